@@ -1,0 +1,64 @@
+"""Realign multilingual encoders with a choice of frozen layers, and see language by language what it changed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alignfreeze.alignment import align
+    from alignfreeze.corpora.annotated import read_conllu
+    from alignfreeze.corpora.bitext import SentencePair, read_bitext
+    from alignfreeze.encoding.encoder import load_encoder
+    from alignfreeze.evaluation.zero_shot import evaluate
+    from alignfreeze.experiment import ExperimentSettings, run_experiment
+    from alignfreeze.realignment.trainer import RealignmentSettings, realign
+    from alignfreeze.tasks import TASKS
+    from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+
+__version__ = "0.1.0"
+
+# The public names in the order of the pipeline, and the modules they live in. They are imported
+# when they are first used: torch takes seconds, and `alignfreeze --help` should not wait for it.
+_HOMES = {
+    "SentencePair": "corpora.bitext",
+    "read_bitext": "corpora.bitext",
+    "read_conllu": "corpora.annotated",
+    "align": "alignment",
+    "load_encoder": "encoding.encoder",
+    "RealignmentSettings": "realignment.trainer",
+    "realign": "realignment.trainer",
+    "TASKS": "tasks",
+    "FinetuningSettings": "tasks.finetuning",
+    "finetune": "tasks.finetuning",
+    "evaluate": "evaluation.zero_shot",
+    "ExperimentSettings": "experiment",
+    "run_experiment": "experiment",
+}
+
+__all__ = [
+    "TASKS",
+    "ExperimentSettings",
+    "FinetuningSettings",
+    "RealignmentSettings",
+    "SentencePair",
+    "__version__",
+    "align",
+    "evaluate",
+    "finetune",
+    "load_encoder",
+    "read_bitext",
+    "read_conllu",
+    "realign",
+    "run_experiment",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'alignfreeze' has no attribute {name!r}")
+    return getattr(import_module(f"alignfreeze.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,108 @@
+"""The links between the words of a sentence pair: notation, files, and which of them realignment keeps."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines, write_lines
+
+_LINK = re.compile(r"([0-9]+)-([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class WordAlignment:
+    """The links between the words of a source and a target sentence.
+
+    Attributes:
+        links: Pairs of (source word, target word), counted from 0.
+    """
+
+    links: frozenset[tuple[int, int]]
+
+    @classmethod
+    def from_pharaoh(cls, line: str) -> WordAlignment:
+        """Read one line of Pharaoh notation, as fast_align writes it.
+
+        Raises:
+            ValueError: A part of the line is not `source-target` with two whole numbers.
+        """
+        links = []
+        for part in line.split():
+            match = _LINK.fullmatch(part)
+            if match is None:
+                raise ValueError(f"{part!r} is not a link; Pharaoh notation looks like '0-0 1-2'")
+            links.append((int(match[1]), int(match[2])))
+        return cls(frozenset(links))
+
+    def to_pharaoh(self) -> str:
+        """Return the links in Pharaoh notation, in order."""
+        return " ".join(f"{source}-{target}" for source, target in sorted(self.links))
+
+    def one_to_one(self) -> WordAlignment:
+        """Keep the links whose two words have no other link."""
+        sources = Counter(source for source, _ in self.links)
+        targets = Counter(target for _, target in self.links)
+        kept = ((s, t) for s, t in self.links if sources[s] == 1 and targets[t] == 1)
+        return WordAlignment(frozenset(kept))
+
+    def without_identical(self, pair: SentencePair) -> WordAlignment:
+        """Keep the links between words that are not the same string."""
+        kept = ((s, t) for s, t in self.links if pair.source[s] != pair.target[t])
+        return WordAlignment(frozenset(kept))
+
+
+def links_for_realignment(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:
+    """Return the links that realignment trains on, in order: one-to-one, then not identical.
+
+    The order of the two rules is the reference code's (realignment_task.py).
+    """
+    return sorted(alignment.one_to_one().without_identical(pair).links)
+
+
+def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
+    """Read the word alignments of a bitext, one line a sentence pair.
+
+    Raises:
+        DataError: The file has another number of lines than the bitext has pairs, a line is
+            not Pharaoh notation, or a link points beyond its sentence.
+    """
+    path = Path(path)
+    return list(_checked_lines(path, bitext))
+
+
+def _checked_lines(path: Path, bitext: Sequence[SentencePair]) -> Iterator[WordAlignment]:
+    lines = 0
+    for numbered, pair in zip_longest(read_lines(path), bitext):
+        if numbered is None or pair is None:
+            lines = sum(1 for _ in read_lines(path))
+            raise DataError(f"{path} has {lines:,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
+        number, line = numbered
+        try:
+            alignment = WordAlignment.from_pharaoh(line)
+        except ValueError as error:
+            raise DataError.at(path, number, str(error)) from error
+        _check_range(path, number, alignment, pair)
+        yield alignment
+
+
+def _check_range(path: Path, number: int, alignment: WordAlignment, pair: SentencePair) -> None:
+    n_source, n_target = len(pair.source), len(pair.target)
+    for source, target in sorted(alignment.links):
+        if source >= n_source or target >= n_target:
+            problem = (
+                f"link {source}-{target} is out of range: the sentences have {n_source} and {n_target} words, "
+                "counted from 0"
+            )
+            raise DataError.at(path, number, problem)
+
+
+def write_pharaoh(path: Path | str, alignments: Sequence[WordAlignment]) -> None:
+    """Write word alignments, one line a sentence pair."""
+    write_lines(Path(path), [alignment.to_pharaoh() for alignment in alignments])

@@ -1,0 +1,1 @@
+"""Stage 1: text in. Bitext, annotated sentences, words, and the embedded mini corpus."""

@@ -1,0 +1,27 @@
+"""The embedded mini corpus: hand-written everyday sentences, for the demo and for tests.
+
+It demonstrates transfer and does not measure it; its README says how it was made.
+"""
+
+from pathlib import Path
+
+from alignfreeze.errors import DataError, did_you_mean
+
+PREFIX = "mini:"
+SOURCE_LANGUAGE = "en"
+LANGUAGES = ("ar", "de", "es", "fi", "hi", "ja", "ru", "sw", "tr", "zh")
+"""The target languages: seven families, six scripts."""
+
+FOLDER = Path(__file__).parent
+
+
+def mini_path(name: str) -> Path:
+    """Return the file of a name in the corpus, such as `en-train.conllu` or `en-tr.tsv`.
+
+    Raises:
+        DataError: The corpus has no such file.
+    """
+    names = sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".conllu", ".tsv"})
+    if name not in names:
+        raise DataError(f"the mini corpus has no file {name!r}.{did_you_mean(name, names)}")
+    return FOLDER / name

@@ -1,0 +1,215 @@
+"""Words to subwords, and sentence pairs to batches of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from alignfreeze.alignment.links import WordAlignment, links_for_realignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.progress import stage
+
+METASPACE = "▁"
+SENTENCES_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedWords:
+    """Subwords of a sentence, or of a window of a long one, and the words they belong to.
+
+    Attributes:
+        sentence: Number of the sentence it comes from.
+        subwords: Subword numbers, special ones included, [subwords].
+        words: Numbers of the words whose first subword is here, ascending, [words].
+        first: Positions of those first subwords, [words].
+    """
+
+    sentence: int
+    subwords: NDArray[np.int64]
+    words: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def encode_words(
+    tokenizer: PreTrainedTokenizerFast,
+    sentences: Sequence[Sequence[str]],
+    *,
+    max_length: int,
+    windows: bool = False,
+) -> Iterator[EncodedWords]:
+    """Encode sentences that are already split into words.
+
+    A lone `▁`, which SentencePiece tokenizers put before a word whose first
+    piece has no such mark, is removed after truncation, so that the first
+    subword of a word says something about it (the reference code's
+    realignment_task.py and label_alignment.py).
+
+    Args:
+        tokenizer: The encoder's tokenizer.
+        sentences: Words of each sentence.
+        max_length: Most subwords, special ones included.
+        windows: Carry what is beyond `max_length` over to another window, instead of leaving it out.
+
+    Yields:
+        One item a sentence, or one a window of it, in order.
+    """
+    lone = lone_metaspace(tokenizer)
+    for start in range(0, len(sentences), SENTENCES_AT_ONCE):
+        chunk = sentences[start : start + SENTENCES_AT_ONCE]
+        encoding = tokenizer(
+            [list(words) for words in chunk],
+            is_split_into_words=True,
+            truncation=True,
+            max_length=max_length,
+            return_overflowing_tokens=windows,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        origin = encoding["overflow_to_sample_mapping"] if windows else range(len(chunk))
+        seen = (-1, -1)  # sentence, and its last word whose first subword was met
+        for row, sentence in enumerate(origin):
+            item = _words_of(start + sentence, encoding["input_ids"][row], encoding.word_ids(row), lone, seen)
+            if len(item.words):
+                seen = (item.sentence, int(item.words[-1]))
+            yield item
+
+
+def lone_metaspace(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    """Return the number of the piece `▁` when the tokenizer marks the beginnings of words by it."""
+    splitter = tokenizer.backend_tokenizer.pre_tokenizer
+    if splitter is None or b"Metaspace" not in splitter.__getstate__():
+        return None
+    return tokenizer.get_vocab().get(METASPACE)
+
+
+def _words_of(
+    sentence: int, subwords: list[int], word_ids: list[int | None], lone: int | None, seen: tuple[int, int]
+) -> EncodedWords:
+    ids = np.asarray(subwords, dtype=np.int64)
+    words = np.asarray([-1 if word is None else word for word in word_ids], dtype=np.int64)
+    if lone is not None:
+        kept = ids != lone
+        ids, words = ids[kept], words[kept]
+    numbers, first = np.unique(words, return_index=True)
+    # The rest of a word that the window before began is not a first subword.
+    begun = seen[1] if seen[0] == sentence else -1
+    new = numbers > begun
+    return EncodedWords(sentence, ids, numbers[new], first[new].astype(np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """A sentence pair as the realignment step needs it.
+
+    Attributes:
+        source: Subwords of the source sentence, [subwords].
+        target: Subwords of the target sentence, [subwords].
+        source_words: Position of each source word's first subword, [words].
+        target_words: Position of each target word's first subword, [words].
+        links: Pairs of (row of `source_words`, row of `target_words`), [links, 2].
+        languages: Codes of the source and the target language.
+    """
+
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    source_words: NDArray[np.int64]
+    target_words: NDArray[np.int64]
+    links: NDArray[np.int64]
+    languages: tuple[str, str]
+
+
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerFast,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    max_length: int = 96,
+) -> list[EncodedPair]:
+    """Encode a bitext with its links; pairs that are left without a link are skipped.
+
+    Args:
+        tokenizer: The encoder's tokenizer.
+        bitext: Sentence pairs.
+        alignments: Their word alignments, in the same order.
+        max_length: Most subwords a sentence; words beyond lose their links.
+
+    Raises:
+        ValueError: There are not as many alignments as pairs.
+    """
+    if len(bitext) != len(alignments):
+        raise ValueError(f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one a pair")
+    sources = encode_words(tokenizer, [pair.source for pair in bitext], max_length=max_length)
+    targets = encode_words(tokenizer, [pair.target for pair in bitext], max_length=max_length)
+    encoded = []
+    with stage("encoding bitext", total=len(bitext)) as bar:
+        for pair, alignment, source, target in zip(bitext, alignments, sources, targets, strict=True):
+            links = _links_of_rows(links_for_realignment(pair, alignment), source.words, target.words)
+            if len(links):
+                item = EncodedPair(source.subwords, target.subwords, source.first, target.first, links, pair.languages)
+                encoded.append(item)
+            bar.advance()
+    return encoded
+
+
+def _links_of_rows(
+    links: list[tuple[int, int]], source_words: NDArray[np.int64], target_words: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Turn links between words into links between the rows that hold them, [links, 2]; lost words lose theirs."""
+    source_rows = {word: row for row, word in enumerate(source_words.tolist())}
+    target_rows = {word: row for row, word in enumerate(target_words.tolist())}
+    kept = [(source_rows[s], target_rows[t]) for s, t in links if s in source_rows and t in target_rows]
+    return np.asarray(kept, dtype=np.int64).reshape(-1, 2)
+
+
+class AlignedBatch(TypedDict):
+    """A batch of sentence pairs: the source sentences first, then their translations.
+
+    Keys:
+        input_ids: Subwords, padded, [2 * batch, subwords].
+        attention_mask: 1 for a subword, 0 for padding, [2 * batch, subwords].
+        words: Place of each word's first subword in the flattened batch, [words].
+        is_target: Whether a word belongs to a target sentence, [words].
+        links: Pairs of (row of `words` in the source, row in the target), [links, 2].
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    words: Tensor
+    is_target: Tensor
+    links: Tensor
+
+
+def collate_pairs(pairs: Sequence[EncodedPair], *, padding: int) -> AlignedBatch:
+    """Put sentence pairs into one batch.
+
+    Args:
+        pairs: The sentence pairs, [batch].
+        padding: Number of the padding subword.
+    """
+    sentences = [pair.source for pair in pairs] + [pair.target for pair in pairs]
+    words = [pair.source_words for pair in pairs] + [pair.target_words for pair in pairs]
+    width = max(len(sentence) for sentence in sentences)
+    input_ids = np.full((len(sentences), width), padding, dtype=np.int64)
+    attention_mask = np.zeros_like(input_ids)
+    for row, sentence in enumerate(sentences):
+        input_ids[row, : len(sentence)] = sentence
+        attention_mask[row, : len(sentence)] = 1
+    flat = np.concatenate([positions + row * width for row, positions in enumerate(words)])  # [words]
+    counts = np.array([len(positions) for positions in words])
+    starts = np.concatenate([[0], np.cumsum(counts)])  # row of `words` where each sentence begins
+    batch = len(pairs)
+    links = [pair.links + np.array([starts[row], starts[batch + row]]) for row, pair in enumerate(pairs)]
+    return {
+        "input_ids": torch.from_numpy(input_ids),
+        "attention_mask": torch.from_numpy(attention_mask),
+        "words": torch.from_numpy(flat),
+        "is_target": torch.arange(len(flat)) >= int(starts[batch]),
+        "links": torch.from_numpy(np.concatenate(links)),
+    }

@@ -1,0 +1,46 @@
+"""What can go wrong through input, and how it is said.
+
+Every error that a user can cause is a child of `AlignFreezeError`: its message
+says what was found, where, and what to do. The command line turns it into one
+red message and exit code 2; a mistake of a programmer stays a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AlignFreezeError(Exception):
+    """Something in the user's input, settings or environment is wrong."""
+
+
+class SettingsError(AlignFreezeError, ValueError):
+    """One or more settings are wrong; all of them are named.
+
+    It is a `ValueError` too, so that pydantic collects it with the other wrong settings.
+    """
+
+
+class DataError(AlignFreezeError):
+    """A file of data cannot be used as it is."""
+
+    @classmethod
+    def at(cls, path: Path | str, line: int, problem: str) -> DataError:
+        """Return an error that points at a line, counted from 1."""
+        return cls(f"{path}, line {line}: {problem}")
+
+
+class EncoderError(AlignFreezeError):
+    """An encoder cannot be found, loaded, or used as asked."""
+
+
+class OutputError(AlignFreezeError):
+    """A result cannot be written where the user wants it."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the nearest choice, or nothing when none is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""Stage 6: try it in other languages."""

@@ -1,0 +1,58 @@
+"""Tests a fine-tuned model in languages it saw no task data of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.encoding.encoder import check_device
+from alignfreeze.progress import stage
+from alignfreeze.tasks import Task
+from alignfreeze.tasks.metrics import accuracy
+from alignfreeze.tasks.tagging import TaskModel, predict
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a model does in a language.
+
+    Attributes:
+        language: Its code.
+        metric: What is measured.
+        value: A share between 0 and 1.
+        n: Its denominator: labelled words.
+    """
+
+    language: str
+    metric: str
+    value: float
+    n: int
+
+
+def evaluate(
+    task_model: TaskModel,
+    task: Task,
+    tests: Mapping[str, Sequence[TaggedSentence]],
+    *,
+    device: str = "auto",
+) -> list[Score]:
+    """Return one score a language, in the order given.
+
+    Args:
+        task_model: The fine-tuned model.
+        task: What it was trained for.
+        tests: Test sentences by language code.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SettingsError: The device does not exist here.
+    """
+    task_model.model.to(check_device(device))  # type: ignore[arg-type]
+    scores = []
+    with stage("testing", total=sum(map(len, tests.values()))) as bar:
+        for language, sentences in tests.items():
+            predicted = predict(task_model, [sentence.words for sentence in sentences], bar=bar)
+            value, n = accuracy(predicted, [sentence.tags for sentence in sentences])
+            scores.append(Score(language, task.metric, value, n))
+    return scores

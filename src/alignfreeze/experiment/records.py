@@ -1,0 +1,96 @@
+"""What is kept of a run: all that is needed to trust it and to repeat it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.files import write_json
+from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.training import TrainingHistory
+
+RECORD = "record.json"
+_RECORDED_LIBRARIES = ("alignfreeze", "torch", "transformers", "accelerate", "tokenizers", "sil-thot", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: one strategy with one seed.
+
+    Attributes:
+        experiment: Name of the experiment.
+        strategy: `baseline`, or the freeze policy of the realignment.
+        seed: The random start.
+        digest: Of everything that determines the run.
+        determined_by: What the digest is of: settings, data digests, version.
+        realignment: What the realignment did; None for the baseline.
+        finetuning: What the fine-tuning did.
+        scores: One a language, the source language first.
+        seconds: Wall-clock time of each stage.
+        environment: Versions, hardware and time.
+    """
+
+    experiment: str
+    strategy: str
+    seed: int
+    digest: str
+    determined_by: dict[str, Any]
+    realignment: RealignmentHistory | None
+    finetuning: TrainingHistory
+    scores: tuple[Score, ...]
+    seconds: dict[str, float]
+    environment: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write the record into a run's folder."""
+        write_json(folder / RECORD, asdict(self))
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunRecord:
+        """Rebuild a record from what `write` wrote.
+
+        Raises:
+            KeyError, TypeError: The values are not those of a record of this version.
+        """
+        realignment = values["realignment"]
+        if realignment is not None:
+            training = _training(realignment["training"])
+            realignment = RealignmentHistory(**{**realignment, "training": training})
+        changed = {
+            "realignment": realignment,
+            "finetuning": _training(values["finetuning"]),
+            "scores": tuple(Score(**score) for score in values["scores"]),
+        }
+        return cls(**{**values, **changed})
+
+
+def _training(values: dict[str, Any]) -> TrainingHistory:
+    losses = tuple((step, loss) for step, loss in values["losses"])
+    return TrainingHistory(**{**values, "losses": losses})
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Return versions, hardware, the time, and the most memory this process has held so far."""
+    import torch
+
+    # Linux counts kilobytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version()}
+        | {library: version(library) for library in _RECORDED_LIBRARIES},
+        "hardware": {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "device": torch.cuda.get_device_name() if device == "cuda" else device,
+            "threads": torch.get_num_threads(),
+        },
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+    }

@@ -1,0 +1,169 @@
+"""Many runs: planned in full first, then done one after the other, none of them twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignfreeze import __version__
+from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, outline
+from alignfreeze.experiment.data import ExperimentData, find_links, read_data
+from alignfreeze.experiment.recipe import RunSpec, run
+from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.files import make_folder, new_folder, remove_leftovers, write_json
+from alignfreeze.progress import remark, stage
+from alignfreeze.realignment.freezing import FREEZE_POLICIES
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """What a strategy holds fixed in an encoder.
+
+    Attributes:
+        layers: The frozen layers.
+        n_layers: How many layers the encoder has.
+        parameters: How many parameters are frozen.
+        n_parameters: How many the encoder has.
+    """
+
+    layers: range
+    n_layers: int
+    parameters: int
+    n_parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An experiment before it runs.
+
+    Attributes:
+        settings: With every default filled in: device and number of steps.
+        data: What it reads.
+        specs: Its runs, seed by seed.
+        freezing: What each realigned strategy holds fixed.
+        finetuning_steps: Optimiser steps of each fine-tuning.
+    """
+
+    settings: ExperimentSettings
+    data: ExperimentData
+    specs: tuple[RunSpec, ...]
+    freezing: dict[str, Freezing]
+    finetuning_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An experiment after it ran.
+
+    Attributes:
+        settings: The experiment's.
+        records: One a run, in the order of the plan.
+        reused: How many of them were there before.
+    """
+
+    settings: ExperimentSettings
+    records: tuple[RunRecord, ...]
+    reused: int
+
+
+def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
+    """Read all data, check all that can be checked, and list the runs.
+
+    Args:
+        settings: The experiment.
+        base: The folder at which its relative paths start.
+
+    Raises:
+        AlignFreezeError: Something is wrong with the settings, the files or the encoder.
+    """
+    settings = settings.model_copy(update={"device": check_device(settings.device)})
+    freezing = _freezing(settings)
+    data = read_data(settings, base=base)
+    steps = settings.finetuning.total_steps(len(data.train))
+    if settings.realignment.steps is None:
+        # The paper realigns for as many steps as it fine-tunes.
+        realignment = settings.realignment.model_copy(update={"steps": steps})
+        settings = settings.model_copy(update={"realignment": realignment})
+    encoder = digest_of_encoder(settings.encoder)
+    specs = tuple(
+        RunSpec(settings, strategy, seed, _determined_by(settings, data, encoder, strategy, seed))
+        for seed in dict.fromkeys(settings.seeds)
+        for strategy in dict.fromkeys(settings.strategies)
+    )
+    return Plan(settings, data, specs, freezing, steps)
+
+
+def _freezing(settings: ExperimentSettings) -> dict[str, Freezing]:
+    model = outline(settings.encoder)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
+    freezing = {}
+    for strategy in strategies:
+        layers = layers_of(model)
+        indices = FREEZE_POLICIES[strategy](len(layers))
+        count = sum(parameter.numel() for index in indices for parameter in layers[index].parameters())
+        freezing[strategy] = Freezing(indices, len(layers), count, total)
+    return freezing
+
+
+def _determined_by(
+    settings: ExperimentSettings, data: ExperimentData, encoder: str, strategy: str, seed: int
+) -> dict[str, Any]:
+    """Return everything that the result of a run depends on."""
+    shared = {"task", "device", "keep_models", "data", "finetuning", "source_language"}
+    realigned = {"bitext", "alignment", "realignment"}
+    is_baseline = strategy == BASELINE
+    names = shared if is_baseline else shared | realigned
+    stages = ("train", "test") if is_baseline else ("train", "test", "bitext", "links")
+    return {
+        "version": __version__,
+        "encoder": {"name": settings.encoder, "digest": encoder},
+        "strategy": strategy,
+        "seed": seed,
+        "languages": settings.tested_languages,
+        "realigned_languages": [] if is_baseline else settings.realigned_languages,
+        "settings": settings.model_dump(mode="json", include=names),
+        "data": data.digests(*stages),
+    }
+
+
+def run_experiment(plan: Plan, *, out: Path) -> Study:
+    """Do the runs of a plan that are not yet done, and return the records of all.
+
+    A run's folder appears when the run is complete, so a process that is
+    killed leaves no half of one behind.
+
+    Args:
+        plan: The experiment.
+        out: Where the runs are kept.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    runs = make_folder(out / "runs")
+    remove_leftovers(runs)
+    write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
+    records = {spec.folder: _finished(runs / spec.folder) for spec in plan.specs}
+    waiting = [spec for spec in plan.specs if records[spec.folder] is None]
+    reused = len(plan.specs) - len(waiting)
+    if reused:
+        remark(f"{reused} of {len(plan.specs)} runs are complete in {runs} and are not repeated")
+    needs_links = any(spec.strategy != BASELINE for spec in waiting)
+    alignments = find_links(plan.settings, plan.data) if needs_links else []
+    with stage("runs", total=len(waiting)) as bar:
+        for spec in waiting:
+            with new_folder(runs / spec.folder) as folder:
+                records[spec.folder] = run(spec, plan.data, alignments, folder)
+            bar.advance()
+    return Study(plan.settings, tuple(record for record in records.values() if record is not None), reused)
+
+
+def _finished(folder: Path) -> RunRecord | None:
+    """Return the record of a complete run, None where there is none that can be read."""
+    try:
+        return RunRecord.from_json(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

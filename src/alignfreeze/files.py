@@ -1,0 +1,150 @@
+"""Files: read line by line with exact places, written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from alignfreeze.errors import DataError, OutputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open a plain or gzip file for reading; its content decides which of the two it is.
+
+    Raises:
+        DataError: There is no such file, or it cannot be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if file.peek(2)[:2] == GZIP_MAGIC:
+        file.close()
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return file
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a UTF-8 file, plain or gzip.
+
+    Raises:
+        DataError: The file cannot be read, is not UTF-8 (with the line), or is a broken gzip file.
+    """
+    number = 0
+    with open_binary(path) as file:
+        try:
+            # Only \n ends a line: str.splitlines would also cut at U+2028 inside a sentence.
+            for number, raw in enumerate(file, start=1):
+                line = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
+                yield number, line
+        except UnicodeDecodeError as error:
+            problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
+            raise DataError.at(path, number, problem) from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError.at(path, number + 1, f"the gzip data end early or are damaged ({error})") from error
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_json(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON: the same for the same content, whatever its order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder that can be written to, with its parents, and return it.
+
+    Raises:
+        OutputError: It cannot be created or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path, prefix=".write-test-"):
+            pass
+    except OSError as error:
+        problem = f"{path}: cannot write there ({error.strerror or error}); choose another output folder"
+        raise OutputError(problem) from error
+    return path
+
+
+def _name_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder; the work of living ones stays."""
+    for path in folder.glob(".*.part"):
+        if not _is_running(int(path.name.split(".")[-2])):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a UTF-8 text file; whoever reads the path sees the old content or all of the new.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    beside = _name_beside(path)
+    try:
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as readable JSON, whole or not at all."""
+    write_lines(path, [json.dumps(value, indent=2, ensure_ascii=False)])
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill; it takes the name `path` when the block ends without an exception.
+
+    An older folder of that name is replaced then, not before.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    beside = _name_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""Language codes: which exist, what they are called, and how they are written."""
+
+from __future__ import annotations
+
+import langcodes
+from langcodes.language_lists import CLDR_LANGUAGES
+from langcodes.tag_parser import LanguageTagError
+
+from alignfreeze.errors import SettingsError, did_you_mean
+
+SCRIPTS_WITHOUT_SPACES = frozenset({"bo", "dz", "ja", "km", "lo", "my", "th", "yue", "zh"})
+"""Languages whose script puts no spaces between words (Tibetan, Khmer, Lao, Burmese, Thai, Chinese, Japanese)."""
+
+
+def check_language(code: str) -> str:
+    """Return a language code as given when such a language exists.
+
+    Raises:
+        SettingsError: No language has this code; the message proposes one.
+    """
+    try:
+        valid = langcodes.Language.get(code, normalize=False).is_valid()
+    except LanguageTagError:
+        valid = False
+    if not valid:
+        raise SettingsError(f"unknown language code {code!r}.{_proposal(code)}")
+    return code
+
+
+def _proposal(code: str) -> str:
+    """Return a proposal for a code that does not exist: by the language's name, else by similar letters."""
+    try:
+        return f" Did you mean {langcodes.find(code).to_tag()!r}?"
+    except LookupError:
+        return did_you_mean(code, sorted(CLDR_LANGUAGES, key=lambda known: (len(known), known)))
+
+
+def name_of(code: str) -> str:
+    """Return the English name of a language: `Turkish` for `tr`."""
+    return langcodes.Language.get(code, normalize=False).display_name()
+
+
+def has_spaces(code: str) -> bool:
+    """Tell whether the language's script separates words by spaces."""
+    return langcodes.Language.get(code, normalize=False).language not in SCRIPTS_WITHOUT_SPACES

@@ -1,0 +1,87 @@
+"""How far a long stage has come: stages report, whoever shows it decides how.
+
+The library itself is silent. The command line installs a display with
+`showing`; a stage announces itself with `stage` and counts its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+
+class Bar(Protocol):
+    """The progress of one stage."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Count some steps as done."""
+        ...
+
+    def total(self, steps: int) -> None:
+        """Say how many steps there are, once that is known."""
+        ...
+
+
+class Display(Protocol):
+    """Shows the progress of stages and passes on remarks."""
+
+    def start(self, title: str, total: int | None) -> Bar:
+        """Show a new stage of so many steps."""
+        ...
+
+    def finish(self, bar: Bar) -> None:
+        """Take note that a stage has ended, well or not."""
+        ...
+
+    def remark(self, text: str) -> None:
+        """Show something the user should know."""
+        ...
+
+
+class _Silence:
+    def start(self, title: str, total: int | None) -> Bar:
+        return self
+
+    def finish(self, bar: Bar) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        pass
+
+    def total(self, steps: int) -> None:
+        pass
+
+    def remark(self, text: str) -> None:
+        pass
+
+
+_display: ContextVar[Display] = ContextVar("display")
+_SILENCE = _Silence()
+
+
+@contextmanager
+def showing(display: Display) -> Iterator[None]:
+    """Send the progress of all stages inside the block to a display."""
+    token = _display.set(display)
+    try:
+        yield
+    finally:
+        _display.reset(token)
+
+
+@contextmanager
+def stage(title: str, total: int | None = None) -> Iterator[Bar]:
+    """Announce a stage; count its steps on the bar that the block receives."""
+    display = _display.get(_SILENCE)
+    bar = display.start(title, total)
+    try:
+        yield bar
+    finally:
+        display.finish(bar)
+
+
+def remark(text: str) -> None:
+    """Tell the user something that is not an error."""
+    _display.get(_SILENCE).remark(text)

@@ -1,0 +1,81 @@
+"""Progress bars on a terminal, and single lines where none is watching."""
+
+from __future__ import annotations
+
+import time
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from alignfreeze.progress import Bar
+
+NOTEWORTHY_SECONDS = 2.0
+"""Without a terminal, stages shorter than this leave no line."""
+
+
+class _Bar:
+    """One stage on the display."""
+
+    def __init__(self, progress: Progress, task: TaskID, title: str) -> None:
+        self.progress = progress
+        self.task = task
+        self.title = title
+        self.began = time.perf_counter()
+
+    def advance(self, steps: int = 1) -> None:
+        self.progress.advance(self.task, steps)
+
+    def total(self, steps: int) -> None:
+        self.progress.update(self.task, total=steps)
+
+
+class ProgressBars:
+    """Shows the running stages on standard error."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def start(self, title: str, total: int | None) -> Bar:
+        """Show a new stage."""
+        return _Bar(self.progress, self.progress.add_task(title, total=total), title)
+
+    def finish(self, bar: Bar) -> None:
+        """Take a stage off the display; what took long leaves a line."""
+        assert isinstance(bar, _Bar)
+        seconds = time.perf_counter() - bar.began
+        self.progress.remove_task(bar.task)
+        if seconds >= NOTEWORTHY_SECONDS:
+            self.console.print(f"[dim]{bar.title}: {seconds:.1f} s[/dim]", highlight=False)
+
+    def remark(self, text: str) -> None:
+        """Show a remark."""
+        self.console.print(text, highlight=False, markup=False)

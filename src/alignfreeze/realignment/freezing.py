@@ -1,0 +1,48 @@
+"""Which layers stay fixed while an encoder is realigned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import nn
+
+FreezePolicy = Callable[[int], range]
+"""Maps the number of layers of an encoder to the layers to freeze."""
+
+
+def full(n_layers: int) -> range:
+    """Freeze nothing: full realignment."""
+    return range(0)
+
+
+def front(n_layers: int) -> range:
+    """Freeze the first half; of an odd number of layers, the smaller half."""
+    return range(n_layers // 2)
+
+
+def back(n_layers: int) -> range:
+    """Freeze the second half; of an odd number of layers, the larger half."""
+    return range(n_layers // 2, n_layers)
+
+
+FREEZE_POLICIES: dict[str, FreezePolicy] = {"full": full, "front": front, "back": back}
+"""The policies by name, as the paper calls them (section 3); embeddings stay trainable in all."""
+
+
+@contextmanager
+def frozen(layers: Sequence[nn.Module], indices: Iterable[int]) -> Iterator[list[nn.Parameter]]:
+    """Hold the chosen layers fixed inside the block; restore them after it, come what may.
+
+    Yields:
+        The parameters held fixed.
+    """
+    parameters = [parameter for index in indices for parameter in layers[index].parameters()]
+    trainable = [parameter.requires_grad for parameter in parameters]
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        yield parameters
+    finally:
+        for parameter, requires_grad in zip(parameters, trainable, strict=True):
+            parameter.requires_grad_(requires_grad)

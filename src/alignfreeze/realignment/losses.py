@@ -1,0 +1,68 @@
+"""Losses of realignment: tensors in, a scalar out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Negatives = Literal["strong", "weak"]
+
+
+def contrastive_loss(
+    words: Tensor,
+    links: Tensor,
+    is_target: Tensor,
+    *,
+    temperature: float = 0.1,
+    negatives: Negatives = "strong",
+) -> Tensor:
+    """InfoNCE over linked words, with the words of the batch as negatives.
+
+    Each word of a link has to find its counterpart by cosine similarity. Its
+    negatives are all other words of the batch, linked or not: of both languages
+    (`strong`), or of the other language only (`weak`); Wu and Dredze (2020),
+    and realignment_loss.py in the reference code.
+
+    Args:
+        words: Vectors of all words of both sides, [words, width].
+        links: Pairs of (row of a source word, row of a target word), [links, 2].
+        is_target: Whether a word belongs to a target sentence, [words].
+        temperature: Divides the cosine similarities; smaller is sharper.
+        negatives: Which words stand against a counterpart.
+
+    Returns:
+        The mean loss of all 2 * links words, a scalar in float32 or wider.
+
+    Raises:
+        ValueError: There is no link, or the shapes do not fit together.
+    """
+    if links.ndim != 2 or links.shape[1] != 2 or not len(links):
+        raise ValueError(f"links must be [links, 2] with at least one link, got {list(links.shape)}")
+    if is_target.shape != words.shape[:1]:
+        raise ValueError(f"is_target must have one value a word: {list(is_target.shape)} for {list(words.shape)}")
+    rows = torch.cat([links[:, 0], links[:, 1]])  # [2 * links]
+    partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
+    # Half precision cannot hold a softmax over thousands of words.
+    directions = F.normalize(words.float() if words.dtype.itemsize < 4 else words, dim=-1)
+    similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
+    if negatives == "strong":
+        hidden = rows[:, None] == torch.arange(len(words), device=words.device)  # a word and itself
+    else:
+        hidden = is_target.index_select(0, rows)[:, None] == is_target  # words of the same language
+    return F.cross_entropy(similarity.masked_fill(hidden, -torch.inf), partners)
+
+
+def l2_loss(words: Tensor, links: Tensor) -> Tensor:
+    """Mean squared difference between linked words (Cao, Kitaev and Klein 2020).
+
+    Args:
+        words: Vectors of all words of both sides, [words, width].
+        links: Pairs of (row of a source word, row of a target word), [links, 2].
+
+    Returns:
+        The mean over links and width, a scalar.
+    """
+    return F.mse_loss(words.index_select(0, links[:, 0]), words.index_select(0, links[:, 1]))

@@ -1,0 +1,92 @@
+"""Tables: numbers first, text from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
+from alignfreeze.experiment.sweep import Study
+from alignfreeze.languages import name_of
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The scores of a language, or the average.
+
+    Attributes:
+        name: Code of the language, or `average`.
+        title: What it is called.
+        cells: A summary a strategy.
+    """
+
+    name: str
+    title: str
+    cells: Mapping[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Scores by language and strategy.
+
+    Attributes:
+        title: What it shows.
+        strategies: The columns.
+        rows: The source language, the target languages, the average of the target languages.
+        note: How to read it.
+    """
+
+    title: str
+    strategies: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str
+
+
+def score_table(study: Study) -> Table:
+    """Return the outcome of an experiment: a row a language, a column a strategy, the average last."""
+    settings = study.settings
+    values = {language: by_strategy(study.records, language) for language in settings.tested_languages}
+    targets = [language for language in settings.tested_languages if language != settings.source_language]
+    rows = [Row(language, name_of(language), summaries(values[language])) for language in values]
+    if targets:
+        mean = average([values[language] for language in targets])
+        rows.append(Row("average", f"of {len(targets)} target languages", summaries(mean)))
+    strategies = tuple(dict.fromkeys(settings.strategies))
+    metric = study.records[0].scores[0].metric
+    return Table(
+        title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
+        strategies=strategies,
+        rows=tuple(rows),
+        note=_note(settings.seeds, BASELINE in strategies),
+    )
+
+
+def _note(seeds: list[int], has_baseline: bool) -> str:
+    spread = f"mean ± standard deviation over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]} only"
+    return f"{spread}; in brackets the gain over {BASELINE}" if has_baseline else spread
+
+
+def cell_text(summary: Summary) -> str:
+    """Return a summary in percent: `81.4 ± 0.2 (+0.7)`."""
+    text = f"{100 * summary.mean:.1f}"
+    if summary.sd is not None:
+        text += f" ± {100 * summary.sd:.1f}"
+    if summary.gain is not None:
+        text += f" ({100 * summary.gain:+.1f})"
+    return text
+
+
+def to_markdown(table: Table) -> str:
+    """Return a table in Markdown, with its title and note."""
+    header = ["", "language", *table.strategies]
+    lines = [
+        f"**{table.title}**",
+        "",
+        f"| {' | '.join(header)} |",
+        f"|{'|'.join(['---', '---', *['---:'] * len(table.strategies)])}|",
+    ]
+    for row in table.rows:
+        cells = [cell_text(row.cells[strategy]) for strategy in table.strategies]
+        lines.append(f"| {' | '.join([row.name, row.title, *cells])} |")
+    return "\n".join([*lines, "", f"{table.note}."])

@@ -1,0 +1,90 @@
+"""Settings: frozen, explained in place, and refused all at once before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.files import read_lines
+
+
+class Settings(BaseModel):
+    """Parent of every settings class: unknown names are refused, values cannot change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], *, origin: str) -> Self:
+        """Build the settings from plain values.
+
+        Args:
+            values: Names and values, nested as in a TOML file.
+            origin: Where they come from, for the message.
+
+        Raises:
+            SettingsError: Some values are wrong; the message names every one.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(_all_problems(error, cls, origin)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file into plain values.
+
+    Raises:
+        DataError: The file cannot be read.
+        SettingsError: It is not valid TOML.
+    """
+    text = "\n".join(line for _, line in read_lines(path))
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+
+
+def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
+    """Return a value that is one of the choices, for use in a field validator.
+
+    Raises:
+        ValueError: It is none of them; the message lists them and proposes the nearest.
+    """
+    if value in choices:
+        return value
+    raise ValueError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
+
+
+def _all_problems(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
+    details = error.errors(include_url=False)
+    count = f"{len(details)} wrong setting{'s' if len(details) > 1 else ''}"
+    return "\n".join([f"{origin} has {count}:", *(f"  {_problem(detail, settings)}" for detail in details)])
+
+
+def _problem(detail: ErrorDetails, settings: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in detail["loc"]) or "settings"
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, ValueError):
+        return f"{place}: {cause}"
+    if detail["type"] == "extra_forbidden":
+        siblings = _field_names(settings, detail["loc"][:-1])
+        return f"{place}: there is no such setting.{did_you_mean(str(detail['loc'][-1]), siblings)}"
+    if detail["type"] == "missing":
+        return f"{place}: this setting is required"
+    return f"{place}: {detail['msg']} (got {detail['input']!r})"
+
+
+def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings that stand beside a wrong one."""
+    for part in path:
+        field = settings.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return []
+        settings = field.annotation
+    return list(settings.model_fields)

@@ -1,0 +1,83 @@
+"""Fine-tunes a realigned encoder on task data of the source language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pydantic import Field
+from transformers import set_seed
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.settings import Settings
+from alignfreeze.tasks import Task
+from alignfreeze.tasks.tagging import TaskModel, collator, training_examples, with_head
+from alignfreeze.training import TrainingHistory, TrainingPlan, train
+
+
+class FinetuningSettings(Settings):
+    """Settings of the fine-tuning stage; the defaults are the paper's for PoS tagging."""
+
+    epochs: int = Field(default=5, gt=0)
+    """Passes over the training data."""
+    steps: int | None = Field(default=None, gt=0)
+    """Optimiser steps, instead of epochs."""
+    batch_size: int = Field(default=32, gt=0)
+    """Sentences a step."""
+    learning_rate: float = Field(default=2e-5, gt=0)
+    """Of Adam, at its highest. The paper takes 7.5e-6 for XLM-R."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises; it falls linearly after."""
+    max_length: int = Field(default=128, ge=3)
+    """Most subwords at once; longer sentences are trained on, and tested, in windows."""
+
+    def total_steps(self, examples: int) -> int:
+        """Return the number of optimiser steps for so many training examples."""
+        return self.steps or self.epochs * math.ceil(examples / self.batch_size)
+
+
+def finetune(
+    encoder: Encoder,
+    task: Task,
+    sentences: Sequence[TaggedSentence],
+    *,
+    settings: FinetuningSettings | None = None,
+    seed: int = 31,
+    device: str = "auto",
+) -> tuple[TaskModel, TrainingHistory]:
+    """Put a new head on an encoder and train both; the encoder given stays as it is.
+
+    Args:
+        encoder: The encoder, realigned or not.
+        task: What to learn.
+        sentences: Training sentences of the source language.
+        settings: How to train.
+        seed: For the head, the order of the sentences and dropout.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SettingsError: The device does not exist here.
+    """
+    settings = settings or FinetuningSettings()
+    device = check_device(device)
+    set_seed(seed)
+    task_model = with_head(encoder, task.labels, max_length=settings.max_length)
+    examples = training_examples(task_model, sentences)
+    steps = settings.total_steps(len(examples))
+    history = train(
+        task_model.model,
+        examples,
+        collator(task_model),
+        TrainingPlan(
+            title=f"fine-tuning ({task.name})",
+            steps=steps,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            schedule="linear",
+            warmup_steps=math.ceil(settings.warmup * steps),
+            seed=seed,
+            device=device,
+        ),
+    )
+    return task_model, history

@@ -1,0 +1,97 @@
+"""A tiny encoder, its tokenizer and a toy bitext, made in memory; and the way to the shared data."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+# Two "languages": the second spells every word of the first backwards.
+NOUNS = ["dog", "cat", "tree", "house", "river", "stone", "bird", "fish", "lamp", "road"]
+VERBS = ["sees", "likes", "finds", "wants", "moves", "takes"]
+LANGUAGES = ("en", "de")
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    if not SHARED.is_dir():
+        pytest.skip("the shared data sets do not stand beside the project")
+    return SHARED
+
+
+def toy_sentence(generator):
+    return ["the", generator.choice(NOUNS), generator.choice(VERBS), "the", generator.choice(NOUNS)]
+
+
+def reversed_words(words):
+    return tuple(word[::-1] for word in words)
+
+
+@pytest.fixture(scope="session")
+def toy_bitext():
+    generator = random.Random(0)
+    sentences = [tuple(toy_sentence(generator)) for _ in range(120)]
+    return [SentencePair(words, reversed_words(words), LANGUAGES) for words in sentences]
+
+
+@pytest.fixture(scope="session")
+def toy_tagged():
+    tags = ("DET", "NOUN", "VERB", "DET", "NOUN")
+    generator = random.Random(1)
+    return [TaggedSentence(tuple(toy_sentence(generator)), tags) for _ in range(60)]
+
+
+def train_tokenizer(sentences):
+    """A WordPiece tokenizer on the toy sentences, the way BERT's are made."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator([" ".join(words) for words in sentences], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory, toy_bitext):
+    """An ordinary model folder with an encoder of four layers."""
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    tokenizer = train_tokenizer([side for pair in toy_bitext for side in (pair.source, pair.target)])
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_encoder(tiny_folder) -> Encoder:
+    return load_encoder(str(tiny_folder))
