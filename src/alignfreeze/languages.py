@@ -28,11 +28,39 @@ def check_language(code: str) -> str:
 
 
 def _proposal(code: str) -> str:
-    """Return a proposal for a code that does not exist: by the language's name, else by similar letters."""
+    """Return a proposal for a code that does not exist, or nothing when none is near."""
+    for guess in (_by_territory, _by_older_code, _by_name):
+        if language := guess(code):
+            return f" Did you mean {language!r} ({name_of(language)})?"
+    return did_you_mean(code, sorted(CLDR_LANGUAGES, key=lambda known: (len(known), known)))
+
+
+def _by_name(code: str) -> str | None:
+    """`turkish` is tr."""
     try:
-        return f" Did you mean {langcodes.find(code).to_tag()!r}?"
+        return langcodes.find(code).to_tag()
     except LookupError:
-        return did_you_mean(code, sorted(CLDR_LANGUAGES, key=lambda known: (len(known), known)))
+        return None
+
+
+def _by_older_code(code: str) -> str | None:
+    """`ger` is de."""
+    try:
+        language = langcodes.Language.get(code)
+    except LanguageTagError:
+        return None
+    return language.to_tag() if language.is_valid() else None
+
+
+def _by_territory(code: str) -> str | None:
+    """`jp` is a country; its language is ja."""
+    try:
+        place = langcodes.Language.get(f"und-{code}")
+    except LanguageTagError:
+        return None
+    if not place.territory or place.territory_name().startswith("Unknown"):
+        return None
+    return place.maximize().language
 
 
 def name_of(code: str) -> str:

@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alignfreeze.alignment.links import (
+    WordAlignment,
+    links_for_realignment,
+    read_pharaoh,
+    write_pharaoh,
+)
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import DataError
+
+alignments = st.frozensets(st.tuples(st.integers(0, 8), st.integers(0, 8))).map(WordAlignment)
+
+
+@given(alignments)
+def test_pharaoh_notation_is_read_again(alignment):
+    assert WordAlignment.from_pharaoh(alignment.to_pharaoh()) == alignment
+
+
+def test_pharaoh_notation_is_sorted():
+    assert WordAlignment(frozenset({(10, 0), (2, 1), (2, 0)})).to_pharaoh() == "2-0 2-1 10-0"
+
+
+@pytest.mark.parametrize("line", ["0", "0-", "a-b", "0-1-2", "-1-0", "0p1", "0–1", "٣-١"])
+def test_what_is_no_pharaoh_notation(line):
+    with pytest.raises(ValueError, match="is not a link"):
+        WordAlignment.from_pharaoh(line)
+
+
+def test_one_to_one_by_hand():
+    # 0-0 stands alone; source 1 has two links; target 3 has two links.
+    alignment = WordAlignment.from_pharaoh("0-0 1-1 1-2 2-3 3-3")
+    assert alignment.one_to_one().to_pharaoh() == "0-0"
+
+
+@given(alignments)
+def test_one_to_one_keeps_a_subset_with_each_word_once(alignment):
+    kept = alignment.one_to_one()
+    assert kept.links <= alignment.links
+    assert len({source for source, _ in kept.links}) == len(kept.links)
+    assert len({target for _, target in kept.links}) == len(kept.links)
+    assert kept.one_to_one() == kept
+
+
+def test_links_between_identical_words_are_dropped_after_the_one_to_one_rule():
+    pair = SentencePair(("Berlin", "is", "big"), ("Berlin", "ist", "Berlin"), ("en", "de"))
+    # 0-0 is identical. 2-2 stays. Were identical links dropped first, 1-1 would become one-to-one: it has
+    # the rival 1-0? No: 0-0 and 1-0 share target 0, so neither is one-to-one, whatever is dropped later.
+    assert links_for_realignment(pair, WordAlignment.from_pharaoh("0-0 1-1 2-2")) == [(1, 1), (2, 2)]
+    assert links_for_realignment(pair, WordAlignment.from_pharaoh("0-0 1-0 2-2")) == [(2, 2)]
+
+
+def test_files_are_read_again(tmp_path, toy_bitext):
+    written = [WordAlignment(frozenset({(0, i % 5)})) for i in range(len(toy_bitext) - 1)] + [WordAlignment(frozenset())]
+    write_pharaoh(tmp_path / "links", written)
+    assert read_pharaoh(tmp_path / "links", toy_bitext) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0-0\n0-2\n", r"links, line 2: link 0-2 is out of range: the sentences have 1 and 2 words"),
+        ("0-0\n1-0\n", r"links, line 2: link 1-0 is out of range"),
+        ("0-0\nx\n", r"links, line 2: 'x' is not a link"),
+        ("0-0\n", r"links has 1 lines for 2 sentence pairs"),
+        ("0-0\n\n0-0\n", r"links has 3 lines for 2 sentence pairs"),
+    ],
+)
+def test_files_that_do_not_fit_the_bitext(tmp_path, text, message):
+    (tmp_path / "links").write_text(text)
+    bitext = [SentencePair(("a",), ("b", "c"), ("en", "de"))] * 2
+    with pytest.raises(DataError, match=message):
+        read_pharaoh(tmp_path / "links", bitext)

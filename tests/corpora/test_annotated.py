@@ -1,0 +1,80 @@
+import gzip
+
+import pytest
+
+from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
+from alignfreeze.errors import DataError
+
+
+def line(number, word, tag="NOUN"):
+    return f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_"
+
+
+def write(tmp_path, *lines):
+    path = tmp_path / "test.conllu"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_multiword_tokens_empty_nodes_and_untagged_words(tmp_path):
+    path = write(
+        tmp_path,
+        "# text = vámonos al mar",
+        line("1-2", "vámonos", "_"),
+        line(1, "vamos", "VERB"),
+        line(2, "nos", "PRON"),
+        line("2.1", "hidden", "VERB"),
+        line(3, "mar", "_"),
+        "",
+        "",
+        "# another",
+        line(1, "Ja", "INTJ"),
+    )
+    assert read_conllu(path) == [
+        TaggedSentence(("vamos", "nos", "mar"), ("VERB", "PRON", None)),
+        TaggedSentence(("Ja",), ("INTJ",)),
+    ]
+
+
+def test_words_may_hold_spaces(tmp_path):
+    assert read_conllu(write(tmp_path, line(1, "10 000", "NUM")))[0].words == ("10 000",)
+
+
+def test_no_more_than_the_wanted_sentences(tmp_path):
+    path = write(tmp_path, *[line(1, "a"), ""] * 5)
+    assert len(read_conllu(path, max_sentences=2)) == 2
+
+
+def test_gzip(tmp_path):
+    path = tmp_path / "t.conllu.gz"
+    path.write_bytes(gzip.compress(line(1, "a").encode()))
+    assert len(read_conllu(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([line(1, "a"), line(2, "b")[:-2]], r"test\.conllu, line 2: .*10 columns.*this one has 9"),
+        (["# c", line(1, "a", "NUON")], r"test\.conllu, line 2: 'NUON' is none of the 17 UPOS tags.*Did you mean 'NOUN'"),
+        ([line("x", "a")], r"test\.conllu, line 1: not a CoNLL-U line"),
+        (["1\t\t_\tNOUN\t_\t_\t_\t_\t_\t_"], r"test\.conllu, line 1: not a CoNLL-U line"),
+        (["# nothing"], "no sentence found"),
+        ([""], "no sentence found"),
+    ],
+)
+def test_what_is_no_conllu_names_the_line(tmp_path, lines, message):
+    with pytest.raises(DataError, match=message):
+        read_conllu(write(tmp_path, *lines))
+
+
+def test_treebanks_are_read_as_they_are(shared_data):
+    files = sorted((shared_data / "ud").glob("*.conllu"))
+    assert len(files) == 36
+    for path in files:
+        sentences = read_conllu(path)
+        text = path.read_text(encoding="utf-8")
+        plain = [row for row in text.split("\n") if row[:1].isdigit() and row.split("\t")[0].isdigit()]
+        assert sum(len(sentence.words) for sentence in sentences) == len(plain), path.name
+        tags = {tag for sentence in sentences for tag in sentence.tags if tag}
+        assert tags <= set(UPOS)
+        assert len(tags) > 10

@@ -1,0 +1,136 @@
+import pytest
+import torch
+from torch import nn
+from transformers import BertConfig, DistilBertConfig, XLMRobertaConfig
+from transformers import AutoModel
+
+from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder, outline
+from alignfreeze.errors import EncoderError, SettingsError
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        BertConfig(hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8, vocab_size=20),
+        XLMRobertaConfig(hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8, vocab_size=20),
+        DistilBertConfig(dim=8, n_layers=3, n_heads=2, hidden_dim=8, vocab_size=20),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_layers_are_found_lowest_first(config):
+    """What a layer changes shows in the hidden states from its own on, and in none before."""
+    model = AutoModel.from_config(config).eval()
+    layers = layers_of(model)
+    assert len(layers) == 3
+    ids = torch.tensor([[4, 5, 6, 7]])
+    with torch.no_grad():
+        before = model(ids, output_hidden_states=True).hidden_states
+        for parameter in layers[1].parameters():
+            parameter.add_(torch.randn_like(parameter))
+        after = model(ids, output_hidden_states=True).hidden_states
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+
+
+def test_an_unknown_family_is_refused():
+    model = nn.Linear(1, 1)
+    model.config = BertConfig()
+    model.config.model_type = "gpt17"
+    with pytest.raises(EncoderError, match="'gpt17' keeps its layers; known: bert"):
+        layers_of(model)
+
+
+def test_a_saved_encoder_is_loaded_again(tiny_encoder, tmp_path):
+    tiny_encoder.save(tmp_path / "saved")
+    again = load_encoder(str(tmp_path / "saved"))
+    assert (tmp_path / "saved" / "model.safetensors").exists()
+    for name, value in tiny_encoder.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+
+
+def test_what_a_checkpoint_lacks_is_the_same_each_time(tiny_folder, tmp_path, tiny_encoder):
+    from safetensors.torch import save_file
+
+    tiny_encoder.save(tmp_path)
+    weights = {n: v for n, v in tiny_encoder.model.state_dict().items() if "pooler" not in n}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    torch.manual_seed(1)
+    first = load_encoder(str(tmp_path)).model.pooler.dense.weight
+    torch.manual_seed(2)
+    assert torch.equal(first, load_encoder(str(tmp_path)).model.pooler.dense.weight)
+    assert torch.initial_seed() == 2
+
+
+def test_loading_leaves_the_random_state_alone(tiny_folder):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    load_encoder(str(tiny_folder))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(EncoderError, match="holds no model"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_file_is_no_encoder(tmp_path):
+    path = tmp_path / "model.bin"
+    path.touch()
+    with pytest.raises(EncoderError, match="this is a file"):
+        load_encoder(str(path))
+
+
+def test_pickled_weights_are_not_loaded(tiny_encoder, tmp_path):
+    tiny_encoder.save(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(tiny_encoder.model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_broken_config(tiny_encoder, tmp_path):
+    tiny_encoder.save(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_encoder(str(tmp_path))
+
+
+def test_an_unknown_embedded_encoder():
+    with pytest.raises(EncoderError, match="unknown embedded encoder 'embedded:e5-big'; there is 'embedded:e5-small'"):
+        load_encoder("embedded:e5-big")
+
+
+def test_a_hub_name_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(EncoderError, match="'nobody/nothing' cannot be loaded as an encoder"):
+        load_encoder("nobody/nothing")
+
+
+def test_the_outline_has_the_shape_and_no_weights(tiny_folder, tiny_encoder):
+    model = outline(str(tiny_folder))
+    assert all(parameter.is_meta for parameter in model.parameters())
+    count = sum(parameter.numel() for parameter in tiny_encoder.model.parameters())
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def test_the_digest_follows_the_weights(tiny_encoder, tmp_path):
+    tiny_encoder.save(tmp_path)
+    before = digest_of_encoder(str(tmp_path))
+    assert digest_of_encoder(str(tmp_path)) == before
+    tiny_encoder.model.embeddings.LayerNorm.bias.data += 1
+    tiny_encoder.save(tmp_path)
+    assert digest_of_encoder(str(tmp_path)) != before
+
+
+def test_devices():
+    assert check_device("cpu") == "cpu"
+    assert check_device("auto") in {"cpu", "cuda", "mps"}
+    with pytest.raises(SettingsError, match="unknown device 'gpu'"):
+        check_device("gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_there():
+    with pytest.raises(SettingsError, match="has no device 'cuda'"):
+        check_device("cuda")

@@ -1,0 +1,104 @@
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alignfreeze.errors import DataError, OutputError
+from alignfreeze.files import (
+    digest_of_json,
+    make_folder,
+    new_folder,
+    read_lines,
+    remove_leftovers,
+    write_json,
+    write_lines,
+)
+
+
+def test_lines_are_numbered_from_one_and_keep_no_end(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes("\ufeffeins\r\nzwei\u2028noch zwei\n\ndrei".encode())
+    assert list(read_lines(path)) == [(1, "eins"), (2, "zwei\u2028noch zwei"), (3, ""), (4, "drei")]
+
+
+def test_gzip_is_known_by_its_content_whatever_its_name(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(gzip.compress("ä\nb\n".encode()))
+    assert [line for _, line in read_lines(path)] == ["ä", "b"]
+
+
+def test_invalid_utf8_names_file_and_line(tmp_path):
+    path = tmp_path / "latin1.txt"
+    path.write_bytes(b"good\nma\xf1ana\n")
+    with pytest.raises(DataError, match=r"latin1\.txt, line 2: not valid UTF-8 \(byte 0xf1\)"):
+        list(read_lines(path))
+
+
+def test_a_gzip_file_that_ends_early_names_the_line(tmp_path):
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(b"a line\n" * 100_000)[:-20])
+    with pytest.raises(DataError, match=r"cut\.gz, line \d+: the gzip data end early"):
+        list(read_lines(path))
+
+
+def test_a_missing_file_is_an_error_of_the_user(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        list(read_lines(tmp_path / "nothing"))
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"))))
+def test_what_is_written_is_read_again(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("lines") / "file"
+    # A byte order mark at the very beginning is no text.
+    lines = [line.lstrip("\ufeff") for line in lines]
+    write_lines(path, lines)
+    assert [line for _, line in read_lines(path)] == lines
+
+
+def test_an_interrupted_write_leaves_the_old_content(tmp_path):
+    path = tmp_path / "file"
+    write_lines(path, ["old"])
+
+    def lines():
+        yield "new"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_lines(path, lines())
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_only_when_its_block_ends_well(tmp_path):
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "run") as folder:
+        write_json(folder / "a.json", {})
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(tmp_path / "run") as folder:
+        write_json(folder / "a.json", {})
+        assert not (tmp_path / "run").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.json"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
+    # No process has the highest number there can be; process 1 always lives.
+    dead, living = tmp_path / ".run.4194399.part", tmp_path / ".run.1.part"
+    dead.mkdir()
+    living.mkdir()
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == [living]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write there"):
+        make_folder(tmp_path / "file" / "folder")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_lines(tmp_path / "file" / "name", [])
+
+
+def test_the_digest_of_json_does_not_depend_on_the_order_of_keys():
+    assert digest_of_json({"a": 1, "b": [2]}) == digest_of_json({"b": [2], "a": 1})
+    assert digest_of_json({"a": 1}) != digest_of_json({"a": 2})

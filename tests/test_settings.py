@@ -1,0 +1,68 @@
+import pytest
+
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.experiment import ExperimentSettings
+
+GOOD = """
+languages = ["de", "no"]
+[data]
+train = "en.conllu"
+test = "{language}.conllu"
+[bitext]
+source = "en-{language}.tsv"
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "experiment.toml"
+    path.write_text(text)
+    return ExperimentSettings.from_toml(path)
+
+
+def test_an_experiment_file_with_defaults(tmp_path):
+    settings = load(tmp_path, GOOD)
+    assert settings.strategies == ["baseline", "full", "front", "back"]
+    assert settings.seeds == [31, 42, 66, 23, 17]
+    assert settings.tested_languages == ["en", "de", "no"]
+    assert settings.realigned_languages == ["de", "no"]
+    assert settings.realignment.temperature == 0.1
+    assert settings.finetuning.batch_size == 32
+
+
+def test_three_mistakes_are_all_named(tmp_path):
+    text = GOOD.replace('"no"', '"nno"') + '[realignment]\ntemperature = 0\nbatchsize = 3\n'
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path, 'strategies = ["fornt"]\n' + text)
+    message = str(error.value)
+    assert "has 4 wrong settings" in message
+    assert "strategies.0: unknown strategy 'fornt'; there are baseline, full, front, back. Did you mean 'front'?" in message
+    assert "languages.1: unknown language code 'nno'" in message
+    assert "realignment.temperature: Input should be greater than 0 (got 0)" in message
+    assert "realignment.batchsize: there is no such setting. Did you mean 'batch_size'?" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"{language}.conllu"', '"de.conllu"'), r"data\.test: 'de\.conllu' must contain \{language\}"),
+        (('[bitext]\nsource = "en-{language}.tsv"', ""), r"\[bitext\] is required"),
+        (('train = "en.conllu"', ""), r"data\.train: this setting is required"),
+        (("languages", "task = 'poz'\nlanguages"), r"task: unknown task 'poz'; there are pos\. Did you mean 'pos'"),
+        (("languages", "languages ="), "not valid TOML"),
+        (('["de", "no"]', "[]"), r"languages: List should have at least 1 item"),
+    ],
+)
+def test_wrong_settings_are_refused(tmp_path, change, message):
+    with pytest.raises(SettingsError, match=message):
+        load(tmp_path, GOOD.replace(*change))
+
+
+def test_a_missing_experiment_file(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        ExperimentSettings.from_toml(tmp_path / "nothing.toml")
+
+
+def test_settings_cannot_be_changed_afterwards(tmp_path):
+    settings = load(tmp_path, GOOD)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.name = "other"
