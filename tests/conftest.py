@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import pytest
+
+# No test reaches a network; said before transformers reads it.
+os.environ["HF_HUB_OFFLINE"] = "1"
+# Tiny models are faster on one thread, and do not crawl when the machine is busy.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.bitext import SentencePair, write_bars
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -95,3 +102,47 @@ def tiny_folder(tmp_path_factory, toy_bitext):
 @pytest.fixture
 def tiny_encoder(tiny_folder) -> Encoder:
     return load_encoder(str(tiny_folder))
+
+
+def conllu(sentences):
+    for sentence in sentences:
+        for number, (word, tag) in enumerate(zip(sentence.words, sentence.tags, strict=True), start=1):
+            yield f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_"
+        yield ""
+
+
+@pytest.fixture
+def project(tmp_path, tiny_folder, toy_bitext, toy_tagged):
+    """A folder with an experiment file and all that it names: two target languages that spell words backwards."""
+    (tmp_path / "en-train.conllu").write_text("\n".join(conllu(toy_tagged)))
+    for code in ("en", "de", "tr"):
+        words = toy_tagged if code == "en" else [backwards(sentence) for sentence in toy_tagged]
+        (tmp_path / f"{code}-test.conllu").write_text("\n".join(conllu(words[:20])))
+    for code in ("de", "tr"):
+        (tmp_path / f"en-{code}.txt").write_text("\n".join(write_bars(toy_bitext)))
+    (tmp_path / "experiment.toml").write_text(f"""
+name = "toy"
+encoder = "{tiny_folder}"
+strategies = ["baseline", "front"]
+seeds = [1, 2]
+languages = ["de", "tr"]
+device = "cpu"
+[data]
+train = "en-train.conllu"
+test = "{{language}}-test.conllu"
+[bitext]
+source = "en-{{language}}.txt"
+pretokenized = true
+[realignment]
+steps = 4
+batch_size = 4
+[finetuning]
+epochs = 2
+batch_size = 16
+learning_rate = 1e-3
+""")
+    return tmp_path
+
+
+def backwards(sentence):
+    return type(sentence)(tuple(word[::-1] for word in sentence.words), sentence.tags)

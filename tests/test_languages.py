@@ -10,7 +10,20 @@ def test_languages_that_exist(code):
     assert check_language(code) == code
 
 
-@pytest.mark.parametrize(("code", "proposal"), [("german", "de"), ("Turkish", "tr"), ("zzh", "zh"), ("jp", "ja"), ("gr", "el"), ("cz", "cs"), ("dk", "da"), ("ger", "de"), ("ua", "uk")])
+@pytest.mark.parametrize(
+    ("code", "proposal"),
+    [
+        ("german", "de"),
+        ("Turkish", "tr"),
+        ("zzh", "zh"),
+        ("jp", "ja"),
+        ("gr", "el"),
+        ("cz", "cs"),
+        ("dk", "da"),
+        ("ger", "de"),
+        ("ua", "uk"),
+    ],
+)
 def test_unknown_codes_get_a_proposal(code, proposal):
     with pytest.raises(SettingsError, match=f"unknown language code '{code}'.*Did you mean '{proposal}'"):
         check_language(code)

@@ -30,12 +30,15 @@ def test_an_experiment_file_with_defaults(tmp_path):
 
 
 def test_three_mistakes_are_all_named(tmp_path):
-    text = GOOD.replace('"no"', '"nno"') + '[realignment]\ntemperature = 0\nbatchsize = 3\n'
+    text = GOOD.replace('"no"', '"nno"') + "[realignment]\ntemperature = 0\nbatchsize = 3\n"
     with pytest.raises(SettingsError) as error:
         load(tmp_path, 'strategies = ["fornt"]\n' + text)
     message = str(error.value)
     assert "has 4 wrong settings" in message
-    assert "strategies.0: unknown strategy 'fornt'; there are baseline, full, front, back. Did you mean 'front'?" in message
+    assert (
+        "strategies.0: unknown strategy 'fornt'; there are baseline, full, front, back. Did you mean 'front'?"
+        in message
+    )
     assert "languages.1: unknown language code 'nno'" in message
     assert "realignment.temperature: Input should be greater than 0 (got 0)" in message
     assert "realignment.batchsize: there is no such setting. Did you mean 'batch_size'?" in message

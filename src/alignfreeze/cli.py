@@ -6,8 +6,9 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,14 +18,10 @@ import typer
 from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
     from alignfreeze.alignment.links import WordAlignment
     from alignfreeze.corpora.bitext import SentencePair
-    from alignfreeze.experiment import ExperimentSettings, Plan, Study
-    from alignfreeze.progress import Display
-    from alignfreeze.report.tables import Table
-    from alignfreeze.training import TrainingHistory
+    from alignfreeze.experiment import ExperimentSettings, Plan
+    from alignfreeze.tasks import Task
 
 app = typer.Typer(
     name="alignfreeze",
@@ -39,14 +36,17 @@ Seed = Annotated[int | None, typer.Option(help="The random start.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 EncoderName = Annotated[str, typer.Argument(help="embedded:e5-small, a folder, or a name on the hub.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the result.")]
-Bitexts = Annotated[
-    list[str],
-    typer.Option("--bitext", help="en-de=FILE (tab or ' ||| ') or en-de=SOURCE,TARGET; may be repeated."),
-]
-Links = Annotated[
-    list[str] | None,
-    typer.Option("--links", help="en-de=FILE in Pharaoh notation, instead of aligning; may be repeated."),
-]
+BITEXT_HELP = "en-de=FILE (tab or ' ||| ') or en-de=SOURCE,TARGET"
+Bitext = Annotated[str, typer.Option("--bitext", help=f"{BITEXT_HELP}.")]
+Bitexts = Annotated[list[str], typer.Option("--bitext", help=f"{BITEXT_HELP}; may be repeated.")]
+LINKS_HELP = "en-de=FILE in Pharaoh notation, instead of aligning; may be repeated."
+Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
+Aligner = Annotated[str, typer.Option(help="Which aligner finds the links.")]
+Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
+TaskName = Annotated[str, typer.Option(help="The task: pos.")]
+
+WIDTH = 120
+"""Of the table where no terminal tells how wide it is."""
 
 
 def main() -> None:
@@ -93,15 +93,14 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
-    with _quiet(), _showing():
-        from alignfreeze.experiment.demo import demo_settings
+    with ExitStack() as stack:
+        with _working():
+            from alignfreeze.experiment import plan
+            from alignfreeze.experiment.demo import demo_settings
 
-        settings = _changed(demo_settings(), seed, device)
-        if out is not None:
-            _run(settings, Path.cwd(), out, as_json)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            _run(settings, Path.cwd(), Path(folder), as_json)
+            folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            check = plan(_changed(demo_settings(), seed, device), base=Path.cwd())
+        _run(check, folder, as_json)
 
 
 @app.command()
@@ -114,53 +113,53 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
-    with _quiet(), _showing():
+    with _working():
         from alignfreeze.experiment import ExperimentSettings, plan
+        from alignfreeze.files import check_writable
+        from alignfreeze.report.plans import plan_facts, plan_text
 
         settings = _changed(ExperimentSettings.from_toml(experiment), seed, device)
-        if dry_run:
-            _show_plan(plan(settings, base=experiment.parent), as_json)
-            return
-        if out is None:
-            raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
-        _run(settings, experiment.parent, out, as_json)
+        if out is not None:
+            check_writable(out)
+        planned = plan(settings, base=experiment.parent)
+    if dry_run:
+        typer.echo(_json(plan_facts(planned)) if as_json else plan_text(planned))
+    elif out is None:
+        raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
+    else:
+        _run(planned, out, as_json)
 
 
 @app.command()
 def align(
-    bitext: Bitexts,
+    bitext: Bitext,
     out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
-    aligner: Annotated[str, typer.Option(help="Which aligner finds the links.")] = "fast-align",
-    pretokenized: Annotated[bool, typer.Option(help="Words are already separated by spaces.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Taken for likeness; fast-align has no random start.")] = None,
-    device: Annotated[str | None, typer.Option(help="Taken for likeness; fast-align runs on the CPU.")] = None,
+    aligner: Aligner = "fast-align",
+    pretokenized: Pretokenized = False,
+    seed: Annotated[int | None, typer.Option(help="Taken for likeness: fast-align has no random start.")] = None,
+    device: Annotated[str | None, typer.Option(help="Taken for likeness: fast-align runs on the CPU.")] = None,
     as_json: Json = False,
 ) -> None:
     """Find the word links of a bitext and write them in Pharaoh notation."""
-    with _quiet(), _showing():
+    with _working():
         from alignfreeze.alignment import align as find_links
         from alignfreeze.alignment.links import links_for_realignment, write_pharaoh
-        from alignfreeze.files import make_folder
+        from alignfreeze.files import check_writable
 
-        if len(bitext) != 1:
-            raise SettingsError("align takes one --bitext at a time; its links go into one file")
-        make_folder(out.parent)
-        pairs = _read_bitexts(bitext, pretokenized)
+        check_writable(out)
+        pairs = _read_bitexts([bitext], pretokenized)
         alignments = find_links(pairs, aligner=aligner)
         write_pharaoh(out, alignments)
-        links = sum(len(alignment.links) for alignment in alignments)
-        usable = [links_for_realignment(*both) for both in zip(pairs, alignments, strict=True)]
-    _show(
-        {
-            "sentence_pairs": len(pairs),
-            "links": links,
-            "links_for_realignment": sum(map(len, usable)),
-            "pairs_without_links": sum(not kept for kept in usable),
-            "aligner": aligner,
-            "file": str(out),
-        },
-        as_json,
-    )
+        usable = [len(links_for_realignment(*both)) for both in zip(pairs, alignments, strict=True)]
+    facts = {
+        "sentence_pairs": len(pairs),
+        "links": sum(len(alignment.links) for alignment in alignments),
+        "links_for_realignment": sum(usable),
+        "pairs_without_links": usable.count(0),
+        "aligner": aligner,
+        "file": str(out),
+    }
+    _show(facts, as_json)
 
 
 @app.command()
@@ -169,56 +168,38 @@ def realign(
     bitext: Bitexts,
     out: OutFolder,
     freeze: Annotated[str, typer.Option(help="full, front or back.")] = "full",
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentence pairs a step.")] = 16,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
+    batch_size: Annotated[int, typer.Option(help="Sentence pairs a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-5,
     layer: Annotated[str, typer.Option(help="last, or reference (the last but one).")] = "last",
-    aligner: Annotated[str, typer.Option(help="Which aligner finds the links.")] = "fast-align",
+    aligner: Aligner = "fast-align",
     links: Links = None,
-    pretokenized: Annotated[bool, typer.Option(help="Words are already separated by spaces.")] = False,
+    pretokenized: Pretokenized = False,
     seed: Seed = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
-    with _quiet(), _showing():
+    with _working():
         from alignfreeze.alignment import align as find_links
         from alignfreeze.encoding.encoder import check_device, load_encoder
-        from alignfreeze.files import make_folder, new_folder
-        from alignfreeze.realignment.trainer import RealignmentSettings
+        from alignfreeze.files import check_unused
+        from alignfreeze.realignment.trainer import RealignmentSettings, check_policy
         from alignfreeze.realignment.trainer import realign as train
 
         values = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "layer": layer}
         settings = RealignmentSettings.checked(values, origin="the command")
-        check_device(device or "auto")
-        make_folder(out.parent)
+        start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
+        check_policy(freeze)
+        check_unused(out)
         pairs = _read_bitexts(bitext, pretokenized)
         alignments = _read_links(links, pairs) if links else find_links(pairs, aligner=aligner)
         loaded = load_encoder(encoder)
-        history = train(
-            loaded,
-            pairs,
-            alignments,
-            freeze=freeze,
-            settings=settings,
-            seed=31 if seed is None else seed,
-            device=device or "auto",
-        )
-        with new_folder(out) as folder:
-            loaded.save(folder)
-    _show(
-        {
-            "encoder": encoder,
-            "freeze": freeze,
-            "frozen_parameters": history.frozen_parameters,
-            "parameters": history.parameters,
-            "pairs": history.pairs,
-            "pairs_without_links": history.pairs_without_links,
-            **_training_facts(history.training),
-            "folder": str(out),
-        },
-        as_json,
-    )
+        history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start)
+        facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
+        inputs = {"aligner": None if links else aligner, "digests": _digests(bitext=bitext, links=links or [])}
+        _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs})
+    _show(_with_short_training(facts), as_json)
 
 
 @app.command()
@@ -226,62 +207,56 @@ def finetune(
     encoder: EncoderName,
     train: Annotated[Path, typer.Option(help="Training sentences of the source language.")],
     out: OutFolder,
-    task: Annotated[str, typer.Option(help="What to learn: pos.")] = "pos",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training sentences.")] = 5,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences a step.")] = 32,
+    task: TaskName = "pos",
+    epochs: Annotated[int, typer.Option(help="Passes over the training sentences.")] = 5,
+    batch_size: Annotated[int, typer.Option(help="Sentences a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
     seed: Seed = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
-    with _quiet(), _showing():
+    with _working():
         from alignfreeze.encoding.encoder import check_device, load_encoder
-        from alignfreeze.files import make_folder, new_folder
+        from alignfreeze.files import check_unused, digest_of_file
         from alignfreeze.tasks.finetuning import FinetuningSettings
         from alignfreeze.tasks.finetuning import finetune as learn
 
         values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         settings = FinetuningSettings.checked(values, origin="the command")
-        check_device(device or "auto")
-        make_folder(out.parent)
+        start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
+        check_unused(out)
         sentences = chosen.read(train, None)
-        model, history = learn(
-            load_encoder(encoder),
-            chosen,
-            sentences,
-            settings=settings,
-            seed=31 if seed is None else seed,
-            device=device or "auto",
-        )
-        with new_folder(out) as folder:
-            model.save(folder)
-    facts = {"encoder": encoder, "task": task, "sentences": len(sentences), **_training_facts(history)}
-    _show({**facts, "folder": str(out)}, as_json)
+        model, history = learn(load_encoder(encoder), chosen, sentences, settings=settings, **start)
+        facts = {"encoder": encoder, "task": task, "sentences": len(sentences), "training": asdict(history)}
+        facts["folder"] = str(out)
+        digests = {"train": digest_of_file(train)}
+        _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests})
+    _show(_with_short_training(facts), as_json)
 
 
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
     test: Annotated[list[str], typer.Option("--test", help="de=FILE of test sentences; may be repeated.")],
-    task: Annotated[str, typer.Option(help="What it learnt: pos.")] = "pos",
-    seed: Annotated[int | None, typer.Option(help="Taken for likeness; testing has no random start.")] = None,
+    task: TaskName = "pos",
+    seed: Annotated[int | None, typer.Option(help="Taken for likeness: testing has no random start.")] = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
     """Test a fine-tuned model, language by language."""
-    with _quiet(), _showing():
+    with _working():
         from alignfreeze.evaluation.zero_shot import evaluate as score
         from alignfreeze.languages import check_language
         from alignfreeze.tasks.tagging import load_task_model
 
         chosen = _task(task)
-        named = [_named(text, "--test", "de=FILE") for text in test]
-        tests = {check_language(code): chosen.read(Path(path), None) for code, path in named}
+        files = dict(_named(text, "--test", "de=FILE") for text in test)
+        tests = {check_language(code): chosen.read(Path(path), None) for code, path in files.items()}
         scores = score(load_task_model(model), chosen, tests, device=device or "auto")
     if as_json:
-        _print_json([asdict(result) for result in scores])
+        typer.echo(_json([asdict(result) for result in scores]))
         return
     for result in scores:
         typer.echo(f"{result.language}  {result.metric} {100 * result.value:.1f}%  of {result.n:,} words")
@@ -291,34 +266,18 @@ def evaluate(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the remarks of other libraries out of the way of ours."""
-    import warnings
-
+def _working() -> Iterator[None]:
+    """Show progress on standard error; keep the remarks of other libraries out of the way of ours."""
     from transformers.utils import logging
+
+    from alignfreeze.progress import showing
+    from alignfreeze.progress_bars import ProgressBars
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ProgressBars() as bars, showing(bars):
         warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
         yield
-
-
-@contextmanager
-def _showing() -> Iterator[None]:
-    """Show progress on standard error, with the time left, when a person is looking."""
-    from alignfreeze.progress import showing
-
-    with _display() as display, showing(display):
-        yield
-
-
-@contextmanager
-def _display() -> Iterator[Display]:
-    from alignfreeze.progress_bars import ProgressBars
-
-    with ProgressBars() as bars:
-        yield bars
 
 
 def _changed(settings: ExperimentSettings, seed: int | None, device: str | None) -> ExperimentSettings:
@@ -331,108 +290,39 @@ def _changed(settings: ExperimentSettings, seed: int | None, device: str | None)
     return settings.model_copy(update=changes)
 
 
-def _run(settings: ExperimentSettings, base: Path, out: Path, as_json: bool) -> None:
-    from alignfreeze.experiment import plan, run_experiment
-    from alignfreeze.files import make_folder, write_json, write_lines
-    from alignfreeze.report.tables import score_table, to_markdown
+def _run(planned: Plan, out: Path, as_json: bool) -> None:
+    with _working():
+        from alignfreeze.experiment import run_experiment
+        from alignfreeze.files import write_json, write_lines
+        from alignfreeze.report.tables import score_table, to_markdown, to_rich
 
-    make_folder(out)  # an output folder that cannot be written is said before minutes of reading
-    study = run_experiment(plan(settings, base=base), out=out)
-    table = score_table(study)
-    write_lines(out / "table.md", to_markdown(table).splitlines())
-    write_json(out / "table.json", asdict(table))
+        study = run_experiment(planned, out=out)
+        table = score_table(study)
+        write_lines(out / "table.md", to_markdown(table).splitlines())
+        write_json(out / "table.json", asdict(table))
     if as_json:
-        _print_json({"table": asdict(table), "runs": [asdict(record) for record in study.records]})
-    else:
-        _print_table(table, study)
-
-
-def _print_table(table: Table, study: Study) -> None:
+        typer.echo(_json({"table": asdict(table), "runs": [asdict(record) for record in study.records]}))
+        return
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(_rich_table(table))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(to_rich(table))
     seconds = sum(sum(record.seconds.values()) for record in study.records)
     peak = max(record.environment["peak_memory_bytes"] for record in study.records)
     console.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
 
 
-def _rich_table(table: Table) -> RichTable:
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def _save(saved: Any, out: Path, record: dict[str, Any]) -> None:
+    """Write a model folder, with a record of how the model came about beside the weights."""
+    from alignfreeze.experiment.records import environment
+    from alignfreeze.files import new_folder, write_json
 
-    from alignfreeze.report.tables import cell_text
-
-    shown = RichTable(title=table.title, caption=table.note, box=box.SIMPLE_HEAD, title_justify="left")
-    shown.add_column("")
-    shown.add_column("language")
-    for strategy in table.strategies:
-        shown.add_column(strategy, justify="right")
-    for row in table.rows:
-        cells = []
-        for strategy in table.strategies:
-            summary = row.cells[strategy]
-            style = "" if not summary.gain else "green" if summary.gain > 0 else "red"
-            cells.append(Text(cell_text(summary), style=style))
-        if row is table.rows[-1]:
-            shown.add_section()
-        shown.add_row(row.name, row.title, *cells)
-    return shown
+    with new_folder(out) as folder:
+        saved.save(folder)
+        write_json(folder / "alignfreeze.json", {**record, "environment": environment(record["device"])})
 
 
-def _show_plan(plan: Plan, as_json: bool) -> None:
-    facts = _plan_facts(plan)
-    if as_json:
-        _print_json(facts)
-        return
-    settings = plan.settings
-    typer.echo(f"experiment  {settings.name}: {settings.task} with {settings.encoder} on {settings.device}")
-    typer.echo(f"runs        {len(plan.specs)}: {' '.join(spec.folder for spec in plan.specs)}")
-    typer.echo(
-        f"fine-tuning {plan.finetuning_steps:,} steps over {len(plan.data.train):,} sentences "
-        f"({settings.source_language})"
-    )
-    if plan.freezing:
-        realignment = settings.realignment
-        pairs = (realignment.steps or 0) * realignment.batch_size
-        typer.echo(
-            f"realignment {realignment.steps:,} steps of {realignment.batch_size} sentence pairs: {pairs:,} in all"
-        )
-        for pair, count in facts["sentence_pairs"].items():
-            typer.echo(f"            {pair} {count:,} sentence pairs")
-    for strategy, frozen in facts["frozen"].items():
-        typer.echo(f"frozen      {strategy}: {frozen['text']}")
-    for language, sentences in plan.data.tests.items():
-        typer.echo(f"test        {language} {len(sentences):,} sentences")
-    for file in plan.data.files:
-        typer.echo(f"file        {file.role}: {file.path} (sha256 {file.digest[:12]})")
-
-
-def _plan_facts(plan: Plan) -> dict[str, Any]:
-    from alignfreeze.corpora.bitext import language_pairs
-
-    frozen = {}
-    for strategy, freezing in plan.freezing.items():
-        share = freezing.parameters / freezing.n_parameters
-        layers = f"layers {freezing.layers[0]} to {freezing.layers[-1]}" if freezing.layers else "no layer"
-        parameters = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({share:.1%})"
-        text = f"{layers} of {freezing.n_layers}, {parameters}"
-        frozen[strategy] = {**asdict(freezing), "layers": list(freezing.layers), "text": text}
-    return {
-        "settings": plan.settings.model_dump(mode="json"),
-        "runs": [{"strategy": s.strategy, "seed": s.seed, "folder": s.folder} for s in plan.specs],
-        "finetuning_steps": plan.finetuning_steps,
-        "training_sentences": len(plan.data.train),
-        "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
-        "sentence_pairs": {"-".join(k): len(v) for k, v in language_pairs(plan.data.bitext).items()},
-        "frozen": frozen,
-        "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
-        "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
-    }
-
-
-def _task(name: str) -> Any:
+def _task(name: str) -> Task:
     from alignfreeze.settings import known
     from alignfreeze.tasks import TASKS
 
@@ -443,8 +333,8 @@ def _task(name: str) -> Any:
 
 
 def _named(text: str, option: str, example: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
+    name, _, value = text.partition("=")
+    if not (name and value):
         raise SettingsError(f"{option} {text!r}: expected {example}")
     return name, value
 
@@ -458,17 +348,29 @@ def _languages(name: str, option: str) -> tuple[str, str]:
     return check_language(parts[0]), check_language(parts[1])
 
 
+def _files(value: str) -> list[str]:
+    """Split SOURCE,TARGET; a file whose name has a comma in it is one file."""
+    return [value] if Path(value).exists() else value.split(",")
+
+
+def _digests(**options: list[str]) -> dict[str, list[str]]:
+    """Return the digests of the files that options of the form en-de=FILE name."""
+    from alignfreeze.files import digest_of_file
+
+    named = [(role, *option.split("=", 1)) for role, values in options.items() for option in values]
+    return {f"{role} {name}": [digest_of_file(Path(file)) for file in _files(value)] for role, name, value in named}
+
+
 def _read_bitexts(options: list[str], pretokenized: bool) -> list[SentencePair]:
     from alignfreeze.corpora.bitext import read_bitext
 
     pairs = []
     for option in options:
         name, value = _named(option, "--bitext", "en-de=FILE or en-de=SOURCE,TARGET")
-        languages = _languages(name, "--bitext")
-        files = [value] if Path(value).exists() else value.split(",")
+        files = _files(value)
         if len(files) > 2:
             raise SettingsError(f"--bitext {option!r}: expected one file or two, found {len(files)}")
-        pairs += read_bitext(*files, languages=languages, pretokenized=pretokenized)
+        pairs += read_bitext(*files, languages=_languages(name, "--bitext"), pretokenized=pretokenized)
     return pairs
 
 
@@ -477,7 +379,8 @@ def _read_links(options: list[str], pairs: list[SentencePair]) -> list[WordAlign
     from alignfreeze.alignment.links import read_pharaoh
     from alignfreeze.corpora.bitext import language_pairs
 
-    files = {_languages(name, "--links"): path for name, path in (_named(o, "--links", "en-de=FILE") for o in options)}
+    named = [_named(option, "--links", "en-de=FILE") for option in options]
+    files = {_languages(name, "--links"): path for name, path in named}
     found: dict[int, WordAlignment] = {}
     for languages, positions in language_pairs(pairs).items():
         if languages not in files:
@@ -487,18 +390,17 @@ def _read_links(options: list[str], pairs: list[SentencePair]) -> list[WordAlign
     return [found[position] for position in range(len(pairs))]
 
 
-def _training_facts(history: TrainingHistory) -> dict[str, Any]:
-    return {
-        "steps": history.steps,
-        "seconds": round(history.seconds, 1),
-        "first_loss": history.losses[0][1],
-        "last_loss": history.losses[-1][1],
-    }
+def _with_short_training(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts with the ends of the loss curve instead of the whole."""
+    training = facts["training"]
+    ends = {"first_loss": training["losses"][0][1], "last_loss": training["losses"][-1][1]}
+    short = {"steps": training["steps"], "seconds": training["seconds"], **ends}
+    return {**{name: value for name, value in facts.items() if name != "training"}, **short}
 
 
 def _show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(facts)
+        typer.echo(_json(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -506,5 +408,5 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

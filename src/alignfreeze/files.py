@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -67,6 +68,33 @@ def digest_of_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file or folder could be written at a path, without creating anything.
+
+    Raises:
+        OutputError: It could not.
+    """
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=nearest if nearest.is_dir() else nearest.parent):
+            pass
+        if nearest != path and not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+
+
+def check_unused(path: Path) -> None:
+    """Check that a new folder may take this name: nothing of the user's is ever replaced.
+
+    Raises:
+        OutputError: There is something already, or it could not be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise OutputError(f"{path}: exists already and is not an empty folder; remove it or choose another name")
+    check_writable(path)
+
+
 def make_folder(path: Path) -> Path:
     """Create a folder that can be written to, with its parents, and return it.
 
@@ -112,6 +140,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     """
     beside = _name_beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)
         beside.replace(path)

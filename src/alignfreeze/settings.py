@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from alignfreeze.errors import SettingsError, did_you_mean
@@ -84,7 +86,30 @@ def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list
     """Return the names of the settings that stand beside a wrong one."""
     for part in path:
         field = settings.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        nested = (
+            [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_settings(kind)] if field else []
+        )
+        if not nested:
             return []
-        settings = field.annotation
+        settings = nested[0]
     return list(settings.model_fields)
+
+
+def reference(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Return (name, default, meaning) of every setting, nested ones with their path."""
+    rows: list[tuple[str, str, str]] = []
+    for name, field in settings.model_fields.items():
+        path = f"{prefix}{name}"
+        nested = _nested(field)
+        if nested is not None:
+            rows += reference(nested, prefix=f"{path}.")
+        else:
+            default = "required" if field.is_required() else json.dumps(field.default).replace("null", "left out")
+            rows.append((path, default, (field.description or "").replace("\n", " ")))
+    return rows
+
+
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the settings class that a field holds, if it holds one (or, optionally, none)."""
+    kinds: tuple[Any, ...] = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -43,14 +43,15 @@ def test_an_empty_bitext(aligner):
 
 def test_language_pairs_do_not_influence_each_other(aligner, toy_bitext):
     shouted = [
-        SentencePair(pair.source, tuple(word.upper() for word in reversed(pair.target)), ("en", "tr")) for pair in toy_bitext
+        SentencePair(pair.source, tuple(word.upper() for word in reversed(pair.target)), ("en", "tr"))
+        for pair in toy_bitext
     ]
     mixed = [pair for both in zip(toy_bitext, shouted, strict=True) for pair in both]
     assert align(mixed, aligner=aligner)[::2] == align(toy_bitext, aligner=aligner)
 
 
 def test_an_unknown_aligner(toy_bitext):
-    with pytest.raises(SettingsError, match="unknown aligner 'fastalign'.*Did you mean 'fast-align'"):
+    with pytest.raises(SettingsError, match=r"unknown aligner 'fastalign'.*Did you mean 'fast-align'"):
         align(toy_bitext, aligner="fastalign")
 
 

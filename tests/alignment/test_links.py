@@ -53,7 +53,9 @@ def test_links_between_identical_words_are_dropped_after_the_one_to_one_rule():
 
 
 def test_files_are_read_again(tmp_path, toy_bitext):
-    written = [WordAlignment(frozenset({(0, i % 5)})) for i in range(len(toy_bitext) - 1)] + [WordAlignment(frozenset())]
+    written = [WordAlignment(frozenset({(0, i % 5)})) for i in range(len(toy_bitext) - 1)] + [
+        WordAlignment(frozenset())
+    ]
     write_pharaoh(tmp_path / "links", written)
     assert read_pharaoh(tmp_path / "links", toy_bitext) == written
 

@@ -55,7 +55,10 @@ def test_gzip(tmp_path):
     ("lines", "message"),
     [
         ([line(1, "a"), line(2, "b")[:-2]], r"test\.conllu, line 2: .*10 columns.*this one has 9"),
-        (["# c", line(1, "a", "NUON")], r"test\.conllu, line 2: 'NUON' is none of the 17 UPOS tags.*Did you mean 'NOUN'"),
+        (
+            ["# c", line(1, "a", "NUON")],
+            r"test\.conllu, line 2: 'NUON' is none of the 17 UPOS tags.*Did you mean 'NOUN'",
+        ),
         ([line("x", "a")], r"test\.conllu, line 1: not a CoNLL-U line"),
         (["1\t\t_\tNOUN\t_\t_\t_\t_\t_\t_"], r"test\.conllu, line 1: not a CoNLL-U line"),
         (["# nothing"], "no sentence found"),

@@ -37,7 +37,7 @@ def test_further_columns_of_a_tsv_are_passed_over(tmp_path):
 
 def test_gzip(tmp_path):
     path = tmp_path / "t.gz"
-    path.write_bytes(gzip.compress("A\tB\n".encode()))
+    path.write_bytes(gzip.compress(b"A\tB\n"))
     assert len(read_bitext(path, languages=EN_DE)) == 1
 
 

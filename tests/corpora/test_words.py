@@ -7,7 +7,11 @@ from alignfreeze.progress import showing
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("en", "It's 3.5 well-known e-mails, isn't it?", ["It's", "3.5", "well-known", "e-mails", ",", "isn't", "it", "?"]),
+        (
+            "en",
+            "It's 3.5 well-known e-mails, isn't it?",
+            ["It's", "3.5", "well-known", "e-mails", ",", "isn't", "it", "?"],
+        ),
         ("fr", "L’été, «déjà»…", ["L’été", ",", "«", "déjà", "»", "…"]),
         ("ar", "هل تتكلم العربية؟", ["هل", "تتكلم", "العربية", "؟"]),
         ("hi", "मैं हिन्दी बोलता हूँ।", ["मैं", "हिन्दी", "बोलता", "हूँ", "।"]),

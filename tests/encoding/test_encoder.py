@@ -1,8 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, DistilBertConfig, XLMRobertaConfig
-from transformers import AutoModel
+from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
 
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder, outline
 from alignfreeze.errors import EncoderError, SettingsError

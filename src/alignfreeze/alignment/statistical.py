@@ -13,6 +13,8 @@ from alignfreeze.progress import stage
 ITERATIONS = 5
 """Rounds of expectation maximisation in each direction: fast_align's default."""
 
+PAIRS_AT_ONCE = 1_000
+
 
 class FastAlign:
     """fast_align in both directions, symmetrised by grow-diag-final-and.
@@ -30,17 +32,23 @@ class FastAlign:
             forward.add_sentence_pair(pair.source, pair.target)
             reverse.add_sentence_pair(pair.target, pair.source)
         languages = "-".join(bitext[0].languages) if bitext else ""
-        with stage(f"fast_align {languages}", total=2 * ITERATIONS) as bar:
+        # Every round reads all pairs, and so does the search for the links at the end.
+        with stage(f"fast_align {languages}", total=(2 * ITERATIONS + 1) * len(bitext)) as bar:
             for model in (forward, reverse):
                 model.start_training()
                 for _ in range(ITERATIONS):
                     model.train()
-                    bar.advance()
+                    bar.advance(len(bitext))
                 model.end_training()
-        aligner = SymmetrizedAligner(forward, reverse)
-        aligner.heuristic = SymmetrizationHeuristic.GROW_DIAG_FINAL_AND
-        matrices = aligner.get_best_alignments([pair.source for pair in bitext], [pair.target for pair in bitext])
-        return [_links(matrix.to_numpy()) for _, matrix in matrices]
+            aligner = SymmetrizedAligner(forward, reverse)
+            aligner.heuristic = SymmetrizationHeuristic.GROW_DIAG_FINAL_AND
+            alignments = []
+            for start in range(0, len(bitext), PAIRS_AT_ONCE):
+                pairs = bitext[start : start + PAIRS_AT_ONCE]
+                found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
+                alignments += [_links(matrix.to_numpy()) for _, matrix in found]
+                bar.advance(len(pairs))
+        return alignments
 
 
 def _links(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]

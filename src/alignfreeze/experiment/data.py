@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,23 +75,33 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     task = TASKS[settings.task]
     data = settings.data
     problems: list[str] = []
-    with stage("reading data", total=len(paths)) as bar:
-        files = tuple(DataFile(role, path, digest_of_file(path)) for role, path in paths.items())
-        train = _try(lambda: task.read(paths["train"], data.max_train), problems)
+    items = 1 + len(settings.tested_languages) + len(settings.realigned_languages)
+    with stage("reading data", total=len(paths) + items) as bar:
+        files = []
+        for role, path in paths.items():
+            files.append(DataFile(role, path, digest_of_file(path)))
+            bar.advance()
+
+        def attempt(read: Callable[[], list[Item]]) -> list[Item]:
+            """Read a file; keep the problem, if there is one, so that every file gets its say."""
+            try:
+                return read()
+            except AlignFreezeError as error:
+                problems.append(str(error))
+                return []
+            finally:
+                bar.advance()
+
+        train = attempt(lambda: task.read(paths["train"], data.max_train))
         tests = {
-            language: _try(lambda p=paths[f"test {language}"]: task.read(p, data.max_test), problems)
+            language: attempt(partial(task.read, paths[f"test {language}"], data.max_test))
             for language in settings.tested_languages
         }
-        bitext = [
-            pair
-            for language in settings.realigned_languages
-            if settings.bitext
-            for pair in _try(lambda code=language: _read_bitext(settings, code, paths), problems)
-        ]
-        bar.advance(len(paths))
+        languages = settings.realigned_languages if settings.bitext else []
+        bitext = [pair for language in languages for pair in attempt(partial(_read_bitext, settings, language, paths))]
     if problems:
         raise DataError("\n".join(problems))
-    return ExperimentData(files, train, tests, bitext)
+    return ExperimentData(tuple(files), train, tests, bitext)
 
 
 def _paths(settings: ExperimentSettings, base: Path) -> dict[str, Path]:
@@ -118,15 +129,6 @@ def locate(pattern: str, base: Path, language: str = "") -> Path:
     if name.startswith(mini.PREFIX):
         return mini.mini_path(name.removeprefix(mini.PREFIX))
     return base / Path(name).expanduser()
-
-
-def _try(read: Callable[[], list[Item]], problems: list[str]) -> list[Item]:
-    """Read a file; keep the problem, if there is one, so that all files get their say."""
-    try:
-        return read()
-    except AlignFreezeError as error:
-        problems.append(str(error))
-        return []
 
 
 def _read_bitext(settings: ExperimentSettings, language: str, paths: dict[str, Path]) -> list[SentencePair]:

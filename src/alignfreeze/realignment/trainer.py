@@ -136,9 +136,7 @@ def realign(
         DataError: No sentence pair has a usable link.
     """
     settings = settings or RealignmentSettings()
-    if freeze not in FREEZE_POLICIES:
-        proposal = did_you_mean(freeze, FREEZE_POLICIES)
-        raise SettingsError(f"unknown freeze policy {freeze!r}; there are {', '.join(FREEZE_POLICIES)}.{proposal}")
+    check_policy(freeze)
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
     device = check_device(device)
@@ -176,6 +174,17 @@ def realign(
         pairs=len(pairs),
         pairs_without_links=len(bitext) - len(pairs),
     )
+
+
+def check_policy(name: str) -> None:
+    """Check that a freeze policy exists.
+
+    Raises:
+        SettingsError: It does not; the message proposes the nearest.
+    """
+    if name not in FREEZE_POLICIES:
+        proposal = did_you_mean(name, FREEZE_POLICIES)
+        raise SettingsError(f"unknown freeze policy {name!r}; there are {', '.join(FREEZE_POLICIES)}.{proposal}")
 
 
 def interleaved(pairs: Sequence[HasLanguages], length: int, *, seed: int) -> list[int]:

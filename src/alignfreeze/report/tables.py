@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
 from alignfreeze.experiment.sweep import Study
@@ -90,3 +94,24 @@ def to_markdown(table: Table) -> str:
         cells = [cell_text(row.cells[strategy]) for strategy in table.strategies]
         lines.append(f"| {' | '.join([row.name, row.title, *cells])} |")
     return "\n".join([*lines, "", f"{table.note}."])
+
+
+def to_rich(table: Table) -> RichTable:
+    """Return a table for the terminal; gains are green, losses red."""
+    shown = RichTable(title=table.title, caption=table.note, box=box.SIMPLE_HEAD, title_justify="left")
+    shown.add_column("")
+    shown.add_column("language")
+    for strategy in table.strategies:
+        shown.add_column(strategy, justify="right", no_wrap=True)
+    for row in table.rows:
+        if row is table.rows[-1]:
+            shown.add_section()
+        summaries = [row.cells[strategy] for strategy in table.strategies]
+        shown.add_row(row.name, row.title, *[Text(cell_text(summary), style=_style(summary)) for summary in summaries])
+    return shown
+
+
+def _style(summary: Summary) -> str:
+    if not summary.gain:
+        return ""
+    return "green" if summary.gain > 0 else "red"

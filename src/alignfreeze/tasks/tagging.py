@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from transformers import (
     AutoModelForTokenClassification,
+    AutoTokenizer,
     DataCollatorForTokenClassification,
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -72,15 +73,18 @@ def load_task_model(folder: Path, *, max_length: int = 128) -> TaskModel:
     Raises:
         EncoderError: The folder holds no such model.
     """
-    from transformers import AutoTokenizer
-
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
     try:
-        model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
+        model, loading = AutoModelForTokenClassification.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
+    if loading["missing_keys"]:
+        # transformers would give it a random head and go on.
+        raise EncoderError(f"{folder}: this model has no head for labelling words; fine-tune it first")
     return TaskModel(model, tokenizer, max_length)
 
 

@@ -1,0 +1,183 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from transformers import AutoModelForTokenClassification
+
+from alignfreeze.errors import DataError, EncoderError
+from alignfreeze.experiment import ExperimentSettings, plan, run_experiment, sweep
+from alignfreeze.experiment.records import RunRecord
+
+
+def planned(project, **changes):
+    settings = ExperimentSettings.from_toml(project / "experiment.toml").model_copy(update=changes)
+    return plan(settings, base=project)
+
+
+def scores(study):
+    return [(record.strategy, record.seed, record.scores) for record in study.records]
+
+
+def test_the_plan_lists_runs_steps_and_what_is_frozen(project):
+    found = planned(project)
+    assert [(spec.strategy, spec.seed) for spec in found.specs] == [
+        ("baseline", 1),
+        ("front", 1),
+        ("baseline", 2),
+        ("front", 2),
+    ]
+    assert found.finetuning_steps == 2 * 4  # 2 epochs of ceil(60 / 16) batches
+    assert found.freezing["front"].layers == range(2)
+    assert found.freezing["front"].n_layers == 4
+    assert "baseline" not in found.freezing
+    assert len(found.data.files) == 1 + 3 + 2
+    assert not (project / "out").exists()
+
+
+def test_realignment_takes_as_many_steps_as_fine_tuning_when_none_are_given(project):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text().replace("steps = 4\n", ""))
+    assert planned(project).settings.realignment.steps == 8
+
+
+def test_every_run_leaves_a_record(project):
+    study = run_experiment(planned(project), out=project / "out")
+    folders = sorted(path.name for path in (project / "out" / "runs").iterdir())
+    assert len(folders) == 4
+    for record in study.records:
+        path = project / "out" / "runs" / f"{record.strategy}-{record.seed}-{record.digest[:12]}" / "record.json"
+        assert RunRecord.from_json(json.loads(path.read_text())) == record
+        assert [score.language for score in record.scores] == ["en", "de", "tr"]
+        assert all(score.n == 100 and 0 <= score.value <= 1 for score in record.scores)
+        assert record.environment["versions"]["torch"]
+        assert record.determined_by["data"]["train"]
+        assert set(record.seconds) >= {"loading", "fine-tuning", "evaluation"}
+        if record.strategy == "baseline":
+            assert record.realignment is None
+            assert "bitext de source" not in record.determined_by["data"]
+        else:
+            assert record.realignment.frozen_parameters > 0
+            assert record.realignment.training.steps == 4
+
+
+def test_the_same_seed_gives_identical_scores(project):
+    first = run_experiment(planned(project), out=project / "one")
+    second = run_experiment(planned(project), out=project / "two")
+    assert scores(first) == scores(second)
+    losses = [record.finetuning.losses for record in first.records]
+    assert losses == [record.finetuning.losses for record in second.records]
+
+
+def test_complete_runs_are_not_repeated(project, monkeypatch):
+    first = run_experiment(planned(project), out=project / "out")
+
+    def fail(*_):
+        raise AssertionError("a complete run was repeated")
+
+    monkeypatch.setattr(sweep, "run", fail)
+    second = run_experiment(planned(project), out=project / "out")
+    assert second.records == first.records
+    assert second.reused == 4
+
+
+def digests(project, **changes):
+    return {(spec.strategy, spec.seed): spec.digest for spec in planned(project, **changes).specs}
+
+
+def test_a_change_of_realignment_changes_only_realigned_runs(project):
+    before = digests(project)
+    path = project / "experiment.toml"
+    path.write_text(path.read_text().replace("steps = 4", "steps = 5"))
+    after = digests(project)
+    assert after["baseline", 1] == before["baseline", 1]
+    assert after["front", 1] != before["front", 1]
+
+
+def test_a_change_of_data_changes_the_runs_that_read_them(project):
+    before = digests(project)
+    (project / "en-de.txt").write_text("the dog ||| eht god\n")
+    after = digests(project)
+    assert after["baseline", 1] == before["baseline", 1]
+    assert after["front", 1] != before["front", 1]
+    test = project / "tr-test.conllu"
+    test.write_text(test.read_text().replace("NOUN", "PROPN", 1))
+    assert digests(project)["baseline", 1] != before["baseline", 1]
+
+
+def test_names_and_order_do_not_change_runs(project):
+    assert digests(project) == digests(project, name="other", strategies=["front", "baseline"])
+
+
+def test_a_damaged_record_is_computed_again(project):
+    first = run_experiment(planned(project), out=project / "out")
+    broken = next((project / "out" / "runs").glob("front-1-*")) / "record.json"
+    broken.write_text(broken.read_text()[:100])
+    second = run_experiment(planned(project), out=project / "out")
+    assert second.reused == 3
+    assert scores(second) == scores(first)
+
+
+def test_models_are_kept_when_wanted(project):
+    run_experiment(planned(project, keep_models=True, strategies=["front"], seeds=[1]), out=project / "out")
+    (folder,) = (project / "out" / "runs").glob("front-1-*")
+    model = AutoModelForTokenClassification.from_pretrained(folder / "model")
+    assert model.config.id2label[0] == "ADJ"
+
+
+def test_all_missing_files_are_named(project):
+    (project / "de-test.conllu").unlink()
+    (project / "en-tr.txt").unlink()
+    with pytest.raises(DataError) as error:
+        planned(project)
+    assert "test de: " in str(error.value)
+    assert "bitext tr source: " in str(error.value)
+
+
+def test_all_wrong_files_are_named(project):
+    (project / "de-test.conllu").write_text("nonsense\n")
+    (project / "en-tr.txt").write_text("")
+    with pytest.raises(DataError) as error:
+        planned(project)
+    assert "de-test.conllu, line 1" in str(error.value)
+    assert "en-tr.txt: no sentence pair found" in str(error.value)
+
+
+def test_links_may_come_from_files(project, toy_bitext):
+    for code in ("de", "tr"):
+        (project / f"{code}.links").write_text("0-0 1-1\n" * len(toy_bitext))
+    path = project / "experiment.toml"
+    path.write_text(path.read_text() + '[alignment]\nlinks = "{language}.links"\n')
+    study = run_experiment(planned(project, seeds=[1]), out=project / "out")
+    assert study.records[1].realignment.pairs == 2 * len(toy_bitext)
+    (project / "tr.links").write_text("0-0 1-9\n" * len(toy_bitext))
+    with pytest.raises(DataError, match=r"tr\.links, line 1: link 1-9 is out of range"):
+        run_experiment(planned(project, seeds=[1]), out=project / "other")
+
+
+def test_an_encoder_that_is_none_is_refused_before_anything_runs(project):
+    with pytest.raises(EncoderError, match="holds no model"):
+        planned(project, encoder=str(project))
+
+
+def test_killed_between_runs_it_goes_on_where_it_stopped(project):
+    """SIGKILL while the last runs are still to come; the second start repeats nothing."""
+    out = project / "out"
+    command = [sys.executable, "-m", "alignfreeze", "run", str(project / "experiment.toml"), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(out.glob("runs/front-1-*")):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/record.json")}
+    assert 2 <= len(done) < 4
+    study = run_experiment(planned(project), out=out)
+    assert study.reused == len(done)
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert len(list((out / "runs").iterdir())) == 4
+    assert scores(study) == scores(run_experiment(planned(project), out=project / "fresh"))

@@ -1,0 +1,73 @@
+import pytest
+
+from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment import ExperimentSettings, Study
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.statistics import Summary
+from alignfreeze.report.tables import cell_text, score_table, to_markdown
+from alignfreeze.training import TrainingHistory
+
+
+def record(strategy, seed, **values):
+    return RunRecord(
+        experiment="toy",
+        strategy=strategy,
+        seed=seed,
+        digest="d",
+        determined_by={},
+        realignment=None,
+        finetuning=TrainingHistory(1, 1.0, ()),
+        scores=tuple(Score(language, "accuracy", value, 100) for language, value in values.items()),
+        seconds={},
+        environment={},
+    )
+
+
+@pytest.fixture
+def study():
+    settings = ExperimentSettings(
+        name="toy",
+        strategies=["baseline", "front"],
+        seeds=[1, 2],
+        languages=["de", "tr"],
+        data={"train": "t", "test": "{language}"},
+        bitext={"source": "{language}"},
+    )
+    records = (
+        record("baseline", 1, en=0.9, de=0.70, tr=0.5),
+        record("baseline", 2, en=0.9, de=0.72, tr=0.5),
+        record("front", 1, en=0.91, de=0.75, tr=0.4),
+        record("front", 2, en=0.89, de=0.75, tr=0.5),
+    )
+    return Study(settings, records, 0)
+
+
+def test_the_whole_table(study):
+    # de: baseline 71.0 with deviations -1, 1 and so sd 1.41; front 75.0, gain 4.0.
+    # Average of de and tr, seed by seed: baseline 60.0, 61.0; front 57.5, 62.5; gain -0.5.
+    assert (
+        to_markdown(score_table(study))
+        == """\
+**toy: pos, accuracy in percent, embedded:e5-small**
+
+|  | language | baseline | front |
+|---|---|---:|---:|
+| en | English | 90.0 ± 0.0 | 90.0 ± 1.4 (+0.0) |
+| de | German | 71.0 ± 1.4 | 75.0 ± 0.0 (+4.0) |
+| tr | Turkish | 50.0 ± 0.0 | 45.0 ± 7.1 (-5.0) |
+| average | of 2 target languages | 60.5 ± 0.7 | 60.0 ± 3.5 (-0.5) |
+
+mean ± standard deviation over 2 seeds; in brackets the gain over baseline."""
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "text"),
+    [
+        (Summary(0.814, 0.002, 5, 0.007), "81.4 ± 0.2 (+0.7)"),
+        (Summary(0.814, None, 1, -0.007), "81.4 (-0.7)"),
+        (Summary(0.814, None, 1), "81.4"),
+    ],
+)
+def test_cells(summary, text):
+    assert cell_text(summary) == text

@@ -1,0 +1,128 @@
+import pytest
+import torch
+from transformers import pipeline
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.errors import EncoderError
+from alignfreeze.evaluation.zero_shot import evaluate
+from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.tagging import IGNORED, load_task_model, predict, training_examples, with_head
+
+POS = TASKS["pos"]
+QUICK = FinetuningSettings(epochs=12, batch_size=16, learning_rate=5e-3)
+
+
+@pytest.fixture(scope="module")
+def tagger(tiny_folder, toy_tagged):
+    from alignfreeze.encoding.encoder import load_encoder
+
+    return finetune(load_encoder(str(tiny_folder)), POS, toy_tagged, settings=QUICK, device="cpu")[0]
+
+
+def test_labels_stand_on_first_subwords_of_tagged_words(tiny_encoder):
+    model = with_head(tiny_encoder, POS.labels, max_length=16)
+    sentence = TaggedSentence(("the", "doghouse", "sees"), ("DET", "NOUN", None))
+    (example,) = training_examples(model, [sentence])
+    pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(example["input_ids"])
+    labelled = {p: POS.labels[n] for p, n in zip(pieces, example["labels"], strict=True) if n != IGNORED}
+    assert len(pieces) > 5  # doghouse is more than one subword
+    assert list(labelled.values()) == ["DET", "NOUN"]
+    assert list(labelled) == ["the", pieces[2]]
+
+
+def test_the_head_starts_from_the_encoders_weights_and_leaves_them_alone(tiny_encoder, toy_tagged):
+    before = {name: value.clone() for name, value in tiny_encoder.model.state_dict().items()}
+    model = with_head(tiny_encoder, POS.labels, max_length=16)
+    assert torch.equal(model.model.bert.embeddings.word_embeddings.weight, before["embeddings.word_embeddings.weight"])
+    finetune(tiny_encoder, POS, toy_tagged, settings=QUICK.model_copy(update={"steps": 2}), device="cpu")
+    assert all(torch.equal(before[name], value) for name, value in tiny_encoder.model.state_dict().items())
+
+
+def test_fine_tuning_learns_the_toy_tags(tagger, toy_tagged):
+    score = evaluate(tagger, POS, {"en": toy_tagged}, device="cpu")[0]
+    assert score.value > 0.95
+    assert score.n == 5 * len(toy_tagged)
+    assert score.metric == "accuracy"
+
+
+def test_predictions_do_not_depend_on_the_batch(tagger, toy_tagged):
+    words = [sentence.words[: 1 + i % 5] for i, sentence in enumerate(toy_tagged)]
+    assert predict(tagger, words, batch_size=1) == predict(tagger, words, batch_size=7)
+
+
+def test_a_sentence_longer_than_the_model_gets_a_tag_for_every_word(tagger, toy_tagged):
+    words = [word for sentence in toy_tagged[:40] for word in sentence.words]  # 200 words; the model takes 64 subwords
+    narrow = type(tagger)(tagger.model, tagger.tokenizer, 32)
+    (tags,) = predict(narrow, [words])
+    assert len(tags) == 200
+    assert None not in tags
+
+
+def test_words_without_a_subword_count_as_wrong(tagger):
+    sentence = TaggedSentence(("the", " ", "dog"), ("DET", "NOUN", "NOUN"))
+    (tags,) = predict(tagger, [sentence.words])
+    score = evaluate(tagger, POS, {"en": [sentence]}, device="cpu")[0]
+    assert tags[1] is None
+    assert score.n == 3
+    assert score.value <= 2 / 3
+
+
+def test_the_saved_model_works_in_a_pipeline_without_alignfreeze(tagger, toy_tagged, tmp_path):
+    tagger.save(tmp_path)
+    words = toy_tagged[0].words
+    found = pipeline("token-classification", model=str(tmp_path))(" ".join(words))
+    ours = predict(tagger, [words])[0]
+    by_start = {item["start"]: item["entity"] for item in found}
+    starts = [len(" ".join(words[:i])) + bool(i) for i in range(len(words))]
+    assert [by_start[start] for start in starts] == ours
+
+
+def test_the_saved_model_is_loaded_again(tagger, toy_tagged, tmp_path):
+    tagger.save(tmp_path)
+    again = load_task_model(tmp_path)
+    assert again.labels == list(POS.labels)
+    words = [sentence.words for sentence in toy_tagged]
+    assert predict(again, words) == predict(tagger, words)
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(EncoderError, match="holds no fine-tuned model"):
+        load_task_model(tmp_path)
+
+
+def test_a_model_of_another_task(tiny_folder, tagger):
+    """An encoder without a head would get a random one: it is refused."""
+    with pytest.raises(EncoderError, match="no head"):
+        load_task_model(tiny_folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "examples", "steps"),
+    [
+        (FinetuningSettings(), 100, 20),  # 5 epochs of ceil(100 / 32) = 4 batches
+        (FinetuningSettings(epochs=2, batch_size=10), 100, 20),
+        (FinetuningSettings(steps=7), 100, 7),
+    ],
+)
+def test_number_of_steps(settings, examples, steps):
+    assert settings.total_steps(examples) == steps
+
+
+def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tiny_encoder, toy_tagged, monkeypatch):
+    """The schedule follows optimiser steps, which the reference code's does not."""
+    from alignfreeze import training
+
+    rates = []
+
+    class Watching(training._OrderedTrainer):
+        def training_step(self, *args, **kwargs):
+            rates.append(self.lr_scheduler.get_last_lr()[0])
+            return super().training_step(*args, **kwargs)
+
+    monkeypatch.setattr(training, "_OrderedTrainer", Watching)
+    settings = FinetuningSettings(steps=20, batch_size=4, learning_rate=1.0)
+    finetune(tiny_encoder, POS, toy_tagged, settings=settings, device="cpu")
+    # Warm-up over 2 steps from 0, then linearly down over 18.
+    assert rates[:3] == pytest.approx([0.0, 0.5, 1.0])
+    assert rates[-1] == pytest.approx(1 / 18)

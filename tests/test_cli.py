@@ -1,0 +1,260 @@
+"""Each command as a user types it: what it prints, and what it says to wrong input."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest import mock
+
+import pytest
+
+from alignfreeze.cli import main
+from alignfreeze.corpora.bitext import write_bars
+
+COMMANDS = ["demo", "run", "align", "realign", "finetune", "evaluate"]
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def alignfreeze(*arguments):
+    """Run a command in this process: importing torch anew for each would take minutes."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        mock.patch.object(sys, "argv", ["alignfreeze", *map(str, arguments)]),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    return Done(code, stdout.getvalue(), stderr.getvalue())
+
+
+def in_own_process(*arguments):
+    command = [sys.executable, "-m", "alignfreeze", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def bitext_file(tmp_path_factory, toy_bitext):
+    path = tmp_path_factory.mktemp("bitext") / "en-de.txt"
+    path.write_text("\n".join(write_bars(toy_bitext)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tagged_file(tmp_path_factory, toy_tagged):
+    path = tmp_path_factory.mktemp("tagged") / "en.conllu"
+    rows = []
+    for sentence in toy_tagged:
+        words = enumerate(zip(sentence.words, sentence.tags, strict=True), start=1)
+        rows += [*(f"{number}\t{word}\t_\t{tag}" + "\t_" * 6 for number, (word, tag) in words), ""]
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_common_options(command):
+    help_text = alignfreeze(command, "--help").stdout
+    assert all(option in help_text for option in ("--json", "--seed", "--device"))
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys; sys.argv = ['alignfreeze', '--help']\nfrom alignfreeze.cli import app\n"
+    code += "try: app()\nexcept SystemExit: pass\nassert not {'torch', 'transformers', 'pydantic'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_version():
+    from alignfreeze import __version__
+
+    assert alignfreeze("--version").stdout.strip() == __version__
+
+
+def test_the_stages_one_after_the_other(tmp_path, tiny_folder, bitext_file, tagged_file):
+    """Align, realign, fine-tune, evaluate: each with JSON, each feeding the next."""
+    links, realigned, tagger = tmp_path / "deep" / "links", tmp_path / "realigned", tmp_path / "tagger"
+    done = alignfreeze("align", "--bitext", f"en-de={bitext_file}", "--out", links, "--pretokenized", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["sentence_pairs"] == len(links.read_text().splitlines()) == 120
+    assert facts["links_for_realignment"] > 400
+
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 3, "--json"]
+    done = alignfreeze(
+        "realign", tiny_folder, *options, "--links", f"en-de={links}", "--freeze", "front", "--out", realigned
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["steps"], facts["freeze"]) == (3, "front")
+    assert facts["frozen_parameters"] > 0
+    record = json.loads((realigned / "alignfreeze.json").read_text())
+    assert record["settings"]["temperature"] == 0.1
+    assert record["digests"]["bitext en-de"]
+
+    training = ["--train", tagged_file, "--epochs", 8, "--learning-rate", 5e-3, "--device", "cpu", "--json"]
+    done = alignfreeze("finetune", realigned, *training, "--out", tagger)
+    facts = json.loads(done.stdout)
+    assert facts["steps"] == 16
+    assert facts["last_loss"] < facts["first_loss"]
+
+    done = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu", "--json")
+    (score,) = json.loads(done.stdout)
+    assert score["language"] == "en"
+    assert score["value"] > 0.5
+    assert score["n"] == 300
+    plain = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu").stdout
+    assert plain == f"en  accuracy {100 * score['value']:.1f}%  of 300 words\n"
+
+
+def test_a_mistake_in_an_own_process(tmp_path):
+    done = in_own_process("run", tmp_path / "none.toml", "--out", tmp_path / "out")
+    refused(done, "none.toml: cannot be read")
+
+
+def refused(done, *expected):
+    """Exit code 2, one message, nothing on standard output, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert not done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error:") == 1
+    for text in expected:
+        assert text in done.stderr
+
+
+CONLLU = "1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
+
+
+def test_wrong_input_of_align(tmp_path):
+    def run(content, languages="en-de", second=None):
+        (tmp_path / "a").write_bytes(content)
+        files = tmp_path / "a"
+        if second is not None:
+            (tmp_path / "b").write_bytes(second)
+            files = f"{files},{tmp_path / 'b'}"
+        return alignfreeze("align", "--bitext", f"{languages}={files}", "--out", tmp_path / "links")
+
+    refused(run(b"one\ntwo\n", second=b"eins\n"), "a has 2 lines and ", "b 1")
+    refused(run(b""), "a: no sentence pair found")
+    refused(run(b"a\tb\nma\xf1ana\tc\n"), "a, line 2: not valid UTF-8")
+    refused(run(b"a\tb\nc\n"), "a, line 2: expected two columns")
+    refused(run(b"a\tb\n", languages="en-turkish"), "unknown language code 'turkish'", "Did you mean 'tr'")
+    refused(run(b"a\tb\n", languages="en"), "expected two language codes")
+    refused(alignfreeze("align", "--bitext", "en-de=nothing", "--out", tmp_path / "links"), "nothing: cannot be read")
+    assert not (tmp_path / "links").exists()
+
+
+def test_wrong_input_of_realign(tmp_path, tiny_folder, bitext_file):
+    out = tmp_path / "out"
+
+    def run(*options, encoder=tiny_folder, out=out):
+        basis = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--steps", 1, "--out", out]
+        return alignfreeze("realign", encoder, *basis, *options)
+
+    (tmp_path / "links").write_text("0-0\n" * 119 + "0-5\n")
+    refused(run("--links", f"en-de={tmp_path / 'links'}"), "links, line 120: link 0-5 is out of range")
+    refused(run("--freeze", "fornt"), "unknown freeze policy 'fornt'", "Did you mean 'front'")
+    refused(run(encoder=tmp_path), "holds no model")
+    refused(run(encoder=tmp_path / "nothing"), "cannot be loaded as an encoder")
+    refused(run("--layer", "first", "--learning-rate", "0"), "2 wrong settings", "layer: ", "learning_rate: ")
+    refused(run("--device", "gpu"), "unknown device 'gpu'")
+    (tmp_path / "file").touch()
+    refused(run(out=tmp_path / "file" / "out"), "cannot be written")
+    refused(run(out=tmp_path), "exists already")
+    assert not out.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "links"]
+
+
+def test_wrong_input_of_finetune(tmp_path, tiny_folder):
+    out = tmp_path / "out"
+
+    def run(content, *options):
+        (tmp_path / "train.conllu").write_bytes(content)
+        return alignfreeze("finetune", tiny_folder, "--train", tmp_path / "train.conllu", "--out", out, *options)
+
+    refused(run((CONLLU + CONLLU[:-3] + "\n").encode()), "train.conllu, line 2: ", "this one has 9")
+    refused(run(CONLLU.replace("NOUN", "NN").encode()), "train.conllu, line 1: 'NN' is none of the 17 UPOS tags")
+    refused(run(CONLLU.encode(), "--task", "pso"), "unknown task 'pso'", "Did you mean 'pos'")
+    refused(run(b""), "no sentence found")
+    assert not out.exists()
+
+
+def test_wrong_input_of_evaluate(tmp_path, tiny_folder):
+    (tmp_path / "t").write_text(CONLLU)
+    refused(alignfreeze("evaluate", tmp_path, "--test", f"de={tmp_path / 't'}"), "holds no fine-tuned model")
+    refused(alignfreeze("evaluate", tiny_folder, "--test", f"de={tmp_path / 't'}"), "has no head")
+    refused(alignfreeze("evaluate", tiny_folder, "--test", f"{tmp_path / 't'}"), "expected de=FILE")
+
+
+def test_wrong_experiment_files(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("""
+languages = ["de", "jp"]
+strategies = ["baseline", "frnt"]
+[data]
+train = "t"
+test = "{language}"
+[bitext]
+source = "{language}"
+[realignment]
+temperature = 0
+""")
+    out = tmp_path / "out"
+    done = alignfreeze("run", path, "--out", out)
+    refused(done, "bad.toml has 3 wrong settings:", "languages.1", "'ja'", "strategies.1", "'front'", "temperature")
+    refused(alignfreeze("run", tmp_path / "none.toml", "--out", out), "none.toml: cannot be read")
+    assert not out.exists()
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path):
+    path = tmp_path / "good.toml"
+    path.write_text('languages = ["de"]\n[data]\ntrain = "t"\ntest = "{language}"\n[bitext]\nsource = "{language}"\n')
+    (tmp_path / "file").touch()
+    refused(alignfreeze("run", path, "--out", tmp_path / "file" / "out"), "cannot be written", "choose another place")
+    refused(alignfreeze("run", path, "--out", "/proc/alignfreeze"), "cannot be written")
+
+
+def test_run_dry_run_and_json(project):
+    dry = alignfreeze("run", project / "experiment.toml", "--dry-run")
+    assert "4: baseline 1, front 1, baseline 2, front 2" in dry.stdout
+    assert "front: layers 0 to 1 of 4" in dry.stdout
+    assert "4 steps of 4 sentence pairs: 16 in all" in dry.stdout
+    assert "en-tr.txt" in dry.stdout
+    facts = json.loads(alignfreeze("run", project / "experiment.toml", "--dry-run", "--json", "--seed", "9").stdout)
+    assert [run["seed"] for run in facts["runs"]] == [9, 9]
+    assert facts["sentence_pairs"] == {"en-de": 120, "en-tr": 120}
+    refused(alignfreeze("run", project / "experiment.toml"), "--out DIR")
+    assert not (project / "out").exists()
+
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9")
+    assert done.returncode == 0, done.stderr
+    assert "of 2 target languages" in done.stdout
+    assert "2 runs" in done.stdout
+    table = (project / "out" / "table.md").read_text()
+    assert "| average | of 2 target languages |" in table
+    again = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9", "--json")
+    assert "2 of 2 runs are complete" in again.stderr
+    printed = json.loads(again.stdout)
+    assert [run["strategy"] for run in printed["runs"]] == ["baseline", "front"]
+    assert printed["table"]["rows"][0]["name"] == "en"
+
+
+def test_progress_is_shown_without_a_terminal_only_for_what_takes_long(project):
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9")
+    assert "reading data" not in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_answers_quickly(command):
+    """A guard against a late import that became an early one; the machine may be slow, so the bound is wide."""
+    began = time.perf_counter()
+    assert in_own_process(command, "--help").returncode == 0
+    assert time.perf_counter() - began < 3

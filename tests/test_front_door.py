@@ -1,0 +1,90 @@
+"""What a newcomer meets first: the names, the README, the command and the examples."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import alignfreeze
+from alignfreeze.experiment import ExperimentSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_public_name_can_be_imported():
+    for name in alignfreeze.__all__:
+        assert getattr(alignfreeze, name) is not None
+    assert set(alignfreeze.__all__) == {*alignfreeze._HOMES, "__version__"}
+    with pytest.raises(AttributeError, match="has no attribute 'relaign'"):
+        alignfreeze.relaign  # noqa: B018
+
+
+def test_importing_the_package_does_not_import_torch():
+    code = "import sys, alignfreeze; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_stages_import_only_what_comes_before_them():
+    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == alignfreeze.__version__
+    assert f"version: {alignfreeze.__version__}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_two_commands_come_first_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    first = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
+    assert first is not None
+    commands = [line.split("#")[0].strip() for line in first[1].splitlines() if line.strip()]
+    assert commands[-2:] == ["make demo", "make test"]
+
+
+def python_blocks(text):
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def run_quickly(code, folder, monkeypatch, tiny_folder):
+    """Execute an example with the tiny encoder and few steps, in a folder of its own."""
+    monkeypatch.chdir(folder)
+    code = (
+        code.replace("embedded:e5-small", str(tiny_folder))
+        .replace("steps=20", "steps=1")
+        .replace("epochs=3", "epochs=1")
+    )
+    exec(compile(code, "example", "exec"), {})
+
+
+def test_the_readme_is_executed(tmp_path, monkeypatch, tiny_folder, capsys):
+    blocks = python_blocks((ROOT / "README.md").read_text())
+    assert blocks
+    for block in blocks:
+        run_quickly(block, tmp_path, monkeypatch, tiny_folder)
+    assert "Score(language='de', metric='accuracy'" in capsys.readouterr().out
+    assert (tmp_path / "tagger" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_are_executed(example, tmp_path, monkeypatch, tiny_folder):
+    run_quickly(example.read_text(), tmp_path, monkeypatch, tiny_folder)
+
+
+def test_the_readmes_example_is_the_one_in_the_examples():
+    (block,) = python_blocks((ROOT / "README.md").read_text())
+    assert block.strip() in (ROOT / "examples" / "realign_and_tag.py").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").rglob("*.toml")), ids=lambda path: path.stem)
+def test_experiment_files_are_valid(path):
+    assert ExperimentSettings.from_toml(path).name == path.stem
+
+
+def test_the_readmes_experiment_file_is_valid():
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    ExperimentSettings.checked(tomllib.loads(block), origin="README.md")
