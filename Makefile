@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/alignfreeze demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow

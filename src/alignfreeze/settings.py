@@ -86,12 +86,10 @@ def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list
     """Return the names of the settings that stand beside a wrong one."""
     for part in path:
         field = settings.model_fields.get(str(part))
-        nested = (
-            [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_settings(kind)] if field else []
-        )
-        if not nested:
+        nested = _nested(field) if field else None
+        if nested is None:
             return []
-        settings = nested[0]
+        settings = nested
     return list(settings.model_fields)
 
 

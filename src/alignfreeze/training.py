@@ -119,7 +119,8 @@ def train(
         items: What it is trained on.
         collate: Turns a list of items into a batch.
         plan: How long and how fast.
-        order: Positions in `items` to visit, in this order; by default they are shuffled anew in each pass.
+        order: Positions in `items` to visit, in this order; by default they are shuffled anew in each pass,
+            and batched with items of like length.
     """
     with tempfile.TemporaryDirectory() as folder, stage(plan.title, total=plan.steps) as bar:
         trainer = _OrderedTrainer(
@@ -160,6 +161,8 @@ def _arguments(plan: TrainingPlan, folder: str) -> TrainingArguments:
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        # Batches of sentences of like length: half of a mixed batch of treebank sentences is padding.
+        train_sampling_strategy="group_by_length",
         dataloader_pin_memory=plan.device == "cuda",
     )
     if arguments.n_gpu > 1:
