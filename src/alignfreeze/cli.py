@@ -58,9 +58,6 @@ def main() -> None:
     except AlignFreezeError as error:
         _complain(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        _complain("interrupted; complete runs are kept, and the same command goes on from there")
-        sys.exit(130)
 
 
 def _complain(message: str) -> None:
@@ -277,7 +274,11 @@ def _working() -> Iterator[None]:
     logging.disable_progress_bar()
     with warnings.catch_warnings(), ProgressBars() as bars, showing(bars):
         warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            _complain("interrupted; nothing half-done is left, and complete runs are kept")
+            raise typer.Exit(130) from None
 
 
 def _changed(settings: ExperimentSettings, seed: int | None, device: str | None) -> ExperimentSettings:

@@ -135,8 +135,16 @@ def train(
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
+        _release(trainer, model)
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
     return TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
+
+
+def _release(trainer: Trainer, model: nn.Module) -> None:
+    """Let go of gradients and of Adam's moments now: the Trainer's reference cycles would keep them for long."""
+    model.zero_grad(set_to_none=True)
+    trainer.optimizer = trainer.lr_scheduler = None
+    trainer.accelerator.free_memory()
 
 
 def _arguments(plan: TrainingPlan, folder: str) -> TrainingArguments:

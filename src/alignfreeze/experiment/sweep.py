@@ -13,7 +13,7 @@ from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.files import make_folder, new_folder, remove_leftovers, write_json
+from alignfreeze.files import check_writable, make_folder, new_folder, remove_leftovers, write_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
 
@@ -143,9 +143,8 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
     Raises:
         OutputError: The folder cannot be written.
     """
-    runs = make_folder(out / "runs")
-    remove_leftovers(runs)
-    write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
+    check_writable(out)
+    runs = out / "runs"
     records = {spec.folder: _finished(runs / spec.folder) for spec in plan.specs}
     waiting = [spec for spec in plan.specs if records[spec.folder] is None]
     reused = len(plan.specs) - len(waiting)
@@ -153,6 +152,9 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
         remark(f"{reused} of {len(plan.specs)} runs are complete in {runs} and are not repeated")
     needs_links = any(spec.strategy != BASELINE for spec in waiting)
     alignments = find_links(plan.settings, plan.data) if needs_links else []
+    make_folder(runs)
+    remove_leftovers(runs)
+    write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
     with stage("runs", total=len(waiting)) as bar:
         for spec in waiting:
             with new_folder(runs / spec.folder) as folder:
