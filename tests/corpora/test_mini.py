@@ -1,3 +1,4 @@
+import os
 import unicodedata
 from collections import Counter
 
@@ -85,13 +86,16 @@ def test_a_file_that_is_not_there():
 @pytest.mark.slow
 def test_a_tagger_trained_on_a_real_treebank_agrees_with_the_tags(shared_data):
     """Real English text and ours must be tagged alike: at least 85 of 100 words."""
+    import torch
+
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.tasks import TASKS
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 
     train = read_conllu(shared_data / "ud" / "en-train.conllu")
-    settings = FinetuningSettings(epochs=2, learning_rate=5e-4)
+    settings = FinetuningSettings(steps=100, learning_rate=5e-4)
+    torch.set_num_threads(os.cpu_count() or 1)  # the tests' one thread would take minutes
     model, _ = finetune(load_encoder("embedded:e5-small"), TASKS["pos"], train, settings=settings, device="cpu")
     tests = {"en": read_conllu(mini.mini_path("en-test.conllu"))}
     assert evaluate(model, TASKS["pos"], tests, device="cpu")[0].value >= 0.85

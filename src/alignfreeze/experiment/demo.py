@@ -18,6 +18,6 @@ def demo_settings() -> ExperimentSettings:
         languages=list(mini.LANGUAGES),
         data=DataSettings(train="mini:en-train.conllu", test="mini:{language}-test.conllu"),
         bitext=BitextSettings(source="mini:en-{language}.tsv"),
-        realignment=RealignmentSettings(steps=30, learning_rate=5e-5),
-        finetuning=FinetuningSettings(epochs=4, learning_rate=5e-4),
+        realignment=RealignmentSettings(steps=24, learning_rate=5e-5),
+        finetuning=FinetuningSettings(epochs=2, learning_rate=5e-4),
     )
