@@ -3,7 +3,14 @@ import torch
 from torch import nn
 from transformers import AutoModel, BertConfig, DistilBertConfig, XLMRobertaConfig
 
-from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder, outline
+from alignfreeze.encoding.encoder import (
+    check_device,
+    digest_of_encoder,
+    layers_of,
+    load_encoder,
+    most_subwords,
+    outline,
+)
 from alignfreeze.errors import EncoderError, SettingsError
 
 
@@ -28,6 +35,24 @@ def test_layers_are_found_lowest_first(config):
             parameter.add_(torch.randn_like(parameter))
         after = model(ids, output_hidden_states=True).hidden_states
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("family", "most"), [(BertConfig, 40), (XLMRobertaConfig, 38)])
+def test_the_most_subwords_are_what_the_positions_allow(family, most, tiny_encoder):
+    """XLM-R's positions begin behind the padding's number, 1: of 40 rows 38 are left."""
+    config = family(
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        vocab_size=20,
+        max_position_embeddings=40,
+    )
+    model = AutoModel.from_config(config).eval()
+    assert most_subwords(model, tiny_encoder.tokenizer) == most
+    model(torch.full((1, most), 5))
+    with pytest.raises((RuntimeError, IndexError)):
+        model(torch.full((1, most + 1), 5))
 
 
 def test_an_unknown_family_is_refused():

@@ -115,6 +115,11 @@ def test_another_seed_gives_other_weights(tiny_folder, toy_bitext):
     )
 
 
+def test_sentences_longer_than_the_model_are_cut_to_what_it_takes(tiny_encoder, toy_bitext):
+    long = [SentencePair(p.source * 30, p.target * 30, p.languages) for p in toy_bitext]  # the model takes 64 subwords
+    assert run(tiny_encoder, long).pairs == len(long)
+
+
 def test_unknown_policy_is_refused_with_a_proposal(tiny_encoder, toy_bitext):
     with pytest.raises(SettingsError, match=r"'fornt'.*Did you mean 'front'"):
         run(tiny_encoder, toy_bitext, freeze="fornt")

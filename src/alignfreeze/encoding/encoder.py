@@ -56,6 +56,11 @@ class Encoder:
             raise EncoderError(f"the tokenizer of {self.name!r} has no padding token")
         return number
 
+    @property
+    def max_length(self) -> int:
+        """Most subwords that the encoder takes at once, special ones included."""
+        return most_subwords(self.model, self.tokenizer)
+
     def save(self, folder: Path) -> None:
         """Write an ordinary Hugging Face folder: weights as safetensors, config, tokenizer."""
         self.model.save_pretrained(folder)
@@ -121,6 +126,17 @@ def layers_of(model: nn.Module) -> Sequence[nn.Module]:
         )
     layers: Any = base.get_submodule(LAYER_PATHS[family])
     return list(layers)
+
+
+def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
+    """Return how many subwords a model takes at once: what its positions allow and its tokenizer says."""
+    limits = [tokenizer.model_max_length]
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin count positions from behind the padding's number.
+            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - reserved)
+    return min(limits)
 
 
 def outline(name: str) -> PreTrainedModel:

@@ -140,11 +140,12 @@ def realign(
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
     device = check_device(device)
-    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=settings.max_length)
+    max_length = min(settings.max_length, encoder.max_length)
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length)
     if not pairs:
         raise DataError(
             f"none of the {len(bitext):,} sentence pairs has a usable link (one-to-one, between different words, "
-            f"within {settings.max_length} subwords); check the bitext and its word alignments"
+            f"within {max_length} subwords); check the bitext and its word alignments"
         )
     set_seed(seed)
     model = RealignmentModel(encoder.model, settings)

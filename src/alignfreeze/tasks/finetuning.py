@@ -32,9 +32,9 @@ class FinetuningSettings(Settings):
     max_length: int = Field(default=128, ge=3)
     """Most subwords at once; longer sentences are trained on, and tested, in windows."""
 
-    def total_steps(self, examples: int) -> int:
-        """Return the number of optimiser steps for so many training examples."""
-        return self.steps or self.epochs * math.ceil(examples / self.batch_size)
+    def total_steps(self, sentences: int) -> int:
+        """Return the number of optimiser steps for so many training sentences."""
+        return self.steps or self.epochs * math.ceil(sentences / self.batch_size)
 
 
 def finetune(
@@ -64,7 +64,7 @@ def finetune(
     set_seed(seed)
     task_model = with_head(encoder, task.labels, max_length=settings.max_length)
     examples = training_examples(task_model, sentences)
-    steps = settings.total_steps(len(examples))
+    steps = settings.total_steps(len(sentences))
     history = train(
         task_model.model,
         examples,

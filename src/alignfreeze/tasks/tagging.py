@@ -18,7 +18,7 @@ from transformers import (
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.batches import encode_words
-from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.errors import EncoderError
 from alignfreeze.progress import Bar
 
@@ -64,7 +64,7 @@ def with_head(encoder: Encoder, labels: Sequence[str], *, max_length: int) -> Ta
     missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
-    return TaskModel(model, encoder.tokenizer, max_length)
+    return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length))
 
 
 def load_task_model(folder: Path, *, max_length: int = 128) -> TaskModel:
@@ -85,7 +85,7 @@ def load_task_model(folder: Path, *, max_length: int = 128) -> TaskModel:
     if loading["missing_keys"]:
         # transformers would give it a random head and go on.
         raise EncoderError(f"{folder}: this model has no head for labelling words; fine-tune it first")
-    return TaskModel(model, tokenizer, max_length)
+    return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)))
 
 
 def training_examples(task_model: TaskModel, sentences: Sequence[TaggedSentence]) -> list[dict[str, list[int]]]:
