@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.bitext import SentencePair, write_bars
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -34,6 +34,11 @@ def shared_data():
     if not SHARED.is_dir():
         pytest.skip("the shared data sets do not stand beside the project")
     return SHARED
+
+
+def write_bars(bitext):
+    """The lines of fast_align's form."""
+    return [f"{' '.join(pair.source)} ||| {' '.join(pair.target)}" for pair in bitext]
 
 
 def toy_sentence(generator):

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 
 from alignfreeze.cli import main
-from alignfreeze.corpora.bitext import write_bars
+from tests.conftest import write_bars
 
 COMMANDS = ["demo", "run", "align", "realign", "finetune", "evaluate"]
 
@@ -187,11 +187,21 @@ def test_wrong_input_of_finetune(tmp_path, tiny_folder):
     assert not out.exists()
 
 
+def test_wrong_start(tmp_path, tiny_folder, bitext_file):
+    done = alignfreeze(
+        "realign", tiny_folder, "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "o", "--seed", -1
+    )
+    assert done.returncode == 2
+    assert "seed" in done.stderr
+
+
 def test_wrong_input_of_evaluate(tmp_path, tiny_folder):
     (tmp_path / "t").write_text(CONLLU)
     refused(alignfreeze("evaluate", tmp_path, "--test", f"de={tmp_path / 't'}"), "holds no fine-tuned model")
     refused(alignfreeze("evaluate", tiny_folder, "--test", f"de={tmp_path / 't'}"), "has no head")
     refused(alignfreeze("evaluate", tiny_folder, "--test", f"{tmp_path / 't'}"), "expected de=FILE")
+    twice = ["--test", f"de={tmp_path / 't'}", "--test", f"de={tmp_path / 't'}"]
+    refused(alignfreeze("evaluate", tiny_folder, *twice), "named twice")
 
 
 def test_wrong_experiment_files(tmp_path):
@@ -219,7 +229,16 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
     path.write_text('languages = ["de"]\n[data]\ntrain = "t"\ntest = "{language}"\n[bitext]\nsource = "{language}"\n')
     (tmp_path / "file").touch()
     refused(alignfreeze("run", path, "--out", tmp_path / "file" / "out"), "cannot be written", "choose another place")
+    refused(alignfreeze("run", path, "--out", tmp_path / "file"), "cannot be written")
     refused(alignfreeze("run", path, "--out", "/proc/alignfreeze"), "cannot be written")
+
+
+def test_a_name_that_looks_like_markup_is_only_a_name(project):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text().replace('name = "toy"', 'name = "toy [/b] [red]x"'))
+    done = alignfreeze("run", path, "--out", project / "out", "--seed", "9")
+    assert done.returncode == 0, done.stderr
+    assert "toy [/b] [red]x: pos" in done.stdout
 
 
 def test_run_dry_run_and_json(project):

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from alignfreeze.errors import DataError, OutputError
 from alignfreeze.files import (
+    check_file,
+    check_unused,
     digest_of_json,
     make_folder,
     new_folder,
@@ -75,11 +77,45 @@ def test_a_folder_appears_only_when_its_block_ends_well(tmp_path):
         write_json(folder / "a.json", {})
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "run").mkdir()  # an empty folder makes way
     with new_folder(tmp_path / "run") as folder:
         write_json(folder / "a.json", {})
-        assert not (tmp_path / "run").exists()
+        assert not any((tmp_path / "run").iterdir())
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.json"]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_appears_meanwhile_stays_and_the_result_is_kept_beside(tmp_path):
+    with pytest.raises(OutputError, match=r"the result is kept in .*\.part"), new_folder(tmp_path / "run") as folder:
+        write_json(folder / "mine.json", {})
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "yours").touch()
+    assert (tmp_path / "run" / "yours").exists()
+    assert (folder / "mine.json").exists()
+
+
+def test_an_error_inside_the_block_is_not_said_to_be_one_of_the_folder(tmp_path):
+    with pytest.raises(ConnectionError), new_folder(tmp_path / "run"):
+        raise ConnectionError
+
+
+def test_a_link_to_an_empty_folder_is_filled_where_it_points(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    check_unused(tmp_path / "link")
+    with new_folder(tmp_path / "link") as folder:
+        write_json(folder / "a.json", {})
+    assert (tmp_path / "real" / "a.json").exists()
+
+
+def test_a_name_in_use_is_refused(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for name in (tmp_path / "full", tmp_path / "full" / "file"):
+        with pytest.raises(OutputError, match="exists already"):
+            check_unused(name)
+    with pytest.raises(OutputError, match="this is a folder"):
+        check_file(tmp_path / "full")
 
 
 def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
@@ -87,13 +123,14 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
     dead, living = tmp_path / ".run.4194399.part", tmp_path / ".run.1.part"
     dead.mkdir()
     living.mkdir()
+    (tmp_path / ".x.part").touch()  # not a name of ours
     remove_leftovers(tmp_path)
-    assert list(tmp_path.iterdir()) == [living]
+    assert sorted(tmp_path.iterdir()) == [living, tmp_path / ".x.part"]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write there"):
+    with pytest.raises(OutputError, match="cannot be written"):
         make_folder(tmp_path / "file" / "folder")
     with pytest.raises(OutputError, match="cannot be written"):
         write_lines(tmp_path / "file" / "name", [])

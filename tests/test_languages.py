@@ -40,7 +40,17 @@ def test_norwegian_is_a_language_and_not_a_boolean():
 
 
 @pytest.mark.parametrize(
-    ("code", "spaces"), [("de", True), ("zh", False), ("zh-Hant", False), ("th", False), ("ko", True)]
+    ("code", "spaces"),
+    [
+        ("de", True),
+        ("zh", False),
+        ("zh-Hant", False),
+        ("th", False),
+        ("ko", True),
+        ("cmn", False),
+        ("yue", False),
+        ("zh-Latn", True),
+    ],
 )
 def test_which_scripts_separate_words(code, spaces):
     assert has_spaces(code) is spaces

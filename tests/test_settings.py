@@ -50,6 +50,8 @@ def test_three_mistakes_are_all_named(tmp_path):
         (('"{language}.conllu"', '"de.conllu"'), r"data\.test: 'de\.conllu' must contain \{language\}"),
         (('[bitext]\nsource = "en-{language}.tsv"', ""), r"\[bitext\] is required"),
         (('train = "en.conllu"', ""), r"data\.train: this setting is required"),
+        (("languages", "seeds = [1, -1]\nlanguages"), r"seeds\.1: Input should be greater than or equal to 0"),
+        (("[data]", "[realignment]\nlearning_rate = inf\n[data]"), r"realignment\.learning_rate: .*finite"),
         (("languages", "task = 'poz'\nlanguages"), r"task: unknown task 'poz'; there are pos\. Did you mean 'pos'"),
         (("languages", "languages ="), "not valid TOML"),
         (('["de", "no"]', "[]"), r"languages: List should have at least 1 item"),

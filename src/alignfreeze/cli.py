@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
-Seed = Annotated[int | None, typer.Option(help="The random start.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The random start.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 EncoderName = Annotated[str, typer.Argument(help="embedded:e5-small, a folder, or a name on the hub.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the result.")]
@@ -112,12 +112,12 @@ def run(
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
     with _working():
         from alignfreeze.experiment import ExperimentSettings, plan
-        from alignfreeze.files import check_writable
+        from alignfreeze.files import check_folder
         from alignfreeze.report.plans import plan_facts, plan_text
 
         settings = _changed(ExperimentSettings.from_toml(experiment), seed, device)
         if out is not None:
-            check_writable(out)
+            check_folder(out)
         planned = plan(settings, base=experiment.parent)
     if dry_run:
         typer.echo(_json(plan_facts(planned)) if as_json else plan_text(planned))
@@ -141,9 +141,9 @@ def align(
     with _working():
         from alignfreeze.alignment import align as find_links
         from alignfreeze.alignment.links import links_for_realignment, write_pharaoh
-        from alignfreeze.files import check_writable
+        from alignfreeze.files import check_file
 
-        check_writable(out)
+        check_file(out)
         pairs = _read_bitexts([bitext], pretokenized)
         alignments = find_links(pairs, aligner=aligner)
         write_pharaoh(out, alignments)
@@ -189,12 +189,13 @@ def realign(
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
         check_unused(out)
+        digests = _digests(bitext=bitext, links=links or [])
         pairs = _read_bitexts(bitext, pretokenized)
         alignments = _read_links(links, pairs) if links else find_links(pairs, aligner=aligner)
         loaded = load_encoder(encoder)
         history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start)
         facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
-        inputs = {"aligner": None if links else aligner, "digests": _digests(bitext=bitext, links=links or [])}
+        inputs = {"aligner": None if links else aligner, "digests": digests}
         _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs})
     _show(_with_short_training(facts), as_json)
 
@@ -224,11 +225,11 @@ def finetune(
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
         check_unused(out)
+        digests = {"train": digest_of_file(train)}
         sentences = chosen.read(train, None)
         model, history = learn(load_encoder(encoder), chosen, sentences, settings=settings, **start)
         facts = {"encoder": encoder, "task": task, "sentences": len(sentences), "training": asdict(history)}
         facts["folder"] = str(out)
-        digests = {"train": digest_of_file(train)}
         _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests})
     _show(_with_short_training(facts), as_json)
 
@@ -249,8 +250,10 @@ def evaluate(
         from alignfreeze.tasks.tagging import load_task_model
 
         chosen = _task(task)
-        files = dict(_named(text, "--test", "de=FILE") for text in test)
-        tests = {check_language(code): chosen.read(Path(path), None) for code, path in files.items()}
+        files = [_named(text, "--test", "de=FILE") for text in test]
+        tests = {check_language(code): chosen.read(Path(path), None) for code, path in files}
+        if len(tests) < len(files):
+            raise SettingsError("--test: one file a language; a language is named twice")
         scores = score(load_task_model(model), chosen, tests, device=device or "auto")
     if as_json:
         typer.echo(_json([asdict(result) for result in scores]))
@@ -358,7 +361,9 @@ def _digests(**options: list[str]) -> dict[str, list[str]]:
     """Return the digests of the files that options of the form en-de=FILE name."""
     from alignfreeze.files import digest_of_file
 
-    named = [(role, *option.split("=", 1)) for role, values in options.items() for option in values]
+    named = [
+        (role, *_named(option, f"--{role}", "en-de=FILE")) for role, values in options.items() for option in values
+    ]
     return {f"{role} {name}": [digest_of_file(Path(file)) for file in _files(value)] for role, name, value in named}
 
 
@@ -410,4 +415,4 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)

@@ -36,6 +36,10 @@ class EncoderError(AlignFreezeError):
     """An encoder cannot be found, loaded, or used as asked."""
 
 
+class TrainingError(AlignFreezeError):
+    """A training went wrong in a way that its settings explain."""
+
+
 class OutputError(AlignFreezeError):
     """A result cannot be written where the user wants it."""
 

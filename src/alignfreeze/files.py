@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 from alignfreeze.errors import DataError, OutputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+_LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -57,9 +59,16 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def digest_of_json(value: Any) -> str:
@@ -68,20 +77,30 @@ def digest_of_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_writable(path: Path) -> None:
-    """Check that a file or folder could be written at a path, without creating anything.
+def check_folder(path: Path) -> None:
+    """Check that a folder could be made and written at a path, without creating anything.
 
     Raises:
         OutputError: It could not.
     """
-    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
-        with tempfile.NamedTemporaryFile(dir=nearest if nearest.is_dir() else nearest.parent):
+        nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        with tempfile.NamedTemporaryFile(dir=nearest):
             pass
-        if nearest != path and not nearest.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+        reason = error.strerror or error
+        raise OutputError(f"{path}: cannot be written ({reason}); choose another place for the output") from error
+
+
+def check_file(path: Path) -> None:
+    """Check that a file could be written at a path, without creating anything.
+
+    Raises:
+        OutputError: It could not.
+    """
+    check_folder(path.parent)
+    if path.is_dir():
+        raise OutputError(f"{path}: this is a folder; name a file for the output")
 
 
 def check_unused(path: Path) -> None:
@@ -90,24 +109,19 @@ def check_unused(path: Path) -> None:
     Raises:
         OutputError: There is something already, or it could not be written.
     """
+    check_folder(path.resolve().parent)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise OutputError(f"{path}: exists already and is not an empty folder; remove it or choose another name")
-    check_writable(path)
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder that can be written to, with its parents, and return it.
+    """Create a folder with its parents, unless it is there, and return it.
 
     Raises:
         OutputError: It cannot be created or written to.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path, prefix=".write-test-"):
-            pass
-    except OSError as error:
-        problem = f"{path}: cannot write there ({error.strerror or error}); choose another output folder"
-        raise OutputError(problem) from error
+    check_folder(path)
+    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -118,7 +132,8 @@ def _name_beside(path: Path) -> Path:
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder; the work of living ones stays."""
     for path in folder.glob(".*.part"):
-        if not _is_running(int(path.name.split(".")[-2])):
+        process = _LEFTOVER.fullmatch(path.name)
+        if process and not _is_running(int(process[1])):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -160,21 +175,28 @@ def write_json(path: Path, value: Any) -> None:
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill; it takes the name `path` when the block ends without an exception.
 
-    An older folder of that name is replaced then, not before.
+    An empty folder makes way; anything else that has appeared there stays, and
+    the filled folder is kept under the name it was filled in.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or cannot take its name.
     """
+    path = path.resolve()
     beside = _name_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        yield beside
-        if path.exists():
-            shutil.rmtree(path)
-        beside.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
+    try:
+        yield beside
+    except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
+        raise
+    try:
+        if path.exists():
+            path.rmdir()
+        beside.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path}: cannot be written ({reason}); the result is kept in {beside}") from error

@@ -8,8 +8,8 @@ from langcodes.tag_parser import LanguageTagError
 
 from alignfreeze.errors import SettingsError, did_you_mean
 
-SCRIPTS_WITHOUT_SPACES = frozenset({"bo", "dz", "ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages whose script puts no spaces between words (Tibetan, Khmer, Lao, Burmese, Thai, Chinese, Japanese)."""
+SCRIPTS_WITHOUT_SPACES = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+"""Scripts that put no spaces between words: Chinese, Japanese, Khmer, Lao, Burmese, Thai, Tibetan."""
 
 
 def check_language(code: str) -> str:
@@ -70,4 +70,4 @@ def name_of(code: str) -> str:
 
 def has_spaces(code: str) -> bool:
     """Tell whether the language's script separates words by spaces."""
-    return langcodes.Language.get(code, normalize=False).language not in SCRIPTS_WITHOUT_SPACES
+    return langcodes.Language.get(code, normalize=False).maximize().script not in SCRIPTS_WITHOUT_SPACES

@@ -19,10 +19,6 @@ class Bar(Protocol):
         """Count some steps as done."""
         ...
 
-    def total(self, steps: int) -> None:
-        """Say how many steps there are, once that is known."""
-        ...
-
 
 class Display(Protocol):
     """Shows the progress of stages and passes on remarks."""
@@ -48,9 +44,6 @@ class _Silence:
         pass
 
     def advance(self, steps: int = 1) -> None:
-        pass
-
-    def total(self, steps: int) -> None:
         pass
 
     def remark(self, text: str) -> None:

@@ -35,9 +35,6 @@ class _Bar:
     def advance(self, steps: int = 1) -> None:
         self.progress.advance(self.task, steps)
 
-    def total(self, steps: int) -> None:
-        self.progress.update(self.task, total=steps)
-
 
 class ProgressBars:
     """Shows the running stages on standard error."""

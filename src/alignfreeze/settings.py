@@ -19,7 +19,7 @@ from alignfreeze.files import read_lines
 class Settings(BaseModel):
     """Parent of every settings class: unknown names are refused, values cannot change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], *, origin: str) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,9 @@ from typing import Any, Literal
 
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 
+from alignfreeze.errors import TrainingError
 from alignfreeze.progress import Bar, stage
 
 LOGGED_LOSSES = 50
@@ -93,12 +95,23 @@ class _OrderedTrainer(Trainer):
         return super()._get_train_sampler(train_dataset) if self.order is None else _Order(self.order)
 
 
-class _Progress(TrainerCallback):
-    def __init__(self, bar: Bar) -> None:
+class _Watch(TrainerCallback):
+    """Counts the steps, and stops a training that has diverged before anything is made of its weights."""
+
+    def __init__(self, bar: Bar, title: str) -> None:
         self.bar = bar
+        self.title = title
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         self.bar.advance()
+
+    def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{self.title}: the loss is {loss} at step {state.global_step}; "
+                "the training has diverged, lower the learning rate"
+            )
 
 
 def train(
@@ -128,7 +141,7 @@ def train(
             args=_arguments(plan, folder),
             data_collator=collate,
             train_dataset=_Items(items),
-            callbacks=[_Progress(bar)],
+            callbacks=[_Watch(bar, plan.title)],
         )
         trainer.order = order
         trainer.remove_callback(PrinterCallback)
@@ -164,6 +177,7 @@ def _arguments(plan: TrainingPlan, folder: str) -> TrainingArguments:
         max_grad_norm=0.0,
         seed=plan.seed,
         data_seed=plan.seed,
+        logging_nan_inf_filter=False,
         logging_steps=max(1, plan.steps // LOGGED_LOSSES),
         save_strategy="no",
         report_to="none",

@@ -31,10 +31,11 @@ def test_the_same_links_every_time(aligner, toy_bitext):
 
 
 def test_an_empty_side_gives_no_links_and_disturbs_no_other_pair(aligner, toy_bitext):
-    bitext = [*toy_bitext, SentencePair((), ("x",), ("en", "de"))]
-    alignments = align(bitext, aligner=aligner)
-    assert len(alignments) == len(bitext)
-    assert not alignments[-1].links
+    empty = [SentencePair((), ("x",), ("en", "de")), SentencePair((), (), ("en", "de"))]
+    alignments = align([*empty, *toy_bitext], aligner=aligner)
+    assert not alignments[0].links
+    assert not alignments[1].links
+    assert alignments[2:] == align(toy_bitext, aligner=aligner)
 
 
 def test_an_empty_bitext(aligner):

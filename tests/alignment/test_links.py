@@ -60,6 +60,17 @@ def test_files_are_read_again(tmp_path, toy_bitext):
     assert read_pharaoh(tmp_path / "links", toy_bitext) == written
 
 
+def test_a_file_may_go_on_when_not_all_pairs_were_read(tmp_path):
+    (tmp_path / "links").write_text("0-0\n1-1\n2-2\n")
+    bitext = [SentencePair(("a",) * 3, ("b",) * 3, ("en", "de"))] * 2
+    assert [alignment.to_pharaoh() for alignment in read_pharaoh(tmp_path / "links", bitext, more=True)] == [
+        "0-0",
+        "1-1",
+    ]
+    with pytest.raises(DataError, match="has 3 lines for 4 sentence pairs"):
+        read_pharaoh(tmp_path / "links", bitext * 2, more=True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

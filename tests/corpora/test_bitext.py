@@ -3,8 +3,9 @@ import re
 
 import pytest
 
-from alignfreeze.corpora.bitext import SentencePair, language_pairs, read_bitext, write_bars
+from alignfreeze.corpora.bitext import SentencePair, language_pairs, read_bitext
 from alignfreeze.errors import DataError, SettingsError
+from tests.conftest import write_bars
 
 EN_DE = ("en", "de")
 
@@ -19,6 +20,7 @@ def test_two_parallel_files(tmp_path):
     target = write(tmp_path / "t.de", "Ein Hund.\nallein\nDas Ende\n")
     assert read_bitext(source, target, languages=EN_DE) == [
         SentencePair(("A", "dog", "."), ("Ein", "Hund", "."), EN_DE),
+        SentencePair((), ("allein",), EN_DE),
         SentencePair(("The", "end"), ("Das", "Ende"), EN_DE),
     ]
 
@@ -27,7 +29,11 @@ def test_two_parallel_files(tmp_path):
 def test_both_sides_in_one_file(tmp_path, separator):
     path = write(tmp_path / "t", f"A dog{separator}Ein Hund\n\nYes{separator}Ja\n")
     pairs = read_bitext(path, languages=EN_DE)
-    assert [(pair.source, pair.target) for pair in pairs] == [(("A", "dog"), ("Ein", "Hund")), (("Yes",), ("Ja",))]
+    assert [(pair.source, pair.target) for pair in pairs] == [
+        (("A", "dog"), ("Ein", "Hund")),
+        ((), ()),
+        (("Yes",), ("Ja",)),
+    ]
 
 
 def test_further_columns_of_a_tsv_are_passed_over(tmp_path):
@@ -59,6 +65,12 @@ def test_files_of_unequal_length_name_both_counts_and_the_first_gap(tmp_path):
     expected = "t.en has 3 lines and .*t.de 2.*First line that is empty on one side only: 2"
     with pytest.raises(DataError, match=expected):
         read_bitext(source, target, languages=EN_DE)
+
+
+def test_files_of_unequal_length_are_refused_even_when_only_the_beginning_is_wanted(tmp_path):
+    source, target = write(tmp_path / "t.en", "a\n" * 9), write(tmp_path / "t.de", "b\n" * 8)
+    with pytest.raises(DataError, match=r"t\.en has 9 lines and .*t\.de 8"):
+        read_bitext(source, target, languages=EN_DE, max_pairs=2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from alignfreeze.encoding.encoder import (
     layers_of,
     load_encoder,
     most_subwords,
-    outline,
 )
 from alignfreeze.errors import EncoderError, SettingsError
 
@@ -131,11 +130,53 @@ def test_a_hub_name_that_cannot_be_reached(monkeypatch):
         load_encoder("nobody/nothing")
 
 
-def test_the_outline_has_the_shape_and_no_weights(tiny_folder, tiny_encoder):
-    model = outline(str(tiny_folder))
-    assert all(parameter.is_meta for parameter in model.parameters())
-    count = sum(parameter.numel() for parameter in tiny_encoder.model.parameters())
-    assert sum(parameter.numel() for parameter in model.parameters()) == count
+def broken(tiny_encoder, folder, change):
+    """Save the encoder, damage its weights, and say what loading it says."""
+    from safetensors.torch import load_file, save_file
+
+    tiny_encoder.save(folder)
+    weights = folder / "model.safetensors"
+    save_file(change(load_file(weights)), weights, metadata={"format": "pt"})
+    with pytest.raises(EncoderError) as error:
+        load_encoder(str(folder))
+    return str(error.value)
+
+
+def test_missing_weights_are_not_made_up(tiny_encoder, tmp_path):
+    message = broken(tiny_encoder, tmp_path, lambda w: {n: v for n, v in w.items() if "layer.3" not in n})
+    assert "lacks 16 of its weights, such as encoder.layer.3" in message
+
+
+def test_weights_of_another_shape(tiny_encoder, tmp_path):
+    message = broken(tiny_encoder, tmp_path, lambda w: {n: v[..., :3].contiguous() for n, v in w.items()})
+    assert "cannot be loaded as an encoder" in message
+
+
+def test_weights_that_are_a_pointer_to_weights(tiny_encoder, tmp_path):
+    tiny_encoder.save(tmp_path)
+    (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(EncoderError, match="cannot be loaded as an encoder"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_folder_without_tokenizer_files(tiny_encoder, tmp_path):
+    tiny_encoder.model.save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match="tokenizer"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_tokenizer_that_glues_words_together(tiny_encoder, tmp_path):
+    from tokenizers import pre_tokenizers
+
+    tiny_encoder.tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tiny_encoder.save(tmp_path)
+    with pytest.raises(EncoderError, match="glues words together"):
+        load_encoder(str(tmp_path))
+
+
+def test_an_unknown_home_folder():
+    with pytest.raises(EncoderError, match="cannot be loaded as an encoder"):
+        load_encoder("~nobody-of-this-name/encoder")
 
 
 def test_the_digest_follows_the_weights(tiny_encoder, tmp_path):

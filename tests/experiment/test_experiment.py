@@ -155,7 +155,33 @@ def test_links_may_come_from_files(project, toy_bitext):
     assert study.records[1].realignment.pairs == 2 * len(toy_bitext)
     (project / "tr.links").write_text("0-0 1-9\n" * len(toy_bitext))
     with pytest.raises(DataError, match=r"tr\.links, line 1: link 1-9 is out of range"):
-        run_experiment(planned(project, seeds=[1]), out=project / "other")
+        planned(project)
+
+
+def test_links_fit_a_bitext_with_gaps_of_which_only_the_beginning_is_read(project):
+    path = project / "experiment.toml"
+    text = path.read_text().replace("pretokenized = true", "pretokenized = true\nmax_pairs = 50")
+    path.write_text(text + '[alignment]\nlinks = "{language}.links"\n')
+    for code in ("de", "tr"):
+        bitext = project / f"en-{code}.txt"
+        rows = bitext.read_text().split("\n")
+        rows[3] = ""
+        bitext.write_text("\n".join(rows))
+        (project / f"{code}.links").write_text("".join("\n" if not row else "1-1\n" for row in rows))
+    study = run_experiment(planned(project, seeds=[1]), out=project / "out")
+    assert study.records[1].realignment.pairs == 2 * 49
+
+
+def test_a_relative_encoder_starts_at_the_experiment_file(project, tiny_encoder):
+    tiny_encoder.save(project / "models" / "mine")
+    assert planned(project, encoder="models/mine").settings.encoder == str(project / "models" / "mine")
+
+
+def test_a_broken_encoder_is_found_by_the_plan(project, tiny_encoder):
+    tiny_encoder.save(project / "broken")
+    (project / "broken" / "model.safetensors").write_bytes(b"short")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        planned(project, encoder=str(project / "broken"))
 
 
 def test_an_encoder_that_is_none_is_refused_before_anything_runs(project):

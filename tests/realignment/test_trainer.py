@@ -7,7 +7,7 @@ import torch
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.errors import DataError, SettingsError, TrainingError
 from alignfreeze.realignment import trainer
 from alignfreeze.realignment.trainer import RealignmentSettings, interleaved, realign
 
@@ -118,6 +118,14 @@ def test_another_seed_gives_other_weights(tiny_folder, toy_bitext):
 def test_sentences_longer_than_the_model_are_cut_to_what_it_takes(tiny_encoder, toy_bitext):
     long = [SentencePair(p.source * 30, p.target * 30, p.languages) for p in toy_bitext]  # the model takes 64 subwords
     assert run(tiny_encoder, long).pairs == len(long)
+
+
+def test_a_training_that_diverges_is_stopped_and_said(tiny_encoder, toy_bitext):
+    settings = RealignmentSettings(steps=30, batch_size=4, learning_rate=1e30)
+    with pytest.raises(
+        TrainingError, match=r"realigning \(full\): the loss is nan at step \d+.*lower the learning rate"
+    ):
+        realign(tiny_encoder, toy_bitext, [DIAGONAL] * len(toy_bitext), settings=settings, device="cpu")
 
 
 def test_unknown_policy_is_refused_with_a_proposal(tiny_encoder, toy_bitext):

@@ -3,9 +3,9 @@ import torch
 from transformers import pipeline
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.errors import EncoderError
+from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.zero_shot import evaluate
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks import TASKS, Task
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.tagging import IGNORED, load_task_model, predict, training_examples, with_head
 
@@ -95,6 +95,23 @@ def test_a_model_of_another_task(tiny_folder, tagger):
     """An encoder without a head would get a random one: it is refused."""
     with pytest.raises(EncoderError, match="no head"):
         load_task_model(tiny_folder)
+
+
+def test_a_model_with_other_labels_is_not_scored(tagger, toy_tagged):
+    other = Task("chunks", ("B", "I", "O"), POS.read, "accuracy")
+    with pytest.raises(EncoderError, match="'chunks' has B, I, O"):
+        evaluate(tagger, other, {"en": toy_tagged})
+
+
+def test_data_without_any_tag(tiny_encoder, tagger, tmp_path):
+    (tmp_path / "t.conllu").write_text("1\tdog\t_\t_\t_\t_\t_\t_\t_\t_\n")
+    with pytest.raises(DataError, match="no word has a tag"):
+        POS.read(tmp_path / "t.conllu", None)
+    untagged = [TaggedSentence(("dog",), (None,))]
+    with pytest.raises(DataError, match="nothing to learn from"):
+        finetune(tiny_encoder, POS, untagged, settings=QUICK)
+    with pytest.raises(DataError, match="no labels to compare"):
+        evaluate(tagger, POS, {"en": untagged}, device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from alignfreeze.corpora.bitext import SentencePair
@@ -66,30 +65,32 @@ def links_for_realignment(pair: SentencePair, alignment: WordAlignment) -> list[
     return sorted(alignment.one_to_one().without_identical(pair).links)
 
 
-def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
+def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair], *, more: bool = False) -> list[WordAlignment]:
     """Read the word alignments of a bitext, one line a sentence pair.
+
+    Args:
+        path: The file.
+        bitext: Its sentence pairs.
+        more: The file may have further lines, of pairs that were not read.
 
     Raises:
         DataError: The file has another number of lines than the bitext has pairs, a line is
             not Pharaoh notation, or a link points beyond its sentence.
     """
     path = Path(path)
-    return list(_checked_lines(path, bitext))
+    lines = list(read_lines(path))
+    if len(lines) < len(bitext) or (len(lines) > len(bitext) and not more):
+        raise DataError(f"{path} has {len(lines):,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
+    return [_checked(path, number, line, pair) for (number, line), pair in zip(lines, bitext, strict=False)]
 
 
-def _checked_lines(path: Path, bitext: Sequence[SentencePair]) -> Iterator[WordAlignment]:
-    lines = 0
-    for numbered, pair in zip_longest(read_lines(path), bitext):
-        if numbered is None or pair is None:
-            lines = sum(1 for _ in read_lines(path))
-            raise DataError(f"{path} has {lines:,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
-        number, line = numbered
-        try:
-            alignment = WordAlignment.from_pharaoh(line)
-        except ValueError as error:
-            raise DataError.at(path, number, str(error)) from error
-        _check_range(path, number, alignment, pair)
-        yield alignment
+def _checked(path: Path, number: int, line: str, pair: SentencePair) -> WordAlignment:
+    try:
+        alignment = WordAlignment.from_pharaoh(line)
+    except ValueError as error:
+        raise DataError.at(path, number, str(error)) from error
+    _check_range(path, number, alignment, pair)
+    return alignment
 
 
 def _check_range(path: Path, number: int, alignment: WordAlignment, pair: SentencePair) -> None:

@@ -6,7 +6,7 @@ between the sides (TSV), one file with ` ||| ` between them (fast_align).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -50,10 +50,11 @@ def read_bitext(
         target: The target side; None when `source` holds both.
         languages: Codes of the source and the target language.
         pretokenized: The words are already separated by spaces; split nowhere else.
-        max_pairs: Read no more than the first so many pairs.
+        max_pairs: Keep no more than the first so many pairs.
 
     Returns:
-        The pairs in the order of the file; pairs with an empty side are left out.
+        One pair a line, in the order of the file, so that files of links fit. An empty line gives
+        an empty side, which gets no links and so is never trained on.
 
     Raises:
         DataError: A file cannot be read, is empty, or is not what its form demands.
@@ -62,13 +63,12 @@ def read_bitext(
     splitters = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
     files = [Path(source)] if target is None else [Path(source), Path(target)]
     sides = _one_file(files[0]) if target is None else _two_files(*files)
-    pairs = (
-        SentencePair(splitters[0](first), splitters[1](second), languages)
-        for first, second in sides
-        if first.strip() and second.strip()
-    )
-    bitext = list(islice(pairs, max_pairs))
-    if not bitext:
+    bitext = [
+        SentencePair(splitters[0](first), splitters[1](second), languages) for first, second in islice(sides, max_pairs)
+    ]
+    for _ in sides:
+        pass  # a slip further down would mean that the sides do not belong together from some line on
+    if not any(pair.source and pair.target for pair in bitext):
         names = " and ".join(map(str, files))
         raise DataError(f"{names}: no sentence pair found; is this the right file?")
     return bitext
@@ -101,6 +101,7 @@ def _one_file(path: Path) -> Iterator[tuple[str, str]]:
     separator = None
     for number, line in read_lines(path):
         if not line.strip():
+            yield "", ""
             continue
         separator = separator or _separator(path, number, line)
         parts = line.split(separator)
@@ -116,11 +117,6 @@ def _separator(path: Path, number: int, line: str) -> str:
         if separator in line:
             return separator
     raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
-
-
-def write_bars(pairs: Iterable[SentencePair]) -> Iterator[str]:
-    """Return the lines of fast_align's form: words separated by spaces, sides by ` ||| `."""
-    return (f"{' '.join(pair.source)}{BARS}{' '.join(pair.target)}" for pair in pairs)
 
 
 class HasLanguages(Protocol):

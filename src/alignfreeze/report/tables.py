@@ -62,7 +62,7 @@ def score_table(study: Study) -> Table:
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,
         rows=tuple(rows),
-        note=_note(settings.seeds, BASELINE in strategies),
+        note=_note(list(dict.fromkeys(settings.seeds)), BASELINE in strategies),
     )
 
 
@@ -98,7 +98,7 @@ def to_markdown(table: Table) -> str:
 
 def to_rich(table: Table) -> RichTable:
     """Return a table for the terminal; gains are green, losses red."""
-    shown = RichTable(title=table.title, caption=table.note, box=box.SIMPLE_HEAD, title_justify="left")
+    shown = RichTable(title=Text(table.title), caption=Text(table.note), box=box.SIMPLE_HEAD, title_justify="left")
     shown.add_column("")
     shown.add_column("language")
     for strategy in table.strategies:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
+from alignfreeze.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class Task:
 
 
 def _read_pos(path: Path, max_sentences: int | None) -> list[TaggedSentence]:
-    return read_conllu(path, max_sentences=max_sentences)
+    sentences = read_conllu(path, max_sentences=max_sentences)
+    if not any(tag is not None for sentence in sentences for tag in sentence.tags):
+        raise DataError(f"{path}: no word has a tag (all are '_'); tagged sentences are needed")
+    return sentences
 
 
 TASKS = {"pos": Task(name="pos", labels=UPOS, read=_read_pos, metric="accuracy")}

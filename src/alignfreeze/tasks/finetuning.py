@@ -10,6 +10,7 @@ from transformers import set_seed
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.errors import DataError
 from alignfreeze.settings import Settings
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.tagging import TaskModel, collator, training_examples, with_head
@@ -58,12 +59,15 @@ def finetune(
 
     Raises:
         SettingsError: The device does not exist here.
+        DataError: No sentence has a tagged word.
     """
     settings = settings or FinetuningSettings()
     device = check_device(device)
     set_seed(seed)
     task_model = with_head(encoder, task.labels, max_length=settings.max_length)
     examples = training_examples(task_model, sentences)
+    if not examples:
+        raise DataError("no training sentence has a tagged word; there is nothing to learn from")
     steps = settings.total_steps(len(sentences))
     history = train(
         task_model.model,

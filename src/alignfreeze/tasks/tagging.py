@@ -18,7 +18,7 @@ from transformers import (
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.batches import encode_words
-from alignfreeze.encoding.encoder import Encoder, most_subwords
+from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
 from alignfreeze.errors import EncoderError
 from alignfreeze.progress import Bar
 
@@ -80,11 +80,12 @@ def load_task_model(folder: Path, *, max_length: int = 128) -> TaskModel:
             folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # what a broken checkpoint raises is not to be foreseen
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
     if loading["missing_keys"]:
         # transformers would give it a random head and go on.
         raise EncoderError(f"{folder}: this model has no head for labelling words; fine-tune it first")
+    check_tokenizer(str(folder), tokenizer, model)
     return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)))
 
 
