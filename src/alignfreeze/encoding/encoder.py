@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import EncoderError, SettingsError
@@ -76,7 +78,7 @@ def load_encoder(name: str) -> Encoder:
     place = _place(name)
     try:
         # What a checkpoint lacks (a pooler, say) is initialised alike each time, whatever the seed of the run.
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), _without_report():
             torch.manual_seed(0)
             model, loading = AutoModel.from_pretrained(
                 place,
@@ -94,6 +96,17 @@ def load_encoder(name: str) -> Encoder:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
     check_tokenizer(name, tokenizer, model)
     return Encoder(name, model, tokenizer)
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Keep back what transformers says of missing weights: they are checked here, and a pooler is not missed."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
