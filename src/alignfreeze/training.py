@@ -125,7 +125,7 @@ def train(
     """Train a model in place, on the parameters that require a gradient.
 
     Adam with betas 0.9 and 0.999, epsilon 1e-8, no weight decay and no gradient
-    clipping (section 4 of the paper, and training_loops.py in the reference code).
+    clipping (epoch_loop.py in the reference code, which clips nothing either).
 
     Args:
         model: Returns a mapping with `loss` when called with a batch.

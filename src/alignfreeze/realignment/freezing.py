@@ -27,7 +27,7 @@ def back(n_layers: int) -> range:
 
 
 FREEZE_POLICIES: dict[str, FreezePolicy] = {"full": full, "front": front, "back": back}
-"""The policies by name, as the paper calls them (section 3); embeddings stay trainable in all."""
+"""The policies by name, as partial_freezes.py in the reference code has them; embeddings stay trainable in all."""
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def realign(
     seed: int = 31,
     device: str = "auto",
 ) -> RealignmentHistory:
-    """Train an encoder in place until linked words have similar vectors (section 3 of the paper).
+    """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
     What the freeze policy holds fixed is bit-identical afterwards, and every
     parameter requires a gradient afterwards exactly if it did before.
