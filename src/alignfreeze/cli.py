@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.bitext import SentencePair
     from alignfreeze.experiment import ExperimentSettings, Plan
     from alignfreeze.tasks import Task
+    from alignfreeze.training import ComputeSettings
 
 app = typer.Typer(
     name="alignfreeze",
@@ -43,6 +45,8 @@ LINKS_HELP = "en-de=FILE in Pharaoh notation, instead of aligning; may be repeat
 Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
 Aligner = Annotated[str, typer.Option(help="Which aligner finds the links.")]
 Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
+COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micro_batch=8; may be repeated."
+Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
 TaskName = Annotated[str, typer.Option(help="The task: pos.")]
 
 WIDTH = 120
@@ -87,6 +91,7 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
     seed: Seed = None,
     device: Device = None,
+    compute: Compute = None,
     as_json: Json = False,
 ) -> None:
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
@@ -96,7 +101,7 @@ def demo(
             from alignfreeze.experiment.demo import demo_settings
 
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            check = plan(_changed(demo_settings(), seed, device), base=Path.cwd())
+            check = plan(_changed(demo_settings(), seed, device, compute), base=Path.cwd())
         _run(check, folder, as_json)
 
 
@@ -107,6 +112,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     seed: Seed = None,
     device: Device = None,
+    compute: Compute = None,
     as_json: Json = False,
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
@@ -115,7 +121,7 @@ def run(
         from alignfreeze.files import check_folder
         from alignfreeze.report.plans import plan_facts, plan_text
 
-        settings = _changed(ExperimentSettings.from_toml(experiment), seed, device)
+        settings = _changed(ExperimentSettings.from_toml(experiment), seed, device, compute)
         if out is not None:
             check_folder(out)
         planned = plan(settings, base=experiment.parent)
@@ -172,8 +178,10 @@ def realign(
     aligner: Aligner = "fast-align",
     links: Links = None,
     pretokenized: Pretokenized = False,
+    freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze them too.")] = False,
     seed: Seed = None,
     device: Device = None,
+    compute: Compute = None,
     as_json: Json = False,
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
@@ -185,7 +193,9 @@ def realign(
         from alignfreeze.realignment.trainer import realign as train
 
         values = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "layer": layer}
+        values["freeze_embeddings"] = freeze_embeddings
         settings = RealignmentSettings.checked(values, origin="the command")
+        how = {"compute": _compute(compute), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
         check_unused(out)
@@ -193,10 +203,10 @@ def realign(
         pairs = _read_bitexts(bitext, pretokenized)
         alignments = _read_links(links, pairs) if links else find_links(pairs, aligner=aligner)
         loaded = load_encoder(encoder)
-        history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start)
+        history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start, **how)
         facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
         inputs = {"aligner": None if links else aligner, "digests": digests}
-        _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs})
+        _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs}, how)
     _show(_with_short_training(facts), as_json)
 
 
@@ -211,6 +221,7 @@ def finetune(
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
     seed: Seed = None,
     device: Device = None,
+    compute: Compute = None,
     as_json: Json = False,
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
@@ -222,15 +233,16 @@ def finetune(
 
         values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         settings = FinetuningSettings.checked(values, origin="the command")
+        how = {"compute": _compute(compute), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
         check_unused(out)
         digests = {"train": digest_of_file(train)}
         sentences = chosen.read(train, None)
-        model, history = learn(load_encoder(encoder), chosen, sentences, settings=settings, **start)
+        model, history = learn(load_encoder(encoder), chosen, sentences, settings=settings, **start, **how)
         facts = {"encoder": encoder, "task": task, "sentences": len(sentences), "training": asdict(history)}
         facts["folder"] = str(out)
-        _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests})
+        _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests}, how)
     _show(_with_short_training(facts), as_json)
 
 
@@ -280,18 +292,35 @@ def _working() -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            _complain("interrupted; nothing half-done is left, and complete runs are kept")
+            _complain("interrupted; complete runs and checkpoints are kept, and the same command goes on from there")
             raise typer.Exit(130) from None
 
 
-def _changed(settings: ExperimentSettings, seed: int | None, device: str | None) -> ExperimentSettings:
+def _changed(
+    settings: ExperimentSettings, seed: int | None, device: str | None, compute: list[str] | None
+) -> ExperimentSettings:
     """Return the settings with what the command line says instead."""
     changes: dict[str, Any] = {}
     if seed is not None:
         changes["seeds"] = [seed]
     if device is not None:
         changes["device"] = device
+    if compute:
+        changes["compute"] = _compute(compute, **settings.compute.model_dump())
     return settings.model_copy(update=changes)
+
+
+def _compute(options: list[str] | None, **given: Any) -> ComputeSettings:
+    """Return how it is computed: what the options say, and what was given before they did."""
+    from alignfreeze.training import ComputeSettings
+
+    named = dict(_named(option, "--compute", "NAME=VALUE, such as precision=bf16") for option in options or [])
+    return ComputeSettings.checked({**given, **named}, origin="--compute")
+
+
+def _beside(out: Path) -> Path:
+    """Return the folder of the checkpoints of a training whose result goes to `out`."""
+    return out.with_name(f"{out.name}.checkpoints")
 
 
 def _run(planned: Plan, out: Path, as_json: bool) -> None:
@@ -316,14 +345,16 @@ def _run(planned: Plan, out: Path, as_json: bool) -> None:
     console.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
 
 
-def _save(saved: Any, out: Path, record: dict[str, Any]) -> None:
-    """Write a model folder, with a record of how the model came about beside the weights."""
+def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) -> None:
+    """Write a model folder, with a record of how the model came about; its checkpoints have served their turn."""
     from alignfreeze.experiment.records import environment
     from alignfreeze.files import new_folder, write_json
 
     with new_folder(out) as folder:
         saved.save(folder)
-        write_json(folder / "alignfreeze.json", {**record, "environment": environment(record["device"])})
+        facts = {"compute": how["compute"].model_dump(), "environment": environment(record["device"])}
+        write_json(folder / "alignfreeze.json", {**record, **facts})
+    shutil.rmtree(how["checkpoints"], ignore_errors=True)
 
 
 def _task(name: str) -> Task:

@@ -13,9 +13,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from alignfreeze.errors import DataError, OutputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -75,6 +78,15 @@ def digest_of_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON: the same for the same content, whatever its order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of_arrays(*arrays: NDArray[Any]) -> str:
+    """Return a digest of the content of arrays, their types and shapes."""
+    digest = hashlib.blake2b(digest_size=32)
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def check_folder(path: Path) -> None:

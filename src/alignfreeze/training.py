@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from torch import nn
+import numpy as np
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
 
-from alignfreeze.errors import TrainingError
-from alignfreeze.progress import Bar, stage
+from alignfreeze.encoding.encoder import family_of, layers_of, moved
+from alignfreeze.encoding.order import by_length, taking_turns
+from alignfreeze.errors import SettingsError, TrainingError
+from alignfreeze.files import digest_of_arrays, make_folder, write_json
+from alignfreeze.processes import n_processes
+from alignfreeze.progress import Bar, remark, stage
+from alignfreeze.settings import Settings
 
 LOGGED_LOSSES = 50
 """About as many points the loss curve of a training gets."""
+
+COMPILED_TOLERANCE = 1e-3
+"""Most that the loss of a compiled model may differ from that of the plain one, relatively."""
+
+_STATE = "trainer_state.json"
+_KEY = "training.json"
+
+
+class ComputeSettings(Settings):
+    """How trainings are computed; apart from rounding, none of it changes a result."""
+
+    precision: Literal["float32", "bf16"] = "float32"
+    """`bf16`: matrix products in half precision, weights and loss in float32."""
+    micro_batch: int | None = Field(default=None, gt=0)
+    """Sentences, or sentence pairs, at once; left out, the whole batch. The loss is that of the whole batch in
+    any case, negatives included. Where memory runs out it is halved."""
+    gradient_checkpointing: bool = False
+    """Keep only what goes into each layer, and compute the rest again for the gradients: memory for time."""
+    compile: bool = False
+    """Run the model through `torch.compile`, after checking that its loss is the same."""
+    checkpoint_steps: int | None = Field(default=500, gt=0)
+    """Optimiser steps between checkpoints, from which a training that was killed goes on; left out: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +64,7 @@ class TrainingHistory:
 
     Attributes:
         steps: Optimiser steps.
-        seconds: Wall-clock time, without loading data.
+        seconds: Wall-clock time, without loading data; of a resumed training, since then.
         losses: Pairs of (step, mean training loss since the point before).
     """
 
@@ -42,11 +80,11 @@ class TrainingPlan:
     Attributes:
         title: What the progress bar is called.
         steps: Optimiser steps.
-        batch_size: Items a step.
+        batch_size: Items a step, on all processes together.
         learning_rate: Of Adam, at its highest.
         schedule: Of the learning rate after warm-up; it follows optimiser steps.
         warmup_steps: Optimiser steps in which the learning rate rises from 0.
-        seed: For dropout and, where no order is given, for shuffling.
+        seed: For dropout.
         device: `cpu`, `cuda` or `mps`.
     """
 
@@ -60,39 +98,91 @@ class TrainingPlan:
     device: str
 
 
-class _Items(Dataset):
-    """A list as a torch data set."""
+class LossModel(nn.Module, ABC):
+    """A model that returns the loss of a batch, and can take the batch in pieces.
 
-    def __init__(self, items: Sequence[Any]) -> None:
-        self.items = items
+    Attributes:
+        at_once: Most sentences at once; None for all of a batch.
+    """
+
+    at_once: int | None = None
+
+    @property
+    @abstractmethod
+    def network(self) -> PreTrainedModel:
+        """The model inside, without what is added for the loss."""
+
+
+class _Places(Dataset[int]):
+    """Stands for data that the collator fetches: item i is the number i."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
 
     def __len__(self) -> int:
-        return len(self.items)
+        return self.length
 
-    def __getitem__(self, index: int) -> Any:
-        return self.items[index]
+    def __getitem__(self, place: int) -> int:
+        return place
 
 
 class _Order(Sampler[int]):
     """Visits items in a given order."""
 
-    def __init__(self, order: Sequence[int]) -> None:
+    def __init__(self, order: NDArray[Any]) -> None:
         self.order = order
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.order)
+        return iter(self.order.tolist())
 
 
-class _OrderedTrainer(Trainer):
-    """A Trainer that visits items in the order it is told, or shuffles them when it is told none."""
+class _Trainer(Trainer):
+    """A Trainer that visits items in the order it is told, and takes smaller pieces when memory runs out."""
 
-    order: Sequence[int] | None = None
+    def __init__(self, *args: Any, order: NDArray[Any], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.order = order
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
-        return super()._get_train_sampler(train_dataset) if self.order is None else _Order(self.order)
+        return _Order(self.order)
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: float | None = None) -> float | None:
+        # Nothing is clipped and nobody reads the norm: do not go over all gradients for it.
+        return None
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        while True:
+            try:
+                return super().training_step(model, inputs, num_items_in_batch)
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+            # Outside the handler: the exception would hold on to what was computed.
+            self._halve(len(inputs["lengths"]))
+
+    def _halve(self, sentences: int) -> None:
+        loss_model = self.model
+        assert isinstance(loss_model, LossModel)
+        now = min(loss_model.at_once or sentences, sentences)
+        advice = "take a smaller encoder, shorter sentences (max_length) or compute.precision = 'bf16'"
+        if now == 1:
+            raise TrainingError(f"out of memory with one sentence at a time; {advice}")
+        if n_processes() > 1:
+            # The others wait for this one's gradients.
+            raise TrainingError(f"out of memory on one of several processes; set compute.micro_batch, or {advice}")
+        loss_model.at_once = -(-now // 2)
+        loss_model.zero_grad(set_to_none=True)
+        clear_device_cache(garbage_collection=True)
+        remark(f"out of memory: going on with {loss_model.at_once} sentences at once, and the same batches")
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, Exception) and should_reduce_batch_size(error)
+    )
 
 
 class _Watch(TrainerCallback):
@@ -101,6 +191,11 @@ class _Watch(TrainerCallback):
     def __init__(self, bar: Bar, title: str) -> None:
         self.bar = bar
         self.title = title
+
+    def on_train_begin(self, _: Any, state: TrainerState, *__: Any, **___: Any) -> None:
+        if state.global_step:
+            remark(f"{self.title}: going on after step {state.global_step:,}")
+            self.bar.advance(state.global_step)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         self.bar.advance()
@@ -115,12 +210,13 @@ class _Watch(TrainerCallback):
 
 
 def train(
-    model: nn.Module,
-    items: Sequence[Any],
-    collate: Callable[[list[Any]], Any],
+    model: LossModel,
+    collate: Callable[[Sequence[int]], Mapping[str, Any]],
     plan: TrainingPlan,
     *,
-    order: Sequence[int] | None = None,
+    order: NDArray[Any],
+    compute: ComputeSettings | None = None,
+    checkpoints: Path | None = None,
 ) -> TrainingHistory:
     """Train a model in place, on the parameters that require a gradient.
 
@@ -129,28 +225,145 @@ def train(
 
     Args:
         model: Returns a mapping with `loss` when called with a batch.
-        items: What it is trained on.
-        collate: Turns a list of items into a batch.
+        collate: Turns the numbers of some items into a batch.
         plan: How long and how fast.
-        order: Positions in `items` to visit, in this order; by default they are shuffled anew in each pass,
-            and batched with items of like length.
+        order: The numbers of the items to visit, batch after batch, [steps * batch size].
+        compute: How it is computed.
+        checkpoints: A folder for checkpoints. If it holds one of the very same training, the training goes on
+            from there, to the same weights as if it had never stopped (bit for bit on a CPU).
+
+    Raises:
+        SettingsError: The batch cannot be divided among the processes.
+        TrainingError: The loss is no longer a number, or memory does not suffice for one sentence.
     """
-    with tempfile.TemporaryDirectory() as folder, stage(plan.title, total=plan.steps) as bar:
-        trainer = _OrderedTrainer(
+    compute = compute or ComputeSettings()
+    _check_processes(plan.batch_size)
+    with (
+        stage(plan.title, total=plan.steps) as bar,
+        _checkpoint_folder(checkpoints, model, plan, order) as folder,
+        _as_computed(model, compute, lambda: collate(order[: plan.batch_size].tolist()), plan.device),
+    ):
+        trainer = _Trainer(
             model=model,
-            args=_arguments(plan, folder),
+            args=_arguments(plan, compute, folder, saved=checkpoints is not None),
             data_collator=collate,
-            train_dataset=_Items(items),
+            train_dataset=_Places(int(order.max()) + 1),
             callbacks=[_Watch(bar, plan.title)],
+            order=order,
         )
-        trainer.order = order
         trainer.remove_callback(PrinterCallback)
         began = time.perf_counter()
-        trainer.train()
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
         seconds = time.perf_counter() - began
         _release(trainer, model)
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
     return TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
+
+
+def visits(groups: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], plan: TrainingPlan) -> NDArray[np.int64]:
+    """Return the numbers of the items that a training visits, in batches of like length, [steps * batch size].
+
+    Args:
+        groups: Numbers of the items that take turns, by group.
+        lengths: Subwords of each item, [items].
+        plan: How long to train.
+    """
+    order = taking_turns(groups, plan.steps * plan.batch_size, seed=plan.seed)
+    return by_length(order, lengths, plan.batch_size, seed=plan.seed)
+
+
+def _check_processes(batch_size: int) -> None:
+    if batch_size % n_processes():
+        raise SettingsError(f"a batch of {batch_size} cannot be divided evenly among {n_processes()} processes")
+
+
+@contextmanager
+def _as_computed(
+    model: LossModel, compute: ComputeSettings, first_batch: Callable[[], Any], device: str
+) -> Iterator[None]:
+    """Compile and checkpoint the layers of a model inside the block, as the settings say."""
+    network: Any = model.network
+    if compute.gradient_checkpointing:
+        _switch(network, "enable", {"use_reentrant": False})
+    try:
+        with _compiled(model, first_batch, device) if compute.compile else nullcontext():
+            yield
+    finally:
+        if compute.gradient_checkpointing:
+            _switch(network, "disable")
+
+
+def _switch(network: Any, what: str, *arguments: Any) -> None:
+    """Enable or disable gradient checkpointing, which transformers has renamed in the course of its version 5."""
+    name = next(
+        n for n in (f"activation_checkpointing_{what}", f"gradient_checkpointing_{what}") if hasattr(network, n)
+    )
+    getattr(network, name)(*arguments)
+
+
+@contextmanager
+def _compiled(model: LossModel, first_batch: Callable[[], Any], device: str) -> Iterator[None]:
+    """Compile a model inside the block, if it gives the same loss then."""
+    model.to(device)
+    was_training = model.training
+    losses = []
+    # Layers are alike: compiled one by one, they share what is compiled.
+    parts = layers_of(model.network) if family_of(model.network) else [model.network]
+    try:
+        for compiled in (False, True):
+            for part in parts if compiled else []:
+                part.compile(dynamic=True)
+            batch = {name: moved(value, device) for name, value in first_batch().items()}
+            with torch.no_grad():
+                losses.append(float(model.eval()(**batch)["loss"]))
+        plain, fast = losses
+        if not math.isclose(plain, fast, rel_tol=COMPILED_TOLERANCE):
+            raise TrainingError(
+                f"the compiled model's loss is {fast}, the plain one's {plain}; set compute.compile = false"
+            )
+        model.train(was_training)
+        yield
+    finally:
+        for part in parts:
+            part._compiled_call_impl = None
+
+
+@contextmanager
+def _checkpoint_folder(
+    checkpoints: Path | None, model: nn.Module, plan: TrainingPlan, order: NDArray[Any]
+) -> Iterator[Path]:
+    """Yield the folder for the checkpoints of a training; those of another training are removed from it."""
+    if checkpoints is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    key = {"plan": asdict(plan), "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
+    if _read(checkpoints / _KEY) != key:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        make_folder(checkpoints)
+        write_json(checkpoints / _KEY, key)
+    yield checkpoints
+
+
+def _arrays(model: nn.Module) -> Iterator[NDArray[Any]]:
+    """Return everything that a training starts from."""
+    return (value.detach().cpu().numpy() for value in model.state_dict().values())
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """Return the last checkpoint that is whole: its state is written last."""
+    while (last := get_last_checkpoint(str(folder))) is not None:
+        if _read(Path(last) / _STATE) is not None:
+            return last
+        shutil.rmtree(last)
+    return None
 
 
 def _release(trainer: Trainer, model: nn.Module) -> None:
@@ -160,12 +373,15 @@ def _release(trainer: Trainer, model: nn.Module) -> None:
     trainer.accelerator.free_memory()
 
 
-def _arguments(plan: TrainingPlan, folder: str) -> TrainingArguments:
+def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, saved: bool) -> TrainingArguments:
+    steps = compute.checkpoint_steps if saved else None
     arguments = TrainingArguments(
-        output_dir=folder,
+        output_dir=str(folder),
         use_cpu=plan.device == "cpu",
         max_steps=plan.steps,
+        # The batch of all processes: it is split among them, so that their number changes no result.
         per_device_train_batch_size=plan.batch_size,
+        accelerator_config={"split_batches": True},
         learning_rate=plan.learning_rate,
         lr_scheduler_type=plan.schedule,
         warmup_steps=plan.warmup_steps,
@@ -175,17 +391,22 @@ def _arguments(plan: TrainingPlan, folder: str) -> TrainingArguments:
         adam_epsilon=1e-8,
         weight_decay=0.0,
         max_grad_norm=0.0,
+        bf16=compute.precision == "bf16",
         seed=plan.seed,
         data_seed=plan.seed,
         logging_nan_inf_filter=False,
         logging_steps=max(1, plan.steps // LOGGED_LOSSES),
-        save_strategy="no",
+        save_strategy="no" if steps is None else "steps",
+        save_steps=steps or plan.steps,
+        save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        # Batches of sentences of like length: half of a mixed batch of treebank sentences is padding.
-        train_sampling_strategy="group_by_length",
         dataloader_pin_memory=plan.device == "cuda",
+        # On a GPU the next batches are put together while this one is computed.
+        dataloader_num_workers=2 if plan.device == "cuda" else 0,
+        # A pooler, or a last layer that is not realigned, gets no gradient.
+        ddp_find_unused_parameters=n_processes() > 1 or None,
     )
     if arguments.n_gpu > 1:
         # The losses look at the whole batch; torch's DataParallel would split it.

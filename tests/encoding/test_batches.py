@@ -5,7 +5,7 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import collate_pairs, encode_pairs, encode_words, lone_metaspace
+from alignfreeze.encoding.batches import encode_pairs, encode_words, lone_metaspace
 
 
 def sentencepiece_tokenizer():
@@ -104,8 +104,10 @@ def test_a_batch_equals_a_loop_over_pairs_and_words(tiny_encoder, toy_bitext):
         SentencePair(p.source * (i % 3 + 1), p.target * (i % 2 + 1), p.languages) for i, p in enumerate(toy_bitext[:7])
     ]
     encoded = encode(tiny_encoder.tokenizer, pairs, lines[:7])
-    batch = collate_pairs(encoded, padding=tiny_encoder.padding)
-    flat = batch["input_ids"].flatten()
+    numbers = [4, 0, 6]
+    batch = encoded.batch(numbers)
+    encoded = [encoded[number] for number in numbers]
+    flat = batch["subwords"]
     found = [tuple(flat[batch["words"][row]].item() for row in link) for link in batch["links"]]
     expected = [
         (item.source[item.source_words[s]], item.target[item.target_words[t]])
@@ -116,8 +118,8 @@ def test_a_batch_equals_a_loop_over_pairs_and_words(tiny_encoder, toy_bitext):
     assert not batch["is_target"][batch["links"][:, 0]].any()
     assert batch["is_target"][batch["links"][:, 1]].all()
     assert len(batch["words"]) == sum(len(i.source_words) + len(i.target_words) for i in encoded)
-    for row, item in enumerate(encoded):
-        for place, subwords in ((row, item.source), (row + len(encoded), item.target)):
-            assert batch["input_ids"][place, : len(subwords)].tolist() == subwords.tolist()
-            assert batch["attention_mask"][place].sum() == len(subwords)
-    assert (flat[batch["attention_mask"].flatten() == 0] == tiny_encoder.padding).all()
+    sides = [item.source for item in encoded] + [item.target for item in encoded]
+    assert flat.tolist() == np.concatenate(sides).tolist()
+    assert batch["lengths"].tolist() == [len(side) for side in sides]
+    assert batch["longest"] == max(map(len, sides))
+    assert batch["sentences"].tolist() == [8, 0, 12, 9, 1, 13]

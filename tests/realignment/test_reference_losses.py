@@ -1,13 +1,15 @@
 """Losses and gradients against those of the paper's own code, on its tiny random encoders."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from alignfreeze.encoding.batches import EncodedPair, collate_pairs
+from alignfreeze.encoding.batches import EncodedBitext, EncodedPair
+from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.realignment.losses import l2_loss
 from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings
 
@@ -31,7 +33,7 @@ def build_model(case):
         layer="last" if case["hidden_states_index"] == n_layers else "reference",
         projection=case["weights"]["projection.2.weight"].shape[0] if "projection.2.weight" in case["weights"] else 1,
     )
-    model = RealignmentModel(AutoModel.from_config(config), settings).double().train()
+    model = RealignmentModel(AutoModel.from_config(config), settings, padding=config.pad_token_id).double().train()
     weights = {name: torch.from_numpy(case["weights"][name]) for name in case["weights"].files}
     result = model.load_state_dict(weights, strict=False)
     assert not result.unexpected_keys
@@ -51,21 +53,29 @@ def build_batch(case):
         )
         for pair in case["pairs"]
     ]
-    return collate_pairs(pairs, padding=case["config"]["pad_token_id"])
+    return EncodedBitext.of(pairs).batch(range(len(pairs)))
 
 
 def loss_of(model, case):
     batch = build_batch(case)
     if case["loss_name"] == "contrastive":
         return model(**batch)["loss"]
-    output = model.encoder(batch["input_ids"], attention_mask=batch["attention_mask"], output_hidden_states=True)
-    subwords = output.hidden_states[case["hidden_states_index"]].flatten(0, 1)
+    subwords = encode(
+        model.encoder,
+        batch["subwords"],
+        batch["lengths"],
+        longest=batch["longest"],
+        padding=model.padding,
+        layers=range(case["hidden_states_index"]),
+    )
     return l2_loss(subwords[batch["words"]], batch["links"])
 
 
-def test_loss_and_gradient_norms_are_those_of_the_reference_code(case):
+@pytest.mark.parametrize("form", ["packed", "padded"])
+def test_loss_and_gradient_norms_are_those_of_the_reference_code(case, form):
     model = build_model(case)
-    loss = loss_of(model, case)
+    with packing(model.encoder) if form == "packed" else nullcontext():
+        loss = loss_of(model, case)
     loss.backward()
     assert loss.item() == pytest.approx(case["loss"], abs=TOLERANCE)
     ours = {

@@ -1,5 +1,4 @@
 import copy
-from collections import Counter
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, SettingsError, TrainingError
 from alignfreeze.realignment import trainer
-from alignfreeze.realignment.trainer import RealignmentSettings, interleaved, realign
+from alignfreeze.realignment.trainer import RealignmentSettings, realign
 
 # In the toy bitext word i of one side translates word i of the other.
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
@@ -139,28 +138,3 @@ def test_no_usable_link_is_an_error(tiny_encoder, toy_bitext):
     with pytest.raises(DataError, match="usable link"):
         realign(tiny_encoder, toy_bitext, empty, settings=FEW_STEPS)
     assert not moved(before, weights(tiny_encoder), "")
-
-
-def pairs(counts):
-    return [SentencePair(("a",), ("b",), ("en", code)) for code, count in counts.items() for _ in range(count)]
-
-
-def test_languages_take_turns_even_when_one_is_small():
-    bitext = pairs({"de": 50, "tr": 3})
-    order = interleaved(bitext, 60, seed=1)
-    codes = [bitext[position].languages[1] for position in order]
-    assert codes[::2] == ["de"] * 30
-    assert codes[1::2] == ["tr"] * 30
-
-
-def test_a_language_is_seen_whole_before_it_repeats_and_then_in_another_order():
-    bitext = pairs({"de": 20})
-    order = interleaved(bitext, 40, seed=1)
-    assert Counter(order[:20]) == Counter(order[20:]) == Counter(range(20))
-    assert order[:20] != order[20:]
-
-
-def test_the_order_depends_on_the_seed_alone():
-    bitext = pairs({"de": 20, "tr": 20})
-    assert interleaved(bitext, 30, seed=1) == interleaved(bitext, 30, seed=1)
-    assert interleaved(bitext, 30, seed=1) != interleaved(bitext, 30, seed=2)

@@ -23,9 +23,9 @@ def tagger(tiny_folder, toy_tagged):
 def test_labels_stand_on_first_subwords_of_tagged_words(tiny_encoder):
     model = with_head(tiny_encoder, POS.labels, max_length=16)
     sentence = TaggedSentence(("the", "doghouse", "sees"), ("DET", "NOUN", None))
-    (example,) = training_examples(model, [sentence])
-    pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(example["input_ids"])
-    labelled = {p: POS.labels[n] for p, n in zip(pieces, example["labels"], strict=True) if n != IGNORED}
+    example = training_examples(model, [sentence]).batch([0])
+    pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(example["subwords"].tolist())
+    labelled = {p: POS.labels[n] for p, n in zip(pieces, example["labels"].tolist(), strict=True) if n != IGNORED}
     assert len(pieces) > 5  # doghouse is more than one subword
     assert list(labelled.values()) == ["DET", "NOUN"]
     assert list(labelled) == ["the", pieces[2]]
@@ -48,7 +48,7 @@ def test_fine_tuning_learns_the_toy_tags(tagger, toy_tagged):
 
 def test_predictions_do_not_depend_on_the_batch(tagger, toy_tagged):
     words = [sentence.words[: 1 + i % 5] for i, sentence in enumerate(toy_tagged)]
-    assert predict(tagger, words, batch_size=1) == predict(tagger, words, batch_size=7)
+    assert predict(tagger, words, at_once=1) == predict(tagger, words, at_once=50)
 
 
 def test_a_sentence_longer_than_the_model_gets_a_tag_for_every_word(tagger, toy_tagged):
@@ -132,12 +132,12 @@ def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tin
 
     rates = []
 
-    class Watching(training._OrderedTrainer):
+    class Watching(training._Trainer):
         def training_step(self, *args, **kwargs):
             rates.append(self.lr_scheduler.get_last_lr()[0])
             return super().training_step(*args, **kwargs)
 
-    monkeypatch.setattr(training, "_OrderedTrainer", Watching)
+    monkeypatch.setattr(training, "_Trainer", Watching)
     settings = FinetuningSettings(steps=20, batch_size=4, learning_rate=1.0)
     finetune(tiny_encoder, POS, toy_tagged, settings=settings, device="cpu")
     # Warm-up over 2 steps from 0, then linearly down over 18.

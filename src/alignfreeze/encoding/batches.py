@@ -1,4 +1,4 @@
-"""Words to subwords, and sentence pairs to batches of tensors."""
+"""Words to subwords, and sentence pairs to batches of tensors that lie end to end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from alignfreeze.alignment.links import WordAlignment, links_for_realignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.progress import stage
+from alignfreeze.ragged import Ragged
 
 METASPACE = "▁"
 SENTENCES_AT_ONCE = 1_000
@@ -106,7 +107,7 @@ def _words_of(
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """A sentence pair as the realignment step needs it.
+    """A sentence pair as realignment needs it.
 
     Attributes:
         source: Subwords of the source sentence, [subwords].
@@ -125,13 +126,130 @@ class EncodedPair:
     languages: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedBitext(Sequence[EncodedPair]):
+    """Sentence pairs as realignment needs them, in a few flat arrays.
+
+    Sentence 2 i is the source side of pair i, sentence 2 i + 1 its target side.
+
+    Attributes:
+        subwords: Of each sentence.
+        words: Positions in the sentence of each word's first subword.
+        links: Of each pair: (row of its source words, row of its target words), [links, 2].
+        language: Of each pair its place in `languages`, [pairs].
+        languages: Codes of the source and the target language.
+    """
+
+    subwords: Ragged
+    words: Ragged
+    links: Ragged
+    language: NDArray[np.int64]
+    languages: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, pairs: Sequence[EncodedPair]) -> EncodedBitext:
+        """Put sentence pairs together."""
+        languages = tuple(dict.fromkeys(pair.languages for pair in pairs))
+        return cls(
+            subwords=Ragged.of([side for pair in pairs for side in (pair.source, pair.target)]),
+            words=Ragged.of([side for pair in pairs for side in (pair.source_words, pair.target_words)]),
+            links=Ragged.of([pair.links for pair in pairs]),
+            language=np.array([languages.index(pair.languages) for pair in pairs], dtype=np.int64),
+            languages=languages,
+        )
+
+    def __len__(self) -> int:
+        return len(self.language)
+
+    def __getitem__(self, pair: int) -> EncodedPair:  # type: ignore[override]
+        """Return one sentence pair."""
+        source, target = 2 * pair, 2 * pair + 1
+        languages = self.languages[self.language[pair]]
+        sides = self.subwords[source], self.subwords[target], self.words[source], self.words[target]
+        return EncodedPair(*sides, links=self.links[pair], languages=languages)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the subwords of each pair, both sides together, [pairs]."""
+        return self.subwords.lengths().reshape(-1, 2).sum(axis=1)
+
+    def positions(self) -> list[NDArray[np.int64]]:
+        """Return the numbers of the pairs of each language pair."""
+        return [np.flatnonzero(self.language == number) for number in range(len(self.languages))]
+
+    def batch(self, pairs: Sequence[int] | NDArray[np.int64]) -> AlignedBatch:
+        """Put sentence pairs into one batch."""
+        numbers = np.asarray(pairs, dtype=np.int64)
+        sentences = np.concatenate([2 * numbers, 2 * numbers + 1])  # all sources, then all targets
+        lengths, n_words = self.subwords.lengths(sentences), self.words.lengths(sentences)
+        words = self.words.take(sentences) + np.repeat(_starts(lengths), n_words)
+        rows = _starts(n_words)  # of `words`, where each sentence begins
+        offsets = np.stack([rows[: len(numbers)], rows[len(numbers) :]], axis=1)  # [batch, 2]
+        links = self.links.take(numbers) + np.repeat(offsets, self.links.lengths(numbers), axis=0)
+        return {
+            **sentence_batch(self.subwords, sentences),
+            "sentences": torch.from_numpy(sentences),
+            "words": torch.from_numpy(words),
+            "is_target": torch.arange(len(words)) >= int(n_words[: len(numbers)].sum()),
+            "links": torch.from_numpy(links),
+        }
+
+
+class SentenceBatch(TypedDict):
+    """A batch of sentences.
+
+    Keys:
+        subwords: All sentences, end to end, [subwords].
+        lengths: How many subwords each sentence has, [sentences].
+        longest: The greatest of them.
+    """
+
+    subwords: Tensor
+    lengths: Tensor
+    longest: int
+
+
+def sentence_batch(subwords: Ragged, sentences: NDArray[np.int64]) -> SentenceBatch:
+    """Put sentences into one batch."""
+    lengths = subwords.lengths(sentences)
+    return {
+        "subwords": torch.from_numpy(subwords.take(sentences).astype(np.int64)),
+        "lengths": torch.from_numpy(lengths),
+        "longest": int(lengths.max()),
+    }
+
+
+def sides_of(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the sentences of pairs in an `EncodedBitext`, [2 * pairs]."""
+    return np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.cumsum(lengths) - lengths
+
+
+class AlignedBatch(SentenceBatch):
+    """A batch of sentence pairs: the source sentences first, then their translations.
+
+    Keys:
+        sentences: The number of each sentence in its `EncodedBitext`, [2 * batch].
+        words: Place of each word's first subword among `subwords`, [words].
+        is_target: Whether a word belongs to a target sentence, [words].
+        links: Pairs of (row of `words` in the source, row in the target), [links, 2].
+    """
+
+    sentences: Tensor
+    words: Tensor
+    is_target: Tensor
+    links: Tensor
+
+
 def encode_pairs(
     tokenizer: PreTrainedTokenizerFast,
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
     *,
     max_length: int = 96,
-) -> list[EncodedPair]:
+) -> EncodedBitext:
     """Encode a bitext with its links; pairs that are left without a link are skipped.
 
     Args:
@@ -155,7 +273,7 @@ def encode_pairs(
                 item = EncodedPair(source.subwords, target.subwords, source.first, target.first, links, pair.languages)
                 encoded.append(item)
             bar.advance()
-    return encoded
+    return EncodedBitext.of(encoded)
 
 
 def _links_of_rows(
@@ -166,50 +284,3 @@ def _links_of_rows(
     target_rows = {word: row for row, word in enumerate(target_words.tolist())}
     kept = [(source_rows[s], target_rows[t]) for s, t in links if s in source_rows and t in target_rows]
     return np.asarray(kept, dtype=np.int64).reshape(-1, 2)
-
-
-class AlignedBatch(TypedDict):
-    """A batch of sentence pairs: the source sentences first, then their translations.
-
-    Keys:
-        input_ids: Subwords, padded, [2 * batch, subwords].
-        attention_mask: 1 for a subword, 0 for padding, [2 * batch, subwords].
-        words: Place of each word's first subword in the flattened batch, [words].
-        is_target: Whether a word belongs to a target sentence, [words].
-        links: Pairs of (row of `words` in the source, row in the target), [links, 2].
-    """
-
-    input_ids: Tensor
-    attention_mask: Tensor
-    words: Tensor
-    is_target: Tensor
-    links: Tensor
-
-
-def collate_pairs(pairs: Sequence[EncodedPair], *, padding: int) -> AlignedBatch:
-    """Put sentence pairs into one batch.
-
-    Args:
-        pairs: The sentence pairs, [batch].
-        padding: Number of the padding subword.
-    """
-    sentences = [pair.source for pair in pairs] + [pair.target for pair in pairs]
-    words = [pair.source_words for pair in pairs] + [pair.target_words for pair in pairs]
-    width = max(len(sentence) for sentence in sentences)
-    input_ids = np.full((len(sentences), width), padding, dtype=np.int64)
-    attention_mask = np.zeros_like(input_ids)
-    for row, sentence in enumerate(sentences):
-        input_ids[row, : len(sentence)] = sentence
-        attention_mask[row, : len(sentence)] = 1
-    flat = np.concatenate([positions + row * width for row, positions in enumerate(words)])  # [words]
-    counts = np.array([len(positions) for positions in words])
-    starts = np.concatenate([[0], np.cumsum(counts)])  # row of `words` where each sentence begins
-    batch = len(pairs)
-    links = [pair.links + np.array([starts[row], starts[batch + row]]) for row, pair in enumerate(pairs)]
-    return {
-        "input_ids": torch.from_numpy(input_ids),
-        "attention_mask": torch.from_numpy(attention_mask),
-        "words": torch.from_numpy(flat),
-        "is_target": torch.arange(len(flat)) >= int(starts[batch]),
-        "links": torch.from_numpy(np.concatenate(links)),
-    }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -18,11 +18,29 @@ from alignfreeze.encoding import embedded
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
 
-# Where a model family keeps the list of its layers; adding a family is one line.
-LAYER_PATHS = {
-    "bert": "encoder.layer",
-    "distilbert": "transformer.layer",
-    "xlm-roberta": "encoder.layer",
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What has to be known of a model family.
+
+    Attributes:
+        embeddings: Path, below `base_model`, of the module that turns subwords into vectors.
+        stack: Path, below `base_model`, of the module that keeps the list of layers.
+        layers: Name of that list.
+        packs: Whether all but its attention works on each subword by itself, so that it takes packed sentences.
+    """
+
+    embeddings: str
+    stack: str
+    layers: str
+    packs: bool
+
+
+# Adding a family is one line.
+FAMILIES = {
+    "bert": Family("embeddings", "encoder", "layer", packs=True),
+    "distilbert": Family("embeddings", "transformer", "layer", packs=True),
+    "xlm-roberta": Family("embeddings", "encoder", "layer", packs=True),
 }
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -46,6 +64,11 @@ class Encoder:
     def layers(self) -> Sequence[nn.Module]:
         """The layers, lowest first."""
         return layers_of(self.model)
+
+    @property
+    def embeddings(self) -> nn.Module:
+        """What turns subwords into the vectors that go into the lowest layer."""
+        return embeddings_of(self.model)
 
     @property
     def padding(self) -> int:
@@ -152,31 +175,88 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
     )
 
 
+def family_of(model: nn.Module) -> Family | None:
+    """Return what is known of a model's family, None when it is unknown."""
+    base: Any = getattr(model, "base_model", model)
+    return FAMILIES.get(base.config.model_type)
+
+
 def layers_of(model: nn.Module) -> Sequence[nn.Module]:
     """Return the layers of a model, lowest first.
 
     Raises:
         EncoderError: It is not known where this family keeps them.
     """
+    base, family = _known(model)
+    return list(getattr(base.get_submodule(family.stack), family.layers))
+
+
+def embeddings_of(model: nn.Module) -> nn.Module:
+    """Return what turns subwords into the vectors that go into the lowest layer.
+
+    Raises:
+        EncoderError: It is not known where this family keeps it.
+    """
+    base, family = _known(model)
+    return base.get_submodule(family.embeddings)
+
+
+def _known(model: nn.Module) -> tuple[Any, Family]:
     base: Any = getattr(model, "base_model", model)
-    family = base.config.model_type
-    if family not in LAYER_PATHS:
+    family = family_of(model)
+    if family is None:
         raise EncoderError(
-            f"it is not known where the model family {family!r} keeps its layers; known: {', '.join(LAYER_PATHS)}"
+            f"it is not known where the model family {base.config.model_type!r} keeps its layers; "
+            f"known: {', '.join(FAMILIES)}"
         )
-    layers: Any = base.get_submodule(LAYER_PATHS[family])
-    return list(layers)
+    return base, family
+
+
+@contextmanager
+def running_layers(model: nn.Module, layers: range | None, hidden: Tensor | None = None) -> Iterator[None]:
+    """Let a model run only some of its layers inside the block.
+
+    Args:
+        model: The model; all its layers are in place again afterwards.
+        layers: Which ones, without a gap; None for all.
+        hidden: What goes into the first of them; by default what the embeddings give out.
+    """
+    if layers is None:
+        yield
+        return
+    base, family = _known(model)
+    stack = base.get_submodule(family.stack)
+    before = getattr(stack, family.layers)
+    hook = None if hidden is None else embeddings_of(model).register_forward_hook(lambda *_: hidden)
+    setattr(stack, family.layers, nn.ModuleList(before[number] for number in layers))
+    try:
+        yield
+    finally:
+        setattr(stack, family.layers, before)
+        if hook is not None:
+            hook.remove()
 
 
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     """Return how many subwords a model takes at once: what its positions allow and its tokenizer says."""
-    limits = [tokenizer.model_max_length]
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            # RoBERTa and its kin count positions from behind the padding's number.
-            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
-            limits.append(module.num_embeddings - reserved)
-    return min(limits)
+    tables = [table.num_embeddings - first_position(model) for table in _position_embeddings(model)]
+    return min([tokenizer.model_max_length, *tables])
+
+
+def first_position(model: nn.Module) -> int:
+    """Return the number of a sentence's first position: RoBERTa and its kin count from behind the padding's number."""
+    return max(
+        (table.padding_idx + 1 for table in _position_embeddings(model) if table.padding_idx is not None), default=0
+    )
+
+
+def _position_embeddings(model: nn.Module) -> list[nn.Embedding]:
+    # They stand beside the word embeddings; not all modules need be gone through.
+    place = embeddings_of(model) if family_of(model) is not None else model
+    modules = place.named_modules()
+    return [
+        table for name, table in modules if name.endswith("position_embeddings") and isinstance(table, nn.Embedding)
+    ]
 
 
 def digest_of_encoder(name: str) -> str:
@@ -203,3 +283,8 @@ def check_device(device: str) -> str:
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     return device
+
+
+def moved(value: Any, device: Any) -> Any:
+    """Return a tensor on a device; anything else as it is."""
+    return value.to(device) if isinstance(value, Tensor) else value

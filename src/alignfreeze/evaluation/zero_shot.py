@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import check_device
@@ -58,11 +59,14 @@ def evaluate(
         )
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     scores = []
-    with stage("testing", total=sum(map(len, tests.values()))) as bar:
-        for language, sentences in tests.items():
-            predicted = predict(task_model, [sentence.words for sentence in sentences], bar=bar)
-            value, n = accuracy(predicted, [sentence.tags for sentence in sentences])
-            if not n:
-                raise DataError(f"the test sentences of {language!r} have no labels to compare with")
-            scores.append(Score(language, task.metric, value, n))
+    # One stream of all languages, so that sentences of like length meet across them.
+    stream = [sentence for sentences in tests.values() for sentence in sentences]
+    with stage("testing", total=len(stream)) as bar:
+        predicted = iter(predict(task_model, [sentence.words for sentence in stream], bar=bar))
+    for language, sentences in tests.items():
+        guesses = list(islice(predicted, len(sentences)))
+        value, n = accuracy(guesses, [sentence.tags for sentence in sentences])
+        if not n:
+            raise DataError(f"the test sentences of {language!r} have no labels to compare with")
+        scores.append(Score(language, task.metric, value, n))
     return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,9 @@ class RunSpec:
         return f"{self.strategy}-{self.seed}-{self.digest[:12]}"
 
 
-def run(spec: RunSpec, data: ExperimentData, alignments: list[WordAlignment], folder: Path) -> RunRecord:
+def run(
+    spec: RunSpec, data: ExperimentData, alignments: Sequence[WordAlignment], folder: Path, *, checkpoints: Path
+) -> RunRecord:
     """Realign an encoder, fine-tune it in the source language, and test it in every language.
 
     Args:
@@ -56,8 +58,10 @@ def run(spec: RunSpec, data: ExperimentData, alignments: list[WordAlignment], fo
         data: What the experiment reads.
         alignments: The word alignments of its bitext; not used by the baseline.
         folder: Where the record, and the models if wanted, are written.
+        checkpoints: A folder for the checkpoints of its trainings, from which it goes on if it was killed.
     """
-    settings, seed, device = spec.settings, spec.seed, spec.settings.device
+    settings = spec.settings
+    start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
     task = TASKS[settings.task]
     clock = _Clock()
     with clock.measured("loading"):
@@ -71,26 +75,33 @@ def run(spec: RunSpec, data: ExperimentData, alignments: list[WordAlignment], fo
                 alignments,
                 freeze=spec.strategy,
                 settings=settings.realignment,
-                seed=seed,
-                device=device,
+                checkpoints=checkpoints / "realignment",
+                **start,
             )
     with clock.measured("fine-tuning"):
-        model, training = finetune(encoder, task, data.train, settings=settings.finetuning, seed=seed, device=device)
+        model, training = finetune(
+            encoder,
+            task,
+            data.train,
+            settings=settings.finetuning,
+            checkpoints=checkpoints / "fine-tuning",
+            **start,
+        )
     with clock.measured("evaluation"):
-        scores = evaluate(model, task, data.tests, device=device)
+        scores = evaluate(model, task, data.tests, device=settings.device)
     if settings.keep_models:
         model.save(folder / "model")
     record = RunRecord(
         experiment=settings.name,
         strategy=spec.strategy,
-        seed=seed,
+        seed=spec.seed,
         digest=spec.digest,
         determined_by=spec.determined_by,
         realignment=history,
         finetuning=training,
         scores=tuple(scores),
         seconds=clock.seconds,
-        environment=environment(device),
+        environment=environment(settings.device),
     )
     record.write(folder)
     return record

@@ -15,6 +15,7 @@ from alignfreeze.realignment.trainer import RealignmentSettings
 from alignfreeze.settings import Settings, known, read_toml
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
+from alignfreeze.training import ComputeSettings
 
 BASELINE = "baseline"
 STRATEGIES = [BASELINE, *FREEZE_POLICIES]
@@ -106,6 +107,8 @@ class ExperimentSettings(Settings):
     """How the encoder is realigned."""
     finetuning: FinetuningSettings = FinetuningSettings()
     """How the task is learnt."""
+    compute: ComputeSettings = ComputeSettings()
+    """How trainings are computed."""
 
     @model_validator(mode="after")
     def _bitext_where_needed(self) -> Self:

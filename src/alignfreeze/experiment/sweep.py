@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
+from alignfreeze.realignment.trainer import held_fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,14 @@ class Freezing:
     Attributes:
         layers: The frozen layers.
         n_layers: How many layers the encoder has.
+        embeddings: Whether the embeddings are frozen too.
         parameters: How many parameters are frozen.
         n_parameters: How many the encoder has.
     """
 
     layers: range
     n_layers: int
+    embeddings: bool
     parameters: int
     n_parameters: int
 
@@ -114,8 +118,9 @@ def _freezing(settings: ExperimentSettings) -> dict[str, Freezing]:
     for strategy in strategies:
         layers = layers_of(model)
         indices = FREEZE_POLICIES[strategy](len(layers))
-        count = sum(parameter.numel() for index in indices for parameter in layers[index].parameters())
-        freezing[strategy] = Freezing(indices, len(layers), count, total)
+        fixed = held_fixed(model, strategy, settings.realignment)
+        count = sum(parameter.numel() for module in fixed for parameter in module.parameters())
+        freezing[strategy] = Freezing(indices, len(layers), settings.realignment.freeze_embeddings, count, total)
     return freezing
 
 
@@ -136,6 +141,8 @@ def _determined_by(
         "languages": settings.tested_languages,
         "realigned_languages": [] if is_baseline else settings.realigned_languages,
         "settings": settings.model_dump(mode="json", include=names),
+        # The other settings of how it is computed change nothing but rounding.
+        "precision": settings.compute.precision,
         "data": data.digests(*stages),
     }
 
@@ -144,7 +151,8 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
     """Do the runs of a plan that are not yet done, and return the records of all.
 
     A run's folder appears when the run is complete, so a process that is
-    killed leaves no half of one behind.
+    killed leaves no half of one behind; its trainings go on from their last
+    checkpoints, which are removed when the run is complete.
 
     Args:
         plan: The experiment.
@@ -169,7 +177,11 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
         for spec in waiting:
             shutil.rmtree(runs / spec.folder, ignore_errors=True)  # what is there holds no readable record
             with new_folder(runs / spec.folder) as folder:
-                records[spec.folder] = run(spec, plan.data, alignments, folder)
+                saved = out / "checkpoints" / spec.folder
+                records[spec.folder] = run(spec, plan.data, alignments, folder, checkpoints=saved)
+            shutil.rmtree(saved, ignore_errors=True)
+            with suppress(OSError):
+                saved.parent.rmdir()
             bar.advance()
     return Study(plan.settings, tuple(record for record in records.values() if record is not None), reused)
 

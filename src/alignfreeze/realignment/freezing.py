@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from torch import nn
@@ -27,22 +27,19 @@ def back(n_layers: int) -> range:
 
 
 FREEZE_POLICIES: dict[str, FreezePolicy] = {"full": full, "front": front, "back": back}
-"""The policies by name, as partial_freezes.py in the reference code has them; embeddings stay trainable in all."""
+"""The policies by name, as partial_freezes.py in the reference code has them; embeddings stay trainable in all,
+unless `freeze_embeddings` is set."""
 
 
 @contextmanager
-def frozen(layers: Sequence[nn.Module], indices: Iterable[int]) -> Iterator[list[nn.Parameter]]:
-    """Hold the chosen layers fixed inside the block; restore them after it, come what may.
-
-    Yields:
-        The parameters held fixed.
-    """
-    parameters = [parameter for index in indices for parameter in layers[index].parameters()]
+def frozen(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Hold modules fixed inside the block; restore them after it, come what may."""
+    parameters = [parameter for module in modules for parameter in module.parameters()]
     trainable = [parameter.requires_grad for parameter in parameters]
     try:
         for parameter in parameters:
             parameter.requires_grad_(False)
-        yield parameters
+        yield
     finally:
         for parameter, requires_grad in zip(parameters, trainable, strict=True):
             parameter.requires_grad_(requires_grad)

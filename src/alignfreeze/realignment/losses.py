@@ -45,9 +45,10 @@ def contrastive_loss(
         raise ValueError(f"is_target must have one value a word: {list(is_target.shape)} for {list(words.shape)}")
     rows = torch.cat([links[:, 0], links[:, 1]])  # [2 * links]
     partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
-    # Half precision cannot hold a softmax over thousands of words.
-    directions = F.normalize(words.float() if words.dtype.itemsize < 4 else words, dim=-1)
-    similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
+    # Half precision cannot hold a softmax over thousands of words, nor may autocast bring it back.
+    with torch.autocast(words.device.type, enabled=False):
+        directions = F.normalize(words.float() if words.dtype.itemsize < 4 else words, dim=-1)
+        similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
     if negatives == "strong":
         hidden = rows[:, None] == torch.arange(len(words), device=words.device)  # a word and itself
     else:

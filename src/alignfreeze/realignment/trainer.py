@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 from transformers import PreTrainedModel, set_seed
 
 from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.corpora.bitext import HasLanguages, SentencePair, language_pairs
-from alignfreeze.encoding.batches import collate_pairs, encode_pairs
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
+from alignfreeze.encoding.encoder import Encoder, check_device, embeddings_of, layers_of
+from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.processes import counts, gathered, process_number
 from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen
 from alignfreeze.realignment.losses import Negatives, contrastive_loss
+from alignfreeze.realignment.prefix import Keep, Prefix, storing
 from alignfreeze.settings import Settings
-from alignfreeze.training import TrainingHistory, TrainingPlan, train
+from alignfreeze.training import ComputeSettings, LossModel, TrainingHistory, TrainingPlan, train, visits
 
 
 class RealignmentSettings(Settings):
@@ -42,6 +49,12 @@ class RealignmentSettings(Settings):
     """Width of the projection head's output."""
     max_length: int = Field(default=96, ge=3)
     """Most subwords a sentence; words beyond lose their links."""
+    freeze_embeddings: bool = False
+    """Freeze the embeddings too. They and the frozen layers above them then run without dropout, which the
+    reference code never does."""
+    keep_prefix: Keep = "no"
+    """With frozen embeddings and frozen layers above them: keep what they compute for a sentence, so that it is
+    computed once. 4 bytes times the encoder's width a subword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +85,60 @@ class ProjectionHead(nn.Sequential):
         super().__init__(nn.Linear(width, width, bias=False), nn.ReLU(), nn.Linear(width, projection, bias=False))
 
 
-class RealignmentModel(nn.Module):
-    """An encoder with a projection head, whose output is the realignment loss of a batch."""
+class RealignmentModel(LossModel):
+    """An encoder with a projection head, whose output is the realignment loss of a batch.
 
-    def __init__(self, encoder: PreTrainedModel, settings: RealignmentSettings) -> None:
+    With a prefix, the embeddings and the lowest layers are a fixed function: they run without dropout
+    and without gradients, once a sentence where their output is kept.
+    """
+
+    def __init__(
+        self, encoder: PreTrainedModel, settings: RealignmentSettings, *, padding: int = 0, prefix: Prefix | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.projection = ProjectionHead(encoder.config.hidden_size, settings.projection)
         self.settings = settings
+        self.padding = padding
+        self.prefix = prefix
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, words: Tensor, is_target: Tensor, links: Tensor
+    @property
+    def network(self) -> PreTrainedModel:
+        """The encoder."""
+        return self.encoder
+
+    def train(self, mode: bool = True) -> RealignmentModel:
+        """Set training mode, in which the prefix has no dropout."""
+        super().train(mode)
+        if self.prefix is not None:
+            self.prefix.eval()
+        return self
+
+    def forward(  # noqa: PLR0917 - an `AlignedBatch` is passed by its keys
+        self,
+        subwords: Tensor,
+        lengths: Tensor,
+        longest: int,
+        sentences: Tensor,
+        words: Tensor,
+        is_target: Tensor,
+        links: Tensor,
     ) -> dict[str, Tensor]:
         """Return the loss of an `AlignedBatch`."""
-        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        subwords = output.hidden_states[layer_index(self.encoder, self.settings.layer)]  # [2 * batch, subwords, width]
-        vectors = subwords.flatten(0, 1).index_select(0, words)  # [words, width]
+        last = layer_index(self.encoder, self.settings.layer)
+        encode_layers = partial(encode, self.encoder, subwords, lengths, longest=longest, padding=self.padding)
+        if self.prefix is None:
+            below, first = None, 0
+        else:
+            below = self.prefix.states(sentences, lengths, encode_layers)
+            first = len(self.prefix.layers)
+        states = encode_layers(layers=range(first, last), hidden=below, at_once=self.at_once)  # [subwords, width]
+        vectors = states.index_select(0, words)  # [words, width]
+        before = sum(counts(len(words), words.device)[: process_number()])
         loss = contrastive_loss(
-            self.projection(vectors),
-            links,
-            is_target,
+            self.projection(gathered(vectors)),
+            gathered(links + before),
+            gathered(is_target),
             temperature=self.settings.temperature,
             negatives=self.settings.negatives,
         )
@@ -99,9 +146,10 @@ class RealignmentModel(nn.Module):
 
 
 def layer_index(encoder: PreTrainedModel, layer: Literal["last", "reference"]) -> int:
-    """Return the place in `hidden_states` (which begin with the embeddings) of the realigned layer.
+    """Return how many layers the realigned one counts, itself included.
 
-    The reference code takes `num_hidden_layers - 1`, which is the last layer but one.
+    The reference code takes `num_hidden_layers - 1`, which is the last layer but one; the last is then
+    not even run.
     """
     n_layers = encoder.config.num_hidden_layers
     return n_layers if layer == "last" else n_layers - 1
@@ -114,8 +162,10 @@ def realign(
     *,
     freeze: str = "full",
     settings: RealignmentSettings | None = None,
+    compute: ComputeSettings | None = None,
     seed: int = 31,
     device: str = "auto",
+    checkpoints: Path | None = None,
 ) -> RealignmentHistory:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
@@ -128,12 +178,15 @@ def realign(
         alignments: Their word alignments, in the same order.
         freeze: A name in `FREEZE_POLICIES`.
         settings: How to train; `steps` is required.
+        compute: How it is computed.
         seed: For the projection head, the order of the pairs and dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        checkpoints: A folder for checkpoints, from which a training that was killed goes on.
 
     Raises:
         SettingsError: The policy or the device does not exist, or the number of steps is missing.
         DataError: No sentence pair has a usable link.
+        TrainingError: The training diverges, or memory does not suffice.
     """
     settings = settings or RealignmentSettings()
     check_policy(freeze)
@@ -147,34 +200,87 @@ def realign(
             f"none of the {len(bitext):,} sentence pairs has a usable link (one-to-one, between different words, "
             f"within {max_length} subwords); check the bitext and its word alignments"
         )
-    set_seed(seed)
-    model = RealignmentModel(encoder.model, settings)
-    layers = encoder.layers
-    with frozen(layers, FREEZE_POLICIES[freeze](len(layers))) as fixed:
-        training = train(
-            model,
-            pairs,
-            partial(collate_pairs, padding=encoder.padding),
-            TrainingPlan(
-                title=f"realigning ({freeze})",
-                steps=settings.steps,
-                batch_size=settings.batch_size,
-                learning_rate=settings.learning_rate,
-                schedule="constant",
-                warmup_steps=0,
-                seed=seed,
-                device=device,
-            ),
-            order=interleaved(pairs, settings.steps * settings.batch_size, seed=seed),
-        )
+    plan = TrainingPlan(
+        title=f"realigning ({freeze})",
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        schedule="constant",
+        warmup_steps=0,
+        seed=seed,
+        device=device,
+    )
+    fixed = held_fixed(encoder.model, freeze, settings)
     return RealignmentHistory(
-        training=training,
         freeze=freeze,
-        frozen_parameters=sum(parameter.numel() for parameter in fixed),
+        frozen_parameters=sum(parameter.numel() for module in fixed for parameter in module.parameters()),
         parameters=sum(parameter.numel() for parameter in encoder.model.parameters()),
         pairs=len(pairs),
         pairs_without_links=len(bitext) - len(pairs),
+        training=_train(
+            encoder,
+            pairs,
+            fixed=fixed,
+            settings=settings,
+            plan=plan,
+            compute=compute or ComputeSettings(),
+            checkpoints=checkpoints,
+        ),
     )
+
+
+def _train(
+    encoder: Encoder,
+    pairs: EncodedBitext,
+    *,
+    fixed: Sequence[nn.Module],
+    settings: RealignmentSettings,
+    plan: TrainingPlan,
+    compute: ComputeSettings,
+    checkpoints: Path | None,
+) -> TrainingHistory:
+    """Train on encoded pairs, with some modules held fixed."""
+    order = visits(pairs.positions(), pairs.lengths(), plan)
+    used = pairs.subwords.take(sides_of(np.unique(order)))
+    with (
+        packing(encoder.model),
+        compacted(encoder.model, np.append(used, encoder.padding)) as vocabulary,
+        frozen(fixed),
+        _prefix(encoder, fixed, settings, pairs) as prefix,
+    ):
+        set_seed(plan.seed)
+        padding = int(vocabulary.numbers[encoder.padding])
+        model = RealignmentModel(encoder.model, settings, padding=padding, prefix=prefix)
+        # Both sides of a pair.
+        model.at_once = None if compute.micro_batch is None else 2 * compute.micro_batch
+
+        def collate(numbers: Sequence[int]) -> dict[str, Any]:
+            batch = pairs.batch(numbers)
+            return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
+
+        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints)
+
+
+@contextmanager
+def _prefix(
+    encoder: Encoder, fixed: Sequence[nn.Module], settings: RealignmentSettings, pairs: EncodedBitext
+) -> Iterator[Prefix | None]:
+    """Yield the frozen embeddings and the frozen layers right above them; None if the embeddings are trained."""
+    if not settings.freeze_embeddings:
+        yield None
+        return
+    layers = list(takewhile(lambda layer: layer in fixed, encoder.layers))
+    # The embeddings alone are looked up as quickly as their output would be.
+    keep = settings.keep_prefix if layers else "no"
+    with storing(keep, pairs.subwords, encoder.model.config.hidden_size) as store:
+        yield Prefix(encoder.embeddings, layers, store)
+
+
+def held_fixed(model: PreTrainedModel, freeze: str, settings: RealignmentSettings) -> list[nn.Module]:
+    """Return the parts of a model that realignment with a freeze policy holds fixed, lowest first."""
+    layers = layers_of(model)
+    embeddings = [embeddings_of(model)] if settings.freeze_embeddings else []
+    return embeddings + [layers[index] for index in FREEZE_POLICIES[freeze](len(layers))]
 
 
 def check_policy(name: str) -> None:
@@ -186,30 +292,3 @@ def check_policy(name: str) -> None:
     if name not in FREEZE_POLICIES:
         proposal = did_you_mean(name, FREEZE_POLICIES)
         raise SettingsError(f"unknown freeze policy {name!r}; there are {', '.join(FREEZE_POLICIES)}.{proposal}")
-
-
-def interleaved(pairs: Sequence[HasLanguages], length: int, *, seed: int) -> list[int]:
-    """Return an order of sentence pairs in which the language pairs take turns.
-
-    Each language pair is shuffled anew whenever it runs out, so that a small
-    bitext neither ends the training nor repeats in the same order (the
-    reference code does both).
-
-    Args:
-        pairs: The sentence pairs.
-        length: How many places the order has.
-        seed: For the shuffling.
-
-    Returns:
-        Positions in `pairs`, `length` of them.
-    """
-    generator = random.Random(seed)
-    groups = list(language_pairs(pairs).values())
-    queues: list[list[int]] = [[] for _ in groups]
-    order: list[int] = []
-    while len(order) < length:
-        turn = len(order) % len(groups)
-        if not queues[turn]:
-            queues[turn] = generator.sample(groups[turn], len(groups[turn]))
-        order.append(queues[turn].pop())
-    return order

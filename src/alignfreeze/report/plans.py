@@ -56,6 +56,8 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 def _freezing_text(freezing: Freezing) -> str:
     frozen = freezing.layers
     layers = f"layers {frozen[0]} to {frozen[-1]}" if frozen else "no layer"
+    if freezing.embeddings:
+        layers = f"embeddings and {layers}"
     parameters = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters"
     share = freezing.parameters / freezing.n_parameters
     return f"{layers} of {freezing.n_layers}, {parameters} ({share:.1%})"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 from pydantic import Field
 from transformers import set_seed
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.packing import packing
+from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError
 from alignfreeze.settings import Settings
 from alignfreeze.tasks import Task
-from alignfreeze.tasks.tagging import TaskModel, collator, training_examples, with_head
-from alignfreeze.training import TrainingHistory, TrainingPlan, train
+from alignfreeze.tasks.tagging import TaggingModel, TaskModel, training_examples, with_head
+from alignfreeze.training import ComputeSettings, TrainingHistory, TrainingPlan, train, visits
 
 
 class FinetuningSettings(Settings):
@@ -44,8 +49,10 @@ def finetune(
     sentences: Sequence[TaggedSentence],
     *,
     settings: FinetuningSettings | None = None,
+    compute: ComputeSettings | None = None,
     seed: int = 31,
     device: str = "auto",
+    checkpoints: Path | None = None,
 ) -> tuple[TaskModel, TrainingHistory]:
     """Put a new head on an encoder and train both; the encoder given stays as it is.
 
@@ -54,34 +61,47 @@ def finetune(
         task: What to learn.
         sentences: Training sentences of the source language.
         settings: How to train.
+        compute: How it is computed.
         seed: For the head, the order of the sentences and dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        checkpoints: A folder for checkpoints, from which a training that was killed goes on.
 
     Raises:
         SettingsError: The device does not exist here.
         DataError: No sentence has a tagged word.
+        TrainingError: The training diverges, or memory does not suffice.
     """
     settings = settings or FinetuningSettings()
+    compute = compute or ComputeSettings()
     device = check_device(device)
     set_seed(seed)
     task_model = with_head(encoder, task.labels, max_length=settings.max_length)
     examples = training_examples(task_model, sentences)
-    if not examples:
+    if not len(examples):
         raise DataError("no training sentence has a tagged word; there is nothing to learn from")
     steps = settings.total_steps(len(sentences))
-    history = train(
-        task_model.model,
-        examples,
-        collator(task_model),
-        TrainingPlan(
-            title=f"fine-tuning ({task.name})",
-            steps=steps,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            schedule="linear",
-            warmup_steps=math.ceil(settings.warmup * steps),
-            seed=seed,
-            device=device,
-        ),
+    plan = TrainingPlan(
+        title=f"fine-tuning ({task.name})",
+        steps=steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        schedule="linear",
+        warmup_steps=math.ceil(settings.warmup * steps),
+        seed=seed,
+        device=device,
     )
+    order = visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
+    used = examples.subwords.take(np.unique(order))
+    with (
+        packing(task_model.model),
+        compacted(task_model.model, np.append(used, encoder.padding)) as vocabulary,
+    ):
+        model = TaggingModel(task_model.model, padding=int(vocabulary.numbers[encoder.padding]))
+        model.at_once = compute.micro_batch
+
+        def collate(numbers: Sequence[int]) -> dict[str, Any]:
+            batch = examples.batch(numbers)
+            return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
+
+        history = train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints)
     return task_model, history

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import (
-    AutoModelForTokenClassification,
-    AutoTokenizer,
-    DataCollatorForTokenClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-)
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.encoding.batches import encode_words
-from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
+from alignfreeze.encoding.batches import encode_words, sentence_batch
+from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords, moved
+from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
+from alignfreeze.processes import counts
 from alignfreeze.progress import Bar
+from alignfreeze.ragged import Ragged
+from alignfreeze.training import LossModel
 
 IGNORED = -100
 """The label that torch's cross-entropy passes over."""
+
+SUBWORDS_AT_ONCE = 4_096
+"""Of a prediction; the states of so many fit into some 100 MB with a base encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +95,81 @@ def load_task_model(folder: Path, *, max_length: int = 128) -> TaskModel:
     return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)))
 
 
-def training_examples(task_model: TaskModel, sentences: Sequence[TaggedSentence]) -> list[dict[str, list[int]]]:
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Training sentences, or windows of long ones, in a few flat arrays.
+
+    Attributes:
+        subwords: Of each sentence.
+        labels: Of each subword: that of the word whose first subword it is, else `IGNORED`.
+    """
+
+    subwords: Ragged
+    labels: Ragged
+
+    def __len__(self) -> int:
+        return len(self.subwords)
+
+    def batch(self, sentences: Sequence[int] | NDArray[np.int64]) -> dict[str, Any]:
+        """Put sentences into one batch, as `TaggingModel` takes it."""
+        numbers = np.asarray(sentences, dtype=np.int64)
+        return sentence_batch(self.subwords, numbers) | {
+            "labels": torch.from_numpy(self.labels.take(numbers).astype(np.int64))
+        }
+
+
+def training_examples(task_model: TaskModel, sentences: Sequence[TaggedSentence]) -> Examples:
     """Return model inputs whose labels stand on the first subword of each tagged word."""
     numbers = {label: number for number, label in enumerate(task_model.labels)}
-    examples = []
+    subwords, labels = [], []
     words = [sentence.words for sentence in sentences]
     for item in encode_words(task_model.tokenizer, words, max_length=task_model.max_length, windows=True):
         tags = sentences[item.sentence].tags
-        labels = np.full(len(item.subwords), IGNORED)
-        labels[item.first] = [IGNORED if (tag := tags[word]) is None else numbers[tag] for word in item.words]
-        if (labels != IGNORED).any():
-            examples.append({"input_ids": item.subwords.tolist(), "labels": labels.tolist()})
-    return examples
+        row = np.full(len(item.subwords), IGNORED)
+        row[item.first] = [IGNORED if (tag := tags[word]) is None else numbers[tag] for word in item.words]
+        if (row != IGNORED).any():
+            subwords.append(item.subwords)
+            labels.append(row)
+    return Examples(Ragged.of(subwords), Ragged.of(labels))
 
 
-def collator(task_model: TaskModel) -> DataCollatorForTokenClassification:
-    """Return the function that pads examples to a batch."""
-    return DataCollatorForTokenClassification(task_model.tokenizer, label_pad_token_id=IGNORED)
+class TaggingModel(LossModel):
+    """A task model whose output is the mean loss of a batch's labelled words."""
+
+    def __init__(self, model: PreTrainedModel, *, padding: int = 0) -> None:
+        super().__init__()
+        self.model = model
+        self.padding = padding
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model with its head."""
+        return self.model
+
+    def forward(self, subwords: Tensor, lengths: Tensor, longest: int, labels: Tensor) -> dict[str, Tensor]:
+        """Return the loss of a batch of `Examples`."""
+        logits = encode(
+            self.model, subwords, lengths, longest=longest, padding=self.padding, at_once=self.at_once
+        )  # [subwords, labels]
+        loss = F.cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
+        # The mean over the words of all processes, whose gradients are averaged afterwards.
+        labelled = counts(int((labels != IGNORED).sum()), labels.device)
+        return {"loss": loss * len(labelled) / sum(labelled)}
 
 
 def predict(
-    task_model: TaskModel, sentences: Sequence[Sequence[str]], *, batch_size: int = 32, bar: Bar | None = None
+    task_model: TaskModel,
+    sentences: Sequence[Sequence[str]],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
 ) -> list[list[str | None]]:
     """Label every word of every sentence, None for a word without a subword.
 
     Args:
         task_model: The fine-tuned model.
-        sentences: Words of each sentence.
-        batch_size: Sentences at once.
+        sentences: Words of each sentence, in whatever languages.
+        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
         bar: Counts the sentences done.
     """
     labels = task_model.labels
@@ -124,15 +177,19 @@ def predict(
     encoded = list(encode_words(task_model.tokenizer, sentences, max_length=task_model.max_length, windows=True))
     encoded.sort(key=lambda item: len(item.subwords))  # sentences of like length waste no padding
     model = task_model.model.eval()
-    for start in range(0, len(encoded), batch_size):
-        chunk = encoded[start : start + batch_size]
-        batch = task_model.tokenizer.pad({"input_ids": [item.subwords.tolist() for item in chunk]}, return_tensors="pt")
-        with torch.inference_mode():
-            logits = model(**batch.to(model.device)).logits  # [batch, subwords, labels]
-        best = logits.argmax(dim=-1).cpu().numpy()  # [batch, subwords]
-        for row, item in enumerate(chunk):
-            for word, number in zip(item.words, best[row, item.first], strict=True):
-                predicted[item.sentence][word] = labels[number]
-        if bar is not None:
-            bar.advance(len(chunk))
+    padding = task_model.tokenizer.pad_token_id
+    assert isinstance(padding, int)
+    rows = Ragged.of([item.subwords for item in encoded])
+    with packing(model), torch.inference_mode():
+        for numbers in by_budget(rows.lengths(), at_once):
+            batch = {name: moved(value, model.device) for name, value in sentence_batch(rows, numbers).items()}
+            logits = encode(model, **batch, padding=padding)  # [subwords, labels]
+            best = logits.argmax(dim=-1).cpu().numpy()  # [subwords]
+            ends = rows.starts[numbers] - rows.starts[numbers[0]]
+            for number, start in zip(numbers.tolist(), ends.tolist(), strict=True):
+                item = encoded[number]
+                for word, label in zip(item.words.tolist(), best[start + item.first].tolist(), strict=True):
+                    predicted[item.sentence][word] = labels[label]
+            if bar is not None:
+                bar.advance(len(numbers))
     return predicted

@@ -1,0 +1,133 @@
+"""How much faster is our realignment step than the reference algorithm's, and in how much memory?
+
+Both train the embedded encoder on the same pairs, in one process, a step of each in turn: 16 sentence pairs of
+five languages a step. Ours is timed inside the real training loop. Peak memory is taken in a process each.
+"""
+
+import copy
+import json
+import sys
+from itertools import count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from alignfreeze.alignment import align
+from alignfreeze.encoding import embedded
+from alignfreeze.encoding.batches import encode_pairs
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.order import taking_turns
+from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen
+from alignfreeze.realignment.trainer import ProjectionHead, RealignmentSettings, realign
+from benchmarks import common
+from benchmarks.reference import Reference, adam
+
+STEPS = 20
+BATCH = 16
+PASS = 8
+"""Steps of the first pass over the data where the prefix is kept."""
+CASES = {
+    "full": ("full", {}),
+    "front": ("front", {}),
+    "back": ("back", {}),
+    "front, frozen embeddings": ("front", {"freeze_embeddings": True}),
+    "the same, from the second pass on": ("front", {"freeze_embeddings": True, "keep_prefix": "memory"}),
+}
+"""Freeze policy and settings. The reference code has no frozen embeddings: these are compared with its `front`."""
+
+
+def data(case):
+    bitext = common.corpus().bitext
+    if "keep_prefix" in CASES[case][1]:
+        bitext = bitext[:: len(bitext) // (PASS * BATCH)][: PASS * BATCH]
+    return bitext, align(bitext)
+
+
+def ours(encoder, bitext, alignments, case, steps):
+    policy, options = CASES[case]
+    settings = RealignmentSettings(steps=steps, batch_size=BATCH, **options)
+    realign(encoder, bitext, alignments, freeze=policy, settings=settings, seed=common.SEED, device="cpu")
+
+
+def reference(encoder, bitext, alignments, case):
+    """Return a function that makes the next step of the reference algorithm."""
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
+    order = taking_turns(pairs.positions(), 2 * STEPS * BATCH, seed=common.SEED).reshape(-1, BATCH)
+    model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
+    indices = FREEZE_POLICIES[CASES[case][0]](len(encoder.layers))
+    frozen(encoder.layers[index] for index in indices).__enter__()
+    optimizer, numbers = adam(model.train()), count()
+
+    def step():
+        model([pairs[place] for place in order[next(numbers)]]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def compare(case):
+    """Make steps of both in turn, and return what they cost."""
+    encoder = load_encoder(embedded.NAME)
+    bitext, alignments = data(case)
+    other = reference(copy.deepcopy(encoder), bitext, alignments, case)
+    first = PASS if "keep_prefix" in CASES[case][1] else 0
+    steps = first + STEPS
+    with common.stopwatch(steps, other) as watch:
+        ours(encoder, bitext, alignments, case, steps)
+    fast = common.median(watch().times, first + common.WARM_UP)
+    slow = common.median(watch().others)
+    products = watch().products
+    own = common.in_a_process_of_its_own(__file__, "--memory", "ours", case)
+    others = common.in_a_process_of_its_own(__file__, "--memory", "reference", case)
+    row = {
+        "case": case,
+        "pairs_a_second": BATCH / fast,
+        "reference_pairs_a_second": BATCH / slow,
+        "speedup": slow / fast,
+        "share_between_steps": common.median(watch().between) / fast,
+        "gflops_a_second": products.flops() / fast / 1e9,
+        "peak_gflops_a_second": products.flops() / products.seconds() / 1e9,
+        "share_of_peak": products.seconds() / fast,
+        "peak_memory_gib": own / 2**30,
+        "reference_peak_memory_gib": others / 2**30,
+        "memory_ratio": own / others,
+    }
+    return common.rounded(row)
+
+
+def memory(side, case):
+    """Print the peak memory of a few steps of one side."""
+    encoder = load_encoder(embedded.NAME)
+    bitext, alignments = data(case)
+    if side == "ours":
+        ours(encoder, bitext, alignments, case, 8)
+    else:
+        step = reference(encoder, bitext, alignments, case)
+        for _ in range(8):
+            step()
+    print(json.dumps(common.peak_memory()))
+
+
+def main():
+    rows = [compare(case) for case in CASES]
+    common.table(
+        ["realignment", "pairs/s", "reference", "faster", "of the peak", "memory", "reference"],
+        [
+            [
+                row["case"],
+                f"{row['pairs_a_second']:.1f}",
+                f"{row['reference_pairs_a_second']:.1f}",
+                f"{row['speedup']:.1f}x",
+                f"{100 * row['share_of_peak']:.0f}%",
+                f"{row['peak_memory_gib']:.2f} GiB",
+                f"{row['reference_peak_memory_gib']:.2f} GiB",
+            ]
+            for row in rows
+        ],
+    )
+    common.keep("realign_speed", {"corpus": common.corpus().name, "batch": BATCH, "rows": rows})
+
+
+if __name__ == "__main__":
+    memory(*sys.argv[2:]) if "--memory" in sys.argv else main()

@@ -1,0 +1,62 @@
+"""Several processes that train together, as `torchrun` or `accelerate launch` starts them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+
+
+def n_processes() -> int:
+    """Return how many processes train together: 1 unless a launcher started more."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def process_number() -> int:
+    """Return the number of this process among those that train together, from 0; process 0 writes and prints."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def gathered(rows: Tensor) -> Tensor:
+    """Return the rows of all processes, one process after the other, with gradients to each.
+
+    Gradients are summed over the processes, which is right for a loss that every process computes in
+    full and whose gradients are averaged afterwards.
+
+    Args:
+        rows: Of this process, [rows, ...]; others may have more or fewer.
+    """
+    return rows if _alone() else _Gather.apply(rows)  # type: ignore[return-value]
+
+
+def counts(rows: int, device: torch.device) -> list[int]:
+    """Return how many rows each process has."""
+    if _alone():
+        return [rows]
+    found = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(found, torch.tensor([rows], device=device))
+    return [int(count) for count in found]
+
+
+def _alone() -> bool:
+    return not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.counts = counts(len(rows), rows.device)
+        # Collectives need equal shapes.
+        padded = rows.new_zeros(max(ctx.counts), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in ctx.counts]
+        distributed.all_gather(parts, padded)
+        return torch.cat([part[:count] for part, count in zip(parts, ctx.counts, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return total.split(ctx.counts)[distributed.get_rank()]

@@ -1,0 +1,51 @@
+"""Rows of unequal length in one flat array: what sentences, words and links are kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Rows of unequal length, one after the other; the array may lie on disk.
+
+    Attributes:
+        values: All rows, end to end, [values, ...].
+        starts: Where each row begins, and at last the end, [rows + 1].
+    """
+
+    values: NDArray[Any]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Sequence[NDArray[Any]], *, dtype: Any = np.int32) -> Ragged:
+        """Put rows together; those without a value keep their place."""
+        ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
+        values = np.concatenate(rows) if len(rows) else np.empty(0)
+        return cls(values.astype(dtype, copy=False), np.concatenate([np.zeros(1, np.int64), ends]))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, row: int) -> NDArray[Any]:
+        """Return one row, [values, ...]."""
+        return self.values[self.starts[row] : self.starts[row + 1]]
+
+    def lengths(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
+        """Return how many values rows have, [rows]; by default all."""
+        return self.starts[1:][rows] - self.starts[:-1][rows]
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the values of some rows, end to end, [values, ...]."""
+        return self.values[spans(self.starts[rows], self.lengths(rows))]
+
+
+def spans(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `start, start + 1, ...` for each start, as many numbers as its length says, end to end."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)

@@ -1,0 +1,93 @@
+"""The frozen embeddings and lowest layers of an encoder, which compute the same for a sentence each time."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from alignfreeze.ragged import Ragged, spans
+
+Keep = Literal["no", "memory", "disk"]
+
+
+class Prefix:
+    """Runs the frozen part of an encoder without gradients, in evaluation mode, and may keep what it computes.
+
+    Attributes:
+        embeddings: The frozen embeddings.
+        layers: The frozen layers above them.
+    """
+
+    def __init__(self, embeddings: nn.Module, layers: Sequence[nn.Module], store: Store | None = None) -> None:
+        self.embeddings = embeddings
+        self.layers = layers
+        self.store = store
+
+    def eval(self) -> None:
+        """Turn dropout off in it."""
+        for module in (self.embeddings, *self.layers):
+            module.eval()
+
+    def states(self, sentences: Tensor, lengths: Tensor, encode: Callable[..., Tensor]) -> Tensor:
+        """Return what the prefix computes for the sentences of a batch, [subwords, width].
+
+        Args:
+            sentences: Their numbers, [sentences].
+            lengths: Their subwords, [sentences].
+            encode: Runs the encoder on the batch.
+        """
+        if self.store is None:
+            return self._run(encode)
+        numbers = sentences.cpu().numpy()
+        if not self.store.known[numbers].all():
+            self.store.write(numbers, self._run(encode).float().cpu().numpy())
+        return torch.from_numpy(self.store.read(numbers)).to(lengths.device)
+
+    def _run(self, encode: Callable[..., Tensor]) -> Tensor:
+        with torch.no_grad():
+            return encode(layers=range(len(self.layers)))
+
+
+class Store:
+    """Vectors of the subwords of sentences, once they are known.
+
+    Attributes:
+        known: Whether a sentence's vectors are there, [sentences].
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], starts: NDArray[np.int64]) -> None:
+        self.rows = Ragged(vectors, starts)
+        self.known = np.zeros(len(self.rows), dtype=bool)
+
+    def write(self, sentences: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Keep the vectors of sentences, [subwords, width]."""
+        self.rows.values[spans(self.rows.starts[sentences], self.rows.lengths(sentences))] = vectors
+        self.known[sentences] = True
+
+    def read(self, sentences: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of sentences, [subwords, width]."""
+        return self.rows.take(sentences)
+
+
+@contextmanager
+def storing(keep: Keep, subwords: Ragged, width: int) -> Iterator[Store | None]:
+    """Yield a place for the vectors of all sentences, in memory or in a temporary file; None to keep nothing."""
+    shape: Any = (len(subwords.values), width)
+    with ExitStack() as stack:
+        if keep == "no":
+            yield None
+        elif keep == "memory":
+            yield Store(np.empty(shape, dtype=np.float32), subwords.starts)
+        else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="alignfreeze-"))
+            file = Path(folder) / "states.f4"
+            # A sparse file: it takes up room as it is filled.
+            yield Store(np.memmap(file, dtype=np.float32, mode="w+", shape=shape), subwords.starts)

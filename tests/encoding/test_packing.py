@@ -1,0 +1,136 @@
+import copy
+from contextlib import nullcontext
+
+import pytest
+import torch
+from transformers import AutoModel, AutoModelForTokenClassification, BertConfig, DistilBertConfig, XLMRobertaConfig
+
+from alignfreeze.encoding import packing as module
+from alignfreeze.encoding.encoder import FAMILIES, layers_of
+from alignfreeze.encoding.packing import PACKED, Layout, encode, packing
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3, "intermediate_size": 32}
+CONFIGS = {
+    "bert": BertConfig(**SIZES, max_position_embeddings=40),
+    "distilbert": DistilBertConfig(vocab_size=50, dim=16, n_heads=2, n_layers=3, hidden_dim=32),
+    # Counts positions from 2 on.
+    "xlm-roberta": XLMRobertaConfig(**SIZES, max_position_embeddings=40, pad_token_id=1),
+}
+LENGTHS = [5, 1, 9, 9, 3]
+
+
+def build(family, kind=AutoModel):
+    torch.manual_seed(0)
+    return kind.from_config(copy.deepcopy(CONFIGS[family]), torch_dtype=torch.float64)
+
+
+def sentences():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(5, 50, (sum(LENGTHS),), generator=generator), torch.tensor(LENGTHS)
+
+
+def run(model, **options):
+    subwords, lengths = sentences()
+    return encode(model, subwords, lengths, longest=9, padding=model.config.pad_token_id, **options)
+
+
+def one_by_one(model):
+    """Each sentence alone, as transformers means the model to be used."""
+    subwords, lengths = sentences()
+    return torch.cat([model(ids[None])[0][0] for ids in subwords.split(lengths.tolist())])
+
+
+def gradients(model, vectors):
+    (vectors * torch.arange(vectors.numel()).view_as(vectors).sin()).sum().backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def test_every_family_is_tried():
+    assert set(CONFIGS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("form", ["packed", "padded"])
+@pytest.mark.parametrize("at_once", [None, 1, 2])
+def test_sentences_end_to_end_give_what_each_gives_alone(family, form, at_once):
+    model, expected = build(family).eval(), build(family).eval()
+    alone = one_by_one(expected)
+    if form == "packed":
+        with packing(model):
+            assert model.config._attn_implementation == PACKED
+            vectors = run(model, at_once=at_once)
+            found = gradients(model, vectors)
+    else:
+        vectors = run(model, at_once=at_once)
+        found = gradients(model, vectors)
+    torch.testing.assert_close(vectors, alone)
+    wanted = gradients(expected, alone)
+    assert found.keys() == {name for name in wanted if "pooler" not in name}
+    for name in found:
+        torch.testing.assert_close(found[name], wanted[name], msg=name)
+
+
+def test_a_model_with_a_head_on_each_subword():
+    model = build("bert", AutoModelForTokenClassification).eval()
+    alone = one_by_one(model)
+    with packing(model):
+        torch.testing.assert_close(run(model), alone)
+
+
+def test_the_attention_is_as_before_afterwards_and_after_an_exception():
+    model = build("bert")
+    before = model.config._attn_implementation
+    with pytest.raises(KeyboardInterrupt), packing(model):
+        raise KeyboardInterrupt
+    assert model.config._attn_implementation == before
+    assert "attn" not in model.config.to_json_string()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_layers_run_in_two_parts_give_what_they_give_together(packed):
+    model = build("distilbert").eval()
+    with packing(model) if packed else nullcontext():
+        below = run(model, layers=range(2))
+        torch.testing.assert_close(run(model, layers=range(2, 3), hidden=below), run(model))
+    first = model(sentences()[0][:5][None], output_hidden_states=True)
+    torch.testing.assert_close(below[:5], first.hidden_states[2][0])
+    assert len(layers_of(model)) == 3
+
+
+class OnAGpu(torch.Tensor):
+    """Says that it is on a GPU."""
+
+    @property
+    def is_cuda(self):
+        return True
+
+
+def test_flash_attention_is_given_what_it_takes(monkeypatch):
+    """Its arguments, by a stand-in with the signature of torch 2.13, since it runs on a GPU only."""
+
+    def stand_in(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=None):  # noqa: PLR0917 - torch's
+        assert cu_seq_q.dtype == cu_seq_k.dtype == torch.int32
+        assert (max_q, max_k) == (9, 9)
+        parts = [side.float().split(cu_seq_q.diff().tolist()) for side in (query, key, value)]
+        attended = [
+            torch.nn.functional.scaled_dot_product_attention(*(side.transpose(0, 1) for side in sides), scale=scale)
+            for sides in zip(*parts, strict=True)
+        ]
+        return torch.cat([part.transpose(0, 1) for part in attended])  # [subwords, heads, width of a head]
+
+    layout = Layout.of(torch.tensor(LENGTHS), 9)
+    sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    expected = module._attention(None, *sides, None, layout=layout, scaling=0.3)[0]
+    monkeypatch.setattr(module, "varlen_attn", stand_in)
+    query = sides[0].as_subclass(OnAGpu)
+    found = module._attention(None, query, *sides[1:], None, layout=layout, scaling=0.3)[0]
+    assert found.shape == expected.shape == (1, sum(LENGTHS), 2, 8)
+    torch.testing.assert_close(found.as_subclass(torch.Tensor), expected.float(), atol=0.02, rtol=0.02)
+
+
+def test_rows_and_back():
+    layout = Layout.of(torch.tensor([2, 0, 3]), 3)
+    packed = torch.arange(1, 6)
+    assert layout.rows(packed).tolist() == [[1, 2, 0], [0, 0, 0], [3, 4, 5]]
+    assert layout.packed(layout.rows(packed)).tolist() == packed.tolist()
+    assert layout.ends.tolist() == [0, 2, 2, 5]
