@@ -17,6 +17,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from alignfreeze.cache import cache_folder
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import Encoder, load_encoder
@@ -27,6 +28,18 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NOUNS = ["dog", "cat", "tree", "house", "river", "stone", "bird", "fish", "lamp", "road"]
 VERBS = ["sees", "likes", "finds", "wants", "moves", "takes"]
 LANGUAGES = ("en", "de")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Nothing that an earlier version has computed is taken for what this one computes, but for the encoder."""
+    users = cache_folder() / "encoders"
+    users.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "encoders").symlink_to(users, target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALIGNFREEZE_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ class Ragged:
 
     def __getitem__(self, row: int) -> NDArray[Any]:
         """Return one row, [values, ...]."""
+        row = range(len(self))[row]
         return self.values[self.starts[row] : self.starts[row + 1]]
 
     def lengths(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:

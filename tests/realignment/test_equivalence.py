@@ -78,7 +78,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
             optimizer.zero_grad()
 
 
-def check(encoder, pairs, policy, compact, at_once=None, double=False):
+def check(encoder, pairs, policy, *, compact, at_once=None, double=False):
     tolerance = 1e-7 if double else TOLERANCE
     without_dropout(encoder.model)
     width = encoder.model.config.hidden_size
@@ -121,11 +121,11 @@ def toy_pairs(tiny_encoder, toy_bitext):
 @pytest.mark.parametrize("policy", FREEZE_POLICIES)
 @pytest.mark.parametrize("compact", [True, False], ids=["compact", "whole table"])
 def test_five_steps_are_those_of_the_reference(tiny_encoder, toy_pairs, policy, compact):
-    check(tiny_encoder, toy_pairs, policy, compact)
+    check(tiny_encoder, toy_pairs, policy, compact=compact)
 
 
 def test_five_steps_in_small_pieces_are_those_of_the_reference(tiny_encoder, toy_pairs):
-    check(tiny_encoder, toy_pairs, "front", True, at_once=5)
+    check(tiny_encoder, toy_pairs, "front", compact=True, at_once=5)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines, write_lines
+from alignfreeze.ragged import Ragged
 
 _LINK = re.compile(r"([0-9]+)-([0-9]+)")
 
@@ -55,6 +59,37 @@ class WordAlignment:
         """Keep the links between words that are not the same string."""
         kept = ((s, t) for s, t in self.links if pair.source[s] != pair.target[t])
         return WordAlignment(frozenset(kept))
+
+
+class Alignments(Sequence[WordAlignment]):
+    """The word alignments of a bitext, in two flat arrays.
+
+    Attributes:
+        links: Of each sentence pair: (source word, target word), ascending, [links, 2].
+    """
+
+    def __init__(self, links: Ragged) -> None:
+        self.links = links
+
+    @classmethod
+    def of(cls, alignments: Iterable[WordAlignment]) -> Alignments:
+        """Put word alignments together."""
+        rows = [np.array(sorted(alignment.links), dtype=np.int32).reshape(-1, 2) for alignment in alignments]
+        return cls(Ragged.of(rows))
+
+    def __len__(self) -> int:
+        return len(self.links)
+
+    def __getitem__(self, pair: int | slice) -> Any:
+        """Return the alignment of one sentence pair, or a list of those of several."""
+        if isinstance(pair, slice):
+            return [self[number] for number in range(len(self))[pair]]
+        return WordAlignment(frozenset((source, target) for source, target in self.links[pair].tolist()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def links_for_realignment(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ between the sides (TSV), one file with ` ||| ` between them (fast_align).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
@@ -134,3 +135,13 @@ def language_pairs(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list
     for position, pair in enumerate(bitext):
         positions.setdefault(pair.languages, []).append(position)
     return positions
+
+
+def digest_of(bitext: Sequence[SentencePair]) -> str:
+    """Return a digest of the words and languages of a bitext, in their order."""
+    digest = hashlib.blake2b(digest_size=32)
+    for pair in bitext:
+        # No word holds a control character that separates words or sides here.
+        sides = ("\x1f".join(pair.source), "\x1f".join(pair.target), *pair.languages)
+        digest.update(("\x1e".join(sides) + "\x1d").encode())
+    return digest.hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from importlib.metadata import version
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from alignfreeze.alignment.links import WordAlignment, links_for_realignment
-from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.alignment.links import Alignments, WordAlignment, links_for_realignment
+from alignfreeze.cache import cached_arrays
+from alignfreeze.corpora.bitext import SentencePair, digest_of
+from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
 
@@ -158,11 +162,31 @@ class EncodedBitext(Sequence[EncodedPair]):
             languages=languages,
         )
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what it consists of, to be kept on disk."""
+        rows = {"subwords": self.subwords, "words": self.words, "links": self.links}
+        return {
+            **{f"{name}_values": part.values for name, part in rows.items()},
+            **{f"{name}_starts": part.starts for name, part in rows.items()},
+            "language": self.language,
+            "languages": np.array(self.languages, dtype=np.str_).reshape(-1, 2),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> EncodedBitext:
+        """Rebuild it from what `arrays` returned; arrays on disk stay there."""
+        rows = {
+            name: Ragged(arrays[f"{name}_values"], arrays[f"{name}_starts"]) for name in ("subwords", "words", "links")
+        }
+        languages = tuple((source, target) for source, target in arrays["languages"].tolist())
+        return cls(**rows, language=arrays["language"], languages=languages)
+
     def __len__(self) -> int:
         return len(self.language)
 
     def __getitem__(self, pair: int) -> EncodedPair:  # type: ignore[override]
         """Return one sentence pair."""
+        pair = range(len(self))[pair]
         source, target = 2 * pair, 2 * pair + 1
         languages = self.languages[self.language[pair]]
         sides = self.subwords[source], self.subwords[target], self.words[source], self.words[target]
@@ -249,6 +273,7 @@ def encode_pairs(
     alignments: Sequence[WordAlignment],
     *,
     max_length: int = 96,
+    cache: bool = True,
 ) -> EncodedBitext:
     """Encode a bitext with its links; pairs that are left without a link are skipped.
 
@@ -257,12 +282,41 @@ def encode_pairs(
         bitext: Sentence pairs.
         alignments: Their word alignments, in the same order.
         max_length: Most subwords a sentence; words beyond lose their links.
+        cache: Read what was encoded before of the same, and keep what is encoded (cache.py says where).
 
     Raises:
         ValueError: There are not as many alignments as pairs.
     """
     if len(bitext) != len(alignments):
         raise ValueError(f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one a pair")
+    links = alignments if isinstance(alignments, Alignments) else Alignments.of(alignments)
+
+    def encode() -> dict[str, NDArray[Any]]:
+        return _encode_pairs(tokenizer, bitext, links, max_length).arrays()
+
+    if not cache:
+        return EncodedBitext.from_arrays(encode())
+    key = {
+        "tokenizers": version("tokenizers"),
+        "tokenizer": _digest_of_tokenizer(tokenizer),
+        "bitext": digest_of(bitext),
+        "links": digest_of_arrays(links.links.values, links.links.starts),
+        "max_length": max_length,
+    }
+    return EncodedBitext.from_arrays(cached_arrays("encoded", key, encode))
+
+
+def _digest_of_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
+    backend = tokenizer.backend_tokenizer
+    # What the last call has set, and the next sets anew.
+    backend.no_truncation()
+    backend.no_padding()
+    return hashlib.blake2b(backend.to_str().encode(), digest_size=32).hexdigest()
+
+
+def _encode_pairs(
+    tokenizer: PreTrainedTokenizerFast, bitext: Sequence[SentencePair], alignments: Alignments, max_length: int
+) -> EncodedBitext:
     sources = encode_words(tokenizer, [pair.source for pair in bitext], max_length=max_length)
     targets = encode_words(tokenizer, [pair.target for pair in bitext], max_length=max_length)
     encoded = []

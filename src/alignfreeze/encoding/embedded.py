@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from alignfreeze.cache import cache_folder
 from alignfreeze.errors import EncoderError, OutputError
 from alignfreeze.files import digest_of_file, new_folder, remove_leftovers
 from alignfreeze.progress import stage
@@ -89,7 +89,7 @@ def embedded_folder() -> Path:
     packed = _packed_file()
     # The digest keeps a newer wheel from being answered with an older wheel's folder.
     name = f"e5-small-{digest_of_file(packed)[:12]}"
-    folder = platformdirs.user_cache_path("alignfreeze") / "encoders" / name
+    folder = cache_folder() / "encoders" / name
     if not (folder / "config.json").exists():
         remove_leftovers(folder.parent)
         try:

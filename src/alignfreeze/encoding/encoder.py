@@ -89,10 +89,14 @@ class Encoder:
         self.tokenizer.save_pretrained(folder)
 
 
-def load_encoder(name: str) -> Encoder:
+def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:
     """Load an encoder: `embedded:e5-small`, a folder, or a name on the hub.
 
     Weights are read from safetensors only and no code that comes with a model is run.
+
+    Args:
+        name: Which one.
+        tokenizer: The tokenizer of this encoder, if it is loaded already: reading it takes longer than the weights.
 
     Raises:
         EncoderError: There is no such encoder, weights or tokenizer are missing or broken, or the
@@ -110,7 +114,7 @@ def load_encoder(name: str) -> Encoder:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # what a broken checkpoint raises is not to be foreseen
         raise _not_an_encoder(name, error) from error
     # transformers would leave all other missing weights random and go on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -160,6 +160,6 @@ def _read_links(
     return read_pharaoh(path, pairs, more=settings.bitext.max_pairs is not None)
 
 
-def find_links(settings: ExperimentSettings, data: ExperimentData) -> list[WordAlignment]:
+def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
     """Return the word alignments of the bitext: read, if the settings name files, else computed."""
     return data.links if data.links is not None else align(data.bitext, aligner=settings.alignment.aligner)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedTokenizerFast
+
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.zero_shot import evaluate
@@ -49,7 +51,13 @@ class RunSpec:
 
 
 def run(
-    spec: RunSpec, data: ExperimentData, alignments: Sequence[WordAlignment], folder: Path, *, checkpoints: Path
+    spec: RunSpec,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    folder: Path,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    checkpoints: Path,
 ) -> RunRecord:
     """Realign an encoder, fine-tune it in the source language, and test it in every language.
 
@@ -58,6 +66,7 @@ def run(
         data: What the experiment reads.
         alignments: The word alignments of its bitext; not used by the baseline.
         folder: Where the record, and the models if wanted, are written.
+        tokenizer: The encoder's.
         checkpoints: A folder for the checkpoints of its trainings, from which it goes on if it was killed.
     """
     settings = spec.settings
@@ -65,7 +74,7 @@ def run(
     task = TASKS[settings.task]
     clock = _Clock()
     with clock.measured("loading"):
-        encoder = load_encoder(settings.encoder)
+        encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
     history = None
     if spec.strategy != BASELINE:
         with clock.measured("realignment"):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 from alignfreeze import __version__
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
@@ -50,6 +52,7 @@ class Plan:
         specs: Its runs, seed by seed.
         freezing: What each realigned strategy holds fixed.
         finetuning_steps: Optimiser steps of each fine-tuning.
+        tokenizer: The encoder's.
     """
 
     settings: ExperimentSettings
@@ -57,6 +60,7 @@ class Plan:
     specs: tuple[RunSpec, ...]
     freezing: dict[str, Freezing]
     finetuning_steps: int
+    tokenizer: PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,9 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     settings = settings.model_copy(
         update={"device": check_device(settings.device), "encoder": _located(settings.encoder, base)}
     )
-    freezing = _freezing(settings)
+    # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
+    loaded = load_encoder(settings.encoder)
+    freezing = _freezing(settings, loaded.model)
     data = read_data(settings, base=base)
     steps = settings.finetuning.total_steps(len(data.train))
     if settings.realignment.steps is None:
@@ -100,7 +106,7 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
         for seed in dict.fromkeys(settings.seeds)
         for strategy in dict.fromkeys(settings.strategies)
     )
-    return Plan(settings, data, specs, freezing, steps)
+    return Plan(settings, data, specs, freezing, steps, loaded.tokenizer)
 
 
 def _located(encoder: str, base: Path) -> str:
@@ -109,9 +115,7 @@ def _located(encoder: str, base: Path) -> str:
     return str(folder) if folder.is_dir() else encoder
 
 
-def _freezing(settings: ExperimentSettings) -> dict[str, Freezing]:
-    # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
-    model = load_encoder(settings.encoder).model
+def _freezing(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     total = sum(parameter.numel() for parameter in model.parameters())
     strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
     freezing = {}
@@ -178,7 +182,9 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
             shutil.rmtree(runs / spec.folder, ignore_errors=True)  # what is there holds no readable record
             with new_folder(runs / spec.folder) as folder:
                 saved = out / "checkpoints" / spec.folder
-                records[spec.folder] = run(spec, plan.data, alignments, folder, checkpoints=saved)
+                records[spec.folder] = run(
+                    spec, plan.data, alignments, folder, tokenizer=plan.tokenizer, checkpoints=saved
+                )
             shutil.rmtree(saved, ignore_errors=True)
             with suppress(OSError):
                 saved.parent.rmdir()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.initialization import no_init_weights
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.batches import encode_words, sentence_batch
@@ -66,7 +67,11 @@ def with_head(encoder: Encoder, labels: Sequence[str], *, max_length: int) -> Ta
     config = type(encoder.model.config).from_dict(encoder.model.config.to_dict())
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
-    model = AutoModelForTokenClassification.from_config(config)
+    with no_init_weights():  # a random table of 250,000 rows takes a second, and is overwritten at once
+        model = AutoModelForTokenClassification.from_config(config)
+    for name, part in model.named_children():
+        if name != model.base_model_prefix:
+            part.apply(model._init_weights)
     missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
