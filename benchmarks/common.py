@@ -115,6 +115,11 @@ def median(values, skip=WARM_UP):
     return statistics.median(values[skip:])
 
 
+def ratio(slow, fast, skip=WARM_UP):
+    """The median of the ratios pair by pair: the machine's speed may drift while both are timed in turn."""
+    return statistics.median(other / ours for other, ours in list(zip(slow, fast, strict=False))[skip:])
+
+
 def rounded(row):
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in row.items()}
 

@@ -66,7 +66,11 @@ def main():
     n = sum(map(len, tests.values()))
     fast, slow = common.median(times, 1), common.median(others, 1)
     row = common.rounded(
-        {"sentences_a_second": n / fast, "reference_sentences_a_second": n / slow, "speedup": slow / fast}
+        {
+            "sentences_a_second": n / fast,
+            "reference_sentences_a_second": n / slow,
+            "speedup": common.ratio(others, times, 1),
+        }
     )
     common.table(
         ["evaluation", "sentences/s", "reference", "faster"],

@@ -70,7 +70,7 @@ def main():
     row = {
         "sentences_a_second": BATCH / fast,
         "reference_sentences_a_second": BATCH / slow,
-        "speedup": slow / fast,
+        "speedup": common.ratio(watch().others, watch().times),
         "share_between_steps": common.median(watch().between) / fast,
         "share_of_peak": products.seconds() / fast,
         "peak_memory_gib": own / 2**30,

@@ -64,7 +64,7 @@ class Reference(nn.Module):
 
 def padded(sentences: Sequence[Iterable[int]], padding: int) -> tuple[Tensor, Tensor]:
     """Pad sentences to the longest; return subwords and mask, [sentences, subwords]."""
-    rows = [torch.as_tensor(list(sentence)) for sentence in sentences]
+    rows = [torch.as_tensor(list(sentence)).long() for sentence in sentences]
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding)
     mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
     return ids, mask

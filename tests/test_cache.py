@@ -3,6 +3,7 @@ import pytest
 
 from alignfreeze import alignment
 from alignfreeze.alignment import align
+from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.cache import cached_arrays
 from alignfreeze.encoding import batches
 from alignfreeze.encoding.batches import encode_pairs
@@ -79,7 +80,7 @@ def test_pairs_are_encoded_once_a_bitext_links_tokenizer_and_length(cache, tiny_
         with pytest.raises(pytest.fail.Exception):
             encode_pairs(tiny_encoder.tokenizer, toy_bitext, links, **options)
     with pytest.raises(pytest.fail.Exception):
-        encode_pairs(tiny_encoder.tokenizer, toy_bitext, [links[0]] * len(links))
+        encode_pairs(tiny_encoder.tokenizer, toy_bitext, [WordAlignment(frozenset({(1, 1)}))] * len(links))
     tiny_encoder.tokenizer.add_tokens(["another"])
     with pytest.raises(pytest.fail.Exception):
         encode_pairs(tiny_encoder.tokenizer, toy_bitext, links)

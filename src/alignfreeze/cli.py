@@ -57,6 +57,9 @@ def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
     # Two threads a tokenizer beside torch's own help little, and forking warns about them.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if int(os.environ.get("RANK", "0")) > 0:
+        # Of several processes that train together one speaks; errors of the others go through the launcher.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
     try:
         app()
     except AlignFreezeError as error:
@@ -327,12 +330,14 @@ def _run(planned: Plan, out: Path, as_json: bool) -> None:
     with _working():
         from alignfreeze.experiment import run_experiment
         from alignfreeze.files import write_json, write_lines
+        from alignfreeze.processes import process_number
         from alignfreeze.report.tables import score_table, to_markdown, to_rich
 
         study = run_experiment(planned, out=out)
         table = score_table(study)
-        write_lines(out / "table.md", to_markdown(table).splitlines())
-        write_json(out / "table.json", asdict(table))
+        if process_number() == 0:
+            write_lines(out / "table.md", to_markdown(table).splitlines())
+            write_json(out / "table.json", asdict(table))
     if as_json:
         typer.echo(_json({"table": asdict(table), "runs": [asdict(record) for record in study.records]}))
         return
@@ -349,7 +354,10 @@ def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) ->
     """Write a model folder, with a record of how the model came about; its checkpoints have served their turn."""
     from alignfreeze.experiment.records import environment
     from alignfreeze.files import new_folder, write_json
+    from alignfreeze.processes import process_number
 
+    if process_number() > 0:
+        return
     with new_folder(out) as folder:
         saved.save(folder)
         facts = {"compute": how["compute"].model_dump(), "environment": environment(record["device"])}

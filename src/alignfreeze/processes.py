@@ -19,6 +19,12 @@ def process_number() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def wait_for_all() -> None:
+    """Go on when all processes have come here."""
+    if not _alone():
+        distributed.barrier()
+
+
 def gathered(rows: Tensor) -> Tensor:
     """Return the rows of all processes, one process after the other, with gradients to each.
 

@@ -28,7 +28,7 @@ from alignfreeze.encoding.encoder import family_of, layers_of, moved
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import digest_of_arrays, make_folder, write_json
-from alignfreeze.processes import n_processes
+from alignfreeze.processes import n_processes, process_number, wait_for_all
 from alignfreeze.progress import Bar, remark, stage
 from alignfreeze.settings import Settings
 
@@ -252,6 +252,7 @@ def train(
             order=order,
         )
         trainer.remove_callback(PrinterCallback)
+        wait_for_all()  # until the checkpoints are those of this training
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
         seconds = time.perf_counter() - began
@@ -262,6 +263,8 @@ def train(
 
 def visits(groups: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], plan: TrainingPlan) -> NDArray[np.int64]:
     """Return the numbers of the items that a training visits, in batches of like length, [steps * batch size].
+
+    Packed sentences are padded in the attention alone; with dropout that is still a tenth of a step and more.
 
     Args:
         groups: Numbers of the items that take turns, by group.
@@ -338,7 +341,7 @@ def _checkpoint_folder(
             yield Path(folder)
         return
     key = {"plan": asdict(plan), "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
-    if _read(checkpoints / _KEY) != key:
+    if process_number() == 0 and _read(checkpoints / _KEY) != key:
         shutil.rmtree(checkpoints, ignore_errors=True)
         make_folder(checkpoints)
         write_json(checkpoints / _KEY, key)

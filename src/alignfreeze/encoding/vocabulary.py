@@ -84,8 +84,8 @@ def compacted(model: PreTrainedModel, subwords: NDArray[np.integer]) -> Iterator
         with torch.no_grad():
             trained = embedding.weight.detach()
             # Training may have moved the model to another device; the full table stayed where it was.
-            table.index_copy_(0, where, trained.to(table.device))
-            table.data = table.data.to(trained.device)
+            # A new table: the old one may be another model's too.
+            table.data = table.index_copy(0, where, trained.to(table.device)).to(trained.device)
         _replace(embedding, table, padding)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +14,14 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze import __version__
+from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
+from alignfreeze.processes import process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
 from alignfreeze.realignment.trainer import held_fixed
@@ -174,22 +178,30 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
         remark(f"{reused} of {len(plan.specs)} runs are complete in {runs} and are not repeated")
     needs_links = any(spec.strategy != BASELINE for spec in waiting)
     alignments = find_links(plan.settings, plan.data) if needs_links else []
-    make_folder(runs)
-    remove_leftovers(runs)
-    write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
+    if process_number() == 0:
+        make_folder(runs)
+        remove_leftovers(runs)
+        write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
     with stage("runs", total=len(waiting)) as bar:
         for spec in waiting:
-            shutil.rmtree(runs / spec.folder, ignore_errors=True)  # what is there holds no readable record
-            with new_folder(runs / spec.folder) as folder:
-                saved = out / "checkpoints" / spec.folder
-                records[spec.folder] = run(
-                    spec, plan.data, alignments, folder, tokenizer=plan.tokenizer, checkpoints=saved
-                )
-            shutil.rmtree(saved, ignore_errors=True)
-            with suppress(OSError):
-                saved.parent.rmdir()
+            records[spec.folder] = _do(spec, plan, alignments, out)
             bar.advance()
     return Study(plan.settings, tuple(record for record in records.values() if record is not None), reused)
+
+
+def _do(spec: RunSpec, plan: Plan, alignments: Sequence[WordAlignment], out: Path) -> RunRecord:
+    """Do one run; its folder appears, and its checkpoints disappear, when it is complete."""
+    place, saved = out / "runs" / spec.folder, out / "checkpoints" / spec.folder
+    if process_number() > 0:  # it trains with process 0, which writes
+        with tempfile.TemporaryDirectory() as folder:
+            return run(spec, plan.data, alignments, Path(folder), tokenizer=plan.tokenizer, checkpoints=saved)
+    shutil.rmtree(place, ignore_errors=True)  # what is there holds no readable record
+    with new_folder(place) as folder:
+        record = run(spec, plan.data, alignments, folder, tokenizer=plan.tokenizer, checkpoints=saved)
+    shutil.rmtree(saved, ignore_errors=True)
+    with suppress(OSError):
+        saved.parent.rmdir()
+    return record
 
 
 def _finished(folder: Path) -> RunRecord | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
@@ -62,7 +62,8 @@ class TaskModel:
 def with_head(encoder: Encoder, labels: Sequence[str], *, max_length: int) -> TaskModel:
     """Return a model with the encoder's weights and a new head.
 
-    The encoder's weights are copied: it stays as it is when the model is trained.
+    The encoder's weights are copied, so that it stays as it is when the model is trained; only the table of word
+    embeddings is shared until `compacted`, in which the model is to be trained, makes a new one.
     """
     config = type(encoder.model.config).from_dict(encoder.model.config.to_dict())
     config.id2label = dict(enumerate(labels))
@@ -71,8 +72,12 @@ def with_head(encoder: Encoder, labels: Sequence[str], *, max_length: int) -> Ta
         model = AutoModelForTokenClassification.from_config(config)
     for name, part in model.named_children():
         if name != model.base_model_prefix:
-            part.apply(model._init_weights)
-    missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
+            part.apply(model._init_weights)  # type: ignore[operator]
+    state = encoder.model.state_dict()
+    theirs: Any = encoder.model.get_input_embeddings()
+    ours: Any = model.get_input_embeddings()
+    ours.weight = nn.Parameter(theirs.weight.detach())
+    missing = model.base_model.load_state_dict(state, strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
     return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length))
