@@ -22,7 +22,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python benchmarks/step_cost.py
+	for each in realign_speed finetune_speed evaluate_speed scaling; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -101,10 +101,10 @@ def memory(side, case):
     encoder = load_encoder(embedded.NAME)
     bitext, alignments = data(case)
     if side == "ours":
-        ours(encoder, bitext, alignments, case, 8)
+        ours(encoder, bitext, alignments, case, 5)
     else:
         step = reference(encoder, bitext, alignments, case)
-        for _ in range(8):
+        for _ in range(5):
             step()
     print(json.dumps(common.peak_memory()))
 

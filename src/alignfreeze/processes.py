@@ -37,6 +37,15 @@ def gathered(rows: Tensor) -> Tensor:
     return rows if _alone() else _Gather.apply(rows)  # type: ignore[return-value]
 
 
+def total(value: Tensor) -> Tensor:
+    """Return the sum of a value over all processes, without gradients."""
+    if _alone():
+        return value
+    summed = value.detach().clone()
+    distributed.all_reduce(summed)
+    return summed
+
+
 def counts(rows: int, device: torch.device) -> list[int]:
     """Return how many rows each process has."""
     if _alone():

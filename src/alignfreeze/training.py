@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from alignfreeze.encoding.dropout import quick_dropout
 from alignfreeze.encoding.encoder import family_of, layers_of, moved
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
@@ -289,7 +291,7 @@ def _as_computed(
     if compute.gradient_checkpointing:
         _switch(network, "enable", {"use_reentrant": False})
     try:
-        with _compiled(model, first_batch, device) if compute.compile else nullcontext():
+        with _compiled(model, first_batch, device) if compute.compile else quick_dropout(model):
             yield
     finally:
         if compute.gradient_checkpointing:
@@ -406,8 +408,8 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=plan.device == "cuda",
-        # On a GPU the next batches are put together while this one is computed.
-        dataloader_num_workers=2 if plan.device == "cuda" else 0,
+        # On a GPU the next batches are put together while this one is computed, by processes that share the data.
+        dataloader_num_workers=2 if plan.device == "cuda" and multiprocessing.get_start_method() == "fork" else 0,
         # A pooler, or a last layer that is not realigned, gets no gradient.
         ddp_find_unused_parameters=n_processes() > 1 or None,
     )

@@ -118,7 +118,7 @@ def test_flash_attention_is_given_what_it_takes(monkeypatch):
         ]
         return torch.cat([part.transpose(0, 1) for part in attended])  # [subwords, heads, width of a head]
 
-    layout = Layout.of(torch.tensor(LENGTHS), 9)
+    layout = Layout.of(torch.tensor(LENGTHS), 9, sum(LENGTHS))
     sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).bfloat16()
     expected = module._attention(None, *sides, None, layout=layout, scaling=0.3)[0]
     monkeypatch.setattr(module, "varlen_attn", stand_in)
@@ -129,7 +129,7 @@ def test_flash_attention_is_given_what_it_takes(monkeypatch):
 
 
 def test_rows_and_back():
-    layout = Layout.of(torch.tensor([2, 0, 3]), 3)
+    layout = Layout.of(torch.tensor([2, 0, 3]), 3, 5)
     packed = torch.arange(1, 6)
     assert layout.rows(packed).tolist() == [[1, 2, 0], [0, 0, 0], [3, 4, 5]]
     assert layout.packed(layout.rows(packed)).tolist() == packed.tolist()

@@ -189,17 +189,25 @@ def test_an_encoder_that_is_none_is_refused_before_anything_runs(project):
         planned(project, encoder=str(project))
 
 
-def test_killed_between_runs_it_goes_on_where_it_stopped(project):
-    """SIGKILL while the last runs are still to come; the second start repeats nothing."""
-    out = project / "out"
+def start(project, out):
     command = [sys.executable, "-m", "alignfreeze", "run", str(project / "experiment.toml"), "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_when(process, condition):
+    """SIGKILL a process as soon as something holds."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list(out.glob("runs/front-1-*")):
+    while time.monotonic() < deadline and not condition():
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def test_killed_between_runs_it_goes_on_where_it_stopped(project):
+    """SIGKILL while the last runs are still to come; the second start repeats nothing."""
+    out = project / "out"
+    kill_when(start(project, out), lambda: list(out.glob("runs/front-1-*")))
     done = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/record.json")}
     assert 2 <= len(done) < 4
     study = run_experiment(planned(project), out=out)
@@ -207,3 +215,23 @@ def test_killed_between_runs_it_goes_on_where_it_stopped(project):
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert len(list((out / "runs").iterdir())) == 4
     assert scores(study) == scores(run_experiment(planned(project), out=project / "fresh"))
+
+
+@pytest.mark.parametrize("stage", ["realignment", "fine-tuning"])
+def test_killed_in_a_training_it_goes_on_from_its_last_checkpoint(project, stage):
+    """SIGKILL when some checkpoints have been written; the rest ends with the very same scores and losses."""
+    file = project / "experiment.toml"
+    text = file.read_text().replace("[data]", "[compute]\ncheckpoint_steps = 3\n[data]")
+    file.write_text(text.replace("steps = 4", "steps = 40").replace("epochs = 2", "steps = 40"))
+    out = project / "out"
+    process = start(project, out)
+    kill_when(process, lambda: list(out.glob(f"checkpoints/front-1-*/{stage}/checkpoint-*/trainer_state.json")))
+    (state,) = [*out.glob(f"checkpoints/front-1-*/{stage}/checkpoint-*/trainer_state.json")][-1:]
+    assert 0 < json.loads(state.read_text())["global_step"] < 40
+    study = run_experiment(planned(project), out=out)
+    fresh = run_experiment(planned(project), out=project / "fresh")
+    assert scores(study) == scores(fresh)
+    for ours, theirs in zip(study.records, fresh.records, strict=True):
+        assert ours.finetuning.losses == theirs.finetuning.losses
+        assert ours.realignment is None or ours.realignment.training.losses == theirs.realignment.training.losses
+    assert not (out / "checkpoints").exists()

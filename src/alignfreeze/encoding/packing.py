@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
+from alignfreeze.encoding.dropout import dropout as quick
 from alignfreeze.encoding.encoder import family_of, first_position, running_layers
 
 try:  # torch before 2.10 has none
@@ -42,11 +43,15 @@ class Layout(NamedTuple):
     ends: Tensor
 
     @classmethod
-    def of(cls, lengths: Tensor, longest: int) -> Layout:
-        """Lay out sentences of the given lengths, [sentences]."""
+    def of(cls, lengths: Tensor, longest: int, subwords: int) -> Layout:
+        """Lay out sentences of the given lengths, [sentences], with so many subwords in all."""
+        numbers = torch.arange(len(lengths), device=lengths.device)
         mask = torch.arange(longest, device=lengths.device) < lengths[:, None]  # [sentences, longest]
-        place = mask.flatten().nonzero().squeeze(-1)  # [subwords]
-        return cls(place, mask[:, None, None, :], F.pad(lengths.cumsum(0), (1, 0)).to(torch.int32))
+        ends = F.pad(lengths.cumsum(0), (1, 0))
+        # What a subword's place in the rows is ahead of its place end to end; a GPU need not be waited for.
+        ahead = (numbers * longest - ends[:-1]).repeat_interleave(lengths, output_size=subwords)
+        place = torch.arange(subwords, device=lengths.device) + ahead  # [subwords]
+        return cls(place, mask[:, None, None, :], ends.to(torch.int32))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,9 +88,22 @@ def _attention(
         longest = layout.shape[1]
         attended = varlen_attn(*sides, layout.ends, layout.ends, longest, longest, scale=scaling)  # type: ignore[call-issue]
         return attended.unsqueeze(0), None
-    rows = [layout.rows(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
-    attended = F.scaled_dot_product_attention(*rows, attn_mask=layout.mask, dropout_p=dropout, scale=scaling)
+    rows: Any = [layout.rows(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
+    if dropout and query.device.type == "cpu":
+        attended = _with_dropout(*rows, layout.mask, dropout, scaling)
+    else:
+        attended = F.scaled_dot_product_attention(*rows, attn_mask=layout.mask, dropout_p=dropout, scale=scaling)
     return layout.packed(attended.transpose(1, 2)).unsqueeze(0), None  # [1, subwords, heads, width of a head]
+
+
+def _with_dropout(  # noqa: PLR0917 - as in torch
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, probability: float, scaling: float | None
+) -> Tensor:
+    """Attend with dropout, [sentences, heads, longest, width of a head]: torch's own is slow at it on a CPU."""
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = (query * scale) @ key.transpose(-1, -2)  # [sentences, heads, longest, longest]
+    shares = scores.masked_fill_(~mask, -torch.inf).softmax(dim=-1)
+    return quick(shares, probability) @ value
 
 
 AttentionInterface.register(PACKED, _attention)
@@ -162,7 +180,7 @@ def _encode(
     layers: range | None,
     hidden: Tensor | None,
 ) -> Tensor:
-    layout = Layout.of(lengths, longest)
+    layout = Layout.of(lengths, longest, len(subwords))
     if model.config._attn_implementation == PACKED:
         states = None if hidden is None else hidden[None]  # [1, subwords, width]
         positions = first_position(model) + torch.arange(longest, device=subwords.device).expand(layout.shape)

@@ -47,7 +47,7 @@ class Vocabulary:
 
 
 @contextmanager
-def compacted(model: PreTrainedModel, subwords: NDArray[np.integer]) -> Iterator[Vocabulary]:
+def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
     """Keep only the given word embeddings in a model inside the block; put them back into the full table after it.
 
     The full table is the same parameter as before, so whatever is tied to it stays tied; rows that are
@@ -57,6 +57,7 @@ def compacted(model: PreTrainedModel, subwords: NDArray[np.integer]) -> Iterator
     Args:
         model: The model; its parameters must be collected for an optimiser inside the block.
         subwords: The subwords that will occur, in any order and repeated or not.
+        shared: The memory of the full table is another model's too, which is to keep it as it is.
 
     Yields:
         The compact vocabulary.
@@ -84,8 +85,10 @@ def compacted(model: PreTrainedModel, subwords: NDArray[np.integer]) -> Iterator
         with torch.no_grad():
             trained = embedding.weight.detach()
             # Training may have moved the model to another device; the full table stayed where it was.
-            # A new table: the old one may be another model's too.
-            table.data = table.index_copy(0, where, trained.to(table.device)).to(trained.device)
+            if shared:
+                table.data = table.clone()
+            table.index_copy_(0, where, trained.to(table.device))
+            table.data = table.data.to(trained.device)
         _replace(embedding, table, padding)
 
 

@@ -94,7 +94,7 @@ def finetune(
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),
-        compacted(task_model.model, np.append(used, encoder.padding)) as vocabulary,
+        compacted(task_model.model, np.append(used, encoder.padding), shared=True) as vocabulary,
     ):
         model = TaggingModel(task_model.model, padding=int(vocabulary.numbers[encoder.padding]))
         model.at_once = compute.micro_batch

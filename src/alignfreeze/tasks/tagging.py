@@ -21,7 +21,7 @@ from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
-from alignfreeze.processes import counts
+from alignfreeze.processes import n_processes, total
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.training import LossModel
@@ -63,7 +63,7 @@ def with_head(encoder: Encoder, labels: Sequence[str], *, max_length: int) -> Ta
     """Return a model with the encoder's weights and a new head.
 
     The encoder's weights are copied, so that it stays as it is when the model is trained; only the table of word
-    embeddings is shared until `compacted`, in which the model is to be trained, makes a new one.
+    embeddings is shared until `compacted(..., shared=True)`, in which the model is to be trained, makes a new one.
     """
     config = type(encoder.model.config).from_dict(encoder.model.config.to_dict())
     config.id2label = dict(enumerate(labels))
@@ -163,8 +163,7 @@ class TaggingModel(LossModel):
         )  # [subwords, labels]
         loss = F.cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
         # The mean over the words of all processes, whose gradients are averaged afterwards.
-        labelled = counts(int((labels != IGNORED).sum()), labels.device)
-        return {"loss": loss * len(labelled) / sum(labelled)}
+        return {"loss": loss * n_processes() / total((labels != IGNORED).sum())}
 
 
 def predict(
