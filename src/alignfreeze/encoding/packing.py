@@ -88,16 +88,16 @@ def _attention(
         longest = layout.shape[1]
         attended = varlen_attn(*sides, layout.ends, layout.ends, longest, longest, scale=scaling)  # type: ignore[call-issue]
         return attended.unsqueeze(0), None
-    rows: Any = [layout.rows(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
+    rows = [layout.rows(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
     if dropout and query.device.type == "cpu":
-        attended = _with_dropout(*rows, layout.mask, dropout, scaling)
+        attended = _with_dropout(*rows, mask=layout.mask, probability=dropout, scaling=scaling)
     else:
         attended = F.scaled_dot_product_attention(*rows, attn_mask=layout.mask, dropout_p=dropout, scale=scaling)
     return layout.packed(attended.transpose(1, 2)).unsqueeze(0), None  # [1, subwords, heads, width of a head]
 
 
-def _with_dropout(  # noqa: PLR0917 - as in torch
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, probability: float, scaling: float | None
+def _with_dropout(
+    query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor, probability: float, scaling: float | None
 ) -> Tensor:
     """Attend with dropout, [sentences, heads, longest, width of a head]: torch's own is slow at it on a CPU."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
