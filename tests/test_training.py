@@ -84,13 +84,32 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tiny_folder, toy_bit
     assert same(run(tiny_folder, toy_bitext, **options)[0], run(tiny_folder, toy_bitext)[0])
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"settings": SETTINGS.model_copy(update={"learning_rate": 2e-3})}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 5},
+        {"settings": SETTINGS.model_copy(update={"learning_rate": 2e-3})},
+        {"settings": SETTINGS.model_copy(update={"temperature": 0.5})},
+        {"settings": SETTINGS.model_copy(update={"layer": "reference"})},
+        {"compute": ComputeSettings(checkpoint_steps=2, precision="bf16")},
+    ],
+)
 def test_checkpoints_of_another_training_are_not_taken(tiny_folder, toy_bitext, tmp_path, monkeypatch, change):
     options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, 5)
         run(tiny_folder, toy_bitext, **options)
-    assert same(run(tiny_folder, toy_bitext, **options, **change)[0], run(tiny_folder, toy_bitext, **change)[0])
+    found, _ = run(tiny_folder, toy_bitext, **{**options, **change})
+    assert same(found, run(tiny_folder, toy_bitext, **change)[0])
+
+
+def test_checkpoints_of_other_data_are_not_taken(tiny_folder, toy_bitext, tmp_path, monkeypatch):
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 5)
+        run(tiny_folder, toy_bitext, **options)
+    other = list(reversed(toy_bitext))
+    assert same(run(tiny_folder, other, **options)[0], run(tiny_folder, other)[0])
 
 
 def test_checkpoints_change_no_weights(tiny_folder, toy_bitext, tmp_path):

@@ -219,6 +219,7 @@ def train(
     order: NDArray[Any],
     compute: ComputeSettings | None = None,
     checkpoints: Path | None = None,
+    identity: Any = None,
 ) -> TrainingHistory:
     """Train a model in place, on the parameters that require a gradient.
 
@@ -233,6 +234,7 @@ def train(
         compute: How it is computed.
         checkpoints: A folder for checkpoints. If it holds one of the very same training, the training goes on
             from there, to the same weights as if it had never stopped (bit for bit on a CPU).
+        identity: What else distinguishes the training from others, as plain values: settings, digest of the data.
 
     Raises:
         SettingsError: The batch cannot be divided among the processes.
@@ -242,7 +244,7 @@ def train(
     _check_processes(plan.batch_size)
     with (
         stage(plan.title, total=plan.steps) as bar,
-        _checkpoint_folder(checkpoints, model, plan, order) as folder,
+        _checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
         _as_computed(model, compute, lambda: collate(order[: plan.batch_size].tolist()), plan.device),
     ):
         trainer = _Trainer(
@@ -335,14 +337,14 @@ def _compiled(model: LossModel, first_batch: Callable[[], Any], device: str) -> 
 
 @contextmanager
 def _checkpoint_folder(
-    checkpoints: Path | None, model: nn.Module, plan: TrainingPlan, order: NDArray[Any]
+    checkpoints: Path | None, model: nn.Module, order: NDArray[Any], identity: Any
 ) -> Iterator[Path]:
     """Yield the folder for the checkpoints of a training; those of another training are removed from it."""
     if checkpoints is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
         return
-    key = {"plan": asdict(plan), "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
+    key = {"training": identity, "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
     if process_number() == 0 and _read(checkpoints / _KEY) != key:
         shutil.rmtree(checkpoints, ignore_errors=True)
         make_folder(checkpoints)

@@ -61,6 +61,6 @@ def test_attention_with_dropout_is_right_on_the_average():
     torch.manual_seed(0)
     sides = torch.randn(3, 1, 2, 6, 8)
     expected = _attention(None, *sides, None, layout=layout)[0]
-    runs = torch.stack([_attention(None, *sides, None, layout=layout, dropout=0.2)[0] for _ in range(4000)])
-    torch.testing.assert_close(runs.mean(dim=0), expected, atol=0.05, rtol=0)
+    runs = torch.stack([_attention(None, *sides, None, layout=layout, dropout=0.2)[0] for _ in range(500)])
+    torch.testing.assert_close(runs.mean(dim=0), expected, atol=0.15, rtol=0)
     assert runs.std(dim=0).min() > 0.01

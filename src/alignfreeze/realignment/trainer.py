@@ -22,6 +22,7 @@ from alignfreeze.encoding.encoder import Encoder, check_device, embeddings_of, l
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.files import digest_of_arrays
 from alignfreeze.processes import counts, gathered, process_number
 from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen
 from alignfreeze.realignment.losses import Negatives, contrastive_loss
@@ -258,7 +259,8 @@ def _train(
             batch = pairs.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints)
+        identity = [settings.model_dump(mode="json"), digest_of_arrays(*pairs.arrays().values())]
+        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
 
 
 @contextmanager

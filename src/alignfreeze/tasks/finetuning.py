@@ -16,6 +16,7 @@ from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError
+from alignfreeze.files import digest_of_arrays
 from alignfreeze.settings import Settings
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.tagging import TaggingModel, TaskModel, training_examples, with_head
@@ -103,5 +104,9 @@ def finetune(
             batch = examples.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        history = train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints)
+        identity = [
+            settings.model_dump(mode="json"),
+            digest_of_arrays(examples.subwords.values, examples.labels.values),
+        ]
+        history = train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
     return task_model, history
