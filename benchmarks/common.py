@@ -21,13 +21,13 @@ from alignfreeze import training
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.bitext import read_bitext
+from alignfreeze.encoding.order import WINDOW
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 SHARED = HERE.parents[1] / "shared" / "data"
 LANGUAGES = ("ar", "de", "es", "fi", "zh")
 SEED = 31
-WARM_UP = 3
 MATRIX_PRODUCTS = {torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default}
 
 
@@ -65,7 +65,7 @@ class Stopwatch(training._Watch):
         times: Seconds of each step, with what the loop around it costs and fetching its batch.
         between: Seconds of that which pass between two steps: fetching the batch, and the loop's own work.
         others: Seconds of each step of the other.
-        products: The matrix products of the last step, which is not timed.
+        products: The matrix products of the last window of steps, which are not timed, and without the other.
     """
 
     def __init__(self, bar, title, other, steps):
@@ -78,17 +78,18 @@ class Stopwatch(training._Watch):
     def on_step_begin(self, *_, **__):
         now = time.perf_counter()
         self.between.append(now - self.ended if self.ended else 0.0)
-        if self.other is not None:
+        timed = len(self.between) <= self.steps - WINDOW
+        if self.other is not None and timed:
             self.other()
             self.others.append(time.perf_counter() - now)
-        if len(self.between) == self.steps:
+        if not timed:
             self.products.__enter__()
         self.began = time.perf_counter()
 
     def on_step_end(self, *arguments, **options):
         super().on_step_end(*arguments, **options)
         self.ended = time.perf_counter()
-        if len(self.between) == self.steps:
+        if len(self.between) > self.steps - WINDOW:
             self.products.__exit__(None, None, None)
         else:
             self.times.append(self.ended - self.began + self.between[-1])
@@ -110,14 +111,9 @@ def stopwatch(steps, other=None):
         training._Watch = before
 
 
-def median(values, skip=WARM_UP):
-    """The median without the first few, in which caches are filled."""
-    return statistics.median(values[skip:])
-
-
-def ratio(slow, fast, skip=WARM_UP):
-    """The median of the ratios pair by pair: the machine's speed may drift while both are timed in turn."""
-    return statistics.median(other / ours for other, ours in list(zip(slow, fast, strict=False))[skip:])
+def mean(values, skip=WINDOW):
+    """The mean over whole windows of steps: within one, batches are sorted by length, so a median is no measure."""
+    return statistics.fmean(values[skip:])
 
 
 def rounded(row):

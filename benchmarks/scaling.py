@@ -59,9 +59,7 @@ def part(what, path):
         settings = RealignmentSettings(steps=STEPS, batch_size=BATCH)
         with common.stopwatch(STEPS) as watch:
             realign(encoder, bitext, alignments, settings=settings, seed=common.SEED, device="cpu")
-        # Batches hold sentences of like length: the mean of five windows of 8, not the median step.
-        timed = watch().times[7:]
-        seconds = sum(timed) / len(timed) / BATCH * len(bitext)
+        seconds = common.mean(watch().times) / BATCH * len(bitext)
     print(json.dumps({"seconds_a_pair": seconds / len(bitext), "peak_memory_gib": common.peak_memory() / 2**30}))
 
 

@@ -117,8 +117,10 @@ def test_checkpoints_change_no_weights(tiny_folder, toy_bitext, tmp_path):
     assert same(with_them, run(tiny_folder, toy_bitext)[0])
 
 
-def close(weights, others, tolerance=1e-5):
-    return all(torch.allclose(weights[name], others[name], atol=tolerance) for name in weights)
+def close(weights, others, tolerance=1e-4):
+    # Biases of keys do nothing to a softmax: their gradients are rounding, which Adam blows up to whole steps.
+    names = [name for name in weights if not name.endswith("key.bias")]
+    return all(torch.allclose(weights[name], others[name], atol=tolerance) for name in names)
 
 
 @pytest.fixture
@@ -212,3 +214,9 @@ def test_a_compiled_model_with_another_loss_is_refused(still, toy_bitext, monkey
     monkeypatch.setattr(torch.nn.Module, "compile", wrong)
     with pytest.raises(TrainingError, match="compiled model's loss"):
         run(still, toy_bitext, compute=ComputeSettings(compile=True))
+
+
+def test_what_else_lies_in_a_folder_for_checkpoints_stays(tiny_folder, toy_bitext, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    run(tiny_folder, toy_bitext, compute=EVERY_TWO, checkpoints=tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import warnings
@@ -355,6 +354,7 @@ def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) ->
     from alignfreeze.experiment.records import environment
     from alignfreeze.files import new_folder, write_json
     from alignfreeze.processes import process_number
+    from alignfreeze.training import remove_checkpoints
 
     if process_number() > 0:
         return
@@ -362,7 +362,7 @@ def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) ->
         saved.save(folder)
         facts = {"compute": how["compute"].model_dump(), "environment": environment(record["device"])}
         write_json(folder / "alignfreeze.json", {**record, **facts})
-    shutil.rmtree(how["checkpoints"], ignore_errors=True)
+    remove_checkpoints(how["checkpoints"])
 
 
 def _task(name: str) -> Task:

@@ -6,11 +6,12 @@ import json
 import math
 import multiprocessing
 import shutil
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from alignfreeze.encoding.dropout import quick_dropout
@@ -199,8 +208,10 @@ class _Watch(TrainerCallback):
             remark(f"{self.title}: going on after step {state.global_step:,}")
             self.bar.advance(state.global_step)
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.bar.advance()
+        # The log comes before the checkpoint: neither that nor the end is reached with a loss that nobody looked at.
+        control.should_log = control.should_log or control.should_save or state.global_step == state.max_steps
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         loss = logs.get("loss", 0.0)
@@ -346,10 +357,19 @@ def _checkpoint_folder(
         return
     key = {"training": identity, "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
     if process_number() == 0 and _read(checkpoints / _KEY) != key:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        remove_checkpoints(checkpoints)
         make_folder(checkpoints)
         write_json(checkpoints / _KEY, key)
     yield checkpoints
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what trainings have written to a folder for checkpoints, and the folder if nothing else is in it."""
+    (folder / _KEY).unlink(missing_ok=True)
+    for old in folder.glob("checkpoint-*"):
+        shutil.rmtree(old)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _arrays(model: nn.Module) -> Iterator[NDArray[Any]]:
@@ -411,7 +431,7 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         remove_unused_columns=False,
         dataloader_pin_memory=plan.device == "cuda",
         # On a GPU the next batches are put together while this one is computed, by processes that share the data.
-        dataloader_num_workers=2 if plan.device == "cuda" and multiprocessing.get_start_method() == "fork" else 0,
+        dataloader_num_workers=2 if plan.device == "cuda" and _forks() else 0,
         # A pooler, or a last layer that is not realigned, gets no gradient.
         ddp_find_unused_parameters=n_processes() > 1 or None,
     )
@@ -419,3 +439,8 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         # The losses look at the whole batch; torch's DataParallel would split it.
         arguments._n_gpu = 1
     return arguments
+
+
+def _forks() -> bool:
+    """Tell whether new processes share the memory of this one, without settling it for the caller."""
+    return sys.platform == "linux" and multiprocessing.get_start_method(allow_none=True) in {None, "fork"}
