@@ -41,6 +41,18 @@ def test_by_length_visits_the_same_members_as_often(batch_size, visits, seed):
     assert Counter(by_length(order, lengths, batch_size, seed=seed).tolist()) == Counter(order.tolist())
 
 
+@given(st.integers(2, 40), st.integers(1, 4), st.integers(0, 50))
+def test_sorting_puts_no_member_beside_itself(members, n_groups, seed):
+    """A small corpus begins anew within a window; two copies of a pair are of like length."""
+
+    def repeats(order):
+        return sum(len(batch) - len(set(batch)) for batch in order.reshape(-1, 4).tolist())
+
+    order = taking_turns(groups(*[members] * n_groups), 120, seed=seed)
+    lengths = np.random.default_rng(seed).integers(3, 9, members * n_groups)
+    assert repeats(by_length(order, lengths, 4, seed=seed)) <= repeats(order)
+
+
 def test_batches_hold_members_of_like_length_and_are_shuffled():
     lengths = np.random.default_rng(0).integers(3, 97, 4000)
     order = taking_turns([np.arange(4000)], 4000, seed=0)

@@ -40,27 +40,40 @@ def taking_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: in
 def by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = WINDOW
 ) -> NDArray[np.int64]:
-    """Return an order whose batches hold sentences of like length, for models that need padding.
+    """Return an order whose batches hold sentences of like length.
 
     Within each window of a few batches the members are sorted by length; the
     batches of a window are then shuffled. What takes turns in the order
-    stays evenly mixed from one window to the next.
+    stays evenly mixed from one window to the next, and no member meets itself
+    in a batch that did not meet itself there before: of a sentence pair the
+    other copy would be a negative.
 
     Args:
         order: What is visited, [visits].
         lengths: Subwords of each member, [members].
         batch_size: Members a batch; visits beyond the last whole batch are left where they are.
         seed: For the shuffling.
-        window: Batches that are sorted together.
+        window: Most batches that are sorted together.
     """
     generator = random.Random(seed)
     batches: list[NDArray[np.int64]] = []
     whole = len(order) - len(order) % batch_size
-    for start in range(0, whole, window * batch_size):
-        visits = order[start : min(start + window * batch_size, whole)]
+    for visits in _windows(order[:whole].reshape(-1, batch_size), window):
         ranked = visits[np.argsort(lengths[visits], kind="stable")].reshape(-1, batch_size)
         batches += generator.sample(list(ranked), len(ranked))
     return np.concatenate([*batches, order[whole:]])
+
+
+def _windows(batches: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the members of consecutive batches, as many as have none in common, [batches * batch size]."""
+    start, seen = 0, set()
+    for number, batch in enumerate(batches.tolist()):
+        if number - start == most or not seen.isdisjoint(batch):
+            yield batches[start:number].ravel()
+            start, seen = number, set()
+        seen.update(batch)
+    if start < len(batches):
+        yield batches[start:].ravel()
 
 
 def by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
