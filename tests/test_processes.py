@@ -42,11 +42,46 @@ if process_number() == 0:
 """
 
 
-def launch(processes, *command):
+RESUMED = """
+import sys
+import torch
+from pathlib import Path
+from alignfreeze import training
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.processes import process_number
+from alignfreeze.realignment.trainer import RealignmentSettings, realign
+
+folder, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+words = [(f"word{i}", "sees", f"word{i + 1}") for i in range(40)]
+bitext = [SentencePair(w, w[::-1], ("en", "de")) for w in words]
+links = [WordAlignment(frozenset([(0, 0), (2, 2)]))] * 40
+count = training._Watch.on_step_end
+
+
+def on_step_end(self, args, state, *rest, **options):
+    count(self, args, state, *rest, **options)
+    if state.global_step == last:
+        (out / f"seed-{process_number()}").write_text(str(torch.initial_seed()))
+        sys.exit(7)
+
+
+training._Watch.on_step_end = on_step_end
+encoder = load_encoder(str(folder))
+settings = RealignmentSettings(steps=6, batch_size=8, learning_rate=1e-3)
+compute = training.ComputeSettings(checkpoint_steps=2)
+realign(encoder, bitext, links, settings=settings, compute=compute, device="cpu", checkpoints=out / "checkpoints")
+if process_number() == 0:
+    encoder.save(out / f"until-{last}")
+"""
+
+
+def launch(processes, *command, code=0):
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(launcher if processes > 1 else []), *map(str, command)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == code, done.stderr[-3000:]
     return done.stdout
 
 
@@ -73,6 +108,21 @@ def test_two_processes_train_to_the_weights_of_one(still, tmp_path):
             if name.endswith("key.bias"):
                 continue  # these do nothing to a softmax; their gradients are rounding and nothing else
             torch.testing.assert_close(two[part][name], value, atol=1e-4, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.slow
+def test_two_processes_have_dropout_masks_of_their_own_and_go_on_with_them(tiny_folder, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(RESUMED)
+    for out in ("killed", "whole"):
+        (tmp_path / out).mkdir()
+    launch(2, script, tiny_folder, tmp_path / "killed", 5, code=1)
+    assert [(tmp_path / "killed" / f"seed-{rank}").read_text() for rank in (0, 1)] == ["31", "32"]
+    assert (tmp_path / "killed" / "checkpoints" / "checkpoint-4" / "rng_state_1.pth").exists()
+    launch(2, script, tiny_folder, tmp_path / "killed", 0)
+    launch(2, script, tiny_folder, tmp_path / "whole", 0)
+    resumed, whole = (load_file(tmp_path / out / "until-0" / "model.safetensors") for out in ("killed", "whole"))
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 @pytest.mark.slow

@@ -71,17 +71,28 @@ def test_fine_tuning_goes_on_too(tiny_encoder, toy_tagged, tmp_path, monkeypatch
     assert same(tune(**options).model.state_dict(), tune().model.state_dict())
 
 
-@pytest.mark.parametrize("file", ["trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"])
-def test_a_checkpoint_that_was_being_written_is_passed_over(tiny_folder, toy_bitext, tmp_path, monkeypatch, file):
-    """Of a folder whose writing was cut short the state, which is written last, is missing."""
+def test_a_checkpoint_that_was_being_written_is_passed_over(tiny_folder, toy_bitext, tmp_path, monkeypatch):
+    """The checkpoint before is there until all of the next one is."""
     options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+
+    def killed(*_, **__):
+        raise Killed
+
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        kill_after(patch, 5)
+        patch.setattr(training.Trainer, "_save_rng_state", _nth(2, training.Trainer._save_rng_state, killed))
         run(tiny_folder, toy_bitext, **options)
-    last = tmp_path / "checkpoints" / "checkpoint-4"
-    (last / file).unlink()
-    (last / "trainer_state.json").unlink(missing_ok=True)
-    assert same(run(tiny_folder, toy_bitext, **options)[0], run(tiny_folder, toy_bitext)[0])
+    kept = {path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")}
+    assert kept == {"checkpoint-2", "checkpoint-4"}
+    (tmp_path / "checkpoints" / "checkpoint-mine").mkdir()
+    weights, _ = run(tiny_folder, toy_bitext, **options)
+    assert same(weights, run(tiny_folder, toy_bitext)[0])
+    assert (tmp_path / "checkpoints" / "checkpoint-mine").exists()
+
+
+def _nth(number, original, instead):
+    """Call the original, but the n-th time something else."""
+    calls = iter(range(1, 100))
+    return lambda *a, **k: (instead if next(calls) == number else original)(*a, **k)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +179,19 @@ def test_out_of_memory_takes_smaller_pieces_of_the_same_batch(still, toy_bitext,
     assert max(tried[3:]) == 2
     assert close(weights, expected)
     assert np.allclose(found.losses, history.losses, rtol=1e-4)
+
+
+def test_the_pieces_stay_small_after_a_restart(tiny_folder, toy_bitext, tmp_path, monkeypatch):
+    """With dropout: in other pieces it would hit other values."""
+    tried = short_of_memory(monkeypatch, 3)
+    expected, _ = run(tiny_folder, toy_bitext)
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 5)
+        run(tiny_folder, toy_bitext, **options)
+    tried.clear()
+    assert same(run(tiny_folder, toy_bitext, **options)[0], expected)
+    assert max(tried) == 2
 
 
 def test_out_of_memory_with_one_sentence_is_an_error_that_says_what_to_do(still, toy_bitext, monkeypatch):

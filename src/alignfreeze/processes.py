@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
+
+T = TypeVar("T")
 
 
 def n_processes() -> int:
@@ -25,7 +27,16 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def gathered(rows: Tensor) -> Tensor:
+def agreed(value: T) -> T:
+    """Return what process 0 says, on all processes."""
+    if _alone():
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values)
+    return values[0]
+
+
+def gathered(rows: Tensor, counts_of_rows: list[int] | None = None) -> Tensor:
     """Return the rows of all processes, one process after the other, with gradients to each.
 
     Gradients are summed over the processes, which is right for a loss that every process computes in
@@ -33,8 +44,11 @@ def gathered(rows: Tensor) -> Tensor:
 
     Args:
         rows: Of this process, [rows, ...]; others may have more or fewer.
+        counts_of_rows: How many rows each process has, if it is known.
     """
-    return rows if _alone() else _Gather.apply(rows)  # type: ignore[return-value]
+    if _alone():
+        return rows
+    return _Gather.apply(rows, counts_of_rows or counts(len(rows), rows.device))  # type: ignore[return-value]
 
 
 def total(value: Tensor) -> Tensor:
@@ -61,8 +75,8 @@ def _alone() -> bool:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        ctx.counts = counts(len(rows), rows.device)
+    def forward(ctx: Any, rows: Tensor, counts_of_rows: list[int]) -> Tensor:
+        ctx.counts = counts_of_rows
         # Collectives need equal shapes.
         padded = rows.new_zeros(max(ctx.counts), *rows.shape[1:])
         padded[: len(rows)] = rows
@@ -71,7 +85,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([part[:count] for part, count in zip(parts, ctx.counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         total = gradients[0].contiguous().clone()
         distributed.all_reduce(total)
-        return total.split(ctx.counts)[distributed.get_rank()]
+        return total.split(ctx.counts)[distributed.get_rank()], None

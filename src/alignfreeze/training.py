@@ -32,14 +32,12 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
-
 from alignfreeze.encoding.dropout import quick_dropout
 from alignfreeze.encoding.encoder import family_of, layers_of, moved
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import digest_of_arrays, make_folder, write_json
-from alignfreeze.processes import n_processes, process_number, wait_for_all
+from alignfreeze.processes import agreed, n_processes, process_number, wait_for_all
 from alignfreeze.progress import Bar, remark, stage
 from alignfreeze.settings import Settings
 
@@ -49,12 +47,13 @@ LOGGED_LOSSES = 50
 COMPILED_TOLERANCE = 1e-3
 """Most that the loss of a compiled model may differ from that of the plain one, relatively."""
 
-_STATE = "trainer_state.json"
 _KEY = "training.json"
+_WHOLE = "whole.json"
+"""Written into a checkpoint when all processes have written theirs; holds what a Trainer does not keep."""
 
 
 class ComputeSettings(Settings):
-    """How trainings are computed; apart from rounding, none of it changes a result."""
+    """How trainings are computed; none of it changes a result but for rounding and what dropout happens to hit."""
 
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16`: matrix products in half precision, weights and loss in float32."""
@@ -197,13 +196,15 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 class _Watch(TrainerCallback):
-    """Counts the steps, and stops a training that has diverged before anything is made of its weights."""
+    """Counts the steps, completes checkpoints, and stops a training that has diverged."""
 
     def __init__(self, bar: Bar, title: str) -> None:
         self.bar = bar
         self.title = title
 
-    def on_train_begin(self, _: Any, state: TrainerState, *__: Any, **___: Any) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, *__: Any, **___: Any) -> None:
+        # Processes that train together have masks of their own; a checkpoint puts its own random numbers in place.
+        torch.manual_seed(args.seed + process_number())
         if state.global_step:
             remark(f"{self.title}: going on after step {state.global_step:,}")
             self.bar.advance(state.global_step)
@@ -212,6 +213,16 @@ class _Watch(TrainerCallback):
         self.bar.advance()
         # The log comes before the checkpoint: neither that nor the end is reached with a loss that nobody looked at.
         control.should_log = control.should_log or control.should_save or state.global_step == state.max_steps
+
+    def on_save(self, args: Any, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
+        wait_for_all()
+        if process_number() == 0:
+            saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_json(saved / _WHOLE, {"at_once": model.at_once})
+            # Only now: a process that is killed while it writes still has the one before.
+            for other in _checkpoints(saved.parent):
+                if other != saved:
+                    shutil.rmtree(other)
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         loss = logs.get("loss", 0.0)
@@ -267,9 +278,13 @@ def train(
             order=order,
         )
         trainer.remove_callback(PrinterCallback)
-        wait_for_all()  # until the checkpoints are those of this training
+        # Process 0 has made sure that the checkpoints are those of this training.
+        last = agreed(_last_checkpoint(folder) if process_number() == 0 else None)
+        if last is not None and (at_once := _read(Path(last) / _WHOLE)["at_once"]) is not None:
+            # Memory ran out with more; the pieces decide what dropout hits.
+            model.at_once = min(at_once, model.at_once or at_once)
         began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+        trainer.train(resume_from_checkpoint=last)
         seconds = time.perf_counter() - began
         _release(trainer, model)
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
@@ -366,7 +381,7 @@ def _checkpoint_folder(
 def remove_checkpoints(folder: Path) -> None:
     """Remove what trainings have written to a folder for checkpoints, and the folder if nothing else is in it."""
     (folder / _KEY).unlink(missing_ok=True)
-    for old in folder.glob("checkpoint-*"):
+    for old in _checkpoints(folder):
         shutil.rmtree(old)
     with suppress(OSError):
         folder.rmdir()
@@ -385,12 +400,19 @@ def _read(path: Path) -> Any:
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    """Return the last checkpoint that is whole: its state is written last."""
-    while (last := get_last_checkpoint(str(folder))) is not None:
-        if _read(Path(last) / _STATE) is not None:
-            return last
-        shutil.rmtree(last)
+    """Return the last checkpoint that is whole, and remove those that are not."""
+    for checkpoint in _checkpoints(folder):
+        if _read(checkpoint / _WHOLE) is not None:
+            return str(checkpoint)
+        shutil.rmtree(checkpoint)
     return None
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the last one first."""
+    found = {path: path.name.removeprefix("checkpoint-") for path in folder.glob("checkpoint-*")}
+    numbers = {path: int(number) for path, number in found.items() if number.isdecimal()}
+    return sorted(numbers, key=numbers.__getitem__, reverse=True)
 
 
 def _release(trainer: Trainer, model: nn.Module) -> None:
@@ -425,7 +447,6 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         logging_steps=max(1, plan.steps // LOGGED_LOSSES),
         save_strategy="no" if steps is None else "steps",
         save_steps=steps or plan.steps,
-        save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,

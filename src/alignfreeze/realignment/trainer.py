@@ -135,11 +135,12 @@ class RealignmentModel(LossModel):
             first = len(self.prefix.layers)
         states = encode_layers(layers=range(first, last), hidden=below, at_once=self.at_once)  # [subwords, width]
         vectors = states.index_select(0, words)  # [words, width]
-        before = sum(counts(len(words), words.device)[: process_number()])
+        n_words = counts(len(words), words.device)
+        before = sum(n_words[: process_number()])
         loss = contrastive_loss(
-            self.projection(gathered(vectors)),
+            self.projection(gathered(vectors, n_words)),
             gathered(links + before),
-            gathered(is_target),
+            gathered(is_target, n_words),
             temperature=self.settings.temperature,
             negatives=self.settings.negatives,
         )
