@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -50,7 +53,25 @@ def test_a_damaged_file_is_computed_again(cache):
     cached_arrays("things", 0, counting([1, 2])[0])
     (file,) = cache.rglob("*.npy")
     file.write_bytes(b"nonsense")
-    assert cached_arrays("things", 0, counting([1, 2])[0])["values"].tolist() == [1, 2]
+    compute, calls = counting([1, 2])
+    for _ in range(2):
+        assert cached_arrays("things", 0, compute)["values"].tolist() == [1, 2]
+    assert len(calls) == 1
+    assert not list(cache.rglob("*.part"))
+
+
+def test_of_several_that_want_the_same_one_computes(cache):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.2)
+        return {"values": np.array([7])}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: cached_arrays("things", 0, compute)["values"].tolist(), range(4)))
+    assert found == [[7]] * 4
+    assert len(calls) == 1
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import platformdirs
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from alignfreeze.errors import OutputError
 from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
 
 VARIABLE = "ALIGNFREEZE_CACHE"
+
+FORMAT = 1
+"""Goes up when what is computed for the cache changes and its key does not."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,21 +38,34 @@ def cached_arrays(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
     Args:
         kind: The subfolder of the cache.
         key: Everything that the arrays depend on, but for the version of alignfreeze; as plain values.
-        compute: Computes them.
+        compute: Computes them. Of several processes that want the same, one computes and the others wait.
     """
-    folder = cache_folder() / kind / digest_of_json([version("alignfreeze"), key])[:32]
+    folder = cache_folder() / kind / digest_of_json([version("alignfreeze"), FORMAT, key])[:32]
     if (found := _read(folder)) is not None:
         return found
-    arrays = compute()
-    try:
-        remove_leftovers(folder.parent)
-        with new_folder(folder) as unfinished:
-            for name, values in arrays.items():
-                np.save(unfinished / f"{name}.npy", values, allow_pickle=False)
-    except (OutputError, OSError):
-        pass  # a cache that cannot be written costs time and nothing else
+    with _locked(folder):
+        if (found := _read(folder)) is not None:
+            return found
+        arrays = compute()
+        # A cache that cannot be written costs time and nothing else.
+        with suppress(OutputError, OSError):
+            remove_leftovers(folder.parent)
+            shutil.rmtree(folder, ignore_errors=True)  # what is there cannot be read
+            with new_folder(folder) as unfinished:
+                for name, values in arrays.items():
+                    np.save(unfinished / f"{name}.npy", values, allow_pickle=False)
     # Read back, so that memory is given free.
     return _read(folder) or arrays
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the only right to fill a folder of the cache inside the block, where the cache can be written."""
+    with ExitStack() as stack:
+        with suppress(OSError, NotImplementedError):  # the second where the file system has no locks
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder.with_suffix(".lock")))
+        yield
 
 
 def _read(folder: Path) -> Arrays | None:
