@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.errors import SettingsError
 from alignfreeze.ragged import Ragged
 from alignfreeze.realignment import prefix
 from alignfreeze.realignment.prefix import Store, storing
@@ -60,6 +63,31 @@ def test_the_prefix_has_no_dropout_and_the_layers_above_have(tiny_encoder, toy_b
     assert not any(module.training for part in (tiny_encoder.embeddings, *layers[:2]) for module in part.modules())
     assert all(module.training for part in layers[2:] for module in part.modules())
     assert model.projection.training
+
+
+def test_states_on_disk_leave_nothing_behind_and_must_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(prefix.tempfile, "tempdir", str(tmp_path))
+    rows = Ragged.of([np.arange(3)])
+    with storing("disk", rows, 2):
+        # However the process ends: the file has no name any more.
+        assert not list(tmp_path.rglob("*.f4"))
+    monkeypatch.setattr(prefix.shutil, "disk_usage", lambda _: SimpleNamespace(free=23))
+    with pytest.raises(SettingsError, match=r"keep_prefix = 'disk' needs .*TMPDIR"), storing("disk", rows, 2):
+        pass
+
+
+def test_given_states_are_not_computed_again(tiny_encoder, monkeypatch):
+    from alignfreeze.encoding.encoder import running_layers
+
+    ids = torch.tensor([[1, 2, 3]])
+    embeddings, model = tiny_encoder.embeddings, tiny_encoder.model.eval()
+    with torch.no_grad():
+        below = model(ids, output_hidden_states=True).hidden_states[2]
+        expected = model(ids)[0]
+        monkeypatch.setattr(embeddings, "forward", lambda *_, **__: pytest.fail("computed again"))
+        with running_layers(model, range(2, 4), below):
+            assert torch.allclose(model(ids)[0], expected, atol=1e-6)
+    assert tiny_encoder.embeddings is embeddings
 
 
 def test_a_store_gives_back_what_was_put_in(tmp_path):

@@ -105,8 +105,8 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
     place = _place(name)
     try:
         # What a checkpoint lacks (a pooler, say) is initialised alike each time, whatever the seed of the run.
-        with torch.random.fork_rng(), _without_report():
-            torch.manual_seed(0)
+        with torch.random.fork_rng(devices=[]), _without_report():
+            torch.default_generator.manual_seed(0)
             model, loading = AutoModel.from_pretrained(
                 place,
                 use_safetensors=True,
@@ -231,14 +231,26 @@ def running_layers(model: nn.Module, layers: range | None, hidden: Tensor | None
     base, family = _known(model)
     stack = base.get_submodule(family.stack)
     before = getattr(stack, family.layers)
-    hook = None if hidden is None else embeddings_of(model).register_forward_hook(lambda *_: hidden)
+    embeddings = base.get_submodule(family.embeddings)
     setattr(stack, family.layers, nn.ModuleList(before[number] for number in layers))
+    if hidden is not None:
+        base.set_submodule(family.embeddings, _Given(hidden))
     try:
         yield
     finally:
         setattr(stack, family.layers, before)
-        if hook is not None:
-            hook.remove()
+        base.set_submodule(family.embeddings, embeddings)
+
+
+class _Given(nn.Module):
+    """Stands for embeddings whose output is known."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        return self.output
 
 
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:

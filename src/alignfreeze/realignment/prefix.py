@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from alignfreeze.errors import SettingsError
 from alignfreeze.ragged import Ragged, spans
 
 Keep = Literal["no", "memory", "disk"]
@@ -87,7 +89,21 @@ def storing(keep: Keep, subwords: Ragged, width: int) -> Iterator[Store | None]:
         elif keep == "memory":
             yield Store(np.empty(shape, dtype=np.float32), subwords.starts)
         else:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="alignfreeze-"))
-            file = Path(folder) / "states.f4"
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alignfreeze-")))
+            _check_room(folder, needed=4 * shape[0] * shape[1])
+            file = folder / "states.f4"
             # A sparse file: it takes up room as it is filled.
-            yield Store(np.memmap(file, dtype=np.float32, mode="w+", shape=shape), subwords.starts)
+            vectors = np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+            with suppress(OSError):  # Windows keeps the name of a file in use
+                file.unlink()  # its room is free again when the process ends, in whatever way
+            yield Store(vectors, subwords.starts)
+
+
+def _check_room(folder: Path, *, needed: int) -> None:
+    """Check that so many bytes fit: a full disk would end the process without a word when it is written to."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise SettingsError(
+            f"keep_prefix = 'disk' needs {needed / 1e9:,.1f} GB in {folder.parent}, where {free / 1e9:,.1f} GB are "
+            "free; name a roomier place by the environment variable TMPDIR, or take 'memory' or 'no'"
+        )
