@@ -122,10 +122,19 @@ def test_flash_attention_is_given_what_it_takes(monkeypatch):
     sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).bfloat16()
     expected = module._attention(None, *sides, None, layout=layout, scaling=0.3)[0]
     monkeypatch.setattr(module, "varlen_attn", stand_in)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     query = sides[0].as_subclass(OnAGpu)
     found = module._attention(None, query, *sides[1:], None, layout=layout, scaling=0.3)[0]
     assert found.shape == expected.shape == (1, sum(LENGTHS), 2, 8)
     torch.testing.assert_close(found.as_subclass(torch.Tensor), expected.float(), atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize(("width", "capability"), [(8, (7, 5)), (12, (8, 0))])
+def test_flash_attention_is_left_alone_where_it_cannot_run(monkeypatch, width, capability):
+    monkeypatch.setattr(module, "varlen_attn", lambda *_, **__: pytest.fail("called"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    query = torch.zeros(1, 2, 5, width, dtype=torch.bfloat16).as_subclass(OnAGpu)
+    assert not module._flashes(query)
 
 
 def test_rows_and_back():

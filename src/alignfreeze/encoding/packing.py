@@ -83,7 +83,7 @@ def _attention(
 ) -> tuple[Tensor, None]:
     """Attend within each sentence: query, key and value are [1, heads, subwords, width of a head]."""
     sides = [side.squeeze(0).transpose(0, 1) for side in (query, key, value)]  # [subwords, heads, width of a head]
-    if varlen_attn is not None and query.is_cuda and query.dtype.itemsize == 2 and not dropout:
+    if _flashes(query) and not dropout:
         # Flash attention without padding; it has no dropout, so training takes the other way.
         longest = layout.shape[1]
         attended = varlen_attn(*sides, layout.ends, layout.ends, longest, longest, scale=scaling)  # type: ignore[call-issue]
@@ -94,6 +94,13 @@ def _attention(
     else:
         attended = F.scaled_dot_product_attention(*rows, attn_mask=layout.mask, dropout_p=dropout, scale=scaling)
     return layout.packed(attended.transpose(1, 2)).unsqueeze(0), None  # [1, subwords, heads, width of a head]
+
+
+def _flashes(query: Tensor) -> bool:
+    """Tell whether flash attention takes a query, [1, heads, subwords, width of a head]."""
+    if varlen_attn is None or not query.is_cuda or query.dtype.itemsize != 2:
+        return False
+    return query.shape[-1] % 8 == 0 and torch.cuda.get_device_capability(query.device) >= (8, 0)
 
 
 def _with_dropout(
