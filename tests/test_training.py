@@ -92,7 +92,11 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tiny_folder, toy_bit
 def _nth(number, original, instead):
     """Call the original, but the n-th time something else."""
     calls = iter(range(1, 100))
-    return lambda *a, **k: (instead if next(calls) == number else original)(*a, **k)
+
+    def call(*arguments, **options):
+        return (instead if next(calls) == number else original)(*arguments, **options)
+
+    return call
 
 
 @pytest.mark.parametrize(
