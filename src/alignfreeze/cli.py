@@ -360,8 +360,8 @@ def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) ->
         return
     with new_folder(out) as folder:
         saved.save(folder)
-        facts = {"compute": how["compute"].model_dump(), "environment": environment(record["device"])}
-        write_json(folder / "alignfreeze.json", {**record, **facts})
+        facts = environment(record["device"], how["compute"])
+        write_json(folder / "alignfreeze.json", {**record, "environment": facts})
     remove_checkpoints(how["checkpoints"])
 
 

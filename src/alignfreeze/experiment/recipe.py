@@ -110,7 +110,7 @@ def run(
         finetuning=training,
         scores=tuple(scores),
         seconds=clock.seconds,
-        environment=environment(settings.device),
+        environment=environment(settings.device, settings.compute),
     )
     record.write(folder)
     return record

@@ -13,8 +13,9 @@ from typing import Any
 
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.files import write_json
+from alignfreeze.processes import n_processes
 from alignfreeze.realignment.trainer import RealignmentHistory
-from alignfreeze.training import TrainingHistory
+from alignfreeze.training import ComputeSettings, TrainingHistory
 
 RECORD = "record.json"
 _RECORDED_LIBRARIES = ("alignfreeze", "torch", "transformers", "accelerate", "tokenizers", "sil-thot", "numpy")
@@ -34,7 +35,7 @@ class RunRecord:
         finetuning: What the fine-tuning did.
         scores: One a language, the source language first.
         seconds: Wall-clock time of each stage.
-        environment: Versions, hardware and time.
+        environment: Versions, hardware, time, and how it was computed.
     """
 
     experiment: str
@@ -76,8 +77,8 @@ def _training(values: dict[str, Any]) -> TrainingHistory:
     return TrainingHistory(**{**values, "losses": losses})
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Return versions, hardware, the time, and the most memory this process has held so far."""
+def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
+    """Return versions, hardware, the time, how it was computed, and the most memory this process has held so far."""
     import torch
 
     # Linux counts kilobytes, macOS bytes.
@@ -91,6 +92,8 @@ def environment(device: str) -> dict[str, Any]:
             "system": platform.system(),
             "device": torch.cuda.get_device_name() if device == "cuda" else device,
             "threads": torch.get_num_threads(),
+            "processes": n_processes(),
         },
+        "compute": compute.model_dump(mode="json"),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
     }

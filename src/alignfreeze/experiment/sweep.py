@@ -21,7 +21,7 @@ from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
-from alignfreeze.processes import process_number
+from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
 from alignfreeze.realignment.trainer import held_fixed
@@ -149,7 +149,7 @@ def _determined_by(
         "languages": settings.tested_languages,
         "realigned_languages": [] if is_baseline else settings.realigned_languages,
         "settings": settings.model_dump(mode="json", include=names),
-        # The other settings of how it is computed change nothing but rounding.
+        # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
         "precision": settings.compute.precision,
         "data": data.digests(*stages),
     }
@@ -184,7 +184,10 @@ def run_experiment(plan: Plan, *, out: Path) -> Study:
         write_json(out / "experiment.json", plan.settings.model_dump(mode="json"))
     with stage("runs", total=len(waiting)) as bar:
         for spec in waiting:
-            records[spec.folder] = _do(spec, plan, alignments, out)
+            # Another sweep on this folder may have done it by now; processes that train together do not ask, lest
+            # they get unlike answers.
+            done = _finished(runs / spec.folder) if n_processes() == 1 else None
+            records[spec.folder] = done or _do(spec, plan, alignments, out)
             bar.advance()
     return Study(plan.settings, tuple(record for record in records.values() if record is not None), reused)
 
