@@ -61,47 +61,86 @@ def corpus(languages=LANGUAGES, max_pairs=200):
 class Stopwatch(training._Watch):
     """Times the steps of a training of ours, and makes a step of something else before each of them.
 
+    Some steps warm up, and in the window of steps after them the matrix products are noted. The windows from then on
+    are timed, with the peak of the machine on those products after each, since other users of it come and go.
+
     Attributes:
-        times: Seconds of each step, with what the loop around it costs and fetching its batch.
+        times: Seconds of each timed step, with what the loop around it costs and fetching its batch.
         between: Seconds of that which pass between two steps: fetching the batch, and the loop's own work.
         others: Seconds of each step of the other.
-        products: The matrix products of the last window of steps, which are not timed, and without the other.
+        products: The matrix products of a window of steps.
+        peaks: Floating-point operations a second of those products alone, after each window.
     """
 
-    def __init__(self, bar, title, other, steps):
+    def __init__(self, bar, title, other, warm):
         super().__init__(bar, title)
-        self.other, self.steps = other, steps
-        self.times, self.between, self.others = [], [], []
+        self.other, self.warm = other, warm
+        self.times, self.between, self.others, self.peaks = [], [], [], []
         self.products = Products()
-        self.ended = None
+        self.step, self.ended = 0, None
+
+    @property
+    def timed(self):
+        return self.step >= self.warm + WINDOW
+
+    @property
+    def noted(self):
+        return self.warm <= self.step and not self.timed
 
     def on_step_begin(self, *_, **__):
         now = time.perf_counter()
-        self.between.append(now - self.ended if self.ended else 0.0)
-        timed = len(self.between) <= self.steps - WINDOW
-        if self.other is not None and timed:
+        if self.timed:
+            self.between.append(now - self.ended)
+        if self.other is not None:
             self.other()
-            self.others.append(time.perf_counter() - now)
-        if not timed:
+            if self.timed:
+                self.others.append(time.perf_counter() - now)
+        if self.noted:
             self.products.__enter__()
         self.began = time.perf_counter()
 
     def on_step_end(self, *arguments, **options):
         super().on_step_end(*arguments, **options)
         self.ended = time.perf_counter()
-        if len(self.between) > self.steps - WINDOW:
+        if self.noted:
             self.products.__exit__(None, None, None)
-        else:
+        if self.timed:
             self.times.append(self.ended - self.began + self.between[-1])
+            if len(self.times) % WINDOW == 0:
+                self.peaks.append(self.products.flops() / self.products.seconds())
+                self.ended = time.perf_counter()
+        self.step += 1
+
+    def costs(self, items):
+        """What a step of so many items costs: medians over the windows, as means hide who else used the machine."""
+        fast, slow = windows(self.times), windows(self.others)
+        flops = self.products.flops() / WINDOW
+        facts = {
+            "items_a_second": items / statistics.median(fast),
+            "share_between_steps": sum(self.between) / sum(self.times),
+            "gflops_a_second": flops / statistics.median(fast) / 1e9,
+            "peak_gflops_a_second": statistics.median(self.peaks) / 1e9,
+            "share_of_peak": statistics.median(flops / f / peak for f, peak in zip(fast, self.peaks, strict=True)),
+            "windows": len(fast),
+        }
+        if slow:
+            ratios = [s / f for s, f in zip(slow, fast, strict=True)]
+            facts |= {
+                "reference_items_a_second": items / statistics.median(slow),
+                "speedup": statistics.median(ratios),
+                "speedup_lowest": min(ratios),
+                "speedup_highest": max(ratios),
+            }
+        return facts
 
 
 @contextmanager
-def stopwatch(steps, other=None):
+def stopwatch(other=None, warm=WINDOW):
     """Time the training made inside the block; yields a function that returns its `Stopwatch`."""
     before, made = training._Watch, []
 
     def make(bar, title):
-        made.append(Stopwatch(bar, title, other, steps))
+        made.append(Stopwatch(bar, title, other, warm))
         return made[-1]
 
     training._Watch = make
@@ -111,9 +150,9 @@ def stopwatch(steps, other=None):
         training._Watch = before
 
 
-def mean(values, skip=WINDOW):
-    """The mean over whole windows of steps: within one, batches are sorted by length, so a median is no measure."""
-    return statistics.fmean(values[skip:])
+def windows(values):
+    """The means over whole windows of steps: within one, batches are sorted by length, so a median is no measure."""
+    return [statistics.fmean(values[start : start + WINDOW]) for start in range(0, len(values), WINDOW)]
 
 
 def rounded(row):
@@ -137,8 +176,8 @@ class Products(TorchDispatchMode):
     def flops(self):
         return sum(n * 2 * torch.Size(left).numel() * right[-1] for ((left, _), (right, _)), n in self.found.items())
 
-    def seconds(self, repeats=7):
-        """How long these products alone take, at their best order of memory: the machine's peak on these shapes."""
+    def seconds(self, repeats=3):
+        """How long these products alone take, each as often as it came: the machine's peak on these shapes."""
         total = 0.0
         for (left, right), n in self.found.items():
             sides = [torch.empty_strided(*side).normal_() for side in (left, right)]
@@ -147,7 +186,7 @@ class Products(TorchDispatchMode):
                 began = time.perf_counter()
                 torch.matmul(*sides)
                 times.append(time.perf_counter() - began)
-            total += n * statistics.median(times[1:])
+            total += n * min(times[1:])
         return total
 
 

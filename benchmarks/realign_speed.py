@@ -22,8 +22,9 @@ from alignfreeze.realignment.trainer import ProjectionHead, RealignmentSettings,
 from benchmarks import common
 from benchmarks.reference import Reference, adam
 
-STEPS = 4 * common.WINDOW
-"""A window to warm up, two that are timed, one whose matrix products are noted."""
+WINDOWS = 5
+"""Of steps, which are timed; before them come one to warm up and one whose matrix products are noted."""
+STEPS = (WINDOWS + 2) * common.WINDOW
 BATCH = 16
 PASS = 8
 """Steps of the first pass over the data where the prefix is kept."""
@@ -74,23 +75,13 @@ def compare(case):
     bitext, alignments = data(case)
     other = reference(copy.deepcopy(encoder), bitext, alignments, case)
     first = PASS if "keep_prefix" in CASES[case][1] else 0
-    steps = first + STEPS
-    with common.stopwatch(steps, other) as watch:
-        ours(encoder, bitext, alignments, case, steps)
-    fast = common.mean(watch().times, first + common.WINDOW)
-    slow = common.mean(watch().others, first + common.WINDOW)
-    products = watch().products
+    with common.stopwatch(other, first + common.WINDOW) as watch:
+        ours(encoder, bitext, alignments, case, first + STEPS)
     own = common.in_a_process_of_its_own(__file__, "--memory", "ours", case)
     others = common.in_a_process_of_its_own(__file__, "--memory", "reference", case)
     row = {
         "case": case,
-        "pairs_a_second": BATCH / fast,
-        "reference_pairs_a_second": BATCH / slow,
-        "speedup": slow / fast,
-        "share_between_steps": common.mean(watch().between) / fast,
-        "gflops_a_second": products.flops() / common.WINDOW / fast / 1e9,
-        "peak_gflops_a_second": products.flops() / products.seconds() / 1e9,
-        "share_of_peak": products.seconds() / common.WINDOW / fast,
+        **watch().costs(BATCH),
         "peak_memory_gib": own / 2**30,
         "reference_peak_memory_gib": others / 2**30,
         "memory_ratio": own / others,
@@ -114,13 +105,14 @@ def memory(side, case):
 def main():
     rows = [compare(case) for case in CASES]
     common.table(
-        ["realignment", "pairs/s", "reference", "faster", "of the peak", "memory", "reference"],
+        ["realignment", "pairs/s", "reference", "faster", "between", "of the peak", "memory", "reference"],
         [
             [
                 row["case"],
-                f"{row['pairs_a_second']:.1f}",
-                f"{row['reference_pairs_a_second']:.1f}",
+                f"{row['items_a_second']:.1f}",
+                f"{row['reference_items_a_second']:.1f}",
                 f"{row['speedup']:.1f}x",
+                f"{row['speedup_lowest']:.1f}x and {row['speedup_highest']:.1f}x",
                 f"{100 * row['share_of_peak']:.0f}%",
                 f"{row['peak_memory_gib']:.2f} GiB",
                 f"{row['reference_peak_memory_gib']:.2f} GiB",

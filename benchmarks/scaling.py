@@ -7,6 +7,7 @@ trains, for which these are read from disk.
 
 import json
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -24,8 +25,11 @@ from benchmarks import common
 
 BASE = 300
 FACTORS = (1, 10, 100)
-STEPS = 48
+ROUNDS = 3
+WINDOWS = 3
+STEPS = (WINDOWS + 2) * common.WINDOW
 BATCH = 16
+MAX_LENGTH = 32
 
 
 def written(folder, pairs):
@@ -53,25 +57,36 @@ def part(what, path):
     began = time.perf_counter()
     alignments = align(bitext)
     if what == "prepare":
-        encode_pairs(encoder.tokenizer, bitext, alignments)
+        encode_pairs(encoder.tokenizer, bitext, alignments, max_length=MAX_LENGTH)
         seconds = time.perf_counter() - began
     else:
-        settings = RealignmentSettings(steps=STEPS, batch_size=BATCH)
-        with common.stopwatch(STEPS) as watch:
+        # The more pairs, the longer the longest, which would decide the peak of memory.
+        settings = RealignmentSettings(steps=STEPS, batch_size=BATCH, max_length=MAX_LENGTH)
+        with common.stopwatch() as watch:
             realign(encoder, bitext, alignments, settings=settings, seed=common.SEED, device="cpu")
-        seconds = common.mean(watch().times) / BATCH * len(bitext)
+        seconds = statistics.median(common.windows(watch().times)) / BATCH * len(bitext)
     print(json.dumps({"seconds_a_pair": seconds / len(bitext), "peak_memory_gib": common.peak_memory() / 2**30}))
 
 
+def median(costs):
+    return common.rounded({name: statistics.median(cost[name] for cost in costs) for name in costs[0]})
+
+
 def main():
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ALIGNFREEZE_CACHE"] = str(Path(folder) / "cache")
         load_encoder(embedded.NAME)
-        for factor in FACTORS:
-            path = written(folder, BASE * factor)
-            costs = {what: common.in_a_process_of_its_own(__file__, what, path) for what in ("prepare", "train")}
-            rows.append({"pairs": BASE * factor, **{what: common.rounded(cost) for what, cost in costs.items()}})
+        paths = {BASE * factor: written(folder, BASE * factor) for factor in FACTORS}
+        prepared = {n: common.in_a_process_of_its_own(__file__, "prepare", path) for n, path in paths.items()}
+        # The sizes in turn, since other users of the machine come and go.
+        trained = [
+            {n: common.in_a_process_of_its_own(__file__, "train", path) for n, path in paths.items()}
+            for _ in range(ROUNDS)
+        ]
+        rows = [
+            {"pairs": n, "prepare": common.rounded(prepared[n]), "train": median([costs[n] for costs in trained])}
+            for n in paths
+        ]
     common.table(
         ["pairs", "preparing, ms/pair", "memory", "training, ms/pair", "memory"],
         [

@@ -7,6 +7,7 @@ between the sides (TSV), one file with ` ||| ` between them (fast_align).
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
@@ -64,8 +65,12 @@ def read_bitext(
     splitters = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
     files = [Path(source)] if target is None else [Path(source), Path(target)]
     sides = _one_file(files[0]) if target is None else _two_files(*files)
+    # Each word is kept once, however often it occurs.
     bitext = [
-        SentencePair(splitters[0](first), splitters[1](second), languages) for first, second in islice(sides, max_pairs)
+        SentencePair(
+            *(tuple(map(sys.intern, split(text))) for split, text in zip(splitters, both, strict=True)), languages
+        )
+        for both in islice(sides, max_pairs)
     ]
     for _ in sides:
         pass  # a slip further down would mean that the sides do not belong together from some line on
