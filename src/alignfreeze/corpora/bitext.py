@@ -68,9 +68,9 @@ def read_bitext(
     # Each word is kept once, however often it occurs.
     bitext = [
         SentencePair(
-            *(tuple(map(sys.intern, split(text))) for split, text in zip(splitters, both, strict=True)), languages
+            tuple(map(sys.intern, splitters[0](first))), tuple(map(sys.intern, splitters[1](second))), languages
         )
-        for both in islice(sides, max_pairs)
+        for first, second in islice(sides, max_pairs)
     ]
     for _ in sides:
         pass  # a slip further down would mean that the sides do not belong together from some line on
