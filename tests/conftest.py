@@ -21,6 +21,7 @@ from alignfreeze.cache import cache_folder
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.progress import showing
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -164,3 +165,28 @@ learning_rate = 1e-3
 
 def backwards(sentence):
     return type(sentence)(tuple(word[::-1] for word in sentence.words), sentence.tags)
+
+
+class _Remarks:
+    def __init__(self):
+        self.texts = []
+
+    def start(self, *_):
+        return self
+
+    def finish(self, _):
+        pass
+
+    def advance(self, steps=1):
+        pass
+
+    def remark(self, text):
+        self.texts.append(text)
+
+
+@pytest.fixture
+def remarks():
+    """The remarks made in a test, as a list that grows."""
+    display = _Remarks()
+    with showing(display):
+        yield display.texts

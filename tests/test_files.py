@@ -40,7 +40,7 @@ def test_invalid_utf8_names_file_and_line(tmp_path):
 def test_a_gzip_file_that_ends_early_names_the_line(tmp_path):
     path = tmp_path / "cut.gz"
     path.write_bytes(gzip.compress(b"a line\n" * 100_000)[:-20])
-    with pytest.raises(DataError, match=r"cut\.gz, line \d+: the gzip data end early"):
+    with pytest.raises(DataError, match=r"cut\.gz, line \d+: the compressed data end early"):
         list(read_lines(path))
 
 

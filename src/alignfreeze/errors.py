@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 
 class AlignFreezeError(Exception):
@@ -27,9 +28,13 @@ class DataError(AlignFreezeError):
     """A file of data cannot be used as it is."""
 
     @classmethod
-    def at(cls, path: Path | str, line: int, problem: str) -> DataError:
+    def at(cls, path: Path | str, line: int, problem: str) -> Self:
         """Return an error that points at a line, counted from 1."""
         return cls(f"{path}, line {line}: {problem}")
+
+
+class EndsEarlyError(DataError):
+    """A compressed file ends in the middle, as after a download that broke off; what comes before can be read."""
 
 
 class EncoderError(AlignFreezeError):

@@ -5,28 +5,44 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
+import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from alignfreeze.errors import DataError, OutputError
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+from alignfreeze.errors import DataError, EndsEarlyError, OutputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GZIP_MAGIC = b"\x1f\x8b"
+COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ\x00": lzma.open,
+    b"\x28\xb5\x2f\xfd": zstd.open,
+}
+"""What opens a compressed file, by the bytes that it begins with."""
+
+COMPRESSED_NAMES = {".gz", ".xz", ".zst"}
+
+_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
 
 _LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """Open a plain or gzip file for reading; its content decides which of the two it is.
+    """Open a file for reading, plain or compressed by gzip, xz or zstd; its content decides which it is.
 
     Raises:
         DataError: There is no such file, or it cannot be read.
@@ -35,17 +51,20 @@ def open_binary(path: Path) -> BinaryIO:
         file = path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if file.peek(2)[:2] == GZIP_MAGIC:
-        file.close()
-        return gzip.open(path, "rb")  # type: ignore[return-value]
+    beginning = file.peek(8)[:8]
+    for magic, opened in COMPRESSIONS.items():
+        if beginning.startswith(magic):
+            file.close()
+            return opened(path, "rb")
     return file
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, plain or gzip.
+    """Yield (line number from 1, line without its end) of a UTF-8 file, plain or compressed.
 
     Raises:
-        DataError: The file cannot be read, is not UTF-8 (with the line), or is a broken gzip file.
+        EndsEarlyError: Its compressed data end early or are damaged.
+        DataError: The file cannot be read, or is not UTF-8 (with the line).
     """
     number = 0
     with open_binary(path) as file:
@@ -57,8 +76,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         except UnicodeDecodeError as error:
             problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
             raise DataError.at(path, number, problem) from error
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError.at(path, number + 1, f"the gzip data end early or are damaged ({error})") from error
+        except _BROKEN as error:
+            raise EndsEarlyError.at(
+                path, number + 1, f"the compressed data end early or are damaged ({error})"
+            ) from error
 
 
 def digest_of_file(path: Path) -> str:

@@ -68,6 +68,33 @@ def name_of(code: str) -> str:
     return langcodes.Language.get(code, normalize=False).display_name()
 
 
+# Codes of ISO 15924 that stand for several of Unicode's scripts.
+_MIXED_SCRIPTS = {
+    "Hans": ("Hani",),
+    "Hant": ("Hani",),
+    "Jpan": ("Hani", "Hira", "Kana"),
+    "Kore": ("Hang", "Hani"),
+}
+
+
+def scripts_of(code: str) -> tuple[str, ...]:
+    """Return the codes of the Unicode scripts that a language is written in: `Hani`, `Hira`, `Kana` for `ja`."""
+    script = _script_of(code)
+    return _MIXED_SCRIPTS.get(script, (script,))
+
+
+def _script_of(code: str) -> str:
+    return langcodes.Language.get(code, normalize=False).maximize().script or "Zyyy"
+
+
+def direction_of(code: str) -> str:
+    """Return `rtl` for a language that is written from right to left, else `ltr`, as HTML takes it."""
+    return "rtl" if _script_of(code) in _RIGHT_TO_LEFT else "ltr"
+
+
+_RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Thaa"})
+
+
 def has_spaces(code: str) -> bool:
     """Tell whether the language's script separates words by spaces."""
-    return langcodes.Language.get(code, normalize=False).maximize().script not in SCRIPTS_WITHOUT_SPACES
+    return _script_of(code) not in SCRIPTS_WITHOUT_SPACES

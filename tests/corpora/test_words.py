@@ -1,7 +1,10 @@
+import re
+import sys
+from importlib.metadata import version
+
 import pytest
 
 from alignfreeze.corpora import words
-from alignfreeze.progress import showing
 
 
 @pytest.mark.parametrize(
@@ -17,9 +20,6 @@ from alignfreeze.progress import showing
         ("hi", "मैं हिन्दी बोलता हूँ।", ["मैं", "हिन्दी", "बोलता", "हूँ", "।"]),
         ("ta", "நான் தமிழ் பேசுகிறேன்.", ["நான்", "தமிழ்", "பேசுகிறேன்", "."]),
         ("fa", "می\u200cروم", ["می\u200cروم"]),
-        ("zh", "我在IBM工作。", ["我", "在", "IBM", "工", "作", "。"]),
-        ("ja", "猫が 3匹", ["猫", "が", "3", "匹"]),
-        ("th", "ที่นี่", ["ที่", "นี่"]),
     ],
 )
 def test_words_of_many_scripts(language, text, expected):
@@ -35,18 +35,92 @@ def test_nothing_is_lost_but_spaces(shared_data):
             assert set(visible) - set(kept) <= set("\u200b\u200c\u200d\u200e\u200f\ufeff\xad"), (path.name, line)
 
 
-class Remarks:
-    def __init__(self):
-        self.texts = []
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我在IBM工作。", ["我", "在", "IBM", "工", "作", "。"]),
+        ("猫が 3匹", ["猫", "が", "3", "匹"]),
+        ("ที่นี่", ["ที่", "นี่"]),
+    ],
+)
+def test_characters_as_people_see_them(text, expected):
+    assert list(words.split_characters(text)) == expected
 
-    def remark(self, text):
-        self.texts.append(text)
 
-
-def test_the_character_fallback_says_so_once(monkeypatch):
+@pytest.fixture
+def without_libraries(monkeypatch):
+    """No library that splits sentences without spaces is installed."""
+    for module in ("jieba", "fugashi", "pythainlp", "icu4py", "icu4py.breakers"):
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(words, "_announced", set())
-    display = Remarks()
-    with showing(display):
-        for _ in range(3):
-            words.word_splitter("th")
-    assert display.texts == ["Thai is written without spaces: its sentences are split into characters"]
+    words._segmenter.cache_clear()
+    yield
+    words._segmenter.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("language", "install"),
+    [
+        ("th", r"; for words install pythainlp: pip install 'alignfreeze\[th\]'"),
+        ("ja", r"; for words install fugashi and unidic-lite: pip install 'alignfreeze\[ja\]'"),
+        ("zh", r"; for words install jieba: pip install 'alignfreeze\[zh\]'"),
+        ("zh-Hant", r"pip install 'alignfreeze\[zh\]'"),
+        ("km", r"pip install 'alignfreeze\[icu\]'"),
+        ("bo", "characters$"),
+    ],
+)
+def test_the_character_fallback_says_once_what_to_install(without_libraries, remarks, language, install):
+    for _ in range(3):
+        assert words.word_splitter(language) is words.split_characters
+    assert len(remarks) == 1
+    assert "is written without spaces: its sentences are split into characters" in remarks[0]
+    assert re.search(install, remarks[0])
+    assert words.splitter_version(language) == ["characters"]
+
+
+def tatoeba(shared_data, language, n=50):
+    return (shared_data / "tatoeba" / f"en-{language}.{language}").read_text(encoding="utf-8").splitlines()[:n]
+
+
+def test_chinese_as_jieba_splits_it(shared_data):
+    jieba = pytest.importorskip("jieba")
+    split = words.word_splitter("zh")
+    for line in tatoeba(shared_data, "zh"):
+        assert split(line) == tuple(word for word in jieba.lcut(line) if word.strip())
+    assert words.splitter_version("zh") == [f"jieba {version('jieba')}"]
+
+
+def test_japanese_as_fugashi_splits_it(shared_data):
+    fugashi = pytest.importorskip("fugashi")
+    tagger = fugashi.Tagger()  # finds unidic-lite by itself
+    split = words.word_splitter("ja")
+    for line in tatoeba(shared_data, "ja"):
+        assert split(line) == tuple(str(word) for word in tagger(line))
+
+
+def test_thai_as_pythainlp_splits_it(shared_data):
+    pythainlp = pytest.importorskip("pythainlp")
+    split = words.word_splitter("th")
+    for line in tatoeba(shared_data, "th"):
+        assert split(line) == tuple(word for word in pythainlp.word_tokenize(line) if word.strip())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("km", "ខ្ញុំស្រលាញ់ភាសាខ្មែរ", ["ខ្ញុំ", "ស្រលាញ់", "ភាសាខ្មែរ"]),
+        ("lo", "ຂ້ອຍຮັກພາສາລາວ", ["ຂ້ອຍ", "ຮັກ", "ພາສາ", "ລາວ"]),
+        ("my", "မြန်မာစကား", ["မြန်မာ", "စကား"]),
+    ],
+)
+def test_khmer_lao_and_burmese(language, text, expected):
+    pytest.importorskip("icu4py")
+    assert list(words.word_splitter(language)(text)) == expected
+
+
+@pytest.mark.parametrize("language", ["ar", "hi", "ta"])
+def test_scripts_with_spaces_are_split_at_spaces_and_punctuation(shared_data, language):
+    split = words.word_splitter(language)
+    for line in tatoeba(shared_data, language):
+        assert "".join(split(line)) == "".join(line.split())
+        assert len(split(line)) >= len(line.split())

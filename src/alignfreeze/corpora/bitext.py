@@ -1,25 +1,23 @@
-"""Reads bitext: sentences of a source language with their translations.
-
-Three forms, plain or gzip: two parallel files (Moses), one file with a tab
-between the sides (TSV), one file with ` ||| ` between them (fast_align).
-"""
+"""Reads bitext: sentences of a source language with their translations."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from glob import glob, has_magic
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from alignfreeze.corpora.forms import FORMS, HUB, Texts, Wanted, guessed, plain_name, read_hub
+from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import split_on_spaces, word_splitter
-from alignfreeze.errors import DataError
-from alignfreeze.files import read_lines
+from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
 from alignfreeze.languages import check_language
-
-BARS = " ||| "
+from alignfreeze.progress import remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,87 +40,189 @@ def read_bitext(
     target: Path | str | None = None,
     *,
     languages: tuple[str, str],
+    form: str | None = None,
+    columns: tuple[str, str] | None = None,
     pretokenized: bool = False,
+    selection: SelectionSettings | None = None,
     max_pairs: int | None = None,
 ) -> list[SentencePair]:
     """Read the sentence pairs of one language pair.
 
     Args:
-        source: The source side of two parallel files, or the one file that holds both sides.
+        source: The source side of two parallel files, or what holds both sides: a file, a pattern (`*.tmx`), a folder,
+            the common beginning of two files that end in the language codes, or a data set (`hub:OWNER/NAME/CONFIG`).
         target: The target side; None when `source` holds both.
         languages: Codes of the source and the target language.
+        form: A name in `FORMS`; None to tell it from name and content.
+        columns: Names or numbers of the two columns or fields, where a form has several.
         pretokenized: The words are already separated by spaces; split nowhere else.
-        max_pairs: Keep no more than the first so many pairs.
+        selection: Which pairs to take.
+        max_pairs: Read no more than the first so many pairs.
 
     Returns:
-        One pair a line, in the order of the file, so that files of links fit. An empty line gives
-        an empty side, which gets no links and so is never trained on.
+        One pair a line, in the order of the file, so that files of links fit, unless a selection
+        leaves some out. An empty line gives an empty side, which gets no links and so is never trained on.
 
     Raises:
         DataError: A file cannot be read, is empty, or is not what its form demands.
-        SettingsError: There is no such language.
+        SettingsError: There is no such language or form.
     """
-    splitters = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
-    files = [Path(source)] if target is None else [Path(source), Path(target)]
-    sides = _one_file(files[0]) if target is None else _two_files(*files)
-    # Each word is kept once, however often it occurs.
-    bitext = [
-        SentencePair(
-            tuple(map(sys.intern, splitters[0](first))), tuple(map(sys.intern, splitters[1](second))), languages
+    reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
+    chosen = choose(reader, selection or SelectionSettings(), max_pairs=max_pairs)
+    return in_words(chosen.texts, languages=languages, pretokenized=pretokenized)
+
+
+class BitextReader:
+    """Streams the sentence pairs of one language pair as texts, from files of any form.
+
+    Attributes:
+        name: What was asked for.
+        languages: Codes of the source and the target language.
+        parts: The form of each part, and its files.
+        left_out: How many entries of the files are no pair of sentences, by reason.
+        notes: What the user should know of the files.
+    """
+
+    def __init__(
+        self,
+        source: Path | str,
+        target: Path | str | None = None,
+        *,
+        languages: tuple[str, str],
+        form: str | None = None,
+        columns: tuple[str, str] | None = None,
+    ) -> None:
+        """Find the files; they are read when the pairs are asked for.
+
+        Raises:
+            DataError: There are no such files, or they cannot be told to be of a form.
+            SettingsError: There is no such language or form.
+        """
+        if form is not None and form not in FORMS:
+            raise SettingsError(
+                f"unknown form {form!r} of bitext; there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}"
+            )
+        self.name = str(source) if target is None else f"{source} and {target}"
+        self.languages = (check_language(languages[0]), check_language(languages[1]))
+        self.wanted = Wanted(languages, columns)
+        self.left_out: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self.parts: list[tuple[str, tuple[Path, ...]]] = []
+        self.hub = str(source) if str(source).startswith(HUB) else None
+        if self.hub is None:
+            self.parts = [(_form(form, files), files) for files in _files(str(source), target, languages)]
+
+    def __iter__(self) -> Iterator[Texts]:
+        if self.hub is not None:
+            yield from read_hub(self.hub, self.wanted)
+        for form, files in self.parts:
+            try:
+                yield from FORMS[form](files, self.wanted, self.left_out)
+            except EndsEarlyError as error:
+                # Half of a download is worth keeping, if it is said.
+                note = f"{error}; the pairs before are used"
+                self.notes.append(note)
+                remark(note)
+
+
+def _form(form: str | None, files: tuple[Path, ...]) -> str:
+    """Return the form of files, and say it where it was guessed."""
+    if len(files) == 2:
+        if form not in {None, "moses"}:
+            raise SettingsError(f"two files are of the form moses, not {form!r}: {files[0]} and {files[1]}")
+        return "moses"
+    if form == "moses":
+        raise SettingsError(f"the form moses has two files; {files[0]} is one")
+    if form is None:
+        form = guessed(files[0])
+        remark(f"{files[0]}: read as {form}")
+    return form
+
+
+def _files(source: str, target: Path | str | None, languages: tuple[str, str]) -> Iterator[tuple[Path, ...]]:
+    """Yield the files of each part: one, or a source and a target file."""
+    if target is not None:
+        sides = [_matching(source), _matching(str(target))]
+        if len(sides[0]) != len(sides[1]):
+            found = f"{len(sides[0]):,} files match {source} and {len(sides[1]):,} match {target}"
+            raise DataError(f"{found}; each source file needs a target file")
+        yield from zip(*sides, strict=True)
+        return
+    path = Path(source)
+    if path.is_dir():
+        paths = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
+    elif path.exists() or has_magic(source):
+        paths = _matching(source)
+    else:
+        paths = sorted(path.parent.glob(f"{path.name}.*")) if path.parent.is_dir() else []
+    parts = list(_paired(paths, languages))
+    if not parts:
+        raise DataError(
+            f"{source}: cannot be read (no such file)" if not path.is_dir() else f"{source}: no bitext in it"
         )
-        for first, second in islice(sides, max_pairs)
-    ]
-    for _ in sides:
-        pass  # a slip further down would mean that the sides do not belong together from some line on
-    if not any(pair.source and pair.target for pair in bitext):
-        names = " and ".join(map(str, files))
-        raise DataError(f"{names}: no sentence pair found; is this the right file?")
-    return bitext
+    yield from parts
 
 
-def _two_files(source: Path, target: Path) -> Iterator[tuple[str, str]]:
-    for first, second in zip_longest(read_lines(source), read_lines(target)):
-        if first is None or second is None:
-            raise _unequal(source, target)
-        yield first[1], second[1]
+def _matching(pattern: str) -> list[Path]:
+    """Return the file of a name, or the files of a pattern in order."""
+    if not has_magic(pattern) or Path(pattern).exists():
+        return [Path(pattern)]
+    found = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - pathlib's takes no absolute pattern
+    paths = [Path(name) for name in found if Path(name).is_file()]
+    if not paths:
+        raise DataError(f"{pattern}: no file matches this pattern")
+    return paths
 
 
-def _unequal(source: Path, target: Path) -> DataError:
-    """Say how far two files differ in length, and where the first likely slip is."""
-    counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
-    message = (
-        f"{source} has {counts[0]:,} lines and {target} {counts[1]:,}; "
-        "line N of one must be the translation of line N of the other"
+def _paired(paths: Sequence[Path], languages: tuple[str, str]) -> Iterator[tuple[Path, ...]]:
+    """Put files together whose names differ in the ending, which is the code of a language; yield the others alone."""
+    sources, targets = (
+        {plain_name(path).with_suffix(""): path for path in paths if plain_name(path).suffix == f".{code}"}
+        for code in languages
     )
-    gap = _first_gap(source, target)
-    return DataError(f"{message}. First line that is empty on one side only: {gap}" if gap else message)
+    pairs = {stem: (path, targets[stem]) for stem, path in sources.items() if stem in targets}
+    paired = {path for pair in pairs.values() for path in pair}
+    yield from pairs.values()
+    yield from ((path,) for path in paths if path not in paired)
 
 
-def _first_gap(source: Path, target: Path) -> int | None:
-    both = zip(read_lines(source), read_lines(target), strict=False)
-    return next((number for (number, first), (_, second) in both if bool(first) != bool(second)), None)
+def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int | None = None) -> Selection:
+    """Take sentence pairs as the settings say; what the files hold beside pairs is counted too.
+
+    Raises:
+        DataError: A file cannot be read, or no pair is left.
+    """
+    texts = iter(reader)
+    chosen = select(islice(texts, max_pairs), settings, languages=reader.languages)
+    if max_pairs is not None and not reader.hub:
+        for _ in texts:
+            pass  # a slip further down would mean that the sides do not belong together from some line on
+    left_out = {**reader.left_out, **chosen.left_out}
+    if not any(source.strip() and target.strip() for source, target in chosen.texts):
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+        raise DataError(
+            f"{reader.name}: no sentence pair found{f' ({reasons})' if reasons else ''}; is this the right file?"
+        )
+    return Selection(chosen.texts, chosen.read, left_out, chosen.distinct)
 
 
-def _one_file(path: Path) -> Iterator[tuple[str, str]]:
-    separator = None
-    for number, line in read_lines(path):
-        if not line.strip():
-            yield "", ""
-            continue
-        separator = separator or _separator(path, number, line)
-        parts = line.split(separator)
-        if len(parts) < 2 or (separator == BARS and len(parts) > 2):
-            expected = "two columns separated by a tab" if separator == "\t" else "'source ||| target'"
-            raise DataError.at(path, number, f"expected {expected}, found {len(parts)} part(s)")
-        yield parts[0], parts[1]
+def in_words(texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized: bool = False) -> list[SentencePair]:
+    """Split sentence pairs into words.
+
+    Args:
+        texts: The pairs.
+        languages: Codes of the source and the target language.
+        pretokenized: The words are already separated by spaces; split nowhere else.
+    """
+    split = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
+    return [
+        SentencePair(_interned(split[0](source)), _interned(split[1](target)), languages) for source, target in texts
+    ]
 
 
-def _separator(path: Path, number: int, line: str) -> str:
-    """Tell from the first line which of the two one-file forms this is."""
-    for separator in (BARS, "\t"):
-        if separator in line:
-            return separator
-    raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
+def _interned(words: tuple[str, ...]) -> tuple[str, ...]:
+    # Each word is kept once, however often it occurs.
+    return tuple(map(sys.intern, words))
 
 
 class HasLanguages(Protocol):

@@ -1,0 +1,312 @@
+"""The forms in which bitext comes; each is read as a stream, a pair at a time.
+
+A form is a function from the files of a bitext and what is wanted of them to
+pairs of texts. What it leaves out, such as a fuzzy entry, it counts by reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product, zip_longest
+from pathlib import Path
+from typing import Any, NoReturn
+
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.files import COMPRESSED_NAMES, open_binary, read_lines
+
+Texts = tuple[str, str]
+"""A source and a target sentence, not yet split into words."""
+
+BARS = " ||| "
+HUB = "hub:"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of the files of a bitext.
+
+    Attributes:
+        languages: Codes of the source and the target language.
+        columns: Names or numbers, from 1, of the two columns or fields, where a form has several.
+    """
+
+    languages: tuple[str, str]
+    columns: tuple[str, str] | None = None
+
+
+def read_moses(paths: tuple[Path, ...], _: Wanted, __: Counter[str]) -> Iterator[Texts]:
+    """Two files, of which line N of one is the translation of line N of the other."""
+    source, target = paths
+    for first, second in zip_longest(read_lines(source), read_lines(target)):
+        if first is None or second is None:
+            raise _unequal(source, target)
+        yield first[1], second[1]
+
+
+def _unequal(source: Path, target: Path) -> DataError:
+    """Say how far two files differ in length, and where the first likely slip is."""
+    counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
+    message = (
+        f"{source} has {counts[0]:,} lines and {target} {counts[1]:,}; "
+        "line N of one must be the translation of line N of the other"
+    )
+    gap = _first_gap(source, target)
+    return DataError(f"{message}. First line that is empty on one side only: {gap}" if gap else message)
+
+
+def _first_gap(source: Path, target: Path) -> int | None:
+    both = zip(read_lines(source), read_lines(target), strict=False)
+    return next((number for (number, first), (_, second) in both if bool(first) != bool(second)), None)
+
+
+def read_bars(paths: tuple[Path, ...], _: Wanted, __: Counter[str]) -> Iterator[Texts]:
+    """One file with ` ||| ` between the sides, as fast_align takes it."""
+    for number, line in read_lines(paths[0]):
+        parts = line.split(BARS) if line.strip() else ["", ""]
+        if len(parts) != 2:
+            raise DataError.at(paths[0], number, f"expected 'source ||| target', found {len(parts)} part(s)")
+        yield parts[0], parts[1]
+
+
+def read_tsv(paths: tuple[Path, ...], wanted: Wanted, _: Counter[str]) -> Iterator[Texts]:
+    """One file with tabs between its columns: the first two, or those that are named or numbered."""
+    lines = read_lines(paths[0])
+    first, second = _columns(paths[0], wanted, lines)
+    for number, line in lines:
+        parts = line.split("\t") if line.strip() else [""] * (max(first, second) + 1)
+        if len(parts) <= max(first, second):
+            expected = "two columns" if max(first, second) == 1 else f"{max(first, second) + 1} columns"
+            raise DataError.at(paths[0], number, f"expected {expected} separated by a tab, found {len(parts)} part(s)")
+        yield parts[first], parts[second]
+
+
+def _columns(path: Path, wanted: Wanted, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:
+    """Return the places of the two columns; where they are named, the first line holds the names."""
+    names = wanted.columns or ("1", "2")
+    if all(name.isdecimal() for name in names):
+        if "0" in names:
+            raise SettingsError("columns are numbered from 1")
+        return int(names[0]) - 1, int(names[1]) - 1
+    header = next(lines, (1, ""))[1].split("\t")
+    missing = [name for name in names if name not in header]
+    if missing:
+        raise DataError.at(path, 1, f"no column is named {missing[0]!r}; there are {', '.join(map(repr, header))}")
+    return header.index(names[0]), header.index(names[1])
+
+
+def read_jsonl(paths: tuple[Path, ...], wanted: Wanted, _: Counter[str]) -> Iterator[Texts]:
+    """One JSON object a line: fields by the language codes, `source` and `target`, or named; also in `translation`."""
+    for number, line in read_lines(paths[0]):
+        if not line.strip():
+            yield "", ""
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise DataError.at(paths[0], number, f"not a JSON object ({error})") from error
+        yield _fields(value, wanted, lambda problem, at=number: _raise(DataError.at(paths[0], at, problem)))
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _fields(value: Any, wanted: Wanted, fail: Callable[[str], NoReturn]) -> Texts:
+    """Return the two texts of an object with named fields."""
+    fields = value.get("translation", value) if isinstance(value, dict) else None
+    if not isinstance(fields, dict):
+        fail(f"expected an object with two sentences, found {type(value).__name__}")
+    for names in [wanted.columns] if wanted.columns else [wanted.languages, ("source", "target")]:
+        source, target = (fields.get(name) for name in names)
+        if isinstance(source, str) and isinstance(target, str):
+            # A line break inside a sentence would be another line in the files that go with it.
+            return " ".join(source.splitlines()), " ".join(target.splitlines())
+    fail(f"the fields {', '.join(map(repr, fields))} are not {' and '.join(wanted.columns or wanted.languages)}")
+
+
+def read_tmx(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> Iterator[Texts]:
+    """A translation memory (TMX): each translation unit, with every pair of its sides where there are several."""
+    from lxml import etree  # type: ignore[attr-defined]
+    from translate.storage.tmx import tmxunit
+
+    path = paths[0]
+    with open_binary(path) as file:
+        # Entities are neither expanded nor fetched: a bomb stays a few bytes.
+        units = etree.iterparse(file, events=("end",), tag="{*}tu", resolve_entities=False, no_network=True)
+        try:
+            for _, element in units:
+                _refuse_entities(path, element)
+                unit = tmxunit.createfromxmlElement(element)
+                sources, targets = (_tmx_sides(unit, code) for code in wanted.languages)
+                if not (sources and targets):
+                    left_out["units without both languages"] += 1
+                yield from product(sources, targets)
+                _forget(element)
+        except etree.XMLSyntaxError as error:
+            if "amplification" in error.msg:
+                raise _entities(path) from error
+            problem = f"not well-formed XML; is the file cut off? ({error.msg})"
+            raise DataError.at(path, error.lineno or 1, problem) from error
+        if units.root is None or etree.QName(units.root).localname != "tmx":
+            raise DataError(f"{path}: not a translation memory: there is no <tmx> in it")
+
+
+def _refuse_entities(path: Path, element: Any) -> None:
+    document = element.getroottree().docinfo.internalDTD
+    if document is not None and any(True for _ in document.iterentities()):
+        raise _entities(path)
+
+
+def _entities(path: Path) -> DataError:
+    return DataError(f"{path}: this file declares XML entities, which can blow up or fetch other files; refused")
+
+
+def _tmx_sides(unit: Any, code: str) -> list[str]:
+    """Return the texts of a unit in a language, without native markup codes."""
+    from translate.misc.xml_helpers import getXMLlang
+
+    texts = []
+    for node in unit.getlanguageNodes():
+        if same_language(getXMLlang(node) or node.get("lang") or "", code):
+            for inline in list(node.iterdescendants("{*}bpt", "{*}ept", "{*}it", "{*}ph", "{*}ut")):
+                _remove(inline)
+            text = unit.getNodeText(node)
+            if text and text.strip():
+                texts.append(" ".join(text.split()))
+    return texts
+
+
+def _remove(element: Any) -> None:
+    """Take an element away, and leave the text behind it."""
+    parent, before = element.getparent(), element.getprevious()
+    if before is not None:
+        before.tail = (before.tail or "") + (element.tail or "")
+    else:
+        parent.text = (parent.text or "") + (element.tail or "")
+    parent.remove(element)
+
+
+def _forget(element: Any) -> None:
+    """Free what has been read: the file may be larger than memory."""
+    element.clear()
+    while element.getprevious() is not None:
+        del element.getparent()[0]
+
+
+def same_language(tag: str, code: str) -> bool:
+    """Tell whether a language tag such as `en-US` or `pt_BR` names a language, or a region's kind of it."""
+    tag, code = (text.replace("_", "-").casefold() for text in (tag, code))
+    return tag == code or tag.startswith(f"{code}-")
+
+
+def read_po(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> Iterator[Texts]:
+    """A gettext catalogue (PO): finished entries; of plural entries the singular and each plural form."""
+    from translate.storage.pypo import pofile
+
+    path = paths[0]
+    with open_binary(path) as file:
+        try:
+            catalogue = pofile.parsestring(file.read())
+        except Exception as error:  # the parser raises all kinds
+            raise DataError(f"{path}: not a gettext catalogue ({error})") from error
+    stated = catalogue.gettargetlanguage()
+    if stated and not same_language(stated, wanted.languages[1]) and not same_language(wanted.languages[1], stated):
+        raise DataError(f"{path}: this catalogue says that it is in {stated!r}, not in {wanted.languages[1]!r}")
+    for unit in catalogue.units:
+        reason = _unfinished(unit)
+        if reason:
+            left_out[reason] += not unit.isheader()
+            continue
+        yield from ((_one_line(source), _one_line(target)) for source, target in _plurals(unit) if target)
+
+
+def _unfinished(unit: Any) -> str:
+    """Return why an entry of a catalogue is no translation; nothing if it is one."""
+    if unit.isheader() or unit.isobsolete():
+        return "obsolete entries"
+    if unit.isfuzzy():
+        return "fuzzy entries"
+    return "" if unit.istranslated() else "untranslated entries"
+
+
+def _plurals(unit: Any) -> Iterator[Texts]:
+    sources, targets = (getattr(text, "strings", [text]) for text in (unit.source, unit.target))
+    for number, target in enumerate(targets):
+        # A language with one form uses it for the plural too; one with many, all but the first.
+        source = sources[0] if number == 0 and len(targets) > 1 else sources[-1]
+        yield str(source), str(target)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def read_hub(name: str, wanted: Wanted) -> Iterator[Texts]:
+    """Rows of a data set on the hub, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`, streamed."""
+    parts = name.removeprefix(HUB).split("/")
+    if not 2 <= len(parts) <= 4:
+        raise SettingsError(f"{name}: expected hub:OWNER/NAME/CONFIGURATION, such as hub:Helsinki-NLP/opus-100/en-fr")
+    try:
+        from datasets import load_dataset  # type: ignore[import-not-found]
+    except ImportError:
+        raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
+    options = {"name": parts[2]} if len(parts) > 2 else {}
+    split = parts[3] if len(parts) > 3 else "train"
+    try:
+        rows: Iterable[Any] = load_dataset("/".join(parts[:2]), **options, split=split, streaming=True)
+        for number, row in enumerate(rows, start=1):
+            yield _fields(row, wanted, lambda problem, at=number: _raise(DataError(f"{name}, row {at}: {problem}")))
+    except DataError:
+        raise
+    except Exception as error:  # what the hub's client raises is not to be foreseen
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{name}: cannot be read from the hub ({reason}); is there a connection?") from error
+
+
+Form = Callable[[tuple[Path, ...], Wanted, Counter[str]], Iterator[Texts]]
+
+FORMS: dict[str, Form] = {
+    "moses": read_moses,
+    "tsv": read_tsv,
+    "bars": read_bars,
+    "tmx": read_tmx,
+    "po": read_po,
+    "jsonl": read_jsonl,
+}
+"""The forms by name; adding one is a function and a line."""
+
+_ENDINGS = {".tmx": "tmx", ".po": "po", ".pot": "po", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def guessed(path: Path) -> str:
+    """Return the form of a single file, by its name or else by its first line.
+
+    Raises:
+        DataError: It is none that is known.
+    """
+    ending = plain_name(path).suffix.lower()
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    with open_binary(path) as file:
+        if file.read(2) in _UTF16:
+            return "tmx"  # the only form that comes in UTF-16
+    number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
+    beginnings = {"<?xml": "tmx", "<tmx": "tmx", "{": "jsonl", "msgid": "po"}
+    for beginning, form in beginnings.items():
+        if line.lstrip().startswith(beginning):
+            return form
+    if not line:
+        return "tsv"  # an empty file, which is said by whoever finds no pair in it
+    for separator, form in ((BARS, "bars"), ("\t", "tsv")):
+        if separator in line:
+            return form
+    raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
+
+
+def plain_name(path: Path) -> Path:
+    """Return a path without the ending of a compression."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path

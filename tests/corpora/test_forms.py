@@ -1,0 +1,367 @@
+"""Every form in which bitext comes, as real tools write it."""
+
+import gzip
+import json
+import lzma
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from alignfreeze.corpora.bitext import BitextReader, read_bitext
+from alignfreeze.corpora.forms import FORMS, same_language
+from alignfreeze.errors import DataError, SettingsError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+EN_DE = ("en", "de")
+
+
+def texts(source, target=None, **options):
+    return list(BitextReader(source, target, languages=EN_DE, **options))
+
+
+def write(path, text, encoding="utf-8"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+# --- TSV and JSON lines ------------------------------------------------------
+
+
+def test_columns_by_number(tmp_path):
+    path = write(tmp_path / "t.tsv", "7\tEin Hund\t0.9\tA dog\n")
+    assert texts(path, columns=("4", "2")) == [("A dog", "Ein Hund")]
+
+
+def test_columns_by_name_skip_the_header(tmp_path):
+    path = write(tmp_path / "t.tsv", "id\ttgt\tsrc\n7\tEin Hund\tA dog\n")
+    assert texts(path, columns=("src", "tgt")) == [("A dog", "Ein Hund")]
+
+
+def test_a_column_that_is_not_there(tmp_path):
+    path = write(tmp_path / "t.tsv", "id\ttgt\n7\tEin Hund\n")
+    with pytest.raises(DataError, match=r"t.tsv, line 1: no column is named 'src'; there are 'id', 'tgt'"):
+        texts(path, columns=("src", "tgt"))
+
+
+def test_columns_are_counted_from_1(tmp_path):
+    with pytest.raises(SettingsError, match="from 1"):
+        texts(write(tmp_path / "t.tsv", "a\tb\n"), columns=("0", "1"))
+
+
+def test_a_line_with_too_few_columns(tmp_path):
+    path = write(tmp_path / "t.tsv", "a\tb\tc\na\tb\n")
+    with pytest.raises(DataError, match="line 2: expected 3 columns separated by a tab, found 2"):
+        texts(path, columns=("1", "3"))
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        ({"translation": {"en": "A dog", "de": "Ein Hund"}}, None),
+        ({"de": "Ein Hund", "en": "A dog", "score": 1}, None),
+        ({"source": "A dog", "target": "Ein Hund"}, None),
+        ({"x": "A dog", "y": "Ein Hund"}, ("x", "y")),
+        ({"en": "A\ndog", "de": "Ein\r\nHund"}, None),
+    ],
+)
+def test_json_lines(tmp_path, line, columns):
+    path = write(tmp_path / "t.jsonl", json.dumps(line) + "\n")
+    assert texts(path, columns=columns) == [("A dog", "Ein Hund")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 1: not a JSON object"),
+        ("[1, 2]", "line 1: expected an object with two sentences, found list"),
+        ('{"fr": "x"}', "line 1: the fields 'fr' are not en and de"),
+        ('{"en": 1, "de": "x"}', "line 1: the fields 'en', 'de' are not en and de"),
+    ],
+)
+def test_json_that_is_no_bitext(tmp_path, line, message):
+    with pytest.raises(DataError, match=message):
+        texts(write(tmp_path / "t.jsonl", line + "\n"))
+
+
+# --- TMX ---------------------------------------------------------------------
+
+TMX = """<?xml version="1.0" encoding="{encoding}"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4">
+<header creationtool="OmegaT" segtype="sentence" adminlang="EN-US" srclang="EN-US" datatype="plaintext"/>
+<body>
+{units}
+</body>
+</tmx>
+"""
+
+
+def tmx(path, *units, encoding="utf-8"):
+    return write(path, TMX.format(encoding=encoding, units="\n".join(units)), encoding)
+
+
+def unit(*sides):
+    variants = [f'<tuv xml:lang="{tag}"><seg>{text}</seg></tuv>' for tag, text in sides]
+    return f"<tu>{''.join(variants)}</tu>"
+
+
+def test_a_translation_memory_with_regions_and_other_languages(tmp_path):
+    path = tmx(
+        tmp_path / "t.tmx",
+        unit(("EN-US", "A dog &amp; a cat"), ("fr", "Un chien"), ("de_DE", "Ein Hund &amp; eine Katze")),
+        unit(("en", "Only English"), ("fr", "Seulement")),
+        unit(("de", "Zuerst Deutsch"), ("en-GB", "German first")),
+    )
+    reader = BitextReader(path, languages=EN_DE)
+    assert list(reader) == [("A dog & a cat", "Ein Hund & eine Katze"), ("German first", "Zuerst Deutsch")]
+    assert reader.left_out == {"units without both languages": 1}
+
+
+def test_several_translations_of_a_unit_are_pairs_of_their_own(tmp_path):
+    path = tmx(tmp_path / "t.tmx", unit(("en", "Hi"), ("de", "Hallo"), ("de", "Grüß Gott")))
+    assert texts(path) == [("Hi", "Hallo"), ("Hi", "Grüß Gott")]
+
+
+def test_markup_inside_segments_is_left_out_and_its_text_stays(tmp_path):
+    marked = 'Press <bpt i="1">&lt;b&gt;</bpt>Save<ept i="1">&lt;/b&gt;</ept> <hi type="x">now</hi><ph x="1">{0}</ph>.'
+    path = tmx(tmp_path / "t.tmx", unit(("en", marked), ("de", "<it pos='begin'>[1}</it>Jetzt\n  <b/>speichern.")))
+    assert texts(path) == [("Press Save now.", "Jetzt speichern.")]
+
+
+def test_utf_16(tmp_path):
+    path = tmx(tmp_path / "memory", unit(("en", "A door"), ("de", "Eine Tür")), encoding="utf-16")
+    assert texts(path) == [("A door", "Eine Tür")]
+
+
+def test_a_translation_memory_that_is_cut_off(tmp_path):
+    path = tmx(tmp_path / "t.tmx", unit(("en", "A"), ("de", "B")))
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(DataError, match=r"t.tmx, line \d+: not well-formed XML; is the file cut off"):
+        texts(path)
+
+
+def test_an_entity_bomb_is_refused(tmp_path):
+    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    text = TMX.format(encoding="utf-8", units=unit(("en", "&e9;"), ("de", "x")))
+    path = write(tmp_path / "t.tmx", text.replace('SYSTEM "tmx14.dtd"', f'[<!ENTITY e0 "ha">{bomb}]'))
+    with pytest.raises(DataError, match=r"declares XML entities.*refused"):
+        texts(path)
+
+
+def test_a_file_of_the_machine_cannot_be_fetched_by_an_entity(tmp_path):
+    secret = write(tmp_path / "secret", "hidden")
+    text = TMX.format(encoding="utf-8", units=unit(("en", "&x;"), ("de", "y")))
+    path = write(tmp_path / "t.tmx", text.replace('SYSTEM "tmx14.dtd"', f'[<!ENTITY x SYSTEM "file://{secret}">]'))
+    with pytest.raises(DataError, match="refused"):
+        texts(path)
+
+
+def test_xml_that_is_no_translation_memory(tmp_path):
+    with pytest.raises(DataError, match="there is no <tmx> in it"):
+        texts(write(tmp_path / "t.tmx", "<html></html>"))
+
+
+def test_language_tags():
+    assert same_language("en-US", "en")
+    assert same_language("pt_BR", "pt-br")
+    assert not same_language("en", "en-GB")
+    assert not same_language("est", "es")
+
+
+# --- PO ----------------------------------------------------------------------
+
+PO = r"""
+msgid ""
+msgstr ""
+"Language: de\n"
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\n"
+
+#: main.c:1
+msgid "Save the file"
+msgstr "Datei speichern"
+
+#, fuzzy
+msgid "Open"
+msgstr "Schließen"
+
+msgid "Not done"
+msgstr ""
+
+#, c-format
+msgid "%d file"
+msgid_plural "%d files"
+msgstr[0] "%d Datei"
+msgstr[1] "%d Dateien"
+
+msgctxt "menu"
+msgid ""
+"Two\n"
+"lines"
+msgstr "Zwei\nZeilen"
+
+#~ msgid "Old"
+#~ msgstr "Alt"
+"""
+
+
+def test_a_catalogue_gives_its_finished_entries(tmp_path):
+    reader = BitextReader(write(tmp_path / "de.po", PO), languages=EN_DE)
+    assert list(reader) == [
+        ("Save the file", "Datei speichern"),
+        ("%d file", "%d Datei"),
+        ("%d files", "%d Dateien"),
+        ("Two lines", "Zwei Zeilen"),
+    ]
+    assert reader.left_out == {"fuzzy entries": 1, "untranslated entries": 1, "obsolete entries": 1}
+
+
+def test_a_language_with_one_plural_form(tmp_path):
+    text = PO.replace("Language: de", "Language: ja").replace('msgstr[1] "%d Dateien"\n', "")
+    reader = BitextReader(write(tmp_path / "ja.po", text), languages=("en", "ja"))
+    assert ("%d files", "%d Datei") in list(reader)
+
+
+def test_a_language_with_three_plural_forms(tmp_path):
+    text = PO.replace('msgstr[1] "%d Dateien"', 'msgstr[1] "%d few"\nmsgstr[2] "%d many"').replace(": de", ": ru")
+    pairs = list(BitextReader(write(tmp_path / "ru.po", text), languages=("en", "ru")))
+    assert pairs[1:4] == [("%d file", "%d Datei"), ("%d files", "%d few"), ("%d files", "%d many")]
+
+
+def test_a_catalogue_of_another_language(tmp_path):
+    with pytest.raises(DataError, match="says that it is in 'de', not in 'fr'"):
+        list(BitextReader(write(tmp_path / "x.po", PO), languages=("en", "fr")))
+
+
+def test_something_that_is_no_catalogue(tmp_path):
+    with pytest.raises(DataError, match=r"not a gettext catalogue|no sentence pair"):
+        read_bitext(write(tmp_path / "x.po", "nonsense\n"), languages=EN_DE)
+
+
+# --- compression, folders, patterns ------------------------------------------
+
+COMPRESSORS = {"gz": gzip.compress, "xz": lzma.compress, "zst": zstd.compress}
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+@pytest.mark.parametrize("form", ["tsv", "tmx", "jsonl", "po"])
+def test_every_compression(tmp_path, ending, form):
+    content = {
+        "tsv": "A dog\tEin Hund\n",
+        "jsonl": '{"en": "A dog", "de": "Ein Hund"}\n',
+        "tmx": TMX.format(encoding="utf-8", units=unit(("en", "A dog"), ("de", "Ein Hund"))),
+        "po": 'msgid "A dog"\nmsgstr "Ein Hund"\n',
+    }[form]
+    path = tmp_path / f"t.{form}.{ending}"
+    path.write_bytes(COMPRESSORS[ending](content.encode()))
+    assert texts(path) == [("A dog", "Ein Hund")]
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+def test_a_file_that_ends_early_is_used_as_far_as_it_goes_and_that_is_said(tmp_path, ending, remarks):
+    lines = "".join(f"line {n}\tZeile {n * 7919 % 10007}\n" for n in range(20_000)).encode()
+    path = tmp_path / f"t.tsv.{ending}"
+    whole = COMPRESSORS[ending](lines)
+    path.write_bytes(whole[: len(whole) // 2])
+    reader = BitextReader(path, languages=EN_DE)
+    pairs = list(reader)
+    assert 1_000 < len(pairs) < 20_000
+    assert pairs[0] == ("line 0", "Zeile 0")
+    assert "end early or are damaged" in reader.notes[0]
+    assert reader.notes[0] in remarks
+
+
+def test_a_folder_holds_files_of_several_forms(tmp_path):
+    write(tmp_path / "b" / "news.en", "one\n")
+    write(tmp_path / "b" / "news.de", "eins\n")
+    write(tmp_path / "b" / "more.tsv", "two\tzwei\n")
+    write(tmp_path / "b" / ".hidden", "x")
+    assert texts(tmp_path / "b") == [("one", "eins"), ("two", "zwei")]
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(DataError, match="no bitext in it"):
+        texts(tmp_path)
+
+
+def test_patterns(tmp_path):
+    for n in (1, 2):
+        write(tmp_path / f"part{n}.tsv", f"en{n}\tde{n}\n")
+        write(tmp_path / f"part{n}.en", f"EN{n}\n")
+        write(tmp_path / f"part{n}.de", f"DE{n}\n")
+    assert texts(tmp_path / "*.tsv") == [("en1", "de1"), ("en2", "de2")]
+    assert texts(tmp_path / "*.en", tmp_path / "*.de") == [("EN1", "DE1"), ("EN2", "DE2")]
+    assert texts(tmp_path / "part1.[de][en]") == [("EN1", "DE1")]
+    with pytest.raises(DataError, match="no file matches"):
+        texts(tmp_path / "*.po")
+    (tmp_path / "part2.de").unlink()
+    with pytest.raises(DataError, match=r"2 files match .* and 1 match"):
+        texts(tmp_path / "*.en", tmp_path / "*.de")
+
+
+def test_the_common_beginning_of_two_files(tmp_path):
+    write(tmp_path / "opus.en-de.en", "one\n")
+    path = tmp_path / "opus.en-de.de.gz"
+    path.write_bytes(gzip.compress(b"eins\n"))
+    assert texts(tmp_path / "opus.en-de") == [("one", "eins")]
+
+
+def test_the_form_that_is_named_holds_and_the_guess_is_said(tmp_path, remarks):
+    path = write(tmp_path / "t", "a ||| b\tc\n")
+    assert texts(path) == [("a", "b\tc")]
+    assert f"{path}: read as bars" in remarks
+    assert texts(path, form="tsv") == [("a ||| b", "c")]
+    assert set(FORMS) == {"moses", "tsv", "bars", "tmx", "po", "jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("form", "files", "message"),
+    [("tvs", 1, "unknown form 'tvs'.*Did you mean 'tsv'"), ("moses", 1, "has two files"), ("tsv", 2, "two files are")],
+)
+def test_forms_that_do_not_fit(tmp_path, form, files, message):
+    paths = [write(tmp_path / name, "a\tb\n") for name in ("x", "y")[:files]]
+    with pytest.raises(SettingsError, match=message):
+        texts(*paths, form=form)
+
+
+# --- the hub -----------------------------------------------------------------
+
+
+def test_a_data_set_of_the_hub_is_streamed(monkeypatch):
+    asked = []
+
+    def load_dataset(path, name=None, *, split, streaming):
+        asked.append((path, name, split, streaming))
+        return iter([{"translation": {"en": "A dog", "de": "Ein Hund"}}])
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    assert texts("hub:Helsinki-NLP/opus-100/de-en") == [("A dog", "Ein Hund")]
+    assert asked == [("Helsinki-NLP/opus-100", "de-en", "train", True)]
+    assert texts("hub:a/b/c/test") == [("A dog", "Ein Hund")]
+    assert asked[1] == ("a/b", "c", "test", True)
+
+
+def test_the_hub_without_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[hub\]'"):
+        texts("hub:a/b/c")
+
+
+def test_the_hub_without_a_connection(monkeypatch):
+    def load_dataset(*_, **__):
+        raise ConnectionError("no route to host\nmore")
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    with pytest.raises(DataError, match=r"cannot be read from the hub \(no route to host\); is there a connection"):
+        texts("hub:a/b/c")
+
+
+def test_a_name_that_is_none_of_the_hub():
+    with pytest.raises(SettingsError, match="expected hub:OWNER/NAME"):
+        texts("hub:opus")
