@@ -2,53 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from thot.alignment import FastAlignModel, SymmetrizationHeuristic, SymmetrizedAligner
+from thot.alignment import (
+    EflomalAlignmentModel,
+    FastAlignModel,
+    HmmAlignmentModel,
+    Ibm1AlignmentModel,
+    SymmetrizationHeuristic,
+    SymmetrizedAligner,
+)
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.progress import stage
+from alignfreeze.errors import DataError
+from alignfreeze.files import new_folder, write_json
+from alignfreeze.progress import remark, stage
 
 ITERATIONS = 5
-"""Rounds of expectation maximisation in each direction: fast_align's default."""
+"""Rounds of expectation maximisation of a model: fast_align's default, and GIZA++'s for each of IBM 1 and HMM."""
 
 PAIRS_AT_ONCE = 1_000
 
+BYTES_A_WORD = 400
+"""Memory that training takes for a word of the bitext, sides and directions together, roughly (docs/alignment.md)."""
 
-class FastAlign:
-    """fast_align in both directions, symmetrised by grow-diag-final-and.
+Cascade = list[tuple[Any, int | None]]
+"""Models that are trained one after the other and how many rounds each; None: as many as the model plans itself."""
 
-    Diagonal prior with optimised tension and variational Bayes, as the paper
-    runs it (`-d -o -v`); Dyer, Chahuneau and Smith (2013).
+
+def fast_align() -> Cascade:
+    """Diagonal prior, optimised tension, variational Bayes: the paper's `-d -o -v` (Dyer, Chahuneau and Smith 2013)."""
+    model = FastAlignModel()
+    model.variational_bayes = True
+    return [(model, ITERATIONS)]
+
+
+def eflomal() -> Cascade:
+    """IBM 1, HMM and fertilities by Gibbs sampling (Östling and Tiedemann 2016), with a seed of its own."""
+    model = EflomalAlignmentModel()
+    model.deterministic = True
+    return [(model, None)]
+
+
+def hmm() -> Cascade:
+    """IBM 1, then a hidden Markov model over the places of links (Vogel, Ney and Tillmann 1996)."""
+    first = Ibm1AlignmentModel()
+    return [(first, ITERATIONS), (HmmAlignmentModel(first), ITERATIONS)]
+
+
+MODELS: dict[str, Callable[[], Cascade]] = {"fast-align": fast_align, "eflomal": eflomal, "hmm": hmm}
+"""The models by name; adding one is a function and a line."""
+
+SYMMETRIZATIONS = {
+    "intersection": SymmetrizationHeuristic.INTERSECTION,
+    "union": SymmetrizationHeuristic.UNION,
+    "grow-diag": SymmetrizationHeuristic.GROW_DIAG,
+    "grow-diag-final": SymmetrizationHeuristic.GROW_DIAG_FINAL,
+    "grow-diag-final-and": SymmetrizationHeuristic.GROW_DIAG_FINAL_AND,
+}
+"""How the links of both directions become one set (Koehn 2010, section 4.5.3)."""
+
+_FACTS = "aligner.json"
+
+
+class StatisticalAligner:
+    """A model in each direction, symmetrised.
+
+    Args:
+        model: A name in `MODELS`.
+        symmetrization: A name in `SYMMETRIZATIONS`.
+        max_pairs: Train on no more sentence pairs than these, evenly spread; memory and time grow with them.
     """
+
+    def __init__(
+        self, model: str, *, symmetrization: str = "grow-diag-final-and", max_pairs: int | None = None
+    ) -> None:
+        self.name = model
+        self.symmetrization = symmetrization
+        self.max_pairs = max_pairs
+        self.directions: list[Any] = []
+
+    def fit(self, bitext: Sequence[SentencePair]) -> None:
+        """Train the model in both directions, unless it was loaded."""
+        if self.directions or not bitext:
+            return
+        step = -(-len(bitext) // self.max_pairs) if self.max_pairs else 1
+        pairs = bitext[::step]
+        if step > 1:
+            remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
+        words = sum(len(pair.source) + len(pair.target) for pair in pairs)
+        if (gibibytes := words * BYTES_A_WORD / 2**30) > 1:
+            remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_pairs makes it less")
+        languages = "-".join(bitext[0].languages)
+        with stage(f"{self.name} {languages}", total=None) as bar:
+            for sides in (("source", "target"), ("target", "source")):
+                self.directions.append(_trained(MODELS[self.name](), pairs, sides, lambda: bar.advance(len(pairs))))
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment a pair, in the same order, source word first."""
-        forward, reverse = FastAlignModel(), FastAlignModel()
-        for model in (forward, reverse):
-            model.variational_bayes = True
-        for pair in bitext:
-            forward.add_sentence_pair(pair.source, pair.target)
-            reverse.add_sentence_pair(pair.target, pair.source)
-        languages = "-".join(bitext[0].languages) if bitext else ""
-        # Every round reads all pairs, and so does the search for the links at the end.
-        with stage(f"fast_align {languages}", total=(2 * ITERATIONS + 1) * len(bitext)) as bar:
-            for model in (forward, reverse):
-                model.start_training()
-                for _ in range(ITERATIONS):
-                    model.train()
-                    bar.advance(len(bitext))
-                model.end_training()
-            aligner = SymmetrizedAligner(forward, reverse)
-            aligner.heuristic = SymmetrizationHeuristic.GROW_DIAG_FINAL_AND
-            alignments = []
-            for start in range(0, len(bitext), PAIRS_AT_ONCE):
-                pairs = bitext[start : start + PAIRS_AT_ONCE]
-                found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
-                alignments += [_links(matrix.to_numpy()) for _, matrix in found]
-                bar.advance(len(pairs))
+        aligner = SymmetrizedAligner(*self.directions)
+        aligner.heuristic = SYMMETRIZATIONS[self.symmetrization]
+        alignments = []
+        for start in range(0, len(bitext), PAIRS_AT_ONCE):
+            pairs = bitext[start : start + PAIRS_AT_ONCE]
+            found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
+            alignments += [_links(matrix.to_numpy()) for _, matrix in found]
         return alignments
+
+    def save(self, folder: Path) -> None:
+        """Write the trained model, to be used again on other text of the same languages.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        with new_folder(folder) as unfinished:
+            for name, model in zip(("forward", "reverse"), self.directions, strict=True):
+                model.print(str(unfinished / name))
+            write_json(unfinished / _FACTS, {"model": self.name})
+
+    def load(self, folder: Path) -> None:
+        """Read a trained model instead of training one.
+
+        Raises:
+            DataError: There is none in the folder, or one of another kind.
+        """
+        try:
+            kind = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["model"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
+        if kind != self.name:
+            raise DataError(f"{folder}: this aligner is {kind}, not {self.name}")
+        for name in ("forward", "reverse"):
+            model = MODELS[self.name]()[-1][0]
+            if not model.load(str(folder / name)):
+                raise DataError(f"{folder}: the files of the trained aligner are missing or damaged")
+            self.directions.append(model)
+
+
+def _trained(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, str], count: Callable[[], None]) -> Any:
+    """Train the models of a cascade, and return the last."""
+    last = cascade[-1][0]
+    for pair in pairs:
+        last.add_sentence_pair(*(getattr(pair, side) for side in sides))
+    for model, rounds in cascade:
+        model.start_training()
+        for _ in range(model.scheduled_iterations if rounds is None else rounds):
+            model.train()
+            count()
+        model.end_training()
+    return last
 
 
 def _links(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]

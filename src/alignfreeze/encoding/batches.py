@@ -34,12 +34,14 @@ class EncodedWords:
         subwords: Subword numbers, special ones included, [subwords].
         words: Numbers of the words whose first subword is here, ascending, [words].
         first: Positions of those first subwords, [words].
+        word_of: Number of the word of each subword; -1 for the special ones, [subwords].
     """
 
     sentence: int
     subwords: NDArray[np.int64]
     words: NDArray[np.int64]
     first: NDArray[np.int64]
+    word_of: NDArray[np.int64]
 
 
 def encode_words(
@@ -48,6 +50,7 @@ def encode_words(
     *,
     max_length: int,
     windows: bool = False,
+    as_tokenized: bool = False,
 ) -> Iterator[EncodedWords]:
     """Encode sentences that are already split into words.
 
@@ -61,11 +64,12 @@ def encode_words(
         sentences: Words of each sentence.
         max_length: Most subwords, special ones included.
         windows: Carry what is beyond `max_length` over to another window, instead of leaving it out.
+        as_tokenized: Leave the lone `▁` where the tokenizer puts it.
 
     Yields:
         One item a sentence, or one a window of it, in order.
     """
-    lone = lone_metaspace(tokenizer)
+    lone = None if as_tokenized else lone_metaspace(tokenizer)
     for start in range(0, len(sentences), SENTENCES_AT_ONCE):
         chunk = sentences[start : start + SENTENCES_AT_ONCE]
         encoding = tokenizer(
@@ -106,7 +110,7 @@ def _words_of(
     # The rest of a word that the window before began is not a first subword.
     begun = seen[1] if seen[0] == sentence else -1
     new = numbers > begun
-    return EncodedWords(sentence, ids, numbers[new], first[new].astype(np.int64))
+    return EncodedWords(sentence, ids, numbers[new], first[new].astype(np.int64), words)
 
 
 @dataclass(frozen=True, slots=True)

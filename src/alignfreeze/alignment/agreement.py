@@ -1,0 +1,149 @@
+"""How good word links are: precision, recall and alignment error rate against links made by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines
+
+_GOLD_LINK = re.compile(r"([0-9]+)([-p])([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class GoldAlignment:
+    """The links of a sentence pair as people made them.
+
+    Attributes:
+        sure: Links that must be found.
+        possible: Links that may be found; the sure ones are among them.
+    """
+
+    sure: frozenset[tuple[int, int]]
+    possible: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How found links agree with those made by hand (Och and Ney 2003).
+
+    Attributes:
+        precision: Share of the found links that are possible.
+        recall: Share of the sure links that are found.
+        aer: Alignment error rate: 1 - (found sure + found possible) / (found + sure); 0 is best.
+        found: Links found.
+        sure: Sure links.
+        possible: Possible links, the sure ones included.
+        pairs: Sentence pairs.
+    """
+
+    precision: float
+    recall: float
+    aer: float
+    found: int
+    sure: int
+    possible: int
+    pairs: int
+
+
+def read_gold(path: Path | str, *, first: int = 0) -> list[GoldAlignment]:
+    """Read links made by hand, one line a sentence pair: `3-4` is a sure link, `3p4` a possible one.
+
+    Args:
+        path: The file.
+        first: The number of a sentence's first word, 0 or 1.
+
+    Raises:
+        DataError: The file cannot be read, or a line has something else in it.
+    """
+    path = Path(path)
+    return [_gold(path, number, line, first) for number, line in read_lines(path)]
+
+
+def _gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
+    sure, possible = set(), set()
+    for part in line.split():
+        match = _GOLD_LINK.fullmatch(part)
+        if match is None:
+            raise DataError.at(path, number, f"{part!r} is not a link; expected '3-4' (sure) or '3p4' (possible)")
+        link = (int(match[1]) - first, int(match[3]) - first)
+        if min(link) < 0:
+            raise DataError.at(path, number, f"link {part!r} has a word 0, but words are counted from {first} here")
+        possible.add(link)
+        if match[2] == "-":
+            sure.add(link)
+    return GoldAlignment(frozenset(sure), frozenset(possible))
+
+
+def read_predicted(path: Path | str, gold: Sequence[GoldAlignment], *, first: int = 0) -> list[WordAlignment]:
+    """Read links to be compared, in Pharaoh notation.
+
+    Args:
+        path: The file.
+        gold: What they are compared with.
+        first: The number of a sentence's first word, 0 or 1.
+
+    Raises:
+        DataError: A line is not Pharaoh notation, or there are more or fewer lines than in the gold file.
+    """
+    path = Path(path)
+    links = []
+    for number, line in read_lines(path):
+        try:
+            found = WordAlignment.from_pharaoh(line).links
+        except ValueError as error:
+            raise DataError.at(path, number, str(error)) from error
+        if first and any(min(link) < first for link in found):
+            raise DataError.at(path, number, f"a link has a word 0, but words are counted from {first} here")
+        links.append(WordAlignment(frozenset((source - first, target - first) for source, target in found)))
+    if len(links) != len(gold):
+        raise DataError(f"{path} has {len(links):,} lines where the gold file has {len(gold):,}")
+    return links
+
+
+def check_gold(
+    gold: Sequence[GoldAlignment], bitext: Sequence[SentencePair], *, path: Path | str, first: int = 0
+) -> None:
+    """Check that links made by hand fit the sentences.
+
+    Raises:
+        DataError: There are more or fewer of them, or one points beyond its sentence.
+    """
+    if len(gold) != len(bitext):
+        raise DataError(f"{path} has {len(gold):,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
+    for number, (links, pair) in enumerate(zip(gold, bitext, strict=True), start=1):
+        for source, target in sorted(links.possible):
+            if source >= len(pair.source) or target >= len(pair.target):
+                sizes = f"{len(pair.source)} and {len(pair.target)} words"
+                link = f"{source + first}-{target + first}"
+                problem = f"link {link} is out of range: the sentences have {sizes}, counted from {first}"
+                raise DataError.at(path, number, problem)
+
+
+def agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
+    """Compare found links with those made by hand.
+
+    Raises:
+        ValueError: There are not as many of one as of the other.
+    """
+    n_found = hits = sure_hits = sure = possible = 0
+    for alignment, by_hand in zip(found, gold, strict=True):
+        n_found += len(alignment.links)
+        hits += len(alignment.links & by_hand.possible)
+        sure_hits += len(alignment.links & by_hand.sure)
+        sure += len(by_hand.sure)
+        possible += len(by_hand.possible)
+    return Agreement(
+        precision=hits / n_found if n_found else 1.0,
+        recall=sure_hits / sure if sure else 1.0,
+        aer=1 - (hits + sure_hits) / (n_found + sure) if n_found + sure else 0.0,
+        found=n_found,
+        sure=sure,
+        possible=possible,
+        pairs=len(gold),
+    )

@@ -1,0 +1,76 @@
+"""Word alignment by a bilingual word list."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines
+
+Dictionary = Mapping[str, frozenset[str]]
+"""The translations of each source word; all in lower case."""
+
+
+def read_dictionary(path: Path | str) -> Dictionary:
+    """Read a bilingual word list: a source word and a target word a line, a space or a tab between (MUSE's form).
+
+    Raises:
+        DataError: The file cannot be read or is empty, or a line has not two words.
+    """
+    path = Path(path)
+    translations: defaultdict[str, set[str]] = defaultdict(set)
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        words = line.split("\t") if "\t" in line else line.split()
+        if len(words) != 2 or not all(word.strip() for word in words):
+            problem = (
+                f"expected a source word and a target word with a space or tab between, found {len(words)} part(s)"
+            )
+            raise DataError.at(path, number, problem)
+        source, target = (word.strip().lower() for word in words)
+        translations[source].add(target)
+    if not translations:
+        raise DataError(f"{path}: no word pair found; is this a bilingual word list?")
+    return {source: frozenset(targets) for source, targets in translations.items()}
+
+
+class DictionaryAligner:
+    """Links words that a word list makes translations of each other without ambiguity.
+
+    A link counts if its target word is the only one in the sentence that translates its source word, and its
+    source word the only one that it translates (the paper, section 3.2; MUSE dictionaries).
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self.dictionary = dictionary
+
+    def fit(self, bitext: Sequence[SentencePair]) -> None:
+        """Learn nothing."""
+
+    def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
+        """Return one alignment a pair, in the same order, source word first."""
+        return [self._links(pair) for pair in bitext]
+
+    def _links(self, pair: SentencePair) -> WordAlignment:
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(pair.target):
+            places[word.lower()].append(place)
+        links = [
+            (source, target)
+            for source, word in enumerate(pair.source)
+            for translation in self.dictionary.get(word.lower(), ())
+            for target in places.get(translation, ())
+        ]
+        return WordAlignment(frozenset(links)).one_to_one()
+
+
+def coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
+    """Return the share of a bitext's source words, punctuation left out, that a word list translates."""
+    words = Counter(word.lower() for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
+    known = sum(count for word, count in words.items() if word in dictionary)
+    return known / max(1, words.total())

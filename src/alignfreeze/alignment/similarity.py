@@ -1,0 +1,174 @@
+"""Word alignment by the similarity of subword vectors, a batch of sentence pairs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+
+CELLS_AT_ONCE = 2**21
+"""Similarities at once, padded ones included: 8 MiB of them."""
+
+MEAN_OF = 1_000
+"""Sentence pairs of which the mean vector of each language is taken."""
+
+DISCOUNT = 0.9
+"""What a similarity counts in `itermax` if one of its two sides is linked already (alpha in the paper)."""
+
+
+class WordVectors(Protocol):
+    """Turns sentences into vectors of their subwords: an encoder, at one of its layers."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the vectors depend on, as plain values."""
+        ...
+
+    def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
+        """Return the vectors of each sentence, in the same order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SubwordVectors:
+    """The vectors of a sentence's subwords, special ones left out.
+
+    Attributes:
+        vectors: One a subword, [subwords, width].
+        words: Number of the word that each subword belongs to, [subwords].
+    """
+
+    vectors: Tensor
+    words: NDArray[np.int64]
+
+
+Matching = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+"""From the dot products and the cosines of subwords, which of them are there, each [pairs, source, target], and a
+threshold, to which of them are linked, likewise."""
+
+
+def softmax(products: Tensor, _: Tensor, there: Tensor, threshold: float) -> Tensor:
+    """Link what the softmax of either side gives more than a threshold (AWESOME-align; Dou and Neubig 2021).
+
+    Args:
+        products: Dot products, [pairs, source subwords, target subwords].
+        there: Which of them are no padding, likewise.
+        threshold: The least that counts.
+    """
+    products = products.masked_fill(~there, -torch.inf)
+    # A row of padding alone has no softmax.
+    shares = [products.softmax(dim).nan_to_num(0.0) for dim in (1, 2)]
+    return (shares[0] > threshold) & (shares[1] > threshold)
+
+
+def argmax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor:
+    """Link subwords that are each other's most similar (SimAlign's Argmax; Jalili Sabet et al. 2020)."""
+    return _mutual_best(cosines.masked_fill(~there, -torch.inf)) & there
+
+
+def itermax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor:
+    """Link as `argmax`, and once more among what is left, discounting what is linked (SimAlign's Itermax, two rounds).
+
+    In the second round a similarity counts for nothing if both its sides are linked, and less if one is; shares of
+    similarity are (1 + cosine) / 2. Sentences of one or two subwords get the first round alone.
+    """
+    linked = argmax(_, cosines, there)
+    rows, columns = linked.any(2, keepdim=True), linked.any(1, keepdim=True)  # which sides are linked
+    sizes = [there.any(dim).sum(1) for dim in (2, 1)]  # of either side, [pairs]
+    free = [there.any(2, keepdim=True) & ~rows, there.any(1, keepdim=True) & ~columns]
+    goes_on = (torch.minimum(*sizes) > 2) & free[0].any((1, 2)) & free[1].any((1, 2))
+    weights = torch.where(rows & columns, 0.0, torch.where(rows | columns, DISCOUNT, 1.0))
+    rest = ((1 + cosines) / 2 * weights).masked_fill(~there, -torch.inf)
+    second = _mutual_best(rest) & there & ~(rows & columns) & goes_on[:, None, None]
+    return linked | second
+
+
+def _mutual_best(similarities: Tensor) -> Tensor:
+    """Return where a row's first best column has that row as its first best, [pairs, source, target]."""
+    best_columns = F.one_hot(similarities.argmax(2), similarities.shape[2]).bool()
+    best_rows = F.one_hot(similarities.argmax(1), similarities.shape[1]).bool().transpose(1, 2)
+    return best_columns & best_rows
+
+
+MATCHINGS: dict[str, Matching] = {"softmax": softmax, "argmax": argmax, "itermax": itermax}
+"""The matchings by name; adding one is a function and a line."""
+
+
+class SimilarityAligner:
+    """Links words one of whose subwords is linked to one of the other's.
+
+    Args:
+        vectors: An encoder at a layer.
+        matching: A name in `MATCHINGS`.
+        threshold: Of `softmax`.
+        centred: Subtract the mean vector of each language first: vectors that all point one way are hard to tell apart.
+    """
+
+    def __init__(self, vectors: WordVectors, *, matching: str, threshold: float = 1e-3, centred: bool = False) -> None:
+        self.encode = vectors.vectors
+        self.matching = MATCHINGS[matching]
+        self.threshold = threshold
+        self.centred = centred
+        self.means: list[Tensor] = []
+
+    def fit(self, bitext: Sequence[SentencePair]) -> None:
+        """Take the mean vectors of the two languages."""
+        if self.centred and bitext:
+            sides = zip(*((pair.source, pair.target) for pair in bitext[:MEAN_OF]), strict=True)
+            self.means = [torch.cat([item.vectors for item in self.encode(side)]).mean(0) for side in sides]
+
+    def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
+        """Return one alignment a pair, in the same order, source word first."""
+        encoded = self.encode([side for pair in bitext for side in (pair.source, pair.target)])
+        if self.means:
+            encoded = [
+                SubwordVectors(item.vectors - self.means[number % 2], item.words) for number, item in enumerate(encoded)
+            ]
+        sources, targets = encoded[::2], encoded[1::2]
+        alignments = [WordAlignment(frozenset())] * len(bitext)
+        for numbers in _batches(sources, targets):
+            linked = self._linked([sources[n].vectors for n in numbers], [targets[n].vectors for n in numbers])
+            for number, found in zip(numbers, linked, strict=True):
+                source, target = sources[number].words[found[:, 0]], targets[number].words[found[:, 1]]
+                alignments[number] = WordAlignment(frozenset(zip(source.tolist(), target.tolist(), strict=True)))
+        return alignments
+
+    def _linked(self, sources: list[Tensor], targets: list[Tensor]) -> list[NDArray[np.int64]]:
+        """Return the pairs of subwords that are linked, [links, 2], of each sentence pair."""
+        source, target = (torch.nn.utils.rnn.pad_sequence(side, batch_first=True) for side in (sources, targets))
+        lengths = [torch.tensor([len(item) for item in side], device=source.device) for side in (sources, targets)]
+        there = [
+            torch.arange(padded.shape[1], device=padded.device) < length[:, None]
+            for padded, length in zip((source, target), lengths, strict=True)
+        ]
+        products = source @ target.mT  # [pairs, source, target]
+        cosines = F.normalize(source, dim=-1) @ F.normalize(target, dim=-1).mT
+        linked = self.matching(products, cosines, there[0][:, :, None] & there[1][:, None, :], self.threshold)
+        places = linked.nonzero().cpu().numpy()  # ascending by sentence pair
+        return np.split(places[:, 1:], np.searchsorted(places[:, 0], np.arange(1, len(sources))))
+
+
+def _batches(sources: Sequence[SubwordVectors], targets: Sequence[SubwordVectors]) -> Iterator[list[int]]:
+    """Yield numbers of sentence pairs of like size, that together have not too many similarities."""
+    sizes = [(len(source.words), len(target.words)) for source, target in zip(sources, targets, strict=True)]
+    numbers = sorted((number for number, size in enumerate(sizes) if min(size)), key=lambda number: sizes[number])
+    batch: list[int] = []
+    width = 0
+    for number in numbers:
+        # The sources come in the order of their length.
+        height, width = sizes[number][0], max(width, sizes[number][1])
+        if batch and (len(batch) + 1) * height * width > CELLS_AT_ONCE:
+            yield batch
+            batch, width = [], sizes[number][1]
+        batch.append(number)
+    if batch:
+        yield batch

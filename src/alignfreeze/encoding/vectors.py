@@ -1,0 +1,169 @@
+"""Vectors of subwords and of sentences, at any layer of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
+from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.batches import encode_words, lone_metaspace, sentence_batch
+from alignfreeze.encoding.encoder import Encoder, check_device, moved
+from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.errors import SettingsError
+from alignfreeze.files import digest_of_arrays
+from alignfreeze.progress import stage
+from alignfreeze.ragged import Ragged
+
+SUBWORDS_AT_ONCE = 2_048
+"""So many subwords go through the encoder together."""
+
+
+class LayerVectors:
+    """An encoder at one of its layers, as similarity aligners take it.
+
+    Attributes:
+        encoder: The encoder.
+        layer: 0 for the embeddings, 1 for the first layer, and so on.
+        device: Where it runs.
+    """
+
+    def __init__(
+        self, encoder: Encoder, *, layer: int | None = None, max_length: int = 512, device: str = "auto"
+    ) -> None:
+        """Choose a layer; by default the one at two thirds of the height, as AWESOME-align and SimAlign do (8 of 12).
+
+        Raises:
+            SettingsError: The encoder has no such layer, or the device does not exist.
+        """
+        n_layers = len(encoder.layers)
+        self.layer = round(2 / 3 * n_layers) if layer is None else layer
+        if not 0 <= self.layer <= n_layers:
+            raise SettingsError(
+                f"{encoder.name!r} has no layer {layer}: there are 0 (the embeddings) to {n_layers} (the last)"
+            )
+        self.encoder = encoder
+        self.device = check_device(device)
+        self.max_length = min(max_length, encoder.max_length)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the vectors depend on: weights, layer, length."""
+        weights = digest_of_arrays(*(value.cpu().numpy() for value in self.encoder.model.state_dict().values()))
+        return {"weights": weights, "layer": self.layer, "max_length": self.max_length}
+
+    def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
+        """Return the vectors of each sentence's subwords, special ones left out; words cut off have none.
+
+        A lone `▁`, which says nothing of its word, goes through the encoder but has no part in the matching:
+        links agree better with those made by hand than with it, or with it removed (docs/alignment.md).
+        """
+        encoded = list(encode_words(self.encoder.tokenizer, sentences, max_length=self.max_length, as_tokenized=True))
+        states = self._states([item.subwords for item in encoded])
+        # No subword has the number -1.
+        lone = lone_metaspace(self.encoder.tokenizer) or -1
+        inside = [np.flatnonzero((item.word_of >= 0) & (item.subwords != lone)) for item in encoded]
+        return [
+            SubwordVectors(vectors[torch.from_numpy(places)], item.word_of[places])
+            for item, vectors, places in zip(encoded, states, inside, strict=True)
+        ]
+
+    def means(self, sentences: Sequence[Sequence[str]]) -> Tensor:
+        """Return the mean of each sentence's subword vectors, special ones included, [sentences, width]."""
+        encoded = encode_words(self.encoder.tokenizer, sentences, max_length=self.max_length, as_tokenized=True)
+        states = self._states([item.subwords for item in encoded])
+        return torch.stack([vectors.mean(0) for vectors in states])
+
+    def _states(self, subwords: Sequence[Any]) -> list[Tensor]:
+        """Return the hidden states of each sentence, [subwords, width]; like lengths go through together."""
+        model = self.encoder.model.to(self.device).eval()  # type: ignore[arg-type]
+        order = np.argsort([len(ids) for ids in subwords], kind="stable")
+        rows = Ragged.of([subwords[number] for number in order])
+        states: list[Tensor] = [torch.empty(0)] * len(order)
+        with packing(model), torch.inference_mode():
+            for numbers in by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
+                batch = {name: moved(value, self.device) for name, value in sentence_batch(rows, numbers).items()}
+                found = encode(model, **batch, padding=self.encoder.padding, layers=range(self.layer))
+                pieces = found.split(rows.lengths(numbers).tolist())
+                for number, piece in zip(numbers.tolist(), pieces, strict=True):
+                    states[order[number]] = piece
+        return states
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """How the links of one way to align agree with those made by hand.
+
+    Attributes:
+        aligner: A name in `MATCHINGS`.
+        layer: The layer, 0 for the embeddings.
+        threshold: Of `softmax`.
+        centred: Whether the mean vector of each language was subtracted.
+        agreement: With the links made by hand.
+    """
+
+    aligner: str
+    layer: int
+    threshold: float
+    centred: bool
+    agreement: Agreement
+
+
+def by_layer(
+    encoder: Encoder,
+    bitext: Sequence[SentencePair],
+    gold: Sequence[GoldAlignment],
+    *,
+    thresholds: Sequence[float] = (1e-3,),
+    layers: Sequence[int] | None = None,
+    device: str = "auto",
+) -> list[LayerResult]:
+    """Align a bitext by every layer of an encoder in every way, and compare the links with those made by hand.
+
+    Args:
+        encoder: The encoder.
+        bitext: Sentence pairs of one language pair.
+        gold: Their links as people made them.
+        thresholds: Of `softmax`, those to try.
+        layers: Those to try; by default all.
+        device: Where the encoder runs.
+    """
+    results = []
+    layers = range(len(encoder.layers) + 1) if layers is None else layers
+    with stage("comparing layers", total=len(layers)) as bar:
+        for layer in layers:
+            vectors = _Remembered(LayerVectors(encoder, layer=layer, device=device))
+            for matching, centred in product(MATCHINGS, (False, True)):
+                for threshold in thresholds if matching == "softmax" else thresholds[:1]:
+                    aligner = SimilarityAligner(vectors, matching=matching, threshold=threshold, centred=centred)
+                    aligner.fit(bitext)
+                    found = agreement(aligner.align(bitext), gold)
+                    results.append(LayerResult(matching, layer, threshold, centred, found))
+            bar.advance()
+    return results
+
+
+class _Remembered:
+    """Computes the vectors of a sentence once."""
+
+    def __init__(self, vectors: LayerVectors) -> None:
+        self.inner = vectors
+        self.known: dict[tuple[str, ...], SubwordVectors] = {}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self.inner.identity
+
+    def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
+        keys = [tuple(sentence) for sentence in sentences]
+        new = list(dict.fromkeys(key for key in keys if key not in self.known))
+        self.known |= dict(zip(new, self.inner.vectors(new), strict=True))
+        return [self.known[key] for key in keys]

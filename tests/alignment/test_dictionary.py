@@ -1,0 +1,58 @@
+import gzip
+
+import pytest
+
+from alignfreeze.alignment.dictionary import DictionaryAligner, coverage, read_dictionary
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import DataError
+
+
+def pair(source, target):
+    return SentencePair(tuple(source.split()), tuple(target.split()), ("en", "de"))
+
+
+WORDS = {"dog": frozenset({"hund"}), "bank": frozenset({"bank", "ufer"}), "hound": frozenset({"hund"})}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "links"),
+    [
+        ("a Dog barks", "ein Hund bellt", {(1, 1)}),  # upper and lower case are one
+        ("the bank", "die Bank", {(1, 1)}),  # one of its two translations is here
+        ("the bank", "die Bank am Ufer", set()),  # both are: ambiguous
+        ("dog", "Hund Hund", set()),  # it occurs twice
+        ("dog dog", "Hund", set()),  # two words here that it translates
+        ("dog and hound", "ein Hund", set()),  # likewise, by two entries
+        ("dog at the bank", "Hund am Ufer", {(0, 0), (3, 2)}),
+        ("cat", "Katze", set()),
+    ],
+)
+def test_only_unambiguous_pairs_count(source, target, links):
+    assert DictionaryAligner(WORDS).align([pair(source, target)])[0].links == links
+
+
+def test_word_lists_with_spaces_or_tabs_plain_or_gzip(tmp_path):
+    text = "dog Hund\ndog\tRüde\n\nice cream\tEis\n"
+    (tmp_path / "en-de.txt").write_text(text)
+    (tmp_path / "en-de.gz").write_bytes(gzip.compress(text.encode()))
+    expected = {"dog": {"hund", "rüde"}, "ice cream": {"eis"}}
+    assert read_dictionary(tmp_path / "en-de.txt") == read_dictionary(tmp_path / "en-de.gz") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dog Hund\ncat\n", "en-de.txt, line 2: expected a source word and a target word.*found 1 part"),
+        ("a b c\n", "line 1: .*found 3 part"),
+        ("dog\t\n", "line 1"),
+        ("", "no word pair found"),
+    ],
+)
+def test_files_that_are_no_word_list(tmp_path, text, message):
+    (tmp_path / "en-de.txt").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_dictionary(tmp_path / "en-de.txt")
+
+
+def test_coverage_counts_words_of_the_text_not_of_the_list():
+    assert coverage(WORDS, [pair("dog dog cat .", "x"), pair("Bank", "y")]) == 3 / 4
