@@ -6,17 +6,22 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from glob import escape, has_magic
 from pathlib import Path
 from typing import TypeVar
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment import AlignmentSettings, Resources, align, needs_dictionaries, needs_vectors
+from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.bitext import SentencePair, read_bitext
+from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
+from alignfreeze.corpora.forms import HUB
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
 from alignfreeze.experiment.settings import LANGUAGE, ExperimentSettings
-from alignfreeze.files import digest_of_file
+from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks import TASKS
 
@@ -48,6 +53,7 @@ class ExperimentData:
         tests: Test sentences by language.
         bitext: Sentence pairs of all language pairs, one after the other.
         links: Their word alignments when the settings name files of them, else None.
+        dictionaries: Bilingual word lists of the language pairs, when the settings name them.
     """
 
     files: tuple[DataFile, ...]
@@ -55,6 +61,7 @@ class ExperimentData:
     tests: dict[str, list[TaggedSentence]]
     bitext: list[SentencePair]
     links: list[WordAlignment] | None
+    dictionaries: dict[tuple[str, str], Dictionary]
 
     def digests(self, *stages: str) -> dict[str, str]:
         """Return the digests of the files whose role begins with one of the words."""
@@ -73,6 +80,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     """
     paths = _paths(settings, base)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
+    missing += _missing_bitext(settings, base)
     if missing:
         raise DataError("\n".join(["these files of the experiment are missing:", *missing]))
     task = TASKS[settings.task]
@@ -80,7 +88,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     problems: list[str] = []
     items = 1 + len(settings.tested_languages) + len(settings.realigned_languages)
     with stage("reading data", total=len(paths) + items) as bar:
-        files = []
+        files: list[DataFile] = []
         for role, path in paths.items():
             files.append(DataFile(role, path, digest_of_file(path)))
             bar.advance()
@@ -101,7 +109,14 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             for language in settings.tested_languages
         }
         languages = settings.realigned_languages if settings.bitext else []
-        bitext = [pair for language in languages for pair in attempt(partial(_read_bitext, settings, language, paths))]
+        bitext = [
+            pair for language in languages for pair in attempt(partial(_read_bitext, settings, language, base, files))
+        ]
+        dictionaries: dict[tuple[str, str], Dictionary] = {
+            (settings.source_language, language): dict(attempt(partial(_read_dictionary, paths, language)))
+            for language in languages
+            if f"dictionary {language}" in paths
+        }
         links = None
         if settings.alignment.links is not None and not problems:
             links = [
@@ -111,7 +126,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             ]
     if problems:
         raise DataError("\n".join(problems))
-    return ExperimentData(tuple(files), train, tests, bitext, links)
+    return ExperimentData(tuple(files), train, tests, bitext, links, dictionaries)
 
 
 def _paths(settings: ExperimentSettings, base: Path) -> dict[str, Path]:
@@ -121,12 +136,32 @@ def _paths(settings: ExperimentSettings, base: Path) -> dict[str, Path]:
         paths[f"test {language}"] = locate(settings.data.test, base, language)
     if settings.bitext is None:
         return paths
-    patterns = {"bitext {} source": settings.bitext.source, "bitext {} target": settings.bitext.target}
-    patterns["links {}"] = settings.alignment.links
+    patterns = {"links {}": settings.alignment.links}
+    if needs_dictionaries(settings.alignment.aligner):
+        patterns["dictionary {}"] = settings.alignment.dictionary
     for role, pattern in patterns.items():
         if pattern is not None:
             paths |= {role.format(code): locate(pattern, base, code) for code in settings.realigned_languages}
     return paths
+
+
+def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
+    """Return what is missing of the bitext; patterns, folders and the hub are looked into later."""
+    if settings.bitext is None:
+        return []
+    sides = {"source": settings.bitext.source, "target": settings.bitext.target}
+    named = {side: pattern for side, pattern in sides.items() if pattern is not None and not pattern.startswith(HUB)}
+    return [
+        f"  bitext {code} {side}: {path}"
+        for side, pattern in named.items()
+        for code in settings.realigned_languages
+        if not _is_there(path := locate(pattern, base, code))
+    ]
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file or folder of a name, or files that begin with it; patterns may always be."""
+    return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
 
 
 def locate(pattern: str, base: Path, language: str = "") -> Path:
@@ -141,15 +176,39 @@ def locate(pattern: str, base: Path, language: str = "") -> Path:
     return base / Path(name).expanduser()
 
 
-def _read_bitext(settings: ExperimentSettings, language: str, paths: dict[str, Path]) -> list[SentencePair]:
-    assert settings.bitext is not None
-    return read_bitext(
-        paths[f"bitext {language} source"],
-        paths.get(f"bitext {language} target"),
+def _bitext_reader(settings: ExperimentSettings, language: str, base: Path) -> BitextReader:
+    """Return what reads the sentence pairs of a language."""
+    bitext = settings.bitext
+    assert bitext is not None
+    source = bitext.source.replace(LANGUAGE, language)
+    columns = None
+    if bitext.columns is not None:
+        columns = (bitext.columns[0].replace(LANGUAGE, language), bitext.columns[1].replace(LANGUAGE, language))
+    return BitextReader(
+        source if source.startswith(HUB) else locate(bitext.source, base, language),
+        None if bitext.target is None else locate(bitext.target, base, language),
         languages=(settings.source_language, language),
-        pretokenized=settings.bitext.pretokenized,
-        max_pairs=settings.bitext.max_pairs,
+        form=bitext.form,
+        columns=columns,
     )
+
+
+def _read_bitext(settings: ExperimentSettings, language: str, base: Path, files: list[DataFile]) -> list[SentencePair]:
+    """Read the sentence pairs of a language, and note the files that they come from."""
+    assert settings.bitext is not None
+    reader = _bitext_reader(settings, language, base)
+    if reader.hub is not None:
+        files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(reader.hub)))
+    for number, (_, paths) in enumerate(reader.parts, start=1):
+        part = f" {number}" if len(reader.parts) > 1 else ""
+        for side, path in zip(("source", "target"), paths, strict=False):
+            files.append(DataFile(f"bitext {language} {side}{part}", path, digest_of_file(path)))
+    chosen = choose(reader, settings.bitext.selection, max_pairs=settings.bitext.max_pairs)
+    return in_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
+
+
+def _read_dictionary(paths: dict[str, Path], language: str) -> list[tuple[str, frozenset[str]]]:
+    return list(read_dictionary(paths[f"dictionary {language}"]).items())
 
 
 def _read_links(
@@ -162,4 +221,11 @@ def _read_links(
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
     """Return the word alignments of the bitext: read, if the settings name files, else computed."""
-    return data.links if data.links is not None else align(data.bitext, aligner=settings.alignment.aligner)
+    if data.links is not None:
+        return data.links
+    alignment = AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
+    vectors = None
+    if needs_vectors(alignment.aligner):
+        encoder = load_encoder(settings.alignment.encoder or settings.encoder)
+        vectors = LayerVectors(encoder, layer=alignment.layer, device=settings.device)
+    return align(data.bitext, aligner=alignment, resources=Resources(vectors, data.dictionaries))

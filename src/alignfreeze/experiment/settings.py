@@ -7,7 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from alignfreeze.alignment import ALIGNERS
+from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
+from alignfreeze.corpora.forms import FORMS
+from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.freezing import FREEZE_POLICIES
@@ -26,7 +28,7 @@ LANGUAGE = "{language}"
 Language = Annotated[str, AfterValidator(check_language)]
 Strategy = Annotated[str, AfterValidator(lambda name: known(name, STRATEGIES, "strategy"))]
 TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
-AlignerName = Annotated[str, AfterValidator(lambda name: known(name, ALIGNERS, "aligner"))]
+FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
 
 
 def _has_language(pattern: str) -> str:
@@ -56,22 +58,31 @@ class BitextSettings(Settings):
     """Where the sentence pairs for realignment are."""
 
     source: Pattern
-    """Source side of two parallel files, or one file with both sides (tab or ` ||| `): a path with `{language}`."""
+    """Source side of two parallel files, or what holds both sides, with `{language}` in it: a file, a pattern
+    (`*.tmx`), a folder, the common beginning of two files, or `hub:Helsinki-NLP/opus-100/en-{language}`."""
     target: Pattern | None = None
     """Target side of two parallel files: a path with `{language}`."""
+    form: FormName | None = None
+    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`; left out, it is told from name and content."""
+    columns: tuple[str, str] | None = None
+    """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`); may contain `{language}`."""
     languages: list[Language] | None = Field(default=None, min_length=1)
     """Target languages to realign; left out, those that are tested."""
     max_pairs: int | None = Field(default=None, gt=0)
     """Read no more than the first so many sentence pairs a language."""
     pretokenized: bool = False
     """The words are already separated by spaces."""
+    selection: SelectionSettings = SelectionSettings()
+    """Which pairs are taken."""
 
 
-class AlignmentSettings(Settings):
-    """How words are aligned."""
+class LinkSettings(AlignmentSettings):
+    """How words are aligned, and what is needed for it."""
 
-    aligner: AlignerName = "fast-align"
-    """Which aligner finds the links."""
+    encoder: str | None = None
+    """Of aligners that go by vectors: an encoder of their own; left out, the experiment's."""
+    dictionary: Pattern | None = None
+    """Of the aligner `dictionary`: bilingual word lists, a path with `{language}`."""
     links: Pattern | None = None
     """Links found before, in Pharaoh notation, instead of an aligner: a path with `{language}`."""
 
@@ -101,7 +112,7 @@ class ExperimentSettings(Settings):
     """Where the task data are."""
     bitext: BitextSettings | None = None
     """Where the sentence pairs are; needed unless `baseline` is the only strategy."""
-    alignment: AlignmentSettings = AlignmentSettings()
+    alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
     realignment: RealignmentSettings = RealignmentSettings()
     """How the encoder is realigned."""
@@ -114,6 +125,15 @@ class ExperimentSettings(Settings):
     def _bitext_where_needed(self) -> Self:
         if self.bitext is None and set(self.strategies) != {BASELINE}:
             raise ValueError("[bitext] is required: realignment needs sentence pairs")
+        return self
+
+    @model_validator(mode="after")
+    def _links_that_fit(self) -> Self:
+        if self.alignment.links is None:
+            if needs_dictionaries(self.alignment.aligner) and self.alignment.dictionary is None:
+                raise ValueError("alignment.dictionary is required: the aligner 'dictionary' goes by word lists")
+        elif self.bitext is not None and not self.bitext.selection.keeps_lines:
+            raise ValueError("bitext.selection leaves out pairs, so that the files of alignment.links fit no more")
         return self
 
     @property

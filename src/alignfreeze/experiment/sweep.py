@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze import __version__
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
@@ -95,6 +96,9 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     settings = settings.model_copy(
         update={"device": check_device(settings.device), "encoder": _located(settings.encoder, base)}
     )
+    if (aligning := settings.alignment.encoder) is not None:
+        alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
+        settings = settings.model_copy(update={"alignment": alignment})
     # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
     loaded = load_encoder(settings.encoder)
     freezing = _freezing(settings, loaded.model)
@@ -139,11 +143,13 @@ def _determined_by(
     shared = {"task", "device", "keep_models", "data", "finetuning", "source_language"}
     realigned = {"bitext", "alignment", "realignment"}
     is_baseline = strategy == BASELINE
+    aligning = settings.alignment.encoder
     names = shared if is_baseline else shared | realigned
-    stages = ("train", "test") if is_baseline else ("train", "test", "bitext", "links")
+    stages = ("train", "test") if is_baseline else ("train", "test", "bitext", "links", "dictionary")
     return {
         "version": __version__,
         "encoder": {"name": settings.encoder, "digest": encoder},
+        "aligning_encoder": None if is_baseline or aligning is None else digest_of_encoder(aligning),
         "strategy": strategy,
         "seed": seed,
         "languages": settings.tested_languages,
@@ -152,7 +158,16 @@ def _determined_by(
         # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
         "precision": settings.compute.precision,
         "data": data.digests(*stages),
+        "splitters": {} if is_baseline else _splitters(settings),
     }
+
+
+def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
+    """Return what splits the sentences of each language of the bitext into words; libraries have versions."""
+    if settings.bitext is None or settings.bitext.pretokenized:
+        return {}
+    languages = [settings.source_language, *settings.realigned_languages]
+    return {language: splitter_version(language) for language in languages}
 
 
 def run_experiment(plan: Plan, *, out: Path) -> Study:

@@ -6,8 +6,10 @@ import json
 import os
 import sys
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
+from alignfreeze.cli import options as o
+from alignfreeze.errors import AlignFreezeError, SettingsError
 
 if TYPE_CHECKING:
-    from alignfreeze.alignment.links import WordAlignment
-    from alignfreeze.corpora.bitext import SentencePair
     from alignfreeze.experiment import ExperimentSettings, Plan
+    from alignfreeze.report.links import Linked
     from alignfreeze.tasks import Task
     from alignfreeze.training import ComputeSettings
 
@@ -32,21 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
-Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The random start.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
-EncoderName = Annotated[str, typer.Argument(help="embedded:e5-small, a folder, or a name on the hub.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the result.")]
-BITEXT_HELP = "en-de=FILE (tab or ' ||| ') or en-de=SOURCE,TARGET"
-Bitext = Annotated[str, typer.Option("--bitext", help=f"{BITEXT_HELP}.")]
-Bitexts = Annotated[list[str], typer.Option("--bitext", help=f"{BITEXT_HELP}; may be repeated.")]
-LINKS_HELP = "en-de=FILE in Pharaoh notation, instead of aligning; may be repeated."
-Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
-Aligner = Annotated[str, typer.Option(help="Which aligner finds the links.")]
-Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
-COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micro_batch=8; may be repeated."
-Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
-TaskName = Annotated[str, typer.Option(help="The task: pos.")]
+EMBEDDED = "embedded:e5-small"
+
+VIEWED = 50
+"""Sentence pairs on a page of links."""
 
 WIDTH = 120
 """Of the table where no terminal tells how wide it is."""
@@ -91,10 +82,10 @@ def _options(
 @app.command()
 def demo(
     out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
-    seed: Seed = None,
-    device: Device = None,
-    compute: Compute = None,
-    as_json: Json = False,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
 ) -> None:
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
     with ExitStack() as stack:
@@ -112,10 +103,10 @@ def run(
     experiment: Annotated[Path, typer.Argument(help="Experiment file, in TOML.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the table.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
-    seed: Seed = None,
-    device: Device = None,
-    compute: Compute = None,
-    as_json: Json = False,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
     with _working():
@@ -136,61 +127,175 @@ def run(
 
 
 @app.command()
-def align(
-    bitext: Bitext,
-    out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
-    aligner: Aligner = "fast-align",
-    pretokenized: Pretokenized = False,
-    seed: Annotated[int | None, typer.Option(help="Taken for likeness: fast-align has no random start.")] = None,
-    device: Annotated[str | None, typer.Option(help="Taken for likeness: fast-align runs on the CPU.")] = None,
-    as_json: Json = False,
+def bitext(
+    source: o.Bitexts,
+    out: Annotated[Path, typer.Option("--out", help="File for the pairs: .jsonl, or columns with a tab between.")],
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    select: o.Select = None,
+    keep_best_by: o.EncoderOption = EMBEDDED,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    as_json: o.Json = False,
 ) -> None:
-    """Find the word links of a bitext and write them in Pharaoh notation."""
+    """Read bitext of any form, choose sentence pairs, and write them as one file."""
     with _working():
-        from alignfreeze.alignment import align as find_links
-        from alignfreeze.alignment.links import links_for_realignment, write_pharaoh
+        from alignfreeze.cli import reading
         from alignfreeze.files import check_file
 
         check_file(out)
-        pairs = _read_bitexts([bitext], pretokenized)
-        alignments = find_links(pairs, aligner=aligner)
+        chosen = reading.choose_bitexts(source, form=form, columns=columns, select=_seeded(select, seed))
+        if len({bitext.reader.languages for bitext in chosen}) > 1:
+            raise SettingsError("--bitext: one file holds one language pair; use a file for each")
+        chosen = reading.keep_best(chosen, encoder=keep_best_by, device=device)
+        texts = [pair for bitext in chosen for pair in bitext.selection.texts]
+        reading.write_texts(out, texts, chosen[0].reader.languages)
+    _show(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
+
+
+@app.command()
+def align(
+    bitext: o.Bitext,
+    out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
+    aligner: o.Aligner = "fast-align",
+    alignment: o.AlignmentOptions = None,
+    encoder: o.EncoderOption = EMBEDDED,
+    dictionary: o.Dictionaries = None,
+    trained: Annotated[Path | None, typer.Option(help="Folder of a model trained before, instead of training.")] = None,
+    save_trained: Annotated[Path | None, typer.Option(help="Keep the trained model in this folder.")] = None,
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    select: o.Select = None,
+    kept: Annotated[Path | None, typer.Option(help="File for the pairs that --select takes; links fit it.")] = None,
+    pretokenized: o.Pretokenized = False,
+    show: Annotated[int, typer.Option(min=0, help="Show so many linked sentence pairs, in colour.")] = 0,
+    view: Annotated[Path | None, typer.Option(help="File for an HTML page with matrices of links.")] = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    as_json: o.Json = False,
+) -> None:
+    """Find the word links of a bitext and write them in Pharaoh notation."""
+    with _working():
+        from alignfreeze.alignment.links import write_pharaoh
+        from alignfreeze.cli import reading
+        from alignfreeze.files import check_file, check_unused, write_lines
+        from alignfreeze.report.links import spread, to_page
+
+        for path in filter(None, (out, kept, view)):
+            check_file(path)
+        if save_trained is not None:
+            check_unused(save_trained)
+        began = time.perf_counter()
+        settings = reading.alignment_settings(aligner, alignment)
+        (chosen,) = reading.keep_best(
+            reading.choose_bitexts([bitext], form=form, columns=columns, select=_seeded(select, seed)),
+            encoder=encoder,
+            device=device,
+        )
+        if kept is None and not chosen.settings.keeps_lines:
+            raise SettingsError(
+                "--select leaves out pairs, so that links fit no file: name one for the pairs with --kept"
+            )
+        pairs = reading.in_words([chosen], pretokenized=pretokenized)
+        resources = reading.resources(settings, encoder=encoder, dictionaries=dictionary, device=device)
+        alignments = reading.find_links(pairs, settings, resources, trained=trained, save=save_trained)
         write_pharaoh(out, alignments)
-        usable = [len(links_for_realignment(*both)) for both in zip(pairs, alignments, strict=True)]
-    facts = {
-        "sentence_pairs": len(pairs),
-        "links": sum(len(alignment.links) for alignment in alignments),
-        "links_for_realignment": sum(usable),
-        "pairs_without_links": usable.count(0),
-        "aligner": aligner,
-        "file": str(out),
-    }
+        if kept is not None:
+            reading.write_texts(kept, chosen.selection.texts, chosen.reader.languages)
+        facts = chosen.facts() | reading.facts_of_links(pairs, alignments, settings, resources)
+        facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
+        if view is not None:
+            page = to_page(
+                spread(pairs, alignments, VIEWED), facts={name.replace("_", " "): _text(facts[name]) for name in facts}
+            )
+            write_lines(view, page.splitlines())
+            facts["page"] = str(view)
+    if show and not as_json:
+        _show_links(spread(pairs, alignments, show))
     _show(facts, as_json)
 
 
 @app.command()
+def aer(
+    predicted: Annotated[Path, typer.Argument(help="Links in Pharaoh notation.")],
+    gold: Annotated[Path, typer.Argument(help="Links made by hand: 3-4 is sure, 3p4 possible.")],
+    starts_at: Annotated[int, typer.Option(min=0, max=1, help="Number of the first word in PREDICTED.")] = 0,
+    gold_starts_at: Annotated[int, typer.Option(min=0, max=1, help="Number of the first word in GOLD.")] = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Compare word links with those made by hand: precision, recall, alignment error rate."""
+    from alignfreeze.alignment.agreement import agreement, read_gold, read_predicted
+
+    by_hand = read_gold(gold, first=gold_starts_at)
+    _show(asdict(agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)), as_json)
+
+
+@app.command()
+def layers(
+    encoder: o.EncoderName,
+    bitext: o.Bitext,
+    gold: Annotated[Path, typer.Option(help="Links of the bitext made by hand: 3-4 is sure, 3p4 possible.")],
+    gold_starts_at: Annotated[int, typer.Option(min=0, max=1, help="Number of the first word in GOLD.")] = 0,
+    threshold: Annotated[list[float] | None, typer.Option(help="Of softmax; may be repeated.")] = None,
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    pretokenized: o.Pretokenized = False,
+    device: o.Device = None,
+    as_json: o.Json = False,
+) -> None:
+    """Find the layer of an encoder, the threshold and the aligner whose links agree best with links made by hand."""
+    with _working():
+        from alignfreeze.alignment.agreement import check_gold, read_gold
+        from alignfreeze.cli import reading
+        from alignfreeze.encoding.encoder import load_encoder
+        from alignfreeze.encoding.vectors import by_layer
+
+        pairs = reading.in_words(
+            reading.choose_bitexts([bitext], form=form, columns=columns), pretokenized=pretokenized
+        )
+        by_hand = read_gold(gold, first=gold_starts_at)
+        check_gold(by_hand, pairs, path=gold, first=gold_starts_at)
+        found = by_layer(load_encoder(encoder), pairs, by_hand, thresholds=threshold or [1e-3], device=device or "auto")
+    if as_json:
+        typer.echo(_json([asdict(row) for row in found]))
+        return
+    typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
+    for row in sorted(found, key=lambda row: row.agreement.aer):
+        limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
+        numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
+        typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
+
+
+@app.command()
 def realign(
-    encoder: EncoderName,
-    bitext: Bitexts,
-    out: OutFolder,
+    encoder: o.EncoderName,
+    bitext: o.Bitexts,
+    out: o.OutFolder,
     freeze: Annotated[str, typer.Option(help="full, front or back.")] = "full",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Sentence pairs a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-5,
     layer: Annotated[str, typer.Option(help="last, or reference (the last but one).")] = "last",
-    aligner: Aligner = "fast-align",
-    links: Links = None,
-    pretokenized: Pretokenized = False,
+    aligner: o.Aligner = "fast-align",
+    alignment: o.AlignmentOptions = None,
+    dictionary: o.Dictionaries = None,
+    links: o.Links = None,
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    select: o.Select = None,
+    pretokenized: o.Pretokenized = False,
     freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze them too.")] = False,
-    seed: Seed = None,
-    device: Device = None,
-    compute: Compute = None,
-    as_json: Json = False,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
     with _working():
         from alignfreeze.alignment import align as find_links
+        from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
-        from alignfreeze.files import check_unused
+        from alignfreeze.files import check_unused, digest_of_file
         from alignfreeze.realignment.trainer import RealignmentSettings, check_policy
         from alignfreeze.realignment.trainer import realign as train
 
@@ -201,30 +306,41 @@ def realign(
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
         check_unused(out)
-        digests = _digests(bitext=bitext, links=links or [])
-        pairs = _read_bitexts(bitext, pretokenized)
-        alignments = _read_links(links, pairs) if links else find_links(pairs, aligner=aligner)
+        how_to_align = reading.alignment_settings(aligner, alignment)
+        chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=_seeded(select, seed))
+        files = o.by_language_pair(links, "--links")
+        digests = reading.digests_of(chosen) | {
+            f"links {'-'.join(pair)}": [digest_of_file(Path(path))] for pair, path in files.items()
+        }
         loaded = load_encoder(encoder)
+        chosen = reading.keep_best(chosen, encoder=loaded, device=device)
+        pairs = reading.in_words(chosen, pretokenized=pretokenized)
+        if files:
+            alignments = reading.read_links(files, pairs)
+        else:
+            resources = reading.resources(how_to_align, encoder=loaded, dictionaries=dictionary, device=device)
+            alignments = find_links(pairs, aligner=how_to_align, resources=resources)
         history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start, **how)
         facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
-        inputs = {"aligner": None if links else aligner, "digests": digests}
+        inputs = {"alignment": None if files else how_to_align.model_dump(), "digests": digests}
+        inputs["bitext"] = [bitext.facts() for bitext in chosen]
         _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs}, how)
     _show(_with_short_training(facts), as_json)
 
 
 @app.command()
 def finetune(
-    encoder: EncoderName,
+    encoder: o.EncoderName,
     train: Annotated[Path, typer.Option(help="Training sentences of the source language.")],
-    out: OutFolder,
-    task: TaskName = "pos",
+    out: o.OutFolder,
+    task: o.TaskName = "pos",
     epochs: Annotated[int, typer.Option(help="Passes over the training sentences.")] = 5,
     batch_size: Annotated[int, typer.Option(help="Sentences a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
-    seed: Seed = None,
-    device: Device = None,
-    compute: Compute = None,
-    as_json: Json = False,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
     with _working():
@@ -252,10 +368,10 @@ def finetune(
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
     test: Annotated[list[str], typer.Option("--test", help="de=FILE of test sentences; may be repeated.")],
-    task: TaskName = "pos",
+    task: o.TaskName = "pos",
     seed: Annotated[int | None, typer.Option(help="Taken for likeness: testing has no random start.")] = None,
-    device: Device = None,
-    as_json: Json = False,
+    device: o.Device = None,
+    as_json: o.Json = False,
 ) -> None:
     """Test a fine-tuned model, language by language."""
     with _working():
@@ -264,7 +380,7 @@ def evaluate(
         from alignfreeze.tasks.tagging import load_task_model
 
         chosen = _task(task)
-        files = [_named(text, "--test", "de=FILE") for text in test]
+        files = [o.named(text, "--test", "de=FILE") for text in test]
         tests = {check_language(code): chosen.read(Path(path), None) for code, path in files}
         if len(tests) < len(files):
             raise SettingsError("--test: one file a language; a language is named twice")
@@ -316,8 +432,7 @@ def _compute(options: list[str] | None, **given: Any) -> ComputeSettings:
     """Return how it is computed: what the options say, and what was given before they did."""
     from alignfreeze.training import ComputeSettings
 
-    named = dict(_named(option, "--compute", "NAME=VALUE, such as precision=bf16") for option in options or [])
-    return ComputeSettings.checked({**given, **named}, origin="--compute")
+    return o.settings_of(ComputeSettings, options, "--compute", "precision=bf16", **given)
 
 
 def _beside(out: Path) -> Path:
@@ -375,66 +490,6 @@ def _task(name: str) -> Task:
         raise SettingsError(str(error)) from None
 
 
-def _named(text: str, option: str, example: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    if not (name and value):
-        raise SettingsError(f"{option} {text!r}: expected {example}")
-    return name, value
-
-
-def _languages(name: str, option: str) -> tuple[str, str]:
-    from alignfreeze.languages import check_language
-
-    parts = name.split("-")
-    if len(parts) != 2:
-        raise SettingsError(f"{option} {name!r}: expected two language codes, such as en-de")
-    return check_language(parts[0]), check_language(parts[1])
-
-
-def _files(value: str) -> list[str]:
-    """Split SOURCE,TARGET; a file whose name has a comma in it is one file."""
-    return [value] if Path(value).exists() else value.split(",")
-
-
-def _digests(**options: list[str]) -> dict[str, list[str]]:
-    """Return the digests of the files that options of the form en-de=FILE name."""
-    from alignfreeze.files import digest_of_file
-
-    named = [
-        (role, *_named(option, f"--{role}", "en-de=FILE")) for role, values in options.items() for option in values
-    ]
-    return {f"{role} {name}": [digest_of_file(Path(file)) for file in _files(value)] for role, name, value in named}
-
-
-def _read_bitexts(options: list[str], pretokenized: bool) -> list[SentencePair]:
-    from alignfreeze.corpora.bitext import read_bitext
-
-    pairs = []
-    for option in options:
-        name, value = _named(option, "--bitext", "en-de=FILE or en-de=SOURCE,TARGET")
-        files = _files(value)
-        if len(files) > 2:
-            raise SettingsError(f"--bitext {option!r}: expected one file or two, found {len(files)}")
-        pairs += read_bitext(*files, languages=_languages(name, "--bitext"), pretokenized=pretokenized)
-    return pairs
-
-
-def _read_links(options: list[str], pairs: list[SentencePair]) -> list[WordAlignment]:
-    """Read the links of each language pair, and return them in the order of the sentence pairs."""
-    from alignfreeze.alignment.links import read_pharaoh
-    from alignfreeze.corpora.bitext import language_pairs
-
-    named = [_named(option, "--links", "en-de=FILE") for option in options]
-    files = {_languages(name, "--links"): path for name, path in named}
-    found: dict[int, WordAlignment] = {}
-    for languages, positions in language_pairs(pairs).items():
-        if languages not in files:
-            raise DataError(f"--links: no file for {'-'.join(languages)}")
-        links = read_pharaoh(files[languages], [pairs[position] for position in positions])
-        found |= dict(zip(positions, links, strict=True))
-    return [found[position] for position in range(len(pairs))]
-
-
 def _with_short_training(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the facts with the ends of the loss curve instead of the whole."""
     training = facts["training"]
@@ -443,14 +498,51 @@ def _with_short_training(facts: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in facts.items() if name != "training"}, **short}
 
 
+def _seeded(select: list[str] | None, seed: int | None) -> list[str] | None:
+    """Return the options of the selection, with the seed of the command among them."""
+    return select if seed is None else [f"seed={seed}", *(select or [])]
+
+
+def _of_several(facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one summary of several files of one language pair."""
+    together = dict(facts[0])
+    for more in facts[1:]:
+        for name, value in more.items():
+            if isinstance(value, int):
+                together[name] = together.get(name, 0) + value
+            elif isinstance(value, dict):
+                together[name] = dict(Counter(together.get(name, {})) + Counter(value))
+            elif isinstance(value, list):
+                together[name] = list(dict.fromkeys([*together.get(name, []), *value]))
+    return together
+
+
+def _show_links(sample: Sequence[Linked]) -> None:
+    from rich.console import Console
+
+    from alignfreeze.report.links import to_terminal
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    for linked in sample:
+        console.print(to_terminal(linked))
+
+
 def _show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(_json(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else value
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    """Return a fact as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{_text(count)} {name}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 
 def _json(value: Any) -> str:

@@ -1,0 +1,251 @@
+"""Turns the options of commands into sentence pairs and links, by way of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignfreeze.cli.options import bitext_options, by_language_pair, settings_of
+from alignfreeze.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from alignfreeze.alignment import AlignmentSettings, Resources
+    from alignfreeze.alignment.links import WordAlignment
+    from alignfreeze.corpora.bitext import BitextReader, SentencePair
+    from alignfreeze.corpora.forms import Texts
+    from alignfreeze.corpora.selection import Selection, SelectionSettings
+    from alignfreeze.encoding.encoder import Encoder
+    from alignfreeze.encoding.vectors import LayerVectors
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenBitext:
+    """The sentence pairs of one language pair, as the options ask for them.
+
+    Attributes:
+        reader: Where they come from.
+        selection: Which were taken, as texts.
+        settings: How they were chosen.
+    """
+
+    reader: BitextReader
+    selection: Selection
+    settings: SelectionSettings
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a summary says of them."""
+        reader, selection = self.reader, self.selection
+        facts: dict[str, Any] = {
+            "languages": "-".join(reader.languages),
+            "forms": sorted({form for form, _ in reader.parts}) or ["hub"],
+            "sentence_pairs_read": selection.read,
+            "sentence_pairs": len(selection.texts),
+            "left_out": selection.left_out,
+        }
+        if selection.distinct is not None:
+            facts["unlike_sentence_pairs_about"] = selection.distinct
+        return facts | ({"notes": reader.notes} if reader.notes else {})
+
+
+def choose_bitexts(
+    options: list[str], *, form: str | None = None, columns: str | None = None, select: list[str] | None = None
+) -> list[ChosenBitext]:
+    """Read the sentence pairs that the options name, one language pair an option.
+
+    Raises:
+        AlignFreezeError: An option or a file is wrong.
+    """
+    from alignfreeze.corpora.bitext import BitextReader, choose
+    from alignfreeze.corpora.selection import SelectionSettings
+
+    settings = settings_of(SelectionSettings, select, "--select", "sample=100000")
+    wanted = _columns(columns)
+    readers = [
+        BitextReader(*places, languages=languages, form=form, columns=wanted)
+        for languages, places in bitext_options(options)
+    ]
+    return [ChosenBitext(reader, choose(reader, settings), settings) for reader in readers]
+
+
+def _columns(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    parts = tuple(text.split(","))
+    if len(parts) != 2 or not all(parts):
+        raise SettingsError(f"--columns {text!r}: expected two names or numbers, such as 1,2 or en,de")
+    return parts
+
+
+def in_words(chosen: Sequence[ChosenBitext], *, pretokenized: bool) -> list[SentencePair]:
+    """Split the sentence pairs into words, one language pair after the other."""
+    from alignfreeze.corpora.bitext import in_words as split
+
+    return [
+        pair
+        for bitext in chosen
+        for pair in split(bitext.selection.texts, languages=bitext.reader.languages, pretokenized=pretokenized)
+    ]
+
+
+def digests_of(chosen: Sequence[ChosenBitext]) -> dict[str, list[str]]:
+    """Return the digests of the files that sentence pairs come from."""
+    from alignfreeze.files import digest_of_file
+
+    return {
+        f"bitext {'-'.join(bitext.reader.languages)}": [
+            digest_of_file(path) for _, files in bitext.reader.parts for path in files
+        ]
+        for bitext in chosen
+    }
+
+
+def alignment_settings(aligner: str, options: list[str] | None) -> AlignmentSettings:
+    """Return the settings of an aligner.
+
+    Raises:
+        SettingsError: Some are wrong; all are named.
+    """
+    from alignfreeze.alignment import AlignmentSettings
+
+    return settings_of(AlignmentSettings, options, "--alignment", "symmetrization=union", aligner=aligner)
+
+
+def keep_best(chosen: Sequence[ChosenBitext], *, encoder: str | Encoder, device: str | None) -> list[ChosenBitext]:
+    """Keep the share of the pairs that the settings ask for, by the likeness of their sentence vectors.
+
+    Raises:
+        AlignFreezeError: The encoder cannot be loaded.
+    """
+    if not any(bitext.settings.keep_best for bitext in chosen):
+        return list(chosen)
+    from alignfreeze.encoding.quality import best
+
+    vectors = _vectors(encoder, None, device)
+    return [replace(bitext, selection=best(bitext.selection, bitext.settings, vectors)) for bitext in chosen]
+
+
+def _vectors(encoder: str | Encoder, layer: int | None, device: str | None) -> LayerVectors:
+    from alignfreeze.encoding.encoder import load_encoder
+    from alignfreeze.encoding.vectors import LayerVectors
+
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    return LayerVectors(loaded, layer=layer, device=device or "auto")
+
+
+def resources(
+    settings: AlignmentSettings, *, encoder: str | Encoder, dictionaries: list[str] | None, device: str | None
+) -> Resources:
+    """Load what an aligner needs beside the bitext.
+
+    Raises:
+        AlignFreezeError: It is not there.
+    """
+    from alignfreeze.alignment import Resources, needs_dictionaries, needs_vectors
+    from alignfreeze.alignment.dictionary import read_dictionary
+
+    files = by_language_pair(dictionaries, "--dictionary")
+    if needs_dictionaries(settings.aligner) and not files:
+        raise SettingsError("the aligner dictionary needs a word list: --dictionary en-de=FILE")
+    found = {languages: read_dictionary(path) for languages, path in files.items()}
+    vectors = _vectors(encoder, settings.layer, device) if needs_vectors(settings.aligner) else None
+    return Resources(vectors, found)
+
+
+def find_links(
+    pairs: Sequence[SentencePair],
+    settings: AlignmentSettings,
+    resources: Resources,
+    *,
+    trained: Path | None,
+    save: Path | None,
+) -> Sequence[WordAlignment]:
+    """Find the links of one language pair, with a model trained before, or keeping the one that is trained.
+
+    Raises:
+        SettingsError: The aligner has no model to be trained.
+    """
+    from alignfreeze.alignment import align
+    from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
+
+    languages = pairs[0].languages
+    if (trained or save) and settings.aligner not in MODELS:
+        raise SettingsError(
+            f"--trained and --save-trained are for {', '.join(MODELS)}; {settings.aligner} learns nothing"
+        )
+    if save is not None and trained is None:
+        aligner = StatisticalAligner(settings.aligner, max_pairs=settings.max_training_pairs)
+        aligner.fit(pairs)
+        aligner.save(save)
+        trained = save
+    if trained is not None:
+        resources = replace(resources, trained={languages: trained})
+    return align(pairs, aligner=settings, resources=resources)
+
+
+def facts_of_links(
+    pairs: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    settings: AlignmentSettings,
+    resources: Resources,
+) -> dict[str, Any]:
+    """Return what a summary says of links."""
+    from alignfreeze.alignment.dictionary import coverage
+    from alignfreeze.alignment.links import links_for_realignment
+
+    linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
+    words = [
+        sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)
+    ]
+    usable = [len(links_for_realignment(*both)) for both in zip(pairs, alignments, strict=True)]
+    n_links = sum(len(alignment.links) for alignment in alignments)
+    facts: dict[str, Any] = {
+        "links": n_links,
+        "links_a_sentence_pair": round(n_links / len(pairs), 2),
+        "source_words_linked": round(sum(found for found, _ in linked) / max(1, words[0]), 4),
+        "target_words_linked": round(sum(found for _, found in linked) / max(1, words[1]), 4),
+        "links_for_realignment": sum(usable),
+        "pairs_without_links": usable.count(0),
+        "aligner": settings.aligner,
+    }
+    languages = pairs[0].languages
+    if languages in resources.dictionaries:
+        facts["source_words_in_dictionary"] = round(coverage(resources.dictionaries[languages], pairs), 4)
+    return facts
+
+
+def read_links(files: Mapping[tuple[str, str], str], pairs: list[SentencePair]) -> list[WordAlignment]:
+    """Read the links of each language pair, and return them in the order of the sentence pairs.
+
+    Raises:
+        DataError: A language pair has none, or they do not fit.
+    """
+    from alignfreeze.alignment.links import read_pharaoh
+    from alignfreeze.corpora.bitext import language_pairs
+
+    found: dict[int, WordAlignment] = {}
+    for languages, positions in language_pairs(pairs).items():
+        if languages not in files:
+            raise DataError(f"--links: no file for {'-'.join(languages)}")
+        links = read_pharaoh(files[languages], [pairs[position] for position in positions])
+        found |= dict(zip(positions, links, strict=True))
+    return [found[position] for position in range(len(pairs))]
+
+
+def write_texts(path: Path, texts: Sequence[Texts], languages: tuple[str, str]) -> None:
+    """Write sentence pairs as the ending of the file says: JSON lines, or columns with a tab between.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import json
+
+    from alignfreeze.files import write_lines
+
+    if path.suffix in {".jsonl", ".ndjson"}:
+        objects = (dict(zip(languages, pair, strict=True)) for pair in texts)
+        write_lines(path, (json.dumps(fields, ensure_ascii=False) for fields in objects))
+    else:
+        # A tab inside a sentence would be another column.
+        write_lines(path, ("\t".join(side.replace("\t", " ") for side in pair) for pair in texts))

@@ -1,0 +1,95 @@
+"""Word links to look at: coloured in a terminal, and as matrices on a page that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader
+from rich.text import Text
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.languages import direction_of, name_of
+
+# Told apart by the colour-blind too, on light and on dark (Okabe and Ito 2008, without black and yellow).
+COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A sentence pair with its links, to be shown.
+
+    Attributes:
+        number: Its line, from 1.
+        pair: The sentences.
+        alignment: Their links.
+    """
+
+    number: int
+    pair: SentencePair
+    alignment: WordAlignment
+
+    def groups(self) -> tuple[list[int | None], list[int | None]]:
+        """Return for each word of either side the number, from 1, of the words it is linked with; None without a link.
+
+        Words that are linked directly or through others share a number, counted along the source sentence.
+        """
+        neighbours: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        for source, target in self.alignment.links:
+            neighbours.setdefault((0, source), set()).add((1, target))
+            neighbours.setdefault((1, target), set()).add((0, source))
+        sides: tuple[list[int | None], list[int | None]] = (
+            [None] * len(self.pair.source),
+            [None] * len(self.pair.target),
+        )
+        count = 0
+        for start in sorted(neighbours):
+            if sides[start[0]][start[1]] is None:
+                count += 1
+                waiting = [start]
+                while waiting:
+                    side, word = waiting.pop()
+                    if sides[side][word] is None:
+                        sides[side][word] = count
+                        waiting += neighbours[side, word]
+        return sides
+
+
+def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
+    """Return up to n sentence pairs with links, evenly spread over the bitext."""
+    places = [place for place, alignment in enumerate(alignments) if alignment.links]
+    step = max(1, len(places) // n) if n else 1
+    return [Linked(place + 1, bitext[place], alignments[place]) for place in places[::step][:n]]
+
+
+def to_terminal(linked: Linked) -> Text:
+    """Return a sentence pair whose linked words share a colour and a number."""
+    text = Text(f"{linked.number:,}\n", style="dim")
+    for language, words, groups in zip(
+        linked.pair.languages, (linked.pair.source, linked.pair.target), linked.groups(), strict=True
+    ):
+        text.append(f"  {language:<3} ", style="dim")
+        for word, group in zip(words, groups, strict=True):
+            text.append(word, style=COLOURS[(group - 1) % len(COLOURS)] if group else "")
+            text.append(f"{_subscript(group) if group else ''} ", style="dim")
+        text.append("\n")
+    return text
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def to_page(sample: Sequence[Linked], *, facts: dict[str, str]) -> str:
+    """Return an HTML page with the matrix of links of each sentence pair.
+
+    Args:
+        sample: The sentence pairs.
+        facts: What is said above them, by name.
+    """
+    environment = Environment(
+        loader=PackageLoader("alignfreeze.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals |= {"name_of": name_of, "direction_of": direction_of}
+    return environment.get_template("links.html").render(sample=sample, facts=facts)
