@@ -160,6 +160,12 @@ def test_when_nothing_is_left_the_reasons_are_said(tmp_path):
         read_bitext(tmp_path / "t.tsv", languages=EN_DE, selection=SelectionSettings(drop_identical=True))
 
 
+def test_the_likeness_of_translations_needs_an_encoder(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tb\n")
+    with pytest.raises(SettingsError, match="keep_best needs an encoder"):
+        read_bitext(tmp_path / "t.tsv", languages=EN_DE, selection=SelectionSettings(keep_best=0.5))
+
+
 SAMPLE = """
 import resource, sys
 from alignfreeze.corpora.bitext import read_bitext

@@ -8,9 +8,11 @@ import time
 import pytest
 from transformers import AutoModelForTokenClassification
 
-from alignfreeze.errors import DataError, EncoderError
+from alignfreeze.errors import DataError, EncoderError, SettingsError
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment, sweep
+from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.settings import LinkSettings
 
 
 def planned(project, **changes):
@@ -36,6 +38,51 @@ def test_the_plan_lists_runs_steps_and_what_is_frozen(project):
     assert "baseline" not in found.freezing
     assert len(found.data.files) == 1 + 3 + 2
     assert not (project / "out").exists()
+
+
+def test_pairs_are_chosen_and_aligned_as_the_settings_say(project, toy_bitext):
+    words = {word for pair in toy_bitext for word in pair.source}
+    for code in ("de", "tr"):
+        (project / f"{code}.txt").write_text("".join(f"{word} {word[::-1]}\n" for word in sorted(words)))
+    path = project / "experiment.toml"
+    more = """
+[bitext.selection]
+sample = 60
+keep_best = 0.5
+[alignment]
+aligner = "dictionary"
+dictionary = "{language}.txt"
+"""
+    path.write_text(path.read_text() + more)
+    found = planned(project)
+    assert len(found.data.bitext) == 2 * 30
+    links = find_links(found.settings, found.data)
+    assert all(1 <= len(alignment.links) <= 5 for alignment in links)
+    assert {"dictionary de", "dictionary tr"} <= {file.role for file in found.data.files}
+    digests = {spec.digest for spec in found.specs if spec.strategy == "front"}
+    path.write_text(path.read_text().replace("sample = 60", "sample = 60\nseed = 1"))
+    assert digests.isdisjoint({spec.digest for spec in planned(project).specs})
+
+
+def test_an_aligner_that_goes_by_vectors_takes_the_encoder_of_the_experiment(project):
+    found = planned(project, alignment=LinkSettings(aligner="argmax", layer=2))
+    links = find_links(found.settings, found.data)
+    assert sum(len(alignment.links) for alignment in links) > len(links)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[alignment]\naligner = "dictionary"\n', "alignment.dictionary is required"),
+        ('[bitext.selection]\nsample = 9\n[alignment]\nlinks = "{language}.links"\n', "fit no more"),
+        ('[alignment]\naligner = "fast_align"\n', "Did you mean 'fast-align'"),
+    ],
+)
+def test_settings_of_alignment_that_do_not_go_together(project, text, message):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text() + text)
+    with pytest.raises(SettingsError, match=message):
+        ExperimentSettings.from_toml(path)
 
 
 def test_realignment_takes_as_many_steps_as_fine_tuning_when_none_are_given(project):

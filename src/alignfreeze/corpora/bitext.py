@@ -65,10 +65,13 @@ def read_bitext(
 
     Raises:
         DataError: A file cannot be read, is empty, or is not what its form demands.
-        SettingsError: There is no such language or form.
+        SettingsError: There is no such language or form, or the selection needs an encoder.
     """
+    selection = selection or SelectionSettings()
+    if selection.keep_best is not None:
+        raise SettingsError("keep_best needs an encoder: choose pairs first, then call `encoding.quality.best`")
     reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
-    chosen = choose(reader, selection or SelectionSettings(), max_pairs=max_pairs)
+    chosen = choose(reader, selection, max_pairs=max_pairs)
     return in_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
 

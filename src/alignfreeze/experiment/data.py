@@ -18,6 +18,7 @@ from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
 from alignfreeze.corpora.forms import HUB
 from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.quality import best
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
 from alignfreeze.experiment.settings import LANGUAGE, ExperimentSettings
@@ -109,8 +110,13 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             for language in settings.tested_languages
         }
         languages = settings.realigned_languages if settings.bitext else []
+        judge = None
+        if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
+            judge = LayerVectors(load_encoder(settings.encoder), device=settings.device)
         bitext = [
-            pair for language in languages for pair in attempt(partial(_read_bitext, settings, language, base, files))
+            pair
+            for language in languages
+            for pair in attempt(partial(_read_bitext, settings, language, base, files, judge))
         ]
         dictionaries: dict[tuple[str, str], Dictionary] = {
             (settings.source_language, language): dict(attempt(partial(_read_dictionary, paths, language)))
@@ -193,7 +199,9 @@ def _bitext_reader(settings: ExperimentSettings, language: str, base: Path) -> B
     )
 
 
-def _read_bitext(settings: ExperimentSettings, language: str, base: Path, files: list[DataFile]) -> list[SentencePair]:
+def _read_bitext(
+    settings: ExperimentSettings, language: str, base: Path, files: list[DataFile], vectors: LayerVectors | None
+) -> list[SentencePair]:
     """Read the sentence pairs of a language, and note the files that they come from."""
     assert settings.bitext is not None
     reader = _bitext_reader(settings, language, base)
@@ -203,7 +211,10 @@ def _read_bitext(settings: ExperimentSettings, language: str, base: Path, files:
         part = f" {number}" if len(reader.parts) > 1 else ""
         for side, path in zip(("source", "target"), paths, strict=False):
             files.append(DataFile(f"bitext {language} {side}{part}", path, digest_of_file(path)))
-    chosen = choose(reader, settings.bitext.selection, max_pairs=settings.bitext.max_pairs)
+    selection = settings.bitext.selection
+    chosen = choose(reader, selection, max_pairs=settings.bitext.max_pairs)
+    if vectors is not None:
+        chosen = best(chosen, selection, vectors)
     return in_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
 
 
