@@ -41,22 +41,27 @@ _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdErro
 _LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")
 
 
-def open_binary(path: Path) -> BinaryIO:
+@contextmanager
+def open_binary(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, plain or compressed by gzip, xz or zstd; its content decides which it is.
 
     Raises:
+        EndsEarlyError: Its compressed data end early or are damaged.
         DataError: There is no such file, or it cannot be read.
     """
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            beginning = file.peek(8)[:8]
+            opened = next((opened for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), None)
+            if opened is None:
+                yield file
+                return
+            with opened(file, "rb") as content:
+                yield content
+    except _BROKEN as error:
+        raise EndsEarlyError(f"{path}: the compressed data end early or are damaged ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    beginning = file.peek(8)[:8]
-    for magic, opened in COMPRESSIONS.items():
-        if beginning.startswith(magic):
-            file.close()
-            return opened(path, "rb")
-    return file
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -67,19 +72,18 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         DataError: The file cannot be read, or is not UTF-8 (with the line).
     """
     number = 0
-    with open_binary(path) as file:
-        try:
+    try:
+        with open_binary(path) as file:
             # Only \n ends a line: str.splitlines would also cut at U+2028 inside a sentence.
             for number, raw in enumerate(file, start=1):
                 line = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line
-        except UnicodeDecodeError as error:
-            problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
-            raise DataError.at(path, number, problem) from error
-        except _BROKEN as error:
-            raise EndsEarlyError.at(
-                path, number + 1, f"the compressed data end early or are damaged ({error})"
-            ) from error
+    except UnicodeDecodeError as error:
+        problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
+        raise DataError.at(path, number, problem) from error
+    except EndsEarlyError as error:
+        reason = f"the compressed data end early or are damaged ({error.__cause__})"
+        raise EndsEarlyError.at(path, number + 1, reason) from error
 
 
 def digest_of_file(path: Path) -> str:

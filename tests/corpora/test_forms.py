@@ -249,32 +249,45 @@ def test_something_that_is_no_catalogue(tmp_path):
 COMPRESSORS = {"gz": gzip.compress, "xz": lzma.compress, "zst": zstd.compress}
 
 
+def in_form(form, pairs):
+    """Return the text of a file of a form that holds these pairs."""
+    return {
+        "tsv": "".join(f"{one}\t{other}\n" for one, other in pairs),
+        "jsonl": "".join(json.dumps({"en": one, "de": other}) + "\n" for one, other in pairs),
+        "tmx": TMX.format(encoding="utf-8", units="\n".join(unit(("en", one), ("de", other)) for one, other in pairs)),
+        "po": "".join(f'msgid "{one}"\nmsgstr "{other}"\n\n' for one, other in pairs),
+    }[form]
+
+
 @pytest.mark.parametrize("ending", COMPRESSORS)
 @pytest.mark.parametrize("form", ["tsv", "tmx", "jsonl", "po"])
 def test_every_compression(tmp_path, ending, form):
-    content = {
-        "tsv": "A dog\tEin Hund\n",
-        "jsonl": '{"en": "A dog", "de": "Ein Hund"}\n',
-        "tmx": TMX.format(encoding="utf-8", units=unit(("en", "A dog"), ("de", "Ein Hund"))),
-        "po": 'msgid "A dog"\nmsgstr "Ein Hund"\n',
-    }[form]
     path = tmp_path / f"t.{form}.{ending}"
-    path.write_bytes(COMPRESSORS[ending](content.encode()))
+    path.write_bytes(COMPRESSORS[ending](in_form(form, [("A dog", "Ein Hund")]).encode()))
     assert texts(path) == [("A dog", "Ein Hund")]
 
 
 @pytest.mark.parametrize("ending", COMPRESSORS)
-def test_a_file_that_ends_early_is_used_as_far_as_it_goes_and_that_is_said(tmp_path, ending, remarks):
-    lines = "".join(f"line {n}\tZeile {n * 7919 % 10007}\n" for n in range(20_000)).encode()
-    path = tmp_path / f"t.tsv.{ending}"
-    whole = COMPRESSORS[ending](lines)
+@pytest.mark.parametrize("form", ["tsv", "tmx", "jsonl", "po"])
+def test_a_file_that_ends_early_is_used_as_far_as_it_goes_and_that_is_said(tmp_path, ending, form, remarks):
+    pairs = [(f"line {n}", f"Zeile {n * 7919 % 20011}") for n in range(20_000)]
+    path = tmp_path / f"t.{form}.{ending}"
+    whole = COMPRESSORS[ending](in_form(form, pairs).encode())
     path.write_bytes(whole[: len(whole) // 2])
     reader = BitextReader(path, languages=EN_DE)
-    pairs = list(reader)
-    assert 1_000 < len(pairs) < 20_000
-    assert pairs[0] == ("line 0", "Zeile 0")
+    found = list(reader)
+    assert 1_000 < len(found) < 20_000
+    assert found == pairs[: len(found)]
     assert "end early or are damaged" in reader.notes[0]
     assert reader.notes[0] in remarks
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+def test_a_file_that_breaks_before_its_form_can_be_told(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    path.write_bytes(COMPRESSORS[ending](b"A dog\tEin Hund\n")[:12])
+    with pytest.raises(DataError, match=r"t\.\w+.*end early or are damaged"):
+        texts(path)
 
 
 def test_a_folder_holds_files_of_several_forms(tmp_path):
@@ -303,6 +316,14 @@ def test_patterns(tmp_path):
     (tmp_path / "part2.de").unlink()
     with pytest.raises(DataError, match=r"2 files match .* and 1 match"):
         texts(tmp_path / "*.en", tmp_path / "*.de")
+
+
+def test_signs_of_a_pattern_in_the_name_of_a_folder(tmp_path):
+    write(tmp_path / "v[1]" / "part1.tsv", "en1\tde1\n")
+    write(tmp_path / "v[1]" / "all[2].en", "EN\n")
+    write(tmp_path / "v[1]" / "all[2].de", "DE\n")
+    assert texts(tmp_path / "v[1]" / "*.tsv") == [("en1", "de1")]
+    assert texts(tmp_path / "v[1]" / "all[2]") == [("EN", "DE")]
 
 
 def test_the_common_beginning_of_two_files(tmp_path):

@@ -28,7 +28,10 @@ ITERATIONS = 5
 PAIRS_AT_ONCE = 1_000
 
 BYTES_A_WORD = 400
-"""Memory that training takes for a word of the bitext, sides and directions together, roughly (docs/alignment.md)."""
+"""Memory that training takes at most for a word of the bitext, on either side.
+
+Measured 240 to 380 on sentences of 12 random words, of which nearly every two meet but once; real text takes less.
+"""
 
 Cascade = list[tuple[Any, int | None]]
 """Models that are trained one after the other and how many rounds each; None: as many as the model plans itself."""

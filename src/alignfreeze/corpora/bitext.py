@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -154,10 +154,9 @@ def _files(source: str, target: Path | str | None, languages: tuple[str, str]) -
     path = Path(source)
     if path.is_dir():
         paths = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
-    elif path.exists() or has_magic(source):
-        paths = _matching(source)
     else:
-        paths = sorted(path.parent.glob(f"{path.name}.*")) if path.parent.is_dir() else []
+        beginnings = sorted(path.parent.glob(f"{escape(path.name)}.*")) if path.parent.is_dir() else []
+        paths = _matching(source) if path.exists() or (has_magic(source) and not beginnings) else beginnings
     parts = list(_paired(paths, languages))
     if not parts:
         raise DataError(
@@ -170,8 +169,10 @@ def _matching(pattern: str) -> list[Path]:
     """Return the file of a name, or the files of a pattern in order."""
     if not has_magic(pattern) or Path(pattern).exists():
         return [Path(pattern)]
-    found = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - pathlib's takes no absolute pattern
-    paths = [Path(name) for name in found if Path(name).is_file()]
+    # Signs in the name of a folder that is there are not signs of the pattern.
+    folder = next(parent for parent in Path(pattern).parents if parent.is_dir())
+    found = sorted(glob(str(Path(pattern).relative_to(folder)), root_dir=folder, recursive=True))  # noqa: PTH207
+    paths = [folder / name for name in found if (folder / name).is_file()]
     if not paths:
         raise DataError(f"{pattern}: no file matches this pattern")
     return paths

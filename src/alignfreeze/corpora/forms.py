@@ -14,7 +14,7 @@ from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
 from alignfreeze.files import COMPRESSED_NAMES, open_binary, read_lines
 
 Texts = tuple[str, str]
@@ -207,20 +207,33 @@ def read_po(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> 
     from translate.storage.pypo import pofile
 
     path = paths[0]
-    with open_binary(path) as file:
-        try:
-            catalogue = pofile.parsestring(file.read())
-        except Exception as error:  # the parser raises all kinds
-            raise DataError(f"{path}: not a gettext catalogue ({error})") from error
+    lines, broken = _lines_until_it_breaks(path)
+    try:
+        catalogue = pofile.parsestring(b"".join(lines))
+    except Exception as error:  # the parser raises all kinds
+        raise DataError(f"{path}: not a gettext catalogue ({error})") from error
     stated = catalogue.gettargetlanguage()
     if stated and not same_language(stated, wanted.languages[1]) and not same_language(wanted.languages[1], stated):
         raise DataError(f"{path}: this catalogue says that it is in {stated!r}, not in {wanted.languages[1]!r}")
-    for unit in catalogue.units:
+    for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last
         reason = _unfinished(unit)
         if reason:
             left_out[reason] += not unit.isheader()
             continue
         yield from ((_one_line(source), _one_line(target)) for source, target in _plurals(unit) if target)
+    if broken is not None:
+        raise broken
+
+
+def _lines_until_it_breaks(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
+    """Return the lines of a file, and the error that came after them."""
+    lines: list[bytes] = []
+    try:
+        with open_binary(path) as file:
+            lines.extend(file)
+    except EndsEarlyError as error:
+        return lines, error
+    return lines, None
 
 
 def _unfinished(unit: Any) -> str:
