@@ -8,6 +8,8 @@ at a time as it is used, on the same layer; sentence pairs a second are medians 
 import statistics
 import sys
 import time
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -24,6 +26,7 @@ from benchmarks import common
 
 PAIRS = {"fr-en": ("enfr", ("en", "fr")), "ro-en": ("roen", ("ro", "en"))}
 THRESHOLDS = (1e-3, 1e-2, 0.1)
+"""The first is AWESOME-align's."""
 LAYERS = range(5, 9)
 """Those around two thirds of the height, where aligners have found the best ones."""
 STATISTICAL = ("fast-align", "eflomal", "hmm")
@@ -57,42 +60,34 @@ def simalign(layer, methods):
     return SentenceAligner(model=folder, token_type="bpe", matching_methods=methods, device="cpu", layer=layer)
 
 
-def best(results, matching, *, centred):
+def best(results, matching, *, centred, thresholds):
     """The way of a matching with the lowest alignment error rate."""
     found = [row for row in results if row.aligner == matching and row.centred == centred]
-    return min(found, key=lambda row: row.agreement.aer)
+    return min((row for row in found if row.threshold in thresholds), key=lambda row: row.agreement.aer)
 
 
-def quality(encoder, name, data, chosen):
-    """Rows for one language pair, with what was best on the other."""
+def by_vectors(name, data, results, others):
+    """Rows of the similarity aligners for one language pair, in the ways that were best on the other."""
     bitext, gold = data[name]
-    rows = []
-    for centred in (False, True):
-        for matching in MATCHINGS:
-            way = best(chosen, matching, centred=centred)
-            (found,) = [
-                row
-                for row in by_layer(encoder, bitext, gold, thresholds=(way.threshold,), layers=(way.layer,))
-                if (row.aligner, row.centred) == (matching, centred)
-            ]
-            row = {
-                "pair": name,
-                "aligner": matching,
-                "centred": centred,
-                "layer": way.layer,
-                "aer": found.agreement.aer,
-            }
-            if matching == "softmax":
-                row["threshold"] = way.threshold
-            elif not centred and (peer := simalign(way.layer, SIMALIGN[matching])) is not None:
-                sides = [(list(pair.source), list(pair.target)) for pair in bitext]
-                links = [peer.get_word_aligns(*both)[RESULT[matching]] for both in sides]
-                row["simalign_aer"] = agreement([WordAlignment(frozenset(found)) for found in links], gold).aer
-            rows.append(common.rounded(row))
-    for statistical in STATISTICAL:
-        aer = agreement(align(bitext, aligner=statistical, cache=False), gold).aer
-        rows.append(common.rounded({"pair": name, "aligner": statistical, "aer": aer}))
-    return rows
+    ways = [(matching, THRESHOLDS) for matching in MATCHINGS] + [("softmax", THRESHOLDS[:1])]
+    for (matching, thresholds), centred in product(ways, (False, True)):
+        way = best(others, matching, centred=centred, thresholds=thresholds)
+        (found,) = [row for row in results if replace(row, agreement=way.agreement) == way]
+        row = {"pair": name, "aligner": matching, "centred": centred, "layer": way.layer, "aer": found.agreement.aer}
+        if matching == "softmax":
+            row["threshold"] = way.threshold
+        elif not centred and (peer := simalign(way.layer, SIMALIGN[matching])) is not None:
+            links = [peer.get_word_aligns(list(pair.source), list(pair.target))[RESULT[matching]] for pair in bitext]
+            row["simalign_aer"] = agreement([WordAlignment(frozenset(found)) for found in links], gold).aer
+        yield row
+
+
+def by_statistics(name, data):
+    """Rows of the statistical aligners, which learn from the gold text alone."""
+    bitext, gold = data[name]
+    for aligner in STATISTICAL:
+        links = align(bitext, aligner=aligner, cache=False)
+        yield {"pair": name, "aligner": aligner, "aer": agreement(links, gold).aer}
 
 
 def speed(encoder, bitext, layer):
@@ -122,8 +117,12 @@ def main():
     data, encoder = corpora(), load_encoder(embedded.NAME)
     ways = {name: by_layer(encoder, *data[name], thresholds=THRESHOLDS, layers=LAYERS, device="cpu") for name in data}
     others = {"fr-en": "ro-en", "ro-en": "fr-en"}
-    rows = [row for name in data for row in quality(encoder, name, data, ways[others[name]])]
-    layer = best(ways["ro-en"], "itermax", centred=False).layer
+    rows = [
+        common.rounded(row)
+        for name in data
+        for row in (*by_vectors(name, data, ways[name], ways[others[name]]), *by_statistics(name, data))
+    ]
+    layer = best(ways["ro-en"], "itermax", centred=False, thresholds=THRESHOLDS).layer
     timed = speed(encoder, data["fr-en"][0], layer)
     common.table(
         ["pair", "aligner", "centred", "layer", "threshold", "AER", "SimAlign's AER"],
