@@ -58,6 +58,16 @@ def test_what_is_written_is_read_again(tmp_path_factory, lines):
     assert [line for _, line in read_lines(path)] == lines
 
 
+@pytest.mark.parametrize(("ending", "magic"), [("gz", b"\x1f\x8b"), ("xz", b"\xfd7zXZ"), ("zst", b"\x28\xb5\x2f\xfd")])
+def test_a_file_is_compressed_as_its_name_says(tmp_path, ending, magic):
+    paths = [tmp_path / f"{name}.tsv.{ending}" for name in ("one", "other")]
+    for path in paths:
+        write_lines(path, ["ä\tb", ""])
+    assert paths[0].read_bytes().startswith(magic)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert [line for _, line in read_lines(paths[0])] == ["ä\tb", ""]
+
+
 def test_an_interrupted_write_leaves_the_old_content(tmp_path):
     path = tmp_path / "file"
     write_lines(path, ["old"])

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -34,7 +35,13 @@ COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
 }
 """What opens a compressed file, by the bytes that it begins with."""
 
-COMPRESSED_NAMES = {".gz", ".xz", ".zst"}
+COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
+    # Without the time and the name of the file: the same content gives the same bytes.
+    ".gz": lambda file: gzip.GzipFile("", "wb", fileobj=file, mtime=0),
+    ".xz": partial(lzma.open, mode="wb"),
+    ".zst": partial(zstd.open, mode="wb"),
+}
+"""What compresses a file, by the ending of its name."""
 
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
 
@@ -187,14 +194,19 @@ def _is_running(process: int) -> bool:
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a UTF-8 text file; whoever reads the path sees the old content or all of the new.
 
+    It is compressed if its name ends in `.gz`, `.xz` or `.zst`.
+
     Raises:
         OutputError: The file cannot be written.
     """
     beside = _name_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in lines)
+        with ExitStack() as stack:
+            file: Any = stack.enter_context(beside.open("wb"))
+            if (compress := COMPRESSED_NAMES.get(path.suffix.lower())) is not None:
+                file = stack.enter_context(compress(file))
+            file.writelines(f"{line}\n".encode() for line in lines)
         beside.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error

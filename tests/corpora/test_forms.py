@@ -7,7 +7,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from alignfreeze.cli.reading import write_texts
 from alignfreeze.corpora.bitext import BitextReader, read_bitext
 from alignfreeze.corpora.forms import FORMS, same_language
 from alignfreeze.errors import DataError, SettingsError
@@ -242,6 +245,20 @@ def test_a_catalogue_of_another_language(tmp_path):
 def test_something_that_is_no_catalogue(tmp_path):
     with pytest.raises(DataError, match=r"not a gettext catalogue|no sentence pair"):
         read_bitext(write(tmp_path / "x.po", "nonsense\n"), languages=EN_DE)
+
+
+SENTENCES = st.text(st.characters(exclude_characters="\r\n\t\ufeff", exclude_categories=["Cs"]))
+
+
+@given(
+    st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1), st.sampled_from([".tsv", ".jsonl", ".tsv.gz", ".jsonl.zst"])
+)
+def test_what_is_written_is_read_again(tmp_path_factory, pairs, ending):
+    path = tmp_path_factory.mktemp("pairs") / f"pairs{ending}"
+    write_texts(path, pairs, EN_DE)
+    # An empty line, or one of spaces, is a pair of empty sentences in a table.
+    kept = [pair if "jsonl" in ending or "\t".join(pair).strip() else ("", "") for pair in pairs]
+    assert texts(path, form=ending.split(".")[1]) == kept
 
 
 # --- compression, folders, patterns ------------------------------------------

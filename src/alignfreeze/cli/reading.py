@@ -241,9 +241,10 @@ def write_texts(path: Path, texts: Sequence[Texts], languages: tuple[str, str]) 
     """
     import json
 
+    from alignfreeze.corpora.forms import plain_name
     from alignfreeze.files import write_lines
 
-    if path.suffix in {".jsonl", ".ndjson"}:
+    if plain_name(path).suffix in {".jsonl", ".ndjson"}:
         objects = (dict(zip(languages, pair, strict=True)) for pair in texts)
         write_lines(path, (json.dumps(fields, ensure_ascii=False) for fields in objects))
     else:

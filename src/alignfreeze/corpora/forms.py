@@ -7,6 +7,7 @@ pairs of texts. What it leaves out, such as a fuzzy entry, it counts by reason.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Texts = tuple[str, str]
 """A source and a target sentence, not yet split into words."""
 
 BARS = " ||| "
+_BREAKS = re.compile(r"[\r\n]+")
 HUB = "hub:"
 
 
@@ -123,7 +125,7 @@ def _fields(value: Any, wanted: Wanted, fail: Callable[[str], NoReturn]) -> Text
         source, target = (fields.get(name) for name in names)
         if isinstance(source, str) and isinstance(target, str):
             # A line break inside a sentence would be another line in the files that go with it.
-            return " ".join(source.splitlines()), " ".join(target.splitlines())
+            return _BREAKS.sub(" ", source), _BREAKS.sub(" ", target)
     fail(f"the fields {', '.join(map(repr, fields))} are not {' and '.join(wanted.columns or wanted.languages)}")
 
 
