@@ -15,7 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from alignfreeze.cache import cache_folder
 from alignfreeze.corpora.annotated import TaggedSentence
@@ -29,6 +29,44 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 NOUNS = ["dog", "cat", "tree", "house", "river", "stone", "bird", "fish", "lamp", "road"]
 VERBS = ["sees", "likes", "finds", "wants", "moves", "takes"]
 LANGUAGES = ("en", "de")
+
+
+_SIZES = {
+    "vocab_size": 160,
+    "hidden_size": 16,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+}
+_SPECIAL = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+FAMILY_OPTIONS = {
+    "bert": {},
+    "roberta": {"type_vocab_size": 1, "pad_token_id": 1},
+    # Counts positions from 2 on.
+    "xlm-roberta": {"type_vocab_size": 1, "pad_token_id": 1},
+    "camembert": {"type_vocab_size": 1, "pad_token_id": 1},
+    "distilbert": {},
+    "albert": {"embedding_size": 8, "classifier_dropout_prob": 0.1},
+    "deberta-v2": {
+        "relative_attention": True,
+        "position_buckets": 8,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "type_vocab_size": 0,
+        "position_biased_input": False,
+        "pooler_hidden_size": 16,
+    },
+    "modernbert": {**_SPECIAL, "local_attention": 8, "global_attn_every_n_layers": 2},
+    "eurobert": {**_SPECIAL, "num_key_value_heads": 2, "mask_token_id": 4},
+}
+
+
+def family_config(family, **changes):
+    """The config of a tiny model of a family."""
+    return AutoConfig.for_model(family, **{**_SIZES, **FAMILY_OPTIONS[family], **changes})
 
 
 @pytest.fixture(scope="session", autouse=True)

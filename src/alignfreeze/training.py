@@ -35,7 +35,8 @@ from transformers import (
 )
 
 from alignfreeze.encoding.dropout import quick_dropout
-from alignfreeze.encoding.encoder import family_of, layers_of, moved
+from alignfreeze.encoding.encoder import moved
+from alignfreeze.encoding.families import layers_of
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import digest_of_arrays, make_folder, write_json
@@ -345,7 +346,7 @@ def _compiled(
     place = PartialState(cpu=device == "cpu").device if n_processes() > 1 else torch.device(device)
     model.to(place)
     # Layers are alike: compiled one by one, they share what is compiled.
-    parts = layers_of(model.network) if family_of(model.network) else [model.network]
+    parts = list(dict.fromkeys(layers_of(model.network)))
     batch = {name: moved(value, place) for name, value in first_batch().items()}
     try:
         plain = _loss_in_evaluation(model, batch, compute)

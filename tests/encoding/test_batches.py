@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_pairs, encode_words, lone_metaspace
+from alignfreeze.encoding.batches import encode_pairs, encode_words, lone_space
 
 
 def sentencepiece_tokenizer():
@@ -21,11 +21,35 @@ def sentencepiece_tokenizer():
     )
 
 
+def byte_level_tokenizer(*, normalizer=False):
+    """A tokenizer of ModernBERT's kind, or of Gemma's: a space begins a word, and none is put before the first."""
+    space = "▁" if normalizer else "Ġ"
+    vocabulary = ["<pad>", "<s>", "</s>", space, *"abdgox", f"{space}d", f"{space}a", "do", f"{space}do"]
+    merges = [(space, "d"), (space, "a"), ("d", "o"), (f"{space}d", "o")]
+    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(vocabulary)}, merges))
+    if normalizer:
+        tokenizer.normalizer = normalizers.Replace(" ", space)
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>")
+
+
+@pytest.mark.parametrize("normalizer", [False, True])
+def test_words_given_one_by_one_are_those_of_running_text(normalizer):
+    tokenizer = byte_level_tokenizer(normalizer=normalizer)
+    (item,) = encode_words(tokenizer, [["do", "a", "dog"]], max_length=20)
+    assert item.subwords.tolist() == tokenizer("do a dog")["input_ids"]
+    assert item.words.tolist() == [0, 1, 2]
+    # `x` begins no piece with a space: the space alone says nothing of it.
+    (item,) = encode_words(tokenizer, [["do", "x"]], max_length=20)
+    assert pieces_of(tokenizer, item) == ["do", "x"]
+
+
 def pieces_of(tokenizer, item):
     return tokenizer.convert_ids_to_tokens(item.subwords.tolist())
 
 
-def test_the_lone_metaspace_is_removed_and_the_first_real_piece_stands_for_the_word():
+def test_the_lone_space_is_removed_and_the_first_real_piece_stands_for_the_word():
     tokenizer = sentencepiece_tokenizer()
     (item,) = encode_words(tokenizer, [["the", "猫", "は", "unbelievable"]], max_length=20)
     assert pieces_of(tokenizer, item) == ["<s>", "▁the", "猫", "は", "▁un", "believ", "able", "</s>"]
@@ -40,7 +64,7 @@ def test_a_word_that_is_nothing_but_metaspace_is_lost():
 
 def test_other_tokenizers_have_no_metaspace_even_with_the_character_in_the_vocabulary(tiny_encoder):
     tiny_encoder.tokenizer.add_tokens(["▁"])
-    assert lone_metaspace(tiny_encoder.tokenizer) is None
+    assert lone_space(tiny_encoder.tokenizer) is None
 
 
 def test_words_beyond_the_length_are_left_out(tiny_encoder):

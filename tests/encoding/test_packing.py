@@ -1,27 +1,20 @@
-import copy
 from contextlib import nullcontext
 
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForTokenClassification, BertConfig, DistilBertConfig, XLMRobertaConfig
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from alignfreeze.encoding import packing as module
-from alignfreeze.encoding.encoder import FAMILIES, layers_of
-from alignfreeze.encoding.packing import PACKED, Layout, encode, packing
+from alignfreeze.encoding.families import FAMILIES, layers_of
+from alignfreeze.encoding.packing import PACKED, Layout, classify, encode, packing
+from tests.conftest import family_config
 
-SIZES = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3, "intermediate_size": 32}
-CONFIGS = {
-    "bert": BertConfig(**SIZES, max_position_embeddings=40),
-    "distilbert": DistilBertConfig(vocab_size=50, dim=16, n_heads=2, n_layers=3, hidden_dim=32),
-    # Counts positions from 2 on.
-    "xlm-roberta": XLMRobertaConfig(**SIZES, max_position_embeddings=40, pad_token_id=1),
-}
 LENGTHS = [5, 1, 9, 9, 3]
 
 
 def build(family, kind=AutoModel):
     torch.manual_seed(0)
-    return kind.from_config(copy.deepcopy(CONFIGS[family]), torch_dtype=torch.float64)
+    return kind.from_config(family_config(family, num_hidden_layers=3), torch_dtype=torch.float64)
 
 
 def sentences():
@@ -45,10 +38,6 @@ def gradients(model, vectors):
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_every_family_is_tried():
-    assert set(CONFIGS) == set(FAMILIES)
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("form", ["packed", "padded"])
 @pytest.mark.parametrize("at_once", [None, 1, 2])
@@ -57,7 +46,7 @@ def test_sentences_end_to_end_give_what_each_gives_alone(family, form, at_once):
     alone = one_by_one(expected)
     if form == "packed":
         with packing(model):
-            assert model.config._attn_implementation == PACKED
+            assert (model.config._attn_implementation == PACKED) == FAMILIES[family].packs
             vectors = run(model, at_once=at_once)
             found = gradients(model, vectors)
     else:
@@ -75,6 +64,63 @@ def test_a_model_with_a_head_on_each_subword():
     alone = one_by_one(model)
     with packing(model):
         torch.testing.assert_close(run(model), alone)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_a_head_on_whole_sentences_gives_what_it_gives_for_each_alone(family, at_once):
+    model = build(family, AutoModelForSequenceClassification).eval()
+    subwords, lengths = sentences()
+    types = (torch.arange(len(subwords)) % 3 == 0).long() if family == "bert" else None
+    pieces = [None] * 5 if types is None else types.split(LENGTHS)
+    alone = torch.cat(
+        [
+            model(ids[None], token_type_ids=None if piece is None else piece[None]).logits
+            if types is not None
+            else model(ids[None]).logits
+            for ids, piece in zip(subwords.split(LENGTHS), pieces, strict=True)
+        ]
+    )
+    for form in (packing(model), nullcontext()):
+        with form:
+            found = classify(
+                model,
+                subwords,
+                lengths,
+                longest=9,
+                types=types,
+                padding=model.config.pad_token_id,
+                at_once=at_once,
+            )
+        torch.testing.assert_close(found, alone)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_hidden_states_are_those_that_transformers_gives(family):
+    model = build(family).eval()
+    first = sentences()[0][:5][None]
+    states = model(first, output_hidden_states=True).hidden_states
+    hooks = [len(layer._forward_hooks) for layer in layers_of(model)]  # those of transformers
+    for form in (packing(model), nullcontext()):
+        with form:
+            found = run(model, at=(0, 2, 3))
+            torch.testing.assert_close(found[:5], torch.stack([states[k][0] for k in (0, 2, 3)], dim=1))
+            # Below the last layer no norm follows.
+            torch.testing.assert_close(run(model, layers=range(2))[:5], states[2][0])
+    assert [len(layer._forward_hooks) for layer in layers_of(model)] == hooks
+
+
+def test_parts_that_are_not_trained_get_no_gradient_but_pass_it_on():
+    model = build("bert").eval()
+    untrained = [model.encoder.layer[1], model.embeddings]
+    with packing(model):
+        found = gradients(model, run(model, untrained=untrained, at_once=2))
+    plain = build("bert").eval()
+    expected = gradients(plain, one_by_one(plain))
+    assert not any("layer.1." in name or "embeddings" in name for name in found)
+    for name in found:
+        torch.testing.assert_close(found[name], expected[name], msg=name)
+    assert all(isinstance(p, torch.nn.Parameter) for p in model.parameters())
 
 
 def test_the_attention_is_as_before_afterwards_and_after_an_exception():

@@ -21,7 +21,9 @@ from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
 
-METASPACE = "▁"
+LONE_SPACES = {"Metaspace": "▁", "ByteLevel": "Ġ"}
+"""The piece that stands for a space alone, by the kind of tokenizer."""
+
 SENTENCES_AT_ONCE = 1_000
 
 
@@ -57,23 +59,25 @@ def encode_words(
     A lone `▁`, which SentencePiece tokenizers put before a word whose first
     piece has no such mark, is removed after truncation, so that the first
     subword of a word says something about it (the reference code's
-    realignment_task.py and label_alignment.py).
+    realignment_task.py and label_alignment.py); likewise the lone `Ġ` of
+    byte-level tokenizers.
 
     Args:
         tokenizer: The encoder's tokenizer.
         sentences: Words of each sentence.
         max_length: Most subwords, special ones included.
         windows: Carry what is beyond `max_length` over to another window, instead of leaving it out.
-        as_tokenized: Leave the lone `▁` where the tokenizer puts it.
+        as_tokenized: Leave the lone space where the tokenizer puts it.
 
     Yields:
         One item a sentence, or one a window of it, in order.
     """
-    lone = None if as_tokenized else lone_metaspace(tokenizer)
+    lone = None if as_tokenized else lone_space(tokenizer)
+    spaced = _joined_by_spaces(tokenizer)
     for start in range(0, len(sentences), SENTENCES_AT_ONCE):
         chunk = sentences[start : start + SENTENCES_AT_ONCE]
         encoding = tokenizer(
-            [list(words) for words in chunk],
+            [_with_spaces(words) if spaced else list(words) for words in chunk],
             is_split_into_words=True,
             truncation=True,
             max_length=max_length,
@@ -90,12 +94,29 @@ def encode_words(
             yield item
 
 
-def lone_metaspace(tokenizer: PreTrainedTokenizerFast) -> int | None:
-    """Return the number of the piece `▁` when the tokenizer marks the beginnings of words by it."""
-    splitter = tokenizer.backend_tokenizer.pre_tokenizer
-    if splitter is None or b"Metaspace" not in splitter.__getstate__():
-        return None
-    return tokenizer.get_vocab().get(METASPACE)
+def _with_spaces(words: Sequence[str]) -> list[str]:
+    return [word if place == 0 else f" {word}" for place, word in enumerate(words)]
+
+
+def lone_space(tokenizer: PreTrainedTokenizerFast) -> int | None:
+    """Return the number of the piece for a space alone when the tokenizer marks the beginnings of words by spaces."""
+    backend = tokenizer.backend_tokenizer
+    states = [part.__getstate__() for part in (backend.pre_tokenizer, backend.normalizer) if part is not None]
+    for kind, piece in LONE_SPACES.items():
+        # Gemma's tokenizer, which mmBERT has, replaces spaces in its normalizer.
+        if any(kind.encode() in state or f'"{piece}"'.encode() in state for state in states):
+            return tokenizer.get_vocab().get(piece)
+    return None
+
+
+def _joined_by_spaces(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Tell whether words that are given one by one need a space before them, lest the tokenizer glue them together."""
+
+    def numbers(text: str | list[str]) -> list[int]:
+        return tokenizer(text, is_split_into_words=isinstance(text, list), add_special_tokens=False)["input_ids"]
+
+    running = numbers("a b")
+    return running != numbers(["a", "b"]) and running == numbers(["a", " b"])
 
 
 def _words_of(

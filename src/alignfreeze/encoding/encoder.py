@@ -15,33 +15,10 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.utils import logging
 
 from alignfreeze.encoding import embedded
+from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, position_tables
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What has to be known of a model family.
-
-    Attributes:
-        embeddings: Path, below `base_model`, of the module that turns subwords into vectors.
-        stack: Path, below `base_model`, of the module that keeps the list of layers.
-        layers: Name of that list.
-        packs: Whether all but its attention works on each subword by itself, so that it takes packed sentences.
-    """
-
-    embeddings: str
-    stack: str
-    layers: str
-    packs: bool
-
-
-# Adding a family is one line.
-FAMILIES = {
-    "bert": Family("embeddings", "encoder", "layer", packs=True),
-    "distilbert": Family("embeddings", "transformer", "layer", packs=True),
-    "xlm-roberta": Family("embeddings", "encoder", "layer", packs=True),
-}
+from alignfreeze.progress import remark
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -122,6 +99,8 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
     check_tokenizer(name, tokenizer, model)
+    if not is_known(model):
+        remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
     return Encoder(name, model, tokenizer)
 
 
@@ -148,12 +127,6 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
         # Without tokenizer files transformers makes one up that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {model.config.vocab_size:,}"
         raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or another model's")
-    splitter = tokenizer.backend_tokenizer.pre_tokenizer
-    state = splitter.__getstate__() if splitter is not None else b""
-    if b"ByteLevel" in state and b'"add_prefix_space":false' in state:
-        raise EncoderError(
-            f"the tokenizer of {name!r} glues words together that are given one by one; it has to add spaces"
-        )
 
 
 def _place(name: str) -> str:
@@ -179,100 +152,10 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
     )
 
 
-def family_of(model: nn.Module) -> Family | None:
-    """Return what is known of a model's family, None when it is unknown."""
-    base: Any = getattr(model, "base_model", model)
-    return FAMILIES.get(base.config.model_type)
-
-
-def layers_of(model: nn.Module) -> Sequence[nn.Module]:
-    """Return the layers of a model, lowest first.
-
-    Raises:
-        EncoderError: It is not known where this family keeps them.
-    """
-    base, family = _known(model)
-    return list(getattr(base.get_submodule(family.stack), family.layers))
-
-
-def embeddings_of(model: nn.Module) -> nn.Module:
-    """Return what turns subwords into the vectors that go into the lowest layer.
-
-    Raises:
-        EncoderError: It is not known where this family keeps it.
-    """
-    base, family = _known(model)
-    return base.get_submodule(family.embeddings)
-
-
-def _known(model: nn.Module) -> tuple[Any, Family]:
-    base: Any = getattr(model, "base_model", model)
-    family = family_of(model)
-    if family is None:
-        raise EncoderError(
-            f"it is not known where the model family {base.config.model_type!r} keeps its layers; "
-            f"known: {', '.join(FAMILIES)}"
-        )
-    return base, family
-
-
-@contextmanager
-def running_layers(model: nn.Module, layers: range | None, hidden: Tensor | None = None) -> Iterator[None]:
-    """Let a model run only some of its layers inside the block.
-
-    Args:
-        model: The model; all its layers are in place again afterwards.
-        layers: Which ones, without a gap; None for all.
-        hidden: What goes into the first of them; by default what the embeddings give out.
-    """
-    if layers is None:
-        yield
-        return
-    base, family = _known(model)
-    stack = base.get_submodule(family.stack)
-    before = getattr(stack, family.layers)
-    embeddings = base.get_submodule(family.embeddings)
-    setattr(stack, family.layers, nn.ModuleList(before[number] for number in layers))
-    if hidden is not None:
-        base.set_submodule(family.embeddings, _Given(hidden))
-    try:
-        yield
-    finally:
-        setattr(stack, family.layers, before)
-        base.set_submodule(family.embeddings, embeddings)
-
-
-class _Given(nn.Module):
-    """Stands for embeddings whose output is known."""
-
-    def __init__(self, output: Tensor) -> None:
-        super().__init__()
-        self.output = output
-
-    def forward(self, *_: Any, **__: Any) -> Tensor:
-        return self.output
-
-
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     """Return how many subwords a model takes at once: what its positions allow and its tokenizer says."""
-    tables = [table.num_embeddings - first_position(model) for table in _position_embeddings(model)]
+    tables = [table.num_embeddings - first_position(model) for table in position_tables(model)]
     return min([tokenizer.model_max_length, *tables])
-
-
-def first_position(model: nn.Module) -> int:
-    """Return the number of a sentence's first position: RoBERTa and its kin count from behind the padding's number."""
-    return max(
-        (table.padding_idx + 1 for table in _position_embeddings(model) if table.padding_idx is not None), default=0
-    )
-
-
-def _position_embeddings(model: nn.Module) -> list[nn.Embedding]:
-    # They stand beside the word embeddings; not all modules need be gone through.
-    place = embeddings_of(model) if family_of(model) is not None else model
-    modules = place.named_modules()
-    return [
-        table for name, table in modules if name.endswith("position_embeddings") and isinstance(table, nn.Embedding)
-    ]
 
 
 def digest_of_encoder(name: str) -> str:

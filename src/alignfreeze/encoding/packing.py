@@ -6,8 +6,8 @@ The attention does: `transformers` lets us register our own, which gives the sen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,9 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from alignfreeze.encoding.dropout import dropout as quick
-from alignfreeze.encoding.encoder import family_of, first_position, running_layers
+from alignfreeze.encoding.families import (
+    detached,
+    encoded,
+    family_of,
+    first_position,
+    running_layers,
+    watched_states,
+)
 
 try:  # torch before 2.10 has none
     from torch.nn.attention.varlen import varlen_attn  # type: ignore[import-not-found]
@@ -133,8 +141,16 @@ def packing(model: PreTrainedModel) -> Iterator[None]:
 
 def packs(model: PreTrainedModel) -> bool:
     """Tell whether a model's family takes packed sentences."""
-    family = family_of(model)
-    return family is not None and family.packs
+    return family_of(model).packs
+
+
+Read = Callable[[Any], Tensor]
+"""Takes what is wanted out of a model's output: one value, or row of values, a subword."""
+
+
+def first_output(output: Any) -> Tensor:
+    """Return a model's first output: the states of an encoder, the logits of a model with a head."""
+    return output[0]
 
 
 def encode(
@@ -143,59 +159,183 @@ def encode(
     lengths: Tensor,
     *,
     longest: int,
+    types: Tensor | None = None,
     padding: int = 0,
     layers: range | None = None,
+    at: Sequence[int] | None = None,
     hidden: Tensor | None = None,
+    read: Read = first_output,
     at_once: int | None = None,
+    untrained: Sequence[nn.Module] = (),
 ) -> Tensor:
-    """Run a model on sentences that lie end to end, and return its first output likewise.
+    """Run a model on sentences that lie end to end, and return what it gives for each subword likewise.
 
     Args:
         model: An encoder (which returns its last hidden states), or one with a head on each subword.
         subwords: The sentences, end to end, [subwords].
         lengths: How many subwords each has, [sentences].
         longest: The greatest of them.
+        types: Of each subword 1 if it belongs to the second of two texts, else 0, [subwords].
         padding: Number of the padding subword, for models that cannot pack.
         layers: Run only these; by default all.
+        at: Return the hidden states above so many layers, one after the other, instead of the first output.
         hidden: What the layers below `layers` would compute, [subwords, width].
+        read: What to return instead of the first output.
         at_once: Sentences at once. What is computed for the others is forgotten and computed again for the
             gradients, which are the same but for rounding: memory for time (Gao et al. 2021, GradCache).
+        untrained: Parts whose parameters get no gradient from this.
 
     Returns:
-        One vector a subword, [subwords, width].
+        One vector a subword, [subwords, width]; with `at` [subwords, layers, width].
     """
-    run = partial(_encode, model, padding=padding, layers=layers)
+    run = partial(_encode, model, padding=padding, layers=layers, at=at, read=read, untrained=untrained)
+    return _in_pieces(run, subwords, lengths, types, hidden, longest=longest, at_once=at_once)
+
+
+def classify(
+    model: PreTrainedModel,
+    subwords: Tensor,
+    lengths: Tensor,
+    *,
+    longest: int,
+    types: Tensor | None = None,
+    padding: int = 0,
+    at_once: int | None = None,
+) -> Tensor:
+    """Run a model with a head on whole sentences; the arguments are those of `encode`.
+
+    Returns:
+        What the head gives for each sentence, [sentences, labels].
+    """
+    run = partial(_classify, model, padding=padding)
+    return _in_pieces(run, subwords, lengths, types, None, longest=longest, at_once=at_once)
+
+
+def _in_pieces(
+    run: Callable[..., Tensor],
+    subwords: Tensor,
+    lengths: Tensor,
+    types: Tensor | None,
+    hidden: Tensor | None,
+    *,
+    longest: int,
+    at_once: int | None,
+) -> Tensor:
+    """Run a few sentences at a time, and put the results together."""
     if at_once is None or at_once >= len(lengths):
-        return run(subwords, lengths, longest=longest, hidden=hidden)
-    pieces = lengths.split(at_once)
-    sizes = [int(piece.sum()) for piece in pieces]
-    hiddens = [None] * len(pieces) if hidden is None else hidden.split(sizes)
-    vectors = [
-        checkpoint(run, words, piece, longest=int(piece.max()), hidden=states, use_reentrant=False)
-        for words, piece, states in zip(subwords.split(sizes), pieces, hiddens, strict=True)
+        return run(subwords, lengths, types, hidden, longest=longest)
+    sizes = lengths.split(at_once)
+    counts = [int(piece.sum()) for piece in sizes]
+    parts = [subwords.split(counts), sizes]
+    parts += [[None] * len(sizes) if values is None else values.split(counts) for values in (types, hidden)]
+    results = [
+        checkpoint(run, *piece, longest=int(piece[1].max()), use_reentrant=False) for piece in zip(*parts, strict=True)
     ]
-    return torch.cat(vectors)  # type: ignore[arg-type]
+    return torch.cat(results)  # type: ignore[arg-type]
 
 
 def _encode(
     model: PreTrainedModel,
     subwords: Tensor,
     lengths: Tensor,
+    types: Tensor | None,
+    hidden: Tensor | None,
     *,
     longest: int,
     padding: int,
     layers: range | None,
-    hidden: Tensor | None,
+    at: Sequence[int] | None,
+    read: Read,
+    untrained: Sequence[nn.Module],
 ) -> Tensor:
-    layout = Layout.of(lengths, longest, len(subwords))
-    if model.config._attn_implementation == PACKED:
-        states = None if hidden is None else hidden[None]  # [1, subwords, width]
-        positions = first_position(model) + torch.arange(longest, device=subwords.device).expand(layout.shape)
-        with running_layers(model, layers, states):
-            ids = {"input_ids": subwords[None], "position_ids": layout.packed(positions)[None]}  # [1, subwords]
-            return model(**ids, layout=layout)[0].squeeze(0)
-    states = None if hidden is None else layout.rows(hidden)
-    mask = layout.mask[:, 0, 0]  # [sentences, longest]
-    ids = layout.rows(subwords).masked_fill(~mask, padding)
-    with running_layers(model, layers, states):
-        return layout.packed(model(input_ids=ids, attention_mask=mask.long())[0])
+    inputs = _Inputs.of(model, subwords, lengths, types, longest=longest, padding=padding)
+    only = layers is not None and not family_of(model).slices
+    if only and layers is not None:
+        # All layers have to run: what the wanted one gives is taken out.
+        at, layers = (layers.stop,), None
+    with ExitStack() as stack:
+        seen = stack.enter_context(watched_states(model)) if at is not None else []
+        stack.enter_context(detached(untrained))
+        stack.enter_context(running_layers(model, layers, None if hidden is None else inputs.form(hidden)))
+        output = model(**inputs.values)
+    if at is None:
+        return inputs.packed(read(output))
+    below = layers.start if layers is not None else 0
+    last = len(seen) - 1 + below
+    # What the last layer gives may have passed a norm since.
+    states = torch.stack([output[0] if number == last else seen[number - below] for number in at], dim=2)
+    return inputs.packed(states[:, :, 0] if only else states)
+
+
+def _classify(
+    model: PreTrainedModel,
+    subwords: Tensor,
+    lengths: Tensor,
+    types: Tensor | None,
+    _: None,
+    *,
+    longest: int,
+    padding: int,
+) -> Tensor:
+    inputs = _Inputs.of(model, subwords, lengths, types, longest=longest, padding=padding)
+    if not inputs.packs:
+        return model(**inputs.values)[0]
+    # The head looks at the first subword of each sentence, which packed sentences have in many places.
+    base: Any = model.base_model
+    states = inputs.packed(base(**inputs.values)[0])  # [subwords, width]
+    firsts = states.index_select(0, inputs.rows.ends[:-1])[:, None]  # [sentences, 1, width]
+    pooler = getattr(base, "pooler", None)
+    output = BaseModelOutputWithPooling(
+        last_hidden_state=firsts,  # type: ignore[arg-type]
+        pooler_output=None if pooler is None else pooler(firsts),
+    )
+    with encoded(model, output):
+        return model(inputs_embeds=firsts)[0]
+
+
+class _Inputs(NamedTuple):
+    """What a model is called with.
+
+    Attributes:
+        values: By name.
+        rows: Gives each sentence a row.
+        packs: Whether the sentences stay end to end.
+    """
+
+    values: dict[str, Any]
+    rows: Layout
+    packs: bool
+
+    @classmethod
+    def of(
+        cls,
+        model: PreTrainedModel,
+        subwords: Tensor,
+        lengths: Tensor,
+        types: Tensor | None,
+        *,
+        longest: int,
+        padding: int,
+    ) -> _Inputs:
+        """Put sentences into the form that a model takes."""
+        rows = Layout.of(lengths, longest, len(subwords))
+        inputs = cls({}, rows, model.config._attn_implementation == PACKED)
+        inputs.values["input_ids"] = inputs.form(subwords)
+        if inputs.packs:
+            positions = first_position(model) + torch.arange(longest, device=subwords.device).expand(rows.shape)
+            inputs.values.update(position_ids=inputs.form(rows.packed(positions)), layout=rows)
+        else:
+            mask = rows.mask[:, 0, 0]  # [sentences, longest]
+            inputs.values["input_ids"].masked_fill_(~mask, padding)
+            inputs.values["attention_mask"] = mask.long()
+        if types is not None:
+            inputs.values["token_type_ids"] = inputs.form(types)
+        return inputs
+
+    def form(self, values: Tensor) -> Tensor:
+        """Return [subwords, ...] as [1, subwords, ...] or [sentences, longest, ...]."""
+        return values[None] if self.packs else self.rows.rows(values)
+
+    def packed(self, values: Tensor) -> Tensor:
+        """Return what a model gives end to end, [subwords, ...]."""
+        return values.squeeze(0) if self.packs else self.rows.packed(values)

@@ -14,7 +14,7 @@ from torch import Tensor
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_words, lone_metaspace, sentence_batch
+from alignfreeze.encoding.batches import encode_words, lone_space, sentence_batch
 from alignfreeze.encoding.encoder import Encoder, check_device, moved
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packing import encode, packing
@@ -69,7 +69,7 @@ class LayerVectors:
         encoded = list(encode_words(self.encoder.tokenizer, sentences, max_length=self.max_length, as_tokenized=True))
         states = self._states([item.subwords for item in encoded])
         # No subword has the number -1.
-        lone = lone_metaspace(self.encoder.tokenizer) or -1
+        lone = lone_space(self.encoder.tokenizer) or -1
         inside = [np.flatnonzero((item.word_of >= 0) & (item.subwords != lone)) for item in encoded]
         return [
             SubwordVectors(vectors[torch.from_numpy(places)], item.word_of[places])

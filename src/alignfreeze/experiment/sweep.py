@@ -16,7 +16,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from alignfreeze import __version__
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.words import splitter_version
-from alignfreeze.encoding.encoder import check_device, digest_of_encoder, layers_of, load_encoder
+from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
+from alignfreeze.encoding.families import layers_of
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord

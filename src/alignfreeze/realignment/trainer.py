@@ -18,7 +18,8 @@ from transformers import PreTrainedModel, set_seed
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device, embeddings_of, layers_of
+from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.families import embeddings_of, layers_of
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
