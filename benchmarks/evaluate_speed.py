@@ -19,7 +19,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.zero_shot import evaluate
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.metrics import accuracy
-from alignfreeze.tasks.tagging import with_head
+from alignfreeze.tasks.models import with_head
 from benchmarks import common
 from benchmarks.reference import padded
 
@@ -53,7 +53,7 @@ def main():
     tests = {code: sentences[:PER_LANGUAGE] for code, sentences in corpus.tests.items()}
     encoder = load_encoder(embedded.NAME)
     torch.manual_seed(common.SEED)
-    task_model = with_head(encoder, POS.labels, max_length=128)
+    task_model = with_head(encoder, "words", POS.labels, max_length=128)
     times, others = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()

@@ -17,7 +17,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.order import taking_turns
-from alignfreeze.realignment.freezing import FREEZE_POLICIES
+from alignfreeze.realignment.freezing import frozen_parts
 from alignfreeze.realignment.trainer import ProjectionHead, RealignmentSettings, realign
 from benchmarks import common
 from benchmarks.reference import Reference, adam
@@ -56,9 +56,8 @@ def reference(encoder, bitext, alignments, case):
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
     order = taking_turns(pairs.positions(), (PASS + STEPS) * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
-    indices = FREEZE_POLICIES[CASES[case][0]](len(encoder.layers))
-    for index in indices:  # the encoder is the reference's own copy
-        encoder.layers[index].requires_grad_(False)
+    for part in frozen_parts(encoder.model, CASES[case][0]):  # the encoder is the reference's own copy
+        part.requires_grad_(False)
     optimizer, numbers = adam(model.train()), count()
 
     def step():

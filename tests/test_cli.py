@@ -98,7 +98,7 @@ def test_the_stages_one_after_the_other(tmp_path, tiny_folder, bitext_file, tagg
     )
     facts = json.loads(done.stdout)
     assert (facts["steps"], facts["freeze"]) == (3, "front")
-    assert facts["frozen_parameters"] > 0
+    assert facts["frozen"]["parameters"] > 0
     record = json.loads((realigned / "alignfreeze.json").read_text())
     assert record["settings"]["temperature"] == 0.1
     assert record["digests"]["bitext en-de"]
@@ -389,7 +389,7 @@ def test_a_name_that_looks_like_markup_is_only_a_name(project):
 def test_run_dry_run_and_json(project):
     dry = alignfreeze("run", project / "experiment.toml", "--dry-run")
     assert "4: baseline 1, front 1, baseline 2, front 2" in dry.stdout
-    assert "front: layers 0 to 1 of 4" in dry.stdout
+    assert "front: encoder.layer.0..1; " in dry.stdout
     assert "4 steps of 4 sentence pairs: 16 in all" in dry.stdout
     assert "en-tr.txt" in dry.stdout
     facts = json.loads(alignfreeze("run", project / "experiment.toml", "--dry-run", "--json", "--seed", "9").stdout)
@@ -408,7 +408,7 @@ def test_run_dry_run_and_json(project):
     assert "2 of 2 runs are complete" in again.stderr
     printed = json.loads(again.stdout)
     assert [run["strategy"] for run in printed["runs"]] == ["baseline", "front"]
-    assert printed["table"]["rows"][0]["name"] == "en"
+    assert printed["tables"][0]["rows"][0]["name"] == "en"
 
 
 def test_progress_is_shown_without_a_terminal_only_for_what_takes_long(project):

@@ -165,11 +165,11 @@ def short_of_memory(monkeypatch, sentences):
     tried = []
     original = packing._encode
 
-    def encode(model, subwords, lengths, **options):
+    def encode(model, subwords, lengths, *more, **options):
         tried.append(len(lengths))
         if len(lengths) > sentences:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return original(model, subwords, lengths, **options)
+        return original(model, subwords, lengths, *more, **options)
 
     monkeypatch.setattr(packing, "_encode", encode)
     return tried

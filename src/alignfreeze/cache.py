@@ -20,7 +20,7 @@ from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
 
 VARIABLE = "ALIGNFREEZE_CACHE"
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when what is computed for the cache changes and its key does not."""
 
 Arrays = dict[str, NDArray[Any]]

@@ -52,6 +52,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
+def toml_value(text: str) -> Any:
+    """Return the value that a text stands for in TOML (`3`, `true`, `["de", "tr"]`), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
     """Return a value that is one of the choices, for use in a field validator.
 

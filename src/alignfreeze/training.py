@@ -112,13 +112,22 @@ class TrainingPlan:
 
 
 class LossModel(nn.Module, ABC):
-    """A model that returns the loss of a batch, and can take the batch in pieces.
+    """A model that returns the loss of a batch, and can take the batch in pieces."""
 
-    Attributes:
-        at_once: Most sentences at once; None for all of a batch.
-    """
+    _at_once: int | None = None
 
-    at_once: int | None = None
+    @property
+    def at_once(self) -> int | None:
+        """Most sentences at once; None for all of a batch."""
+        return self._at_once
+
+    @at_once.setter
+    def at_once(self, sentences: int | None) -> None:
+        self._at_once = sentences
+
+    def n_sentences(self, batch: Mapping[str, Any]) -> int:
+        """Return how many sentences are in a batch."""
+        return len(batch["lengths"])
 
     @property
     @abstractmethod
@@ -174,11 +183,12 @@ class _Trainer(Trainer):
                 if not _out_of_memory(error):
                     raise
             # Outside the handler: the exception would hold on to what was computed.
-            self._halve(len(inputs["lengths"]))
+            self._halve(inputs)
 
-    def _halve(self, sentences: int) -> None:
+    def _halve(self, batch: Mapping[str, Any]) -> None:
         loss_model = self.model
         assert isinstance(loss_model, LossModel)
+        sentences = loss_model.n_sentences(batch)
         now = min(loss_model.at_once or sentences, sentences)
         advice = "take a smaller encoder, shorter sentences (max_length) or compute.precision = 'bf16'"
         if now == 1:
@@ -266,7 +276,7 @@ def train(
         TrainingError: The loss is no longer a number, or memory does not suffice for one sentence.
     """
     compute = compute or ComputeSettings()
-    _check_processes(plan.batch_size)
+    check_processes(plan.batch_size)
     with (
         stage(plan.title, total=plan.steps) as bar,
         _checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
@@ -308,7 +318,12 @@ def visits(groups: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], plan
     return by_length(order, lengths, plan.batch_size, seed=plan.seed)
 
 
-def _check_processes(batch_size: int) -> None:
+def check_processes(batch_size: int) -> None:
+    """Check that a batch can be divided among the processes that train together.
+
+    Raises:
+        SettingsError: It cannot.
+    """
     if batch_size % n_processes():
         raise SettingsError(f"a batch of {batch_size} cannot be divided evenly among {n_processes()} processes")
 

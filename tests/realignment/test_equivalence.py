@@ -17,7 +17,7 @@ from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
-from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen
+from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen, frozen_parts
 from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings
 from benchmarks.reference import Reference, adam
 
@@ -40,7 +40,7 @@ def without_dropout(model):
 def steps_of_the_reference(encoder, projection, pairs, policy):
     """Yield the loss and the gradients of each step."""
     model = Reference(encoder.model, projection, padding=encoder.padding).train()
-    with frozen(encoder.layers[index] for index in FREEZE_POLICIES[policy](len(encoder.layers))):
+    with frozen(frozen_parts(encoder.model, policy)):
         optimizer = adam(model, LEARNING_RATE)
         for start in range(0, STEPS * BATCH, BATCH):
             loss = model([pairs[number] for number in range(start, start + BATCH)])
@@ -57,7 +57,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
     with ExitStack() as stack:
         stack.enter_context(packing(encoder.model))
         vocabulary = stack.enter_context(compacted(encoder.model, used)) if compact else None
-        stack.enter_context(frozen(encoder.layers[index] for index in FREEZE_POLICIES[policy](len(encoder.layers))))
+        stack.enter_context(frozen(frozen_parts(encoder.model, policy)))
         model = RealignmentModel(encoder.model, RealignmentSettings(), padding=encoder.padding).train()
         model.projection.to(encoder.model.dtype).load_state_dict(projection.state_dict())
         model.at_once = at_once
@@ -106,7 +106,7 @@ def check(encoder, pairs, policy, *, compact, at_once=None, double=False):
     untouched = torch.ones(len(table), dtype=torch.bool).index_fill(0, torch.from_numpy(used).long(), False)
     assert untouched.sum() > 10
     assert torch.equal(table[untouched], start[untouched])
-    assert not torch.equal(table[~untouched], start[~untouched])
+    assert torch.equal(table[~untouched], start[~untouched]) == (policy == "embeddings")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_five_steps_in_small_pieces_are_those_of_the_reference(tiny_encoder, toy
     ("policy", "double"),
     [
         ("front", False),
-        *(pytest.param(policy, True, marks=pytest.mark.slow) for policy in FREEZE_POLICIES),
+        *(pytest.param(policy, True, marks=pytest.mark.slow) for policy in ("full", "front", "back")),
     ],
 )
 def test_five_steps_of_the_embedded_encoder_on_real_pairs(policy, double):

@@ -1,34 +1,103 @@
 import pytest
+import torch
 from torch import nn
+from transformers import AutoModel
 
-from alignfreeze.realignment.freezing import FREEZE_POLICIES, back, front, frozen, full
+from alignfreeze.encoding.families import FAMILIES, embeddings_of, layers_of
+from alignfreeze.errors import EncoderError, SettingsError
+from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, frozen_parts
+from tests.conftest import family_config
+
+
+def bert(n_layers):
+    return AutoModel.from_config(family_config("bert", num_hidden_layers=n_layers))
 
 
 @pytest.mark.parametrize(
-    ("policy", "n_layers", "expected"),
+    ("freeze", "n_layers", "expected"),
     [
-        (full, 12, []),
-        (front, 12, [0, 1, 2, 3, 4, 5]),
-        (back, 12, [6, 7, 8, 9, 10, 11]),
-        (front, 24, list(range(12))),
-        (front, 5, [0, 1]),
-        (back, 5, [2, 3, 4]),
-        (front, 1, []),
+        ("full", 12, []),
+        ("front", 12, [0, 1, 2, 3, 4, 5]),
+        ("back", 12, [6, 7, 8, 9, 10, 11]),
+        ("front", 24, list(range(12))),
+        ("front", 5, [0, 1]),
+        ("back", 5, [2, 3, 4]),
+        ("front", 1, []),
+        ("3", 5, [3]),
+        ("3..7", 12, [3, 4, 5, 6, 7]),
+        ("0..0", 5, [0]),
+        ("3+1..2+3", 5, [3, 1, 2]),
+        ("front+11", 12, [0, 1, 2, 3, 4, 5, 11]),
     ],
 )
-def test_which_layers_a_policy_freezes(policy, n_layers, expected):
-    assert list(policy(n_layers)) == expected
+def test_which_layers_a_policy_freezes(freeze, n_layers, expected):
+    model = bert(n_layers)
+    assert frozen_parts(model, freeze) == [layers_of(model)[number] for number in expected]
 
 
-@pytest.mark.parametrize("n_layers", range(1, 30))
+@pytest.mark.parametrize("n_layers", range(1, 8))
 def test_front_and_back_share_the_layers_without_overlap(n_layers):
-    assert [*front(n_layers), *back(n_layers)] == list(range(n_layers))
+    model = bert(n_layers)
+    assert frozen_parts(model, "front") + frozen_parts(model, "back") == list(layers_of(model))
 
 
-@pytest.mark.parametrize("policy", FREEZE_POLICIES.values(), ids=FREEZE_POLICIES)
-@pytest.mark.parametrize("n_layers", [1, 6, 7])
-def test_every_policy_names_existing_layers(policy, n_layers):
-    assert set(policy(n_layers)) <= set(range(n_layers))
+def test_layers_drawn_at_random_depend_on_the_seed_alone():
+    model = bert(12)
+    drawn = [frozen_parts(model, "random:4", seed=seed) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(drawn[0]) == 4
+    assert frozen_parts(model, "random:12") == list(layers_of(model))
+    assert frozen_parts(model, "random:0") == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_embeddings_attention_and_feed_forward_blocks_are_all_of_an_encoder_but_what_follows(family):
+    model = AutoModel.from_config(family_config(family))
+    parts = frozen_parts(model, "embeddings+attention+feed-forward")
+    assert embeddings_of(model) in parts
+    inside = {id(parameter) for part in parts for parameter in part.parameters()}
+    others = {name.split(".")[0] for name, p in model.named_parameters() if id(p) not in inside}
+    allowed = {"pooler", "final_norm", "norm", "encoder"}  # DeBERTa's relative positions, ALBERT's mapping
+    assert others <= allowed
+
+
+def test_what_is_frozen_is_named_and_counted():
+    model = bert(4)
+    freezing = Freezing.of(model, frozen_parts(model, "front+embeddings+0"))
+    assert freezing.parts == ("encoder.layer.0", "encoder.layer.1", "embeddings")
+    layer = sum(p.numel() for p in model.encoder.layer[0].parameters())
+    assert freezing.parameters == 2 * layer + sum(p.numel() for p in model.embeddings.parameters())
+    assert freezing.share == freezing.parameters / sum(p.numel() for p in model.parameters())
+    # A block inside a frozen layer is not counted twice.
+    assert Freezing.of(model, frozen_parts(model, "0..3+attention")).parameters == 4 * layer
+
+
+@pytest.mark.parametrize("freeze", ["front", "back", "0", "random:1", "full+front"])
+def test_shared_layers_are_not_frozen_in_part(freeze):
+    model = AutoModel.from_config(family_config("albert"))
+    with pytest.raises(EncoderError, match="all layers of a albert model share their weights"):
+        frozen_parts(model, freeze)
+    assert frozen_parts(model, "full") == []
+
+
+@pytest.mark.parametrize(
+    ("freeze", "message"),
+    [
+        ("fornt", "unknown freeze policy 'fornt'.*Did you mean 'front'"),
+        ("front+", "unknown freeze policy ''"),
+        ("random:", "unknown freeze policy 'random:'"),
+        ("-1", "unknown freeze policy"),
+    ],
+)
+def test_a_name_that_is_no_policy(freeze, message):
+    with pytest.raises(SettingsError, match=message):
+        check_policy(freeze)
+
+
+@pytest.mark.parametrize("freeze", ["4", "2..4", "3..2", "random:5"])
+def test_layers_beyond_the_model(freeze):
+    with pytest.raises(SettingsError, match=r"the encoder has (the layers 0 to 3|4 layers)"):
+        frozen_parts(bert(4), check_policy(freeze))
 
 
 def test_frozen_restores_what_was_trainable_before():
@@ -46,3 +115,4 @@ def test_frozen_restores_after_an_exception():
     with pytest.raises(RuntimeError), frozen(layers):
         raise RuntimeError
     assert layers[0].weight.requires_grad
+    assert torch.is_grad_enabled()

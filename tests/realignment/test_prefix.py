@@ -33,7 +33,7 @@ def test_embeddings_and_frozen_layers_are_bit_identical(tiny_folder, toy_bitext,
     assert not {name for name in moved if name.startswith("embeddings")}
     assert {int(name.split(".")[2]) for name in moved} == trained
     embeddings = 32 * (load_encoder(str(tiny_folder)).model.config.vocab_size + 64 + 2 + 2)
-    layers = history.frozen_parameters - embeddings
+    layers = history.frozen.parameters - embeddings
     assert layers == {"full": 0, "front": 2, "back": 2}[freeze] * (4 * (32 * 32 + 32) + 2 * 32 * 64 + 64 + 32 + 4 * 32)
 
 

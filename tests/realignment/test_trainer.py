@@ -37,7 +37,7 @@ def test_only_unfrozen_layers_and_the_embeddings_move(tiny_encoder, toy_bitext, 
     assert all(not moved(before, after, f"encoder.layer.{layer}.") for layer in still)
     assert all(moved(before, after, f"encoder.layer.{layer}.attention") for layer in trained)
     assert moved(before, after, "word_embeddings")
-    assert (history.frozen_parameters > 0) == bool(still)
+    assert (history.frozen.parameters > 0) == bool(still)
 
 
 def test_everything_is_trainable_again_afterwards(tiny_encoder, toy_bitext):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignfreeze.cli import options as o
-from alignfreeze.errors import AlignFreezeError, SettingsError
+from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     from alignfreeze.experiment import ExperimentSettings, Plan
@@ -81,6 +81,7 @@ def _options(
 
 @app.command()
 def demo(
+    task: Annotated[str, typer.Option(help="pos, ner, nli or qa.")] = "pos",
     out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -91,10 +92,14 @@ def demo(
     with ExitStack() as stack:
         with _working():
             from alignfreeze.experiment import plan
-            from alignfreeze.experiment.demo import demo_settings
+            from alignfreeze.experiment.demo import FILES, demo_settings
 
+            if task not in FILES:
+                raise SettingsError(
+                    f"--task {task!r}: the mini corpus has {', '.join(FILES)}.{did_you_mean(task, FILES)}"
+                )
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            check = plan(_changed(demo_settings(), seed, device, compute), base=Path.cwd())
+            check = plan(_changed(demo_settings(task), seed, device, compute), base=Path.cwd())
         _run(check, folder, as_json)
 
 
@@ -103,6 +108,7 @@ def run(
     experiment: Annotated[Path, typer.Argument(help="Experiment file, in TOML.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the table.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -114,7 +120,8 @@ def run(
         from alignfreeze.files import check_folder
         from alignfreeze.report.plans import plan_facts, plan_text
 
-        settings = _changed(ExperimentSettings.from_toml(experiment), seed, device, compute)
+        changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
+        settings = _changed(ExperimentSettings.from_toml(experiment, changes=changed), seed, device, compute)
         if out is not None:
             check_folder(out)
         planned = plan(settings, base=experiment.parent)
@@ -271,7 +278,10 @@ def realign(
     encoder: o.EncoderName,
     bitext: o.Bitexts,
     out: o.OutFolder,
-    freeze: Annotated[str, typer.Option(help="full, front or back.")] = "full",
+    freeze: Annotated[
+        str,
+        typer.Option(help="full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, joined by +."),
+    ] = "full",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Sentence pairs a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-5,
@@ -285,6 +295,7 @@ def realign(
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
     freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze them too.")] = False,
+    more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -296,12 +307,15 @@ def realign(
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.files import check_unused, digest_of_file
-        from alignfreeze.realignment.trainer import RealignmentSettings, check_policy
+        from alignfreeze.realignment.freezing import check_policy
+        from alignfreeze.realignment.trainer import RealignmentSettings
         from alignfreeze.realignment.trainer import realign as train
 
         values = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "layer": layer}
         values["freeze_embeddings"] = freeze_embeddings
-        settings = RealignmentSettings.checked(values, origin="the command")
+        settings = o.settings_of(RealignmentSettings, more, "--set", "loss=sentence", **values)
+        if settings.schedule != "before":
+            raise SettingsError("--set schedule: there is no task here; `alignfreeze run` has the other schedules")
         how = {"compute": _compute(compute), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
@@ -315,7 +329,9 @@ def realign(
         loaded = load_encoder(encoder)
         chosen = reading.keep_best(chosen, encoder=loaded, device=device)
         pairs = reading.in_words(chosen, pretokenized=pretokenized)
-        if files:
+        if not settings.needs_links:
+            alignments = find_links(pairs, aligner="sentence", cache=False)
+        elif files:
             alignments = reading.read_links(files, pairs)
         else:
             resources = reading.resources(how_to_align, encoder=loaded, dictionaries=dictionary, device=device)
@@ -331,12 +347,16 @@ def realign(
 @app.command()
 def finetune(
     encoder: o.EncoderName,
-    train: Annotated[Path, typer.Option(help="Training sentences of the source language.")],
+    train: Annotated[
+        str, typer.Option(help="Training items of the source language: a file, or hub:OWNER/NAME/CONFIG.")
+    ],
     out: o.OutFolder,
     task: o.TaskName = "pos",
     epochs: Annotated[int, typer.Option(help="Passes over the training sentences.")] = 5,
     batch_size: Annotated[int, typer.Option(help="Sentences a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
+    language: Annotated[str, typer.Option(help="Of the training items.")] = "en",
+    more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("max_length=384"))] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -345,20 +365,25 @@ def finetune(
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
     with _working():
         from alignfreeze.encoding.encoder import check_device, load_encoder
-        from alignfreeze.files import check_unused, digest_of_file
+        from alignfreeze.files import check_unused, digest_of_file, digest_of_json
+        from alignfreeze.languages import check_language
+        from alignfreeze.tasks import Source
         from alignfreeze.tasks.finetuning import FinetuningSettings
         from alignfreeze.tasks.finetuning import finetune as learn
 
         values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        settings = FinetuningSettings.checked(values, origin="the command")
+        settings = o.settings_of(FinetuningSettings, more, "--set", "max_length=384", **values)
         how = {"compute": _compute(compute), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
         check_unused(out)
-        digests = {"train": digest_of_file(train)}
-        sentences = chosen.read(train, None)
-        model, history = learn(load_encoder(encoder), chosen, sentences, settings=settings, **start, **how)
-        facts = {"encoder": encoder, "task": task, "sentences": len(sentences), "training": asdict(history)}
+        source = Source(train, check_language(language))
+        items = chosen.read(source)
+        digests = {
+            "train": digest_of_json([asdict(i) for i in items]) if source.on_hub else digest_of_file(Path(train))
+        }
+        model, history = learn(load_encoder(encoder), chosen, items, settings=settings, **start, **how)
+        facts = {"encoder": encoder, "task": task, "items": len(items), "training": asdict(history)}
         facts["folder"] = str(out)
         _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests}, how)
     _show(_with_short_training(facts), as_json)
@@ -367,29 +392,36 @@ def finetune(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
-    test: Annotated[list[str], typer.Option("--test", help="de=FILE of test sentences; may be repeated.")],
+    test: Annotated[list[str], typer.Option("--test", help="de=FILE of test items, or de=hub:...; may be repeated.")],
     task: o.TaskName = "pos",
+    max_length: Annotated[int, typer.Option(min=3, help="Most subwords at once.")] = 128,
+    stride: Annotated[int, typer.Option(min=0, help="Of qa: subwords that windows of a context share.")] = 32,
     seed: Annotated[int | None, typer.Option(help="Taken for likeness: testing has no random start.")] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
     """Test a fine-tuned model, language by language."""
     with _working():
-        from alignfreeze.evaluation.zero_shot import evaluate as score
+        from alignfreeze.evaluation.zero_shot import assess
         from alignfreeze.languages import check_language
-        from alignfreeze.tasks.tagging import load_task_model
+        from alignfreeze.progress import remark
+        from alignfreeze.tasks import Source
+        from alignfreeze.tasks.models import load_task_model
 
         chosen = _task(task)
         files = [o.named(text, "--test", "de=FILE") for text in test]
-        tests = {check_language(code): chosen.read(Path(path), None) for code, path in files}
+        tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
         if len(tests) < len(files):
             raise SettingsError("--test: one file a language; a language is named twice")
-        scores = score(load_task_model(model), chosen, tests, device=device or "auto")
+        loaded = load_task_model(model, chosen.kind.head, max_length=max_length, stride=stride)
+        outcome = assess(loaded, chosen, tests, device=device or "auto")
+        for doubt in outcome.doubts:
+            remark(doubt)
     if as_json:
-        typer.echo(_json([asdict(result) for result in scores]))
+        typer.echo(_json([asdict(score) for score in outcome.scores]))
         return
-    for result in scores:
-        typer.echo(f"{result.language}  {result.metric} {100 * result.value:.1f}%  of {result.n:,} words")
+    for score in outcome.scores:
+        typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
 # --- what several commands need ---------------------------------------------
@@ -445,20 +477,22 @@ def _run(planned: Plan, out: Path, as_json: bool) -> None:
         from alignfreeze.experiment import run_experiment
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number
-        from alignfreeze.report.tables import score_table, to_markdown, to_rich
+        from alignfreeze.report.tables import score_tables, to_markdown, to_rich
 
         study = run_experiment(planned, out=out)
-        table = score_table(study)
+        tables = score_tables(study)
         if process_number() == 0:
-            write_lines(out / "table.md", to_markdown(table).splitlines())
-            write_json(out / "table.json", asdict(table))
+            write_lines(out / "table.md", "\n\n".join(map(to_markdown, tables)).splitlines())
+            write_json(out / "table.json", [asdict(table) for table in tables])
     if as_json:
-        typer.echo(_json({"table": asdict(table), "runs": [asdict(record) for record in study.records]}))
+        facts = {"tables": [asdict(table) for table in tables], "runs": [asdict(record) for record in study.records]}
+        typer.echo(_json(facts))
         return
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    console.print(to_rich(table))
+    for table in tables:
+        console.print(to_rich(table))
     seconds = sum(sum(record.seconds.values()) for record in study.records)
     peak = max(record.environment["peak_memory_bytes"] for record in study.records)
     console.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")

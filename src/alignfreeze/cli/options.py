@@ -48,7 +48,10 @@ DICTIONARY_HELP = "en-de=FILE: a bilingual word list, for the aligner dictionary
 Dictionaries = Annotated[list[str] | None, typer.Option("--dictionary", help=DICTIONARY_HELP)]
 COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micro_batch=8; may be repeated."
 Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
-TaskName = Annotated[str, typer.Option(help="The task: pos.")]
+FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, or several joined by +."
+Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
+TaskName = Annotated[str, typer.Option(help="pos, ner, nli, qa, tagging (any tags) or classification (any labels).")]
+SET_HELP = "NAME=VALUE of any other setting (docs/settings.md), such as {}; may be repeated."
 
 
 def named(text: str, option: str, example: str) -> tuple[str, str]:

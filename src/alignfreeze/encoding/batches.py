@@ -298,15 +298,17 @@ def encode_pairs(
     alignments: Sequence[WordAlignment],
     *,
     max_length: int = 96,
+    needs_links: bool = True,
     cache: bool = True,
 ) -> EncodedBitext:
-    """Encode a bitext with its links; pairs that are left without a link are skipped.
+    """Encode a bitext with its links; pairs that are left without a link, or with an empty side, are skipped.
 
     Args:
         tokenizer: The encoder's tokenizer.
         bitext: Sentence pairs.
         alignments: Their word alignments, in the same order.
         max_length: Most subwords a sentence; words beyond lose their links.
+        needs_links: Whether to skip pairs without a link.
         cache: Read what was encoded before of the same, and keep what is encoded (cache.py says where).
 
     Raises:
@@ -317,7 +319,7 @@ def encode_pairs(
     links = alignments if isinstance(alignments, Alignments) else Alignments.of(alignments)
 
     def encode() -> dict[str, NDArray[Any]]:
-        return _encode_pairs(tokenizer, bitext, links, max_length).arrays()
+        return _encode_pairs(tokenizer, bitext, links, max_length, needs_links=needs_links).arrays()
 
     if not cache:
         return EncodedBitext.from_arrays(encode())
@@ -327,6 +329,7 @@ def encode_pairs(
         "bitext": digest_of(bitext),
         "links": digest_of_arrays(links.links.values, links.links.starts),
         "max_length": max_length,
+        "needs_links": needs_links,
     }
     return EncodedBitext.from_arrays(cached_arrays("encoded", key, encode))
 
@@ -340,7 +343,12 @@ def _digest_of_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
 
 
 def _encode_pairs(
-    tokenizer: PreTrainedTokenizerFast, bitext: Sequence[SentencePair], alignments: Alignments, max_length: int
+    tokenizer: PreTrainedTokenizerFast,
+    bitext: Sequence[SentencePair],
+    alignments: Alignments,
+    max_length: int,
+    *,
+    needs_links: bool,
 ) -> EncodedBitext:
     sources = encode_words(tokenizer, [pair.source for pair in bitext], max_length=max_length)
     targets = encode_words(tokenizer, [pair.target for pair in bitext], max_length=max_length)
@@ -348,7 +356,7 @@ def _encode_pairs(
     with stage("encoding bitext", total=len(bitext)) as bar:
         for pair, alignment, source, target in zip(bitext, alignments, sources, targets, strict=True):
             links = _links_of_rows(links_for_realignment(pair, alignment), source.words, target.words)
-            if len(links):
+            if len(links) or (not needs_links and len(source.words) and len(target.words)):
                 item = EncodedPair(source.subwords, target.subwords, source.first, target.first, links, pair.languages)
                 encoded.append(item)
             bar.advance()

@@ -261,7 +261,7 @@ def _encode(
     if at is None:
         return inputs.packed(read(output))
     below = layers.start if layers is not None else 0
-    last = len(seen) - 1 + below
+    last = max(0, len(seen) - 1) + below
     # What the last layer gives may have passed a norm since.
     states = torch.stack([output[0] if number == last else seen[number - below] for number in at], dim=2)
     return inputs.packed(states[:, :, 0] if only else states)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
-from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, EncoderError
+from alignfreeze.evaluation.checks import doubts
 from alignfreeze.progress import stage
 from alignfreeze.tasks import Task
-from alignfreeze.tasks.metrics import accuracy
-from alignfreeze.tasks.tagging import TaskModel, predict
+from alignfreeze.tasks.models import TaskModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,50 +23,79 @@ class Score:
         language: Its code.
         metric: What is measured.
         value: A share between 0 and 1.
-        n: Its denominator: labelled words.
+        n: Its denominator.
+        unit: What the denominator counts: words, entities, texts, questions.
     """
 
     language: str
     metric: str
     value: float
     n: int
+    unit: str = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How well a model does in all languages.
+
+    Attributes:
+        scores: One a language and metric, in the order given; of a language the one that matters first.
+        doubts: What cannot be right, with the probable cause.
+    """
+
+    scores: tuple[Score, ...]
+    doubts: tuple[str, ...]
 
 
 def evaluate(
+    task_model: TaskModel, task: Task, tests: Mapping[str, Sequence[Any]], *, device: str = "auto"
+) -> list[Score]:
+    """Return one score a language and metric, in the order given; the arguments are those of `assess`."""
+    return list(assess(task_model, task, tests, device=device).scores)
+
+
+def assess(
     task_model: TaskModel,
     task: Task,
-    tests: Mapping[str, Sequence[TaggedSentence]],
+    tests: Mapping[str, Sequence[Any]],
     *,
+    source: str | None = None,
     device: str = "auto",
-) -> list[Score]:
-    """Return one score a language, in the order given.
+) -> Outcome:
+    """Test a model in every language, and look for results that cannot be right.
 
     Args:
         task_model: The fine-tuned model.
         task: What it was trained for.
-        tests: Test sentences by language code.
+        tests: Test items by language code.
+        source: The language of the training data.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
         SettingsError: The device does not exist here.
         EncoderError: The model predicts other labels than the task has.
-        DataError: The test sentences of a language have no labels.
+        DataError: The test items of a language have no labels, or labels that the model does not know.
     """
-    if set(task_model.labels) != set(task.labels):
+    if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}, "
             f"the task {task.name!r} has {', '.join(sorted(task.labels)[:20])}; was it fine-tuned on another task?"
         )
+    if task.labels is None:
+        for language, items in tests.items():
+            task.check_labels(items, task_model.labels, name=f"test {language}")
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
-    scores = []
     # One stream of all languages, so that sentences of like length meet across them.
-    stream = [sentence for sentences in tests.values() for sentence in sentences]
+    stream = [item for items in tests.values() for item in items]
     with stage("testing", total=len(stream)) as bar:
-        predicted = iter(predict(task_model, [sentence.words for sentence in stream], bar=bar))
-    for language, sentences in tests.items():
-        guesses = list(islice(predicted, len(sentences)))
-        value, n = accuracy(guesses, [sentence.tags for sentence in sentences])
-        if not n:
-            raise DataError(f"the test sentences of {language!r} have no labels to compare with")
-        scores.append(Score(language, task.metric, value, n))
-    return scores
+        predicted = iter(task.kind.predict(task_model, stream, bar=bar))
+    scores: list[Score] = []
+    doubted: list[str] = []
+    for language, items in tests.items():
+        guesses = list(islice(predicted, len(items)))
+        measures = task.metrics(guesses, items)
+        if not measures[0].n:
+            raise DataError(f"the test items of {language!r} have no labels to compare with")
+        scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
+        doubted += doubts(language, measures, guesses, items, task_model=task_model, is_source=language == source)
+    return Outcome(tuple(scores), tuple(doubted))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from glob import escape, has_magic
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alignfreeze.alignment import AlignmentSettings, Resources, align, needs_dictionaries, needs_vectors
 from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.corpora import mini
-from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
 from alignfreeze.corpora.forms import HUB
 from alignfreeze.encoding.encoder import load_encoder
@@ -24,7 +23,7 @@ from alignfreeze.errors import AlignFreezeError, DataError
 from alignfreeze.experiment.settings import LANGUAGE, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks import TASKS, Source, Task
 
 Item = TypeVar("Item")
 
@@ -50,16 +49,16 @@ class ExperimentData:
 
     Attributes:
         files: All files, with digests.
-        train: Training sentences of the source language.
-        tests: Test sentences by language.
+        train: Training items of the source language.
+        tests: Test items by language.
         bitext: Sentence pairs of all language pairs, one after the other.
         links: Their word alignments when the settings name files of them, else None.
         dictionaries: Bilingual word lists of the language pairs, when the settings name them.
     """
 
     files: tuple[DataFile, ...]
-    train: list[TaggedSentence]
-    tests: dict[str, list[TaggedSentence]]
+    train: list[Any]
+    tests: dict[str, list[Any]]
     bitext: list[SentencePair]
     links: list[WordAlignment] | None
     dictionaries: dict[tuple[str, str], Dictionary]
@@ -79,7 +78,8 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     Raises:
         DataError: Files are missing or wrong; all that are missing are named.
     """
-    paths = _paths(settings, base)
+    places = _places(settings, base)
+    paths = {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
     missing += _missing_bitext(settings, base)
     if missing:
@@ -88,7 +88,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     data = settings.data
     problems: list[str] = []
     items = 1 + len(settings.tested_languages) + len(settings.realigned_languages)
-    with stage("reading data", total=len(paths) + items) as bar:
+    with stage("reading data", total=len(paths) + 2 * items) as bar:
         files: list[DataFile] = []
         for role, path in paths.items():
             files.append(DataFile(role, path, digest_of_file(path)))
@@ -104,11 +104,21 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             finally:
                 bar.advance()
 
-        train = attempt(lambda: task.read(paths["train"], data.max_train))
-        tests = {
-            language: attempt(partial(task.read, paths[f"test {language}"], data.max_test))
-            for language in settings.tested_languages
+        sources = {
+            role: Source(
+                places[role],
+                settings.source_language if role == "train" else role.removeprefix("test "),
+                data.train_split if role == "train" else data.test_split,
+                data.max_train if role == "train" else data.max_test,
+            )
+            for role in ("train", *(f"test {language}" for language in settings.tested_languages))
         }
+        train, *found = (attempt(partial(_read_items, task, source, role, files)) for role, source in sources.items())
+        tests = dict(zip(settings.tested_languages, found, strict=True))
+        if train and not problems:
+            labels = task.labels_of(train)
+            for language, items in tests.items():
+                attempt(partial(_checked, task, items, labels, sources[f"test {language}"]))
         languages = settings.realigned_languages if settings.bitext else []
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
@@ -124,7 +134,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             if f"dictionary {language}" in paths
         }
         links = None
-        if settings.alignment.links is not None and not problems:
+        if settings.alignment.links is not None and not problems and settings.realignment.needs_links:
             links = [
                 alignment
                 for language in languages
@@ -135,11 +145,26 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     return ExperimentData(tuple(files), train, tests, bitext, links, dictionaries)
 
 
-def _paths(settings: ExperimentSettings, base: Path) -> dict[str, Path]:
-    """Return the path of every file by its role."""
-    paths = {"train": locate(settings.data.train, base)}
+def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) -> list[Any]:
+    """Read the items of a file or data set; note the latter, whose digest is that of its items."""
+    items = task.read(source)
+    if source.on_hub:
+        digest = digest_of_json([source.split, *(asdict(item) for item in items)])
+        files.append(DataFile(role, Path(source.place), digest))
+    return items
+
+
+def _checked(task: Task, items: list[Any], labels: Sequence[str], source: Source) -> list[Any]:
+    task.check_labels(items, labels, name=str(source.place))
+    return items
+
+
+def _places(settings: ExperimentSettings, base: Path) -> dict[str, Path | str]:
+    """Return the path of every file, or the name of every data set of the hub, by its role."""
+    data = settings.data
+    paths: dict[str, Path | str] = {"train": _place(data.train, base)}
     for language in settings.tested_languages:
-        paths[f"test {language}"] = locate(settings.data.test, base, language)
+        paths[f"test {language}"] = _place(data.test, base, data.names.get(language, language))
     if settings.bitext is None:
         return paths
     patterns = {"links {}": settings.alignment.links}
@@ -168,6 +193,10 @@ def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
 def _is_there(path: Path) -> bool:
     """Tell whether there is a file or folder of a name, or files that begin with it; patterns may always be."""
     return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
+
+
+def _place(pattern: str, base: Path, language: str = "") -> Path | str:
+    return pattern.replace(LANGUAGE, language) if pattern.startswith(HUB) else locate(pattern, base, language)
 
 
 def locate(pattern: str, base: Path, language: str = "") -> Path:
@@ -234,6 +263,8 @@ def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[W
     """Return the word alignments of the bitext: read, if the settings name files, else computed."""
     if data.links is not None:
         return data.links
+    if not settings.realignment.needs_links:
+        return align(data.bitext, aligner="sentence", cache=False)
     alignment = AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
     vectors = None
     if needs_vectors(alignment.aligner):

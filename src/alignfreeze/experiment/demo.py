@@ -8,16 +8,28 @@ from alignfreeze.experiment.settings import BitextSettings, DataSettings, Experi
 from alignfreeze.realignment.trainer import RealignmentSettings
 from alignfreeze.tasks.finetuning import FinetuningSettings
 
+FILES = {
+    "pos": DataSettings(train="mini:en-train.conllu", test="mini:{language}-test.conllu"),
+    "ner": DataSettings(train="mini:ner-en-train.iob2", test="mini:ner-{language}-test.iob2"),
+    "nli": DataSettings(train="mini:nli-en-train.jsonl", test="mini:nli-{language}-test.jsonl"),
+    "qa": DataSettings(train="mini:qa-en-train.json", test="mini:qa-{language}-test.json"),
+}
+"""The data of each task in the mini corpus."""
 
-def demo_settings() -> ExperimentSettings:
-    """Return the demo's settings: few steps, and learning rates to match them."""
+EPOCHS = {"pos": 2, "ner": 10, "nli": 5, "qa": 12}
+"""The corpora of the other tasks are smaller."""
+
+
+def demo_settings(task: str = "pos") -> ExperimentSettings:
+    """Return the demo's settings for a task in `FILES`: few steps, and learning rates to match them."""
     return ExperimentSettings(
         name="demo",
         encoder=embedded.NAME,
+        task=task,
         seeds=[31],
         languages=list(mini.LANGUAGES),
-        data=DataSettings(train="mini:en-train.conllu", test="mini:{language}-test.conllu"),
+        data=FILES[task],
         bitext=BitextSettings(source="mini:en-{language}.tsv"),
         realignment=RealignmentSettings(steps=24, learning_rate=5e-5),
-        finetuning=FinetuningSettings(epochs=2, learning_rate=5e-4),
+        finetuning=FinetuningSettings(epochs=EPOCHS[task], learning_rate=5e-4),
     )

@@ -12,13 +12,14 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.evaluation.zero_shot import evaluate
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation.zero_shot import assess
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.records import RunRecord, environment
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import digest_of_json
-from alignfreeze.realignment.trainer import realign
+from alignfreeze.progress import remark
+from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 
@@ -47,7 +48,8 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return f"{self.strategy}-{self.seed}-{self.digest[:12]}"
+        # Not every file system has colons in names.
+        return f"{self.strategy.replace(':', '')}-{self.seed}-{self.digest[:12]}"
 
 
 def run(
@@ -72,32 +74,37 @@ def run(
     settings = spec.settings
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
     task = TASKS[settings.task]
+    schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
     clock = _Clock()
     with clock.measured("loading"):
         encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
-    history = None
-    if spec.strategy != BASELINE:
+    pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
+
+    def realigned(encoder: Encoder) -> RealignmentHistory:
         with clock.measured("realignment"):
-            history = realign(
-                encoder,
-                data.bitext,
-                alignments,
-                freeze=spec.strategy,
-                settings=settings.realignment,
-                checkpoints=checkpoints / "realignment",
-                **start,
-            )
+            return realign(encoder, **pairs, checkpoints=checkpoints / "realignment", **start)
+
+    history = realigned(encoder) if schedule == "before" else None
+    alongside = prepare(encoder, **pairs, seed=spec.seed) if schedule == "during" else None
     with clock.measured("fine-tuning"):
         model, training = finetune(
             encoder,
             task,
             data.train,
             settings=settings.finetuning,
+            alongside=alongside,
             checkpoints=checkpoints / "fine-tuning",
             **start,
         )
+    if schedule == "after":
+        base: Any = model.model.base_model
+        history = realigned(Encoder(encoder.name, base, encoder.tokenizer))
+    elif alongside is not None:
+        history = alongside.history(training)
     with clock.measured("evaluation"):
-        scores = evaluate(model, task, data.tests, device=settings.device)
+        outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
+    for doubt in outcome.doubts:
+        remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
         model.save(folder / "model")
     record = RunRecord(
@@ -108,7 +115,8 @@ def run(
         determined_by=spec.determined_by,
         realignment=history,
         finetuning=training,
-        scores=tuple(scores),
+        scores=outcome.scores,
+        doubts=outcome.doubts,
         seconds=clock.seconds,
         environment=environment(settings.device, settings.compute),
     )

@@ -14,11 +14,15 @@ from typing import Any
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
+from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory
 from alignfreeze.training import ComputeSettings, TrainingHistory
 
 RECORD = "record.json"
-_RECORDED_LIBRARIES = ("alignfreeze", "torch", "transformers", "accelerate", "tokenizers", "sil-thot", "numpy")
+_RECORDED_LIBRARIES = (
+    *("alignfreeze", "torch", "transformers", "accelerate", "tokenizers"),
+    *("sil-thot", "seqeval", "torchmetrics", "numpy"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class RunRecord:
         determined_by: What the digest is of: settings, data digests, version.
         realignment: What the realignment did; None for the baseline.
         finetuning: What the fine-tuning did.
-        scores: One a language, the source language first.
+        scores: One a language and metric, the source language first; of a language the one that matters first.
+        doubts: What cannot be right in them, with the probable cause.
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, time, and how it was computed.
     """
@@ -46,6 +51,7 @@ class RunRecord:
     realignment: RealignmentHistory | None
     finetuning: TrainingHistory
     scores: tuple[Score, ...]
+    doubts: tuple[str, ...]
     seconds: dict[str, float]
     environment: dict[str, Any]
 
@@ -63,11 +69,13 @@ class RunRecord:
         realignment = values["realignment"]
         if realignment is not None:
             training = _training(realignment["training"])
-            realignment = RealignmentHistory(**{**realignment, "training": training})
+            frozen = Freezing(**{**realignment["frozen"], "parts": tuple(realignment["frozen"]["parts"])})
+            realignment = RealignmentHistory(**{**realignment, "training": training, "frozen": frozen})
         changed = {
             "realignment": realignment,
             "finetuning": _training(values["finetuning"]),
             "scores": tuple(Score(**score) for score in values["scores"]),
+            "doubts": tuple(values["doubts"]),
         }
         return cls(**{**values, **changed})
 

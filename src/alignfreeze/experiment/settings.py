@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
 from alignfreeze.corpora.forms import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
+from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.languages import check_language
-from alignfreeze.realignment.freezing import FREEZE_POLICIES
+from alignfreeze.realignment.freezing import POLICIES_HELP, check_policy
 from alignfreeze.realignment.trainer import RealignmentSettings
-from alignfreeze.settings import Settings, known, read_toml
+from alignfreeze.settings import Settings, known, read_toml, toml_value
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training import ComputeSettings
 
 BASELINE = "baseline"
-STRATEGIES = [BASELINE, *FREEZE_POLICIES]
+STRATEGIES = [BASELINE, "full", "front", "back"]
 """`baseline` is not realigned; the others are, with what the freeze policy of that name holds fixed."""
 
 LANGUAGE = "{language}"
 
+
+def _strategy(name: str) -> str:
+    """Return the name of a strategy as given when there is such a one."""
+    for part in [] if name == BASELINE else name.split("+"):
+        try:
+            check_policy(part)
+        except SettingsError:
+            there_are = f"there are {BASELINE}, {POLICIES_HELP}"
+            raise SettingsError(f"unknown strategy {part!r}; {there_are}.{did_you_mean(part, STRATEGIES)}") from None
+    return name
+
+
 Language = Annotated[str, AfterValidator(check_language)]
-Strategy = Annotated[str, AfterValidator(lambda name: known(name, STRATEGIES, "strategy"))]
+Strategy = Annotated[str, AfterValidator(_strategy)]
 TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
 FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
 
@@ -45,13 +59,21 @@ class DataSettings(Settings):
     """Where the task data are."""
 
     train: str
-    """Training sentences of the source language: a path."""
+    """Training items of the source language: a path, or `hub:OWNER/NAME/CONFIGURATION`."""
     test: Pattern
-    """Test sentences: a path with `{language}` in it."""
+    """Test items: a path, or a data set of the hub, with `{language}` in it."""
+    names: dict[Language, str] = Field(default={})
+    """What `{language}` stands for in `test` where it is not the language's code, such as `{lv = "lv_lvtb"}`."""
+    train_split: str = "train"
+    """Of the hub: the split for training."""
+    test_split: str = "test"
+    """Of the hub: the split for tests."""
     max_train: int | None = Field(default=None, gt=0)
-    """Read no more than the first so many training sentences."""
+    """Read no more than the first so many training items."""
     max_test: int | None = Field(default=None, gt=0)
-    """Read no more than the first so many test sentences a language."""
+    """Read no more than the first so many test items a language."""
+    n_train: int | None = Field(default=None, gt=0)
+    """How many training items there are, for the plan of an experiment whose data have still to be fetched."""
 
 
 class BitextSettings(Settings):
@@ -76,6 +98,10 @@ class BitextSettings(Settings):
     """Which pairs are taken."""
 
 
+def _bitext(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
 class LinkSettings(AlignmentSettings):
     """How words are aligned, and what is needed for it."""
 
@@ -97,7 +123,8 @@ class ExperimentSettings(Settings):
     task: TaskName = "pos"
     """What is learnt in the source language and tested in all."""
     strategies: list[Strategy] = Field(default=STRATEGIES, min_length=1)
-    """`baseline`, `full`, `front`, `back`; gains are against the baseline."""
+    """`baseline` and what is frozen: `full`, `front`, `back`, `embeddings`, `attention`, `feed-forward`, a layer `3`,
+    a range `3..7`, `random:4`, or several joined by `+`; gains are against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run a strategy and seed; the default is the paper's five."""
     source_language: Language = "en"
@@ -110,8 +137,8 @@ class ExperimentSettings(Settings):
     """Keep the fine-tuned model of every run."""
     data: DataSettings
     """Where the task data are."""
-    bitext: BitextSettings | None = None
-    """Where the sentence pairs are; needed unless `baseline` is the only strategy."""
+    bitext: Annotated[BitextSettings | None, BeforeValidator(_bitext)] = None
+    """Where the sentence pairs are; needed unless `baseline` is the only strategy. A string stands for its `source`."""
     alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
     realignment: RealignmentSettings = RealignmentSettings()
@@ -136,6 +163,15 @@ class ExperimentSettings(Settings):
             raise ValueError("bitext.selection leaves out pairs, so that the files of alignment.links fit no more")
         return self
 
+    @model_validator(mode="after")
+    def _links_for_the_loss(self) -> Self:
+        without = self.alignment.links is None and self.alignment.aligner == "sentence"
+        if without and self.realignment.needs_links and set(self.strategies) != {BASELINE}:
+            raise ValueError(
+                "alignment.aligner = 'sentence' finds no links; it goes with realignment.loss = 'sentence'"
+            )
+        return self
+
     @property
     def tested_languages(self) -> list[str]:
         """The source language first, then the target languages, each once."""
@@ -148,11 +184,25 @@ class ExperimentSettings(Settings):
         return [language for language in dict.fromkeys(languages) if language != self.source_language]
 
     @classmethod
-    def from_toml(cls, path: Path | str) -> ExperimentSettings:
+    def from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> ExperimentSettings:
         """Read an experiment file.
+
+        Args:
+            path: The file.
+            changes: Names with dots and values as TOML has them, or plain text, to be set instead of the file's.
 
         Raises:
             DataError: The file cannot be read.
             SettingsError: Some settings are wrong; all are named.
         """
-        return cls.checked(read_toml(Path(path)), origin=str(path))
+        values = read_toml(Path(path))
+        for name, text in changes:
+            *tables, last = name.split(".")
+            place = values
+            for table in tables:
+                inner = place.setdefault(table, {})
+                if not isinstance(inner, dict):
+                    inner = place[table] = {}
+                place = inner
+            place[last] = toml_value(text)
+        return cls.checked(values, origin=str(path))

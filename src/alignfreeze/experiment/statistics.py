@@ -39,12 +39,12 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
     return Summary(mean, sd, len(scores), gain)
 
 
-def by_strategy(records: Sequence[RunRecord], language: str) -> Mapping[str, Values]:
-    """Return the scores in a language by strategy and seed."""
+def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
+    """Return the scores in a language, of a metric, by strategy and seed."""
     values: dict[str, dict[int, float]] = {}
     for record in records:
         for score in record.scores:
-            if score.language == language:
+            if (score.language, score.metric) == (language, metric):
                 values.setdefault(record.strategy, {})[record.seed] = score.value
     return values
 

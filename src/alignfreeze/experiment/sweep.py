@@ -17,7 +17,6 @@ from alignfreeze import __version__
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
-from alignfreeze.encoding.families import layers_of
 from alignfreeze.experiment.data import ExperimentData, find_links, read_data
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
@@ -25,27 +24,8 @@ from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
-from alignfreeze.realignment.freezing import FREEZE_POLICIES
-from alignfreeze.realignment.trainer import held_fixed
-
-
-@dataclass(frozen=True, slots=True)
-class Freezing:
-    """What a strategy holds fixed in an encoder.
-
-    Attributes:
-        layers: The frozen layers.
-        n_layers: How many layers the encoder has.
-        embeddings: Whether the embeddings are frozen too.
-        parameters: How many parameters are frozen.
-        n_parameters: How many the encoder has.
-    """
-
-    layers: range
-    n_layers: int
-    embeddings: bool
-    parameters: int
-    n_parameters: int
+from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.trainer import held_fixed, realigned_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +85,7 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     freezing = _freezing(settings, loaded.model)
     data = read_data(settings, base=base)
     steps = settings.finetuning.total_steps(len(data.train))
-    if settings.realignment.steps is None:
+    if settings.realignment.steps is None or settings.realignment.schedule == "during":
         # The paper realigns for as many steps as it fine-tunes.
         realignment = settings.realignment.model_copy(update={"steps": steps})
         settings = settings.model_copy(update={"realignment": realignment})
@@ -125,16 +105,13 @@ def _located(encoder: str, base: Path) -> str:
 
 
 def _freezing(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
-    total = sum(parameter.numel() for parameter in model.parameters())
+    """Return what each strategy holds fixed; of layers drawn at random, those of the first seed."""
+    realigned_layers(model, settings.realignment.layer)
     strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
-    freezing = {}
-    for strategy in strategies:
-        layers = layers_of(model)
-        indices = FREEZE_POLICIES[strategy](len(layers))
-        fixed = held_fixed(model, strategy, settings.realignment)
-        count = sum(parameter.numel() for module in fixed for parameter in module.parameters())
-        freezing[strategy] = Freezing(indices, len(layers), settings.realignment.freeze_embeddings, count, total)
-    return freezing
+    return {
+        strategy: Freezing.of(model, held_fixed(model, strategy, settings.realignment, seed=settings.seeds[0]))
+        for strategy in strategies
+    }
 
 
 def _determined_by(

@@ -27,7 +27,7 @@ def contrastive_loss(
     and realignment_loss.py in the reference code.
 
     Args:
-        words: Vectors of all words of both sides, [words, width].
+        words: Vectors of all words of both sides, or of whole sentences, [words, width].
         links: Pairs of (row of a source word, row of a target word), [links, 2].
         is_target: Whether a word belongs to a target sentence, [words].
         temperature: Divides the cosine similarities; smaller is sharper.
@@ -47,7 +47,7 @@ def contrastive_loss(
     partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
     # Half precision cannot hold a softmax over thousands of words, nor may autocast bring it back.
     with torch.autocast(words.device.type, enabled=False):
-        directions = F.normalize(words.float() if words.dtype.itemsize < 4 else words, dim=-1)
+        directions = F.normalize(wide(words), dim=-1)
         similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
     if negatives == "strong":
         hidden = rows[:, None] == torch.arange(len(words), device=words.device)  # a word and itself
@@ -64,6 +64,38 @@ def l2_loss(words: Tensor, links: Tensor) -> Tensor:
         links: Pairs of (row of a source word, row of a target word), [links, 2].
 
     Returns:
-        The mean over links and width, a scalar.
+        The mean over links and width, a scalar in float32 or wider.
     """
-    return F.mse_loss(words.index_select(0, links[:, 0]), words.index_select(0, links[:, 1]))
+    return F.mse_loss(wide(words.index_select(0, links[:, 0])), wide(words.index_select(0, links[:, 1])))
+
+
+def pull_loss(states: Tensor, initial: Tensor) -> Tensor:
+    """Mean squared difference from what the initial model computes, which keeps an encoder near it (Cao et al. 2020).
+
+    Args:
+        states: Hidden states, [subwords, width].
+        initial: Those of the initial model, likewise.
+
+    Returns:
+        The mean over subwords and width, a scalar in float32 or wider.
+    """
+    return F.mse_loss(wide(states), wide(initial))
+
+
+def mean_pooled(states: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean of each sentence's states, special subwords included, [sentences, width].
+
+    Args:
+        states: Hidden states of sentences that lie end to end, [subwords, width].
+        lengths: How many subwords each has, [sentences].
+    """
+    states = wide(states)
+    numbers = torch.arange(len(lengths), device=states.device)
+    owner = numbers.repeat_interleave(lengths, output_size=len(states))  # [subwords]
+    sums = states.new_zeros(len(lengths), states.shape[1]).index_add(0, owner, states)
+    return sums / lengths[:, None]
+
+
+def wide(values: Tensor) -> Tensor:
+    """Return values in float32 at least: half precision loses too much in sums."""
+    return values.float() if values.dtype.itemsize < 4 else values

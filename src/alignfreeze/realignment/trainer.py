@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+import torch
+from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor, nn
 from transformers import PreTrainedModel, set_seed
 
@@ -19,44 +21,73 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
 from alignfreeze.encoding.encoder import Encoder, check_device
-from alignfreeze.encoding.families import embeddings_of, layers_of
+from alignfreeze.encoding.families import family_of, layers_of
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.encoding.vocabulary import compacted
-from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
-from alignfreeze.processes import counts, gathered, process_number
-from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen
-from alignfreeze.realignment.losses import Negatives, contrastive_loss
+from alignfreeze.processes import counts, gathered, n_processes, process_number, total
+from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, frozen_parts
+from alignfreeze.realignment.losses import Negatives, contrastive_loss, l2_loss, mean_pooled, pull_loss
 from alignfreeze.realignment.prefix import Keep, Prefix, storing
-from alignfreeze.settings import Settings
+from alignfreeze.settings import Settings, known
 from alignfreeze.training import ComputeSettings, LossModel, TrainingHistory, TrainingPlan, train, visits
+
+
+def _layer(value: str | list[int]) -> str | list[int]:
+    if not value:
+        raise ValueError("name at least one layer")
+    return known(value, ["last", "reference"], "layer") if isinstance(value, str) else value
 
 
 class RealignmentSettings(Settings):
     """Settings of the realignment stage; the defaults are the paper's."""
 
+    schedule: Literal["before", "during", "after"] = "before"
+    """When: `before` fine-tuning, `during` it (each of its steps adds the realignment loss), or `after` it."""
     steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps; left out, an experiment takes as many as fine-tuning does."""
+    """Optimiser steps; left out, an experiment takes as many as fine-tuning does. `during` takes those of
+    fine-tuning in any case."""
     batch_size: int = Field(default=16, gt=0)
     """Sentence pairs a step."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """Of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R."""
+    """Of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R. `during` takes that of fine-tuning."""
+    loss: Literal["contrastive", "l2", "sentence"] = "contrastive"
+    """`contrastive`: each linked word has to find its counterpart; `l2`: squared difference of linked words, and a
+    pull to the initial model (Cao et al. 2020); `sentence`: each sentence has to find its translation, by mean-pooled
+    vectors and without word links."""
     temperature: float = Field(default=0.1, gt=0)
-    """Divides the cosine similarities of the contrastive loss; smaller is sharper."""
+    """Divides the cosine similarities of the contrastive losses; smaller is sharper."""
     negatives: Negatives = "strong"
     """`strong`: words of both languages stand against a counterpart; `weak`: of the other language only."""
-    layer: Literal["last", "reference"] = "last"
-    """Whose output is realigned: the last layer's, or the last but one's as in the reference code."""
-    projection: int = Field(default=128, gt=0)
-    """Width of the projection head's output."""
+    coefficient: float = Field(default=0.1, gt=0)
+    """Of `during`: what the realignment loss counts beside the task's."""
+    pull: float = Field(default=1.0, ge=0)
+    """Of `l2`: what the squared difference from the initial model's states of the source sentences counts."""
+    layer: Annotated[str | list[Annotated[int, Field(ge=0)]], AfterValidator(_layer)] = "last"
+    """Whose output is realigned: the last layer's, or the last but one's as in the reference code; or a list of
+    numbers (0 for the embeddings, 1 for the first layer, and so on), over which the loss is averaged."""
+    projection: int = Field(default=128, ge=0)
+    """Width of the projection head's output, of the contrastive losses; 0 for none."""
     max_length: int = Field(default=96, ge=3)
     """Most subwords a sentence; words beyond lose their links."""
     freeze_embeddings: bool = False
-    """Freeze the embeddings too. They and the frozen layers above them then run without dropout, which the
-    reference code never does."""
+    """Freeze the embeddings too, as `+embeddings` in the name of a strategy does. They and the frozen layers above
+    them then run without dropout, which the reference code never does."""
     keep_prefix: Keep = "no"
     """With frozen embeddings and frozen layers above them: keep what they compute for a sentence, so that it is
     computed once. 4 bytes times the encoder's width a subword."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.keep_prefix != "no" and (self.schedule == "during" or self.loss == "l2"):
+            raise ValueError("keep_prefix: with schedule 'during' or loss 'l2' nothing of a sentence stays the same")
+        return self
+
+    @property
+    def needs_links(self) -> bool:
+        """Whether the loss goes by word links."""
+        return self.loss != "sentence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +97,14 @@ class RealignmentHistory:
     Attributes:
         training: Steps, seconds and losses.
         freeze: The freeze policy.
-        frozen_parameters: How many parameters were held fixed.
-        parameters: How many the encoder has.
+        frozen: What was held fixed.
         pairs: Sentence pairs trained on.
         pairs_without_links: Sentence pairs left out because no link of theirs remained.
     """
 
     training: TrainingHistory
     freeze: str
-    frozen_parameters: int
-    parameters: int
+    frozen: Freezing
     pairs: int
     pairs_without_links: int
 
@@ -92,17 +121,34 @@ class RealignmentModel(LossModel):
 
     With a prefix, the embeddings and the lowest layers are a fixed function: they run without dropout
     and without gradients, once a sentence where their output is kept.
+
+    Attributes:
+        encoder: The encoder.
+        projection: The head between vectors and loss.
+        layers: Whose outputs are realigned, by how many layers they count.
+        untrained: Parts that get no gradient from this loss, though they may from another.
     """
 
     def __init__(
-        self, encoder: PreTrainedModel, settings: RealignmentSettings, *, padding: int = 0, prefix: Prefix | None = None
+        self,
+        encoder: PreTrainedModel,
+        settings: RealignmentSettings,
+        *,
+        padding: int = 0,
+        prefix: Prefix | None = None,
+        untrained: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.projection = ProjectionHead(encoder.config.hidden_size, settings.projection)
+        projects = settings.projection and settings.loss != "l2"
+        self.projection = ProjectionHead(encoder.config.hidden_size, settings.projection) if projects else nn.Identity()
         self.settings = settings
         self.padding = padding
         self.prefix = prefix
+        self.layers = realigned_layers(encoder, settings.layer)
+        # Not modules of this one: they are neither trained nor saved with it.
+        self.untrained = tuple(untrained)
+        self.initial = (deepcopy(encoder).eval(),) if settings.loss == "l2" and settings.pull else ()
 
     @property
     def network(self) -> PreTrainedModel:
@@ -116,46 +162,101 @@ class RealignmentModel(LossModel):
             self.prefix.eval()
         return self
 
-    def forward(  # noqa: PLR0917 - an `AlignedBatch` is passed by its keys
-        self,
-        subwords: Tensor,
-        lengths: Tensor,
-        longest: int,
-        sentences: Tensor,
-        words: Tensor,
-        is_target: Tensor,
-        links: Tensor,
-    ) -> dict[str, Tensor]:
+    def forward(self, **batch: Any) -> dict[str, Tensor]:
         """Return the loss of an `AlignedBatch`."""
-        last = layer_index(self.encoder, self.settings.layer)
-        encode_layers = partial(encode, self.encoder, subwords, lengths, longest=longest, padding=self.padding)
-        if self.prefix is None:
-            below, first = None, 0
-        else:
-            below = self.prefix.states(sentences, lengths, encode_layers)
+        states = self._states(batch)  # [subwords, width] for each layer
+        losses = [LOSSES[self.settings.loss](self, values, batch) for values in states]
+        for initial in self.initial:
+            losses += [self.settings.pull * pull for pull in self._pulls(initial, states, batch)]
+        return {"loss": torch.stack(losses).sum() / len(states)}
+
+    def _states(self, batch: Mapping[str, Any]) -> Sequence[Tensor]:
+        """Return the states of the realigned layers, [subwords, width] each."""
+        sentences = {name: batch[name] for name in ("subwords", "lengths", "longest")}
+        run = partial(encode, self.encoder, **sentences, padding=self.padding)
+        below, first = None, 0
+        if self.prefix is not None:
+            below = self.prefix.states(batch["sentences"], batch["lengths"], run)
             first = len(self.prefix.layers)
-        states = encode_layers(layers=range(first, last), hidden=below, at_once=self.at_once)  # [subwords, width]
-        vectors = states.index_select(0, words)  # [words, width]
-        n_words = counts(len(words), words.device)
-        before = sum(n_words[: process_number()])
-        loss = contrastive_loss(
-            self.projection(gathered(vectors, n_words)),
-            gathered(links + before),
-            gathered(is_target, n_words),
-            temperature=self.settings.temperature,
-            negatives=self.settings.negatives,
-        )
-        return {"loss": loss}
+        run = partial(run, hidden=below, at_once=self.at_once, untrained=self.untrained)
+        if len(self.layers) == 1 and self.layers[0] > first:
+            return [run(layers=range(first, self.layers[0]))]
+        return run(layers=range(first, max(self.layers)), at=self.layers).unbind(dim=1)
+
+    def _pulls(self, initial: PreTrainedModel, states: Sequence[Tensor], batch: Mapping[str, Any]) -> Iterator[Tensor]:
+        """Yield how far the source sentences' states are from the initial model's, by layer."""
+        lengths = batch["lengths"][: len(batch["lengths"]) // 2]
+        n = int(lengths.sum())
+        with torch.no_grad():
+            before = encode(
+                initial.to(lengths.device),  # type: ignore[arg-type]
+                batch["subwords"][:n],
+                lengths,
+                longest=int(lengths.max()),
+                padding=self.padding,
+                at=self.layers,
+            )
+        for now, then in zip(states, before.unbind(dim=1), strict=True):
+            yield pull_loss(now[:n], then)
 
 
-def layer_index(encoder: PreTrainedModel, layer: Literal["last", "reference"]) -> int:
-    """Return how many layers the realigned one counts, itself included.
+def _contrastive(model: RealignmentModel, states: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    """Return the loss over linked words; those of all processes stand against each other."""
+    vectors = states.index_select(0, batch["words"])  # [words, width]
+    return _against_all(model, vectors, batch["links"], batch["is_target"])
+
+
+def _sentences(model: RealignmentModel, states: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    """Return the loss over sentences, each of which has to find its translation."""
+    vectors = mean_pooled(states, batch["lengths"])  # [2 * pairs, width]
+    numbers = torch.arange(len(vectors), device=vectors.device)
+    pairs = len(vectors) // 2
+    return _against_all(model, vectors, torch.stack([numbers[:pairs], numbers[pairs:]], dim=1), numbers >= pairs)
+
+
+def _against_all(model: RealignmentModel, vectors: Tensor, links: Tensor, is_target: Tensor) -> Tensor:
+    rows = counts(len(vectors), vectors.device)
+    before = sum(rows[: process_number()])
+    return contrastive_loss(
+        model.projection(gathered(vectors, rows)),
+        gathered(links + before),
+        gathered(is_target, rows),
+        temperature=model.settings.temperature,
+        negatives=model.settings.negatives,
+    )
+
+
+def _l2(_: RealignmentModel, states: Tensor, batch: Mapping[str, Any]) -> Tensor:
+    """Return the squared difference of linked words; each link of all processes counts alike."""
+    links = batch["links"]
+    count = torch.tensor(float(len(links)), device=states.device)
+    return l2_loss(states.index_select(0, batch["words"]), links) * count * n_processes() / total(count)
+
+
+LOSSES: dict[str, Callable[[RealignmentModel, Tensor, Mapping[str, Any]], Tensor]] = {
+    "contrastive": _contrastive,
+    "l2": _l2,
+    "sentence": _sentences,
+}
+"""From a model, the states of a layer, [subwords, width], and an `AlignedBatch`, to the loss of that layer."""
+
+
+def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tuple[int, ...]:
+    """Return whose outputs are realigned, by how many layers they count; 0 is the embeddings' output.
 
     The reference code takes `num_hidden_layers - 1`, which is the last layer but one; the last is then
     not even run.
+
+    Raises:
+        SettingsError: The encoder has no such layer.
     """
-    n_layers = encoder.config.num_hidden_layers
-    return n_layers if layer == "last" else n_layers - 1
+    n_layers = len(layers_of(encoder))
+    if isinstance(layer, str):
+        return (n_layers if layer == "last" else n_layers - 1,)
+    beyond = [number for number in layer if number > n_layers]
+    if beyond:
+        raise SettingsError(f"realignment.layer: the encoder has the layers 0 to {n_layers}, not {beyond[0]}")
+    return tuple(dict.fromkeys(layer))
 
 
 def realign(
@@ -196,13 +297,7 @@ def realign(
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
     device = check_device(device)
-    max_length = min(settings.max_length, encoder.max_length)
-    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length)
-    if not pairs:
-        raise DataError(
-            f"none of the {len(bitext):,} sentence pairs has a usable link (one-to-one, between different words, "
-            f"within {max_length} subwords); check the bitext and its word alignments"
-        )
+    prepared = prepare(encoder, bitext, alignments, freeze=freeze, settings=settings, seed=seed)
     plan = TrainingPlan(
         title=f"realigning ({freeze})",
         steps=settings.steps,
@@ -213,43 +308,80 @@ def realign(
         seed=seed,
         device=device,
     )
-    fixed = held_fixed(encoder.model, freeze, settings)
-    return RealignmentHistory(
-        freeze=freeze,
-        frozen_parameters=sum(parameter.numel() for module in fixed for parameter in module.parameters()),
-        parameters=sum(parameter.numel() for parameter in encoder.model.parameters()),
-        pairs=len(pairs),
-        pairs_without_links=len(bitext) - len(pairs),
-        training=_train(
-            encoder,
-            pairs,
-            fixed=fixed,
-            settings=settings,
-            plan=plan,
-            compute=compute or ComputeSettings(),
-            checkpoints=checkpoints,
-        ),
-    )
+    return prepared.history(_train(encoder, prepared, plan, compute or ComputeSettings(), checkpoints))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A realignment before it is trained.
+
+    Attributes:
+        pairs: The sentence pairs, encoded.
+        n_pairs: How many there were, those without links included.
+        freeze: The freeze policy.
+        fixed: What it holds fixed.
+        freezing: The same, by name and number.
+        settings: How to train.
+    """
+
+    pairs: EncodedBitext
+    n_pairs: int
+    freeze: str
+    fixed: list[nn.Module]
+    freezing: Freezing
+    settings: RealignmentSettings
+
+    def history(self, training: TrainingHistory) -> RealignmentHistory:
+        """Return what is recorded of the realignment."""
+        without = self.n_pairs - len(self.pairs)
+        return RealignmentHistory(training, self.freeze, self.freezing, len(self.pairs), without)
+
+    @property
+    def identity(self) -> list[Any]:
+        """What distinguishes the training from others, as plain values."""
+        return [self.settings.model_dump(mode="json"), self.freeze, digest_of_arrays(*self.pairs.arrays().values())]
+
+
+def prepare(
+    encoder: Encoder,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    freeze: str,
+    settings: RealignmentSettings,
+    seed: int,
+) -> Prepared:
+    """Encode a bitext and find what is held fixed.
+
+    Raises:
+        SettingsError: There is no such policy or layer.
+        DataError: No sentence pair can be used.
+    """
+    fixed = held_fixed(encoder.model, freeze, settings, seed=seed)
+    realigned_layers(encoder.model, settings.layer)
+    max_length = min(settings.max_length, encoder.max_length)
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
+    if not pairs:
+        wanted = "a usable link (one-to-one, between different words, " if settings.needs_links else "two sides ("
+        raise DataError(
+            f"none of the {len(bitext):,} sentence pairs has {wanted}within {max_length} subwords); "
+            "check the bitext and its word alignments"
+        )
+    return Prepared(pairs, len(bitext), freeze, fixed, Freezing.of(encoder.model, fixed), settings)
 
 
 def _train(
-    encoder: Encoder,
-    pairs: EncodedBitext,
-    *,
-    fixed: Sequence[nn.Module],
-    settings: RealignmentSettings,
-    plan: TrainingPlan,
-    compute: ComputeSettings,
-    checkpoints: Path | None,
+    encoder: Encoder, prepared: Prepared, plan: TrainingPlan, compute: ComputeSettings, checkpoints: Path | None
 ) -> TrainingHistory:
     """Train on encoded pairs, with some modules held fixed."""
+    pairs, settings = prepared.pairs, prepared.settings
     order = visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
         packing(encoder.model),
         compacted(encoder.model, np.append(used, encoder.padding)) as vocabulary,
-        frozen(fixed),
-        _prefix(encoder, fixed, settings, pairs) as prefix,
+        frozen(prepared.fixed),
+        _prefix(encoder, prepared) as prefix,
     ):
         set_seed(plan.seed)
         padding = int(vocabulary.numbers[encoder.padding])
@@ -261,38 +393,32 @@ def _train(
             batch = pairs.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        identity = [settings.model_dump(mode="json"), digest_of_arrays(*pairs.arrays().values())]
-        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
+        return train(
+            model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=prepared.identity
+        )
 
 
 @contextmanager
-def _prefix(
-    encoder: Encoder, fixed: Sequence[nn.Module], settings: RealignmentSettings, pairs: EncodedBitext
-) -> Iterator[Prefix | None]:
+def _prefix(encoder: Encoder, prepared: Prepared) -> Iterator[Prefix | None]:
     """Yield the frozen embeddings and the frozen layers right above them; None if the embeddings are trained."""
-    if not settings.freeze_embeddings:
+    # Realigned layers within the prefix need it computed with gradients.
+    lowest = min(realigned_layers(encoder.model, prepared.settings.layer))
+    layers = list(takewhile(lambda layer: layer in prepared.fixed, encoder.layers))[:lowest]
+    if encoder.embeddings not in prepared.fixed or not family_of(encoder.model).slices:
         yield None
         return
-    layers = list(takewhile(lambda layer: layer in fixed, encoder.layers))
     # The embeddings alone are looked up as quickly as their output would be.
-    keep = settings.keep_prefix if layers else "no"
-    with storing(keep, pairs.subwords, encoder.model.config.hidden_size) as store:
+    keep = prepared.settings.keep_prefix if layers else "no"
+    with storing(keep, prepared.pairs.subwords, encoder.model.config.hidden_size) as store:
         yield Prefix(encoder.embeddings, layers, store)
 
 
-def held_fixed(model: PreTrainedModel, freeze: str, settings: RealignmentSettings) -> list[nn.Module]:
-    """Return the parts of a model that realignment with a freeze policy holds fixed, lowest first."""
-    layers = layers_of(model)
-    embeddings = [embeddings_of(model)] if settings.freeze_embeddings else []
-    return embeddings + [layers[index] for index in FREEZE_POLICIES[freeze](len(layers))]
-
-
-def check_policy(name: str) -> None:
-    """Check that a freeze policy exists.
+def held_fixed(model: PreTrainedModel, freeze: str, settings: RealignmentSettings, *, seed: int) -> list[nn.Module]:
+    """Return the parts of a model that realignment with a freeze policy holds fixed.
 
     Raises:
-        SettingsError: It does not; the message proposes the nearest.
+        SettingsError: There is no such policy or layer.
+        EncoderError: The model's layers cannot be frozen one by one.
     """
-    if name not in FREEZE_POLICIES:
-        proposal = did_you_mean(name, FREEZE_POLICIES)
-        raise SettingsError(f"unknown freeze policy {name!r}; there are {', '.join(FREEZE_POLICIES)}.{proposal}")
+    more = ["embeddings"] if settings.freeze_embeddings else []
+    return frozen_parts(model, "+".join([freeze, *more]), seed=seed)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from alignfreeze.corpora.bitext import language_pairs
-from alignfreeze.experiment.sweep import Freezing, Plan
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sweep import Plan
+from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.tasks import TASKS
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
@@ -21,8 +25,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
         "sentence_pairs": {"-".join(languages): len(positions) for languages, positions in pairs.items()},
         "frozen": {
-            strategy: {**asdict(freezing), "layers": list(freezing.layers)}
-            for strategy, freezing in plan.freezing.items()
+            strategy: {**asdict(freezing), "share": freezing.share} for strategy, freezing in plan.freezing.items()
         },
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
@@ -38,9 +41,10 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     settings, data = plan.settings, plan.data
     yield "experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"
     yield "runs", f"{len(plan.specs)}: {', '.join(f'{spec.strategy} {spec.seed}' for spec in plan.specs)}"
-    sentences = f"{len(data.train):,} sentences ({settings.source_language})"
+    sentences = f"{len(data.train):,} {_unit(settings)} ({settings.source_language})"
     yield "fine-tuning", f"{plan.finetuning_steps:,} steps of {settings.finetuning.batch_size}, over {sentences}"
     if plan.freezing:
+        yield "schedule", settings.realignment.schedule
         steps, batch = settings.realignment.steps or 0, settings.realignment.batch_size
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in language_pairs(data.bitext).items():
@@ -48,16 +52,36 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     for strategy, freezing in plan.freezing.items():
         yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
     for language, tests in data.tests.items():
-        yield "test", f"{language} {len(tests):,} sentences"
+        yield "test", f"{language} {len(tests):,} {_unit(settings)}"
     for file in data.files:
         yield "file", f"{file.role}: {file.path} (sha256 {file.digest[:12]})"
 
 
+def _unit(settings: ExperimentSettings) -> str:
+    unit = TASKS[settings.task].kind.unit
+    return "sentences" if unit == "words" else unit
+
+
 def _freezing_text(freezing: Freezing) -> str:
-    frozen = freezing.layers
-    layers = f"layers {frozen[0]} to {frozen[-1]}" if frozen else "no layer"
-    if freezing.embeddings:
-        layers = f"embeddings and {layers}"
-    parameters = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters"
-    share = freezing.parameters / freezing.n_parameters
-    return f"{layers} of {freezing.n_layers}, {parameters} ({share:.1%})"
+    parts = ", ".join(_shortened(freezing.parts)) or "nothing"
+    counts = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({freezing.share:.1%})"
+    return f"{parts}; {counts}"
+
+
+def _shortened(paths: Sequence[str]) -> Iterator[str]:
+    """Yield paths, those that differ in one number as a range: `encoder.layer.0..5`."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for path in paths:
+        match = _NUMBER.search(path)
+        if match is None:
+            yield path
+        else:
+            groups.setdefault((path[: match.start()], path[match.end() :]), []).append(int(match[0]))
+    for (before, after), numbers in groups.items():
+        starts = [n for n in sorted(numbers) if n - 1 not in numbers]
+        ends = [n for n in sorted(numbers) if n + 1 not in numbers]
+        ranges = [str(a) if a == b else f"{a}..{b}" for a, b in zip(starts, ends, strict=True)]
+        yield f"{before}{','.join(ranges)}{after}"
+
+
+_NUMBER = re.compile(r"(?<=\.)[0-9]+")

@@ -47,17 +47,22 @@ class Table:
     note: str
 
 
-def score_table(study: Study) -> Table:
-    """Return the outcome of an experiment: a row a language, a column a strategy, the average last."""
+def score_tables(study: Study) -> list[Table]:
+    """Return the outcome of an experiment, a table for each metric, the one that matters first."""
+    metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
+    return [score_table(study, metric) for metric in metrics]
+
+
+def score_table(study: Study, metric: str) -> Table:
+    """Return the scores of a metric: a row a language, a column a strategy, the average last."""
     settings = study.settings
-    values = {language: by_strategy(study.records, language) for language in settings.tested_languages}
+    values = {language: by_strategy(study.records, language, metric) for language in settings.tested_languages}
     targets = [language for language in settings.tested_languages if language != settings.source_language]
     rows = [Row(language, name_of(language), summaries(values[language])) for language in values]
     if targets:
         mean = average([values[language] for language in targets])
         rows.append(Row("average", f"of {len(targets)} target languages", summaries(mean)))
     strategies = tuple(dict.fromkeys(settings.strategies))
-    metric = study.records[0].scores[0].metric
     return Table(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from transformers import set_seed
 
-from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError
-from alignfreeze.files import digest_of_arrays
+from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import Settings
 from alignfreeze.tasks import Task
-from alignfreeze.tasks.tagging import TaggingModel, TaskModel, training_examples, with_head
+from alignfreeze.tasks.during import train_during
+from alignfreeze.tasks.kinds import Examples, TaskLoss
+from alignfreeze.tasks.models import STRIDE, TaskModel, with_head
 from alignfreeze.training import ComputeSettings, TrainingHistory, TrainingPlan, train, visits
 
 
@@ -37,7 +38,15 @@ class FinetuningSettings(Settings):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps in which the learning rate rises; it falls linearly after."""
     max_length: int = Field(default=128, ge=3)
-    """Most subwords at once; longer sentences are trained on, and tested, in windows."""
+    """Most subwords at once; longer sentences and contexts are trained on, and tested, in windows, longer texts cut."""
+    stride: int = Field(default=STRIDE, ge=0)
+    """Of `qa`: subwords that two windows of a context share."""
+
+    @model_validator(mode="after")
+    def _room_for_context(self) -> Self:
+        if self.stride >= self.max_length:
+            raise ValueError(f"stride: {self.stride} is not less than max_length, {self.max_length}")
+        return self
 
     def total_steps(self, sentences: int) -> int:
         """Return the number of optimiser steps for so many training sentences."""
@@ -47,9 +56,10 @@ class FinetuningSettings(Settings):
 def finetune(
     encoder: Encoder,
     task: Task,
-    sentences: Sequence[TaggedSentence],
+    items: Sequence[Any],
     *,
     settings: FinetuningSettings | None = None,
+    alongside: Prepared | None = None,
     compute: ComputeSettings | None = None,
     seed: int = 31,
     device: str = "auto",
@@ -60,27 +70,30 @@ def finetune(
     Args:
         encoder: The encoder, realigned or not.
         task: What to learn.
-        sentences: Training sentences of the source language.
+        items: Training items of the source language, as the task reads them.
         settings: How to train.
+        alongside: A realignment whose loss is added to the task's in each step (schedule `during`); its parts that
+            are frozen ignore that loss alone.
         compute: How it is computed.
-        seed: For the head, the order of the sentences and dropout.
+        seed: For the head, the order of the items and dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
         checkpoints: A folder for checkpoints, from which a training that was killed goes on.
 
     Raises:
         SettingsError: The device does not exist here.
-        DataError: No sentence has a tagged word.
+        DataError: No item has a label.
         TrainingError: The training diverges, or memory does not suffice.
     """
     settings = settings or FinetuningSettings()
     compute = compute or ComputeSettings()
     device = check_device(device)
     set_seed(seed)
-    task_model = with_head(encoder, task.labels, max_length=settings.max_length)
-    examples = training_examples(task_model, sentences)
+    labels = task.labels_of(items)
+    task_model = with_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
+    examples = task.kind.examples(task_model, items)
     if not len(examples):
-        raise DataError("no training sentence has a tagged word; there is nothing to learn from")
-    steps = settings.total_steps(len(sentences))
+        raise DataError("no training item has a label; there is nothing to learn from")
+    steps = settings.total_steps(len(items))
     plan = TrainingPlan(
         title=f"fine-tuning ({task.name})",
         steps=steps,
@@ -91,22 +104,35 @@ def finetune(
         seed=seed,
         device=device,
     )
+    identity = [settings.model_dump(mode="json"), examples.digest, list(labels)]
+    how: dict[str, Any] = {"compute": compute, "checkpoints": checkpoints, "identity": identity}
+    if alongside is None:
+        return task_model, _train(task_model, task, examples, plan, **how)
+    identity += alongside.identity
+    return task_model, train_during(task_model, task, examples, alongside, plan=plan, **how)
+
+
+def _train(
+    task_model: TaskModel,
+    task: Task,
+    examples: Examples,
+    plan: TrainingPlan,
+    *,
+    compute: ComputeSettings,
+    checkpoints: Path | None,
+    identity: Any,
+) -> TrainingHistory:
     order = visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),
-        compacted(task_model.model, np.append(used, encoder.padding), shared=True) as vocabulary,
+        compacted(task_model.model, np.append(used, task_model.padding), shared=True) as vocabulary,
     ):
-        model = TaggingModel(task_model.model, padding=int(vocabulary.numbers[encoder.padding]))
+        model = TaskLoss(task_model.model, task.kind, padding=int(vocabulary.numbers[task_model.padding]))
         model.at_once = compute.micro_batch
 
         def collate(numbers: Sequence[int]) -> dict[str, Any]:
             batch = examples.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        identity = [
-            settings.model_dump(mode="json"),
-            digest_of_arrays(examples.subwords.values, examples.labels.values),
-        ]
-        history = train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
-    return task_model, history
+        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)

@@ -13,6 +13,7 @@ LANGUAGES = ("ar", "de", "es", "fi", "hi", "ja", "ru", "sw", "tr", "zh")
 """The target languages: seven families, six scripts."""
 
 FOLDER = Path(__file__).parent
+ENDINGS = frozenset({".conllu", ".tsv", ".iob2", ".jsonl", ".json"})
 
 
 def mini_path(name: str) -> Path:
@@ -21,7 +22,9 @@ def mini_path(name: str) -> Path:
     Raises:
         DataError: The corpus has no such file.
     """
-    names = sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".conllu", ".tsv"})
+    names = sorted(
+        path.name for path in FOLDER.iterdir() if path.suffix in {".conllu", ".tsv", ".iob2", ".jsonl", ".json"}
+    )
     if name not in names:
         raise DataError(f"the mini corpus has no file {name!r}.{did_you_mean(name, names)}")
     return FOLDER / name

@@ -1,0 +1,70 @@
+"""Rows of data sets on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from alignfreeze.errors import DataError, SettingsError
+
+HUB = "hub:"
+
+
+def hub_rows(name: str, *, split: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a data set, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`; labels by their names.
+
+    Args:
+        name: Which data set.
+        split: The split, if the name has none.
+
+    Raises:
+        SettingsError: The name is not of this form, or the library is not installed.
+        DataError: There is no such data set, or no connection and no earlier download.
+    """
+    parts = name.removeprefix(HUB).split("/")
+    if not 2 <= len(parts) <= 4:
+        raise SettingsError(f"{name}: expected hub:OWNER/NAME/CONFIGURATION, such as hub:facebook/xnli/en")
+    try:
+        datasets: Any = import_module("datasets")
+    except ImportError:
+        raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
+    options = {"name": parts[2]} if len(parts) > 2 else {}
+    try:
+        loaded: Any = datasets.load_dataset("/".join(parts[:2]), **options, split=parts[3] if len(parts) > 3 else split)
+    except Exception as error:  # what the hub's client raises is not to be foreseen
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{name}: cannot be read from the hub ({reason}). It needs a connection, or an earlier download in "
+            f"{datasets.config.HF_DATASETS_CACHE}; a path of files of your own serves as well"
+        ) from error
+    names = {column: found for column, feature in loaded.features.items() if (found := _names(feature))}
+    for row in loaded:
+        yield {column: names[column](value) if column in names else value for column, value in row.items()}
+
+
+def _names(feature: Any) -> Callable[[Any], Any] | None:
+    """Return what turns numbers of labels into their names, None for columns that hold something else."""
+    inner = getattr(feature, "feature", feature)
+    labels = getattr(inner, "names", None)
+    if labels is None:
+        return None
+
+    def name_of(value: Any) -> Any:
+        if isinstance(value, list):
+            return [name_of(item) for item in value]
+        return labels[value] if isinstance(value, int) and 0 <= value < len(labels) else value
+
+    return name_of
+
+
+def field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
+    """Return the first of several fields that a row has.
+
+    Raises:
+        DataError: It has none of them.
+    """
+    for name in names:
+        if name in row:
+            return row[name]
+    raise DataError(f"{where}: expected a field {' or '.join(names)}, found {', '.join(row)}")

@@ -1,0 +1,144 @@
+"""Reads texts, or pairs of texts, that carry a label each: NLI as XNLI ships it, and any other classification."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.hub import field
+from alignfreeze.errors import DataError, did_you_mean
+from alignfreeze.files import read_lines
+from alignfreeze.progress import remark
+
+NLI = ("entailment", "neutral", "contradiction")
+"""The labels of natural language inference, in the order of XNLI's numbers."""
+
+FIRST = ("sentence1", "premise", "text", "sentence")
+SECOND = ("sentence2", "hypothesis", "hypo", "text2")
+LABEL = ("gold_label", "label")
+LANGUAGE = "language"
+_OTHER_SPELLINGS = {"contradictory": "contradiction"}  # XNLI's translated training data
+_NO_LABEL = ("-", "")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text, or a pair of texts, with its label.
+
+    Attributes:
+        text: The text; of NLI the premise.
+        second: The second text; of NLI the hypothesis; None if there is none.
+        label: The label.
+    """
+
+    text: str
+    second: str | None
+    label: str
+
+
+def read_labelled(
+    path: Path | str,
+    *,
+    labels: Sequence[str] | None = None,
+    language: str | None = None,
+    max_texts: int | None = None,
+) -> list[LabelledText]:
+    """Read labelled texts of a file: JSON lines, or columns with a tab between whose first line names them.
+
+    The fields are `sentence1` (or `premise`, `text`, `sentence`), for pairs `sentence2` (or `hypothesis`,
+    `hypo`, `text2`), and `gold_label` (or `label`). A row of another language, where a field `language`
+    tells, is passed over; so is one whose label is `-`, as where annotators did not agree.
+
+    Args:
+        path: The file.
+        labels: The labels there are; None for any.
+        language: The language that is wanted of a file of several.
+        max_texts: Read no more than the first so many.
+
+    Raises:
+        DataError: The file cannot be read, holds nothing, or a line is not as it should be (with the line).
+    """
+    path = Path(path)
+    rows = ((f"{path}, line {number}", row) for number, row in _rows(path))
+    return labelled(rows, name=str(path), labels=labels, language=language, most=max_texts)
+
+
+def labelled(
+    rows: Iterator[tuple[str, Mapping[str, Any]]],
+    *,
+    name: str,
+    labels: Sequence[str] | None,
+    language: str | None,
+    most: int | None,
+) -> list[LabelledText]:
+    """Turn rows, each with its place, into labelled texts.
+
+    Raises:
+        DataError: A row is not as it should be, or there is none.
+    """
+    texts: list[LabelledText] = []
+    unlabelled = 0
+    for where, row in rows:
+        if language is not None and row.get(LANGUAGE, language) != language:
+            continue
+        label = str(field(dict(row), LABEL, where=where)).strip()
+        label = _OTHER_SPELLINGS.get(label, label)
+        if label in _NO_LABEL:
+            unlabelled += 1
+            continue
+        if labels is not None and label not in labels:
+            proposal = did_you_mean(label, labels)
+            raise DataError(f"{where}: the label {label!r} is none of {', '.join(labels)}.{proposal}")
+        second = next((row[name] for name in SECOND if name in row), None)
+        first = field(dict(row), FIRST, where=where)
+        if not isinstance(first, str) or not isinstance(second, str | None):
+            raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
+        texts.append(LabelledText(first, second, label))
+        if len(texts) == most:
+            break
+    if unlabelled:
+        remark(f"{name}: {unlabelled:,} rows without a label are passed over")
+    if not texts:
+        of_language = f" of the language {language!r}" if language is not None else ""
+        raise DataError(f"{name}: no labelled text{of_language} found")
+    return texts
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    lines = ((number, line) for number, line in read_lines(path) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return
+    lines = chain([first], lines)
+    yield from (_json_rows if first[1].lstrip().startswith("{") else _tab_rows)(path, lines)
+
+
+def _json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError.at(path, number, f"not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise DataError.at(path, number, f"expected a JSON object, found {type(row).__name__}")
+        yield number, row
+
+
+def _tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    number, header = next(lines)
+    names = header.split("\t")
+    if not set(LABEL) & set(names) or not set(FIRST) & set(names):
+        problem = (
+            f"the first line has to name the columns, {'/'.join(LABEL)} and {'/'.join(FIRST)} among them; "
+            f"found {', '.join(names[:8])}"
+        )
+        raise DataError.at(path, number, problem)
+    for number, line in lines:
+        values = line.split("\t")
+        if len(values) != len(names):
+            raise DataError.at(path, number, f"expected {len(names)} columns with a tab between, found {len(values)}")
+        yield number, dict(zip(names, values, strict=True))

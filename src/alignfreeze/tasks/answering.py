@@ -1,0 +1,186 @@
+"""Extractive question answering: the span of a context that answers a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from alignfreeze.corpora.questions import Question
+from alignfreeze.encoding.packing import Layout, encode
+from alignfreeze.progress import Bar
+from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
+from alignfreeze.tasks.models import TaskModel
+
+N_BEST = 20
+"""Beginnings and ends that are combined."""
+
+LONGEST_ANSWER = 30
+"""Subwords."""
+
+LONGEST_QUESTION = 64
+"""Subwords; what is beyond is cut, so that the context has room."""
+
+QUESTIONS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A question with a part of its context.
+
+    Attributes:
+        question: Number of the question.
+        subwords: Question and context with the special ones, [subwords].
+        types: Which of the two each belongs to, where the model is told, [subwords].
+        places: Where each subword of the context begins and ends in it, in characters; -1 elsewhere, [subwords, 2].
+    """
+
+    question: int
+    subwords: NDArray[np.int64]
+    types: NDArray[np.int64] | None
+    places: NDArray[np.int64]
+
+
+def windows(task_model: TaskModel, items: Sequence[Question]) -> Iterator[Window]:
+    """Yield each question with its context, in windows that overlap where it is long."""
+    tokenizer = task_model.tokenizer
+    room = max(1, task_model.max_length // 2 - 4)
+    shortened = min(LONGEST_QUESTION, room)
+    # Two windows may share less than what is left for the context beside the longest question.
+    stride = max(0, min(task_model.stride, task_model.max_length - shortened - 8))
+    for start in range(0, len(items), QUESTIONS_AT_ONCE):
+        chunk = items[start : start + QUESTIONS_AT_ONCE]
+        encoding = tokenizer(
+            [_cut(tokenizer, item.question.strip(), shortened) for item in chunk],
+            [item.context for item in chunk],
+            truncation="only_second",
+            max_length=task_model.max_length,
+            stride=stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=task_model.has_types,
+        )
+        for row, number in enumerate(encoding["overflow_to_sample_mapping"]):
+            inside = np.array([side == 1 for side in encoding.sequence_ids(row)])
+            places = np.where(inside[:, None], np.asarray(encoding["offset_mapping"][row]), -1)
+            types = np.asarray(encoding["token_type_ids"][row]) if task_model.has_types else None
+            yield Window(start + number, np.asarray(encoding["input_ids"][row], dtype=np.int64), types, places)
+
+
+def _cut(tokenizer: Any, question: str, most: int) -> str:
+    places = tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return question if len(places) <= most else question[: places[most - 1][1]]
+
+
+def training_examples(task_model: TaskModel, items: Sequence[Question]) -> Examples:
+    """Return model inputs with the places of the first and the last subword of the first answer.
+
+    In a window without the answer they are those of the first subword of all, which is a special one.
+    """
+    found = list(windows(task_model, items))
+    return Examples(
+        Ragged.of([window.subwords for window in found]),
+        Ragged.of([np.array(_span(window, items[window.question])) for window in found]),
+        Ragged.of([window.types for window in found if window.types is not None]) if task_model.has_types else None,
+    )
+
+
+def _span(window: Window, question: Question) -> tuple[int, int]:
+    start = question.starts[0]
+    end = start + len(question.answers[0])
+    inside = np.flatnonzero((window.places[:, 1] > start) & (window.places[:, 0] < end) & (window.places[:, 0] >= 0))
+    # Of an answer that a window cuts, no part is the answer.
+    whole = len(inside) and window.places[inside[0], 0] <= start and window.places[inside[-1], 1] >= end
+    return (int(inside[0]), int(inside[-1])) if whole else (0, 0)
+
+
+def _both(output: Any) -> Tensor:
+    """Return the logits of beginning and end, [..., subwords, 2]."""
+    return torch.stack([output.start_logits, output.end_logits], dim=-1)
+
+
+span_logits = partial(encode, read=_both)
+"""Runs a model with a head for spans; two values a subword, [subwords, 2]."""
+
+
+def loss_of_spans(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum over windows of the mean cross-entropy of beginning and end, and the number of windows.
+
+    Args:
+        logits: [subwords, 2].
+        labels: Places in the window of the first and the last subword of the answer, end to end, [2 * windows].
+        lengths: Subwords of each window, [windows].
+    """
+    layout = Layout.of(lengths, int(lengths.max()), len(logits))
+    hidden = ~layout.mask[:, 0, 0, :, None]  # [windows, longest, 1]
+    rows = layout.rows(logits).masked_fill(hidden, -torch.inf)  # [windows, longest, 2]
+    loss = F.cross_entropy(rows, labels.view(-1, 2), reduction="sum") / 2
+    return loss, lengths.new_tensor(len(lengths))
+
+
+def predict(
+    task_model: TaskModel,
+    items: Sequence[Question],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
+) -> list[str]:
+    """Answer every question by a span of its context: the best of the best beginnings and ends, over all windows.
+
+    Args:
+        task_model: The fine-tuned model.
+        items: Questions with their contexts, in whatever languages.
+        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
+        bar: Counts the questions done.
+    """
+    found = list(windows(task_model, items))
+    types = [window.types for window in found if window.types is not None] if task_model.has_types else None
+    best: list[tuple[float, str]] = [(-np.inf, "")] * len(items)
+    waiting = np.bincount([window.question for window in found], minlength=len(items))
+    subwords = [window.subwords for window in found]
+    for numbers, logits in run_sorted(task_model, span_logits, subwords, types, at_once=at_once):
+        pieces = logits.float().split([len(subwords[number]) for number in numbers])
+        for number, values in zip(numbers, pieces, strict=True):
+            window = found[number]
+            score, start, end = best_span(values.cpu().numpy(), window.places)
+            answer = items[window.question].context[start:end].strip()
+            # Of equal scores the first window's: their order must not depend on the batches.
+            if score > best[window.question][0]:
+                best[window.question] = (score, answer)
+            waiting[window.question] -= 1
+            if bar is not None and not waiting[window.question]:
+                bar.advance()
+    return [answer for _, answer in best]
+
+
+def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[float, int, int]:
+    """Return the score of the best span of a window, and where it begins and ends in the context, in characters.
+
+    Args:
+        logits: Of beginning and end, [subwords, 2].
+        places: Where each subword of the context begins and ends; -1 elsewhere, [subwords, 2].
+    """
+    inside = np.flatnonzero(places[:, 0] >= 0)
+    if not len(inside):
+        return -np.inf, 0, 0
+    starts, ends = (inside[np.argsort(-logits[inside, side], kind="stable")[:N_BEST]] for side in (0, 1))
+    scores = logits[starts, 0][:, None] + logits[ends, 1]  # [starts, ends]
+    lengths = ends - starts[:, None] + 1
+    scores = np.where((lengths > 0) & (lengths <= LONGEST_ANSWER), scores, -np.inf)
+    start, end = np.unravel_index(scores.argmax(), scores.shape)
+    if scores[start, end] == -np.inf:
+        return -np.inf, 0, 0
+    return float(scores[start, end]), int(places[starts[start], 0]), int(places[ends[end], 1])
+
+
+ANSWERING = Kind("spans", "questions", training_examples, span_logits, loss_of_spans, predict)
+"""A span of a context for each question."""

@@ -1,0 +1,93 @@
+"""A label for each text or pair of texts: natural language inference, and any other classification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.encoding.batches import SENTENCES_AT_ONCE
+from alignfreeze.encoding.packing import classify
+from alignfreeze.progress import Bar
+from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
+from alignfreeze.tasks.models import TaskModel
+
+Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
+"""Subwords, and which of two texts each belongs to."""
+
+
+def _encoded(task_model: TaskModel, texts: Sequence[LabelledText]) -> Iterator[Encoded]:
+    """Yield the subwords of texts; of what is too long the longer text is cut first."""
+    for start in range(0, len(texts), SENTENCES_AT_ONCE):
+        chunk = texts[start : start + SENTENCES_AT_ONCE]
+        is_pair = chunk[0].second is not None
+        encoding = task_model.tokenizer(
+            [item.text for item in chunk],
+            [item.second or "" for item in chunk] if is_pair else None,
+            truncation=True,
+            max_length=task_model.max_length,
+            return_attention_mask=False,
+            return_token_type_ids=task_model.has_types,
+        )
+        for number, subwords in enumerate(encoding["input_ids"]):
+            types = np.asarray(encoding["token_type_ids"][number]) if task_model.has_types else None
+            yield np.asarray(subwords, dtype=np.int64), types
+
+
+def training_examples(task_model: TaskModel, items: Sequence[LabelledText]) -> Examples:
+    """Return model inputs with the number of each text's label."""
+    numbers = {label: number for number, label in enumerate(task_model.labels)}
+    encoded = list(_encoded(task_model, items))
+    return Examples(
+        Ragged.of([subwords for subwords, _ in encoded]),
+        Ragged.of([np.array([numbers[item.label]]) for item in items]),
+        Ragged.of([types for _, types in encoded if types is not None]) if task_model.has_types else None,
+    )
+
+
+def loss_of_texts(logits: Tensor, labels: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of the cross-entropies of texts, and their number.
+
+    Args:
+        logits: [sentences, labels].
+        labels: [sentences].
+    """
+    return F.cross_entropy(logits, labels, reduction="sum"), labels.new_tensor(len(labels))
+
+
+def predict(
+    task_model: TaskModel,
+    items: Sequence[LabelledText],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
+) -> list[str]:
+    """Label every text.
+
+    Args:
+        task_model: The fine-tuned model.
+        items: Texts or pairs of texts, in whatever languages.
+        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
+        bar: Counts the texts done.
+    """
+    labels = task_model.labels
+    encoded = list(_encoded(task_model, items))
+    types = [kinds for _, kinds in encoded if kinds is not None] if task_model.has_types else None
+    predicted = [""] * len(items)
+    for numbers, logits in run_sorted(
+        task_model, classify, [subwords for subwords, _ in encoded], types, at_once=at_once
+    ):
+        for number, label in zip(numbers, logits.argmax(dim=-1).tolist(), strict=True):
+            predicted[number] = labels[label]
+        if bar is not None:
+            bar.advance(len(numbers))
+    return predicted
+
+
+CLASSIFICATION = Kind("texts", "texts", training_examples, classify, loss_of_texts, predict)
+"""A label for each text."""

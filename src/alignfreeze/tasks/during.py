@@ -1,0 +1,145 @@
+"""Trains a task and a realignment in the same steps (schedule `during`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from alignfreeze.encoding.batches import sides_of
+from alignfreeze.encoding.packing import packing
+from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.errors import SettingsError
+from alignfreeze.processes import n_processes
+from alignfreeze.realignment.trainer import Prepared, RealignmentModel, held_fixed
+from alignfreeze.tasks import Task
+from alignfreeze.tasks.kinds import Examples, TaskLoss
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.training import (
+    ComputeSettings,
+    LossModel,
+    TrainingHistory,
+    TrainingPlan,
+    check_processes,
+    train,
+    visits,
+)
+
+
+class DuringModel(LossModel):
+    """A task model whose output is the task's loss and, with a coefficient, the realignment loss of its encoder.
+
+    What is frozen gets no gradient from the realignment loss, and all of the task's.
+    """
+
+    def __init__(self, task: TaskLoss, realignment: RealignmentModel) -> None:
+        super().__init__()
+        self.task = task
+        self.projection = realignment.projection
+        # Not a module of this one: its encoder is that of the task model, and would be saved twice.
+        self.alongside = (realignment,)
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """The task model."""
+        return self.task.model
+
+    @property
+    def at_once(self) -> int | None:
+        """Most sentences at once, of either part; None for all of a batch."""
+        return self.task.at_once
+
+    @at_once.setter
+    def at_once(self, sentences: int | None) -> None:
+        self.task.at_once = self.alongside[0].at_once = sentences
+
+    def n_sentences(self, batch: Mapping[str, Any]) -> int:
+        """Return how many sentences are in the larger part of a batch."""
+        return max(len(part["lengths"]) for part in batch.values())
+
+    def forward(self, items: Mapping[str, Any], pairs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the sum of both losses for a batch of `Examples` and an `AlignedBatch`."""
+        (realignment,) = self.alongside
+        coefficient = realignment.settings.coefficient
+        return {"loss": self.task(**items)["loss"] + coefficient * realignment(**pairs)["loss"]}
+
+
+def train_during(
+    task_model: TaskModel,
+    task: Task,
+    examples: Examples,
+    prepared: Prepared,
+    *,
+    plan: TrainingPlan,
+    compute: ComputeSettings,
+    checkpoints: Path | None,
+    identity: Any,
+) -> TrainingHistory:
+    """Train a task model in place on examples and sentence pairs.
+
+    Args:
+        task_model: The task model.
+        task: What to learn.
+        examples: Training examples.
+        prepared: The realignment.
+        plan: How long and how fast; its batch is that of the task.
+        compute: How it is computed.
+        checkpoints: A folder for checkpoints.
+        identity: What distinguishes the training from others.
+
+    Raises:
+        SettingsError: Gradient checkpointing is asked for together with frozen parts.
+    """
+    settings, pairs = prepared.settings, prepared.pairs
+    if compute.gradient_checkpointing and prepared.fixed:
+        raise SettingsError(
+            "compute.gradient_checkpointing: with schedule 'during' and frozen parts it would give them gradients "
+            "of the realignment; use compute.micro_batch to save memory"
+        )
+    check_processes(plan.batch_size)
+    check_processes(settings.batch_size)
+    pair_plan = replace(plan, batch_size=settings.batch_size)
+    orders = [
+        visits([np.arange(len(examples))], examples.subwords.lengths(), plan),
+        visits(pairs.positions(), pairs.lengths(), pair_plan),
+    ]
+    used = [examples.subwords.take(np.unique(orders[0])), pairs.subwords.take(sides_of(np.unique(orders[1])))]
+    network = task_model.model
+    with (
+        packing(network),
+        compacted(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
+    ):
+        padding = int(vocabulary.numbers[task_model.padding])
+        base: Any = network.base_model
+        untrained = held_fixed(base, prepared.freeze, settings, seed=plan.seed)
+        assert len(untrained) == len(prepared.fixed)
+        model = DuringModel(
+            TaskLoss(network, task.kind, padding=padding),
+            RealignmentModel(base, settings, padding=padding, untrained=untrained),
+        )
+        model.at_once = compute.micro_batch
+
+        def collate(numbers: Sequence[int]) -> dict[str, Any]:
+            places = np.asarray(numbers)
+            parts = {
+                "items": examples.batch(places[places < len(examples)]),
+                "pairs": pairs.batch(places[places >= len(examples)] - len(examples)),
+            }
+            return {name: {**batch, "subwords": vocabulary.compact(batch["subwords"])} for name, batch in parts.items()}
+
+        order = _together(orders[0], orders[1] + len(examples), plan.batch_size, settings.batch_size)
+        both = replace(plan, batch_size=plan.batch_size + settings.batch_size)
+        return train(model, collate, both, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
+
+
+def _together(items: NDArray[np.int64], pairs: NDArray[np.int64], n_items: int, n_pairs: int) -> NDArray[np.int64]:
+    """Return an order whose batches hold a batch of either; each process gets its share of both."""
+    parts = n_processes()
+    shares = [items.reshape(-1, parts, n_items // parts), pairs.reshape(-1, parts, n_pairs // parts)]
+    return np.concatenate(shares, axis=2).ravel()

@@ -1,0 +1,182 @@
+"""A model that has learnt a task: an encoder with a head, its tokenizer, and both on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.initialization import no_init_weights
+from transformers.modeling_layers import GenericForQuestionAnswering
+
+from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
+from alignfreeze.errors import EncoderError
+
+HEADS: dict[str, Any] = {
+    "words": AutoModelForTokenClassification,
+    "texts": AutoModelForSequenceClassification,
+    "spans": AutoModelForQuestionAnswering,
+}
+"""What labels words, labels whole texts, and finds spans, of the families that transformers has it for."""
+
+STRIDE = 32
+"""Subwords that two windows of a long context share; the reference code's."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskModel:
+    """An encoder with a head, and its tokenizer.
+
+    Attributes:
+        model: An ordinary model of transformers.
+        tokenizer: The encoder's tokenizer.
+        max_length: Most subwords at once, special ones included; longer sentences go through in windows.
+        stride: Subwords that windows of a context share.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    max_length: int
+    stride: int = STRIDE
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels in the order of the head's outputs."""
+        names: dict[int, str] = dict(self.model.config.id2label or {})  # type: ignore[arg-type]
+        return [names[number] for number in range(len(names))]
+
+    @property
+    def padding(self) -> int:
+        """Number of the padding subword."""
+        number = self.tokenizer.pad_token_id
+        assert isinstance(number, int)
+        return number
+
+    @property
+    def has_types(self) -> bool:
+        """Whether the model is told which of two texts a subword belongs to."""
+        names = self.tokenizer.model_input_names
+        return "token_type_ids" in names and (getattr(self.model.config, "type_vocab_size", 0) or 0) > 1
+
+    def save(self, folder: Path) -> None:
+        """Write an ordinary Hugging Face folder, which loads without alignfreeze."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def with_head(
+    encoder: Encoder, head: str, labels: Sequence[str], *, max_length: int, stride: int = STRIDE
+) -> TaskModel:
+    """Return a model with the encoder's weights and a new head.
+
+    The encoder's weights are copied, so that it stays as it is when the model is trained; only the table of word
+    embeddings is shared until `compacted(..., shared=True)`, in which the model is to be trained, makes a new one.
+
+    Args:
+        encoder: The encoder.
+        head: A name in `HEADS`.
+        labels: What the head tells apart; for `spans` nothing.
+        max_length: Most subwords at once.
+        stride: Subwords that windows of a context share.
+
+    Raises:
+        EncoderError: transformers has no such head for this family.
+    """
+    config = type(encoder.model.config).from_dict(encoder.model.config.to_dict())
+    if labels:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: number for number, label in enumerate(labels)}
+    else:
+        config.num_labels = 2  # a beginning and an end
+    with no_init_weights():  # a random table of 250,000 rows takes a second, and is overwritten at once
+        model = _model_class(head, config)(config)
+    with torch.no_grad():
+        heads = [part for name, part in model.named_children() if name != model.base_model_prefix]
+        with torch.random.fork_rng(devices=[]):
+            _reset(heads)  # what the family leaves alone would be whatever is in memory
+        for part in heads:
+            part.apply(model._init_weights)
+        model._init_weights(model)  # some families initialise their heads from outside
+    theirs: Any = encoder.model.get_input_embeddings()
+    ours: Any = model.get_input_embeddings()
+    ours.weight = nn.Parameter(theirs.weight.detach())
+    missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
+    if missing:
+        raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
+    return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length), stride)
+
+
+def _reset(parts: Sequence[nn.Module]) -> None:
+    """Give the parameters of modules the values that torch gives new ones."""
+    for part in parts:
+        for module in part.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+
+
+def _model_class(head: str, config: PreTrainedConfig) -> Any:
+    """Return the class of a family's models with a head.
+
+    Raises:
+        EncoderError: There is none.
+    """
+    found = HEADS[head]._model_mapping.get(type(config), None)
+    if found is not None:
+        return found
+    if head != "spans":
+        raise EncoderError(f"transformers has no head for {head} for the model family {config.model_type!r}")
+    return _with_spans(config)
+
+
+def _with_spans(config: PreTrainedConfig) -> Any:
+    """Return a class of our own of models that find spans, for families without one (EuroBERT)."""
+    words = HEADS["words"]._model_mapping[type(config)]
+    parent = next(base for base in words.__mro__ if base.__name__.endswith("PreTrainedModel"))
+    name = words.__name__.replace("TokenClassification", "QuestionAnswering")
+    made = type(name, (GenericForQuestionAnswering, parent), {"__module__": __name__, "base_model_prefix": "model"})
+    AutoModelForQuestionAnswering.register(type(config), made, exist_ok=True)
+    return made
+
+
+def load_task_model(folder: Path, head: str = "words", *, max_length: int = 128, stride: int = STRIDE) -> TaskModel:
+    """Load a fine-tuned model from its folder, weights as safetensors.
+
+    Args:
+        folder: Where it is.
+        head: A name in `HEADS`.
+        max_length: Most subwords at once.
+        stride: Subwords that windows of a context share.
+
+    Raises:
+        EncoderError: The folder holds no such model.
+    """
+    if not (folder / "config.json").exists():
+        raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        model, loading = _model_class(head, config).from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except EncoderError:
+        raise
+    except Exception as error:  # what a broken checkpoint raises is not to be foreseen
+        raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
+    if loading["missing_keys"]:
+        # transformers would give it a random head and go on.
+        raise EncoderError(f"{folder}: this model has no head for {head}; fine-tune it first")
+    check_tokenizer(str(folder), tokenizer, model)
+    return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)), stride)
