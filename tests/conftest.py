@@ -20,6 +20,8 @@ from transformers import AutoConfig, BertConfig, BertModel, PreTrainedTokenizerF
 from alignfreeze.cache import cache_folder
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.labelled import NLI, LabelledText
+from alignfreeze.corpora.questions import Question
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.progress import showing
 
@@ -115,15 +117,37 @@ def toy_tagged():
     return [TaggedSentence(tuple(toy_sentence(generator)), tags) for _ in range(60)]
 
 
-def train_tokenizer(sentences):
-    """A WordPiece tokenizer on the toy sentences, the way BERT's are made."""
+@pytest.fixture(scope="session")
+def toy_items(toy_tagged):
+    """Items of each task: a tag for each word, entities, pairs of sentences, questions."""
+    words = [sentence.words for sentence in toy_tagged]
+    entities = [TaggedSentence(w, ("O", f"B-{_kind(w[1])}", "O", "B-THING", "I-THING")) for w in words]
+    pairs = []
+    for number, sentence in enumerate(words):
+        text = " ".join(sentence)
+        others = {"entailment": text, "neutral": "the", "contradiction": " ".join(words[number - 1])}
+        label = NLI[number % 3]
+        pairs.append(LabelledText(text, others[label], label))
+    questions = [
+        Question(str(n), f"the {w[1]} {w[2]}", (context := " ".join(w)), (w[4],), (context.rindex(w[4]),))
+        for n, w in enumerate(words)
+    ]
+    return {"pos": toy_tagged, "ner": entities, "nli": pairs, "qa": questions}
+
+
+def _kind(noun):
+    return "ANIMAL" if noun in {"dog", "cat", "bird", "fish"} else "PLACE"
+
+
+def train_tokenizer(sentences, *, types=False):
+    """A WordPiece tokenizer on the toy sentences, the way BERT's are made; with types if models are told them."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False)
     tokenizer.train_from_iterator([" ".join(words) for words in sentences], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -133,6 +157,7 @@ def train_tokenizer(sentences):
         sep_token="[SEP]",
         mask_token="[MASK]",
         model_max_length=64,
+        model_input_names=["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
     )
 
 
@@ -140,7 +165,7 @@ def train_tokenizer(sentences):
 def tiny_folder(tmp_path_factory, toy_bitext):
     """An ordinary model folder with an encoder of four layers."""
     folder = tmp_path_factory.mktemp("tiny-encoder")
-    tokenizer = train_tokenizer([side for pair in toy_bitext for side in (pair.source, pair.target)])
+    tokenizer = train_tokenizer([side for pair in toy_bitext for side in (pair.source, pair.target)], types=True)
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,

@@ -282,3 +282,66 @@ def test_killed_in_a_training_it_goes_on_from_its_last_checkpoint(project, stage
     for run, weights in models.items():
         assert (project / "fresh" / "runs" / run / "model" / "model.safetensors").read_bytes() == weights
     assert not (out / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("schedule", ["before", "during", "after"])
+def test_every_schedule_leaves_its_records(project, schedule):
+    path = project / "experiment.toml"
+    path.write_text(
+        path.read_text().replace("[realignment]", f'[realignment]\nlearning_rate = 0.05\nschedule = "{schedule}"')
+    )
+    found = planned(project, seeds=[1], strategies=["baseline", "front+embeddings", "random:1"])
+    study = run_experiment(found, out=project / "out")
+    baseline, front, drawn = study.records
+    assert baseline.realignment is None
+    # `during` takes as many steps as fine-tuning: 2 epochs of ceil(60 / 16) batches.
+    assert front.realignment.training.steps == (8 if schedule == "during" else 4)
+    assert front.realignment.frozen.parts == ("encoder.layer.0", "encoder.layer.1", "embeddings")
+    assert front.finetuning.steps == 8
+    assert len(drawn.realignment.frozen.parts) == 1
+    assert front.scores != baseline.scores
+    assert all(":" not in path.name for path in (project / "out" / "runs").iterdir())
+    for record in study.records:
+        (folder,) = (project / "out" / "runs").glob(f"*{record.digest[:12]}")
+        assert RunRecord.from_json(json.loads((folder / "record.json").read_text())) == record
+
+
+def test_a_loss_on_sentences_needs_no_links(project, monkeypatch):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text().replace("[realignment]", '[realignment]\nloss = "sentence"'))
+    found = planned(project, seeds=[1], strategies=["front"])
+    assert sum(len(alignment.links) for alignment in find_links(found.settings, found.data)) == 0
+    assert run_experiment(found, out=project / "out").records[0].realignment.pairs == 240
+
+
+def test_a_test_file_with_a_label_that_training_never_saw(project):
+    (project / "ner-en-train.iob2").write_text("Ann B-PER\nlives O\n\n" * 20)
+    for code in ("en", "de", "tr"):
+        tag = "B-LOC" if code == "tr" else "B-PER"
+        (project / f"ner-{code}.iob2").write_text(f"Ann B-PER\n\nthe O\ndog {tag}\n")
+    path = project / "experiment.toml"
+    text = path.read_text().replace('"en-train.conllu"', '"ner-en-train.iob2"')
+    path.write_text('task = "ner"\n' + text.replace('"{language}-test.conllu"', '"ner-{language}.iob2"'))
+    with pytest.raises(DataError, match=r"ner-tr\.iob2: item 2 has the label 'B-LOC', which the training data have"):
+        planned(project)
+    (project / "ner-tr.iob2").write_text("Ann B-PER\n")
+    study = run_experiment(planned(project, seeds=[1], strategies=["baseline"]), out=project / "out")
+    assert [(score.metric, score.unit) for score in study.records[0].scores] == [("f1", "entities")] * 3
+
+
+def test_settings_that_do_not_go_together(project):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text() + '[alignment]\naligner = "sentence"\n')
+    with pytest.raises(SettingsError, match=r"goes with realignment\.loss = 'sentence'"):
+        planned(project)
+
+
+def test_settings_are_changed_from_outside(project):
+    changes = [("realignment.steps", "9"), ("languages", '["de"]'), ("bitext", "en-{language}.txt"), ("name", "x y")]
+    settings = ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
+    assert settings.realignment.steps == 9
+    assert settings.languages == ["de"]
+    assert settings.bitext.source == "en-{language}.txt"
+    assert settings.name == "x y"
+    with pytest.raises(SettingsError, match="there is no such setting"):
+        ExperimentSettings.from_toml(project / "experiment.toml", changes=[("realignment.stepz", "9")])

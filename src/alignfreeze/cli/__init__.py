@@ -11,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     from alignfreeze.experiment import ExperimentSettings, Plan
+    from alignfreeze.experiment.cards import CardFacts
     from alignfreeze.report.links import Linked
     from alignfreeze.tasks import Task
     from alignfreeze.training import ComputeSettings
@@ -296,6 +297,7 @@ def realign(
     pretokenized: o.Pretokenized = False,
     freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze them too.")] = False,
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
+    push_to_hub: o.PushToHub = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -306,6 +308,7 @@ def realign(
         from alignfreeze.alignment import align as find_links
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
+        from alignfreeze.experiment.cards import CardFacts, check_hub
         from alignfreeze.files import check_unused, digest_of_file
         from alignfreeze.realignment.freezing import check_policy
         from alignfreeze.realignment.trainer import RealignmentSettings
@@ -320,6 +323,8 @@ def realign(
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
         check_unused(out)
+        if push_to_hub is not None:
+            check_hub(push_to_hub)
         how_to_align = reading.alignment_settings(aligner, alignment)
         chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=_seeded(select, seed))
         files = o.by_language_pair(links, "--links")
@@ -340,7 +345,17 @@ def realign(
         facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
         inputs = {"alignment": None if files else how_to_align.model_dump(), "digests": digests}
         inputs["bitext"] = [bitext.facts() for bitext in chosen]
-        _save(loaded, out, {**facts, "settings": settings.model_dump(), **start, **inputs}, how)
+        record = {**facts, "settings": settings.model_dump(), **start, **inputs}
+        flat = {role: digest for role, found in digests.items() for digest in found}
+        card = CardFacts(
+            encoder,
+            list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
+            strategy=freeze,
+            freezing=history.frozen,
+            aligner=how_to_align.aligner if settings.needs_links and not files else None,
+            digests=flat,
+        )
+        facts |= _save(loaded, out, record, how, card=card, push_to=push_to_hub)
     _show(_with_short_training(facts), as_json)
 
 
@@ -357,6 +372,7 @@ def finetune(
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
     language: Annotated[str, typer.Option(help="Of the training items.")] = "en",
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("max_length=384"))] = None,
+    push_to_hub: o.PushToHub = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -365,6 +381,7 @@ def finetune(
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
     with _working():
         from alignfreeze.encoding.encoder import check_device, load_encoder
+        from alignfreeze.experiment.cards import check_hub, realigned_facts
         from alignfreeze.files import check_unused, digest_of_file, digest_of_json
         from alignfreeze.languages import check_language
         from alignfreeze.tasks import Source
@@ -377,6 +394,8 @@ def finetune(
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
         check_unused(out)
+        if push_to_hub is not None:
+            check_hub(push_to_hub)
         source = Source(train, check_language(language))
         items = chosen.read(source)
         digests = {
@@ -385,7 +404,10 @@ def finetune(
         model, history = learn(load_encoder(encoder), chosen, items, settings=settings, **start, **how)
         facts = {"encoder": encoder, "task": task, "items": len(items), "training": asdict(history)}
         facts["folder"] = str(out)
-        _save(model, out, {**facts, "settings": settings.model_dump(), **start, "digests": digests}, how)
+        record = {**facts, "settings": settings.model_dump(), **start, "digests": digests}
+        card = replace(realigned_facts(encoder), languages=[language], task=task)
+        card = replace(card, digests={**card.digests, **digests})
+        facts |= _save(model, out, record, how, card=card, push_to=push_to_hub)
     _show(_with_short_training(facts), as_json)
 
 
@@ -498,20 +520,25 @@ def _run(planned: Plan, out: Path, as_json: bool) -> None:
     console.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
 
 
-def _save(saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any]) -> None:
-    """Write a model folder, with a record of how the model came about; its checkpoints have served their turn."""
+def _save(
+    saved: Any, out: Path, record: dict[str, Any], how: dict[str, Any], *, card: CardFacts, push_to: str | None
+) -> dict[str, str]:
+    """Write a model folder, with its card and a record of how it came about, and upload it if wanted."""
+    from alignfreeze.experiment.cards import RECORD, push, write_card
     from alignfreeze.experiment.records import environment
     from alignfreeze.files import new_folder, write_json
     from alignfreeze.processes import process_number
     from alignfreeze.training import remove_checkpoints
 
     if process_number() > 0:
-        return
+        return {}
     with new_folder(out) as folder:
         saved.save(folder)
         facts = environment(record["device"], how["compute"])
-        write_json(folder / "alignfreeze.json", {**record, "environment": facts})
-    remove_checkpoints(how["checkpoints"])
+        write_json(folder / RECORD, {**record, "environment": facts})
+        write_card(folder, card)
+    remove_checkpoints(how["checkpoints"])  # they have served their turn
+    return {} if push_to is None else {"hub": push(out, push_to)}
 
 
 def _task(name: str) -> Task:

@@ -249,10 +249,12 @@ def _encode(
     untrained: Sequence[nn.Module],
 ) -> Tensor:
     inputs = _Inputs.of(model, subwords, lengths, types, longest=longest, padding=padding)
-    only = layers is not None and not family_of(model).slices
-    if only and layers is not None:
-        # All layers have to run: what the wanted one gives is taken out.
-        at, layers = (layers.stop,), None
+    at_top = False
+    if layers is not None and not _runs_alone(model, layers):
+        # More has to run than is wanted, which is taken out.
+        at_top = at is None
+        at = at or (layers.stop,)
+        layers = range(layers.start, layers.start + 1) if family_of(model).slices else None
     with ExitStack() as stack:
         seen = stack.enter_context(watched_states(model)) if at is not None else []
         stack.enter_context(detached(untrained))
@@ -264,7 +266,13 @@ def _encode(
     last = max(0, len(seen) - 1) + below
     # What the last layer gives may have passed a norm since.
     states = torch.stack([output[0] if number == last else seen[number - below] for number in at], dim=2)
-    return inputs.packed(states[:, :, 0] if only else states)
+    return inputs.packed(states[:, :, 0] if at_top else states)
+
+
+def _runs_alone(model: PreTrainedModel, layers: range) -> bool:
+    """Tell whether some layers of a model run without the others; not all models run without any."""
+    family = family_of(model)
+    return family.slices and (len(layers) > 0 or family.packs)
 
 
 def _classify(

@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
-from alignfreeze.evaluation.zero_shot import assess
+from alignfreeze.evaluation.zero_shot import Outcome, assess
+from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.records import RunRecord, environment
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
@@ -107,6 +108,7 @@ def run(
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
         model.save(folder / "model")
+        write_card(folder / "model", _card(spec, data, history, outcome))
     record = RunRecord(
         experiment=settings.name,
         strategy=spec.strategy,
@@ -122,6 +124,23 @@ def run(
     )
     record.write(folder)
     return record
+
+
+def _card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
+    settings = spec.settings
+    stages = ("train",) if history is None else ("train", "bitext", "links", "dictionary")
+    return CardFacts(
+        encoder=settings.encoder,
+        languages=settings.tested_languages,
+        task=settings.task,
+        strategy=None if history is None else spec.strategy,
+        freezing=None if history is None else history.frozen,
+        aligner=settings.alignment.aligner if settings.realignment.needs_links else None,
+        schedule=settings.realignment.schedule,
+        digests=data.digests(*stages),
+        scores=outcome.scores,
+        doubts=outcome.doubts,
+    )
 
 
 class _Clock:

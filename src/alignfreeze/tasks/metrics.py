@@ -76,7 +76,10 @@ def of_texts(predicted: Sequence[str], items: Sequence[LabelledText]) -> list[Me
 
 
 def of_answers(predicted: Sequence[str], items: Sequence[Question]) -> list[Measure]:
-    """Return F1 of words and exact match, as SQuAD's official script counts them, against the best of the answers."""
+    """Return F1 of words and exact match, as SQuAD's official script counts them, against the best of the answers.
+
+    Of an answer without any word, such as "the", F1 is what the script of SQuAD 2 says: whether it is the same.
+    """
     from torchmetrics.functional.text import squad
 
     found = squad(

@@ -1,0 +1,95 @@
+import pytest
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.corpora.questions import Question
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.tasks import TASKS, Source
+
+datasets = pytest.importorskip("datasets")
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Data sets as the hub has them, by name; and what was asked for."""
+    asked = []
+    shelf = {}
+
+    def load_dataset(path, name=None, *, split):
+        asked.append((path, name, split))
+        return shelf[path]
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    return shelf, asked
+
+
+def made(rows, **features):
+    whole = datasets.Dataset.from_list(rows)
+    return whole.cast(datasets.Features({**whole.features, **features}))
+
+
+def labels(*names):
+    return datasets.ClassLabel(names=list(names))
+
+
+def test_named_entities_by_numbers_of_labels(hub):
+    shelf, asked = hub
+    rows = [{"tokens": ["Ann", "lives"], "ner_tags": [1, 0], "langs": ["en", "en"]}] * 3
+    shelf["unimelb-nlp/wikiann"] = made(rows, ner_tags=datasets.List(labels("O", "B-PER", "I-PER")))
+    items = TASKS["ner"].read(Source("hub:unimelb-nlp/wikiann/en", "en", "test", 2))
+    assert items == [TaggedSentence(("Ann", "lives"), ("B-PER", "O"))] * 2
+    assert asked == [("unimelb-nlp/wikiann", "en", "test")]
+
+
+def test_tags_by_name_and_a_split_in_the_name(hub):
+    shelf, asked = hub
+    shelf["commul/universal_dependencies"] = made([{"tokens": ["dogs", "x"], "upos": ["NOUN", "_"]}])
+    items = TASKS["pos"].read(Source("hub:commul/universal_dependencies/en_ewt/validation"))
+    assert items == [TaggedSentence(("dogs", "x"), ("NOUN", None))]
+    assert asked == [("commul/universal_dependencies", "en_ewt", "validation")]
+
+
+def test_pairs_of_sentences(hub):
+    shelf, _ = hub
+    rows = [{"premise": "a", "hypothesis": "b", "label": 2}]
+    shelf["facebook/xnli"] = made(rows, label=labels("entailment", "neutral", "contradiction"))
+    assert TASKS["nli"].read(Source("hub:facebook/xnli/de", "de")) == [LabelledText("a", "b", "contradiction")]
+
+
+def test_questions(hub):
+    shelf, _ = hub
+    row = {"id": "1", "title": "t", "context": "a dog", "question": "what?"}
+    shelf["google/xquad"] = made([{**row, "answers": {"text": ["dog"], "answer_start": [2]}}])
+    found = TASKS["qa"].read(Source("hub:google/xquad/xquad.de"))
+    assert found == [Question("1", "what?", "a dog", ("dog",), (2,))]
+
+
+def test_what_is_wrong_in_a_row_is_said(hub):
+    shelf, _ = hub
+    shelf["a/b"] = made([{"text": "x", "label": "maybe"}])
+    with pytest.raises(DataError, match="hub:a/b, row 1: the label 'maybe' is none of"):
+        TASKS["nli"].read(Source("hub:a/b"))
+    with pytest.raises(DataError, match="hub:a/b, row 1: expected a field tokens or words, found text, label"):
+        TASKS["ner"].read(Source("hub:a/b"))
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(SettingsError, match="hub:xnli: expected hub:OWNER/NAME/CONFIGURATION"):
+        TASKS["nli"].read(Source("hub:xnli"))
+
+
+def test_no_connection_names_the_cache_and_the_way_without_it():
+    """The real library, which may not connect in tests."""
+    with pytest.raises(DataError) as error:
+        TASKS["nli"].read(Source("hub:nobody/nothing/en"))
+    message = str(error.value)
+    assert "hub:nobody/nothing/en: cannot be read from the hub" in message
+    assert "needs a connection, or an earlier download in" in message
+    assert str(datasets.config.HF_DATASETS_CACHE) in message
+    assert "a path of files of your own" in message
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[hub\]'"):
+        TASKS["nli"].read(Source("hub:facebook/xnli/en"))

@@ -1,0 +1,56 @@
+import pytest
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.evaluation.checks import doubts
+from alignfreeze.tasks.metrics import Measure, of_entities, of_words
+from alignfreeze.tasks.models import with_head
+
+WORDS = ("the", "dog", "sees", "the", "cat")
+TAGS = ("DET", "NOUN", "VERB", "DET", "NOUN")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder):
+    return with_head(load_encoder(str(tiny_folder)), "words", ("DET", "NOUN", "VERB"), max_length=32)
+
+
+def said(model, predicted, items, measure=of_words, *, is_source=True):
+    found = measure(predicted, items)
+    return list(doubts("en", found, predicted, items, task_model=model, is_source=is_source))
+
+
+def test_a_good_result_is_not_doubted(model):
+    assert said(model, [TAGS], [TaggedSentence(WORDS, TAGS)]) == []
+
+
+def test_always_the_same_label(model):
+    items = [TaggedSentence(WORDS, TAGS)]
+    (doubt,) = said(model, [["NOUN"] * 5], items)
+    assert doubt.startswith("English: an accuracy of 40.0% is no better than to say 'DET' each time (40.0%)")
+    assert said(model, [["NOUN"] * 5], items, is_source=False) == []
+
+
+def test_nothing_found(model):
+    items = [TaggedSentence(WORDS, ("O", "B-X", "O", "O", "O"))]
+    (doubt,) = said(model, [["O"] * 5], items, of_entities, is_source=False)
+    assert "F1 is 0, nothing was found" in doubt
+
+
+def test_a_language_that_the_tokenizer_does_not_know(model):
+    items = [TaggedSentence(("ძაღლი", "ხედავს"), ("NOUN", "VERB"))]
+    (doubt,) = said(model, [["NOUN", "VERB"]], items)
+    assert "100% of its subwords are unknown to the tokenizer" in doubt
+
+
+def test_f1_of_entities_is_seqevals():
+    from seqeval.metrics import f1_score
+
+    gold = [("B-PER", "I-PER", "O", "B-LOC"), ("O", "B-ORG", "I-ORG", "O")]
+    found = [["B-PER", "O", "O", "B-LOC"], ["O", "B-ORG", "I-ORG", None]]
+    items = [TaggedSentence(("a",) * 4, tags) for tags in gold]
+    (measure,) = of_entities(found, items)
+    # Two of three entities are found, and one of the three that were said is wrong.
+    assert measure == Measure("f1", pytest.approx(2 / 3), 3, "entities")
+    told = [[tag or "O" for tag in tags] for tags in found]
+    assert measure.value == f1_score([list(tags) for tags in gold], told)
