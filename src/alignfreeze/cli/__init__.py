@@ -119,15 +119,14 @@ def run(
     with _working():
         from alignfreeze.experiment import ExperimentSettings, plan
         from alignfreeze.files import check_folder
-        from alignfreeze.report.plans import plan_facts, plan_text
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
         settings = _changed(ExperimentSettings.from_toml(experiment, changes=changed), seed, device, compute)
         if out is not None:
             check_folder(out)
-        planned = plan(settings, base=experiment.parent)
-    if dry_run:
-        typer.echo(_json(plan_facts(planned)) if as_json else plan_text(planned))
+        planned = None if dry_run else plan(settings, base=experiment.parent)
+    if planned is None:
+        _show_plan(settings, experiment.parent, as_json)
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
@@ -466,6 +465,26 @@ def _working() -> Iterator[None]:
         except KeyboardInterrupt:
             _complain("interrupted; complete runs and checkpoints are kept, and the same command goes on from there")
             raise typer.Exit(130) from None
+
+
+def _show_plan(settings: ExperimentSettings, base: Path, as_json: bool) -> None:
+    """Show what an experiment is going to do, and what it takes; nothing is fetched only to be looked at."""
+    with _working():
+        from alignfreeze.experiment import plan
+        from alignfreeze.experiment.estimate import estimate
+        from alignfreeze.experiment.outline import is_remote, outline
+        from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
+
+        if is_remote(settings):
+            outlined = outline(settings, base=base)
+            guess = estimate(outlined.settings, finetuning_steps=outlined.finetuning_steps)
+            facts, text = outline_facts(outlined), outline_text(outlined)
+        else:
+            planned = plan(settings, base=base)
+            guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps)
+            facts, text = plan_facts(planned), plan_text(planned)
+    facts["estimate"] = None if guess is None else asdict(guess)
+    typer.echo(_json(facts) if as_json else f"{text}\n{estimate_text(guess)}")
 
 
 def _changed(

@@ -20,7 +20,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import best
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
-from alignfreeze.experiment.settings import LANGUAGE, ExperimentSettings
+from alignfreeze.experiment.settings import LANGUAGE, PAIR, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks import TASKS, Source, Task
@@ -186,7 +186,7 @@ def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
         f"  bitext {code} {side}: {path}"
         for side, pattern in named.items()
         for code in settings.realigned_languages
-        if not _is_there(path := locate(pattern, base, code))
+        if not _is_there(path := locate(_in_pair(pattern, settings, code), base, code))
     ]
 
 
@@ -215,17 +215,23 @@ def _bitext_reader(settings: ExperimentSettings, language: str, base: Path) -> B
     """Return what reads the sentence pairs of a language."""
     bitext = settings.bitext
     assert bitext is not None
-    source = bitext.source.replace(LANGUAGE, language)
+    source = _in_pair(bitext.source, settings, language)
     columns = None
     if bitext.columns is not None:
         columns = (bitext.columns[0].replace(LANGUAGE, language), bitext.columns[1].replace(LANGUAGE, language))
     return BitextReader(
-        source if source.startswith(HUB) else locate(bitext.source, base, language),
-        None if bitext.target is None else locate(bitext.target, base, language),
+        source if source.startswith(HUB) else locate(source, base, language),
+        None if bitext.target is None else locate(_in_pair(bitext.target, settings, language), base, language),
         languages=(settings.source_language, language),
         form=bitext.form,
         columns=columns,
     )
+
+
+def _in_pair(pattern: str, settings: ExperimentSettings, language: str) -> str:
+    """Put the codes of a language pair into a pattern."""
+    pair = "-".join(sorted((settings.source_language, language)))
+    return pattern.replace(PAIR, pair).replace(LANGUAGE, language)
 
 
 def _read_bitext(
@@ -257,6 +263,19 @@ def _read_links(
     assert settings.bitext is not None
     pairs = [pair for pair in bitext if pair.languages[1] == language]
     return read_pharaoh(path, pairs, more=settings.bitext.max_pairs is not None)
+
+
+def to_be_fetched(settings: ExperimentSettings) -> dict[str, list[str]]:
+    """Return the data sets of the hub that an experiment reads, by what they are for."""
+    data = settings.data
+    places = {"train": [f"{data.train} ({data.train_split})"]}
+    places["test"] = [
+        f"{data.test.replace(LANGUAGE, data.names.get(code, code))} ({data.test_split})"
+        for code in settings.tested_languages
+    ]
+    if settings.bitext is not None:
+        places["bitext"] = [_in_pair(settings.bitext.source, settings, code) for code in settings.realigned_languages]
+    return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
 
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:

@@ -26,6 +26,8 @@ STRATEGIES = [BASELINE, "full", "front", "back"]
 """`baseline` is not realigned; the others are, with what the freeze policy of that name holds fixed."""
 
 LANGUAGE = "{language}"
+PAIR = "{pair}"
+"""Stands for both codes in the order of the alphabet, as OPUS has them: `de-en`, `en-fr`."""
 
 
 def _strategy(name: str) -> str:
@@ -46,7 +48,7 @@ FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form o
 
 
 def _has_language(pattern: str) -> str:
-    if LANGUAGE not in pattern:
+    if LANGUAGE not in pattern and PAIR not in pattern:
         raise ValueError(f"{pattern!r} must contain {LANGUAGE}, which stands for the code of each language")
     return pattern
 
@@ -81,7 +83,8 @@ class BitextSettings(Settings):
 
     source: Pattern
     """Source side of two parallel files, or what holds both sides, with `{language}` in it: a file, a pattern
-    (`*.tmx`), a folder, the common beginning of two files, or `hub:Helsinki-NLP/opus-100/en-{language}`."""
+    (`*.tmx`), a folder, the common beginning of two files, or `hub:Helsinki-NLP/opus-100/{pair}`, where `{pair}`
+    stands for both codes in the order of the alphabet."""
     target: Pattern | None = None
     """Target side of two parallel files: a path with `{language}`."""
     form: FormName | None = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from alignfreeze.corpora.bitext import language_pairs
+from alignfreeze.experiment.estimate import Estimate
+from alignfreeze.experiment.outline import Outline
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.sweep import Plan
 from alignfreeze.realignment.freezing import Freezing
@@ -32,9 +34,59 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     }
 
 
+def outline_facts(outline: Outline) -> dict[str, Any]:
+    """Return what is known of an experiment before its data are fetched, as plain values."""
+    return {
+        "settings": outline.settings.model_dump(mode="json"),
+        "runs": [{"strategy": strategy, "seed": seed} for strategy, seed in outline.runs],
+        "finetuning_steps": outline.finetuning_steps,
+        "realignment_steps": outline.settings.realignment.steps,
+        "to_be_fetched": outline.fetched,
+    }
+
+
+def outline_text(outline: Outline) -> str:
+    """Return the same as lines to read."""
+    settings = outline.settings
+    tuning, realignment = settings.finetuning, settings.realignment
+    lines = [
+        ("experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"),
+        ("runs", f"{len(outline.runs)}: {', '.join(settings.strategies)}; seeds {', '.join(map(str, settings.seeds))}"),
+        (
+            "fine-tuning",
+            f"{outline.finetuning_steps:,} steps of {tuning.batch_size}, learning rate {tuning.learning_rate:g}",
+        ),
+        (
+            "realignment",
+            f"{realignment.schedule}: {realignment.steps:,} steps of {realignment.batch_size} sentence pairs, "
+            f"learning rate {realignment.learning_rate:g}, links by {settings.alignment.aligner}",
+        ),
+        ("languages", " ".join(settings.languages)),
+    ]
+    return _aligned([*lines, *(("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items())])
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """Return an estimate as lines to read."""
+    if estimate is None:
+        return _aligned([("estimate", "none: the encoder is not at hand, and its shape is not known")])
+    weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
+    steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
+    return _aligned(
+        [
+            ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
+            ("", f"{steps} (timed on {estimate.device}{weights}; sentences of usual length assumed)"),
+        ]
+    )
+
+
+def _aligned(lines: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"{name:<12}{text}" for name, text in lines)
+
+
 def plan_text(plan: Plan) -> str:
     """Return the plan as lines to read."""
-    return "\n".join(f"{name:<12}{text}" for name, text in _lines(plan))
+    return _aligned(_lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:

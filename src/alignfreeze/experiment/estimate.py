@@ -1,0 +1,139 @@
+"""How long an experiment takes and how much memory, from a step that is timed on the device it would run on."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.errors import EncoderError
+from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
+    "distilbert/distilbert-base-multilingual-cased": {"model_type": "distilbert", "vocab_size": 119_547},
+    "FacebookAI/xlm-roberta-base": {
+        "model_type": "xlm-roberta",
+        "vocab_size": 250_002,
+        "max_position_embeddings": 514,
+        "type_vocab_size": 1,
+    },
+}
+"""Of the paper's encoders, which have the default sizes of their families otherwise: a step takes as long with random
+weights, so that an estimate needs no download."""
+
+SUBWORDS = {"pos": 25, "ner": 12, "nli": 40, "tagging": 25, "classification": 40}
+"""Assumed for a training item of a task; of `qa` every window is full."""
+
+SUBWORDS_OF_A_PAIR = 40
+"""Assumed, both sides together."""
+
+TIMED = 2_000
+"""Most subwords of a step that is timed: what takes longer is measured on a part and scaled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an experiment takes.
+
+    Attributes:
+        device: Where a step was timed.
+        random_weights: Whether the encoder had random weights, as it is not at hand.
+        realignment_step: Seconds.
+        finetuning_step: Seconds.
+        hours: Of all trainings together; without tests.
+        memory_gib: The most that was held while steps were timed, the whole batch included; of the device's own
+            memory on a GPU.
+    """
+
+    device: str
+    random_weights: bool
+    realignment_step: float
+    finetuning_step: float
+    hours: float
+    memory_gib: float
+
+
+def estimate(settings: ExperimentSettings, *, finetuning_steps: int) -> Estimate | None:
+    """Time a step of each training, and say what the whole experiment takes; None if the encoder is not at hand.
+
+    Args:
+        settings: The experiment, its device chosen.
+        finetuning_steps: Optimiser steps of each fine-tuning.
+    """
+    found = _model(settings.encoder)
+    if found is None:
+        return None
+    model, random_weights = found
+    device = settings.device
+    model.to(device)  # type: ignore[arg-type]
+    items = SUBWORDS.get(settings.task, settings.finetuning.max_length)
+    tuned = _seconds(model, device, sentences=settings.finetuning.batch_size, subwords=items)
+    realigned = _seconds(model, device, sentences=2 * settings.realignment.batch_size, subwords=SUBWORDS_OF_A_PAIR // 2)
+    seeds = len(set(settings.seeds))
+    strategies = set(settings.strategies)
+    steps = settings.realignment.steps or finetuning_steps
+    seconds = seeds * (len(strategies) * finetuning_steps * tuned + len(strategies - {BASELINE}) * steps * realigned)
+    return Estimate(
+        device=torch.cuda.get_device_name() if device == "cuda" else device,
+        random_weights=random_weights,
+        realignment_step=realigned,
+        finetuning_step=tuned,
+        hours=seconds / 3600,
+        memory_gib=_peak(device) / 2**30,
+    )
+
+
+def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
+    """Return an encoder, and whether its weights are random."""
+    if name in SHAPES:
+        shape = dict(SHAPES[name])
+        return AutoModel.from_config(AutoConfig.for_model(shape.pop("model_type"), **shape)), True
+    try:
+        return load_encoder(name).model, False
+    except EncoderError:
+        return None
+
+
+def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
+    """Return the seconds of an optimiser step on sentences of equal length, in which all layers are trained."""
+    timed = max(1, min(sentences, TIMED // subwords))
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.randint(5, model.config.vocab_size, (timed * subwords,), generator=generator).to(device)
+    lengths = torch.full((timed,), subwords, device=device)
+    table: Any = model.get_input_embeddings().weight
+    trained = [parameter for parameter in model.parameters() if parameter is not table]
+    optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
+
+    def step() -> Tensor:
+        loss = encode(model, numbers, lengths, longest=subwords).float().square().mean()
+        loss.backward()
+        optimizer.step()
+        model.zero_grad(set_to_none=True)
+        return loss
+
+    with packing(model.train()):
+        best = min(_timed(step) for _ in range(3))
+    return best * sentences / timed
+
+
+def _timed(step: Callable[[], Tensor]) -> float:
+    began = time.perf_counter()
+    float(step())  # a GPU is waited for
+    return time.perf_counter() - began
+
+
+def _peak(device: str) -> int:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    # Linux counts kilobytes, macOS bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
