@@ -350,6 +350,21 @@ def test_the_common_beginning_of_two_files(tmp_path):
     assert texts(tmp_path / "opus.en-de") == [("one", "eins")]
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_other_files_that_begin_like_the_two_are_passed_over(tmp_path, ending):
+    for name, line in (("en", b"one\n"), ("de", b"eins\n"), ("v2.en", b"two\n"), ("v2.de", b"zwei\n")):
+        content = gzip.compress(line) if ending else line
+        (tmp_path / f"opus.en-de.{name}{ending}").write_bytes(content)
+    write(tmp_path / "opus.en-de.ids", "1\t1\n")
+    write(tmp_path / "opus.en-de.links", "0-0\n")
+    assert texts(tmp_path / "opus.en-de") == [("one", "eins")]
+
+
+def test_a_beginning_without_the_two_files_takes_what_there_is(tmp_path):
+    write(tmp_path / "news.tsv", "one\teins\n")
+    assert texts(tmp_path / "news") == [("one", "eins")]
+
+
 def test_the_form_that_is_named_holds_and_the_guess_is_said(tmp_path, remarks):
     path = write(tmp_path / "t", "a ||| b\tc\n")
     assert texts(path) == [("a", "b\tc")]

@@ -156,13 +156,25 @@ def _files(source: str, target: Path | str | None, languages: tuple[str, str]) -
         paths = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
     else:
         beginnings = sorted(path.parent.glob(f"{escape(path.name)}.*")) if path.parent.is_dir() else []
-        paths = _matching(source) if path.exists() or (has_magic(source) and not beginnings) else beginnings
+        if not path.exists() and beginnings:
+            yield from _beginning_so(path, beginnings, languages)
+            return
+        paths = _matching(source) if path.exists() or has_magic(source) else []
     parts = list(_paired(paths, languages))
     if not parts:
         raise DataError(
             f"{source}: cannot be read (no such file)" if not path.is_dir() else f"{source}: no bitext in it"
         )
     yield from parts
+
+
+def _beginning_so(path: Path, paths: Sequence[Path], languages: tuple[str, str]) -> Sequence[tuple[Path, ...]]:
+    """Return of the files with a common beginning the two that end in the language codes, else all that there are."""
+    parts = list(_paired(paths, languages))
+    # Lists of sentence numbers and files of links begin so too.
+    pairs = [files for files in parts if len(files) == 2]
+    named = [files for files in pairs if plain_name(files[0]).with_suffix("") == path]
+    return named or pairs or parts
 
 
 def _matching(pattern: str) -> list[Path]:
