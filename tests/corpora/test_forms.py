@@ -367,10 +367,22 @@ def test_a_beginning_without_the_two_files_takes_what_there_is(tmp_path):
 
 def test_the_form_that_is_named_holds_and_the_guess_is_said(tmp_path, remarks):
     path = write(tmp_path / "t", "a ||| b\tc\n")
-    assert texts(path) == [("a", "b\tc")]
-    assert f"{path}: read as bars" in remarks
-    assert texts(path, form="tsv") == [("a ||| b", "c")]
+    assert texts(path) == [("a ||| b", "c")]
+    assert f"{path}: read as tsv" in remarks
+    assert texts(path, form="bars") == [("a", "b\tc")]
     assert set(FORMS) == {"moses", "tsv", "bars", "tmx", "po", "jsonl"}
+
+
+@pytest.mark.parametrize("name", ["t", "t.tsv", "T.TSV.gz"])
+@pytest.mark.parametrize("first", ["{0} files", "<?xml", "msgid", "a ||| b", ""])
+def test_columns_are_told_by_the_ending_or_a_tab(tmp_path, name, first):
+    content = f"{first}\tx\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert texts(tmp_path / name) == [(first, "x")]
+
+
+def test_a_line_of_json_tells_its_form(tmp_path):
+    assert texts(write(tmp_path / "t", '{"en": "A\\tdog ||| x", "de": "Hund"}\n')) == [("A\tdog ||| x", "Hund")]
 
 
 @pytest.mark.parametrize(

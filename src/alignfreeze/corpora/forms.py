@@ -293,8 +293,24 @@ FORMS: dict[str, Form] = {
 }
 """The forms by name; adding one is a function and a line."""
 
-_ENDINGS = {".tmx": "tmx", ".po": "po", ".pot": "po", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+ENDINGS = {
+    ".tmx": "tmx",
+    ".po": "po",
+    ".pot": "po",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".tsv": "tsv",
+}
+"""The form that the ending of a name stands for, for reading and for writing; adding one is a line."""
+
+_BEGINNINGS = {"<?xml": "tmx", "<tmx": "tmx", 'msgid "': "po"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def form_of_name(path: Path) -> str | None:
+    """Return the form that the ending of a name stands for, whatever its case and with a compression behind it."""
+    return ENDINGS.get(plain_name(path).suffix.lower())
 
 
 def guessed(path: Path) -> str:
@@ -303,23 +319,37 @@ def guessed(path: Path) -> str:
     Raises:
         DataError: It is none that is known.
     """
-    ending = plain_name(path).suffix.lower()
-    if ending in _ENDINGS:
-        return _ENDINGS[ending]
+    if (named := form_of_name(path)) is not None:
+        return named
     with open_binary(path) as file:
         if file.read(2) in _UTF16:
             return "tmx"  # the only form that comes in UTF-16
     number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
-    beginnings = {"<?xml": "tmx", "<tmx": "tmx", "{": "jsonl", "msgid": "po"}
-    for beginning, form in beginnings.items():
-        if line.lstrip().startswith(beginning):
-            return form
     if not line:
         return "tsv"  # an empty file, which is said by whoever finds no pair in it
-    for separator, form in ((BARS, "bars"), ("\t", "tsv")):
-        if separator in line:
+    form = _form_of_line(line)
+    if form is None:
+        raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
+    return form
+
+
+def _form_of_line(line: str) -> str | None:
+    """Return the form that a first line tells; `{0} files` may begin a sentence, and ` ||| ` may stand in one."""
+    if line.lstrip().startswith("{") and _is_object(line):
+        return "jsonl"
+    if "\t" in line.strip():
+        return "tsv"
+    for beginning, form in _BEGINNINGS.items():
+        if line.lstrip().startswith(beginning):
             return form
-    raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
+    return "tsv" if "\t" in line else "bars" if BARS in line else None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def plain_name(path: Path) -> Path:
