@@ -176,6 +176,13 @@ def test_bitext_of_any_form_becomes_one_file(tmp_path):
     assert "read as jsonl" in " ".join(done.stderr.split())
 
 
+def test_a_form_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
+    done = alignfreeze("bitext", "--bitext", "en-de=nothing", "--out", tmp_path / "all.tmx")
+    refused(done, "all.tmx: files that end in .tmx are not written; name one that ends in .tsv")
+    done = alignfreeze("align", "--bitext", "en-de=nothing", "--out", tmp_path / "links", "--kept", tmp_path / "k.po")
+    refused(done, "k.po: files that end in .po are not written")
+
+
 def test_the_best_translations_are_kept(tmp_path, tiny_folder, bitext_file):
     done = alignfreeze(
         *("bitext", "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "best.tsv", "--select", "keep_best=0.25"),

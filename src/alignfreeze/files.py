@@ -43,6 +43,9 @@ COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
 }
 """What compresses a file, by the ending of its name."""
 
+OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
+"""Endings of compressions that are neither read nor made."""
+
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
 
 _LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignfreeze.cli.reading import write_texts
 from alignfreeze.corpora.bitext import BitextReader, read_bitext
-from alignfreeze.corpora.forms import FORMS, same_language
-from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.corpora.forms import ENDINGS, FORMS, WRITERS, form_to_write, same_language, write_bitext
+from alignfreeze.errors import DataError, OutputError, SettingsError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -251,14 +250,36 @@ SENTENCES = st.text(st.characters(exclude_characters="\r\n\t\ufeff", exclude_cat
 
 
 @given(
-    st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1), st.sampled_from([".tsv", ".jsonl", ".tsv.gz", ".jsonl.zst"])
+    st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1),
+    st.sampled_from([".tsv", ".jsonl", ".json", ".NDJSON", ".TSV", ".tsv.gz", ".jsonl.zst"]),
 )
 def test_what_is_written_is_read_again(tmp_path_factory, pairs, ending):
     path = tmp_path_factory.mktemp("pairs") / f"pairs{ending}"
-    write_texts(path, pairs, EN_DE)
+    write_bitext(path, pairs, EN_DE)
     # An empty line, or one of spaces, is a pair of empty sentences in a table.
-    kept = [pair if "jsonl" in ending or "\t".join(pair).strip() else ("", "") for pair in pairs]
-    assert texts(path, form=ending.split(".")[1]) == kept
+    kept = [pair if "json" in ending.lower() or "\t".join(pair).strip() else ("", "") for pair in pairs]
+    assert texts(path) == kept
+
+
+@pytest.mark.parametrize("name", ["pairs.txt", "pairs", "pairs.en-de", "PAIRS.TXT.GZ"])
+def test_other_endings_get_columns_which_are_told_by_their_tab(tmp_path, name):
+    write_bitext(tmp_path / name, [("{0} files ||| x", "y"), ("a\tb", "")], EN_DE)
+    assert texts(tmp_path / name) == [("{0} files ||| x", "y"), ("a b", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("t.tmx", "tmx"), ("t.tmx.gz", "tmx"), ("t.PO", "PO"), ("t.pot", "pot"), ("t.tsv.bz2", "bz2"), ("t.7z", "7z")],
+)
+def test_forms_that_cannot_be_written_are_refused(name, ending, tmp_path):
+    with pytest.raises(
+        OutputError, match=rf"end in \.{ending} are not written; name one that ends in \.tsv, or in \.jsonl"
+    ):
+        form_to_write(tmp_path / name)
+
+
+def test_every_ending_is_read_or_written_as_one_of_the_forms():
+    assert set(WRITERS) <= set(ENDINGS.values()) <= set(FORMS)
 
 
 # --- compression, folders, patterns ------------------------------------------

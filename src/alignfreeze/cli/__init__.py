@@ -148,15 +148,17 @@ def bitext(
     """Read bitext of any form, choose sentence pairs, and write them as one file."""
     with _working():
         from alignfreeze.cli import reading
+        from alignfreeze.corpora.forms import form_to_write, write_bitext
         from alignfreeze.files import check_file
 
         check_file(out)
+        form_to_write(out)
         chosen = reading.choose_bitexts(source, form=form, columns=columns, select=_seeded(select, seed))
         if len({bitext.reader.languages for bitext in chosen}) > 1:
             raise SettingsError("--bitext: one file holds one language pair; use a file for each")
         chosen = reading.keep_best(chosen, encoder=keep_best_by, device=device)
         texts = [pair for bitext in chosen for pair in bitext.selection.texts]
-        reading.write_texts(out, texts, chosen[0].reader.languages)
+        write_bitext(out, texts, chosen[0].reader.languages)
     _show(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
 
 
@@ -185,11 +187,14 @@ def align(
     with _working():
         from alignfreeze.alignment.links import write_pharaoh
         from alignfreeze.cli import reading
+        from alignfreeze.corpora.forms import form_to_write, write_bitext
         from alignfreeze.files import check_file, check_unused, write_lines
         from alignfreeze.report.links import spread, to_page
 
         for path in filter(None, (out, kept, view)):
             check_file(path)
+        if kept is not None:
+            form_to_write(kept)
         if save_trained is not None:
             check_unused(save_trained)
         began = time.perf_counter()
@@ -208,7 +213,7 @@ def align(
         alignments = reading.find_links(pairs, settings, resources, trained=trained, save=save_trained)
         write_pharaoh(out, alignments)
         if kept is not None:
-            reading.write_texts(kept, chosen.selection.texts, chosen.reader.languages)
+            write_bitext(kept, chosen.selection.texts, chosen.reader.languages)
         facts = chosen.facts() | reading.facts_of_links(pairs, alignments, settings, resources)
         facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
         if view is not None:

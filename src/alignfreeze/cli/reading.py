@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from alignfreeze.alignment import AlignmentSettings, Resources
     from alignfreeze.alignment.links import WordAlignment
     from alignfreeze.corpora.bitext import BitextReader, SentencePair
-    from alignfreeze.corpora.forms import Texts
     from alignfreeze.corpora.selection import Selection, SelectionSettings
     from alignfreeze.encoding.encoder import Encoder
     from alignfreeze.encoding.vectors import LayerVectors
@@ -231,22 +230,3 @@ def read_links(files: Mapping[tuple[str, str], str], pairs: list[SentencePair]) 
         links = read_pharaoh(files[languages], [pairs[position] for position in positions])
         found |= dict(zip(positions, links, strict=True))
     return [found[position] for position in range(len(pairs))]
-
-
-def write_texts(path: Path, texts: Sequence[Texts], languages: tuple[str, str]) -> None:
-    """Write sentence pairs as the ending of the file says: JSON lines, or columns with a tab between.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    import json
-
-    from alignfreeze.corpora.forms import plain_name
-    from alignfreeze.files import write_lines
-
-    if plain_name(path).suffix in {".jsonl", ".ndjson"}:
-        objects = (dict(zip(languages, pair, strict=True)) for pair in texts)
-        write_lines(path, (json.dumps(fields, ensure_ascii=False) for fields in objects))
-    else:
-        # A tab inside a sentence would be another column.
-        write_lines(path, ("\t".join(side.replace("\t", " ") for side in pair) for pair in texts))

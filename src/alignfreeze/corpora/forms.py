@@ -15,8 +15,8 @@ from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
-from alignfreeze.files import COMPRESSED_NAMES, open_binary, read_lines
+from alignfreeze.errors import DataError, EndsEarlyError, OutputError, SettingsError
+from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, open_binary, read_lines, write_lines
 
 Texts = tuple[str, str]
 """A source and a target sentence, not yet split into words."""
@@ -311,6 +311,44 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def form_of_name(path: Path) -> str | None:
     """Return the form that the ending of a name stands for, whatever its case and with a compression behind it."""
     return ENDINGS.get(plain_name(path).suffix.lower())
+
+
+def form_to_write(path: Path) -> str:
+    """Return the form in which a file of this name is written: columns with a tab between, where none is named.
+
+    Raises:
+        OutputError: The ending stands for a form that is not written, or for a compression that is not made.
+    """
+    form = form_of_name(path) or "tsv"
+    if form in WRITERS and path.suffix.lower() not in OTHER_COMPRESSED_NAMES:
+        return form
+    ending = path.suffix if form in WRITERS else plain_name(path).suffix
+    raise OutputError(
+        f"{path}: files that end in {ending} are not written; name one that ends in .tsv, or in .jsonl for JSON "
+        f"lines; {', '.join(COMPRESSED_NAMES)} behind it compress it"
+    )
+
+
+def write_bitext(path: Path, texts: Iterable[Texts], languages: tuple[str, str]) -> None:
+    """Write sentence pairs in the form that the ending of the file stands for.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_lines(path, WRITERS[form_to_write(path)](texts, languages))
+
+
+def _json_lines(texts: Iterable[Texts], languages: tuple[str, str]) -> Iterator[str]:
+    return (json.dumps(dict(zip(languages, pair, strict=True)), ensure_ascii=False) for pair in texts)
+
+
+def _columns_with_tabs(texts: Iterable[Texts], _: tuple[str, str]) -> Iterator[str]:
+    # A tab inside a sentence would be another column.
+    return ("\t".join(side.replace("\t", " ") for side in pair) for pair in texts)
+
+
+WRITERS = {"jsonl": _json_lines, "tsv": _columns_with_tabs}
+"""What makes the lines of a file, by the form; the forms that are written."""
 
 
 def guessed(path: Path) -> str:
