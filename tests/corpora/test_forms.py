@@ -70,6 +70,8 @@ def test_a_line_with_too_few_columns(tmp_path):
         ({"source": "A dog", "target": "Ein Hund"}, None),
         ({"x": "A dog", "y": "Ein Hund"}, ("x", "y")),
         ({"en": "A\ndog", "de": "Ein\r\nHund"}, None),
+        ({"text": "A dog", "translation": "Ein Hund"}, ("text", "translation")),
+        ({"en": "A dog", "de": "Ein Hund", "translation": None}, None),
     ],
 )
 def test_json_lines(tmp_path, line, columns):

@@ -118,9 +118,10 @@ def _raise(error: Exception) -> NoReturn:
 
 def _fields(value: Any, wanted: Wanted, fail: Callable[[str], NoReturn]) -> Texts:
     """Return the two texts of an object with named fields."""
-    fields = value.get("translation", value) if isinstance(value, dict) else None
-    if not isinstance(fields, dict):
+    if not isinstance(value, dict):
         fail(f"expected an object with two sentences, found {type(value).__name__}")
+    inner = value.get("translation")  # may as well be the name of a column
+    fields = inner if isinstance(inner, dict) else value
     for names in [wanted.columns] if wanted.columns else [wanted.languages, ("source", "target")]:
         source, target = (fields.get(name) for name in names)
         if isinstance(source, str) and isinstance(target, str):
