@@ -211,6 +211,18 @@ def test_every_aligner_by_command(tmp_path, tiny_folder, bitext_file, toy_bitext
         assert facts["source_words_in_dictionary"] == 1.0
 
 
+def test_pairs_without_links_and_without_any_for_realignment(tmp_path):
+    """Of "a", which links with itself, realignment keeps nothing; of "c" the word list knows nothing."""
+    (tmp_path / "t.tsv").write_text("a\ta\nb\tB\nc\tx\n")
+    (tmp_path / "words").write_text("a a\nb b\n")
+    done = alignfreeze(
+        *("align", "--bitext", f"en-de={tmp_path / 't.tsv'}", "--out", tmp_path / "links", "--aligner", "dictionary"),
+        *("--dictionary", f"en-de={tmp_path / 'words'}", "--json"),
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["pairs_without_links"], facts["pairs_without_links_for_realignment"]) == (1, 2)
+
+
 def test_links_of_chosen_pairs_fit_the_file_of_the_chosen(tmp_path, bitext_file):
     basis = ("align", "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "links", "--select", "sample=40")
     refused(alignfreeze(*basis), "links fit no file", "--kept")

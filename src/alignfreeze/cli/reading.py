@@ -205,7 +205,8 @@ def facts_of_links(
         "source_words_linked": round(sum(found for found, _ in linked) / max(1, words[0]), 4),
         "target_words_linked": round(sum(found for _, found in linked) / max(1, words[1]), 4),
         "links_for_realignment": sum(usable),
-        "pairs_without_links": usable.count(0),
+        "pairs_without_links": sum(not alignment.links for alignment in alignments),
+        "pairs_without_links_for_realignment": usable.count(0),
         "aligner": settings.aligner,
     }
     languages = pairs[0].languages
