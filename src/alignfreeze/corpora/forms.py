@@ -109,6 +109,8 @@ def read_jsonl(paths: tuple[Path, ...], wanted: Wanted, _: Counter[str]) -> Iter
             value = json.loads(line)
         except ValueError as error:
             raise DataError.at(paths[0], number, f"not a JSON object ({error})") from error
+        except RecursionError:
+            raise DataError.at(paths[0], number, "not a JSON object of sentences (it is nested too deeply)") from None
         yield _fields(value, wanted, lambda problem, at=number: _raise(DataError.at(paths[0], at, problem)))
 
 
@@ -122,12 +124,23 @@ def _fields(value: Any, wanted: Wanted, fail: Callable[[str], NoReturn]) -> Text
         fail(f"expected an object with two sentences, found {type(value).__name__}")
     inner = value.get("translation")  # may as well be the name of a column
     fields = inner if isinstance(inner, dict) else value
-    for names in [wanted.columns] if wanted.columns else [wanted.languages, ("source", "target")]:
-        source, target = (fields.get(name) for name in names)
-        if isinstance(source, str) and isinstance(target, str):
-            # A line break inside a sentence would be another line in the files that go with it.
-            return _BREAKS.sub(" ", source), _BREAKS.sub(" ", target)
+    choices = [wanted.columns] if wanted.columns else [wanted.languages, ("source", "target")]
+    for names in choices:
+        if all(name in fields for name in names):
+            source, target = (_sentence(name, fields[name], fail) for name in names)
+            return source, target
     fail(f"the fields {', '.join(map(repr, fields))} are not {' and '.join(wanted.columns or wanted.languages)}")
+
+
+def _sentence(name: str, text: Any, fail: Callable[[str], NoReturn]) -> str:
+    if not isinstance(text, str):
+        fail(f"the field {name!r} holds {'null' if text is None else type(text).__name__}, not a sentence")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        fail(f"the field {name!r} holds half a character ({text[error.start]!r}), which is no text")
+    # A line break inside a sentence would be another line in the files that go with it.
+    return _BREAKS.sub(" ", text)
 
 
 def read_tmx(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> Iterator[Texts]:
