@@ -47,6 +47,32 @@ def test_characters_as_people_see_them(text, expected):
     assert list(words.split_characters(text)) == expected
 
 
+INVISIBLE = "\u200b\u200e\u2060\ufeff\xad\x1f\x07\u3000\xa0 "
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "我喜欢猫"),
+        ("ja", "猫が好きです"),
+        ("th", "ฉันรักแมว"),
+        ("km", "ខ្ញុំស្រលាញ់"),
+        ("my", "မြန်မာစကား"),
+        ("bo", "བོད་སྐད"),
+        ("en", "cats"),
+    ],
+)
+def test_what_cannot_be_seen_is_no_word(language, text):
+    split = words.word_splitter(language)
+    found = split(f"{INVISIBLE}{text}\u200b \u200b{text}{INVISIBLE}")
+    assert found
+    assert all(set(word) - set(INVISIBLE) for word in found)
+
+
+def test_what_cannot_be_seen_is_no_character(without_libraries):
+    assert words.split_characters(f"猫{INVISIBLE}犬") == ("猫", "犬")
+
+
 @pytest.fixture
 def without_libraries(monkeypatch):
     """No library that splits sentences without spaces is installed."""

@@ -21,6 +21,8 @@ Splitter = Callable[[str], tuple[str, ...]]
 _SPACED = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’.,\-‑\u200c\u200d][\p{L}\p{M}\p{N}]+)*|[^\s\p{C}]")
 # Without spaces: a run of Latin letters or digits, else one user-perceived character.
 _CHARACTERS = regex.compile(r"[\p{Latin}\p{N}]+|(?!\s)\X")
+# What no word of a script with spaces consists of either.
+_INVISIBLE = regex.compile(r"[\s\p{C}]*")
 
 _announced: set[str] = set()
 
@@ -37,11 +39,12 @@ def split_spaced(text: str) -> tuple[str, ...]:
 
 def split_characters(text: str) -> tuple[str, ...]:
     """Split text of a script without spaces into its user-perceived characters."""
-    return tuple(_CHARACTERS.findall(text))
+    return _visible(_CHARACTERS.findall(text))
 
 
-def _without_spaces(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(word for word in words if not word.isspace())
+def _visible(words: Iterable[str]) -> tuple[str, ...]:
+    """Leave out what is nothing but spaces, control and format characters, such as U+200B between Thai words."""
+    return tuple(word for word in words if not _INVISIBLE.fullmatch(word))
 
 
 def _jieba(_: str) -> Splitter:
@@ -50,7 +53,7 @@ def _jieba(_: str) -> Splitter:
     import jieba
 
     jieba.setLogLevel(logging.WARNING)  # it tells on standard error that it builds its table
-    return lambda text: _without_spaces(jieba.cut(text))
+    return lambda text: _visible(jieba.cut(text))
 
 
 def _fugashi(_: str) -> Splitter:
@@ -58,19 +61,19 @@ def _fugashi(_: str) -> Splitter:
     from unidic_lite import DICDIR
 
     tagger = Tagger(f'-d "{DICDIR}" -r "{DICDIR}/dicrc" -Owakati')
-    return lambda text: _without_spaces(str(word) for word in tagger(text))
+    return lambda text: _visible(str(word) for word in tagger(text))
 
 
 def _pythainlp(_: str) -> Splitter:
     from pythainlp import word_tokenize
 
-    return lambda text: _without_spaces(word_tokenize(text, engine="newmm"))
+    return lambda text: _visible(word_tokenize(text, engine="newmm"))
 
 
 def _icu(language: str) -> Splitter:
     from icu4py.breakers import WordBreaker
 
-    return lambda text: _without_spaces(WordBreaker(text, language))
+    return lambda text: _visible(WordBreaker(text, language))
 
 
 SEGMENTERS: dict[str, tuple[str, Callable[[str], Splitter], tuple[str, ...]]] = {
