@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from alignfreeze.corpora.bitext import SentencePair, language_pairs, read_bitext
+from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs, read_bitext
 from alignfreeze.errors import DataError, SettingsError
 from tests.conftest import write_bars
 
@@ -102,6 +102,19 @@ def test_language_pairs_in_the_order_of_appearance():
     codes = [("en", "tr"), ("en", "de"), ("en", "tr")]
     bitext = [SentencePair(("a",), ("b",), languages) for languages in codes]
     assert language_pairs(bitext) == {("en", "tr"): [0, 2], ("en", "de"): [1]}
+
+
+def test_unlike_bitexts_have_unlike_digests():
+    sides = [
+        (("a", "b"), ("c",)),
+        (("a",), ("b", "c")),
+        (("a\x1fb",), ("c",)),
+        (("a b",), ("c",)),
+        ((), ("a", "b", "c")),
+    ]
+    bitexts = [[SentencePair(source, target, EN_DE)] for source, target in sides]
+    bitexts += [bitexts[0] * 2, [SentencePair(*sides[0], ("de", "en"))], []]
+    assert len({digest_of(bitext) for bitext in bitexts}) == len(bitexts)
 
 
 def test_tatoeba_is_read_whole(shared_data):

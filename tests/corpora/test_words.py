@@ -69,6 +69,10 @@ def test_what_cannot_be_seen_is_no_word(language, text):
     assert all(set(word) - set(INVISIBLE) for word in found)
 
 
+def test_only_spaces_and_tabs_separate_words_that_are_split_already():
+    assert words.split_on_spaces(" 10\xa0000\t猫\u3000犬  a\x1fb ") == ("10\xa0000", "猫\u3000犬", "a\x1fb")
+
+
 def test_what_cannot_be_seen_is_no_character(without_libraries):
     assert words.split_characters(f"猫{INVISIBLE}犬") == ("猫", "犬")
 

@@ -262,7 +262,7 @@ def digest_of(bitext: Sequence[SentencePair]) -> str:
     """Return a digest of the words and languages of a bitext, in their order."""
     digest = hashlib.blake2b(digest_size=32)
     for pair in bitext:
-        # No word holds a control character that separates words or sides here.
-        sides = ("\x1f".join(pair.source), "\x1f".join(pair.target), *pair.languages)
-        digest.update(("\x1e".join(sides) + "\x1d").encode())
+        # No word holds a line break, and the numbers tell where a side ends.
+        sizes = (str(len(pair.source)), str(len(pair.target)))
+        digest.update("\n".join((*pair.languages, *sizes, *pair.source, *pair.target, "")).encode())
     return digest.hexdigest()

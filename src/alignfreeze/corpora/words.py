@@ -28,8 +28,8 @@ _announced: set[str] = set()
 
 
 def split_on_spaces(text: str) -> tuple[str, ...]:
-    """Split text whose words are already separated by spaces."""
-    return tuple(text.split())
+    """Split text whose words are already separated by spaces or tabs; other spaces (U+00A0, U+3000) belong to words."""
+    return tuple(word for word in text.replace("\t", " ").split(" ") if word)
 
 
 def split_spaced(text: str) -> tuple[str, ...]:
