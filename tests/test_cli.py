@@ -183,6 +183,27 @@ def test_a_form_that_cannot_be_written_is_refused_before_anything_is_read(tmp_pa
     refused(done, "k.po: files that end in .po are not written")
 
 
+@pytest.mark.parametrize("other", ["--kept", "--view", "--save-trained"])
+def test_no_output_takes_the_place_of_another(tmp_path, other):
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    done = alignfreeze(*("align", "--bitext", "en-de=nothing", "--out", tmp_path / "x", other, tmp_path / "link" / "x"))
+    refused(done, f"{other} {tmp_path / 'link' / 'x'}: this file is that of --out")
+
+
+def test_no_output_takes_the_place_of_a_file_that_is_read(tmp_path):
+    pairs, words = tmp_path / "t.tsv", tmp_path / "words"
+    pairs.write_text("A dog\tEin Hund\n")
+    words.write_text("dog Hund\n")
+    options = ("--bitext", f"en-de={tmp_path / '*.tsv'}", "--dictionary", f"en-de={words}")
+    for option, path in (("--out", pairs), ("--kept", pairs), ("--view", words)):
+        rest = () if option == "--out" else ("--out", tmp_path / "links")
+        done = alignfreeze("align", *options, option, path, *rest, "--aligner", "dictionary")
+        refused(done, f"{option} {path}: this file is read; choose another name")
+    refused(alignfreeze("bitext", *options[:2], "--out", pairs), f"--out {pairs}: this file is read")
+    assert pairs.read_text() == "A dog\tEin Hund\n"
+    assert sorted(tmp_path.iterdir()) == [pairs, words]
+
+
 def test_the_best_translations_are_kept(tmp_path, tiny_folder, bitext_file):
     done = alignfreeze(
         *("bitext", "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "best.tsv", "--select", "keep_best=0.25"),
@@ -244,6 +265,8 @@ def test_a_trained_model_by_command(tmp_path, bitext_file):
     refused(alignfreeze(*basis, "--trained", tmp_path / "model", "--aligner", "sentence"), "sentence learns nothing")
     refused(alignfreeze(*basis, "--trained", tmp_path / "none"), "holds no trained aligner")
     refused(alignfreeze(*basis, "--save-trained", tmp_path / "model"), "exists already")
+    both = ("--trained", tmp_path / "model", "--save-trained", tmp_path / "copy")
+    refused(alignfreeze(*basis, *both), "with --trained nothing is")
 
 
 def test_a_page_of_links_escapes_what_it_shows(tmp_path):

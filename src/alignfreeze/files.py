@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -148,6 +148,25 @@ def check_file(path: Path) -> None:
     check_folder(path.parent)
     if path.is_dir():
         raise OutputError(f"{path}: this is a folder; name a file for the output")
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:
+    """Check that no output takes the place of another, or of a file that is read.
+
+    Args:
+        outputs: Where the user wants them, by option; those left out are None.
+        inputs: The files that are read.
+
+    Raises:
+        OutputError: One does.
+    """
+    taken = {path.resolve(): "is read" for path in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if (use := taken.get(path.resolve())) is not None:
+            raise OutputError(f"{option} {path}: this file {use}; choose another name for the output")
+        taken[path.resolve()] = f"is that of {option}"
 
 
 def check_unused(path: Path) -> None:

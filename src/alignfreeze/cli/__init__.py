@@ -153,7 +153,9 @@ def bitext(
 
         check_file(out)
         form_to_write(out)
-        chosen = reading.choose_bitexts(source, form=form, columns=columns, select=_seeded(select, seed))
+        chosen = reading.choose_bitexts(
+            source, form=form, columns=columns, select=_seeded(select, seed), outputs={"--out": out}
+        )
         if len({bitext.reader.languages for bitext in chosen}) > 1:
             raise SettingsError("--bitext: one file holds one language pair; use a file for each")
         chosen = reading.keep_best(chosen, encoder=keep_best_by, device=device)
@@ -188,19 +190,23 @@ def align(
         from alignfreeze.alignment.links import write_pharaoh
         from alignfreeze.cli import reading
         from alignfreeze.corpora.forms import form_to_write, write_bitext
-        from alignfreeze.files import check_file, check_unused, write_lines
+        from alignfreeze.files import check_apart, check_file, check_unused, write_lines
         from alignfreeze.report.links import spread, to_page
 
         for path in filter(None, (out, kept, view)):
             check_file(path)
+        outputs = {"--out": out, "--kept": kept, "--view": view, "--save-trained": save_trained}
+        check_apart(outputs, map(Path, o.by_language_pair(dictionary, "--dictionary").values()))
         if kept is not None:
             form_to_write(kept)
         if save_trained is not None:
             check_unused(save_trained)
+            if trained is not None:
+                raise SettingsError("--save-trained keeps what is trained; with --trained nothing is; leave one out")
         began = time.perf_counter()
         settings = reading.alignment_settings(aligner, alignment)
         (chosen,) = reading.keep_best(
-            reading.choose_bitexts([bitext], form=form, columns=columns, select=_seeded(select, seed)),
+            reading.choose_bitexts([bitext], form=form, columns=columns, select=_seeded(select, seed), outputs=outputs),
             encoder=encoder,
             device=device,
         )

@@ -49,15 +49,28 @@ class ChosenBitext:
 
 
 def choose_bitexts(
-    options: list[str], *, form: str | None = None, columns: str | None = None, select: list[str] | None = None
+    options: list[str],
+    *,
+    form: str | None = None,
+    columns: str | None = None,
+    select: list[str] | None = None,
+    outputs: Mapping[str, Path | None] | None = None,
 ) -> list[ChosenBitext]:
     """Read the sentence pairs that the options name, one language pair an option.
+
+    Args:
+        options: Values of --bitext.
+        form: Value of --form.
+        columns: Value of --columns.
+        select: Values of --select.
+        outputs: Files to be written, by option; none may be one that is read.
 
     Raises:
         AlignFreezeError: An option or a file is wrong.
     """
     from alignfreeze.corpora.bitext import BitextReader, choose
     from alignfreeze.corpora.selection import SelectionSettings
+    from alignfreeze.files import check_apart
 
     settings = settings_of(SelectionSettings, select, "--select", "sample=100000")
     wanted = _columns(columns)
@@ -65,6 +78,7 @@ def choose_bitexts(
         BitextReader(*places, languages=languages, form=form, columns=wanted)
         for languages, places in bitext_options(options)
     ]
+    check_apart(outputs or {}, (path for reader in readers for _, files in reader.parts for path in files))
     return [ChosenBitext(reader, choose(reader, settings), settings) for reader in readers]
 
 
