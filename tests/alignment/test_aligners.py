@@ -17,7 +17,7 @@ from thot.alignment import (
 from thot.common import WordAlignmentMatrix
 
 from alignfreeze import alignment
-from alignfreeze.alignment import ALIGNERS, AlignmentSettings, Resources, align
+from alignfreeze.alignment import ALIGNERS, AlignmentSettings, Resources, align, statistical
 from alignfreeze.alignment.similarity import SubwordVectors
 from alignfreeze.alignment.statistical import SYMMETRIZATIONS, StatisticalAligner
 from alignfreeze.corpora.bitext import SentencePair, read_bitext
@@ -319,6 +319,13 @@ def test_training_on_a_part_aligns_all(toy_bitext):
     links = align(toy_bitext, aligner=settings, cache=False)
     assert len(links) == len(toy_bitext)
     assert links == [*StatisticalPart(toy_bitext[::2]).align(toy_bitext)]
+
+
+def test_the_memory_of_training_is_said_with_the_setting_that_bounds_it(toy_bitext, monkeypatch, remarks):
+    monkeypatch.setattr(statistical, "BYTES_A_WORD", 2**30)
+    align(toy_bitext[:5], cache=False)
+    (name,) = {name for name in AlignmentSettings.model_fields if f"; {name} makes it less" in remarks[0]}
+    assert name == "max_training_pairs"
 
 
 class StatisticalPart(StatisticalAligner):

@@ -99,7 +99,7 @@ class StatisticalAligner:
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
         if (gibibytes := words * BYTES_A_WORD / 2**30) > 1:
-            remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_pairs makes it less")
+            remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_training_pairs makes it less")
         languages = "-".join(bitext[0].languages)
         with stage(f"{self.name} {languages}", total=None) as bar:
             for sides in (("source", "target"), ("target", "source")):
