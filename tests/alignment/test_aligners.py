@@ -321,6 +321,11 @@ def test_training_on_a_part_aligns_all(toy_bitext):
     assert links == [*StatisticalPart(toy_bitext[::2]).align(toy_bitext)]
 
 
+def test_training_takes_exactly_as_many_pairs_as_it_may(toy_bitext, remarks):
+    align(toy_bitext, aligner=AlignmentSettings(max_training_pairs=119), cache=False)
+    assert remarks == ["fast-align: trained on 119 of 120 sentence pairs"]
+
+
 def test_the_memory_of_training_is_said_with_the_setting_that_bounds_it(toy_bitext, monkeypatch, remarks):
     monkeypatch.setattr(statistical, "BYTES_A_WORD", 2**30)
     align(toy_bitext[:5], cache=False)

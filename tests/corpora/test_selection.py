@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alignfreeze.corpora import selection
 from alignfreeze.corpora.bitext import read_bitext
-from alignfreeze.corpora.selection import SelectionSettings, select
+from alignfreeze.corpora.selection import SelectionSettings, evenly_spread, select
 from alignfreeze.errors import DataError, SettingsError
 
 EN_DE = ("en", "de")
@@ -191,6 +191,14 @@ def test_ten_million_lines_are_sampled_in_little_memory(tmp_path):
     path.unlink()
     assert taken == 100_000
     assert megabytes < 300
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_evenly_spread_items_are_as_many_as_asked_for_at_equal_distances(n_items, n):
+    found = evenly_spread(range(n_items), n)
+    assert len(found) == min(n, n_items)
+    gaps = {after - before for before, after in zip(found, [*found, n_items][1:], strict=False)}
+    assert not gaps or max(gaps) - min(gaps) <= 1
 
 
 def test_the_keys_are_long_enough_for_any_corpus():

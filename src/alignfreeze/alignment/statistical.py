@@ -18,6 +18,7 @@ from thot.alignment import (
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import DataError
 from alignfreeze.files import new_folder, write_json
 from alignfreeze.progress import remark, stage
@@ -93,9 +94,8 @@ class StatisticalAligner:
         """Train the model in both directions, unless it was loaded."""
         if self.directions or not bitext:
             return
-        step = -(-len(bitext) // self.max_pairs) if self.max_pairs else 1
-        pairs = bitext[::step]
-        if step > 1:
+        pairs = evenly_spread(bitext, self.max_pairs or len(bitext))
+        if len(pairs) < len(bitext):
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
         if (gibibytes := words * BYTES_A_WORD / 2**30) > 1:

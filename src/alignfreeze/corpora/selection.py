@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import langcodes
 import regex
@@ -19,6 +19,8 @@ from alignfreeze.corpora.words import word_splitter
 from alignfreeze.errors import SettingsError
 from alignfreeze.languages import name_of, scripts_of
 from alignfreeze.settings import Settings
+
+Item = TypeVar("Item")
 
 SURE = 0.9
 """How probable another language must be before a side is left out."""
@@ -116,6 +118,12 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
     not_taken = read - left_out.total() - len(taken)
     left_out["repeated, or not in the sample" if settings.deduplicate else "not in the sample"] = not_taken
     return Selection(taken, read, dict(left_out), sample.offered() if settings.deduplicate else None)
+
+
+def evenly_spread(items: Sequence[Item], n: int) -> list[Item]:
+    """Return exactly n items at equal distances from the first on, or all where there are no more."""
+    n = min(n, len(items))
+    return [items[number * len(items) // n] for number in range(n)]
 
 
 def _identity(pair: Texts) -> bytes:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.languages import direction_of, name_of
 
 # Told apart by the colour-blind too, on light and on dark (Okabe and Ito 2008, without black and yellow).
@@ -59,8 +60,7 @@ class Linked:
 def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
     """Return up to n sentence pairs with links, evenly spread over the bitext."""
     places = [place for place, alignment in enumerate(alignments) if alignment.links]
-    step = max(1, len(places) // n) if n else 1
-    return [Linked(place + 1, bitext[place], alignments[place]) for place in places[::step][:n]]
+    return [Linked(place + 1, bitext[place], alignments[place]) for place in evenly_spread(places, n)]
 
 
 def to_terminal(linked: Linked) -> Text:
