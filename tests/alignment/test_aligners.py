@@ -302,16 +302,38 @@ def test_a_trained_model_is_kept_and_used_again(name, toy_bitext, tmp_path):
         assert again == trained.align(toy_bitext[:10])
 
 
+EN_DE = ("en", "de")
+
+
 def test_a_folder_without_a_trained_model(tmp_path):
-    with pytest.raises(DataError, match="holds no trained aligner"):
-        StatisticalAligner("hmm").load(tmp_path)
-    StatisticalAligner("hmm")
-    (tmp_path / "aligner.json").write_text('{"model": "eflomal"}')
-    with pytest.raises(DataError, match="this aligner is eflomal, not hmm"):
-        StatisticalAligner("hmm").load(tmp_path)
+    for content in (None, "", "[]", "{}"):
+        if content is not None:
+            (tmp_path / "aligner.json").write_text(content)
+        with pytest.raises(DataError, match="holds no trained aligner"):
+            StatisticalAligner("hmm").load(tmp_path, languages=EN_DE)
     (tmp_path / "aligner.json").write_text('{"model": "hmm"}')
-    with pytest.raises(DataError, match="missing or damaged"):
-        StatisticalAligner("hmm").load(tmp_path)
+    with pytest.raises(DataError, match=r"says neither its languages nor what its files hold.*train it again"):
+        StatisticalAligner("hmm").load(tmp_path, languages=EN_DE)
+
+
+def test_a_trained_model_that_does_not_fit(toy_bitext, tmp_path):
+    trained = StatisticalAligner("hmm")
+    trained.fit(toy_bitext)
+    trained.save(tmp_path / "model")
+    with pytest.raises(DataError, match="this aligner is hmm, not eflomal"):
+        StatisticalAligner("eflomal").load(tmp_path / "model", languages=EN_DE)
+    with pytest.raises(DataError, match="was trained on en-de, not on de-en"):
+        StatisticalAligner("hmm").load(tmp_path / "model", languages=("de", "en"))
+    files = sorted(path for path in (tmp_path / "model").iterdir() if path.name != "aligner.json")
+    assert len(files) > 2
+    for path in files:
+        whole = path.read_bytes()
+        for damaged in (whole[:-1] or b"x", whole + b"\0", None):
+            path.unlink() if damaged is None else path.write_bytes(damaged)
+            with pytest.raises(DataError, match="missing or damaged"):
+                StatisticalAligner("hmm").load(tmp_path / "model", languages=EN_DE)
+        path.write_bytes(whole)
+    StatisticalAligner("hmm").load(tmp_path / "model", languages=EN_DE)
 
 
 def test_training_on_a_part_aligns_all(toy_bitext):

@@ -86,7 +86,7 @@ def _statistical(settings: AlignmentSettings, resources: Resources, languages: t
         settings.aligner, symmetrization=settings.symmetrization, max_pairs=settings.max_training_pairs
     )
     if languages in resources.trained:
-        aligner.load(resources.trained[languages])
+        aligner.load(resources.trained[languages], languages=languages)
     return aligner
 
 

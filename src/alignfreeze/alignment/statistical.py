@@ -20,7 +20,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import DataError
-from alignfreeze.files import new_folder, write_json
+from alignfreeze.files import digest_of_file, new_folder, write_json
 from alignfreeze.progress import remark, stage
 
 ITERATIONS = 5
@@ -72,6 +72,9 @@ SYMMETRIZATIONS = {
 
 _FACTS = "aligner.json"
 
+_DIRECTIONS = ("forward", "reverse")
+"""How the names of a trained model's files begin."""
+
 
 class StatisticalAligner:
     """A model in each direction, symmetrised.
@@ -89,6 +92,7 @@ class StatisticalAligner:
         self.symmetrization = symmetrization
         self.max_pairs = max_pairs
         self.directions: list[Any] = []
+        self.languages = ("und", "und")
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Train the model in both directions, unless it was loaded."""
@@ -100,8 +104,8 @@ class StatisticalAligner:
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
         if (gibibytes := words * BYTES_A_WORD / 2**30) > 1:
             remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_training_pairs makes it less")
-        languages = "-".join(bitext[0].languages)
-        with stage(f"{self.name} {languages}", total=None) as bar:
+        self.languages = bitext[0].languages
+        with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
             for sides in (("source", "target"), ("target", "source")):
                 self.directions.append(_trained(MODELS[self.name](), pairs, sides, lambda: bar.advance(len(pairs))))
 
@@ -123,27 +127,52 @@ class StatisticalAligner:
             OutputError: The folder cannot be written.
         """
         with new_folder(folder) as unfinished:
-            for name, model in zip(("forward", "reverse"), self.directions, strict=True):
+            for name, model in zip(_DIRECTIONS, self.directions, strict=True):
                 model.print(str(unfinished / name))
-            write_json(unfinished / _FACTS, {"model": self.name})
+            facts = {"model": self.name, "languages": self.languages, "files": _digests(unfinished)}
+            write_json(unfinished / _FACTS, facts)
 
-    def load(self, folder: Path) -> None:
+    def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
         """Read a trained model instead of training one.
 
         Raises:
-            DataError: There is none in the folder, or one of another kind.
+            DataError: There is none in the folder, it is damaged, or it is of another kind or of other languages.
         """
-        try:
-            kind = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["model"]
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
-        if kind != self.name:
-            raise DataError(f"{folder}: this aligner is {kind}, not {self.name}")
-        for name in ("forward", "reverse"):
+        facts = _facts(folder)
+        if facts["model"] != self.name:
+            raise DataError(f"{folder}: this aligner is {facts['model']}, not {self.name}")
+        if facts["languages"] != list(languages):
+            trained = "-".join(facts["languages"])
+            raise DataError(f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}")
+        if facts["files"] != _digests(folder):
+            raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
+        directions = []
+        for name in _DIRECTIONS:
             model = MODELS[self.name]()[-1][0]
             if not model.load(str(folder / name)):
-                raise DataError(f"{folder}: the files of the trained aligner are missing or damaged")
-            self.directions.append(model)
+                raise DataError(f"{folder}: the files of the trained aligner cannot be read; train it again")
+            directions.append(model)
+        self.directions, self.languages = directions, languages
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Return what was written about the trained model in a folder."""
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        kind = facts["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
+    if not (isinstance(facts.get("languages"), list) and isinstance(facts.get("files"), dict)):
+        raise DataError(
+            f"{folder}: {_FACTS} of this {kind} says neither its languages nor what its files hold: "
+            "it was written by an earlier version; train it again"
+        )
+    return facts
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a trained model."""
+    return {path.name: digest_of_file(path) for path in sorted(folder.iterdir()) if path.name.startswith(_DIRECTIONS)}
 
 
 def _trained(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, str], count: Callable[[], None]) -> Any:
