@@ -122,6 +122,7 @@ def test_work_that_is_interrupted_goes_on_where_it_stopped(aligner, toy_bitext, 
 
         class Interrupted:
             fit = inner.fit
+            limit, beyond = "", 0
 
             def align(self, pairs):
                 if len(done) == 1:
@@ -300,6 +301,21 @@ def test_a_trained_model_is_kept_and_used_again(name, toy_bitext, tmp_path):
     assert right >= 40
     if name != "eflomal":
         assert again == trained.align(toy_bitext[:10])
+
+
+@pytest.mark.parametrize(("name", "most"), statistical.MOST_WORDS.items())
+def test_sentences_that_are_too_long_for_a_model_are_counted(name, most, toy_bitext, remarks):
+    """A word more than sil-thot takes on either side, and there is no link; that is said from the cache too."""
+    words = [f"w{number % 30}" for number in range(most + 1)]
+    sizes = [(most + 1, 3), (3, most + 1), (most, 3), (3, most)]
+    bitext = [*toy_bitext, *(SentencePair(tuple(words[:s]), tuple(words[:t]), EN_DE) for s, t in sizes)]
+    for _ in range(2):
+        remarks.clear()
+        links = align(bitext, aligner=name)
+        assert [bool(linked.links) for linked in links[-4:]] == [False, False, True, True]
+        assert remarks == [
+            f"en-de: 2 of 124 sentence pairs are long: no links for sentences of more than {most:,} words"
+        ]
 
 
 EN_DE = ("en", "de")

@@ -20,7 +20,7 @@ from alignfreeze.cache import cached_arrays
 from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.files import digest_of_file, digest_of_json
-from alignfreeze.progress import stage
+from alignfreeze.progress import remark, stage
 from alignfreeze.ragged import Ragged
 from alignfreeze.settings import Settings, known
 
@@ -29,7 +29,15 @@ CHUNK = 5_000
 
 
 class WordAligner(Protocol):
-    """Finds the links of every sentence pair of a bitext of one language pair."""
+    """Finds the links of every sentence pair of a bitext of one language pair.
+
+    Attributes:
+        limit: What becomes of sentences that are too long for it.
+        beyond: How many of the pairs that it has aligned have such a sentence.
+    """
+
+    limit: str
+    beyond: int
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Learn what is to be learnt from the bitext; called once, before `align`."""
@@ -72,6 +80,9 @@ class Family:
 
 class NoAligner:
     """Finds no links: for losses that take whole sentences."""
+
+    limit = ""
+    beyond = 0
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Learn nothing."""
@@ -205,6 +216,7 @@ def _links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[str, A
     """Return the links of a language pair's sentence pairs; what was found before is read."""
     fitted = False
     rows = []
+    beyond = 0
     with stage(f"aligning {'-'.join(pairs[0].languages)}", total=len(pairs)) as bar:
         for start in range(0, len(pairs), CHUNK):
             chunk = pairs[start : start + CHUNK]
@@ -214,12 +226,20 @@ def _links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[str, A
                 if not fitted:
                     aligner.fit(pairs)
                     fitted = True
+                before = aligner.beyond
                 links = Alignments.of(aligner.align(chunk)).links
-                return {"values": links.values, "starts": links.starts}
+                return {
+                    "values": links.values,
+                    "starts": links.starts,
+                    "beyond": np.array([aligner.beyond - before]),
+                }
 
             arrays = find() if key is None else cached_arrays("alignments", {**key, "start": start}, find)
             rows.append(Ragged(arrays["values"], arrays["starts"]))
+            beyond += int(arrays["beyond"][0])
             bar.advance(len(chunk))
+    if beyond:
+        remark(f"{'-'.join(pairs[0].languages)}: {beyond:,} of {len(pairs):,} sentence pairs are long: {aligner.limit}")
     return _joined(rows)
 
 

@@ -48,6 +48,8 @@ class DictionaryAligner:
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
+        self.limit = ""
+        self.beyond = 0
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Learn nothing."""

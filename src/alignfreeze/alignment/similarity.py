@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,10 +45,12 @@ class SubwordVectors:
     Attributes:
         vectors: One a subword, [subwords, width].
         words: Number of the word that each subword belongs to, [subwords].
+        is_cut: Whether the sentence has words beyond, which are too many for the encoder.
     """
 
     vectors: Tensor
     words: NDArray[np.int64]
+    is_cut: bool = False
 
 
 Matching = Callable[[Tensor, Tensor, Tensor, float], Tensor]
@@ -119,6 +121,8 @@ class SimilarityAligner:
         self.threshold = threshold
         self.centred = centred
         self.means: list[Tensor] = []
+        self.limit = "no links for the words beyond what the encoder takes at once"
+        self.beyond = 0
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Take the mean vectors of the two languages."""
@@ -131,9 +135,10 @@ class SimilarityAligner:
         encoded = self.encode([side for pair in bitext for side in (pair.source, pair.target)])
         if self.means:
             encoded = [
-                SubwordVectors(item.vectors - self.means[number % 2], item.words) for number, item in enumerate(encoded)
+                replace(item, vectors=item.vectors - self.means[number % 2]) for number, item in enumerate(encoded)
             ]
         sources, targets = encoded[::2], encoded[1::2]
+        self.beyond += sum(source.is_cut or target.is_cut for source, target in zip(sources, targets, strict=True))
         alignments = [WordAlignment(frozenset())] * len(bitext)
         for numbers in _batches(sources, targets):
             linked = self._linked([sources[n].vectors for n in numbers], [targets[n].vectors for n in numbers])

@@ -61,6 +61,9 @@ def hmm() -> Cascade:
 MODELS: dict[str, Callable[[], Cascade]] = {"fast-align": fast_align, "eflomal": eflomal, "hmm": hmm}
 """The models by name; adding one is a function and a line."""
 
+MOST_WORDS = {"fast-align": 1_024, "eflomal": 1_024, "hmm": 200}
+"""Words of the longest sentences that sil-thot links; pairs with a longer one on either side get no links."""
+
 SYMMETRIZATIONS = {
     "intersection": SymmetrizationHeuristic.INTERSECTION,
     "union": SymmetrizationHeuristic.UNION,
@@ -93,6 +96,8 @@ class StatisticalAligner:
         self.max_pairs = max_pairs
         self.directions: list[Any] = []
         self.languages = ("und", "und")
+        self.limit = f"no links for sentences of more than {MOST_WORDS[model]:,} words"
+        self.beyond = 0
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Train the model in both directions, unless it was loaded."""
@@ -118,6 +123,8 @@ class StatisticalAligner:
             pairs = bitext[start : start + PAIRS_AT_ONCE]
             found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
             alignments += [_links(matrix.to_numpy()) for _, matrix in found]
+        most = MOST_WORDS[self.name]
+        self.beyond += sum(max(len(pair.source), len(pair.target)) > most for pair in bitext)
         return alignments
 
     def save(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_words, lone_space, sentence_batch
+from alignfreeze.encoding.batches import EncodedWords, encode_words, lone_space, sentence_batch
 from alignfreeze.encoding.encoder import Encoder, check_device, moved
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packing import encode, packing
@@ -72,9 +72,13 @@ class LayerVectors:
         lone = lone_space(self.encoder.tokenizer) or -1
         inside = [np.flatnonzero((item.word_of >= 0) & (item.subwords != lone)) for item in encoded]
         return [
-            SubwordVectors(vectors[torch.from_numpy(places)], item.word_of[places])
-            for item, vectors, places in zip(encoded, states, inside, strict=True)
+            SubwordVectors(vectors[torch.from_numpy(places)], item.word_of[places], is_cut=self._is_cut(item, words))
+            for item, vectors, places, words in zip(encoded, states, inside, sentences, strict=True)
         ]
+
+    def _is_cut(self, item: EncodedWords, words: Sequence[str]) -> bool:
+        """Tell whether a sentence was too long; a last word may also have no subword because nothing is left of it."""
+        return len(item.subwords) >= self.max_length and int(item.word_of.max()) < len(words) - 1
 
     def means(self, sentences: Sequence[Sequence[str]]) -> Tensor:
         """Return the mean of each sentence's subword vectors, special ones included, [sentences, width]."""

@@ -1,0 +1,18 @@
+from alignfreeze.alignment import AlignmentSettings, Resources, align
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.vectors import LayerVectors
+
+
+def test_pairs_that_are_longer_than_the_encoder_takes_are_counted(tiny_encoder, remarks):
+    """Of 8 subwords two are special: the sixth word is the last one that has a vector."""
+    long, fits = ("dog",) * 7, ("cat",) * 6
+    pairs = [SentencePair(*sides, ("en", "de")) for sides in ((long, fits), (fits, long), (fits, fits), ((), fits))]
+    vectors = LayerVectors(tiny_encoder, layer=1, max_length=8, device="cpu")
+    assert [item.is_cut for item in vectors.vectors([long, fits, ()])] == [True, False, False]
+    for centred in (False, True):
+        remarks.clear()
+        resources = Resources(vectors)
+        align(pairs, aligner=AlignmentSettings(aligner="argmax", centred=centred), resources=resources)
+        assert remarks == [
+            "en-de: 2 of 4 sentence pairs are long: no links for the words beyond what the encoder takes at once"
+        ]
