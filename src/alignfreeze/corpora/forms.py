@@ -6,6 +6,7 @@ pairs of texts. What it leaves out, such as a fuzzy entry, it counts by reason.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -22,6 +23,7 @@ Texts = tuple[str, str]
 """A source and a target sentence, not yet split into words."""
 
 BARS = " ||| "
+_CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n]+")
 HUB = "hub:"
 
@@ -225,16 +227,20 @@ def read_po(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> 
     path = paths[0]
     lines, broken = _lines_until_it_breaks(path)
     try:
-        catalogue = pofile.parsestring(b"".join(lines))
+        catalogue = pofile.parsestring(_in_utf8(path, lines))
+    except DataError:
+        raise
     except Exception as error:  # the parser raises all kinds
         raise DataError(f"{path}: not a gettext catalogue ({error})") from error
     stated = catalogue.gettargetlanguage()
     if stated and not same_language(stated, wanted.languages[1]) and not same_language(wanted.languages[1], stated):
         raise DataError(f"{path}: this catalogue says that it is in {stated!r}, not in {wanted.languages[1]!r}")
     for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last
+        if unit.isheader():
+            continue
         reason = _unfinished(unit)
         if reason:
-            left_out[reason] += not unit.isheader()
+            left_out[reason] += 1
             continue
         yield from ((_one_line(source), _one_line(target)) for source, target in _plurals(unit) if target)
     if broken is not None:
@@ -252,9 +258,44 @@ def _lines_until_it_breaks(path: Path) -> tuple[list[bytes], EndsEarlyError | No
     return lines, None
 
 
+def _in_utf8(path: Path, lines: list[bytes]) -> bytes:
+    """Return a catalogue in UTF-8: the parser of translate-toolkit stays with it, whatever the header says.
+
+    Raises:
+        DataError: The header names a charset that does not exist, or a line is not in it.
+    """
+    number, charset = _charset(lines)
+    try:
+        codecs.lookup(charset)
+    except LookupError:
+        raise DataError.at(path, number, f"there is no charset {charset!r}; convert the catalogue to UTF-8") from None
+    text = []
+    for at, line in enumerate(lines, start=1):
+        try:
+            decoded = line.decode(charset).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            problem = f"not valid {charset} (byte {line[error.start]:#04x}), which is the charset of this catalogue"
+            raise DataError.at(path, at, problem) from error
+        text.append(_CHARSET.sub("charset=UTF-8", decoded) if at == number else decoded)
+    return "".join(text).encode()
+
+
+def _charset(lines: list[bytes]) -> tuple[int, str]:
+    """Return the line of the header of a catalogue that names its charset, and the charset; UTF-8 if none does."""
+    entries = 0
+    for number, line in enumerate(lines, start=1):
+        entries += line.startswith(b"msgid")
+        if entries > 1:
+            break
+        found = _CHARSET.search(line.decode("latin-1"))
+        if found and line.startswith(b'"') and found[1] != "CHARSET":  # what gettext's template has instead
+            return number, found[1]
+    return 0, "UTF-8"
+
+
 def _unfinished(unit: Any) -> str:
     """Return why an entry of a catalogue is no translation; nothing if it is one."""
-    if unit.isheader() or unit.isobsolete():
+    if unit.isobsolete():
         return "obsolete entries"
     if unit.isfuzzy():
         return "fuzzy entries"
