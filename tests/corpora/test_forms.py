@@ -174,11 +174,51 @@ def test_xml_that_is_no_translation_memory(tmp_path):
         texts(write(tmp_path / "t.tmx", "<html></html>"))
 
 
-def test_language_tags():
-    assert same_language("en-US", "en")
-    assert same_language("pt_BR", "pt-br")
-    assert not same_language("en", "en-GB")
-    assert not same_language("est", "es")
+@pytest.mark.parametrize(
+    ("code", "tags"),
+    [
+        ("en", "en EN-US en_GB.UTF-8 eng"),
+        ("en-GB", "en en-GB EN_gb"),
+        ("no", "no nb nb-NO"),
+        ("nb", "no nb nb_NO"),
+        ("zh", "zh zh-TW zh_CN cmn-Hans"),
+        ("zh-Hans", "zh zh_CN zh-Hans-SG"),
+        ("zh-Hant", "zh_TW zh-HK"),
+        ("pt-BR", "pt pt_BR"),
+        ("sr-Latn", "sr@latin sr_RS.UTF-8@latin sh"),
+        ("ca", "ca@valencia ca-valencia"),
+        ("he", "iw he-IL"),
+    ],
+)
+def test_language_tags_that_a_code_allows(code, tags):
+    assert [tag for tag in tags.split() if not same_language(tag, code)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "tags"),
+    [
+        ("es", "est et ca"),
+        ("en-GB", "en-US fr-GB"),
+        ("no", "nn da sv"),
+        ("zh-Hans", "zh-TW zh-Hant yue"),
+        ("zh-TW", "zh zh-CN zh-HK"),
+        ("sr-Latn", "sr sr-Cyrl hr"),
+        ("bs", "hr sr"),
+        ("de", "gsw nds x-default * *all* und"),
+        ("id", "ms"),
+    ],
+)
+def test_language_tags_that_a_code_does_not_allow(code, tags):
+    assert [tag for tag in ["", *tags.split()] if same_language(tag, code)] == []
+
+
+def test_other_tags_of_a_language_in_a_memory_and_a_catalogue(tmp_path):
+    memory = tmx(tmp_path / "t.tmx", unit(("en", "A dog"), ("nb-NO", "En hund")))
+    assert list(BitextReader(memory, languages=("en-GB", "no"))) == [("A dog", "En hund")]
+    catalogue = write(tmp_path / "zh.po", PO.replace("Language: de", "Language: zh_CN"))
+    assert len(list(BitextReader(catalogue, languages=("en", "zh-Hans")))) == 4
+    with pytest.raises(DataError, match="says that it is in 'zh_CN', not in 'zh-Hant'"):
+        list(BitextReader(catalogue, languages=("en", "zh-Hant")))
 
 
 # --- PO ----------------------------------------------------------------------

@@ -93,6 +93,23 @@ def test_languages_that_are_nearly_one_are_not_told_apart():
     assert chosen([("The committee has not decided.", norwegian)], ("en", "no"), check_language=True).texts
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("de-CH", "Der Ausschuss hat noch nicht über das neue Gebäude entschieden."),
+        ("nb", "Komiteen har ennå ikke bestemt seg for hvor den nye bygningen skal stå."),
+        ("zh-Hant", "委員會還沒有決定新大樓應該建在哪裡。"),
+        ("sr-Latn", "Odbor još nije odlučio o novoj zgradi."),
+    ],
+)
+def test_a_regional_code_is_checked_by_its_language(code, text):
+    pytest.importorskip("py3langid")
+    english = "The committee has not yet decided about the new building."
+    french = "Le comité n'a pas encore pris de décision sur le nouveau bâtiment."
+    found = chosen([(english, text), (english, french)], ("en-GB", code), check_language=True)
+    assert found.texts == [(english, text)]
+
+
 def test_a_language_that_the_identifier_does_not_know():
     pytest.importorskip("py3langid")
     with pytest.raises(SettingsError, match="does not know Cherokee"):

@@ -12,9 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
+
+import langcodes
+from langcodes.tag_parser import LanguageTagError
 
 from alignfreeze.errors import DataError, EndsEarlyError, OutputError, SettingsError
 from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, open_binary, read_lines, write_lines
@@ -214,10 +218,38 @@ def _forget(element: Any) -> None:
         del element.getparent()[0]
 
 
+@cache
 def same_language(tag: str, code: str) -> bool:
-    """Tell whether a language tag such as `en-US` or `pt_BR` names a language, or a region's kind of it."""
-    tag, code = (text.replace("_", "-").casefold() for text in (tag, code))
-    return tag == code or tag.startswith(f"{code}-")
+    """Tell whether a tag such as `en-US`, `pt_BR` or `nb` names a language, or a kind of it that its code allows.
+
+    A code without a script or a region allows all kinds; one with a script, those written in it, and one with a
+    region, those of no other region: `zh-Hans` allows `zh_CN`, and `en-GB` allows `en`, but not `en-US`.
+    """
+    try:
+        found, wanted = (langcodes.Language.get(_bcp47(text)) for text in (tag, code))
+        if langcodes.tag_distance(found.language or "und", wanted.language or "und") > _SAME:
+            return False
+    except LanguageTagError:
+        return tag.casefold() == code.casefold()
+    if not (wanted.script or wanted.territory):
+        return True
+    if found.maximize().script != wanted.maximize().script:
+        return False
+    return not (found.territory and wanted.territory) or found.territory == wanted.territory
+
+
+def _bcp47(tag: str) -> str:
+    """Return a tag without the charset of a locale, and with its modifier as a script: `sr_RS.UTF-8@latin`."""
+    tag, _, modifier = tag.strip().partition("@")
+    language, *regions = tag.partition(".")[0].replace("_", "-").split("-")
+    script = _SCRIPTS_OF_LOCALES.get(modifier.casefold())
+    return "-".join([language, *([script] if script else []), *regions])
+
+
+_SAME = 1
+"""The most that CLDR's distance between two codes of one language is: `nb` and `no`, `cmn` and `zh`."""
+
+_SCRIPTS_OF_LOCALES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "arabic": "Arab"}
 
 
 def read_po(paths: tuple[Path, ...], wanted: Wanted, left_out: Counter[str]) -> Iterator[Texts]:

@@ -14,7 +14,7 @@ import langcodes
 import regex
 from pydantic import Field
 
-from alignfreeze.corpora.forms import Texts
+from alignfreeze.corpora.forms import Texts, same_language
 from alignfreeze.corpora.words import word_splitter
 from alignfreeze.errors import SettingsError
 from alignfreeze.languages import name_of, scripts_of
@@ -211,14 +211,15 @@ def _in_other_script(language: str) -> Callable[[str], bool]:
 
 def _in_other_language(language: str) -> Callable[[str], bool]:
     identifier = _identifier()
-    if language not in identifier.labels:
+    base = langcodes.Language.get(language, normalize=False).language or language  # regions are not told apart
+    if not any(same_language(label, base) for label in identifier.labels):
         raise SettingsError(
             f"check_language: the identifier does not know {name_of(language)} ({language!r}); leave it off"
         )
 
     @cache
     def alike(found: str) -> bool:
-        return langcodes.tag_distance(found, language) < _ALIKE
+        return langcodes.tag_distance(found, base) < _ALIKE
 
     def other(text: str) -> bool:
         found, probability = identifier.classify(text)
