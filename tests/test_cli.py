@@ -320,6 +320,12 @@ def test_the_best_layer_by_command(tmp_path, tiny_folder, bitext_file, toy_bitex
     rates = [float(line.split()[0]) for line in done.stdout.splitlines()[1:]]
     assert len(rates) == 5 * 3 * 2  # layers, aligners, centred or not
     assert rates == sorted(rates)
+    done = alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options, "--json")
+    rows = json.loads(done.stdout)
+    assert [row["agreement"]["aer"] for row in rows] == pytest.approx(rates, abs=5e-4)
+    for threshold in (0, 1, -0.5, "nan", 2):
+        done = alignfreeze("layers", tiny_folder, "--bitext", "en-de=nothing", *options, "--threshold", threshold)
+        refused(done, f"--threshold {float(threshold)}: a probability between 0 and 1")
     (tmp_path / "gold").write_text("0-7\n" * len(toy_bitext))
     refused(
         alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options), "link 0-7 is out of range"

@@ -268,17 +268,22 @@ def layers(
         from alignfreeze.encoding.encoder import load_encoder
         from alignfreeze.encoding.vectors import by_layer
 
+        thresholds = threshold or [1e-3]
+        for value in thresholds:
+            if not 0 < value < 1:
+                raise SettingsError(f"--threshold {value}: a probability between 0 and 1 is expected, neither of them")
         pairs = reading.in_words(
             reading.choose_bitexts([bitext], form=form, columns=columns), pretokenized=pretokenized
         )
         by_hand = read_gold(gold, first=gold_starts_at)
         check_gold(by_hand, pairs, path=gold, first=gold_starts_at)
-        found = by_layer(load_encoder(encoder), pairs, by_hand, thresholds=threshold or [1e-3], device=device or "auto")
+        found = by_layer(load_encoder(encoder), pairs, by_hand, thresholds=thresholds, device=device or "auto")
+    found.sort(key=lambda row: row.agreement.aer)
     if as_json:
         typer.echo(_json([asdict(row) for row in found]))
         return
     typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
-    for row in sorted(found, key=lambda row: row.agreement.aer):
+    for row in found:
         limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
         numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
         typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
