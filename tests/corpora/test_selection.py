@@ -158,6 +158,11 @@ def test_the_number_of_unlike_pairs_is_estimated():
     assert abs(found.distinct / 20_000 - 1) < 5 / 1_000**0.5
 
 
+@pytest.mark.parametrize("size", [3, 4, 100])
+def test_the_number_of_unlike_pairs_is_exact_when_all_are_taken(size):
+    assert {chosen(numbered(3) * 4, sample=size, seed=seed, deduplicate=True).distinct for seed in range(20)} == {3}
+
+
 def test_the_same_seed_gives_the_same_pairs_whatever_the_compression(tmp_path):
     content = "".join(f"line {i}\tZeile {i}\n" for i in range(5_000)).encode()
     (tmp_path / "t.tsv").write_bytes(content)

@@ -154,6 +154,7 @@ class _Sample:
         self.seed = seed.to_bytes(8)
         self.members: dict[int, tuple[int, Texts]] = {}
         self.keys: list[int] = []  # negative, so that the first of the heap is the greatest
+        self.turned_away = False
 
     def offer(self, identity: bytes, number: int, pair: Texts) -> None:
         key = int.from_bytes(blake2b(identity, digest_size=_KEY_BYTES, key=self.seed).digest())
@@ -161,10 +162,11 @@ class _Sample:
             return
         if len(self.keys) < self.size:
             heapq.heappush(self.keys, -key)
-        elif key < -self.keys[0]:
-            del self.members[-heapq.heapreplace(self.keys, -key)]
         else:
-            return
+            self.turned_away = True
+            if key > -self.keys[0]:
+                return
+            del self.members[-heapq.heapreplace(self.keys, -key)]
         self.members[key] = (number, pair)
 
     def taken(self) -> list[Texts]:
@@ -173,7 +175,7 @@ class _Sample:
 
     def offered(self) -> int:
         """Return about how many unlike pairs were offered; exactly, if all of them were taken."""
-        if len(self.keys) < self.size:
+        if not self.turned_away:
             return len(self.keys)
         return round((self.size - 1) * 2 ** (8 * _KEY_BYTES) / -self.keys[0]) if self.size > 1 else 1
 
