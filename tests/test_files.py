@@ -1,3 +1,4 @@
+import bz2
 import gzip
 
 import pytest
@@ -28,6 +29,19 @@ def test_gzip_is_known_by_its_content_whatever_its_name(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(gzip.compress("ä\nb\n".encode()))
     assert [line for _, line in read_lines(path)] == ["ä", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("bzip2", bz2.compress(b"a\tb\n")), ("zip", b"PK\x03\x04\x14\0"), ("7z", b"7z\xbc\xaf\x27\x1c\0\4")],
+)
+def test_other_compressions_are_named_with_those_that_are_read(tmp_path, name, content):
+    path = tmp_path / "text.tsv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"text\.tsv: compressed by {name}, which is not read; .* gzip, xz or zstd"):
+        list(read_lines(path))
+    path.write_bytes(b"BZh9 is a sign\tx\n")
+    assert list(read_lines(path)) == [(1, "BZh9 is a sign\tx")]
 
 
 def test_invalid_utf8_names_file_and_line(tmp_path):

@@ -43,6 +43,9 @@ COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
 }
 """What compresses a file, by the ending of its name."""
 
+_OTHER_COMPRESSIONS = {"bzip2": b"BZh[1-9]1AY&SY", "zip": b"PK\x03\x04", "7z": b"7z\xbc\xaf\x27\x1c"}
+"""Compressions that are not read, with patterns of the bytes that they begin with."""
+
 OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
 """Endings of compressions that are neither read nor made."""
 
@@ -61,7 +64,12 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as file:
-            beginning = file.peek(8)[:8]
+            beginning = file.peek(10)[:10]
+            for name, pattern in _OTHER_COMPRESSIONS.items():
+                if re.match(pattern, beginning):
+                    raise DataError(
+                        f"{path}: compressed by {name}, which is not read; unpack it, or use gzip, xz or zstd"
+                    )
             opened = next((opened for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), None)
             if opened is None:
                 yield file
