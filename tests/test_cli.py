@@ -310,6 +310,9 @@ def test_the_error_rate_by_command(tmp_path):
     (tmp_path / "gold").write_text("x\n")
     refused(alignfreeze("aer", tmp_path / "found", tmp_path / "gold"), "gold, line 1", "is not a link")
     refused(alignfreeze("aer", tmp_path / "none", tmp_path / "gold"), "is not a link")
+    for name in ("found", "gold"):
+        (tmp_path / name).write_text("")
+    refused(alignfreeze("aer", tmp_path / "found", tmp_path / "gold"), "gold: no line in it")
 
 
 def test_the_best_layer_by_command(tmp_path, tiny_folder, bitext_file, toy_bitext):

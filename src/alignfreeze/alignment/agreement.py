@@ -59,10 +59,13 @@ def read_gold(path: Path | str, *, first: int = 0) -> list[GoldAlignment]:
         first: The number of a sentence's first word, 0 or 1.
 
     Raises:
-        DataError: The file cannot be read, or a line has something else in it.
+        DataError: The file cannot be read or is empty, or a line has something else in it.
     """
     path = Path(path)
-    return [_gold(path, number, line, first) for number, line in read_lines(path)]
+    gold = [_gold(path, number, line, first) for number, line in read_lines(path)]
+    if not gold:
+        raise DataError(f"{path}: no line in it; links made by hand are expected, one line a sentence pair")
+    return gold
 
 
 def _gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
