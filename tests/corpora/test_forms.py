@@ -51,9 +51,19 @@ def test_a_column_that_is_not_there(tmp_path):
         texts(path, columns=("src", "tgt"))
 
 
-def test_columns_are_counted_from_1(tmp_path):
-    with pytest.raises(SettingsError, match="from 1"):
-        texts(write(tmp_path / "t.tsv", "a\tb\n"), columns=("0", "1"))
+@pytest.mark.parametrize("columns", [("0", "1"), ("00", "1"), ("2", "000")])
+def test_columns_are_counted_from_1(tmp_path, columns):
+    with pytest.raises(SettingsError, match=r"columns 0*\d,0*\d: columns are numbered from 1"):
+        BitextReader(write(tmp_path / "t.tsv", "a\tb\n"), languages=EN_DE, columns=columns)
+    fields = write(tmp_path / "t.jsonl", json.dumps(dict(zip(columns, ("A dog", "Ein Hund"), strict=True))))
+    assert texts(fields, columns=columns) == [("A dog", "Ein Hund")]
+
+
+@pytest.mark.parametrize("form", ["tmx", "po", "bars", "moses"])
+def test_columns_of_a_form_without_any(tmp_path, form):
+    paths = [write(tmp_path / name, "x ||| y\n") for name in ("t", "u")[: 1 + (form == "moses")]]
+    with pytest.raises(SettingsError, match=rf"t: the form {form} has no columns to choose from"):
+        BitextReader(*paths, languages=EN_DE, form=form, columns=("1", "2"))
 
 
 def test_a_line_with_too_few_columns(tmp_path):
@@ -522,6 +532,13 @@ def test_the_hub_without_a_connection(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(DataError, match=r"cannot be read from the hub \(no route to host\); is there a connection"):
         texts("hub:a/b/c")
+
+
+def test_a_row_of_the_hub_that_is_no_pair_is_no_matter_of_the_connection(monkeypatch):
+    rows = [{"en": "A dog", "de": "Ein Hund"}, {"en": None, "de": "x"}]
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=lambda *_, **__: iter(rows)))
+    with pytest.raises(DataError, match=r"^hub:a/b, row 2: the field 'en' holds null, not a sentence$"):
+        texts("hub:a/b")
 
 
 def test_a_name_that_is_none_of_the_hub():

@@ -12,7 +12,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from alignfreeze.corpora.forms import FORMS, HUB, Texts, Wanted, guessed, plain_name, read_hub
+from alignfreeze.corpora.forms import (
+    FORMS,
+    HUB,
+    WITH_COLUMNS,
+    Texts,
+    Wanted,
+    column_numbers,
+    guessed,
+    plain_name,
+    read_hub,
+)
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import split_on_spaces, word_splitter
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
@@ -99,7 +109,7 @@ class BitextReader:
 
         Raises:
             DataError: There are no such files, or they cannot be told to be of a form.
-            SettingsError: There is no such language or form.
+            SettingsError: There is no such language or form, or the form has no such columns.
         """
         if form is not None and form not in FORMS:
             raise SettingsError(
@@ -114,6 +124,8 @@ class BitextReader:
         self.hub = str(source) if str(source).startswith(HUB) else None
         if self.hub is None:
             self.parts = [(_form(form, files), files) for files in _files(str(source), target, languages)]
+        if columns is not None:
+            _check_columns(columns, self.parts)
 
     def __iter__(self) -> Iterator[Texts]:
         if self.hub is not None:
@@ -126,6 +138,17 @@ class BitextReader:
                 note = f"{error}; the pairs before are used"
                 self.notes.append(note)
                 remark(note)
+
+
+def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, tuple[Path, ...]]]) -> None:
+    """Refuse columns where there are none, and numbers that are none of a column."""
+    for form, files in parts:
+        if form not in WITH_COLUMNS:
+            raise SettingsError(
+                f"{files[0]}: the form {form} has no columns to choose from; {' and '.join(WITH_COLUMNS)} have"
+            )
+        if form == "tsv":
+            column_numbers(columns)
 
 
 def _form(form: str | None, files: tuple[Path, ...]) -> str:

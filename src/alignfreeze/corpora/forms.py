@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
-from alignfreeze.errors import DataError, EndsEarlyError, OutputError, SettingsError
+from alignfreeze.errors import AlignFreezeError, DataError, EndsEarlyError, OutputError, SettingsError
 from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, open_binary, read_lines, write_lines
 
 Texts = tuple[str, str]
@@ -94,15 +94,27 @@ def read_tsv(paths: tuple[Path, ...], wanted: Wanted, _: Counter[str]) -> Iterat
 def _columns(path: Path, wanted: Wanted, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:
     """Return the places of the two columns; where they are named, the first line holds the names."""
     names = wanted.columns or ("1", "2")
-    if all(name.isdecimal() for name in names):
-        if "0" in names:
-            raise SettingsError("columns are numbered from 1")
-        return int(names[0]) - 1, int(names[1]) - 1
+    if (numbers := column_numbers(names)) is not None:
+        return numbers
     header = next(lines, (1, ""))[1].split("\t")
     missing = [name for name in names if name not in header]
     if missing:
         raise DataError.at(path, 1, f"no column is named {missing[0]!r}; there are {', '.join(map(repr, header))}")
     return header.index(names[0]), header.index(names[1])
+
+
+def column_numbers(names: tuple[str, str]) -> tuple[int, int] | None:
+    """Return the places of two columns, from 0, if both are numbered; None if they are named.
+
+    Raises:
+        SettingsError: A number is 0.
+    """
+    if not all(name.isdecimal() for name in names):
+        return None
+    first, second = map(int, names)
+    if 0 in {first, second}:
+        raise SettingsError(f"columns {','.join(names)}: columns are numbered from 1")
+    return first - 1, second - 1
 
 
 def read_jsonl(paths: tuple[Path, ...], wanted: Wanted, _: Counter[str]) -> Iterator[Texts]:
@@ -355,13 +367,13 @@ def read_hub(name: str, wanted: Wanted) -> Iterator[Texts]:
         from datasets import load_dataset  # type: ignore[import-not-found]
     except ImportError:
         raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
-    options = {"name": parts[2]} if len(parts) > 2 else {}
+    options: dict[str, Any] = {"name": parts[2]} if len(parts) > 2 else {}
     split = parts[3] if len(parts) > 3 else "train"
     try:
         rows: Iterable[Any] = load_dataset("/".join(parts[:2]), **options, split=split, streaming=True)
         for number, row in enumerate(rows, start=1):
             yield _fields(row, wanted, lambda problem, at=number: _raise(DataError(f"{name}, row {at}: {problem}")))
-    except DataError:
+    except AlignFreezeError:
         raise
     except Exception as error:  # what the hub's client raises is not to be foreseen
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -379,6 +391,9 @@ FORMS: dict[str, Form] = {
     "jsonl": read_jsonl,
 }
 """The forms by name; adding one is a function and a line."""
+
+WITH_COLUMNS = ("tsv", "jsonl")
+"""The forms in which two of several columns or fields are chosen."""
 
 ENDINGS = {
     ".tmx": "tmx",
