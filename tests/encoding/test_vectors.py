@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 from alignfreeze.alignment import AlignmentSettings, Resources, align
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.vectors import LayerVectors
+from tests.conftest import train_tokenizer
 
 
 def test_pairs_that_are_longer_than_the_encoder_takes_are_counted(tiny_encoder, remarks):
@@ -16,3 +19,12 @@ def test_pairs_that_are_longer_than_the_encoder_takes_are_counted(tiny_encoder, 
         assert remarks == [
             "en-de: 2 of 4 sentence pairs are long: no links for the words beyond what the encoder takes at once"
         ]
+
+
+def test_vectors_of_another_tokenizer_are_others(tiny_encoder, toy_bitext):
+    vectors = LayerVectors(tiny_encoder, device="cpu")
+    before = vectors.identity
+    vectors.vectors([("dog",)])  # sets how the tokenizer truncates
+    assert vectors.identity == before
+    other = replace(tiny_encoder, tokenizer=train_tokenizer([pair.source for pair in toy_bitext]))
+    assert LayerVectors(other, device="cpu").identity != before

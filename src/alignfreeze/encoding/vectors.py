@@ -14,7 +14,7 @@ from torch import Tensor
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import EncodedWords, encode_words, lone_space, sentence_batch
+from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space, sentence_batch
 from alignfreeze.encoding.encoder import Encoder, check_device, moved
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packing import encode, packing
@@ -56,9 +56,10 @@ class LayerVectors:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the vectors depend on: weights, layer, length."""
+        """What the vectors depend on: weights, tokenizer, layer, length."""
         weights = digest_of_arrays(*(value.cpu().numpy() for value in self.encoder.model.state_dict().values()))
-        return {"weights": weights, "layer": self.layer, "max_length": self.max_length}
+        tokenizer = _digest_of_tokenizer(self.encoder.tokenizer)
+        return {"weights": weights, "tokenizer": tokenizer, "layer": self.layer, "max_length": self.max_length}
 
     def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
         """Return the vectors of each sentence's subwords, special ones left out; words cut off have none.
