@@ -238,9 +238,15 @@ def _links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[str, A
             rows.append(Ragged(arrays["values"], arrays["starts"]))
             beyond += int(arrays["beyond"][0])
             bar.advance(len(chunk))
-    if beyond:
-        remark(f"{'-'.join(pairs[0].languages)}: {beyond:,} of {len(pairs):,} sentence pairs are long: {aligner.limit}")
+    tell_of_long_pairs(aligner, pairs, beyond)
     return _joined(rows)
+
+
+def tell_of_long_pairs(aligner: WordAligner, pairs: Sequence[SentencePair], beyond: int) -> None:
+    """Say how many pairs of a language pair are too long for an aligner, if any are."""
+    if beyond:
+        languages = "-".join(pairs[0].languages)
+        remark(f"{languages}: {beyond:,} of {len(pairs):,} sentence pairs are long: {aligner.limit}")
 
 
 def _joined(rows: Sequence[Ragged]) -> Ragged:

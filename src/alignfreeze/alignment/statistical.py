@@ -149,7 +149,7 @@ class StatisticalAligner:
         if facts["model"] != self.name:
             raise DataError(f"{folder}: this aligner is {facts['model']}, not {self.name}")
         if facts["languages"] != list(languages):
-            trained = "-".join(facts["languages"])
+            trained = "-".join(map(str, facts["languages"]))
             raise DataError(f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}")
         if facts["files"] != _digests(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")

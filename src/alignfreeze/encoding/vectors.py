@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alignfreeze.alignment import tell_of_long_pairs
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
@@ -152,6 +153,8 @@ def by_layer(
                     aligner.fit(bitext)
                     found = agreement(aligner.align(bitext), gold)
                     results.append(LayerResult(matching, layer, threshold, centred, found))
+                    if len(results) == 1:  # the same for all
+                        tell_of_long_pairs(aligner, bitext, aligner.beyond)
             bar.advance()
     return results
 
