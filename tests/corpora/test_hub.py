@@ -15,7 +15,8 @@ def hub(monkeypatch):
     asked = []
     shelf = {}
 
-    def load_dataset(path, name=None, *, split):
+    def load_dataset(path, name=None, *, split, streaming):
+        assert not streaming
         asked.append((path, name, split))
         return shelf[path]
 

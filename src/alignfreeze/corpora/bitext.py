@@ -14,7 +14,6 @@ from typing import Protocol
 
 from alignfreeze.corpora.forms import (
     FORMS,
-    HUB,
     WITH_COLUMNS,
     Texts,
     Wanted,
@@ -23,6 +22,7 @@ from alignfreeze.corpora.forms import (
     plain_name,
     read_hub,
 )
+from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import split_on_spaces, word_splitter
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean

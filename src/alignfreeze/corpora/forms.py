@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
-from alignfreeze.errors import AlignFreezeError, DataError, EndsEarlyError, OutputError, SettingsError
+from alignfreeze.corpora.hub import hub_rows
+from alignfreeze.errors import DataError, EndsEarlyError, OutputError, SettingsError
 from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, open_binary, read_lines, write_lines
 
 Texts = tuple[str, str]
@@ -29,7 +30,6 @@ Texts = tuple[str, str]
 BARS = " ||| "
 _CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n]+")
-HUB = "hub:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,24 +360,8 @@ def _one_line(text: str) -> str:
 
 def read_hub(name: str, wanted: Wanted) -> Iterator[Texts]:
     """Rows of a data set on the hub, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`, streamed."""
-    parts = name.removeprefix(HUB).split("/")
-    if not 2 <= len(parts) <= 4:
-        raise SettingsError(f"{name}: expected hub:OWNER/NAME/CONFIGURATION, such as hub:Helsinki-NLP/opus-100/en-fr")
-    try:
-        from datasets import load_dataset  # type: ignore[import-not-found]
-    except ImportError:
-        raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
-    options: dict[str, Any] = {"name": parts[2]} if len(parts) > 2 else {}
-    split = parts[3] if len(parts) > 3 else "train"
-    try:
-        rows: Iterable[Any] = load_dataset("/".join(parts[:2]), **options, split=split, streaming=True)
-        for number, row in enumerate(rows, start=1):
-            yield _fields(row, wanted, lambda problem, at=number: _raise(DataError(f"{name}, row {at}: {problem}")))
-    except AlignFreezeError:
-        raise
-    except Exception as error:  # what the hub's client raises is not to be foreseen
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{name}: cannot be read from the hub ({reason}); is there a connection?") from error
+    for number, row in enumerate(hub_rows(name, streaming=True), start=1):
+        yield _fields(row, wanted, lambda problem, at=number: _raise(DataError(f"{name}, row {at}: {problem}")))
 
 
 Form = Callable[[tuple[Path, ...], Wanted, Counter[str]], Iterator[Texts]]

@@ -11,12 +11,13 @@ from alignfreeze.errors import DataError, SettingsError
 HUB = "hub:"
 
 
-def hub_rows(name: str, *, split: str) -> Iterator[dict[str, Any]]:
+def hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the rows of a data set, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`; labels by their names.
 
     Args:
         name: Which data set.
         split: The split, if the name has none.
+        streaming: Fetch rows as they are asked for, instead of the whole data set first.
 
     Raises:
         SettingsError: The name is not of this form, or the library is not installed.
@@ -29,18 +30,29 @@ def hub_rows(name: str, *, split: str) -> Iterator[dict[str, Any]]:
         datasets: Any = import_module("datasets")
     except ImportError:
         raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
-    options = {"name": parts[2]} if len(parts) > 2 else {}
+    options: dict[str, Any] = {"name": parts[2]} if len(parts) > 2 else {}
+    options |= {"split": parts[3] if len(parts) > 3 else split, "streaming": streaming}
     try:
-        loaded: Any = datasets.load_dataset("/".join(parts[:2]), **options, split=parts[3] if len(parts) > 3 else split)
+        loaded = datasets.load_dataset("/".join(parts[:2]), **options)
+        names = {column: found for column, feature in (loaded.features or {}).items() if (found := _names(feature))}
+        rows = iter(loaded)
+        first = next(rows, None)
     except Exception as error:  # what the hub's client raises is not to be foreseen
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"{name}: cannot be read from the hub ({reason}). It needs a connection, or an earlier download in "
-            f"{datasets.config.HF_DATASETS_CACHE}; a path of files of your own serves as well"
-        ) from error
-    names = {column: found for column, feature in loaded.features.items() if (found := _names(feature))}
-    for row in loaded:
-        yield {column: names[column](value) if column in names else value for column, value in row.items()}
+        raise _not_read(name, error, datasets.config.HF_DATASETS_CACHE) from error
+    while first is not None:
+        yield {column: names[column](value) if column in names else value for column, value in first.items()}
+        try:
+            first = next(rows, None)
+        except Exception as error:  # the connection may be lost on the way
+            raise _not_read(name, error, datasets.config.HF_DATASETS_CACHE) from error
+
+
+def _not_read(name: str, error: Exception, cache: object) -> DataError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return DataError(
+        f"{name}: cannot be read from the hub ({reason}). It needs a connection, or an earlier download in {cache}; "
+        "a path of files of your own serves as well"
+    )
 
 
 def _names(feature: Any) -> Callable[[Any], Any] | None:

@@ -15,7 +15,7 @@ from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
-from alignfreeze.corpora.forms import HUB
+from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import best
 from alignfreeze.encoding.vectors import LayerVectors

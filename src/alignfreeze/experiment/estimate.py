@@ -128,7 +128,7 @@ def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: i
 
 def _timed(step: Callable[[], Tensor]) -> float:
     began = time.perf_counter()
-    float(step())  # a GPU is waited for
+    step().detach().item()  # a GPU is waited for
     return time.perf_counter() - began
 
 
