@@ -93,7 +93,7 @@ def test_links_are_found_once_a_bitext(cache, toy_bitext, monkeypatch):
 def test_pairs_are_encoded_once_a_bitext_links_tokenizer_and_length(cache, tiny_encoder, toy_bitext, monkeypatch):
     links = align(toy_bitext)
     first = encode_pairs(tiny_encoder.tokenizer, toy_bitext, links)
-    monkeypatch.setattr(batches, "_encode_pairs", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(batches, "_encode_pairs", lambda *_, **__: pytest.fail("encoded again"))
     again = encode_pairs(tiny_encoder.tokenizer, toy_bitext, list(links))
     assert again.languages == first.languages
     assert all(np.array_equal(again.arrays()[name], value) for name, value in first.arrays().items())

@@ -263,7 +263,7 @@ def test_killed_between_runs_it_goes_on_where_it_stopped(project):
     assert scores(study) == scores(run_experiment(planned(project), out=project / "fresh"))
 
 
-@pytest.mark.parametrize("stage", ["realignment", "fine-tuning"])
+@pytest.mark.parametrize("stage", ["realignment", pytest.param("fine-tuning", marks=pytest.mark.slow)])
 def test_killed_in_a_training_it_goes_on_from_its_last_checkpoint(project, stage):
     """SIGKILL when some checkpoints have been written; the rest ends with the very same weights."""
     file = project / "experiment.toml"

@@ -80,7 +80,7 @@ ENDINGS = {"pos": "conllu", "ner": "iob2", "nli": "jsonl", "qa": "json"}
 
 @pytest.mark.parametrize(
     ("task", "encoder"),
-    [("pos", "xlmr"), ("nli", "mbert"), *(pytest.param(*file, marks=pytest.mark.slow) for file in FILES)],
+    [("pos", "xlmr"), *(pytest.param(*file, marks=pytest.mark.slow) for file in FILES)],
 )
 def test_a_file_cut_down_runs_to_its_end_without_a_network(task, encoder, tmp_path):
     prefix = "mini:" if task == "pos" else f"mini:{task}-"

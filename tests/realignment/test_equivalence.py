@@ -70,7 +70,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
             loss = model(**batch)["loss"]
             loss.backward()
             gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-            if vocabulary is not None:
+            if vocabulary is not None and TABLE in gradients:
                 small = gradients[TABLE]
                 gradients[TABLE] = small.new_zeros(full_size, small.shape[1]).index_copy(0, vocabulary.subwords, small)
             yield loss.item(), gradients

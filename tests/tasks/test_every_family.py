@@ -33,7 +33,8 @@ def tokenizer(toy_bitext):
     return train_tokenizer([side for pair in toy_bitext for side in (pair.source, pair.target)])
 
 
-@pytest.fixture(params=FAMILIES)
+# CamemBERT is RoBERTa in all but its words.
+@pytest.fixture(params=[family for family in FAMILIES if family != "camembert"])
 def encoder(request, tokenizer):
     torch.manual_seed(0)
     config = family_config(request.param, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)
