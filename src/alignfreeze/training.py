@@ -99,6 +99,7 @@ class TrainingPlan:
         warmup_steps: Optimiser steps in which the learning rate rises from 0.
         seed: For dropout.
         device: `cpu`, `cuda` or `mps`.
+        head_learning_rate: Of Adam, at its highest, for what the network has on top of its encoder; None for the same.
     """
 
     title: str
@@ -109,6 +110,7 @@ class TrainingPlan:
     warmup_steps: int
     seed: int
     device: str
+    head_learning_rate: float | None = None
 
 
 class LossModel(nn.Module, ABC):
@@ -164,9 +166,17 @@ class _Order(Sampler[int]):
 class _Trainer(Trainer):
     """A Trainer that visits items in the order it is told, and takes smaller pieces when memory runs out."""
 
-    def __init__(self, *args: Any, order: NDArray[Any], **options: Any) -> None:
+    def __init__(self, *args: Any, order: NDArray[Any], head_learning_rate: float | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self.order = order
+        self.head_learning_rate = head_learning_rate
+
+    def create_optimizer(self, *args: Any, **options: Any) -> torch.optim.Optimizer:
+        optimizer = super().create_optimizer(*args, **options)
+        if self.head_learning_rate is not None:
+            assert isinstance(self.model, LossModel)
+            _give_rate(optimizer, _head(self.model.network), self.head_learning_rate)
+        return optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         return _Order(self.order)
@@ -200,6 +210,20 @@ class _Trainer(Trainer):
         loss_model.zero_grad(set_to_none=True)
         clear_device_cache(garbage_collection=True)
         remark(f"out of memory: going on with {loss_model.at_once} sentences at once, and the same batches")
+
+
+def _head(network: PreTrainedModel) -> list[nn.Parameter]:
+    """Return the parameters that a network has on top of its encoder."""
+    encoder = {id(parameter) for parameter in network.base_model.parameters()}
+    return [parameter for parameter in network.parameters() if id(parameter) not in encoder]
+
+
+def _give_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], rate: float) -> None:
+    """Take parameters out of the groups of an optimizer that has no state yet, and give them a rate of their own."""
+    taken = {id(parameter) for parameter in parameters}
+    for group in optimizer.param_groups:
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in taken]
+    optimizer.add_param_group({"params": list(parameters), "lr": rate})
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -289,6 +313,7 @@ def train(
             train_dataset=_Places(int(order.max()) + 1),
             callbacks=[_Watch(bar, plan.title)],
             order=order,
+            head_learning_rate=plan.head_learning_rate,
         )
         trainer.remove_callback(PrinterCallback)
         # Process 0 has made sure that the checkpoints are those of this training.

@@ -1,6 +1,7 @@
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, XLMRobertaConfig
+from huggingface_hub.constants import HF_HUB_CACHE
+from transformers import AutoModel, BertConfig, CanineConfig, CanineModel, CanineTokenizer, XLMRobertaConfig
 
 from alignfreeze.encoding.encoder import (
     check_device,
@@ -93,8 +94,18 @@ def test_an_unknown_embedded_encoder():
 def test_a_hub_name_that_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(EncoderError, match="'nobody/nothing' cannot be loaded as an encoder"):
+    with pytest.raises(EncoderError, match="'nobody/nothing' cannot be loaded as an encoder") as error:
         load_encoder("nobody/nothing")
+    for advice in ("needs a connection", HF_HUB_CACHE, "embedded:e5-small", "a folder with config.json"):
+        assert advice in str(error.value)
+
+
+def test_a_tokenizer_without_a_fast_version(tmp_path):
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    CanineModel(CanineConfig(**shape, num_hash_buckets=50, max_position_embeddings=128)).save_pretrained(tmp_path)
+    CanineTokenizer().save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match="has no fast version, which is needed to find words in subwords"):
+        load_encoder(str(tmp_path))
 
 
 def broken(tiny_encoder, folder, change):

@@ -10,7 +10,7 @@ from alignfreeze.tasks.classification import predict
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import TaskModel
 
-QUICK = FinetuningSettings(epochs=30, batch_size=16, learning_rate=5e-3, max_length=32, stride=4)
+QUICK = FinetuningSettings(epochs=30, batch_size=16, learning_rate=5e-3, max_length=32)
 TASK = TASKS["nli"]
 
 

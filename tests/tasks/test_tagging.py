@@ -41,6 +41,19 @@ def test_the_head_starts_from_the_encoders_weights_and_leaves_them_alone(tiny_en
     assert all(torch.equal(before[name], value) for name, value in tiny_encoder.model.state_dict().items())
 
 
+def test_the_head_has_a_learning_rate_of_its_own(tiny_encoder, toy_tagged):
+    def after_a_step(head):
+        rates = FinetuningSettings(steps=1, warmup=0, learning_rate=1e-4, head_learning_rate=head)
+        return finetune(tiny_encoder, POS, toy_tagged, settings=rates, device="cpu")[0].model.state_dict()
+
+    same, faster = after_a_step(None), after_a_step(1e-2)
+    differences = {name: (faster[name] - same[name]).abs().max().item() for name in same}
+    head = {name for name in same if name.startswith("classifier")}
+    # In its first step Adam moves a parameter by the learning rate, whatever the gradient.
+    assert all(differences[name] == pytest.approx(1e-2 - 1e-4, rel=0.01) for name in head)
+    assert all(difference == 0 for name, difference in differences.items() if name not in head)
+
+
 def test_fine_tuning_learns_the_toy_tags(tagger, toy_tagged):
     score = evaluate(tagger, POS, {"en": toy_tagged}, device="cpu")[0]
     assert score.value > 0.95

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.constants import HF_HUB_CACHE
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
@@ -145,10 +146,12 @@ def _place(name: str) -> str:
 
 def _not_an_encoder(name: str, error: Exception) -> EncoderError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    what = f"{name!r} cannot be loaded as an encoder: {reason}\n"
+    local = f"Name {embedded.NAME!r}, or a folder with config.json and model.safetensors"
+    if Path(_place(name)).exists():
+        return EncoderError(f"{what}{local}.")
     return EncoderError(
-        f"{name!r} cannot be loaded as an encoder: {reason}\n"
-        f"Name {embedded.NAME!r}, a folder with config.json and model.safetensors, or an encoder on the hub "
-        "(which needs a connection, or an earlier download)."
+        f"{what}An encoder on the hub needs a connection, or an earlier download in {HF_HUB_CACHE}. {local}."
     )
 
 

@@ -152,6 +152,13 @@ class ExperimentSettings(Settings):
     """How trainings are computed."""
 
     @model_validator(mode="after")
+    def _room_for_context(self) -> Self:
+        stride, most = self.finetuning.stride, self.finetuning.max_length
+        if self.task == "qa" and stride >= most:
+            raise ValueError(f"finetuning.stride: {stride} is not less than finetuning.max_length, {most}")
+        return self
+
+    @model_validator(mode="after")
     def _bitext_where_needed(self) -> Self:
         if self.bitext is None and set(self.strategies) != {BASELINE}:
             raise ValueError("[bitext] is required: realignment needs sentence pairs")
