@@ -15,7 +15,7 @@ import pytest
 from alignfreeze.cli import main
 from tests.conftest import write_bars
 
-COMMANDS = ["demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"]
+COMMANDS = ["demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate", "compare"]
 
 
 @dataclass
@@ -67,8 +67,10 @@ def tagged_file(tmp_path_factory, toy_tagged):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_the_common_options(command):
     help_text = alignfreeze(command, "--help").stdout
-    # Comparing links has neither a random start nor anything to compute.
-    needless = {"aer": {"--seed", "--device"}, "layers": {"--seed"}}.get(command, set())
+    # Comparing links, or results, has neither a random start nor anything to compute.
+    needless = {"aer": {"--seed", "--device"}, "compare": {"--seed", "--device"}, "layers": {"--seed"}}.get(
+        command, set()
+    )
     assert all(option in help_text for option in {"--json", "--seed", "--device"} - needless)
 
 

@@ -4,7 +4,8 @@ from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment import ExperimentSettings, Study
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.statistics import Summary
-from alignfreeze.report.tables import cell_text, score_table, to_markdown
+from alignfreeze.report.sheets import to_markdown
+from alignfreeze.report.tables import cell_text, score_table, sheet_of
 from alignfreeze.training import TrainingHistory
 
 
@@ -47,18 +48,18 @@ def test_the_whole_table(study):
     # de: baseline 71.0 with deviations -1, 1 and so sd 1.41; front 75.0, gain 4.0.
     # Average of de and tr, seed by seed: baseline 60.0, 61.0; front 57.5, 62.5; gain -0.5.
     assert (
-        to_markdown(score_table(study, "accuracy"))
+        to_markdown(sheet_of(score_table(study, "accuracy")))
         == """\
 **toy: pos, accuracy in percent, embedded:e5-small**
 
 |  | language | baseline | front |
 |---|---|---:|---:|
 | en | English | 90.0 ± 0.0 | 90.0 ± 1.4 (+0.0) |
-| de | German | 71.0 ± 1.4 | 75.0 ± 0.0 (+4.0) |
+| de | German | 71.0 ± 1.4 | 75.0 ± 0.0 (+4.0) ↑ |
 | tr | Turkish | 50.0 ± 0.0 | 45.0 ± 7.1 (-5.0) |
 | average | of 2 target languages | 60.5 ± 0.7 | 60.0 ± 3.5 (-0.5) |
 
-mean ± standard deviation over 2 seeds; in brackets the gain over baseline."""
+mean ± standard deviation over 2 seeds; in brackets the gain over baseline; ↑ ↓ beyond both standard deviations."""
     )
 
 

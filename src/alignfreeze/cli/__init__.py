@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignfreeze.cli import options as o
+from alignfreeze.cli import studies
+from alignfreeze.cli.shown import complain, console, fact_text, json_text, show_facts, working
 from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ EMBEDDED = "embedded:e5-small"
 VIEWED = 50
 """Sentence pairs on a page of links."""
 
-WIDTH = 120
-"""Of the table where no terminal tells how wide it is."""
-
 
 def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
@@ -54,13 +51,8 @@ def main() -> None:
     try:
         app()
     except AlignFreezeError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(2)
-
-
-def _complain(message: str) -> None:
-    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
 
 
 def _version(wanted: bool) -> None:
@@ -91,7 +83,7 @@ def demo(
 ) -> None:
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
     with ExitStack() as stack:
-        with _working():
+        with working():
             from alignfreeze.experiment import plan
             from alignfreeze.experiment.demo import FILES, demo_settings
 
@@ -116,7 +108,7 @@ def run(
     as_json: o.Json = False,
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
-    with _working():
+    with working():
         from alignfreeze.experiment import ExperimentSettings, plan
         from alignfreeze.files import check_folder
 
@@ -146,7 +138,7 @@ def bitext(
     as_json: o.Json = False,
 ) -> None:
     """Read bitext of any form, choose sentence pairs, and write them as one file."""
-    with _working():
+    with working():
         from alignfreeze.cli import reading
         from alignfreeze.corpora.forms import form_to_write, write_bitext
         from alignfreeze.files import check_file
@@ -161,7 +153,7 @@ def bitext(
         chosen = reading.keep_best(chosen, encoder=keep_best_by, device=device)
         texts = [pair for bitext in chosen for pair in bitext.selection.texts]
         write_bitext(out, texts, chosen[0].reader.languages)
-    _show(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
+    show_facts(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
 
 
 @app.command()
@@ -186,7 +178,7 @@ def align(
     as_json: o.Json = False,
 ) -> None:
     """Find the word links of a bitext and write them in Pharaoh notation."""
-    with _working():
+    with working():
         from alignfreeze.alignment.links import write_pharaoh
         from alignfreeze.cli import reading
         from alignfreeze.corpora.forms import form_to_write, write_bitext
@@ -224,13 +216,14 @@ def align(
         facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
         if view is not None:
             page = to_page(
-                spread(pairs, alignments, VIEWED), facts={name.replace("_", " "): _text(facts[name]) for name in facts}
+                spread(pairs, alignments, VIEWED),
+                facts={name.replace("_", " "): fact_text(facts[name]) for name in facts},
             )
             write_lines(view, page.splitlines())
             facts["page"] = str(view)
     if show and not as_json:
         _show_links(spread(pairs, alignments, show))
-    _show(facts, as_json)
+    show_facts(facts, as_json)
 
 
 @app.command()
@@ -245,7 +238,7 @@ def aer(
     from alignfreeze.alignment.agreement import agreement, read_gold, read_predicted
 
     by_hand = read_gold(gold, first=gold_starts_at)
-    _show(asdict(agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)), as_json)
+    show_facts(asdict(agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)), as_json)
 
 
 @app.command()
@@ -262,7 +255,7 @@ def layers(
     as_json: o.Json = False,
 ) -> None:
     """Find the layer of an encoder, the threshold and the aligner whose links agree best with links made by hand."""
-    with _working():
+    with working():
         from alignfreeze.alignment.agreement import check_gold, read_gold
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
@@ -280,7 +273,7 @@ def layers(
         found = by_layer(load_encoder(encoder), pairs, by_hand, thresholds=thresholds, device=device or "auto")
     found.sort(key=lambda row: row.agreement.aer)
     if as_json:
-        typer.echo(_json([asdict(row) for row in found]))
+        typer.echo(json_text([asdict(row) for row in found]))
         return
     typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
     for row in found:
@@ -319,7 +312,7 @@ def realign(
     as_json: o.Json = False,
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
-    with _working():
+    with working():
         from alignfreeze.alignment import align as find_links
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
@@ -371,7 +364,7 @@ def realign(
             digests=flat,
         )
         facts |= _save(loaded, out, record, how, card=card, push_to=push_to_hub)
-    _show(_with_short_training(facts), as_json)
+    show_facts(_with_short_training(facts), as_json)
 
 
 @app.command()
@@ -394,7 +387,7 @@ def finetune(
     as_json: o.Json = False,
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
-    with _working():
+    with working():
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.experiment.cards import check_hub, realigned_facts
         from alignfreeze.files import check_unused, digest_of_file, digest_of_json
@@ -423,7 +416,7 @@ def finetune(
         card = replace(realigned_facts(encoder), languages=[language], task=task)
         card = replace(card, digests={**card.digests, **digests})
         facts |= _save(model, out, record, how, card=card, push_to=push_to_hub)
-    _show(_with_short_training(facts), as_json)
+    show_facts(_with_short_training(facts), as_json)
 
 
 @app.command()
@@ -438,7 +431,7 @@ def evaluate(
     as_json: o.Json = False,
 ) -> None:
     """Test a fine-tuned model, language by language."""
-    with _working():
+    with working():
         from alignfreeze.evaluation.zero_shot import assess
         from alignfreeze.languages import check_language
         from alignfreeze.progress import remark
@@ -455,37 +448,21 @@ def evaluate(
         for doubt in outcome.doubts:
             remark(doubt)
     if as_json:
-        typer.echo(_json([asdict(score) for score in outcome.scores]))
+        typer.echo(json_text([asdict(score) for score in outcome.scores]))
         return
     for score in outcome.scores:
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
+app.command()(studies.compare)
+
+
 # --- what several commands need ---------------------------------------------
-
-
-@contextmanager
-def _working() -> Iterator[None]:
-    """Show progress on standard error; keep the remarks of other libraries out of the way of ours."""
-    from transformers.utils import logging
-
-    from alignfreeze.progress import showing
-    from alignfreeze.progress_bars import ProgressBars
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    with warnings.catch_warnings(), ProgressBars() as bars, showing(bars):
-        warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
-        try:
-            yield
-        except KeyboardInterrupt:
-            _complain("interrupted; complete runs and checkpoints are kept, and the same command goes on from there")
-            raise typer.Exit(130) from None
 
 
 def _show_plan(settings: ExperimentSettings, base: Path, as_json: bool) -> None:
     """Show what an experiment is going to do, and what it takes; nothing is fetched only to be looked at."""
-    with _working():
+    with working():
         from alignfreeze.experiment import plan
         from alignfreeze.experiment.estimate import estimate
         from alignfreeze.experiment.outline import is_remote, outline
@@ -500,7 +477,7 @@ def _show_plan(settings: ExperimentSettings, base: Path, as_json: bool) -> None:
             guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps)
             facts, text = plan_facts(planned), plan_text(planned)
     facts["estimate"] = None if guess is None else asdict(guess)
-    typer.echo(_json(facts) if as_json else f"{text}\n{estimate_text(guess)}")
+    typer.echo(json_text(facts) if as_json else f"{text}\n{estimate_text(guess)}")
 
 
 def _changed(
@@ -530,29 +507,28 @@ def _beside(out: Path) -> Path:
 
 
 def _run(planned: Plan, out: Path, as_json: bool) -> None:
-    with _working():
+    with working():
         from alignfreeze.experiment import run_experiment
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number
-        from alignfreeze.report.tables import score_tables, to_markdown, to_rich
+        from alignfreeze.report.sheets import to_markdown, to_rich
+        from alignfreeze.report.tables import score_tables, sheet_of
 
         study = run_experiment(planned, out=out)
         tables = score_tables(study)
         if process_number() == 0:
-            write_lines(out / "table.md", "\n\n".join(map(to_markdown, tables)).splitlines())
+            write_lines(out / "table.md", "\n\n".join(to_markdown(sheet_of(table)) for table in tables).splitlines())
             write_json(out / "table.json", [asdict(table) for table in tables])
     if as_json:
         facts = {"tables": [asdict(table) for table in tables], "runs": [asdict(record) for record in study.records]}
-        typer.echo(_json(facts))
+        typer.echo(json_text(facts))
         return
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    out_there = console()
     for table in tables:
-        console.print(to_rich(table))
+        out_there.print(to_rich(sheet_of(table)))
     seconds = sum(sum(record.seconds.values()) for record in study.records)
     peak = max(record.environment["peak_memory_bytes"] for record in study.records)
-    console.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
+    out_there.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
 
 
 def _save(
@@ -614,32 +590,7 @@ def _of_several(facts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _show_links(sample: Sequence[Linked]) -> None:
-    from rich.console import Console
-
     from alignfreeze.report.links import to_terminal
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     for linked in sample:
-        console.print(to_terminal(linked))
-
-
-def _show(facts: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        typer.echo(_json(facts))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {_text(value)}")
-
-
-def _text(value: Any) -> str:
-    """Return a fact as people read it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{_text(count)} {name}" for name, count in value.items()) or "none"
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+        console().print(to_terminal(linked))

@@ -1,16 +1,25 @@
-"""Means, spreads and gains over seeds."""
+"""What scores over seeds, languages and sentences say, and how sure one may be of it."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import BASELINE
 
 Values = Mapping[int, float]
 """A score by seed."""
+
+Verdict = Literal["improved", "unchanged", "worsened"]
+
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +31,65 @@ class Summary:
         sd: Standard deviation with n - 1; None for a single seed.
         n: How many seeds.
         gain: Mean minus the baseline's; None for the baseline, or without one.
+        interval: Where the gain lies with 95% confidence, over seeds; None where that cannot be said.
+        verdict: The paper's: improved or worsened where the gain, or the loss, is greater than the standard deviation
+            of the strategy and that of the baseline; None where there is a single seed.
     """
 
     mean: float
     sd: float | None
     n: int
     gain: float | None = None
+    interval: tuple[float, float] | None = None
+    verdict: Verdict | None = None
 
 
 def summarise(values: Values, baseline: Values | None = None) -> Summary:
     """Summarise a score over its seeds, against the baseline's if there is one."""
     scores = list(values.values())
-    mean = statistics.fmean(scores)
-    sd = statistics.stdev(scores) if len(scores) > 1 else None
-    gain = mean - statistics.fmean(baseline.values()) if baseline else None
-    return Summary(mean, sd, len(scores), gain)
+    mean, sd = statistics.fmean(scores), _sd(scores)
+    if not baseline:
+        return Summary(mean, sd, len(scores))
+    gain = mean - statistics.fmean(baseline.values())
+    return Summary(
+        mean, sd, len(scores), gain, interval_of_gain(values, baseline), _verdict(gain, sd, _sd([*baseline.values()]))
+    )
+
+
+def _sd(scores: Sequence[float]) -> float | None:
+    return statistics.stdev(scores) if len(scores) > 1 else None
+
+
+def _verdict(gain: float, *spreads: float | None) -> Verdict | None:
+    """Return what the paper calls a gain (section 4.2: beyond the greater of two standard deviations)."""
+    known = [spread for spread in spreads if spread is not None]
+    if len(known) < len(spreads):
+        return None
+    if abs(gain) <= max(known):
+        return "unchanged"
+    return "improved" if gain > 0 else "worsened"
+
+
+def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | None:
+    """Return the 95% confidence interval of the mean gain over seeds, by Student's t.
+
+    With the same seeds on both sides the differences are paired, else the
+    variances are taken apart (Welch). None with fewer than two seeds on either side, or without a spread.
+    """
+    if min(len(values), len(baseline)) < 2:
+        return None
+    ours, theirs = ([side[seed] for seed in sorted(side)] for side in (values, baseline))
+    paired = set(values) == set(baseline)
+    spreads = [np.subtract(ours, theirs)] if paired else [ours, theirs]
+    if max(map(np.ptp, spreads)) < _NO_SPREAD:
+        return None
+    test: Any = stats.ttest_rel(ours, theirs) if paired else stats.ttest_ind(ours, theirs, equal_var=False)
+    low, high = test.confidence_interval(CONFIDENCE)
+    return float(low), float(high)
+
+
+_NO_SPREAD = 1e-12
+"""Numbers that differ by less are the same but for rounding."""
 
 
 def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
@@ -50,14 +103,17 @@ def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Map
 
 
 def average(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
-    """Return the mean over languages, by strategy and seed."""
+    """Return the mean over languages, by strategy and seed; of the seeds that all languages have."""
     strategies = values[0] if values else {}
-    return {
-        strategy: {
-            seed: statistics.fmean(language[strategy][seed] for language in values) for seed in strategies[strategy]
-        }
-        for strategy in strategies
-    }
+    found: dict[str, dict[int, float]] = {}
+    for strategy in strategies:
+        languages = [language[strategy] for language in values if strategy in language]
+        seeds = set.intersection(*(set(language) for language in languages))
+        if len(languages) == len(values) and seeds:
+            found[strategy] = {
+                seed: statistics.fmean(language[seed] for language in languages) for seed in sorted(seeds)
+            }
+    return found
 
 
 def summaries(values: Mapping[str, Values]) -> dict[str, Summary]:
@@ -66,3 +122,104 @@ def summaries(values: Mapping[str, Values]) -> dict[str, Summary]:
     return {
         strategy: summarise(scores, None if strategy == BASELINE else baseline) for strategy, scores in values.items()
     }
+
+
+def over_languages(gains: Sequence[float]) -> float | None:
+    """Return the p-value of Wilcoxon's signed-rank test that gains over languages are around zero, two-sided.
+
+    None with no gain but zero: there is nothing to rank.
+    """
+    if not any(gains):
+        return None
+    test: Any = stats.wilcoxon(gains)
+    return float(test.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for being several, in the same order (Holm 1979).
+
+    The smallest of n is multiplied by n, the next by n - 1 and so on; none is
+    less than one before it in that order, nor more than 1.
+    """
+    corrected = [0.0] * len(p_values)
+    greatest = 0.0
+    for place, number in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        greatest = max(greatest, min(1.0, (len(p_values) - place) * p_values[number]))
+        corrected[number] = greatest
+    return corrected
+
+
+def mean_ranks(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean rank of each strategy over languages; 1 is the best, equal scores share their ranks.
+
+    Args:
+        scores: Of each language, by strategy.
+    """
+    if not scores:
+        return {}
+    strategies = list(scores[0])
+    table = np.array([[-language[strategy] for strategy in strategies] for language in scores])
+    ranks = stats.rankdata(table, axis=1)  # [languages, strategies]
+    return dict(zip(strategies, ranks.mean(axis=0).tolist(), strict=True))
+
+
+def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation of two lists; None below three values, or where all of a list are equal."""
+    if len(ours) < 3 or len(set(ours)) < 2 or len(set(theirs)) < 2:
+        return None
+    found: Any = stats.spearmanr(list(ours), list(theirs))
+    return float(found.statistic)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What a bootstrap says of the difference of two models on the same sentences.
+
+    Attributes:
+        difference: Of their scores.
+        interval: Where it lies with 95% confidence, over sentences.
+        p_value: Two-sided: twice the share of resamples in which the difference has the other sign, or is zero.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+
+
+Counts = NDArray[np.float64]
+"""Of each sentence what a score adds up above and below its line, such as right words and words, [sentences, 2]."""
+
+
+def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> Paired:
+    """Compare two models on the same sentences, drawn again and again with replacement (Koehn 2004).
+
+    Accuracy and F1 are both the sum of a numerator over sentences divided by
+    that of a denominator: right words by words, twice the right entities by
+    those found and those there.
+
+    Args:
+        ours: Numerator and denominator of each sentence, [sentences, 2].
+        theirs: The same of the other model, [sentences, 2].
+        resamples: How often sentences are drawn.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: The models were tested on different numbers of sentences.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"sentences come in pairs: got {len(ours)} and {len(theirs)}")
+    both = np.stack([ours, theirs])  # [models, sentences, 2]
+    random = np.random.default_rng(seed)
+    differences = np.empty(resamples)
+    for number in range(resamples):
+        drawn = both[:, random.integers(0, len(ours), len(ours))].sum(axis=1)  # [models, 2]
+        differences[number] = _difference(drawn)
+    beyond = min((differences <= 0).mean(), (differences >= 0).mean())
+    low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Paired(_difference(both.sum(axis=1)), (float(low), float(high)), min(1.0, 2 * float(beyond)))
+
+
+def _difference(sums: Counts) -> float:
+    """Return the difference of two scores, [models, 2]; nothing of nothing is 0."""
+    scores = np.divide(sums[:, 0], sums[:, 1], out=np.zeros(2), where=sums[:, 1] != 0)
+    return float(scores[0] - scores[1])

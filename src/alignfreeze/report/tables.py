@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rich import box
-from rich.table import Table as RichTable
-from rich.text import Text
-
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
 from alignfreeze.experiment.sweep import Study
 from alignfreeze.languages import name_of
+from alignfreeze.report.sheets import Cell, Sheet
+
+AVERAGE = "average"
+"""Name of the row that sums up the target languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,62 +61,51 @@ def score_table(study: Study, metric: str) -> Table:
     rows = [Row(language, name_of(language), summaries(values[language])) for language in values]
     if targets:
         mean = average([values[language] for language in targets])
-        rows.append(Row("average", f"of {len(targets)} target languages", summaries(mean)))
+        rows.append(Row(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
     strategies = tuple(dict.fromkeys(settings.strategies))
+    seeds = list(dict.fromkeys(settings.seeds))
     return Table(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,
         rows=tuple(rows),
-        note=_note(list(dict.fromkeys(settings.seeds)), BASELINE in strategies),
+        note=note_on(len(seeds), seeds[0], has_baseline=BASELINE in strategies),
     )
 
 
-def _note(seeds: list[int], has_baseline: bool) -> str:
-    spread = f"mean ± standard deviation over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]} only"
-    return f"{spread}; in brackets the gain over {BASELINE}" if has_baseline else spread
+def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
+    """Say how to read the cells of a table."""
+    spread = f"mean ± standard deviation over {n_seeds} seeds" if n_seeds > 1 else f"seed {seed} only"
+    if not has_baseline:
+        return spread
+    gain = f"{spread}; in brackets the gain over {BASELINE}"
+    return f"{gain}; ↑ ↓ beyond both standard deviations" if n_seeds > 1 else gain
 
 
 def cell_text(summary: Summary) -> str:
-    """Return a summary in percent: `81.4 ± 0.2 (+0.7)`."""
+    """Return a summary in percent: `81.4 ± 0.2 (+0.7) ↑`."""
     text = f"{100 * summary.mean:.1f}"
     if summary.sd is not None:
         text += f" ± {100 * summary.sd:.1f}"
     if summary.gain is not None:
         text += f" ({100 * summary.gain:+.1f})"
-    return text
+    return text + _ARROWS.get(summary.verdict or "unchanged", "")
 
 
-def to_markdown(table: Table) -> str:
-    """Return a table in Markdown, with its title and note."""
-    header = ["", "language", *table.strategies]
-    lines = [
-        f"**{table.title}**",
-        "",
-        f"| {' | '.join(header)} |",
-        f"|{'|'.join(['---', '---', *['---:'] * len(table.strategies)])}|",
+_ARROWS = {"improved": " ↑", "worsened": " ↓"}
+
+
+def sheet_of(table: Table) -> Sheet:
+    """Return a table of scores as people read it."""
+    rows = [
+        (Cell(row.name), Cell(row.title), *(_cell(row.cells.get(strategy)) for strategy in table.strategies))
+        for row in table.rows
     ]
-    for row in table.rows:
-        cells = [cell_text(row.cells[strategy]) for strategy in table.strategies]
-        lines.append(f"| {' | '.join([row.name, row.title, *cells])} |")
-    return "\n".join([*lines, "", f"{table.note}."])
+    sums = [row for row in table.rows if row.name == AVERAGE]
+    return Sheet(table.title, ("", "language", *table.strategies), 2, tuple(rows), table.note, n_last=len(sums))
 
 
-def to_rich(table: Table) -> RichTable:
-    """Return a table for the terminal; gains are green, losses red."""
-    shown = RichTable(title=Text(table.title), caption=Text(table.note), box=box.SIMPLE_HEAD, title_justify="left")
-    shown.add_column("")
-    shown.add_column("language")
-    for strategy in table.strategies:
-        shown.add_column(strategy, justify="right", no_wrap=True)
-    for row in table.rows:
-        if row is table.rows[-1]:
-            shown.add_section()
-        summaries = [row.cells[strategy] for strategy in table.strategies]
-        shown.add_row(row.name, row.title, *[Text(cell_text(summary), style=_style(summary)) for summary in summaries])
-    return shown
-
-
-def _style(summary: Summary) -> str:
-    if not summary.gain:
-        return ""
-    return "green" if summary.gain > 0 else "red"
+def _cell(summary: Summary | None) -> Cell:
+    if summary is None:
+        return Cell("–")
+    gain = summary.gain or 0.0
+    return Cell(cell_text(summary), (gain > 0) - (gain < 0))

@@ -1,0 +1,154 @@
+"""Comparisons of strategies as tables, and as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from alignfreeze.experiment.comparison import Comparison, Overall, Versus
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.statistics import Summary
+from alignfreeze.languages import name_of
+from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
+
+
+def title_of(comparison: Comparison) -> str:
+    """Say what a comparison is of."""
+    setup = comparison.setup
+    parts = [f"{setup.task}, {comparison.metric} in percent", setup.encoder]
+    if setup.aligner is not None:
+        parts += [f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
+    return ", ".join(parts)
+
+
+def table_of(comparison: Comparison) -> Table:
+    """Return a comparison language by language, the source language first, the average last."""
+    codes = [*([comparison.source] if comparison.source else []), *comparison.languages]
+    rows = [Row(code, _called(code), comparison.cells[code]) for code in codes]
+    if comparison.languages:
+        average = {name: overall.average for name, overall in comparison.overall.items()}
+        rows.append(Row(AVERAGE, f"of {len(comparison.languages)} target languages", average))
+    note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
+    return Table(title_of(comparison), comparison.strategies, tuple(rows), note)
+
+
+def _called(code: str) -> str:
+    try:
+        return name_of(code)
+    except ValueError:  # tables may name languages as they like
+        return code
+
+
+_OVERALL = (
+    *("strategy", "mean", "gain", "95% interval"),
+    *("improved", "unchanged", "worsened", "p (Holm)", "rank"),
+)
+
+OVERALL_NOTE = (
+    "mean over the target languages, in percent; gain over the baseline, with its interval over seeds; languages "
+    "improved and worsened by more than both standard deviations; p of Wilcoxon's test over languages, corrected for "
+    "the number of strategies; mean rank over languages, 1 is the best"
+)
+
+
+def overall_sheet(comparison: Comparison) -> Sheet:
+    """Return what a comparison comes to: a row a strategy."""
+    rows = [_overall_row(strategy, overall) for strategy, overall in comparison.overall.items()]
+    title = f"{title_of(comparison)}: over {len(comparison.languages)} target languages"
+    return Sheet(title, _OVERALL, 1, tuple(rows), OVERALL_NOTE)
+
+
+def _overall_row(strategy: str, overall: Overall) -> tuple[Cell, ...]:
+    average = overall.average
+    known = strategy != BASELINE and any(overall.counts.values())
+    gain = average.gain or 0.0
+    return (
+        Cell(strategy),
+        Cell(f"{100 * average.mean:.2f}"),
+        Cell("–" if average.gain is None else f"{100 * gain:+.2f}", (gain > 0) - (gain < 0)),
+        Cell(_interval(average)),
+        *(Cell(str(count) if known else "–") for count in overall.counts.values()),
+        Cell("–" if overall.corrected is None else f"{overall.corrected:.2g}"),
+        Cell(f"{overall.rank:.2f}"),
+    )
+
+
+def _interval(summary: Summary) -> str:
+    if summary.interval is None:
+        return "–"
+    low, high = summary.interval
+    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+
+
+_VERSUS = (
+    *("strategy", "mean", "theirs", "gain", "theirs", "improved", "theirs", "worsened", "theirs"),
+    *("same verdict", "correlation"),
+)
+
+VERSUS_NOTE = (
+    "over the target languages of each study; same verdict: share of the common languages in which both find an "
+    "improvement, none, or a loss; correlation: Spearman's, of the gains over the common languages"
+)
+
+
+def versus_sheet(versus: Versus) -> Sheet:
+    """Return two studies side by side: a row a strategy."""
+    rows = [_versus_row(versus, strategy) for strategy in versus.strategies]
+    title = f"{title_of(versus.ours)}; theirs: {title_of(versus.theirs)}; {len(versus.languages)} common languages"
+    return Sheet(title, _VERSUS, 1, tuple(rows), VERSUS_NOTE)
+
+
+def _versus_row(versus: Versus, strategy: str) -> tuple[Cell, ...]:
+    sides = [versus.ours.overall[strategy], versus.theirs.overall[strategy]]
+    texts = [strategy, *(f"{100 * side.average.mean:.2f}" for side in sides)]
+    texts += ["–" if (gain := side.average.gain) is None else f"{100 * gain:+.2f}" for side in sides]
+    for verdict in ("improved", "worsened"):
+        texts += ["–" if strategy == BASELINE else str(side.counts[verdict]) for side in sides]
+    alike, correlation = versus.agreement.get(strategy), versus.correlation.get(strategy)
+    texts += ["–" if alike is None else f"{alike:.0%}", "–" if correlation is None else f"{correlation:+.2f}"]
+    return tuple(map(Cell, texts))
+
+
+def comparison_facts(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values."""
+    setup = comparison.setup
+    return {
+        "encoder": setup.encoder,
+        "task": setup.task,
+        "aligner": setup.aligner,
+        "schedule": setup.schedule,
+        "metric": comparison.metric,
+        "n_languages": len(comparison.languages),
+        "source_language": comparison.source,
+        "seeds": list(comparison.seeds),
+        "strategies": {name: _overall_facts(overall) for name, overall in comparison.overall.items()},
+        "languages": {
+            code: {name: asdict(summary) for name, summary in row.items()} for code, row in comparison.cells.items()
+        },
+    }
+
+
+def _overall_facts(overall: Overall) -> dict[str, Any]:
+    return {
+        "mean": overall.average.mean,
+        "sd": overall.average.sd,
+        "gain": overall.average.gain,
+        "interval": overall.average.interval,
+        **overall.counts,
+        "p_value": overall.p_value,
+        "p_value_holm": overall.corrected,
+        "mean_rank": None if overall.rank != overall.rank else overall.rank,
+    }
+
+
+def versus_facts(versus: Versus) -> dict[str, Any]:
+    """Return two studies side by side as plain values."""
+    return {
+        "ours": comparison_facts(versus.ours),
+        "theirs": comparison_facts(versus.theirs),
+        "languages": list(versus.languages),
+        "strategies": list(versus.strategies),
+        "same_verdict": dict(versus.agreement),
+        "correlation_of_gains": dict(versus.correlation),
+    }

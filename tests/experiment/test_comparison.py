@@ -1,0 +1,160 @@
+"""Results of runs and of the paper's tables, compared."""
+
+import json
+
+import pytest
+
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.experiment.comparison import against, compare
+from alignfreeze.experiment.results import Result, Setup, read_results
+from tests.test_cli import alignfreeze
+
+SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
+ROWS = f"""\
+seed,model,task,method,train_loss,eval_de_accuracy,{SCORES}
+31,m,udpos,baseline,1,0.1,0.50,0.40,0.45,0.9
+42,m,udpos,baseline,1,0.1,0.52,0.42,0.47,0.9
+31,m,udpos,before_dico,1,0.1,0.60,0.41,0.505,0.8
+42,m,udpos,before_dico,1,0.1,0.62,0.43,0.525,0.8
+31,m,udpos,freeze_realign_unfreeze_last_6_dico,1,0.1,0.51,0.30,0.405,0.9
+42,m,udpos,freeze_realign_unfreeze_last_6_dico,1,0.1,0.53,0.32,0.425,0.9
+"""
+
+
+def table(folder, text=ROWS, name="results.csv"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_table_by_hand(tmp_path):
+    (found,) = compare(read_results([table(tmp_path)]))
+    assert found.setup == Setup("m", "udpos", "dico", "before")
+    assert found.strategies == ("baseline", "full", "back")
+    assert (found.source, found.languages, found.seeds) == ("en", ("de", "tr"), (31, 42))
+    # The final scores count, not those before; the average is ours, without the source language.
+    assert found.cells["de"]["full"].mean == pytest.approx(0.61)
+    assert found.overall["full"].average.mean == pytest.approx(0.515)
+    # sd is 0.0141 everywhere: German gains 0.10, Turkish 0.01; back gains 0.01 and loses 0.10.
+    assert found.overall["full"].counts == {"improved": 1, "unchanged": 1, "worsened": 0}
+    assert found.overall["back"].counts == {"improved": 0, "unchanged": 1, "worsened": 1}
+    # German: full, back, baseline. Turkish: full, baseline, back.
+    assert {name: overall.rank for name, overall in found.overall.items()} == {"baseline": 2.5, "full": 1, "back": 2.5}
+
+
+def test_the_papers_headline(shared_data):
+    """With XLM-R and dictionary links realignment improves 9 of 34 languages, with front-freezing 16."""
+    path = shared_data / "paper_results" / "xlm-roberta-base__opus100__udpos.csv"
+    found = next(c for c in compare(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before"))
+    assert len(found.languages) == 34
+    assert found.overall["full"].counts["improved"] == 9
+    assert found.overall["front"].counts["improved"] == 16
+    means = {name: round(100 * overall.average.mean, 2) for name, overall in found.overall.items()}
+    assert means == {"baseline": 80.90, "full": 81.35, "front": 81.69, "back": 80.94}
+
+
+def test_all_tables_of_the_paper(shared_data):
+    paths = sorted((shared_data / "paper_results").glob("*.csv"))
+    found = compare(read_results(paths))
+    assert len(paths) == 12
+    assert len({(c.setup.encoder, c.setup.task) for c in found}) == 12
+    languages = {c.setup.task: len(c.languages) for c in found}
+    assert languages == {"udpos": 34, "wikiann": 34, "xnli": 12, "xquad": 11}
+    assert all(len(c.seeds) == 5 and c.source == "en" for c in found)
+    first = {c.setup.task: c.metric for c in reversed(found)}
+    assert first == {"udpos": "accuracy", "wikiann": "f1", "xnli": "accuracy", "xquad": "f1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed,model", "seed,modell", r"line 1: the column model is missing; expected a row a run, with seed, model"),
+        ("_accuracy", "_bleu", "line 1: no column of scores"),
+        ("42,m,udpos,before_dico", "x,m,udpos,before_dico", "line 5: the seed 'x' is not a whole number"),
+        ("before_dico", "behind_dico", "line 4: unknown method 'behind_dico'; there are baseline and"),
+        ("0.60", "", "line 4: final_eval_de_accuracy is '', not a number"),
+        ("0.60", "60.0", "line 4: final_eval_de_accuracy is 60.0; scores are shares between 0 and 1"),
+        ("0.60", "nan", "line 4: final_eval_de_accuracy is nan; scores are shares"),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_said_with_its_line(tmp_path, old, new, message):
+    with pytest.raises(DataError, match=message):
+        read_results([table(tmp_path, ROWS.replace(old, new))])
+
+
+def test_a_row_that_is_cut_short(tmp_path):
+    with pytest.raises(DataError, match="line 2: final_eval_tr_accuracy is None, not a number"):
+        read_results([table(tmp_path, ROWS.replace("0.50,0.40,0.45,0.9", "0.50"))])
+
+
+def test_no_baseline_nothing_there_and_no_run(tmp_path):
+    without = "\n".join(line for line in ROWS.splitlines() if "baseline" not in line)
+    with pytest.raises(SettingsError, match="no baseline for udpos with m aligner dico"):
+        compare(read_results([table(tmp_path, without)]))
+    with pytest.raises(DataError, match="no such file or folder"):
+        read_results([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no finished run"):
+        read_results([tmp_path / "empty"])
+    (tmp_path / "empty" / "record.json").write_text("{}")
+    with pytest.raises(DataError, match="not the record of a run of this version"):
+        read_results([tmp_path / "empty"])
+
+
+def test_one_seed_has_no_standard_deviation_and_no_verdict(tmp_path):
+    one = "\n".join(line for line in ROWS.splitlines() if not line.startswith("42"))
+    (found,) = compare(read_results([table(tmp_path, one)]))
+    assert found.cells["de"]["full"].sd is None
+    assert found.cells["de"]["full"].verdict is None
+    assert set(found.overall["full"].counts.values()) == {0}
+
+
+def result(strategy, value, *, tests="a" * 64, settings="s", place="here"):
+    setup = Setup("e", "pos", None if strategy == "baseline" else "fast-align", "before", settings)
+    return Result(setup, "f", strategy, 31, "de", False, "accuracy", value, tests, place)
+
+
+def test_other_test_data_are_refused_with_their_digests():
+    results = [result("baseline", 0.5), result("full", 0.6, tests="b" * 64, place="there")]
+    with pytest.raises(SettingsError, match=rf"(?s)test data of 'de' differ.*here: {'a' * 64}.*there: {'b' * 64}"):
+        compare(results)
+
+
+def test_two_results_of_one_run_are_refused_unless_they_are_the_same():
+    with pytest.raises(SettingsError, match=r"two results for full, seed 31, .*0.6 in here, 0.7 in there"):
+        compare([result("baseline", 0.5), result("full", 0.6), result("full", 0.7, place="there")])
+    assert len(compare([result("baseline", 0.5), result("full", 0.6), result("full", 0.6, place="there")])) == 1
+
+
+def test_a_baseline_serves_several_setups():
+    found = compare([result("baseline", 0.5), result("full", 0.6, settings="1"), result("full", 0.7, settings="2")])
+    assert [item.overall["full"].average.gain for item in found] == [pytest.approx(0.1), pytest.approx(0.2)]
+
+
+def test_two_studies_side_by_side(tmp_path):
+    ours = compare([result("baseline", 0.5), result("full", 0.6)])
+    theirs = compare(read_results([table(tmp_path, ROWS)]))
+    (versus,) = against(ours, theirs)  # udpos is pos; encoder and aligner differ
+    assert versus.languages == ("de",)
+    assert versus.strategies == ("baseline", "full")
+    assert versus.agreement == {"full": None}  # ours has one seed
+    with pytest.raises(SettingsError, match="no task, schedule, metric and language in common"):
+        against(ours, compare(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
+    (same,) = against(theirs, theirs)
+    assert same.agreement == {"full": 1.0, "back": 1.0}
+
+
+def test_the_command(tmp_path):
+    path = table(tmp_path)
+    facts = json.loads(alignfreeze("compare", path, "--json").stdout)
+    assert facts["comparisons"][0]["strategies"]["full"]["improved"] == 1
+    assert facts["comparisons"][0]["n_languages"] == 2
+    shown = alignfreeze("compare", path).stdout
+    assert "51.0 ± 1.4" in shown  # the baseline in German
+    assert "61.0 ± 1.4 (+10.0) ↑" in shown
+    assert r"\toprule" in alignfreeze("compare", path, "--latex", "--overview").stdout
+    assert "| full |" in alignfreeze("compare", path, "--markdown").stdout
+    assert "same verdict" in alignfreeze("compare", path, "--against", path).stdout
+    refused = alignfreeze("compare", path, "--latex", "--json")
+    assert refused.returncode == 2
+    assert "exclude each other" in refused.stderr
