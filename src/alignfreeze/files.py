@@ -203,9 +203,14 @@ def _name_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder; the work of living ones stays."""
-    for path in folder.glob(".*.part"):
+def remove_leftovers(folder: Path, *, of: str = "*") -> None:
+    """Remove what killed processes left half-written in a folder; the work of living ones stays.
+
+    Args:
+        folder: Where to look.
+        of: The name of what was to be written; by default whatever it was.
+    """
+    for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
         if process and not _is_running(int(process[1])):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -240,6 +245,18 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         beside.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield where to write a file; it takes the name `path` when the block ends without an exception."""
+    beside = _name_beside(path)
+    try:
+        yield beside
+        beside.replace(path)
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -54,6 +54,11 @@ _display: ContextVar[Display] = ContextVar("display")
 _SILENCE = _Silence()
 
 
+def current_display() -> Display:
+    """Return the display that progress is sent to."""
+    return _display.get(_SILENCE)
+
+
 @contextmanager
 def showing(display: Display) -> Iterator[None]:
     """Send the progress of all stages inside the block to a display."""
@@ -67,7 +72,7 @@ def showing(display: Display) -> Iterator[None]:
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
     """Announce a stage; count its steps on the bar that the block receives."""
-    display = _display.get(_SILENCE)
+    display = current_display()
     bar = display.start(title, total)
     try:
         yield bar
@@ -77,4 +82,4 @@ def stage(title: str, total: int | None = None) -> Iterator[Bar]:
 
 def remark(text: str) -> None:
     """Tell the user something that is not an error."""
-    _display.get(_SILENCE).remark(text)
+    current_display().remark(text)

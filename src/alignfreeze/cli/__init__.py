@@ -102,6 +102,12 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the table.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Do only the runs of this name, such as 'front-*'; may be repeated.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do complete runs again; their records are removed.")] = False,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -122,7 +128,8 @@ def run(
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
-        _run(planned, out, as_json)
+        how = {"workers": workers, "only": only, "retry_failed": retry_failed, "force": force}
+        _run(planned, out, as_json, **how)
 
 
 @app.command()
@@ -454,7 +461,8 @@ def evaluate(
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
-app.command()(studies.compare)
+for command in (studies.status, studies.compare, studies.export):
+    app.command()(command)
 
 
 # --- what several commands need ---------------------------------------------
@@ -506,7 +514,7 @@ def _beside(out: Path) -> Path:
     return out.with_name(f"{out.name}.checkpoints")
 
 
-def _run(planned: Plan, out: Path, as_json: bool) -> None:
+def _run(planned: Plan, out: Path, as_json: bool, **how: Any) -> None:
     with working():
         from alignfreeze.experiment import run_experiment
         from alignfreeze.files import write_json, write_lines
@@ -514,21 +522,26 @@ def _run(planned: Plan, out: Path, as_json: bool) -> None:
         from alignfreeze.report.sheets import to_markdown, to_rich
         from alignfreeze.report.tables import score_tables, sheet_of
 
-        study = run_experiment(planned, out=out)
-        tables = score_tables(study)
+        study = run_experiment(planned, out=out, **how)
+        tables = score_tables(study) if study.records else []
         if process_number() == 0:
             write_lines(out / "table.md", "\n\n".join(to_markdown(sheet_of(table)) for table in tables).splitlines())
             write_json(out / "table.json", [asdict(table) for table in tables])
     if as_json:
-        facts = {"tables": [asdict(table) for table in tables], "runs": [asdict(record) for record in study.records]}
-        typer.echo(json_text(facts))
-        return
-    out_there = console()
-    for table in tables:
-        out_there.print(to_rich(sheet_of(table)))
-    seconds = sum(sum(record.seconds.values()) for record in study.records)
-    peak = max(record.environment["peak_memory_bytes"] for record in study.records)
-    out_there.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
+        facts = {name: list(map(asdict, values)) for name, values in (("tables", tables), ("runs", study.records))}
+        typer.echo(json_text(facts | {"failures": list(map(asdict, study.failures))}))
+    else:
+        out_there = console()
+        for table in tables:
+            out_there.print(to_rich(sheet_of(table)))
+        seconds = sum(sum(record.seconds.values()) for record in study.records)
+        peak = max((record.environment["peak_memory_bytes"] for record in study.records), default=0)
+        out_there.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
+    for failure in study.failures:
+        complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
+    if study.failures:
+        typer.echo(f"what went wrong is kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
+        raise typer.Exit(1)
 
 
 def _save(

@@ -1,4 +1,4 @@
-"""Commands on studies that have run: compare."""
+"""Commands on studies that run, or have run: status, compare, export."""
 
 from __future__ import annotations
 
@@ -10,6 +10,34 @@ import typer
 from alignfreeze.cli import options as o
 from alignfreeze.cli.shown import console, json_text
 from alignfreeze.errors import SettingsError
+
+
+def status(
+    out: Annotated[Path, typer.Argument(help="The folder of the runs.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Go on showing it until no run is left.")] = False,
+    as_json: o.Json = False,
+) -> None:
+    """Show how far an experiment has come: its runs, their stage and speed, the time left; from any terminal."""
+    from alignfreeze.experiment.status import status as look
+    from alignfreeze.report.sheets import to_rich
+    from alignfreeze.report.status import status_facts, status_sheet
+
+    found = look(out)
+    if as_json:
+        typer.echo(json_text(status_facts(found)))
+        return
+    if not watch:
+        console().print(to_rich(status_sheet(found)))
+        return
+    import time
+
+    from rich.live import Live
+
+    with Live(to_rich(status_sheet(found)), console=console()) as live:
+        while found.count("waiting") + found.count("running"):
+            time.sleep(1)
+            found = look(out)
+            live.update(to_rich(status_sheet(found)))
 
 
 def compare(
@@ -57,3 +85,24 @@ def compare(
         return
     for sheet in tables:
         console().print(sheets.to_rich(sheet))
+
+
+def export(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet, .md or .tex.")],
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; left out, the file's name tells.")
+    ] = None,
+) -> None:
+    """Write all scores, a row each (csv, parquet), or the tables of `compare` (markdown, latex)."""
+    from alignfreeze.experiment.results import read_results
+    from alignfreeze.files import check_apart
+    from alignfreeze.report.exports import export_results, form_of
+
+    chosen = form_of(out, form)
+    check_apart({"--out": out}, [path for path in paths if path.is_file()])
+    results = read_results(paths)
+    export_results(results, out, chosen)
+    typer.echo(f"{len(results):,} scores in {out}")

@@ -10,8 +10,8 @@ from typing import Any
 from alignfreeze.corpora.bitext import language_pairs
 from alignfreeze.experiment.estimate import Estimate
 from alignfreeze.experiment.outline import Outline
+from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.sweep import Plan
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.tasks import TASKS
 

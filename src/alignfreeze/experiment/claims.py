@@ -1,0 +1,154 @@
+"""Which process is at which run, so that no run is done twice at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from alignfreeze.files import make_folder, write_json
+from alignfreeze.processes import n_processes
+from alignfreeze.progress import Bar, Display, current_display, remark, showing
+
+WRITTEN = 1.0
+"""Seconds between two notes of how far a run is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who is at a run, and how far.
+
+    Attributes:
+        host: Name of the machine.
+        process: Its number there.
+        began: When, in seconds since 1970.
+        stage: What is being done.
+        done: Steps of it that are done.
+        total: Steps that it has; None where that is not known.
+        stage_began: When the stage began, in seconds since 1970.
+    """
+
+    host: str
+    process: int
+    began: float
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    stage_began: float = 0.0
+
+
+@contextmanager
+def claimed(out: Path, name: str) -> Iterator[bool]:
+    """Yield whether this process may do a run: not if another is at it. Inside the block no other may.
+
+    The operating system takes the lock back when a process ends, however it
+    ends; the claim that it leaves tells whose work is taken over.
+
+    Args:
+        out: The folder of the experiment.
+        name: The run's.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    if n_processes() > 1:  # they do the same runs together
+        yield True
+        return
+    locks = make_folder(out / "locks")
+    lock = FileLock(locks / f"{name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    note = _note(out, name)
+    try:
+        if (before := read_claim(out, name)) is not None:
+            remark(
+                f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle of it"
+            )
+        with showing(_Noting(note, current_display())):
+            yield True
+    finally:
+        with suppress(OSError):
+            note.unlink()
+        lock.release()
+
+
+def is_claimed(out: Path, name: str) -> bool:
+    """Tell whether a process that lives is at a run."""
+    path = out / "locks" / f"{name}.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def read_claim(out: Path, name: str) -> Claim | None:
+    """Return who is at a run, or was when it was killed; None where nobody is."""
+    try:
+        return Claim(**json.loads(_note(out, name).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _note(out: Path, name: str) -> Path:
+    return out / "locks" / f"{name}.json"
+
+
+class _Noting:
+    """A display that notes the latest stage in a file too, for others to read."""
+
+    def __init__(self, path: Path, shown: Display) -> None:
+        self.path = path
+        self.shown = shown
+        self.claim = Claim(socket.gethostname(), os.getpid(), time.time())
+        self.written = 0.0
+        self._write()
+
+    def start(self, title: str, total: int | None) -> Bar:
+        return _NotingBar(self, title, total, self.shown.start(title, total))
+
+    def finish(self, bar: Bar) -> None:
+        assert isinstance(bar, _NotingBar)
+        self.shown.finish(bar.shown)
+
+    def remark(self, text: str) -> None:
+        self.shown.remark(text)
+
+    def note(self, bar: _NotingBar, *, at_once: bool = False) -> None:
+        if at_once or time.monotonic() - self.written >= WRITTEN:
+            first = self.claim
+            self.claim = Claim(first.host, first.process, first.began, bar.title, bar.done, bar.total, bar.began)
+            self._write()
+
+    def _write(self) -> None:
+        self.written = time.monotonic()
+        write_json(self.path, asdict(self.claim))
+
+
+class _NotingBar:
+    """The progress of one stage, shown and noted."""
+
+    def __init__(self, noting: _Noting, title: str, total: int | None, shown: Bar) -> None:
+        self.noting, self.title, self.total, self.shown = noting, title, total, shown
+        self.done = 0
+        self.began = time.time()
+        noting.note(self, at_once=True)
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+        self.shown.advance(steps)
+        self.noting.note(self)

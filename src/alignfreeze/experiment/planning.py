@@ -1,0 +1,125 @@
+"""What an experiment is going to do: its data read, its settings checked, its runs listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from alignfreeze import __version__
+from alignfreeze.corpora.words import splitter_version
+from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
+from alignfreeze.experiment.data import ExperimentData, read_data
+from alignfreeze.experiment.recipe import RunSpec
+from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.trainer import held_fixed, realigned_layers
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An experiment before it runs.
+
+    Attributes:
+        settings: With every default filled in: device and number of steps.
+        base: The folder at which its relative paths start.
+        data: What it reads.
+        specs: Its runs, seed by seed.
+        freezing: What each realigned strategy holds fixed.
+        finetuning_steps: Optimiser steps of each fine-tuning.
+        tokenizer: The encoder's.
+    """
+
+    settings: ExperimentSettings
+    base: Path
+    data: ExperimentData
+    specs: tuple[RunSpec, ...]
+    freezing: dict[str, Freezing]
+    finetuning_steps: int
+    tokenizer: PreTrainedTokenizerFast
+
+
+def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
+    """Read all data, check all that can be checked, and list the runs.
+
+    Args:
+        settings: The experiment.
+        base: The folder at which its relative paths start.
+
+    Raises:
+        AlignFreezeError: Something is wrong with the settings, the files or the encoder.
+    """
+    settings = settings.model_copy(
+        update={"device": check_device(settings.device), "encoder": _located(settings.encoder, base)}
+    )
+    if (aligning := settings.alignment.encoder) is not None:
+        alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
+        settings = settings.model_copy(update={"alignment": alignment})
+    # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
+    loaded = load_encoder(settings.encoder)
+    freezing = _freezing(settings, loaded.model)
+    data = read_data(settings, base=base)
+    steps = settings.finetuning.total_steps(len(data.train))
+    if settings.realignment.steps is None or settings.realignment.schedule == "during":
+        # The paper realigns for as many steps as it fine-tunes.
+        realignment = settings.realignment.model_copy(update={"steps": steps})
+        settings = settings.model_copy(update={"realignment": realignment})
+    encoder = digest_of_encoder(settings.encoder)
+    specs = tuple(
+        RunSpec(settings, strategy, seed, _determined_by(settings, data, encoder, strategy, seed))
+        for seed in dict.fromkeys(settings.seeds)
+        for strategy in dict.fromkeys(settings.strategies)
+    )
+    return Plan(settings, base, data, specs, freezing, steps, loaded.tokenizer)
+
+
+def _located(encoder: str, base: Path) -> str:
+    """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
+    folder = base / encoder
+    return str(folder) if folder.is_dir() else encoder
+
+
+def _freezing(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
+    """Return what each strategy holds fixed; of layers drawn at random, those of the first seed."""
+    realigned_layers(model, settings.realignment.layer)
+    strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
+    return {
+        strategy: Freezing.of(model, held_fixed(model, strategy, settings.realignment, seed=settings.seeds[0]))
+        for strategy in strategies
+    }
+
+
+def _determined_by(
+    settings: ExperimentSettings, data: ExperimentData, encoder: str, strategy: str, seed: int
+) -> dict[str, Any]:
+    """Return everything that the result of a run depends on."""
+    shared = {"task", "device", "keep_models", "data", "finetuning", "source_language"}
+    realigned = {"bitext", "alignment", "realignment"}
+    is_baseline = strategy == BASELINE
+    aligning = settings.alignment.encoder
+    names = shared if is_baseline else shared | realigned
+    stages = ("train", "test") if is_baseline else ("train", "test", "bitext", "links", "dictionary")
+    return {
+        "version": __version__,
+        "encoder": {"name": settings.encoder, "digest": encoder},
+        "aligning_encoder": None if is_baseline or aligning is None else digest_of_encoder(aligning),
+        "strategy": strategy,
+        "seed": seed,
+        "languages": settings.tested_languages,
+        "realigned_languages": [] if is_baseline else settings.realigned_languages,
+        "settings": settings.model_dump(mode="json", include=names),
+        # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
+        "precision": settings.compute.precision,
+        "data": data.digests(*stages),
+        "splitters": {} if is_baseline else _splitters(settings),
+    }
+
+
+def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
+    """Return what splits the sentences of each language of the bitext into words; libraries have versions."""
+    if settings.bitext is None or settings.bitext.pretokenized:
+        return {}
+    languages = [settings.source_language, *settings.realigned_languages]
+    return {language: splitter_version(language) for language in languages}

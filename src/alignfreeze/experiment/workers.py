@@ -1,0 +1,114 @@
+"""Processes on this machine that share the runs of an experiment.
+
+Run as a module, this is one of them: it reads from standard input what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.files import make_folder
+from alignfreeze.progress import remark, stage
+
+POLLED = 0.5
+"""Seconds between two looks at how many runs are left."""
+
+
+def work_off(
+    settings: ExperimentSettings,
+    base: Path,
+    out: Path,
+    names: Sequence[str],
+    *,
+    workers: int,
+    left: Callable[[], int],
+) -> None:
+    """Let several processes do runs, and return when all of them have ended.
+
+    A worker that is killed does not stop the others; its run is left over.
+
+    Args:
+        settings: The experiment, every default filled in.
+        base: The folder at which its relative paths start.
+        out: The folder of the experiment.
+        names: The runs.
+        workers: How many processes.
+        left: Tells how many runs are still to be done.
+    """
+    task = json.dumps(
+        {
+            "settings": settings.model_dump(mode="json"),
+            "base": str(base.resolve()),
+            "out": str(out.resolve()),
+            "only": list(names),
+        }
+    )
+    workers = min(workers, len(names))
+    with ExitStack() as stack, stage(f"runs, {workers} workers", total=len(names)) as bar:
+        started = [stack.enter_context(_started(number, workers, task, out)) for number in range(workers)]
+        waiting = len(names)
+        while any(process.poll() is None for process in started):
+            time.sleep(POLLED)
+            bar.advance(waiting - (waiting := left()))
+    for number, process in enumerate(started):
+        if process.returncode:
+            log = _log(out, number)
+            remark(f"worker {number} ended with code {process.returncode}; what it said is in {log}")
+
+
+def _log(out: Path, number: int) -> Path:
+    return out / "logs" / f"worker-{number}.log"
+
+
+@contextmanager
+def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a worker, and end it with the block if it still lives."""
+    make_folder(out / "logs")
+    threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    if n_gpus := torch.cuda.device_count():
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
+        environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
+    with _log(out, number).open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        assert process.stdin is not None
+        with process.stdin as standard_input:
+            standard_input.write(task)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    """Do the runs that standard input names, as far as no other process is at them."""
+    from alignfreeze.experiment.planning import plan
+    from alignfreeze.experiment.sweep import run_experiment
+
+    task: dict[str, Any] = json.load(sys.stdin)
+    planned = plan(ExperimentSettings.model_validate(task["settings"]), base=Path(task["base"]))
+    run_experiment(planned, out=Path(task["out"]), only=task["only"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Results in files for other programs and for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.errors import OutputError, SettingsError, did_you_mean
+from alignfreeze.experiment.comparison import compare
+from alignfreeze.experiment.results import Result
+from alignfreeze.files import check_file, new_file, write_lines
+from alignfreeze.report.comparisons import overall_sheet, table_of
+from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
+from alignfreeze.report.tables import sheet_of
+
+COLUMNS = (
+    *("encoder", "task", "aligner", "schedule", "settings", "strategy", "seed", "language", "is_source", "metric"),
+    *("value", "tests"),
+)
+
+
+def row_of(result: Result) -> dict[str, Any]:
+    """Return a result as a row of a table, a value a column of `COLUMNS`."""
+    setup = result.setup
+    return {name: getattr(setup if hasattr(setup, name) else result, name) for name in COLUMNS}
+
+
+def _csv(results: Sequence[Result], out: Path) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(row_of(result) for result in results)
+    write_lines(out, text.getvalue().splitlines())
+
+
+def _parquet(results: Sequence[Result], out: Path) -> None:
+    try:
+        arrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
+    except ImportError:
+        raise SettingsError("Parquet needs the extra: pip install 'alignfreeze[hub]'") from None
+    rows = [row_of(result) for result in results]
+    table = arrow.table({name: [row[name] for row in rows] for name in COLUMNS})
+    with new_file(out) as beside:
+        parquet.write_table(table, beside)
+
+
+def _tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
+    def write_tables(results: Sequence[Result], out: Path) -> None:
+        found = compare(results)
+        sheets = [sheet for item in found for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
+        write_lines(out, "\n\n".join(map(write, sheets)).splitlines())
+
+    return write_tables
+
+
+FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "markdown": _tables(to_markdown),
+    "latex": _tables(to_latex),
+}
+"""What writes results in a form."""
+
+_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
+
+
+def form_of(out: Path, form: str | None) -> str:
+    """Return the form of a file: what is asked for, or what its name tells.
+
+    Raises:
+        SettingsError: There is no such form, or the name tells none.
+    """
+    if form is None:
+        if (told := _ENDINGS.get(out.suffix.lower())) is None:
+            raise SettingsError(f"{out}: its name tells no form; name one of {', '.join(FORMS)} with --format")
+        return told
+    if form not in FORMS:
+        raise SettingsError(f"--format {form!r}: there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
+    return form
+
+
+def export_results(results: Sequence[Result], out: Path, form: str) -> None:
+    """Write results to a file.
+
+    Args:
+        results: What to write.
+        out: The file.
+        form: A name in `FORMS`.
+
+    Raises:
+        OutputError: The file cannot be written.
+        SettingsError: The form needs a library that is not there, or a baseline that the results lack.
+    """
+    check_file(out)
+    try:
+        FORMS[form](results, out)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
