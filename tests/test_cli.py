@@ -15,7 +15,20 @@ import pytest
 from alignfreeze.cli import main
 from tests.conftest import write_bars
 
-COMMANDS = ["demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate", "compare"]
+COMMANDS = [
+    "demo",
+    "run",
+    "bitext",
+    "align",
+    "aer",
+    "layers",
+    "realign",
+    "finetune",
+    "evaluate",
+    "compare",
+    "status",
+    "export",
+]
 
 
 @dataclass
@@ -68,9 +81,13 @@ def tagged_file(tmp_path_factory, toy_tagged):
 def test_help_names_the_common_options(command):
     help_text = alignfreeze(command, "--help").stdout
     # Comparing links, or results, has neither a random start nor anything to compute.
-    needless = {"aer": {"--seed", "--device"}, "compare": {"--seed", "--device"}, "layers": {"--seed"}}.get(
-        command, set()
-    )
+    needless = {
+        "aer": {"--seed", "--device"},
+        "compare": {"--seed", "--device"},
+        "status": {"--seed", "--device"},
+        "export": {"--json", "--seed", "--device"},
+        "layers": {"--seed"},
+    }.get(command, set())
     assert all(option in help_text for option in {"--json", "--seed", "--device"} - needless)
 
 
