@@ -62,3 +62,11 @@ def test_real_files(shared_data):
         sentences = read_iob2(path)
         assert len(sentences) >= 190
         assert {tag[2:] for s in sentences for tag in s.tags if tag != "O"} <= {"PER", "LOC", "ORG", "OTH"}
+
+
+def test_a_number_as_the_first_word_is_a_word(tmp_path):
+    text = "22 CD B-NP B-CARDINAL\npeople NNS I-NP O\nin IN B-PP O\nParis NNP B-NP B-LOC\n\n1 CD O O\n"
+    first, second = read(tmp_path, text)
+    assert first.words == ("22", "people", "in", "Paris")
+    assert first.tags == ("B-CARDINAL", "O", "O", "B-LOC")
+    assert second.words == ("1",)

@@ -94,3 +94,26 @@ def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[hub\]'"):
         TASKS["nli"].read(Source("hub:facebook/xnli/en"))
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "message"),
+    [
+        ("pos", {"tokens": ["dogs"], "upos": ["NNS"]}, "sentence 1 has the tag 'NNS'; UPOS has"),
+        ("ner", {"tokens": ["Ann"], "ner_tags": ["PER"]}, "sentence 1: the tag 'PER' of 'Ann' is not IOB2"),
+        ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, "in IOB2 an entity begins with 'B-PER'"),
+        ("ner", {"tokens": ["Ann"], "ner_tags": [3]}, "the tag '3' of 'Ann' is not IOB2"),
+        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and one of tags"),
+        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and one of tags"),
+        (
+            "qa",
+            {"id": "1", "question": "q", "context": "c", "answers": {"text": ["c", "c"], "answer_start": [0]}},
+            "row 1: not a question of SQuAD .*every answer needs its start",
+        ),
+    ],
+)
+def test_rows_that_no_task_can_read(hub, task, row, message):
+    shelf, _ = hub
+    shelf["some/data"] = datasets.Dataset.from_list([row])
+    with pytest.raises(DataError, match=message):
+        TASKS[task].read(Source("hub:some/data/x"))

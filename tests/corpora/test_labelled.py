@@ -53,6 +53,8 @@ def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
         ),
         ('{"label": "neutral", "a": "b"}', "line 1: expected a field sentence1 or premise"),
         ('{"label": "neutral", "premise": 3}', "line 1: expected text, found int"),
+        ('{"label": "neutral", "premise": "a"}', "line 1: a second text is missing: expected a field sentence2 or hyp"),
+        ('{"label": "neutral", "premise": "a", "hypothesis": null}', "line 1: a second text is missing"),
         ('{"label": "neutral"', "line 1: not JSON"),
         ("a\tb\tc\n", "line 1: the first line has to name the columns"),
         ("label\ttext\nneutral\n", "line 2: expected 2 columns with a tab between, found 1"),
@@ -61,4 +63,10 @@ def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
-        read_labelled(write(tmp_path, text), labels=NLI)
+        read_labelled(write(tmp_path, text), labels=NLI, pairs=True)
+
+
+def test_null_is_no_label(tmp_path, remarks):
+    path = write(tmp_path, '{"text": "a", "label": null}\n{"text": "b", "label": "x"}\n')
+    assert [item.label for item in read_labelled(path)] == ["x"]
+    assert any("1 rows without a label are passed over" in text for text in remarks)

@@ -49,3 +49,9 @@ def test_real_files(shared_data):
     counts = {len(read_squad(path)) for path in (shared_data / "xquad").iterdir()}
     assert counts == {426}
     assert len(read_squad(shared_data / "xquad" / "zh.json", max_questions=7)) == 7
+
+
+def test_null_is_no_context(tmp_path):
+    text = squad([("None", 0)], context=None)
+    with pytest.raises(DataError, match="question, context and answers have to be texts"):
+        read(tmp_path, text)

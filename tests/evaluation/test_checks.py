@@ -3,7 +3,7 @@ import pytest
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.checks import doubts
-from alignfreeze.tasks.metrics import Measure, of_entities, of_words
+from alignfreeze.tasks.metrics import of_entities, of_words
 from alignfreeze.tasks.models import with_head
 
 WORDS = ("the", "dog", "sees", "the", "cat")
@@ -51,6 +51,21 @@ def test_f1_of_entities_is_seqevals():
     items = [TaggedSentence(("a",) * 4, tags) for tags in gold]
     (measure,) = of_entities(found, items)
     # Two of three entities are found, and one of the three that were said is wrong.
-    assert measure == Measure("f1", pytest.approx(2 / 3), 3, "entities")
+    assert (measure.metric, measure.value, measure.n) == ("f1", pytest.approx(2 / 3), 3)
     told = [[tag or "O" for tag in tags] for tags in found]
     assert measure.value == f1_score([list(tags) for tags in gold], told)
+
+
+def test_a_perfect_score_on_one_label_is_not_doubted(model):
+    items = [TaggedSentence(("the", "the"), ("DET", "DET"))]
+    assert said(model, [["DET", "DET"]], items) == []
+
+
+def test_few_random_guesses_are_no_other_order(model):
+    """Of as many labels as guesses some order fits well by chance."""
+    labels = [f"L{number}" for number in range(20)]
+    guesses = [*labels[1:], labels[0]]
+    assert said(model, [guesses], [TaggedSentence(tuple("w" * 20), tuple(labels))], is_source=False) == []
+    many = [TaggedSentence(tuple("w" * 20), tuple(labels))] * 20
+    (doubt,) = said(model, [guesses] * 20, many, is_source=False)
+    assert "with the labels in another order 100.0% would be right instead of 0.0%" in doubt

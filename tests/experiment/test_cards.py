@@ -97,3 +97,22 @@ def test_without_a_connection_nothing_begins(tmp_path):
         check_hub("me/model")
     with pytest.raises(OutputError, match="the model is in"):
         push(tmp_path, "me/model")
+
+
+def test_what_an_encoder_went_through_is_not_forgotten(tmp_path):
+    realigned = {
+        "encoder": "some/encoder",
+        "freeze": "front",
+        "frozen": {"parts": ["layer.0"], "parameters": 1, "n_parameters": 4},
+        "alignment": None,
+        "languages": ["en", "de"],
+        "digests": {"bitext en-de": ["abc"]},
+    }
+    for name, record in (("first", realigned), ("tuned", {"encoder": "first", "realigned": realigned})):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "alignfreeze.json").write_text(json.dumps(record))
+        facts = realigned_facts(str(folder))
+        assert (facts.encoder, facts.strategy, facts.languages) == ("some/encoder", "front", ["en", "de"])
+        assert facts.aligner is None
+    assert realigned_facts(str(tmp_path)) == CardFacts(str(tmp_path), [])

@@ -19,7 +19,7 @@ from alignfreeze.tasks.answering import (
     training_examples,
     windows,
 )
-from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.finetuning import FinetuningSettings, finetune, n_examples
 from alignfreeze.tasks.metrics import of_answers
 from alignfreeze.tasks.models import with_head
 
@@ -138,3 +138,23 @@ def test_answers_do_not_depend_on_the_batch(answerer, toy_items):
     items = toy_items["qa"]
     assert predict(answerer, items, at_once=1) == predict(answerer, items, at_once=500)
     assert json.dumps(predict(answerer, items[:3]))
+
+
+@pytest.mark.parametrize("answer", ["cat", " cat", "cat ", " cat "])
+def test_a_space_at_the_edge_of_an_answer_is_no_part_of_it(tiny_encoder, answer):
+    context = "the cat sees"
+    question = Question("1", "who sees", context, (answer,), (context.index(answer),))
+    model = with_head(tiny_encoder, "spans", (), max_length=20, stride=4)
+    (window,) = windows(model, [question])
+    start, end = training_examples(model, [question]).labels.values.tolist()
+    assert context[window.places[start, 0] : window.places[end, 1]] == "cat"
+
+
+def test_an_epoch_visits_every_window(tiny_encoder):
+    context = "the dog sees the cat " * 20
+    question = Question("1", "who sees", context, ("the dog",), (0,))
+    settings = FinetuningSettings(epochs=2, batch_size=4, max_length=24, stride=4)
+    found = n_examples(tiny_encoder, QA, [question] * 3, settings)
+    model, history = finetune(tiny_encoder, QA, [question] * 3, settings=settings, device="cpu")
+    assert found == len(list(windows(model, [question] * 3))) > 12
+    assert history.steps == 2 * -(-found // 4)

@@ -69,3 +69,13 @@ def test_labels_in_another_order_are_suspected(model, toy_items):
         config.id2label = right
     assert outcome.scores[0].value < 0.2
     assert any("with the labels in another order" in doubt and "id2label" in doubt for doubt in outcome.doubts)
+
+
+def test_single_texts_among_pairs(model):
+    """What a text is encoded as does not depend on the others."""
+    texts = [LabelledText("the dog", None, "neutral"), LabelledText("the dog", "the cat sees", "neutral")]
+    together = TASK.kind.examples(model, texts)
+    alone = [TASK.kind.examples(model, [text]) for text in texts]
+    for number, one in enumerate(alone):
+        assert together.subwords[number].tolist() == one.subwords[0].tolist()
+    assert len(together.subwords[1]) > len(together.subwords[0])

@@ -358,16 +358,18 @@ def realign(
             alignments = find_links(pairs, aligner=how_to_align, resources=resources)
         history = train(loaded, pairs, alignments, freeze=freeze, settings=settings, **start, **how)
         facts = {"encoder": encoder, **asdict(history), "folder": str(out)}
-        inputs = {"alignment": None if files else how_to_align.model_dump(), "digests": digests}
+        linked = settings.needs_links and not files
+        inputs = {"alignment": how_to_align.model_dump() if linked else None, "digests": digests}
         inputs["bitext"] = [bitext.facts() for bitext in chosen]
+        inputs["languages"] = list(dict.fromkeys(code for pair in pairs for code in pair.languages))
         record = {**facts, "settings": settings.model_dump(), **start, **inputs}
         flat = {role: digest for role, found in digests.items() for digest in found}
         card = CardFacts(
             encoder,
-            list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
+            inputs["languages"],
             strategy=freeze,
             freezing=history.frozen,
-            aligner=how_to_align.aligner if settings.needs_links and not files else None,
+            aligner=how_to_align.aligner if linked else "read from files" if files else None,
             digests=flat,
         )
         facts |= _save(loaded, out, record, how, card=card, push_to=push_to_hub)
@@ -396,7 +398,7 @@ def finetune(
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
     with working():
         from alignfreeze.encoding.encoder import check_device, load_encoder
-        from alignfreeze.experiment.cards import check_hub, realigned_facts
+        from alignfreeze.experiment.cards import check_hub, realigned_facts, realignment_record
         from alignfreeze.files import check_unused, digest_of_file, digest_of_json
         from alignfreeze.languages import check_language
         from alignfreeze.tasks import Source
@@ -419,8 +421,10 @@ def finetune(
         model, history = learn(load_encoder(encoder), chosen, items, settings=settings, **start, **how)
         facts = {"encoder": encoder, "task": task, "items": len(items), "training": asdict(history)}
         facts["folder"] = str(out)
+        before = realigned_facts(encoder)
         record = {**facts, "settings": settings.model_dump(), **start, "digests": digests}
-        card = replace(realigned_facts(encoder), languages=[language], task=task)
+        record["realigned"] = realignment_record(encoder)
+        card = replace(before, languages=list(dict.fromkeys([language, *before.languages])), task=task)
         card = replace(card, digests={**card.digests, **digests})
         facts |= _save(model, out, record, how, card=card, push_to=push_to_hub)
     show_facts(_with_short_training(facts), as_json)

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDTH = 120
+WIDTH = 1_000
 """Of the table where no terminal tells how wide it is."""
 
 

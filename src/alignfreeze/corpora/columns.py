@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alignfreeze.corpora.annotated import TaggedSentence
@@ -32,7 +32,7 @@ def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[Tag
     path = Path(path)
     sentences = []
     for lines in _first(_sentences(path), max_sentences):
-        _check_iob2(path, lines)
+        check_iob2((f"{path}, line {number}", word, tag) for number, word, tag in lines)
         sentences.append(_tagged(lines))
     return _prefix_removed(_some(path, sentences))
 
@@ -65,8 +65,20 @@ def _tagged(lines: Sequence[Line]) -> TaggedSentence:
 
 
 def _sentences(path: Path) -> Iterator[list[Line]]:
-    sentence: list[Line] = []
     numbered: bool | None = None
+    for rows in _rows(path):
+        if numbered is None:
+            # Words may be numbers too; those of words count from 1.
+            numbered = all(len(row) > 2 and row[0] == str(place) for place, (_, row) in enumerate(rows, start=1))
+        yield [
+            (number, *((row[1], row[2].strip()) if numbered and len(row) > 2 else (row[0], row[-1].strip())))
+            for number, row in rows
+        ]
+
+
+def _rows(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yield the lines of each sentence, in columns."""
+    sentence: list[tuple[int, list[str]]] = []
     for number, line in read_lines(path):
         columns = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or columns[0] == _DOCUMENT:
@@ -79,10 +91,7 @@ def _sentences(path: Path) -> Iterator[list[Line]]:
         if len(columns) < 2:
             problem = f"expected a word and its tag, separated by a tab or a space; found {line.strip()!r}"
             raise DataError.at(path, number, problem)
-        if numbered is None:
-            numbered = len(columns) > 2 and columns[0].isdecimal()
-        word, tag = (columns[1], columns[2]) if numbered and len(columns) > 2 else (columns[0], columns[-1])
-        sentence.append((number, word, tag.strip()))
+        sentence.append((number, columns))
     if sentence:
         yield sentence
 
@@ -97,17 +106,25 @@ def _is_word(columns: Sequence[str]) -> bool:
     )
 
 
-def _check_iob2(path: Path, lines: Sequence[Line]) -> None:
+def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
+    """Check that the tags of a sentence are IOB2.
+
+    Args:
+        sentence: Place, word and tag of each of its words.
+
+    Raises:
+        DataError: They are not; the message says where.
+    """
     before = OUTSIDE
-    for number, word, tag in lines:
+    for where, word, tag in sentence:
         if not _IOB2.fullmatch(tag):
-            raise DataError.at(path, number, f"the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
+            raise DataError(f"{where}: the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
         if tag.startswith("I-") and before[1:] != tag[1:]:
             problem = (
                 f"the tag {tag!r} of {word!r} goes on with an entity, but {before!r} stands before it; "
                 f"in IOB2 an entity begins with 'B{tag[1:]}'"
             )
-            raise DataError.at(path, number, problem)
+            raise DataError(f"{where}: {problem}")
         before = tag
 
 

@@ -44,6 +44,7 @@ def read_labelled(
     path: Path | str,
     *,
     labels: Sequence[str] | None = None,
+    pairs: bool = False,
     language: str | None = None,
     max_texts: int | None = None,
 ) -> list[LabelledText]:
@@ -56,6 +57,7 @@ def read_labelled(
     Args:
         path: The file.
         labels: The labels there are; None for any.
+        pairs: Whether each has to be a pair of texts, as in NLI.
         language: The language that is wanted of a file of several.
         max_texts: Read no more than the first so many.
 
@@ -64,7 +66,7 @@ def read_labelled(
     """
     path = Path(path)
     rows = ((f"{path}, line {number}", row) for number, row in _rows(path))
-    return labelled(rows, name=str(path), labels=labels, language=language, most=max_texts)
+    return labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
 
 
 def labelled(
@@ -72,6 +74,7 @@ def labelled(
     *,
     name: str,
     labels: Sequence[str] | None,
+    pairs: bool,
     language: str | None,
     most: int | None,
 ) -> list[LabelledText]:
@@ -85,7 +88,8 @@ def labelled(
     for where, row in rows:
         if language is not None and row.get(LANGUAGE, language) != language:
             continue
-        label = str(field(dict(row), LABEL, where=where)).strip()
+        given = field(dict(row), LABEL, where=where)
+        label = "" if given is None else str(given).strip()
         label = _OTHER_SPELLINGS.get(label, label)
         if label in _NO_LABEL:
             unlabelled += 1
@@ -97,6 +101,8 @@ def labelled(
         first = field(dict(row), FIRST, where=where)
         if not isinstance(first, str) or not isinstance(second, str | None):
             raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
+        if pairs and second is None:
+            raise DataError(f"{where}: a second text is missing: expected a field {' or '.join(SECOND[:2])}")
         texts.append(LabelledText(first, second, label))
         if len(texts) == most:
             break

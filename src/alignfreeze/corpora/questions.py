@@ -81,8 +81,10 @@ def questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most:
     for where, row in rows:
         try:
             answers, starts = row["answers"]["text"], row["answers"]["answer_start"]
-            key, asked, context = (str(row[name]) for name in ("id", "question", "context"))
-            question = Question(key, asked, context, tuple(map(str, answers)), tuple(map(int, starts)))
+            asked, context = row["question"], row["context"]
+            if not all(isinstance(text, str) for text in (asked, context, *answers)) or len(answers) != len(starts):
+                raise TypeError("question, context and answers have to be texts, and every answer needs its start")
+            question = Question(str(row["id"]), asked, context, tuple(answers), tuple(map(int, starts)))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: not a question of SQuAD ({type(error).__name__} {error})") from error
         if not question.answers:

@@ -17,7 +17,10 @@ from alignfreeze.tasks.metrics import Measure
 from alignfreeze.tasks.models import TaskModel
 
 LITTLE = 0.01
-"""An accuracy that is no further above the share of the commonest label has learnt nothing."""
+"""An accuracy no further above the share of the commonest label has learnt nothing, unless it is as near to 1."""
+
+ENOUGH = 20
+"""So many predictions a label are needed to tell an order of labels from chance."""
 
 REORDERED_GAIN = 0.3
 """So much more would be right with the labels in another order: too much to be chance."""
@@ -65,12 +68,13 @@ def doubts(
     if main.metric != "accuracy" or not pairs:
         return
     label, count = Counter(label for _, label in pairs).most_common(1)[0]
-    if is_source and main.value <= count / len(pairs) + LITTLE:
+    if is_source and main.value <= min(count / len(pairs) + LITTLE, 1 - LITTLE):
         yield (
             f"{name}: an accuracy of {main.value:.1%} is no better than to say {label!r} each time "
             f"({count / len(pairs):.1%}); the model has learnt nothing: take more steps or another learning rate"
         )
-    if (reordered := _best_order(pairs)) > main.value + REORDERED_GAIN:
+    enough = len(pairs) >= ENOUGH * len({name for pair in pairs for name in pair})
+    if enough and (reordered := _best_order(pairs)) > main.value + REORDERED_GAIN:
         yield (
             f"{name}: with the labels in another order {reordered:.1%} would be right instead of {main.value:.1%}; "
             "the model's labels (id2label in its config.json) are probably not in the order it was trained with"

@@ -12,6 +12,7 @@ from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import doubts
 from alignfreeze.progress import stage
 from alignfreeze.tasks import Task
+from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
 
 
@@ -41,10 +42,12 @@ class Outcome:
     Attributes:
         scores: One a language and metric, in the order given; of a language the one that matters first.
         doubts: What cannot be right, with the probable cause.
+        parts: What each test item adds to a score, by language and metric.
     """
 
     scores: tuple[Score, ...]
     doubts: tuple[str, ...]
+    parts: Mapping[str, Mapping[str, Parts]]
 
 
 def evaluate(
@@ -91,11 +94,13 @@ def assess(
         predicted = iter(task.kind.predict(task_model, stream, bar=bar))
     scores: list[Score] = []
     doubted: list[str] = []
+    parts: dict[str, dict[str, Parts]] = {}
     for language, items in tests.items():
         guesses = list(islice(predicted, len(items)))
         measures = task.metrics(guesses, items)
         if not measures[0].n:
             raise DataError(f"the test items of {language!r} have no labels to compare with")
+        parts[language] = {measure.metric: measure.parts for measure in measures}
         scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
         doubted += doubts(language, measures, guesses, items, task_model=task_model, is_source=language == source)
-    return Outcome(tuple(scores), tuple(doubted))
+    return Outcome(tuple(scores), tuple(doubted), parts)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import EvalResult, HfApi, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
@@ -70,19 +71,28 @@ class CardFacts:
 
 def realigned_facts(encoder: str) -> CardFacts:
     """Return what is known of how an encoder came about: it may be a folder that `alignfreeze realign` wrote."""
+    record = realignment_record(encoder)
     try:
-        record = json.loads((Path(encoder) / RECORD).read_text(encoding="utf-8"))
         frozen = record["frozen"]
         return CardFacts(
             record["encoder"],
-            [],
+            record.get("languages", []),
             strategy=record["freeze"],
             freezing=Freezing(tuple(frozen["parts"]), frozen["parameters"], frozen["n_parameters"]),
             aligner=(record["alignment"] or {}).get("aligner"),
             digests={role: digest for role, found in record["digests"].items() for digest in found},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return CardFacts(encoder, [])
+
+
+def realignment_record(encoder: str) -> dict[str, Any]:
+    """Return what `alignfreeze realign` wrote of an encoder, or of the one that a model was fine-tuned from."""
+    try:
+        record = json.loads((Path(encoder) / RECORD).read_text(encoding="utf-8"))
+        return record if "freeze" in record else record["realigned"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:

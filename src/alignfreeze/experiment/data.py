@@ -79,7 +79,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
         DataError: Files are missing or wrong; all that are missing are named.
     """
     places = _places(settings, base)
-    paths = {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
+    paths = local_files(settings, base=base)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
     missing += _missing_bitext(settings, base)
     if missing:
@@ -276,6 +276,11 @@ def to_be_fetched(settings: ExperimentSettings) -> dict[str, list[str]]:
     if settings.bitext is not None:
         places["bitext"] = [_in_pair(settings.bitext.source, settings, code) for code in settings.realigned_languages]
     return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
+
+
+def local_files(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
+    """Return the files on this machine that an experiment reads beside its bitext, by what they are for."""
+    return {role: Path(place) for role, place in _places(settings, base).items() if not str(place).startswith(HUB)}
 
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:

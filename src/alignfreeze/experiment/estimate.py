@@ -6,7 +6,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -104,25 +106,41 @@ def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
         return None
 
 
+def without_weights(name: str) -> PreTrainedModel | None:
+    """Return a model of an encoder's shape that takes no memory; None where its shape is not at hand."""
+    if name in SHAPES:
+        shape = dict(SHAPES[name])
+        config = AutoConfig.for_model(shape.pop("model_type"), **shape)
+    elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    else:
+        return None
+    with torch.device("meta"):
+        return AutoModel.from_config(config)
+
+
 def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
     """Return the seconds of an optimiser step on sentences of equal length, in which all layers are trained."""
     timed = max(1, min(sentences, TIMED // subwords))
     generator = torch.Generator().manual_seed(0)
-    numbers = torch.randint(5, model.config.vocab_size, (timed * subwords,), generator=generator).to(device)
-    lengths = torch.full((timed,), subwords, device=device)
+    numbers = torch.randint(5, model.config.vocab_size, (sentences * subwords,), generator=generator).to(device)
+    lengths = torch.full((sentences,), subwords, device=device)
     table: Any = model.get_input_embeddings().weight
     trained = [parameter for parameter in model.parameters() if parameter is not table]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 
-    def step() -> Tensor:
-        loss = encode(model, numbers, lengths, longest=subwords).float().square().mean()
+    def step(some: int) -> Tensor:
+        loss = encode(model, numbers[: some * subwords], lengths[:some], longest=subwords).float().square().mean()
         loss.backward()
         optimizer.step()
         model.zero_grad(set_to_none=True)
         return loss
 
     with packing(model.train()):
-        best = min(_timed(step) for _ in range(3))
+        best = min(_timed(lambda: step(timed)) for _ in range(3))
+        if timed < sentences:
+            with suppress(torch.OutOfMemoryError):  # then the peak is all there is
+                step(sentences)  # once, for the memory
     return best * sentences / timed
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import to_be_fetched
+from alignfreeze.experiment.data import local_files, to_be_fetched
+from alignfreeze.experiment.estimate import without_weights
+from alignfreeze.experiment.planning import freezing_of
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.realignment.freezing import Freezing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,16 @@ class Outline:
         runs: Pairs of strategy and seed.
         finetuning_steps: Optimiser steps of each fine-tuning.
         fetched: Data sets of the hub, by what they are for; the encoder among them.
+        freezing: What each realigned strategy holds fixed; nothing where the encoder's shape is not known.
+        files: Local files that it needs, by what they are for.
     """
 
     settings: ExperimentSettings
     runs: tuple[tuple[str, int], ...]
     finetuning_steps: int
     fetched: dict[str, list[str]]
+    freezing: dict[str, Freezing]
+    files: dict[str, Path]
 
 
 def is_remote(settings: ExperimentSettings) -> bool:
@@ -59,4 +66,6 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     runs = tuple(
         (strategy, seed) for seed in dict.fromkeys(settings.seeds) for strategy in dict.fromkeys(settings.strategies)
     )
-    return Outline(settings, runs, steps, fetched)
+    model = without_weights(settings.encoder)
+    freezing = {} if model is None else freezing_of(settings, model)
+    return Outline(settings, runs, steps, fetched, freezing, local_files(settings, base=base))

@@ -16,6 +16,8 @@ from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import held_fixed, realigned_layers
+from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.finetuning import n_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
         settings = settings.model_copy(update={"alignment": alignment})
     # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
     loaded = load_encoder(settings.encoder)
-    freezing = _freezing(settings, loaded.model)
+    freezing = freezing_of(settings, loaded.model)
     data = read_data(settings, base=base)
-    steps = settings.finetuning.total_steps(len(data.train))
+    steps = settings.finetuning.steps or settings.finetuning.total_steps(
+        n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
+    )
     if settings.realignment.steps is None or settings.realignment.schedule == "during":
         # The paper realigns for as many steps as it fine-tunes.
         realignment = settings.realignment.model_copy(update={"steps": steps})
@@ -81,7 +85,7 @@ def _located(encoder: str, base: Path) -> str:
     return str(folder) if folder.is_dir() else encoder
 
 
-def _freezing(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
+def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     """Return what each strategy holds fixed; of layers drawn at random, those of the first seed."""
     realigned_layers(model, settings.realignment.layer)
     strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]

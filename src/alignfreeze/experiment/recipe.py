@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,9 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.records import RunRecord, environment
+from alignfreeze.experiment.records import PARTS, RunRecord, environment
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.files import digest_of_json
+from alignfreeze.files import digest_of_json, write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
@@ -122,6 +123,7 @@ def run(
         seconds=clock.seconds,
         environment=environment(settings.device, settings.compute),
     )
+    write_lines(folder / PARTS, [json.dumps(outcome.parts)])
     record.write(folder)
     return record
 
@@ -135,12 +137,18 @@ def _card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory | Non
         task=settings.task,
         strategy=None if history is None else spec.strategy,
         freezing=None if history is None else history.frozen,
-        aligner=settings.alignment.aligner if settings.realignment.needs_links else None,
+        aligner=_aligner(settings),
         schedule=settings.realignment.schedule,
         digests=data.digests(*stages),
         scores=outcome.scores,
         doubts=outcome.doubts,
     )
+
+
+def _aligner(settings: ExperimentSettings) -> str | None:
+    if not settings.realignment.needs_links:
+        return None
+    return "read from files" if settings.alignment.links else settings.alignment.aligner
 
 
 class _Clock:

@@ -19,6 +19,10 @@ from alignfreeze.realignment.trainer import RealignmentHistory
 from alignfreeze.training import ComputeSettings, TrainingHistory
 
 RECORD = "record.json"
+
+PARTS = "sentences.json"
+"""What each test item adds to a score, by language and metric: pairs of numbers, above and below the line."""
+
 _RECORDED_LIBRARIES = (
     *("alignfreeze", "torch", "transformers", "accelerate", "tokenizers"),
     *("sil-thot", "seqeval", "torchmetrics", "numpy"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,12 +26,14 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
         "sentence_pairs": {"-".join(languages): len(positions) for languages, positions in pairs.items()},
-        "frozen": {
-            strategy: {**asdict(freezing), "share": freezing.share} for strategy, freezing in plan.freezing.items()
-        },
+        "frozen": _frozen_facts(plan.freezing),
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
     }
+
+
+def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
+    return {strategy: {**asdict(held), "share": held.share} for strategy, held in freezing.items()}
 
 
 def outline_facts(outline: Outline) -> dict[str, Any]:
@@ -42,6 +44,8 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
         "finetuning_steps": outline.finetuning_steps,
         "realignment_steps": outline.settings.realignment.steps,
         "to_be_fetched": outline.fetched,
+        "frozen": _frozen_facts(outline.freezing),
+        "files": {role: str(path) for role, path in outline.files.items()},
     }
 
 
@@ -54,7 +58,8 @@ def outline_text(outline: Outline) -> str:
         ("runs", f"{len(outline.runs)}: {', '.join(settings.strategies)}; seeds {', '.join(map(str, settings.seeds))}"),
         (
             "fine-tuning",
-            f"{outline.finetuning_steps:,} steps of {tuning.batch_size}, learning rate {tuning.learning_rate:g}",
+            f"{_at_least(outline)}{outline.finetuning_steps:,} steps of {tuning.batch_size}, "
+            f"learning rate {tuning.learning_rate:g}",
         ),
         (
             "realignment",
@@ -63,7 +68,16 @@ def outline_text(outline: Outline) -> str:
         ),
         ("languages", " ".join(settings.languages)),
     ]
-    return _aligned([*lines, *(("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items())])
+    lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
+    lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
+    files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
+    return _aligned([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
+
+
+def _at_least(outline: Outline) -> str:
+    """Of questions each window of a long context is an example; how many there are is not known before."""
+    known = outline.settings.finetuning.steps is not None or TASKS[outline.settings.task].kind.head != "spans"
+    return "" if known else "at least "
 
 
 def estimate_text(estimate: Estimate | None) -> str:

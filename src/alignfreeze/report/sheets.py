@@ -49,7 +49,9 @@ def to_rich(sheet: Sheet) -> RichTable:
     shown = RichTable(title=Text(sheet.title), caption=Text(sheet.note), box=box.SIMPLE_HEAD, title_justify="left")
     for number, column in enumerate(sheet.columns):
         named = number < sheet.n_names
-        shown.add_column(Text(column), justify="left" if named else "right", no_wrap=not named)
+        # A narrow terminal may cut numbers and titles, but not the names of the rows.
+        narrowest = max((len(row[number].text) for row in sheet.rows), default=0) if number == 0 else None
+        shown.add_column(Text(column), justify="left" if named else "right", no_wrap=True, min_width=narrowest)
     for number, row in enumerate(sheet.rows):
         if sheet.n_last and number == len(sheet.rows) - sheet.n_last:
             shown.add_section()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
-from alignfreeze.corpora.columns import OUTSIDE, read_columns, read_iob2
+from alignfreeze.corpora.columns import OUTSIDE, check_iob2, read_columns, read_iob2
 from alignfreeze.corpora.hub import HUB, field, hub_rows
 from alignfreeze.corpora.labelled import NLI, labelled, read_labelled
 from alignfreeze.corpora.questions import questions, read_squad
@@ -108,10 +108,16 @@ _TAG_FIELDS = ("upos", "pos_tags", "ner_tags", "tags", "labels")
 
 
 def _hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSentence]:
-    """Return sentences of the hub; an unknown tag counts as untagged."""
+    """Return sentences of the hub; an unknown tag counts as untagged.
+
+    Raises:
+        DataError: A row is not a list of words with a tag each.
+    """
     sentences: list[TaggedSentence] = []
     for where, row in source.rows():
         words, tags = field(row, ("tokens", "words"), where=where), field(row, fields, where=where)
+        if not isinstance(words, list) or not isinstance(tags, list) or not all(isinstance(w, str) for w in words):
+            raise DataError(f"{where}: expected a list of words and one of tags")
         if len(words) != len(tags):
             raise DataError(f"{where}: {len(words)} words and {len(tags)} tags")
         sentences.append(TaggedSentence(tuple(words), tuple(None if tag == "_" else str(tag) for tag in tags)))
@@ -127,20 +133,33 @@ def _read_pos(source: Source) -> list[TaggedSentence]:
         sentences = read_conllu(source.place, max_sentences=source.most)
     if not any(tag is not None for sentence in sentences for tag in sentence.tags):
         raise DataError(f"{source.place}: no word has a tag (all are '_'); tagged sentences are needed")
+    for number, sentence in enumerate(sentences, start=1):
+        if wrong := [tag for tag in sentence.tags if tag is not None and tag not in UPOS]:
+            raise DataError(f"{source.place}: sentence {number} has the tag {wrong[0]!r}; UPOS has {', '.join(UPOS)}")
     return sentences
 
 
-def _read_words(source: Source, read: Callable[..., list[TaggedSentence]]) -> list[TaggedSentence]:
-    if source.on_hub:
-        return _hub_sentences(source, ("ner_tags", "tags", "labels", "pos_tags", "upos"))
-    return read(source.place, max_sentences=source.most)
+def _read_entities(source: Source) -> list[TaggedSentence]:
+    if not source.on_hub:
+        return read_iob2(source.place, max_sentences=source.most)
+    sentences = _hub_sentences(source, ("ner_tags", "tags", "labels"))
+    for number, sentence in enumerate(sentences, start=1):
+        place = f"{source.place}, sentence {number}"
+        check_iob2((place, word, tag or "_") for word, tag in zip(sentence.words, sentence.tags, strict=True))
+    return sentences
 
 
-def _read_texts(source: Source, labels: Sequence[str] | None = None) -> list[Any]:
+def _read_words(source: Source) -> list[TaggedSentence]:
     if source.on_hub:
-        options = {"labels": labels, "language": source.language, "most": source.most}
+        return _hub_sentences(source, ("tags", "labels", "ner_tags", "pos_tags", "upos"))
+    return read_columns(source.place, max_sentences=source.most)
+
+
+def _read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bool = False) -> list[Any]:
+    if source.on_hub:
+        options = {"labels": labels, "pairs": pairs, "language": source.language, "most": source.most}
         return labelled(source.rows(), name=str(source.place), **options)
-    return read_labelled(source.place, labels=labels, language=source.language, max_texts=source.most)
+    return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)
 
 
 def _read_questions(source: Source) -> list[Any]:
@@ -153,15 +172,13 @@ TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
         Task("pos", TAGGING, _read_pos, of_words, "accuracy", UPOS, "part-of-speech tags, CoNLL-U"),
-        Task("ner", TAGGING, partial(_read_words, read=read_iob2), of_entities, "f1", None, "named entities, IOB2"),
+        Task("ner", TAGGING, _read_entities, of_entities, "f1", None, "named entities, IOB2"),
         Task(
-            *("nli", CLASSIFICATION, partial(_read_texts, labels=NLI), of_texts, "accuracy", NLI),
+            *("nli", CLASSIFICATION, partial(_read_texts, labels=NLI, pairs=True), of_texts, "accuracy", NLI),
             what="natural language inference, JSON lines or TSV",
         ),
         Task("qa", ANSWERING, _read_questions, of_answers, "f1", (), "extractive question answering, SQuAD JSON"),
-        Task(
-            "tagging", TAGGING, partial(_read_words, read=read_columns), of_words, "accuracy", None, "any tags of words"
-        ),
+        Task("tagging", TAGGING, _read_words, of_words, "accuracy", None, "any tags of words"),
         Task(
             "classification",
             CLASSIFICATION,

@@ -95,8 +95,10 @@ def training_examples(task_model: TaskModel, items: Sequence[Question]) -> Examp
 
 
 def _span(window: Window, question: Question) -> tuple[int, int]:
-    start = question.starts[0]
-    end = start + len(question.answers[0])
+    answer = question.answers[0]
+    # A space at its edge is in no subword, or in one that goes beyond the answer.
+    start = question.starts[0] + len(answer) - len(answer.lstrip())
+    end = start + len(answer.strip())
     inside = np.flatnonzero((window.places[:, 1] > start) & (window.places[:, 0] < end) & (window.places[:, 0] >= 0))
     # Of an answer that a window cuts, no part is the answer.
     whole = len(inside) and window.places[inside[0], 0] <= start and window.places[inside[-1], 1] >= end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +25,23 @@ Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
 def _encoded(task_model: TaskModel, texts: Sequence[LabelledText]) -> Iterator[Encoded]:
     """Yield the subwords of texts; of what is too long the longer text is cut first."""
     for start in range(0, len(texts), SENTENCES_AT_ONCE):
-        chunk = texts[start : start + SENTENCES_AT_ONCE]
-        is_pair = chunk[0].second is not None
-        encoding = task_model.tokenizer(
-            [item.text for item in chunk],
-            [item.second or "" for item in chunk] if is_pair else None,
-            truncation=True,
-            max_length=task_model.max_length,
-            return_attention_mask=False,
-            return_token_type_ids=task_model.has_types,
-        )
-        for number, subwords in enumerate(encoding["input_ids"]):
-            types = np.asarray(encoding["token_type_ids"][number]) if task_model.has_types else None
-            yield np.asarray(subwords, dtype=np.int64), types
+        # The tokenizer takes single texts or pairs, but not both at once.
+        for is_pair, group in groupby(texts[start : start + SENTENCES_AT_ONCE], lambda item: item.second is not None):
+            yield from _encoded_alike(task_model, list(group), is_pair=is_pair)
+
+
+def _encoded_alike(task_model: TaskModel, texts: Sequence[LabelledText], *, is_pair: bool) -> Iterator[Encoded]:
+    encoding = task_model.tokenizer(
+        [item.text for item in texts],
+        [item.second or "" for item in texts] if is_pair else None,
+        truncation=True,
+        max_length=task_model.max_length,
+        return_attention_mask=False,
+        return_token_type_ids=task_model.has_types,
+    )
+    for number, subwords in enumerate(encoding["input_ids"]):
+        types = np.asarray(encoding["token_type_ids"][number]) if task_model.has_types else None
+        yield np.asarray(subwords, dtype=np.int64), types
 
 
 def training_examples(task_model: TaskModel, items: Sequence[LabelledText]) -> Examples:

@@ -28,7 +28,7 @@ class FinetuningSettings(Settings):
     """Settings of the fine-tuning stage; the defaults are the paper's for PoS tagging."""
 
     epochs: int = Field(default=5, gt=0)
-    """Passes over the training data."""
+    """Passes over the training data, each window of a long text included."""
     steps: int | None = Field(default=None, gt=0)
     """Optimiser steps, instead of epochs."""
     batch_size: int = Field(default=32, gt=0)
@@ -45,9 +45,19 @@ class FinetuningSettings(Settings):
     stride: int = Field(default=STRIDE, ge=0)
     """Of `qa`: subwords that two windows of a context share."""
 
-    def total_steps(self, sentences: int) -> int:
-        """Return the number of optimiser steps for so many training sentences."""
-        return self.steps or self.epochs * math.ceil(sentences / self.batch_size)
+    def total_steps(self, examples: int) -> int:
+        """Return the number of optimiser steps for so many training examples: sentences, or windows of long ones."""
+        return self.steps or self.epochs * math.ceil(examples / self.batch_size)
+
+
+def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
+    """Return how many examples a fine-tuning makes of some items; of a long text each window is one."""
+    if task.kind.head == "texts":
+        return len(items)
+    model = with_head(
+        encoder, task.kind.head, task.labels_of(items), max_length=settings.max_length, stride=settings.stride
+    )
+    return len(task.kind.examples(model, items))
 
 
 def finetune(
@@ -90,7 +100,7 @@ def finetune(
     examples = task.kind.examples(task_model, items)
     if not len(examples):
         raise DataError("no training item has a label; there is nothing to learn from")
-    steps = settings.total_steps(len(items))
+    steps = settings.total_steps(len(examples))
     plan = TrainingPlan(
         title=f"fine-tuning ({task.name})",
         steps=steps,

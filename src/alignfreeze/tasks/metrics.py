@@ -12,6 +12,9 @@ from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.corpora.questions import Question
 
+Parts = tuple[tuple[float, float], ...]
+"""Of each item what a score adds up above and below its line: the score is the sum of the one by that of the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -22,16 +25,18 @@ class Measure:
         value: A share between 0 and 1.
         n: Of how many.
         unit: Of what.
+        parts: What each item adds to it.
     """
 
     metric: str
     value: float
     n: int
     unit: str
+    parts: Parts
 
 
-def accuracy(predicted: Sequence[Sequence[str | None]], gold: Sequence[Sequence[str | None]]) -> tuple[float, int]:
-    """Return the share of labelled words whose label is predicted, and how many words are labelled.
+def accuracy(predicted: Sequence[Sequence[str | None]], gold: Sequence[Sequence[str | None]]) -> tuple[float, Parts]:
+    """Return the share of labelled words whose label is predicted, and right and labelled words of each sentence.
 
     Args:
         predicted: A label a word, None where there is no prediction, which counts as wrong.
@@ -40,19 +45,18 @@ def accuracy(predicted: Sequence[Sequence[str | None]], gold: Sequence[Sequence[
     Raises:
         ValueError: A sentence has another number of predictions than of words.
     """
-    right = total = 0
+    parts = []
     for guesses, labels in zip(predicted, gold, strict=True):
-        for guess, label in zip(guesses, labels, strict=True):
-            if label is not None:
-                total += 1
-                right += guess == label
-    return (right / total if total else float("nan")), total
+        labelled = [(guess, label) for guess, label in zip(guesses, labels, strict=True) if label is not None]
+        parts.append((sum(guess == label for guess, label in labelled), len(labelled)))
+    total = sum(n for _, n in parts)
+    return (sum(right for right, _ in parts) / total if total else float("nan")), tuple(parts)
 
 
 def of_words(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
     """Return the accuracy of tags."""
-    value, n = accuracy(predicted, [item.tags for item in items])
-    return [Measure("accuracy", value, n, "words")]
+    value, parts = accuracy(predicted, [item.tags for item in items])
+    return [Measure("accuracy", value, int(sum(n for _, n in parts)), "words", parts)]
 
 
 def of_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
@@ -62,17 +66,18 @@ def of_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[Tagge
 
     gold = [[tag or OUTSIDE for tag in item.tags] for item in items]
     found = [[tag or OUTSIDE for tag in tags] for tags in predicted]
-    n = len(get_entities(gold))
+    pairs = [(set(get_entities(ours)), set(get_entities(theirs))) for ours, theirs in zip(found, gold, strict=True)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing was predicted is said by the score
         score: Any = f1_score(gold, found, zero_division=0) if gold else float("nan")  # type: ignore[arg-type]
-    return [Measure("f1", float(score), n, "entities")]
+    parts = tuple((2 * len(ours & theirs), len(ours) + len(theirs)) for ours, theirs in pairs)
+    return [Measure("f1", float(score), sum(len(theirs) for _, theirs in pairs), "entities", parts)]
 
 
 def of_texts(predicted: Sequence[str], items: Sequence[LabelledText]) -> list[Measure]:
     """Return the accuracy of labels."""
-    value, n = accuracy([list(predicted)], [[item.label for item in items]])
-    return [Measure("accuracy", value, n, "texts")]
+    value, parts = accuracy([[label] for label in predicted], [[item.label] for item in items])
+    return [Measure("accuracy", value, len(parts), "texts", parts)]
 
 
 def of_answers(predicted: Sequence[str], items: Sequence[Question]) -> list[Measure]:
@@ -82,12 +87,16 @@ def of_answers(predicted: Sequence[str], items: Sequence[Question]) -> list[Meas
     """
     from torchmetrics.functional.text import squad
 
-    found = squad(
-        [{"prediction_text": answer, "id": str(number)} for number, answer in enumerate(predicted)],
-        [
-            {"answers": {"text": list(item.answers), "answer_start": list(item.starts)}, "id": str(number)}
-            for number, item in enumerate(items)
-        ],
-    )
-    names = {"f1": "f1", "exact match": "exact_match"}
-    return [Measure(name, float(found[key]) / 100, len(items), "questions") for name, key in names.items()]
+    found = [
+        squad(
+            [{"prediction_text": answer, "id": "0"}],
+            [{"answers": {"text": list(item.answers), "answer_start": list(item.starts)}, "id": "0"}],
+        )
+        for answer, item in zip(predicted, items, strict=True)
+    ]
+    measures = []
+    for name, key in {"f1": "f1", "exact match": "exact_match"}.items():
+        parts = tuple((float(one[key]) / 100, 1) for one in found)
+        value = sum(score for score, _ in parts) / len(parts) if parts else float("nan")
+        measures.append(Measure(name, value, len(parts), "questions", parts))
+    return measures
