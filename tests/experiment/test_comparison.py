@@ -1,7 +1,9 @@
 """Results of runs and of the paper's tables, compared."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from alignfreeze.errors import DataError, SettingsError
@@ -158,3 +160,22 @@ def test_the_command(tmp_path):
     refused = alignfreeze("compare", path, "--latex", "--json")
     assert refused.returncode == 2
     assert "exclude each other" in refused.stderr
+
+
+def test_the_bootstrap_over_sentences_takes_seeds_together():
+    """40 sentences of 10 words: the baseline has half of them right, one strategy all but some, one just the same."""
+    half = np.tile([5.0, 10.0], (40, 1))
+    most = half + np.tile([[4.0, 0.0], [2.0, 0.0]], (20, 1))
+    results = [
+        replace(result(strategy, parts[:, 0].sum() / 400), seed=seed, parts=parts)
+        for seed in (31, 42)
+        for strategy, parts in (("baseline", half), ("full", most), ("front", half))
+    ]
+    (found,) = compare(results)
+    assert found.paired["de"]["full"].difference == pytest.approx(0.3)  # 8 of 10 on average
+    assert found.paired["de"]["full"].p_value == 0
+    assert found.paired["de"]["front"].p_value == 1
+    assert found.overall["full"].sure == (1, 0)
+    assert found.overall["front"].sure == (0, 0)
+    (without,) = compare([replace(item, parts=None) for item in results])
+    assert without.overall["full"].sure is None

@@ -6,14 +6,17 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.statistics import Counts
 from alignfreeze.files import digest_of_json, read_lines
 
 METRICS = ("f1", "exact match", "accuracy", "precision", "recall")
@@ -54,6 +57,7 @@ class Result:
         value: A share between 0 and 1.
         tests: Digest of the test data; None where it is not known.
         place: Where this was read, for messages.
+        parts: What each test item adds to the score, above and below the line, [items, 2]; None where not kept.
     """
 
     setup: Setup
@@ -66,6 +70,7 @@ class Result:
     value: float
     tests: str | None
     place: str
+    parts: Counts | None = field(default=None, compare=False, repr=False)
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -97,11 +102,29 @@ def _of_folder(folder: Path) -> Iterator[Result]:
             record = RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{place}: not the record of a run of this version ({error})") from error
-        yield from of_record(record, str(place))
+        yield from of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
 
 
-def of_record(record: RunRecord, place: str) -> Iterator[Result]:
-    """Yield the results of a run's record."""
+def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return what each test item adds to the scores, by language and metric; nothing where it was not kept."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    except ValueError as error:
+        raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
+
+
+def of_record(
+    record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[Result]:
+    """Yield the results of a run's record.
+
+    Args:
+        record: The record.
+        place: Where it was read.
+        parts: What each test item adds to a score, by language and metric.
+    """
     by = record.determined_by
     settings: dict[str, Any] = by["settings"]
     is_baseline = record.strategy == BASELINE
@@ -127,7 +150,12 @@ def of_record(record: RunRecord, place: str) -> Iterator[Result]:
             value=score.value,
             tests=by["data"].get(f"test {score.language}"),
             place=place,
+            parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
         )
+
+
+def _counts(parts: Any) -> Counts | None:
+    return None if parts is None else np.asarray(parts, dtype=np.float64).reshape(-1, 2)
 
 
 def _aligner(settings: dict[str, Any]) -> str:

@@ -42,13 +42,14 @@ def _called(code: str) -> str:
 
 _OVERALL = (
     *("strategy", "mean", "gain", "95% interval"),
-    *("improved", "unchanged", "worsened", "p (Holm)", "rank"),
+    *("improved", "unchanged", "worsened", "surely better, worse", "p (Holm)", "rank"),
 )
 
 OVERALL_NOTE = (
     "mean over the target languages, in percent; gain over the baseline, with its interval over seeds; languages "
-    "improved and worsened by more than both standard deviations; p of Wilcoxon's test over languages, corrected for "
-    "the number of strategies; mean rank over languages, 1 is the best"
+    "improved and worsened by more than both standard deviations; surely better or worse by a bootstrap over sentences "
+    "at 5%, corrected for the number of languages; p of Wilcoxon's test over languages, corrected for the number of "
+    "strategies; mean rank over languages, 1 is the best"
 )
 
 
@@ -69,6 +70,7 @@ def _overall_row(strategy: str, overall: Overall) -> tuple[Cell, ...]:
         Cell("–" if average.gain is None else f"{100 * gain:+.2f}", (gain > 0) - (gain < 0)),
         Cell(_interval(average)),
         *(Cell(str(count) if known else "–") for count in overall.counts.values()),
+        Cell("–" if overall.sure is None else "{}, {}".format(*overall.sure)),
         Cell("–" if overall.corrected is None else f"{overall.corrected:.2g}"),
         Cell(f"{overall.rank:.2f}"),
     )
@@ -126,6 +128,9 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
         "languages": {
             code: {name: asdict(summary) for name, summary in row.items()} for code, row in comparison.cells.items()
         },
+        "over_sentences": {
+            code: {name: asdict(paired) for name, paired in row.items()} for code, row in comparison.paired.items()
+        },
     }
 
 
@@ -138,6 +143,8 @@ def _overall_facts(overall: Overall) -> dict[str, Any]:
         **overall.counts,
         "p_value": overall.p_value,
         "p_value_holm": overall.corrected,
+        "surely_better": None if overall.sure is None else overall.sure[0],
+        "surely_worse": None if overall.sure is None else overall.sure[1],
         "mean_rank": None if overall.rank != overall.rank else overall.rank,
     }
 
