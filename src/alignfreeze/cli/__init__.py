@@ -93,7 +93,7 @@ def demo(
                 )
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             check = plan(_changed(demo_settings(task), seed, device, compute), base=Path.cwd())
-        _run(check, folder, as_json)
+        _run([check], folder, as_json)
 
 
 @app.command()
@@ -119,12 +119,13 @@ def run(
         from alignfreeze.files import check_folder
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
-        settings = _changed(ExperimentSettings.from_toml(experiment, changes=changed), seed, device, compute)
+        grid = ExperimentSettings.grid_from_toml(experiment, changes=changed)
+        grid = [_changed(settings, seed, device, compute) for settings in grid]
         if out is not None:
             check_folder(out)
-        planned = None if dry_run else plan(settings, base=experiment.parent)
+        planned = None if dry_run else [plan(settings, base=experiment.parent) for settings in grid]
     if planned is None:
-        _show_plan(settings, experiment.parent, as_json)
+        _show_plans(grid, experiment.parent, as_json)
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
@@ -472,24 +473,39 @@ for command in (studies.status, studies.compare, studies.export):
 # --- what several commands need ---------------------------------------------
 
 
-def _show_plan(settings: ExperimentSettings, base: Path, as_json: bool) -> None:
-    """Show what an experiment is going to do, and what it takes; nothing is fetched only to be looked at."""
-    with working():
-        from alignfreeze.experiment import plan
-        from alignfreeze.experiment.estimate import estimate
-        from alignfreeze.experiment.outline import is_remote, outline
-        from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
+def _show_plans(grid: Sequence[ExperimentSettings], base: Path, as_json: bool) -> None:
+    """Show what experiments are going to do, and what they take; nothing is fetched only to be looked at."""
+    shown = []
+    for settings in grid:
+        with working():
+            facts, text = _plan_of(settings, base)
+        shown.append(facts)
+        if not as_json:
+            typer.echo(f"{text}\n" if len(grid) > 1 else text)
+    if as_json:
+        typer.echo(json_text(shown[0] if len(grid) == 1 else {"experiments": shown}))
+    elif len(grid) > 1:
+        runs = {run.get("folder", str(run)) for facts in shown for run in facts["runs"]}
+        typer.echo(f"{len(grid)} combinations of settings, {len(runs)} different runs")
 
-        if is_remote(settings):
-            outlined = outline(settings, base=base)
-            guess = estimate(outlined.settings, finetuning_steps=outlined.finetuning_steps)
-            facts, text = outline_facts(outlined), outline_text(outlined)
-        else:
-            planned = plan(settings, base=base)
-            guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps)
-            facts, text = plan_facts(planned), plan_text(planned)
+
+def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
+    """Return the plan of an experiment as plain values, and as text."""
+    from alignfreeze.experiment import plan
+    from alignfreeze.experiment.estimate import estimate
+    from alignfreeze.experiment.outline import is_remote, outline
+    from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
+
+    if is_remote(settings):
+        outlined = outline(settings, base=base)
+        guess = estimate(outlined.settings, finetuning_steps=outlined.finetuning_steps)
+        facts, text = outline_facts(outlined), outline_text(outlined)
+    else:
+        planned = plan(settings, base=base)
+        guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps)
+        facts, text = plan_facts(planned), plan_text(planned)
     facts["estimate"] = None if guess is None else asdict(guess)
-    typer.echo(json_text(facts) if as_json else f"{text}\n{estimate_text(guess)}")
+    return facts, f"{text}\n{estimate_text(guess)}"
 
 
 def _changed(
@@ -518,32 +534,35 @@ def _beside(out: Path) -> Path:
     return out.with_name(f"{out.name}.checkpoints")
 
 
-def _run(planned: Plan, out: Path, as_json: bool, **how: Any) -> None:
+def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     with working():
-        from alignfreeze.experiment import run_experiment
+        from alignfreeze.experiment import run_experiments
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number
         from alignfreeze.report.sheets import to_markdown, to_rich
         from alignfreeze.report.tables import score_tables, sheet_of
 
-        study = run_experiment(planned, out=out, **how)
-        tables = score_tables(study) if study.records else []
+        studies = run_experiments(plans, out=out, **how)
+        tables = [table for study in studies if study.records for table in score_tables(study)]
         if process_number() == 0:
             write_lines(out / "table.md", "\n\n".join(to_markdown(sheet_of(table)) for table in tables).splitlines())
             write_json(out / "table.json", [asdict(table) for table in tables])
+    # What several experiments have in common was done once.
+    records = list({record.digest: record for study in studies for record in study.records}.values())
+    failures = list(dict.fromkeys(failure for study in studies for failure in study.failures))
     if as_json:
-        facts = {name: list(map(asdict, values)) for name, values in (("tables", tables), ("runs", study.records))}
-        typer.echo(json_text(facts | {"failures": list(map(asdict, study.failures))}))
+        facts = {"tables": tables, "runs": records, "failures": failures}
+        typer.echo(json_text({name: list(map(asdict, values)) for name, values in facts.items()}))
     else:
         out_there = console()
         for table in tables:
             out_there.print(to_rich(sheet_of(table)))
-        seconds = sum(sum(record.seconds.values()) for record in study.records)
-        peak = max((record.environment["peak_memory_bytes"] for record in study.records), default=0)
-        out_there.print(f"{len(study.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
-    for failure in study.failures:
+        seconds = sum(sum(record.seconds.values()) for record in records)
+        peak = max((record.environment["peak_memory_bytes"] for record in records), default=0)
+        out_there.print(f"{len(records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
+    for failure in failures:
         complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
-    if study.failures:
+    if failures:
         typer.echo(f"what went wrong is kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
         raise typer.Exit(1)
 

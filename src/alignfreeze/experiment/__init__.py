@@ -2,6 +2,6 @@
 
 from alignfreeze.experiment.planning import Plan, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.sweep import Study, run_experiment
+from alignfreeze.experiment.sweep import Study, run_experiment, run_experiments
 
-__all__ = ["ExperimentSettings", "Plan", "Study", "plan", "run_experiment"]
+__all__ = ["ExperimentSettings", "Plan", "Study", "plan", "run_experiment", "run_experiments"]

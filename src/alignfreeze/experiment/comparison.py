@@ -71,6 +71,7 @@ class Comparison:
         cells: Summaries by language and strategy.
         paired: What the bootstrap over sentences says of the gain, by language and strategy, seeds taken together.
         overall: Each strategy over the target languages.
+        label: Tells it from others that differ in nothing else that is named here; empty where there are none.
     """
 
     setup: Setup
@@ -82,6 +83,7 @@ class Comparison:
     cells: Mapping[str, Mapping[str, Summary]]
     paired: Mapping[str, Mapping[str, Paired]]
     overall: Mapping[str, Overall]
+    label: str = ""
 
 
 def compare(results: Sequence[Result]) -> list[Comparison]:
@@ -105,7 +107,12 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
         metrics = {result.metric for result in members}
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
         found += [_compare(setup, name, [r for r in members if r.metric == name]) for name in ordered]
-    return found
+    names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
+    studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
+    return [
+        replace(item, label=studies[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
+        for item in found
+    ]
 
 
 def _described(setup: Setup) -> str:

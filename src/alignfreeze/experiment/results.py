@@ -57,6 +57,7 @@ class Result:
         value: A share between 0 and 1.
         tests: Digest of the test data; None where it is not known.
         place: Where this was read, for messages.
+        study: Name of the experiment, or of the table.
         parts: What each test item adds to the score, above and below the line, [items, 2]; None where not kept.
     """
 
@@ -70,6 +71,7 @@ class Result:
     value: float
     tests: str | None
     place: str
+    study: str = ""
     parts: Counts | None = field(default=None, compare=False, repr=False)
 
 
@@ -150,6 +152,7 @@ def of_record(
             value=score.value,
             tests=by["data"].get(f"test {score.language}"),
             place=place,
+            study=record.experiment,
             parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
         )
 
@@ -198,7 +201,7 @@ def _of_table(path: Path) -> Iterator[Result]:
         if not scores:
             raise DataError(f"{path}, line 1: no column of scores; expected {_LAYOUT}")
         for row in rows:
-            yield from _of_row(row, scores, f"{path}, line {rows.line_num}")
+            yield from _of_row(row, scores, path, f"{path}, line {rows.line_num}")
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from error
 
@@ -218,7 +221,7 @@ def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], place: str) -> Iterator[Result]:
+def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str) -> Iterator[Result]:
     strategy, aligner, schedule = _method(row["method"] or "", place)
     try:
         seed = int(row["seed"])
@@ -233,7 +236,19 @@ def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], place: str)
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise DataError(f"{place}: {column} is {value}; scores are shares between 0 and 1")
         is_source = language == _SOURCE
-        yield Result(setup, "", strategy, seed, "en" if is_source else language, is_source, metric, value, None, place)
+        yield Result(
+            setup=setup,
+            fine_tuned="",
+            strategy=strategy,
+            seed=seed,
+            language="en" if is_source else language,
+            is_source=is_source,
+            metric=metric,
+            value=value,
+            tests=None,
+            place=place,
+            study=path.stem,
+        )
 
 
 def _method(name: str, place: str) -> tuple[str, str | None, str | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -206,13 +208,55 @@ class ExperimentSettings(Settings):
             SettingsError: Some settings are wrong; all are named.
         """
         values = read_toml(Path(path))
-        for name, text in changes:
-            *tables, last = name.split(".")
-            place = values
-            for table in tables:
-                inner = place.setdefault(table, {})
-                if not isinstance(inner, dict):
-                    inner = place[table] = {}
-                place = inner
-            place[last] = toml_value(text)
-        return cls.checked(values, origin=str(path))
+        if GRID in values:
+            raise SettingsError(
+                f"{path}: has a table [{GRID}]; here a file with one value for each setting is expected"
+            )
+        return cls.checked(_changed(values, [(name, toml_value(text)) for name, text in changes]), origin=str(path))
+
+    @classmethod
+    def grid_from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
+        """Read an experiment file with any settings varied: one experiment for each combination of their values.
+
+        The table `[grid]` names settings with dots and gives a list of values
+        for each, such as `"realignment.temperature" = [0.05, 0.1]`. Each
+        experiment is named after the values that it has.
+
+        Args:
+            path: The file; without a table `[grid]` it is one experiment.
+            changes: As for `from_toml`.
+
+        Raises:
+            DataError: The file cannot be read.
+            SettingsError: Some settings are wrong; all of a combination are named.
+        """
+        values = _changed(read_toml(Path(path)), [(name, toml_value(text)) for name, text in changes])
+        grid = values.pop(GRID, {})
+        if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
+            example = '"realignment.temperature" = [0.05, 0.1]'
+            raise SettingsError(f"{path}: [{GRID}] takes lists of values by the names of settings, such as {example}")
+        found = []
+        for chosen in product(*grid.values()):
+            settings = cls.checked(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
+            suffix = ", ".join(f"{name.rsplit('.', 1)[-1]} {value}" for name, value in zip(grid, chosen, strict=True))
+            found.append(settings.model_copy(update={"name": f"{settings.name}: {suffix}"}) if grid else settings)
+        return found
+
+
+GRID = "grid"
+"""The table of an experiment file that gives several values for settings."""
+
+
+def _changed(values: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the values of an experiment file with some of them set anew, by names with dots."""
+    values = deepcopy(values)
+    for name, value in changes:
+        *tables, last = name.split(".")
+        place = values
+        for table in tables:
+            inner = place.setdefault(table, {})
+            if not isinstance(inner, dict):
+                inner = place[table] = {}
+            place = inner
+        place[last] = value
+    return values

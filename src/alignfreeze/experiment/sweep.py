@@ -8,13 +8,14 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.errors import AlignFreezeError, OutputError, SettingsError
@@ -72,16 +73,21 @@ class Study:
     failures: tuple[Failure, ...] = ()
 
 
-def run_experiment(
-    plan: Plan,
+def run_experiment(plan: Plan, *, out: Path, **how: Any) -> Study:
+    """Do the runs of a plan that are not yet done, and return the records of all; as `run_experiments`."""
+    return run_experiments([plan], out=out, **how)[0]
+
+
+def run_experiments(
+    plans: Sequence[Plan],
     *,
     out: Path,
     workers: int = 1,
     only: Sequence[str] | None = None,
     retry_failed: bool = False,
     force: bool = False,
-) -> Study:
-    """Do the runs of a plan that are not yet done, and return the records of all.
+) -> list[Study]:
+    """Do the runs of some plans that are not yet done, each once, and return a study a plan.
 
     A run's folder appears when the run is complete, so a process that is
     killed leaves no half of one behind; its trainings go on from their last
@@ -90,7 +96,7 @@ def run_experiment(
     fails does not stop the others; its error is kept.
 
     Args:
-        plan: The experiment.
+        plans: The experiments; what several of them have in common, such as a baseline, is done once.
         out: Where the runs are kept.
         workers: How many processes share the runs.
         only: Patterns of the names of runs, such as `front-*`; by default all.
@@ -102,108 +108,125 @@ def run_experiment(
         SettingsError: No run has such a name.
     """
     check_folder(out)
-    specs = _chosen(plan.specs, only)
-    sweep = _Sweep(plan, out)
+    sweep = _Sweep(plans, out)
+    chosen = _chosen([spec.folder for spec in sweep.specs], only)
     if process_number() == 0:
         sweep.prepare()
-        sweep.forget(specs, complete=force, failed=retry_failed)
-    waiting = sweep.waiting(specs)
-    reused = sum(sweep.record(spec) is not None for spec in specs)
-    if reused:
-        remark(f"{reused} of {len(specs)} runs are complete in {sweep.runs} and are not repeated")
-    if left := [spec for spec in specs if sweep.failure(spec) is not None]:
+        sweep.forget(chosen, complete=force, failed=retry_failed)
+    waiting = sweep.waiting(chosen)
+    complete = {name for name in chosen if sweep.record(name) is not None}
+    if complete:
+        remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")
+    if left := [name for name in chosen if sweep.failure(name) is not None]:
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
     if workers > 1 and len(waiting) > 1:
-        if any(spec.strategy != BASELINE for spec in waiting):
-            _ = sweep.alignments  # found once, and kept in the cache for all
-        names = [spec.folder for spec in waiting]
-        work_off(plan.settings, plan.base, out, names, workers=workers, left=lambda: len(sweep.waiting(waiting)))
+        sweep.find_links(waiting)  # once, into the cache that all read
+        settings = [plan.settings for plan in plans]
+        work_off(settings, plans[0].base, out, waiting, workers=workers, left=lambda: len(sweep.waiting(waiting)))
     # What a worker left that was killed is done here.
-    sweep.do(sweep.waiting(specs))
-    records = tuple(record for spec in specs if (record := sweep.record(spec)) is not None)
-    failures = tuple(failure for spec in specs if (failure := sweep.failure(spec)) is not None)
-    return Study(plan.settings, records, reused, failures)
+    sweep.do(sweep.waiting(chosen))
+    return [_study(plan, sweep, chosen, complete) for plan in plans]
 
 
-def _chosen(specs: Sequence[RunSpec], only: Sequence[str] | None) -> list[RunSpec]:
+def _study(plan: Plan, sweep: _Sweep, chosen: Sequence[str], complete: Container[str]) -> Study:
+    names = [spec.folder for spec in plan.specs if spec.folder in chosen]
+    records = tuple(record for name in names if (record := sweep.record(name)) is not None)
+    failures = tuple(failure for name in names if (failure := sweep.failure(name)) is not None)
+    return Study(plan.settings, records, sum(name in complete for name in names), failures)
+
+
+def _chosen(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
     if not only:
-        return list(specs)
-    chosen = [spec for spec in specs if any(fnmatch(spec.folder, pattern) for pattern in only)]
+        return list(names)
+    chosen = [name for name in names if any(fnmatch(name, pattern) for pattern in only)]
     if not chosen:
-        names = ", ".join(spec.folder for spec in specs)
-        raise SettingsError(f"no run is called {' or '.join(map(repr, only))}; there are {names}")
+        raise SettingsError(f"no run is called {' or '.join(map(repr, only))}; there are {', '.join(names)}")
     return chosen
 
 
 class _Sweep:
-    """The folder of an experiment while its runs are being done."""
+    """The folder of some experiments while their runs are being done."""
 
-    def __init__(self, plan: Plan, out: Path) -> None:
-        self.plan = plan
+    def __init__(self, plans: Sequence[Plan], out: Path) -> None:
+        self.plans = plans
         self.out = out
         self.runs = out / "runs"
+        self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
+        self.links: dict[int, Sequence[WordAlignment]] = {}
 
-    @cached_property
-    def alignments(self) -> Sequence[WordAlignment]:
-        """The links of the bitext."""
-        return find_links(self.plan.settings, self.plan.data)
+    @property
+    def specs(self) -> list[RunSpec]:
+        """The runs, each once."""
+        return [spec for spec, _ in self.jobs.values()]
 
     def prepare(self) -> None:
-        """Write what the experiment is."""
+        """Write what the experiments are."""
         make_folder(self.runs)
-        write_json(self.out / "experiment.json", self.plan.settings.model_dump(mode="json"))
-        write_json(self.out / PLANNED, [spec.folder for spec in self.plan.specs])
+        settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
+        write_json(self.out / "experiment.json", settings[0] if len(settings) == 1 else settings)
+        write_json(self.out / PLANNED, list(self.jobs))
 
-    def record(self, spec: RunSpec) -> RunRecord | None:
+    def record(self, name: str) -> RunRecord | None:
         """Return the record of a complete run, None where there is none that can be read."""
         try:
-            text = (self.runs / spec.folder / RECORD).read_text(encoding="utf-8")
-            return RunRecord.from_json(json.loads(text))
+            return RunRecord.from_json(json.loads((self.runs / name / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def failure(self, spec: RunSpec) -> Failure | None:
+    def failure(self, name: str) -> Failure | None:
         """Return how a run failed, None where it did not."""
         try:
-            return Failure(**json.loads(failed_file(self.out, spec.folder).read_text(encoding="utf-8")))
+            return Failure(**json.loads(failed_file(self.out, name).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
-    def waiting(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
+    def waiting(self, names: Sequence[str]) -> list[str]:
         """Return the runs that are neither complete nor failed."""
-        return [spec for spec in specs if self.record(spec) is None and self.failure(spec) is None]
+        return [name for name in names if self.record(name) is None and self.failure(name) is None]
 
-    def forget(self, specs: Sequence[RunSpec], *, complete: bool, failed: bool) -> None:
+    def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
         """Remove what is to be done again."""
-        for spec in specs:
-            if complete and (self.runs / spec.folder).exists():
-                shutil.rmtree(self.runs / spec.folder)
+        for name in names:
+            if complete and (self.runs / name).exists():
+                shutil.rmtree(self.runs / name)
             if complete or failed:
-                failed_file(self.out, spec.folder).unlink(missing_ok=True)
+                failed_file(self.out, name).unlink(missing_ok=True)
 
-    def do(self, specs: Sequence[RunSpec]) -> None:
+    def find_links(self, names: Sequence[str]) -> None:
+        """Find the links that runs need."""
+        for name in names:
+            self._alignments(*self.jobs[name])
+
+    def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
+        if spec.strategy == BASELINE:
+            return []
+        if id(plan) not in self.links:
+            self.links[id(plan)] = find_links(plan.settings, plan.data)
+        return self.links[id(plan)]
+
+    def do(self, names: Sequence[str]) -> None:
         """Do runs, one after the other; those that another process is at are waited for."""
-        waiting = list(specs)
+        waiting = list(names)
         with stage("runs", total=len(waiting)) as bar:
             while waiting:
-                for spec in (left := waiting):
-                    with claimed(self.out, spec.folder) as is_ours:
+                for name in (left := waiting):
+                    with claimed(self.out, name) as is_ours:
                         if not is_ours:
                             continue
                         # Another process may have done it by now; processes that train together do not ask, lest
                         # they get unlike answers.
-                        if n_processes() > 1 or self.waiting([spec]):
-                            self._attempt(spec)
-                    waiting = [other for other in waiting if other is not spec]
+                        if n_processes() > 1 or self.waiting([name]):
+                            self._attempt(*self.jobs[name])
+                    waiting = [other for other in waiting if other != name]
                     bar.advance()
                 if waiting and len(waiting) == len(left):
                     time.sleep(POLLED)
                     bar.advance(len(waiting) - len(waiting := self.waiting(waiting)))
 
-    def _attempt(self, spec: RunSpec) -> None:
+    def _attempt(self, spec: RunSpec, plan: Plan) -> None:
         """Do one run; what goes wrong in it alone is kept."""
         try:
-            self._run(spec)
+            self._run(spec, plan)
         except Exception as error:
             if is_full(error):
                 reason = f"{self.out}: the disk is full; make room, and the same command goes on from here"
@@ -220,12 +243,12 @@ class _Sweep:
             )
             remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
 
-    def _run(self, spec: RunSpec) -> None:
+    def _run(self, spec: RunSpec, plan: Plan) -> None:
         """Do one run; its folder appears, and its checkpoints disappear, when it is complete."""
         place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
-        alignments = [] if spec.strategy == BASELINE else self.alignments
+        alignments = self._alignments(spec, plan)
         go: Callable[[Path], RunRecord] = partial(
-            run, spec, self.plan.data, alignments, tokenizer=self.plan.tokenizer, checkpoints=saved
+            run, spec, plan.data, alignments, tokenizer=plan.tokenizer, checkpoints=saved
         )
         if process_number() > 0:  # it trains with process 0, which writes
             with tempfile.TemporaryDirectory() as folder:

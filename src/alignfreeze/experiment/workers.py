@@ -26,7 +26,7 @@ POLLED = 0.5
 
 
 def work_off(
-    settings: ExperimentSettings,
+    settings: Sequence[ExperimentSettings],
     base: Path,
     out: Path,
     names: Sequence[str],
@@ -39,7 +39,7 @@ def work_off(
     A worker that is killed does not stop the others; its run is left over.
 
     Args:
-        settings: The experiment, every default filled in.
+        settings: The experiments, every default filled in.
         base: The folder at which its relative paths start.
         out: The folder of the experiment.
         names: The runs.
@@ -48,7 +48,7 @@ def work_off(
     """
     task = json.dumps(
         {
-            "settings": settings.model_dump(mode="json"),
+            "settings": [one.model_dump(mode="json") for one in settings],
             "base": str(base.resolve()),
             "out": str(out.resolve()),
             "only": list(names),
@@ -103,11 +103,12 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
 def main() -> None:
     """Do the runs that standard input names, as far as no other process is at them."""
     from alignfreeze.experiment.planning import plan
-    from alignfreeze.experiment.sweep import run_experiment
+    from alignfreeze.experiment.sweep import run_experiments
 
     task: dict[str, Any] = json.load(sys.stdin)
-    planned = plan(ExperimentSettings.model_validate(task["settings"]), base=Path(task["base"]))
-    run_experiment(planned, out=Path(task["out"]), only=task["only"])
+    settings = [ExperimentSettings.model_validate(values) for values in task["settings"]]
+    plans = [plan(one, base=Path(task["base"])) for one in settings]
+    run_experiments(plans, out=Path(task["out"]), only=task["only"])
 
 
 if __name__ == "__main__":

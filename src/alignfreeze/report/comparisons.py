@@ -19,6 +19,8 @@ def title_of(comparison: Comparison) -> str:
     parts = [f"{setup.task}, {comparison.metric} in percent", setup.encoder]
     if setup.aligner is not None:
         parts += [f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
+    if comparison.label:
+        parts.append(f"of {comparison.label}")
     return ", ".join(parts)
 
 
@@ -120,6 +122,8 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
         "task": setup.task,
         "aligner": setup.aligner,
         "schedule": setup.schedule,
+        "settings": setup.settings or None,
+        "label": comparison.label or None,
         "metric": comparison.metric,
         "n_languages": len(comparison.languages),
         "source_language": comparison.source,
