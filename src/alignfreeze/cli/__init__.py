@@ -466,7 +466,7 @@ def evaluate(
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
-for command in (studies.status, studies.compare, studies.export):
+for command in (studies.status, studies.compare, studies.export, studies.probe):
     app.command()(command)
 
 

@@ -1,14 +1,15 @@
-"""Commands on studies that run, or have run: status, compare, export."""
+"""Commands on studies that run, or have run: status, compare, export, probe."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from alignfreeze.cli import options as o
-from alignfreeze.cli.shown import console, json_text
+from alignfreeze.cli.shown import console, json_text, working
 from alignfreeze.errors import SettingsError
 
 
@@ -106,3 +107,72 @@ def export(
     results = read_results(paths)
     export_results(results, out, chosen)
     typer.echo(f"{len(results):,} scores in {out}")
+
+
+def probe(
+    encoders: Annotated[
+        list[str],
+        typer.Argument(help="Encoders or fine-tuned models; the first is what the others were made from."),
+    ],
+    bitext: o.Bitexts,
+    aligner: o.Aligner = "fast-align",
+    alignment: o.AlignmentOptions = None,
+    dictionary: o.Dictionaries = None,
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    select: o.Select = None,
+    pretokenized: o.Pretokenized = False,
+    most_words: Annotated[int, typer.Option("--words", min=2, help="Most words of a language pair.")] = 2_000,
+    device: o.Device = None,
+    as_json: o.Json = False,
+) -> None:
+    """Look into encoders, layer by layer: how many words find their translation, how far the weights have moved."""
+    with working():
+        from alignfreeze.alignment import align
+        from alignfreeze.cli import reading
+        from alignfreeze.encoding.encoder import load_encoder
+        from alignfreeze.evaluation.retrieval import drift, retrieval
+
+        settings = reading.alignment_settings(aligner, alignment)
+        chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=select)
+        base = load_encoder(encoders[0])
+        pairs = reading.in_words(chosen, pretokenized=pretokenized)
+        resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
+        links = align(pairs, aligner=settings, resources=resources)
+        names = _short(encoders)
+        found, moved = {}, {}
+        for place, name in zip(encoders, names, strict=True):
+            encoder = load_encoder(place)
+            if encoder.name != base.name:
+                moved[name] = drift(base, encoder)
+            found[name] = retrieval(encoder, pairs, links, most_words=most_words, device=device or "auto")
+    if as_json:
+        facts = {name: [asdict(item) for item in items] for name, items in found.items()}
+        typer.echo(
+            json_text(
+                {
+                    "encoders": dict(zip(names, encoders, strict=True)),
+                    "retrieval": facts,
+                    "drift": {name: [asdict(item) for item in items] for name, items in moved.items()},
+                }
+            )
+        )
+        return
+    from alignfreeze.report.probes import drift_sheet, retrieval_sheet
+    from alignfreeze.report.sheets import to_rich
+
+    for language in dict.fromkeys(item.language for item in found[names[0]]):
+        console().print(to_rich(retrieval_sheet(found, language)))
+    if moved:
+        console().print(to_rich(drift_sheet(moved, names[0])))
+
+
+def _short(encoders: list[str]) -> list[str]:
+    """Return the last parts of names, as long as they tell the encoders apart; doubles are refused."""
+    if len(set(encoders)) < len(encoders):
+        raise SettingsError("an encoder is named twice")
+    for n_parts in range(1, 1 + max(len(Path(name).parts) for name in encoders)):
+        short = ["/".join(Path(name).parts[-n_parts:]) for name in encoders]
+        if len(set(short)) == len(short):
+            return short
+    return encoders
