@@ -16,18 +16,8 @@ from alignfreeze.cli import main
 from tests.conftest import write_bars
 
 COMMANDS = [
-    "demo",
-    "run",
-    "bitext",
-    "align",
-    "aer",
-    "layers",
-    "realign",
-    "finetune",
-    "evaluate",
-    "compare",
-    "status",
-    "export",
+    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
+    *("compare", "status", "export", "probe"),
 ]
 
 
@@ -87,6 +77,7 @@ def test_help_names_the_common_options(command):
         "status": {"--seed", "--device"},
         "export": {"--json", "--seed", "--device"},
         "layers": {"--seed"},
+        "probe": {"--seed"},
     }.get(command, set())
     assert all(option in help_text for option in {"--json", "--seed", "--device"} - needless)
 
