@@ -1,12 +1,14 @@
 """Results of runs and of the paper's tables, compared."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment.comparison import against, compare
 from alignfreeze.experiment.results import Result, Setup, read_results
 from tests.test_cli import alignfreeze
@@ -179,3 +181,14 @@ def test_the_bootstrap_over_sentences_takes_seeds_together():
     assert found.overall["front"].sure == (0, 0)
     (without,) = compare([replace(item, parts=None) for item in results])
     assert without.overall["full"].sure is None
+
+
+def test_a_run_that_is_being_written_is_no_run(project):
+    """While a run is being written its folder has another name; who reads the folder meanwhile passes over it."""
+    out = project / "out"
+    settings = ExperimentSettings.from_toml(project / "experiment.toml")
+    settings = settings.model_copy(update={"seeds": [1], "strategies": ["baseline"]})
+    run_experiment(plan(settings, base=project), out=out)
+    (folder,) = (out / "runs").iterdir()
+    shutil.copytree(folder, out / "runs" / f".{folder.name}.1.part")
+    assert {item.place for item in read_results([out])} == {str(folder / "record.json")}

@@ -250,6 +250,7 @@ def kill_when(process, condition):
     process.wait()
 
 
+@pytest.mark.slow
 def test_killed_between_runs_it_goes_on_where_it_stopped(project):
     """SIGKILL while the last runs are still to come; the second start repeats nothing."""
     out = project / "out"

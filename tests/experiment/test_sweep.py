@@ -28,7 +28,7 @@ def planned(project, **changes):
 def comparable(out):
     """Return what the records of a folder say, without times and hosts, by run."""
     found = {}
-    for path in sorted(out.glob("runs/*/record.json")):
+    for path in sorted(out.glob("runs/[!.]*/record.json")):
         record = json.loads(path.read_text())
         for name in ("seconds", "environment"):
             del record[name]
@@ -98,11 +98,12 @@ def test_only_some_runs(project):
 def test_complete_runs_are_done_again_by_force(project):
     found, out = planned(project, seeds=[1], strategies=["baseline"]), project / "out"
     run_experiment(found, out=out)
-    before = {path: path.stat().st_ino for path in out.glob("runs/*/record.json")}
+    before = {path: path.stat().st_ino for path in out.glob("runs/[!.]*/record.json")}
     assert run_experiment(found, out=out, force=True).reused == 0
     assert {path: path.stat().st_ino for path in before} != before
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_records(project):
     out, alone = project / "out", project / "alone"
     run_experiment(planned(project), out=alone)
@@ -148,7 +149,7 @@ def test_two_processes_on_one_folder_do_no_run_twice(project):
     both = [subprocess.Popen(command(project, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     inodes = {}
     while any(process.poll() is None for process in both):
-        for path in out.glob("runs/*/record.json"):
+        for path in out.glob("runs/[!.]*/record.json"):
             with suppress(FileNotFoundError):
                 inodes.setdefault(path.parent.name, set()).add(path.stat().st_ino)
         time.sleep(0.01)
@@ -176,7 +177,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(project):
     seen, kills = {}, 0
 
     def look():
-        for path in out.glob("runs/*/record.json"):
+        for path in out.glob("runs/[!.]*/record.json"):
             json.loads(path.read_text())  # never half-written
             seen.setdefault(path.parent.name, set()).add((path.stat().st_ino, path.stat().st_mtime_ns))
 

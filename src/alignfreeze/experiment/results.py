@@ -96,7 +96,8 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
 
 
 def _of_folder(folder: Path) -> Iterator[Result]:
-    places = sorted({*folder.glob(f"runs/*/{RECORD}"), *folder.glob(f"*/{RECORD}"), *folder.glob(RECORD)})
+    # A run that is being written has a name that begins with a dot.
+    places = sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:
