@@ -267,6 +267,14 @@ def write_json(path: Path, value: Any) -> None:
     write_lines(path, [json.dumps(value, indent=2, ensure_ascii=False)])
 
 
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file, None where there is no such file or what is in it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill; it takes the name `path` when the block ends without an exception.

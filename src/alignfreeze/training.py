@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
 import shutil
@@ -39,7 +38,7 @@ from alignfreeze.encoding.encoder import moved
 from alignfreeze.encoding.families import layers_of
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
-from alignfreeze.files import digest_of_arrays, make_folder, write_json
+from alignfreeze.files import digest_of_arrays, make_folder, read_json, write_json
 from alignfreeze.processes import agreed, n_processes, process_number, wait_for_all
 from alignfreeze.progress import Bar, remark, stage
 from alignfreeze.settings import Settings
@@ -318,7 +317,7 @@ def train(
         trainer.remove_callback(PrinterCallback)
         # Process 0 has made sure that the checkpoints are those of this training.
         last = agreed(_last_checkpoint(folder) if process_number() == 0 else None)
-        if last is not None and (at_once := _read(Path(last) / _WHOLE)["at_once"]) is not None:
+        if last is not None and (at_once := read_json(Path(last) / _WHOLE)["at_once"]) is not None:
             # Memory ran out with more; the pieces decide what dropout hits.
             model.at_once = min(at_once, model.at_once or at_once)
         began = time.perf_counter()
@@ -424,7 +423,7 @@ def _checkpoint_folder(
             yield Path(folder)
         return
     key = {"training": identity, "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
-    if process_number() == 0 and _read(checkpoints / _KEY) != key:
+    if process_number() == 0 and read_json(checkpoints / _KEY) != key:
         remove_checkpoints(checkpoints)
         make_folder(checkpoints)
         write_json(checkpoints / _KEY, key)
@@ -445,17 +444,10 @@ def _arrays(model: nn.Module) -> Iterator[NDArray[Any]]:
     return (value.detach().cpu().numpy() for value in model.state_dict().values())
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _last_checkpoint(folder: Path) -> str | None:
     """Return the last checkpoint that is whole, and remove those that are not."""
     for checkpoint in _checkpoints(folder):
-        if _read(checkpoint / _WHOLE) is not None:
+        if read_json(checkpoint / _WHOLE) is not None:
             return str(checkpoint)
         shutil.rmtree(checkpoint)
     return None

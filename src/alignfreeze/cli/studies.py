@@ -69,11 +69,10 @@ def compare(
         results.check_tests([*read, *theirs])
         versus = comparison.against(found, comparison.compare(theirs))
     if as_json:
-        facts = {
-            "comparisons": [shown.comparison_facts(item) for item in found],
-            "versus": [shown.versus_facts(item) for item in versus],
-        }
-        typer.echo(json_text(facts if against else {"comparisons": facts["comparisons"]}))
+        facts = {"comparisons": [shown.comparison_facts(item) for item in found]}
+        if against:
+            facts["versus"] = [shown.versus_facts(item) for item in versus]
+        typer.echo(json_text(facts))
         return
     tables = []
     for item in found:
@@ -133,19 +132,19 @@ def probe(
         from alignfreeze.encoding.encoder import load_encoder
         from alignfreeze.evaluation.retrieval import drift, retrieval
 
+        names = _short(encoders)
         settings = reading.alignment_settings(aligner, alignment)
         chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=select)
         base = load_encoder(encoders[0])
         pairs = reading.in_words(chosen, pretokenized=pretokenized)
         resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
         links = align(pairs, aligner=settings, resources=resources)
-        names = _short(encoders)
-        found, moved = {}, {}
-        for place, name in zip(encoders, names, strict=True):
+        how = {"most_words": most_words, "device": device or "auto"}
+        found, moved = {names[0]: retrieval(base, pairs, links, **how)}, {}
+        for place, name in zip(encoders[1:], names[1:], strict=True):
             encoder = load_encoder(place)
-            if encoder.name != base.name:
-                moved[name] = drift(base, encoder)
-            found[name] = retrieval(encoder, pairs, links, most_words=most_words, device=device or "auto")
+            moved[name] = drift(base, encoder)
+            found[name] = retrieval(encoder, pairs, links, **how)
     if as_json:
         facts = {name: [asdict(item) for item in items] for name, items in found.items()}
         typer.echo(

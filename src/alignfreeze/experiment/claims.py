@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from alignfreeze.files import make_folder, write_json
+from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, current_display, remark, showing
 
@@ -99,8 +98,8 @@ def is_claimed(out: Path, name: str) -> bool:
 def read_claim(out: Path, name: str) -> Claim | None:
     """Return who is at a run, or was when it was killed; None where nobody is."""
     try:
-        return Claim(**json.loads(_note(out, name).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Claim(**read_json(_note(out, name)))
+    except TypeError:
         return None
 
 

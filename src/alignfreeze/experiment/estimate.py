@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
@@ -98,19 +98,23 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int) -> Estimate
 def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
     """Return an encoder, and whether its weights are random."""
     if name in SHAPES:
-        shape = dict(SHAPES[name])
-        return AutoModel.from_config(AutoConfig.for_model(shape.pop("model_type"), **shape)), True
+        return AutoModel.from_config(_shape(name)), True
     try:
         return load_encoder(name).model, False
     except EncoderError:
         return None
 
 
+def _shape(name: str) -> PreTrainedConfig:
+    """Return the configuration of an encoder in `SHAPES`."""
+    shape = dict(SHAPES[name])
+    return AutoConfig.for_model(shape.pop("model_type"), **shape)
+
+
 def without_weights(name: str) -> PreTrainedModel | None:
     """Return a model of an encoder's shape that takes no memory; None where its shape is not at hand."""
     if name in SHAPES:
-        shape = dict(SHAPES[name])
-        config = AutoConfig.for_model(shape.pop("model_type"), **shape)
+        config = _shape(name)
     elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     else:

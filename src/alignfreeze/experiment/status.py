@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from alignfreeze.errors import DataError
 from alignfreeze.experiment.claims import Claim, is_claimed, read_claim
 from alignfreeze.experiment.records import RECORD
 from alignfreeze.experiment.sweep import PLANNED, failed_file
+from alignfreeze.files import read_json
 
 State = Literal["complete", "failed", "running", "interrupted", "waiting"]
 
@@ -69,19 +69,18 @@ def status(out: Path) -> Status:
     Raises:
         DataError: It is the folder of no experiment.
     """
-    try:
-        names: list[str] = json.loads((out / PLANNED).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)") from error
+    names: list[str] | None = read_json(out / PLANNED)
+    if names is None:
+        raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
     runs = tuple(_of_run(out, name) for name in names)
     return Status(runs, _seconds_left(runs))
 
 
 def _of_run(out: Path, name: str) -> RunStatus:
-    record = _read(out / "runs" / name / RECORD)
+    record: dict[str, Any] | None = read_json(out / "runs" / name / RECORD)
     if record is not None:
         return RunStatus(name, "complete", seconds=sum(record.get("seconds", {}).values()))
-    failure = _read(failed_file(out, name))
+    failure: dict[str, Any] | None = read_json(failed_file(out, name))
     if failure is not None:
         return RunStatus(name, "failed", error=str(failure.get("error", "")))
     claim = read_claim(out, name)
@@ -90,13 +89,6 @@ def _of_run(out: Path, name: str) -> RunStatus:
     if not is_claimed(out, name):
         return RunStatus(name, "interrupted", claim)
     return RunStatus(name, "running", claim, seconds=time.time() - claim.began)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _seconds_left(runs: tuple[RunStatus, ...]) -> float | None:

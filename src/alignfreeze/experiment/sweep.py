@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import tempfile
 import time
@@ -25,13 +24,10 @@ from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.experiment.workers import work_off
-from alignfreeze.files import check_folder, make_folder, new_folder, remove_leftovers, write_json
+from alignfreeze.experiment.workers import POLLED, work_off
+from alignfreeze.files import check_folder, make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
-
-POLLED = 0.5
-"""Seconds between two looks at runs that others do."""
 
 PLANNED = "planned.json"
 """The names of the runs that an experiment is made of."""
@@ -109,7 +105,7 @@ def run_experiments(
     """
     check_folder(out)
     sweep = _Sweep(plans, out)
-    chosen = _chosen([spec.folder for spec in sweep.specs], only)
+    chosen = _chosen(list(sweep.jobs), only)
     if process_number() == 0:
         sweep.prepare()
         sweep.forget(chosen, complete=force, failed=retry_failed)
@@ -154,11 +150,6 @@ class _Sweep:
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
         self.links: dict[int, Sequence[WordAlignment]] = {}
 
-    @property
-    def specs(self) -> list[RunSpec]:
-        """The runs, each once."""
-        return [spec for spec, _ in self.jobs.values()]
-
     def prepare(self) -> None:
         """Write what the experiments are."""
         make_folder(self.runs)
@@ -169,15 +160,15 @@ class _Sweep:
     def record(self, name: str) -> RunRecord | None:
         """Return the record of a complete run, None where there is none that can be read."""
         try:
-            return RunRecord.from_json(json.loads((self.runs / name / RECORD).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+            return RunRecord.from_json(read_json(self.runs / name / RECORD))
+        except (ValueError, KeyError, TypeError):
             return None
 
     def failure(self, name: str) -> Failure | None:
         """Return how a run failed, None where it did not."""
         try:
-            return Failure(**json.loads(failed_file(self.out, name).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return Failure(**read_json(failed_file(self.out, name)))
+        except TypeError:
             return None
 
     def waiting(self, names: Sequence[str]) -> list[str]:

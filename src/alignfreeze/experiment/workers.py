@@ -22,7 +22,7 @@ from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
 
 POLLED = 0.5
-"""Seconds between two looks at how many runs are left."""
+"""Seconds between two looks at runs that others do."""
 
 
 def work_off(
