@@ -32,6 +32,9 @@ NOUNS = ["dog", "cat", "tree", "house", "river", "stone", "bird", "fish", "lamp"
 VERBS = ["sees", "likes", "finds", "wants", "moves", "takes"]
 LANGUAGES = ("en", "de")
 
+# The second texts of the toy pairs: a word that is in no first text tells the label.
+SECOND = {"entailment": "god", "neutral": "tac", "contradiction": "pmal"}
+
 
 _SIZES = {
     "vocab_size": 160,
@@ -124,10 +127,8 @@ def toy_items(toy_tagged):
     entities = [TaggedSentence(w, ("O", f"B-{_kind(w[1])}", "O", "B-THING", "I-THING")) for w in words]
     pairs = []
     for number, sentence in enumerate(words):
-        text = " ".join(sentence)
-        others = {"entailment": text, "neutral": "the", "contradiction": " ".join(words[number - 1])}
         label = NLI[number % 3]
-        pairs.append(LabelledText(text, others[label], label))
+        pairs.append(LabelledText(" ".join(sentence), SECOND[label], label))
     questions = [
         Question(str(n), f"the {w[1]} {w[2]}", (context := " ".join(w)), (w[4],), (context.rindex(w[4]),))
         for n, w in enumerate(words)
