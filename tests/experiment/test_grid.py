@@ -69,7 +69,7 @@ def test_what_combinations_share_is_done_once(grid, project):
 def test_the_commands_on_a_grid(grid, project):
     grid.write_text(grid.read_text().replace('"finetuning.learning_rate" = [1e-3, 2e-3]', ""))
     shown = alignfreeze("run", grid, "--dry-run")
-    assert "2 combinations of settings, 6 different runs" in shown.stdout, shown.stderr
+    assert "2 experiments, 6 different runs" in shown.stdout, shown.stderr
     done = alignfreeze("run", grid, "--out", project / "out", "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert "toy: temperature 0.1: pos" in done.stdout

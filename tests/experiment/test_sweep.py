@@ -30,7 +30,7 @@ def comparable(out):
     found = {}
     for path in sorted(out.glob("runs/[!.]*/record.json")):
         record = json.loads(path.read_text())
-        for name in ("seconds", "environment"):
+        for name in ("seconds", "memory", "environment"):
             del record[name]
         for stage in ("realignment", "finetuning"):
             if record[stage] is not None:

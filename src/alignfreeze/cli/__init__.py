@@ -98,8 +98,10 @@ def demo(
 
 @app.command()
 def run(
-    experiment: Annotated[Path, typer.Argument(help="Experiment file, in TOML.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the table.")] = None,
+    experiments: Annotated[
+        list[Path], typer.Argument(help="Experiment files, in TOML; what they have in common is done once.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
@@ -119,13 +121,16 @@ def run(
         from alignfreeze.files import check_folder
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
-        grid = ExperimentSettings.grid_from_toml(experiment, changes=changed)
-        grid = [_changed(settings, seed, device, compute) for settings in grid]
+        grid = [
+            (path.parent, _changed(settings, seed, device, compute))
+            for path in experiments
+            for settings in ExperimentSettings.grid_from_toml(path, changes=changed)
+        ]
         if out is not None:
             check_folder(out)
-        planned = None if dry_run else [plan(settings, base=experiment.parent) for settings in grid]
+        planned = None if dry_run else [plan(settings, base=base) for base, settings in grid]
     if planned is None:
-        _show_plans(grid, experiment.parent, as_json)
+        _show_plans(grid, as_json)
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
@@ -473,10 +478,10 @@ for command in (studies.status, studies.compare, studies.export, studies.probe):
 # --- what several commands need ---------------------------------------------
 
 
-def _show_plans(grid: Sequence[ExperimentSettings], base: Path, as_json: bool) -> None:
+def _show_plans(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
     """Show what experiments are going to do, and what they take; nothing is fetched only to be looked at."""
     shown = []
-    for settings in grid:
+    for base, settings in grid:
         with working():
             facts, text = _plan_of(settings, base)
         shown.append(facts)
@@ -486,7 +491,7 @@ def _show_plans(grid: Sequence[ExperimentSettings], base: Path, as_json: bool) -
         typer.echo(json_text(shown[0] if len(grid) == 1 else {"experiments": shown}))
     elif len(grid) > 1:
         runs = {run.get("folder", str(run)) for facts in shown for run in facts["runs"]}
-        typer.echo(f"{len(grid)} combinations of settings, {len(runs)} different runs")
+        typer.echo(f"{len(grid)} experiments, {len(runs)} different runs")
 
 
 def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
@@ -558,7 +563,8 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         for table in tables:
             out_there.print(to_rich(sheet_of(table)))
         seconds = sum(sum(record.seconds.values()) for record in records)
-        peak = max((record.environment["peak_memory_bytes"] for record in records), default=0)
+        stages = [bytes_of for record in records for bytes_of in record.memory.values()]
+        peak = max((most for bytes_of in stages for most in bytes_of.values()), default=0)
         out_there.print(f"{len(records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
     for failure in failures:
         complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")

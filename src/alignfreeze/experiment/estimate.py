@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
+from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -157,5 +156,4 @@ def _timed(step: Callable[[], Tensor]) -> float:
 def _peak(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    # Linux counts kilobytes, macOS bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_of_process()

@@ -12,7 +12,7 @@ from alignfreeze import __version__
 from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.experiment.data import ExperimentData, read_data
-from alignfreeze.experiment.recipe import RunSpec
+from alignfreeze.experiment.recipe import REALIGNED_ON, RunSpec
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import held_fixed, realigned_layers
@@ -82,7 +82,12 @@ def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
 def _located(encoder: str, base: Path) -> str:
     """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
     folder = base / encoder
-    return str(folder) if folder.is_dir() else encoder
+    return str(folder.resolve()) if folder.is_dir() else encoder
+
+
+def _shown(encoder: str) -> str:
+    """Return an encoder's name without the place of its folder: what a run is called does not depend on that."""
+    return Path(encoder).name if Path(encoder).is_dir() else encoder
 
 
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
@@ -104,16 +109,19 @@ def _determined_by(
     is_baseline = strategy == BASELINE
     aligning = settings.alignment.encoder
     names = shared if is_baseline else shared | realigned
-    stages = ("train", "test") if is_baseline else ("train", "test", "bitext", "links", "dictionary")
+    stages = ("train", "test") if is_baseline else ("train", "test", *REALIGNED_ON)
+    dumped = settings.model_dump(mode="json", include=names)
+    if not is_baseline and aligning is not None:
+        dumped["alignment"]["encoder"] = _shown(aligning)
     return {
         "version": __version__,
-        "encoder": {"name": settings.encoder, "digest": encoder},
+        "encoder": {"name": _shown(settings.encoder), "digest": encoder},
         "aligning_encoder": None if is_baseline or aligning is None else digest_of_encoder(aligning),
         "strategy": strategy,
         "seed": seed,
         "languages": settings.tested_languages,
         "realigned_languages": [] if is_baseline else settings.realigned_languages,
-        "settings": settings.model_dump(mode="json", include=names),
+        "settings": dumped,
         # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
         "precision": settings.compute.precision,
         "data": data.digests(*stages),

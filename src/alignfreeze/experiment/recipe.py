@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,18 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import PARTS, RunRecord, environment
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.shared import realigned_once
 from alignfreeze.files import digest_of_json, write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
+
+REALIGNED_ON = ("bitext", "links", "dictionary")
+"""The files that a realignment depends on, by the first word of their roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,24 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
+        return self._named(self.digest)
+
+    @property
+    def realigned(self) -> str | None:
+        """Name of the realigned encoder that the fine-tuning starts from, after what that depends on; None without."""
+        if self.strategy == BASELINE or self.settings.realignment.schedule != "before":
+            return None
+        without = {"languages", "settings", "data"}
+        facts = {name: value for name, value in self.determined_by.items() if name not in without}
+        settings, digests = self.determined_by["settings"], self.determined_by["data"]
+        names = ("device", "source_language", "bitext", "alignment", "realignment")
+        facts["settings"] = {name: settings[name] for name in names}
+        facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
+        return self._named(digest_of_json(facts))
+
+    def _named(self, digest: str) -> str:
         # Not every file system has colons in names.
-        return f"{self.strategy.replace(':', '')}-{self.seed}-{self.digest[:12]}"
+        return f"{self.strategy.replace(':', '')}-{self.seed}-{digest[:12]}"
 
 
 def run(
@@ -62,6 +81,7 @@ def run(
     *,
     tokenizer: PreTrainedTokenizerFast,
     checkpoints: Path,
+    shared: Path | None = None,
 ) -> RunRecord:
     """Realign an encoder, fine-tune it in the source language, and test it in every language.
 
@@ -72,23 +92,34 @@ def run(
         folder: Where the record, and the models if wanted, are written.
         tokenizer: The encoder's.
         checkpoints: A folder for the checkpoints of its trainings, from which it goes on if it was killed.
+        shared: A folder for the encoder realigned before fine-tuning, from which other runs start too.
     """
     settings = spec.settings
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
     task = TASKS[settings.task]
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
-    clock = _Clock()
-    with clock.measured("loading"):
+    meter = Meter(settings.device)
+    with meter.measured("loading"):
         encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
     pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
 
     def realigned(encoder: Encoder) -> RealignmentHistory:
-        with clock.measured("realignment"):
+        with meter.measured("realignment"):
             return realign(encoder, **pairs, checkpoints=checkpoints / "realignment", **start)
 
-    history = realigned(encoder) if schedule == "before" else None
+    history = None
+    if schedule == "before" and shared is not None:
+        encoder, history = realigned_once(
+            shared,
+            encoder,
+            realigned,
+            meter=meter,
+            describe=lambda place, history: write_card(place, _encoder_card(spec, data, history)),
+        )
+    elif schedule == "before":
+        history = realigned(encoder)
     alongside = prepare(encoder, **pairs, seed=spec.seed) if schedule == "during" else None
-    with clock.measured("fine-tuning"):
+    with meter.measured("fine-tuning"):
         model, training = finetune(
             encoder,
             task,
@@ -103,7 +134,7 @@ def run(
         history = realigned(Encoder(encoder.name, base, encoder.tokenizer))
     elif alongside is not None:
         history = alongside.history(training)
-    with clock.measured("evaluation"):
+    with meter.measured("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
@@ -120,7 +151,8 @@ def run(
         finetuning=training,
         scores=outcome.scores,
         doubts=outcome.doubts,
-        seconds=clock.seconds,
+        seconds=meter.seconds,
+        memory=meter.memory,
         environment=environment(settings.device, settings.compute),
     )
     write_lines(folder / PARTS, [json.dumps(outcome.parts)])
@@ -128,9 +160,21 @@ def run(
     return record
 
 
+def _encoder_card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory) -> CardFacts:
+    settings = spec.settings
+    return CardFacts(
+        encoder=settings.encoder,
+        languages=[settings.source_language, *settings.realigned_languages],
+        strategy=spec.strategy,
+        freezing=history.frozen,
+        aligner=_aligner(settings),
+        digests=data.digests(*REALIGNED_ON),
+    )
+
+
 def _card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
     settings = spec.settings
-    stages = ("train",) if history is None else ("train", "bitext", "links", "dictionary")
+    stages = ("train",) if history is None else ("train", *REALIGNED_ON)
     return CardFacts(
         encoder=settings.encoder,
         languages=settings.tested_languages,
@@ -149,16 +193,3 @@ def _aligner(settings: ExperimentSettings) -> str | None:
     if not settings.realignment.needs_links:
         return None
     return "read from files" if settings.alignment.links else settings.alignment.aligner
-
-
-class _Clock:
-    """Wall-clock time by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measured(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - began, 3)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +43,7 @@ class RunRecord:
         doubts: What cannot be right in them, with the probable cause.
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, time, and how it was computed.
+        memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
     """
 
     experiment: str
@@ -58,6 +57,7 @@ class RunRecord:
     doubts: tuple[str, ...]
     seconds: dict[str, float]
     environment: dict[str, Any]
+    memory: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the record into a run's folder."""
@@ -71,17 +71,23 @@ class RunRecord:
             KeyError, TypeError: The values are not those of a record of this version.
         """
         realignment = values["realignment"]
-        if realignment is not None:
-            training = _training(realignment["training"])
-            frozen = Freezing(**{**realignment["frozen"], "parts": tuple(realignment["frozen"]["parts"])})
-            realignment = RealignmentHistory(**{**realignment, "training": training, "frozen": frozen})
         changed = {
-            "realignment": realignment,
+            "realignment": None if realignment is None else realignment_from_json(realignment),
             "finetuning": _training(values["finetuning"]),
             "scores": tuple(Score(**score) for score in values["scores"]),
             "doubts": tuple(values["doubts"]),
         }
         return cls(**{**values, **changed})
+
+
+def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
+    """Rebuild what a realignment did from plain values.
+
+    Raises:
+        KeyError, TypeError: The values are not those of this version.
+    """
+    frozen = Freezing(**{**values["frozen"], "parts": tuple(values["frozen"]["parts"])})
+    return RealignmentHistory(**{**values, "training": _training(values["training"]), "frozen": frozen})
 
 
 def _training(values: dict[str, Any]) -> TrainingHistory:
@@ -90,11 +96,9 @@ def _training(values: dict[str, Any]) -> TrainingHistory:
 
 
 def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
-    """Return versions, hardware, the time, how it was computed, and the most memory this process has held so far."""
+    """Return versions, hardware, the time, and how it was computed."""
     import torch
 
-    # Linux counts kilobytes, macOS bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
@@ -107,5 +111,4 @@ def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
             "processes": n_processes(),
         },
         "compute": compute.model_dump(mode="json"),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
     }

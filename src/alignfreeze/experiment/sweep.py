@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.shared import REALIGNED
 from alignfreeze.experiment.workers import POLLED, work_off
 from alignfreeze.files import check_folder, make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
@@ -117,10 +119,11 @@ def run_experiments(
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
     if workers > 1 and len(waiting) > 1:
         sweep.find_links(waiting)  # once, into the cache that all read
-        settings = [plan.settings for plan in plans]
-        work_off(settings, plans[0].base, out, waiting, workers=workers, left=lambda: len(sweep.waiting(waiting)))
+        work_off(plans, out, waiting, workers=workers, left=lambda: len(sweep.waiting(waiting)))
     # What a worker left that was killed is done here.
     sweep.do(sweep.waiting(chosen))
+    if process_number() == 0:
+        sweep.clear()
     return [_study(plan, sweep, chosen, complete) for plan in plans]
 
 
@@ -149,6 +152,13 @@ class _Sweep:
         self.runs = out / "runs"
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
         self.links: dict[int, Sequence[WordAlignment]] = {}
+        used = Counter(spec.realigned for spec, _ in self.jobs.values())
+        # One that a single run starts from is not worth the disk, unless the user wants to have it.
+        self.shared = {
+            spec.realigned
+            for spec, _ in self.jobs.values()
+            if spec.realigned is not None and (used[spec.realigned] > 1 or spec.settings.keep_models)
+        }
 
     def prepare(self) -> None:
         """Write what the experiments are."""
@@ -180,8 +190,28 @@ class _Sweep:
         for name in names:
             if complete and (self.runs / name).exists():
                 shutil.rmtree(self.runs / name)
+            if complete and (realigned := self._realigned(self.jobs[name][0])) is not None:
+                shutil.rmtree(realigned, ignore_errors=True)
             if complete or failed:
                 failed_file(self.out, name).unlink(missing_ok=True)
+
+    def _realigned(self, spec: RunSpec) -> Path | None:
+        """Return the folder of the realigned encoder that a run shares with others; None where it shares none."""
+        if spec.realigned not in self.shared or n_processes() > 1:
+            return None
+        return self.out / REALIGNED / str(spec.realigned)
+
+    def clear(self) -> None:
+        """Remove the realigned encoders that no run waits for, and that are not to be kept."""
+        kept = set(self.waiting(list(self.jobs)))
+        kept |= {name for name, (spec, _) in self.jobs.items() if spec.settings.keep_models}
+        wanted = {self._realigned(self.jobs[name][0]) for name in kept}
+        for spec, _ in self.jobs.values():
+            if (place := self._realigned(spec)) is not None and place not in wanted:
+                shutil.rmtree(place, ignore_errors=True)
+                place.with_name(f".{place.name}.lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.out / REALIGNED).rmdir()
 
     def find_links(self, names: Sequence[str]) -> None:
         """Find the links that runs need."""
@@ -239,7 +269,13 @@ class _Sweep:
         place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
         alignments = self._alignments(spec, plan)
         go: Callable[[Path], RunRecord] = partial(
-            run, spec, plan.data, alignments, tokenizer=plan.tokenizer, checkpoints=saved
+            run,
+            spec,
+            plan.data,
+            alignments,
+            tokenizer=plan.tokenizer,
+            checkpoints=saved,
+            shared=self._realigned(spec),
         )
         if process_number() > 0:  # it trains with process 0, which writes
             with tempfile.TemporaryDirectory() as folder:

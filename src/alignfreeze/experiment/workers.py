@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from alignfreeze.experiment.planning import Plan, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
@@ -26,8 +27,7 @@ POLLED = 0.5
 
 
 def work_off(
-    settings: Sequence[ExperimentSettings],
-    base: Path,
+    plans: Sequence[Plan],
     out: Path,
     names: Sequence[str],
     *,
@@ -39,21 +39,13 @@ def work_off(
     A worker that is killed does not stop the others; its run is left over.
 
     Args:
-        settings: The experiments, every default filled in.
-        base: The folder at which its relative paths start.
+        plans: The experiments.
         out: The folder of the experiment.
         names: The runs.
         workers: How many processes.
         left: Tells how many runs are still to be done.
     """
-    task = json.dumps(
-        {
-            "settings": [one.model_dump(mode="json") for one in settings],
-            "base": str(base.resolve()),
-            "out": str(out.resolve()),
-            "only": list(names),
-        }
-    )
+    task = json.dumps(task_of(plans, out, names))
     workers = min(workers, len(names))
     with ExitStack() as stack, stage(f"runs, {workers} workers", total=len(names)) as bar:
         started = [stack.enter_context(_started(number, workers, task, out)) for number in range(workers)]
@@ -65,6 +57,18 @@ def work_off(
         if process.returncode:
             log = _log(out, number)
             remark(f"worker {number} ended with code {process.returncode}; what it said is in {log}")
+
+
+def task_of(plans: Sequence[Plan], out: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return what `do` is to do, as plain values.
+
+    Args:
+        plans: The experiments.
+        out: The folder of the runs.
+        names: The runs.
+    """
+    experiments = [[str(plan.base.resolve()), plan.settings.model_dump(mode="json")] for plan in plans]
+    return {"experiments": experiments, "out": str(out.resolve()), "only": list(names)}
 
 
 def _log(out: Path, number: int) -> Path:
@@ -100,16 +104,13 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
             process.wait()
 
 
-def main() -> None:
-    """Do the runs that standard input names, as far as no other process is at them."""
-    from alignfreeze.experiment.planning import plan
+def do(task: dict[str, Any]) -> None:
+    """Do the runs of a task, as far as no other process is at them."""
     from alignfreeze.experiment.sweep import run_experiments
 
-    task: dict[str, Any] = json.load(sys.stdin)
-    settings = [ExperimentSettings.model_validate(values) for values in task["settings"]]
-    plans = [plan(one, base=Path(task["base"])) for one in settings]
+    plans = [plan(ExperimentSettings.model_validate(s), base=Path(base)) for base, s in task["experiments"]]
     run_experiments(plans, out=Path(task["out"]), only=task["only"])
 
 
 if __name__ == "__main__":
-    main()
+    do(json.load(sys.stdin))

@@ -1,0 +1,57 @@
+"""Time and memory of the stages of a run."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+_STATUS = Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
+
+
+class Meter:
+    """Measures stages.
+
+    Attributes:
+        seconds: Wall-clock time of each stage.
+        memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.on_gpu = device == "cuda"
+        self.seconds: dict[str, float] = {}
+        self.memory: dict[str, dict[str, int]] = {}
+
+    @contextmanager
+    def measured(self, name: str) -> Iterator[None]:
+        """Measure the block as a stage of this name."""
+        _reset_peak()
+        if self.on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - began, 3)
+        self.memory[name] = {"process": peak_of_process()}
+        if self.on_gpu:
+            self.memory[name]["device"] = torch.cuda.max_memory_allocated()
+
+
+def peak_of_process() -> int:
+    """Return the most bytes this process has held: on Linux since the last stage began, elsewhere since it started."""
+    with suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    # Linux counts kilobytes, macOS bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _reset_peak() -> None:
+    with suppress(OSError):  # not Linux, or not allowed: then the peak is that of the stages before too
+        _RESET.write_text("5")
