@@ -248,3 +248,21 @@ def test_what_else_lies_in_a_folder_for_checkpoints_stays(tiny_folder, toy_bitex
     (tmp_path / "thesis.txt").write_text("mine")
     run(tiny_folder, toy_bitext, compute=EVERY_TWO, checkpoints=tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_logger_follows_the_losses(tiny_folder, toy_bitext, tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    compute = ComputeSettings(log_to=["tensorboard"]).logging_in(tmp_path / "logs")
+    _, history = run(tiny_folder, toy_bitext, compute=compute, checkpoints=tmp_path / "checkpoints")
+    found = events.EventAccumulator(str(tmp_path / "logs" / "realigning (front)"))
+    found.Reload()
+    logged = [(event.step, event.value) for event in found.Scalars("train/loss")]
+    assert np.allclose(logged, history.losses)
+    assert not list((tmp_path / "checkpoints").rglob("events*"))
+
+
+def test_a_logger_that_is_not_there():
+    with pytest.raises(SettingsError, match=r"unknown logger 'tensorbord'.*Did you mean 'tensorboard'"):
+        ComputeSettings.checked({"log_to": ["tensorbord"]}, origin="here")
+    with pytest.raises(SettingsError, match=r"log_to.*'comet_ml' is not installed; pip install comet_ml"):
+        ComputeSettings.checked({"log_to": ["comet_ml"]}, origin="here")

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
 from transformers import (
@@ -32,6 +32,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from alignfreeze.encoding.dropout import quick_dropout
 from alignfreeze.encoding.encoder import moved
@@ -41,7 +42,7 @@ from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import digest_of_arrays, make_folder, read_json, write_json
 from alignfreeze.processes import agreed, n_processes, process_number, wait_for_all
 from alignfreeze.progress import Bar, remark, stage
-from alignfreeze.settings import Settings
+from alignfreeze.settings import Settings, known
 
 LOGGED_LOSSES = 50
 """About as many points the loss curve of a training gets."""
@@ -49,9 +50,24 @@ LOGGED_LOSSES = 50
 COMPILED_TOLERANCE = {"float32": 1e-3, "bf16": 2e-2}
 """Most that the loss of a compiled model may differ from that of the plain one, relatively, by precision."""
 
+TENSORBOARD = "tensorboard"
+
 _KEY = "training.json"
 _WHOLE = "whole.json"
 """Written into a checkpoint when all processes have written theirs; holds what a Trainer does not keep."""
+
+
+def _logger(name: str) -> str:
+    """Return the name of a logger as given when there is such a one, and it is installed."""
+    callback: Any = INTEGRATION_TO_CALLBACK[known(name, INTEGRATION_TO_CALLBACK, "logger")]
+    try:
+        callback()
+    except (RuntimeError, ImportError):
+        raise ValueError(f"{name!r} is not installed; pip install {name}") from None
+    return name
+
+
+LoggerName = Annotated[str, AfterValidator(_logger)]
 
 
 class ComputeSettings(Settings):
@@ -68,6 +84,15 @@ class ComputeSettings(Settings):
     """Run the model through `torch.compile`, after checking that its loss is the same."""
     checkpoint_steps: int | None = Field(default=500, gt=0)
     """Optimiser steps between checkpoints, from which a training that was killed goes on; left out: never."""
+    log_to: list[LoggerName] = Field(default=[])
+    """Loggers that follow losses and learning rates: `tensorboard`, `wandb`, `mlflow`, `trackio`, or another that
+    transformers knows."""
+    log_folder: Path | None = None
+    """Where `tensorboard` finds its files; left out: `logs` in the folder of the runs, or beside the model's."""
+
+    def logging_in(self, folder: Path) -> Self:
+        """Return the same settings with a place for the files of loggers, unless they name one."""
+        return self if self.log_folder else self.model_copy(update={"log_folder": folder})
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +335,7 @@ def train(
             args=_arguments(plan, compute, folder, saved=checkpoints is not None),
             data_collator=collate,
             train_dataset=_Places(int(order.max()) + 1),
-            callbacks=[_Watch(bar, plan.title)],
+            callbacks=[_Watch(bar, plan.title), *_to_files(compute, plan.title)],
             order=order,
             head_learning_rate=plan.head_learning_rate,
         )
@@ -460,6 +485,15 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(numbers, key=numbers.__getitem__, reverse=True)
 
 
+def _to_files(compute: ComputeSettings, title: str) -> list[TrainerCallback]:
+    """Return the logger that writes files; it would write them among the checkpoints, which are removed."""
+    if TENSORBOARD not in compute.log_to or compute.log_folder is None:
+        return []
+    from torch.utils.tensorboard import SummaryWriter
+
+    return [INTEGRATION_TO_CALLBACK[TENSORBOARD](SummaryWriter(str(compute.log_folder / title)))]  # type: ignore[call-arg]
+
+
 def _release(trainer: Trainer, model: nn.Module) -> None:
     """Let go of gradients and of Adam's moments now: the Trainer's reference cycles would keep them for long."""
     model.zero_grad(set_to_none=True)
@@ -492,7 +526,9 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         logging_steps=max(1, plan.steps // LOGGED_LOSSES),
         save_strategy="no" if steps is None else "steps",
         save_steps=steps or plan.steps,
-        report_to="none",
+        report_to=[name for name in compute.log_to if name != TENSORBOARD or compute.log_folder is None],
+        run_name=plan.title if compute.log_folder is None else f"{compute.log_folder.name}, {plan.title}",
+        project="alignfreeze",
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=plan.device == "cuda",

@@ -105,6 +105,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster that does the runs: auto, ray://HOST:PORT, or local.")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="Do only the runs of this name, such as 'front-*'; may be repeated.")
     ] = None,
@@ -113,6 +116,7 @@ def run(
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
+    log_to: o.LogTo = None,
     as_json: o.Json = False,
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
@@ -122,19 +126,19 @@ def run(
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
         grid = [
-            (path.parent, _changed(settings, seed, device, compute))
+            (path.parent, _changed(settings, seed, device, compute, log_to))
             for path in experiments
             for settings in ExperimentSettings.grid_from_toml(path, changes=changed)
         ]
         if out is not None:
             check_folder(out)
-        planned = None if dry_run else [plan(settings, base=base) for base, settings in grid]
+        planned = None if dry_run else [plan(one, base=base, elsewhere=ray is not None) for base, one in grid]
     if planned is None:
         _show_plans(grid, as_json)
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
-        how = {"workers": workers, "only": only, "retry_failed": retry_failed, "force": force}
+        how = {"workers": workers, "ray": ray, "only": only, "retry_failed": retry_failed, "force": force}
         _run(planned, out, as_json, **how)
 
 
@@ -322,6 +326,7 @@ def realign(
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
+    log_to: o.LogTo = None,
     as_json: o.Json = False,
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
@@ -340,7 +345,7 @@ def realign(
         settings = o.settings_of(RealignmentSettings, more, "--set", "loss=sentence", **values)
         if settings.schedule != "before":
             raise SettingsError("--set schedule: there is no task here; `alignfreeze run` has the other schedules")
-        how = {"compute": _compute(compute), "checkpoints": _beside(out)}
+        how = {"compute": _compute(compute, log_to).logging_in(_beside(out, "logs")), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         check_policy(freeze)
         check_unused(out)
@@ -399,6 +404,7 @@ def finetune(
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
+    log_to: o.LogTo = None,
     as_json: o.Json = False,
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
@@ -413,7 +419,7 @@ def finetune(
 
         values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         settings = o.settings_of(FinetuningSettings, more, "--set", "max_length=384", **values)
-        how = {"compute": _compute(compute), "checkpoints": _beside(out)}
+        how = {"compute": _compute(compute, log_to).logging_in(_beside(out, "logs")), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
         chosen = _task(task)
         check_unused(out)
@@ -514,7 +520,11 @@ def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], 
 
 
 def _changed(
-    settings: ExperimentSettings, seed: int | None, device: str | None, compute: list[str] | None
+    settings: ExperimentSettings,
+    seed: int | None,
+    device: str | None,
+    compute: list[str] | None,
+    log_to: list[str] | None = None,
 ) -> ExperimentSettings:
     """Return the settings with what the command line says instead."""
     changes: dict[str, Any] = {}
@@ -522,21 +532,22 @@ def _changed(
         changes["seeds"] = [seed]
     if device is not None:
         changes["device"] = device
-    if compute:
-        changes["compute"] = _compute(compute, **settings.compute.model_dump())
+    if compute or log_to:
+        changes["compute"] = _compute(compute, log_to, **settings.compute.model_dump())
     return settings.model_copy(update=changes)
 
 
-def _compute(options: list[str] | None, **given: Any) -> ComputeSettings:
+def _compute(options: list[str] | None, log_to: list[str] | None = None, **given: Any) -> ComputeSettings:
     """Return how it is computed: what the options say, and what was given before they did."""
     from alignfreeze.training import ComputeSettings
 
+    given |= {"log_to": log_to} if log_to else {}
     return o.settings_of(ComputeSettings, options, "--compute", "precision=bf16", **given)
 
 
-def _beside(out: Path) -> Path:
-    """Return the folder of the checkpoints of a training whose result goes to `out`."""
-    return out.with_name(f"{out.name}.checkpoints")
+def _beside(out: Path, what: str = "checkpoints") -> Path:
+    """Return the folder of what a training leaves beside its result, which goes to `out`."""
+    return out.with_name(f"{out.name}.{what}")
 
 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:

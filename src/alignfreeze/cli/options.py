@@ -48,6 +48,8 @@ DICTIONARY_HELP = "en-de=FILE: a bilingual word list, for the aligner dictionary
 Dictionaries = Annotated[list[str] | None, typer.Option("--dictionary", help=DICTIONARY_HELP)]
 COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micro_batch=8; may be repeated."
 Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
+LOG_TO_HELP = "A logger that follows the trainings: tensorboard, wandb, mlflow, trackio; may be repeated."
+LogTo = Annotated[list[str] | None, typer.Option("--log-to", help=LOG_TO_HELP)]
 PushToHub = Annotated[str | None, typer.Option(help="OWNER/NAME on the hub, to which the result is uploaded.")]
 FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]

@@ -129,6 +129,8 @@ def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: i
     numbers = torch.randint(5, model.config.vocab_size, (sentences * subwords,), generator=generator).to(device)
     lengths = torch.full((sentences,), subwords, device=device)
     table: Any = model.get_input_embeddings().weight
+    # A training holds the rows of the table that its data use, not all 250,000 of them.
+    table.requires_grad_(False)
     trained = [parameter for parameter in model.parameters() if parameter is not table]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 

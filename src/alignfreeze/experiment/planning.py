@@ -43,19 +43,20 @@ class Plan:
     tokenizer: PreTrainedTokenizerFast
 
 
-def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
+def plan(settings: ExperimentSettings, *, base: Path, elsewhere: bool = False) -> Plan:
     """Read all data, check all that can be checked, and list the runs.
 
     Args:
         settings: The experiment.
         base: The folder at which its relative paths start.
+        elsewhere: The runs are on other machines; with `ray.gpus_per_run` those have GPUs, whatever this one has.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    settings = settings.model_copy(
-        update={"device": check_device(settings.device), "encoder": _located(settings.encoder, base)}
-    )
+    on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
+    device = "cuda" if on_gpus else check_device(settings.device)
+    settings = settings.model_copy(update={"device": device, "encoder": _located(settings.encoder, base)})
     if (aligning := settings.alignment.encoder) is not None:
         alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
         settings = settings.model_copy(update={"alignment": alignment})

@@ -73,15 +73,30 @@ class RunSpec:
         return f"{self.strategy.replace(':', '')}-{self.seed}-{digest[:12]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run writes.
+
+    Attributes:
+        folder: Of the record, and the model if wanted.
+        checkpoints: Of its trainings, from which it goes on if it was killed.
+        logs: For the loggers that write files.
+        realigned: For the encoder realigned before fine-tuning, if other runs start from it too.
+    """
+
+    folder: Path
+    checkpoints: Path
+    logs: Path
+    realigned: Path | None = None
+
+
 def run(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
-    folder: Path,
+    places: Places,
     *,
     tokenizer: PreTrainedTokenizerFast,
-    checkpoints: Path,
-    shared: Path | None = None,
 ) -> RunRecord:
     """Realign an encoder, fine-tune it in the source language, and test it in every language.
 
@@ -89,13 +104,15 @@ def run(
         spec: What to do.
         data: What the experiment reads.
         alignments: The word alignments of its bitext; not used by the baseline.
-        folder: Where the record, and the models if wanted, are written.
+        places: Where it writes.
         tokenizer: The encoder's.
-        checkpoints: A folder for the checkpoints of its trainings, from which it goes on if it was killed.
-        shared: A folder for the encoder realigned before fine-tuning, from which other runs start too.
     """
     settings = spec.settings
-    start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
+    start: dict[str, Any] = {
+        "seed": spec.seed,
+        "device": settings.device,
+        "compute": settings.compute.logging_in(places.logs),
+    }
     task = TASKS[settings.task]
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
     meter = Meter(settings.device)
@@ -105,12 +122,12 @@ def run(
 
     def realigned(encoder: Encoder) -> RealignmentHistory:
         with meter.measured("realignment"):
-            return realign(encoder, **pairs, checkpoints=checkpoints / "realignment", **start)
+            return realign(encoder, **pairs, checkpoints=places.checkpoints / "realignment", **start)
 
     history = None
-    if schedule == "before" and shared is not None:
+    if schedule == "before" and places.realigned is not None:
         encoder, history = realigned_once(
-            shared,
+            places.realigned,
             encoder,
             realigned,
             meter=meter,
@@ -126,7 +143,7 @@ def run(
             data.train,
             settings=settings.finetuning,
             alongside=alongside,
-            checkpoints=checkpoints / "fine-tuning",
+            checkpoints=places.checkpoints / "fine-tuning",
             **start,
         )
     if schedule == "after":
@@ -139,8 +156,8 @@ def run(
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
-        model.save(folder / "model")
-        write_card(folder / "model", _card(spec, data, history, outcome))
+        model.save(places.folder / "model")
+        write_card(places.folder / "model", _card(spec, data, history, outcome))
     record = RunRecord(
         experiment=settings.name,
         strategy=spec.strategy,
@@ -155,8 +172,8 @@ def run(
         memory=meter.memory,
         environment=environment(settings.device, settings.compute),
     )
-    write_lines(folder / PARTS, [json.dumps(outcome.parts)])
-    record.write(folder)
+    write_lines(places.folder / PARTS, [json.dumps(outcome.parts)])
+    record.write(places.folder)
     return record
 
 

@@ -32,6 +32,17 @@ PAIR = "{pair}"
 """Stands for both codes in the order of the alphabet, as OPUS has them: `de-en`, `en-fr`."""
 
 
+class RaySettings(Settings):
+    """What a run takes of a Ray cluster; none of it changes a result."""
+
+    gpus_per_run: float = Field(default=0.0, ge=0)
+    """GPUs, or a share of one; with any, runs are on `cuda` where `device` is `auto`."""
+    cpus_per_run: float = Field(default=1.0, gt=0)
+    """Processors, which is also how many threads a run computes with."""
+    retries: int = Field(default=3, ge=0)
+    """How often a run is taken up again whose process was killed; it goes on from its last checkpoint."""
+
+
 def _strategy(name: str) -> str:
     """Return the name of a strategy as given when there is such a one."""
     for part in [] if name == BASELINE else name.split("+"):
@@ -152,6 +163,8 @@ class ExperimentSettings(Settings):
     """How the task is learnt."""
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
+    ray: RaySettings = RaySettings()
+    """What a run takes of a Ray cluster."""
 
     @model_validator(mode="after")
     def _room_for_context(self) -> Self:

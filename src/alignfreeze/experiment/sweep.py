@@ -8,21 +8,21 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.errors import AlignFreezeError, OutputError, SettingsError
 from alignfreeze.experiment.claims import claimed
+from alignfreeze.experiment.cluster import on_ray
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.recipe import RunSpec, run
+from alignfreeze.experiment.recipe import Places, RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import REALIGNED
@@ -81,6 +81,7 @@ def run_experiments(
     *,
     out: Path,
     workers: int = 1,
+    ray: str | None = None,
     only: Sequence[str] | None = None,
     retry_failed: bool = False,
     force: bool = False,
@@ -97,6 +98,7 @@ def run_experiments(
         plans: The experiments; what several of them have in common, such as a baseline, is done once.
         out: Where the runs are kept.
         workers: How many processes share the runs.
+        ray: The address of a Ray cluster that does the runs, or `local`.
         only: Patterns of the names of runs, such as `front-*`; by default all.
         retry_failed: Do runs again that failed before.
         force: Do runs again that are complete; their records are removed first.
@@ -117,11 +119,17 @@ def run_experiments(
         remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")
     if left := [name for name in chosen if sweep.failure(name) is not None]:
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
-    if workers > 1 and len(waiting) > 1:
+    if ray is not None and waiting:
+        sweep.find_links(waiting)
+        needs = {name: sweep.jobs[name][1].settings.ray for name in waiting}
+        lost = on_ray(plans, out, needs, address=ray, processors=workers if workers > 1 else None)
+        for name in sweep.waiting(list(lost)):
+            sweep.fail(name, lost[name])
+    elif workers > 1 and len(waiting) > 1:
         sweep.find_links(waiting)  # once, into the cache that all read
         work_off(plans, out, waiting, workers=workers, left=lambda: len(sweep.waiting(waiting)))
-    # What a worker left that was killed is done here.
-    sweep.do(sweep.waiting(chosen))
+    if ray is None:
+        sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
     if process_number() == 0:
         sweep.clear()
     return [_study(plan, sweep, chosen, complete) for plan in plans]
@@ -258,25 +266,24 @@ class _Sweep:
             said = isinstance(error, AlignFreezeError)
             message = str(error) if said else f"{type(error).__name__}: {error}"
             trace = "" if said else "".join(traceback.format_exception(error))
-            when = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(
-                failed_file(self.out, spec.folder), asdict(Failure(spec.strategy, spec.seed, message, trace, when))
-            )
-            remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
+            self.fail(spec.folder, message, trace)
+
+    def fail(self, name: str, message: str, trace: str = "") -> None:
+        """Keep how a run failed."""
+        spec, _ = self.jobs[name]
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(failed_file(self.out, name), asdict(Failure(spec.strategy, spec.seed, message, trace, when)))
+        remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
 
     def _run(self, spec: RunSpec, plan: Plan) -> None:
         """Do one run; its folder appears, and its checkpoints disappear, when it is complete."""
         place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
         alignments = self._alignments(spec, plan)
-        go: Callable[[Path], RunRecord] = partial(
-            run,
-            spec,
-            plan.data,
-            alignments,
-            tokenizer=plan.tokenizer,
-            checkpoints=saved,
-            shared=self._realigned(spec),
-        )
+
+        def go(folder: Path) -> RunRecord:
+            places = Places(folder, saved, self.out / "logs" / spec.folder, self._realigned(spec))
+            return run(spec, plan.data, alignments, places, tokenizer=plan.tokenizer)
+
         if process_number() > 0:  # it trains with process 0, which writes
             with tempfile.TemporaryDirectory() as folder:
                 go(Path(folder))

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,14 @@ def do(task: dict[str, Any]) -> None:
     """Do the runs of a task, as far as no other process is at them."""
     from alignfreeze.experiment.sweep import run_experiments
 
-    plans = [plan(ExperimentSettings.model_validate(s), base=Path(base)) for base, s in task["experiments"]]
+    plans = _planned(json.dumps(task["experiments"]))
     run_experiments(plans, out=Path(task["out"]), only=task["only"])
+
+
+@lru_cache(maxsize=1)
+def _planned(experiments: str) -> list[Plan]:
+    """Return the plans of experiments; a process that does one run after the other reads the data once."""
+    return [plan(ExperimentSettings.model_validate(s), base=Path(base)) for base, s in json.loads(experiments)]
 
 
 if __name__ == "__main__":
