@@ -12,6 +12,7 @@ from alignfreeze.experiment.statistics import (
     over_languages,
     paired_bootstrap,
     spearman,
+    spearman_interval,
     summaries,
     summarise,
 )
@@ -107,6 +108,13 @@ def test_spearman_by_hand():
     assert spearman([0.1, 0.2, 0.3], [1, 9, 5]) == pytest.approx(0.5)
     assert spearman([1, 2], [1, 2]) is None
     assert spearman([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_the_interval_of_a_rank_correlation_by_hand():
+    # atanh 0.5 = 0.5493; 1.96 * sqrt((1 + 0.125) / 25) = 0.4158; tanh 0.1335 = 0.1327, tanh 0.9651 = 0.7466.
+    assert spearman_interval(0.5, 28) == pytest.approx((0.1327, 0.7466), abs=1e-4)
+    assert spearman_interval(0.5, 3) == (-1, 1)
+    assert spearman_interval(1, 28) == (1, 1)
 
 
 def test_the_bootstrap_over_sentences():

@@ -87,6 +87,48 @@ def compare(
         console().print(sheets.to_rich(sheet))
 
 
+def correlate(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
+    ],
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+    as_json: o.Json = False,
+) -> None:
+    """Show what gains go with over languages: distance from the source language, script, family, pretraining text."""
+    if latex + markdown + as_json > 1:
+        raise SettingsError("--json, --latex and --markdown exclude each other")
+    with working():
+        from alignfreeze.experiment import comparison, results
+        from alignfreeze.experiment.correlations import correlations, facts_by_name
+        from alignfreeze.progress import remark
+        from alignfreeze.report import comparisons as shown
+        from alignfreeze.report import sheets
+        from alignfreeze.typology import is_installed
+
+        if not is_installed():
+            remark(
+                "distances of languages are left out; they need the extra `typology`: pip install "
+                '"alignfreeze[typology]"'
+            )
+        compared = comparison.compare(results.read_results(paths))
+        found = [(item, correlations(item)) for item in compared]
+    if as_json:
+        facts = [
+            {**shown.setup_facts(item), "facts": facts_by_name(item), "correlations": list(map(asdict, several))}
+            for item, several in found
+        ]
+        typer.echo(json_text({"comparisons": facts}))
+        return
+    tables = [shown.correlation_sheet(item, several) for item, several in found]
+    if latex or markdown:
+        write = sheets.to_latex if latex else sheets.to_markdown
+        typer.echo("\n\n".join(write(sheet) for sheet in tables))
+        return
+    for sheet in tables:
+        console().print(sheets.to_rich(sheet))
+
+
 def export(
     paths: Annotated[
         list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,6 +170,24 @@ def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
         return None
     found: Any = stats.spearmanr(list(ours), list(theirs))
     return float(found.statistic)
+
+
+def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the two-sided p-value of no rank correlation between two lists, by Student's t."""
+    found: Any = stats.spearmanr(list(ours), list(theirs))
+    return float(found.pvalue)
+
+
+def spearman_interval(rho: float, n: int) -> tuple[float, float]:
+    """Return where a rank correlation of n independent pairs lies with 95% confidence (Bonett and Wright 2000).
+
+    Fisher's transformation of the correlation has, for ranks, the variance
+    (1 + rho^2 / 2) / (n - 3).
+    """
+    if n < 4 or abs(rho) >= 1:
+        return (-1.0, 1.0) if n < 4 else (rho, rho)
+    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
 
 
 @dataclass(frozen=True, slots=True)
