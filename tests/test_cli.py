@@ -17,7 +17,7 @@ from tests.conftest import write_bars
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
-    *("compare", "status", "export", "probe"),
+    *("compare", "correlate", "status", "export", "probe"),
 ]
 
 
@@ -74,6 +74,7 @@ def test_help_names_the_common_options(command):
     needless = {
         "aer": {"--seed", "--device"},
         "compare": {"--seed", "--device"},
+        "correlate": {"--seed", "--device"},
         "status": {"--seed", "--device"},
         "export": {"--json", "--seed", "--device"},
         "layers": {"--seed"},

@@ -105,6 +105,27 @@ def test_the_command(tiny_folder, tmp_path, toy_bitext):
     facts = json.loads(alignfreeze("probe", tiny_folder, out, "--bitext", *given, "--json").stdout)
     assert list(facts["drift"]) == ["realigned"]
     assert len(facts["retrieval"]["realigned"]) == 5 * 3
+    both = alignfreeze("probe", tiny_folder, "--bitext", *given, "--bitext", given[0].replace("en-de", "en-tr", 1))
+    assert "Word retrieval, mean of 2 languages" in both.stdout, both.stderr
     refused = alignfreeze("probe", out, out, "--bitext", *given)
     assert refused.returncode == 2
     assert "named twice" in refused.stderr
+
+
+def test_the_command_on_gradients(tiny_folder, tmp_path, project):
+    given = ["--bitext", f"en-de={project / 'en-de.txt'}", "--pretokenized", "--device", "cpu"]
+    train, tuned = project / "en-train.conllu", tmp_path / "tuned"
+    done = alignfreeze("finetune", tiny_folder, "--train", train, "--epochs", 1, "--out", tuned)
+    assert done.returncode == 0, done.stderr
+    shown = alignfreeze("probe", tiny_folder, tuned, *given, "--task", "pos", "--train", train, "--json")
+    facts = json.loads(shown.stdout)["gradients"]
+    assert list(facts) == ["tuned"]  # the encoder has learnt no task
+    assert [item["layer"] for item in facts["tuned"]] == [0, 1, 2, 3, 4]
+    for options, message in (
+        (["--task", "pos"], "--task and --train go together"),
+        (["--task", "pso", "--train", train], "unknown task 'pso'"),
+        (["--task", "pos", "--train", train], "none of these is a folder with a model fine-tuned for it"),
+    ):
+        refused = alignfreeze("probe", tiny_folder, *given, *options)
+        assert refused.returncode == 2
+        assert message in " ".join(refused.stderr.split())

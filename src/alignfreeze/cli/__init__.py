@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from alignfreeze.experiment import ExperimentSettings, Plan
     from alignfreeze.experiment.cards import CardFacts
     from alignfreeze.report.links import Linked
-    from alignfreeze.tasks import Task
     from alignfreeze.training import ComputeSettings
 
 app = typer.Typer(
@@ -409,6 +408,7 @@ def finetune(
 ) -> None:
     """Fine-tune an encoder on a task and write it as an ordinary model folder."""
     with working():
+        from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.experiment.cards import check_hub, realigned_facts, realignment_record
         from alignfreeze.files import check_unused, digest_of_file, digest_of_json
@@ -421,7 +421,7 @@ def finetune(
         settings = o.settings_of(FinetuningSettings, more, "--set", "max_length=384", **values)
         how = {"compute": _compute(compute, log_to).logging_in(_beside(out, "logs")), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
-        chosen = _task(task)
+        chosen = reading.task_named(task)
         check_unused(out)
         if push_to_hub is not None:
             check_hub(push_to_hub)
@@ -455,13 +455,14 @@ def evaluate(
 ) -> None:
     """Test a fine-tuned model, language by language."""
     with working():
+        from alignfreeze.cli import reading
         from alignfreeze.evaluation.zero_shot import assess
         from alignfreeze.languages import check_language
         from alignfreeze.progress import remark
         from alignfreeze.tasks import Source
         from alignfreeze.tasks.models import load_task_model
 
-        chosen = _task(task)
+        chosen = reading.task_named(task)
         files = [o.named(text, "--test", "de=FILE") for text in test]
         tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
         if len(tests) < len(files):
@@ -603,16 +604,6 @@ def _save(
         write_card(folder, card)
     remove_checkpoints(how["checkpoints"])  # they have served their turn
     return {} if push_to is None else {"hub": push(out, push_to)}
-
-
-def _task(name: str) -> Task:
-    from alignfreeze.settings import known
-    from alignfreeze.tasks import TASKS
-
-    try:
-        return TASKS[known(name, TASKS, "task")]
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
 
 
 def _with_short_training(facts: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.selection import Selection, SelectionSettings
     from alignfreeze.encoding.encoder import Encoder
     from alignfreeze.encoding.vectors import LayerVectors
+    from alignfreeze.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,3 +246,18 @@ def read_links(files: Mapping[tuple[str, str], str], pairs: list[SentencePair]) 
         links = read_pharaoh(files[languages], [pairs[position] for position in positions])
         found |= dict(zip(positions, links, strict=True))
     return [found[position] for position in range(len(pairs))]
+
+
+def task_named(name: str) -> Task:
+    """Return the task of a name.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    from alignfreeze.settings import known
+    from alignfreeze.tasks import TASKS
+
+    try:
+        return TASKS[known(name, TASKS, "task")]
+    except ValueError as error:
+        raise SettingsError(str(error)) from None

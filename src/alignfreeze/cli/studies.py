@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli.shown import console, json_text, working
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import EncoderError, SettingsError
 
 
 def status(
@@ -164,17 +165,32 @@ def probe(
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
     most_words: Annotated[int, typer.Option("--words", min=2, help="Most words of a language pair.")] = 2_000,
+    task: Annotated[
+        str | None, typer.Option(help="Of the fine-tuned models: compare its gradients with those of realignment.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option(help="For --task: items of the source language, a file or hub:OWNER/NAME/CONFIG.")
+    ] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
-    """Look into encoders, layer by layer: how many words find their translation, how far the weights have moved."""
+    """Look into encoders, layer by layer: how many words find their translation, how far the weights have moved.
+
+    With --task and --train also whether the task and realignment pull fine-tuned models the same way.
+    """
     with working():
         from alignfreeze.alignment import align
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
+        from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
         from alignfreeze.evaluation.retrieval import drift, retrieval
+        from alignfreeze.tasks import Source
+        from alignfreeze.tasks.models import load_task_model
 
         names = _short(encoders)
+        if (task is None) != (train is None):
+            raise SettingsError("--task and --train go together: gradients of a task are those on its items")
+        learnt = None if task is None else reading.task_named(task)
         settings = reading.alignment_settings(aligner, alignment)
         chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=select)
         base = load_encoder(encoders[0])
@@ -187,6 +203,15 @@ def probe(
             encoder = load_encoder(place)
             moved[name] = drift(base, encoder)
             found[name] = retrieval(encoder, pairs, links, **how)
+        pulls: dict[str, list[GradientCosine]] = {}
+        if learnt is not None:
+            items = learnt.read(Source(str(train), pairs[0].languages[0]))
+            for place, name in zip(encoders, names, strict=True):
+                with suppress(EncoderError):  # it has learnt no task
+                    model = load_task_model(Path(place), learnt.kind.head)
+                    pulls[name] = gradient_cosines(model, learnt, items, pairs, links, device=device or "auto")
+            if not pulls:
+                raise SettingsError(f"--task {task}: none of these is a folder with a model fine-tuned for it")
     if as_json:
         facts = {name: [asdict(item) for item in items] for name, items in found.items()}
         typer.echo(
@@ -195,17 +220,21 @@ def probe(
                     "encoders": dict(zip(names, encoders, strict=True)),
                     "retrieval": facts,
                     "drift": {name: [asdict(item) for item in items] for name, items in moved.items()},
+                    "gradients": {name: [asdict(item) for item in items] for name, items in pulls.items()},
                 }
             )
         )
         return
-    from alignfreeze.report.probes import drift_sheet, retrieval_sheet
+    from alignfreeze.report.probes import drift_sheet, gradient_sheet, retrieval_sheet
     from alignfreeze.report.sheets import to_rich
 
-    for language in dict.fromkeys(item.language for item in found[names[0]]):
+    languages = dict.fromkeys(item.language for item in found[names[0]])
+    for language in [*languages, *([None] if len(languages) > 1 else [])]:
         console().print(to_rich(retrieval_sheet(found, language)))
     if moved:
         console().print(to_rich(drift_sheet(moved, names[0])))
+    if pulls:
+        console().print(to_rich(gradient_sheet(pulls)))
 
 
 def _short(encoders: list[str]) -> list[str]:
