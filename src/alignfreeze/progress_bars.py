@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -36,12 +37,24 @@ class _Bar:
         self.progress.advance(self.task, steps)
 
 
-class ProgressBars:
-    """Shows the running stages on standard error."""
+class _Bars(Progress):
+    """Bars with something below them."""
 
-    def __init__(self) -> None:
+    below: Callable[[], RenderableType | None] | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is shown, from the top."""
+        yield from super().get_renderables()
+        if self.below is not None and (shown := self.below()) is not None:
+            yield shown
+
+
+class ProgressBars:
+    """Shows the running stages on standard error, and what `below` returns beneath them."""
+
+    def __init__(self, below: Callable[[], RenderableType | None] | None = None) -> None:
         self.console = Console(stderr=True)
-        self.progress = Progress(
+        self.progress = _Bars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
@@ -53,6 +66,7 @@ class ProgressBars:
             transient=True,
             disable=not self.console.is_terminal,
         )
+        self.progress.below = below
 
     def __enter__(self) -> Self:
         self.progress.start()

@@ -552,7 +552,7 @@ def _beside(out: Path, what: str = "checkpoints") -> Path:
 
 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
-    with working():
+    with working(runs=out):
         from alignfreeze.experiment import run_experiments
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number

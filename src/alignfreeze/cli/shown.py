@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic as _now
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from alignfreeze.errors import DataError
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 WIDTH = 1_000
 """Of the table where no terminal tells how wide it is."""
@@ -25,8 +30,12 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def working() -> Iterator[None]:
-    """Show progress on standard error; keep the remarks of other libraries out of the way of ours."""
+def working(runs: Path | None = None) -> Iterator[None]:
+    """Show progress on standard error; keep the remarks of other libraries out of the way of ours.
+
+    Args:
+        runs: The folder of an experiment, whose runs are shown too.
+    """
     from transformers.utils import logging
 
     from alignfreeze.progress import showing
@@ -34,13 +43,32 @@ def working() -> Iterator[None]:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    with warnings.catch_warnings(), ProgressBars() as bars, showing(bars):
+    with warnings.catch_warnings(), ProgressBars(None if runs is None else _table_of(runs)) as bars, showing(bars):
         warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
         try:
             yield
         except KeyboardInterrupt:
             complain("interrupted; complete runs and checkpoints are kept, and the same command goes on from there")
             raise typer.Exit(130) from None
+
+
+def _table_of(out: Path) -> Callable[[], RenderableType | None]:
+    """Return what gives the table of the runs in a folder, looked at anew each second; nothing before they begin."""
+    from alignfreeze.experiment.status import status
+    from alignfreeze.report.sheets import to_rich
+    from alignfreeze.report.status import status_sheet
+
+    looked, shown = -math.inf, None
+
+    def table() -> RenderableType | None:
+        nonlocal looked, shown
+        if _now() - looked >= 1:
+            looked = _now()
+            with suppress(DataError):
+                shown = to_rich(status_sheet(status(out)))
+        return shown
+
+    return table
 
 
 def console() -> Console:

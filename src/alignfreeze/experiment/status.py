@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,9 +78,9 @@ def status(out: Path) -> Status:
 
 
 def _of_run(out: Path, name: str) -> RunStatus:
-    record: dict[str, Any] | None = read_json(out / "runs" / name / RECORD)
-    if record is not None:
-        return RunStatus(name, "complete", seconds=sum(record.get("seconds", {}).values()))
+    record = out / "runs" / name / RECORD
+    if record.exists():
+        return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
     failure: dict[str, Any] | None = read_json(failed_file(out, name))
     if failure is not None:
         return RunStatus(name, "failed", error=str(failure.get("error", "")))
@@ -89,6 +90,13 @@ def _of_run(out: Path, name: str) -> RunStatus:
     if not is_claimed(out, name):
         return RunStatus(name, "interrupted", claim)
     return RunStatus(name, "running", claim, seconds=time.time() - claim.began)
+
+
+@lru_cache(maxsize=10_000)
+def _seconds_of(record: Path, _: int) -> float | None:
+    """Return how long a run took; its record is read once for each time it is written."""
+    values: dict[str, Any] | None = read_json(record)
+    return None if values is None else sum(values.get("seconds", {}).values())
 
 
 def _seconds_left(runs: tuple[RunStatus, ...]) -> float | None:

@@ -127,7 +127,7 @@ def run_experiments(
             sweep.fail(name, lost[name])
     elif workers > 1 and len(waiting) > 1:
         sweep.find_links(waiting)  # once, into the cache that all read
-        work_off(plans, out, waiting, workers=workers, left=lambda: len(sweep.waiting(waiting)))
+        work_off(plans, out, waiting, workers=workers, left=lambda: sweep.n_left(waiting))
     if ray is None:
         sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
     if process_number() == 0:
@@ -192,6 +192,11 @@ class _Sweep:
     def waiting(self, names: Sequence[str]) -> list[str]:
         """Return the runs that are neither complete nor failed."""
         return [name for name in names if self.record(name) is None and self.failure(name) is None]
+
+    def n_left(self, names: Sequence[str]) -> int:
+        """Return how many runs have neither a folder nor failed, without a look into what there is."""
+        ended = ((self.runs / name).exists() or failed_file(self.out, name).exists() for name in names)
+        return len(names) - sum(ended)
 
     def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
         """Remove what is to be done again."""

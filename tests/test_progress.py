@@ -1,0 +1,38 @@
+"""What is shown while something takes long."""
+
+import io
+
+from rich.console import Console
+
+from alignfreeze.cli.shown import _table_of
+from alignfreeze.experiment import run_experiment
+from alignfreeze.progress_bars import ProgressBars
+from tests.experiment.test_sweep import planned
+
+
+def as_text(shown):
+    console = Console(width=140, file=io.StringIO())
+    console.print(shown)
+    return console.file.getvalue()
+
+
+def test_what_is_below_the_bars():
+    shown = iter([None, "a table"])
+    bars = ProgressBars(lambda: next(shown)).progress
+    assert len(list(bars.get_renderables())) == 1
+    assert list(bars.get_renderables())[1] == "a table"
+    assert len(list(ProgressBars().progress.get_renderables())) == 1
+
+
+def test_the_table_of_runs_begins_with_the_runs_and_is_looked_at_once_a_second(project, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("alignfreeze.cli.shown._now", lambda: now)
+    out = project / "out"
+    table = _table_of(out)
+    assert table() is None
+    run_experiment(planned(project, seeds=[1], strategies=["baseline"]), out=out)
+    assert table() is None
+    now += 1
+    text = as_text(table())
+    assert "baseline-1-" in text
+    assert "1 complete" in text
