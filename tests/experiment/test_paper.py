@@ -8,7 +8,7 @@ import pytest
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
-from alignfreeze.experiment.estimate import SHAPES, estimate
+from alignfreeze.experiment.estimate import SHAPES, Lengths, estimate
 from alignfreeze.experiment.outline import is_remote, outline
 from alignfreeze.report.plans import estimate_text, outline_text
 
@@ -126,6 +126,24 @@ def test_an_estimate_grows_with_what_there_is_to_do(tiny_folder):
     assert found.hours == pytest.approx(expected)
     assert found.memory_gib > 0.1
     assert "hours of training" in estimate_text(found)
+    assert "usual length assumed" in estimate_text(found)
+
+
+def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
+    """Toy sentences have five words; backwards, and in all, their subwords are counted with two special ones."""
+    found = plan(ExperimentSettings.from_toml(project / "experiment.toml"), base=project)
+    lengths = Lengths.of(found)
+
+    def mean(sentences):
+        encoded = tiny_encoder.tokenizer([list(words) for words in sentences], is_split_into_words=True)
+        return sum(map(len, encoded["input_ids"])) / len(sentences)
+
+    assert lengths.item == round(mean([item.words for item in found.data.train]))
+    sides = [mean([getattr(pair, side) for pair in found.data.bitext]) for side in ("source", "target")]
+    assert lengths.pair == pytest.approx(sum(sides), abs=1)
+    assert not lengths.assumed
+    guess = estimate(found.settings, finetuning_steps=8, lengths=lengths)
+    assert "as long as those of the data" in estimate_text(guess)
 
 
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():

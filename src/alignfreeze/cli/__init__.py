@@ -504,7 +504,7 @@ def _show_plans(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) 
 def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
     """Return the plan of an experiment as plain values, and as text."""
     from alignfreeze.experiment import plan
-    from alignfreeze.experiment.estimate import estimate
+    from alignfreeze.experiment.estimate import Lengths, estimate
     from alignfreeze.experiment.outline import is_remote, outline
     from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
 
@@ -514,7 +514,7 @@ def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], 
         facts, text = outline_facts(outlined), outline_text(outlined)
     else:
         planned = plan(settings, base=base)
-        guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps)
+        guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps, lengths=Lengths.of(planned))
         facts, text = plan_facts(planned), plan_text(planned)
     facts["estimate"] = None if guess is None else asdict(guess)
     return facts, f"{text}\n{estimate_text(guess)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.meter import peak_of_process
+from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -38,6 +41,9 @@ SUBWORDS = {"pos": 25, "ner": 12, "nli": 40, "tagging": 25, "classification": 40
 SUBWORDS_OF_A_PAIR = 40
 """Assumed, both sides together."""
 
+SAMPLED = 200
+"""About as many items and sentence pairs are measured, where they are at hand."""
+
 TIMED = 2_000
 """Most subwords of a step that is timed: what takes longer is measured on a part and scaled."""
 
@@ -49,6 +55,7 @@ class Estimate:
     Attributes:
         device: Where a step was timed.
         random_weights: Whether the encoder had random weights, as it is not at hand.
+        assumed: Whether sentences were taken to be as long as usual, as the data are not at hand.
         realignment_step: Seconds.
         finetuning_step: Seconds.
         hours: Of all trainings together; without tests.
@@ -58,28 +65,86 @@ class Estimate:
 
     device: str
     random_weights: bool
+    assumed: bool
     realignment_step: float
     finetuning_step: float
     hours: float
     memory_gib: float
 
 
-def estimate(settings: ExperimentSettings, *, finetuning_steps: int) -> Estimate | None:
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long sentences are.
+
+    Attributes:
+        item: Subwords of a training item.
+        pair: Subwords of a sentence pair, both sides together.
+        assumed: Whether they are what is usual, as the data have still to be fetched.
+    """
+
+    item: int
+    pair: int
+    assumed: bool
+
+    @classmethod
+    def usual(cls, settings: ExperimentSettings) -> Lengths:
+        """Return what is usual for a task."""
+        return cls(SUBWORDS.get(settings.task, settings.finetuning.max_length), SUBWORDS_OF_A_PAIR, assumed=True)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Lengths:
+        """Return the means over some items and pairs of an experiment whose data are at hand."""
+        usual = cls.usual(plan.settings)
+        items = [_texts(item) for item in _spread(plan.data.train)]
+        pairs = [[pair.source, pair.target] for pair in _spread(plan.data.bitext)]
+        most = {"item": plan.settings.finetuning.max_length, "pair": 2 * plan.settings.realignment.max_length}
+        found = {
+            name: min(most[name], round(sum(_subwords(plan.tokenizer, texts) for texts in sides) / len(sides)))
+            for name, sides in (("item", items), ("pair", pairs))
+            if sides and all(sides)
+        }
+        return cls(found.get("item", usual.item), found.get("pair", usual.pair), assumed=False)
+
+
+def _spread(items: Sequence[Any]) -> Sequence[Any]:
+    """Return some of the items, evenly spread."""
+    return items[:: max(1, len(items) // SAMPLED)]
+
+
+def _texts(item: Any) -> list[Any]:
+    """Return the texts of an item, or its words; nothing of a question, whose windows are full."""
+    if isinstance(item, TaggedSentence):
+        return [item.words]
+    if isinstance(item, LabelledText):
+        return [text for text in (item.text, item.second) if text is not None]
+    return []
+
+
+def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
+    encoded = (
+        tokenizer(text if isinstance(text, str) else list(text), is_split_into_words=not isinstance(text, str))
+        for text in texts
+    )
+    return sum(len(one["input_ids"]) for one in encoded)
+
+
+def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None) -> Estimate | None:
     """Time a step of each training, and say what the whole experiment takes; None if the encoder is not at hand.
 
     Args:
         settings: The experiment, its device chosen.
         finetuning_steps: Optimiser steps of each fine-tuning.
+        lengths: How long sentences are; by default what is usual.
     """
+    lengths = lengths or Lengths.usual(settings)
     found = _model(settings.encoder)
     if found is None:
         return None
     model, random_weights = found
     device = settings.device
     model.to(device)  # type: ignore[arg-type]
-    items = SUBWORDS.get(settings.task, settings.finetuning.max_length)
-    tuned = _seconds(model, device, sentences=settings.finetuning.batch_size, subwords=items)
-    realigned = _seconds(model, device, sentences=2 * settings.realignment.batch_size, subwords=SUBWORDS_OF_A_PAIR // 2)
+    tuned = _seconds(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
+    realigned = _seconds(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
     seeds = len(set(settings.seeds))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
@@ -87,6 +152,7 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int) -> Estimate
     return Estimate(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         random_weights=random_weights,
+        assumed=lengths.assumed,
         realignment_step=realigned,
         finetuning_step=tuned,
         hours=seconds / 3600,

@@ -85,11 +85,12 @@ def estimate_text(estimate: Estimate | None) -> str:
     if estimate is None:
         return _aligned([("estimate", "none: the encoder is not at hand, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
+    lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
     steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
     return _aligned(
         [
             ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
-            ("", f"{steps} (timed on {estimate.device}{weights}; sentences of usual length assumed)"),
+            ("", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
         ]
     )
 
