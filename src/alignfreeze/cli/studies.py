@@ -75,17 +75,20 @@ def compare(
             facts["versus"] = [shown.versus_facts(item) for item in versus]
         typer.echo(json_text(facts))
         return
-    tables = []
+    write = sheets.to_latex if latex else sheets.to_markdown if markdown else None
     for item in found:
-        tables += [] if only_overview else [sheet_of(shown.table_of(item))]
-        tables.append(shown.overall_sheet(item))
-    tables += [shown.versus_sheet(item) for item in versus]
-    if latex or markdown:
-        write = sheets.to_latex if latex else sheets.to_markdown
-        typer.echo("\n\n".join(write(sheet) for sheet in tables))
-        return
-    for sheet in tables:
-        console().print(sheets.to_rich(sheet))
+        tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
+        if write is None:
+            for sheet in tables:
+                console().print(sheets.to_rich(sheet))
+            console().print(" ".join(shown.summary(item)) + "\n", highlight=False, markup=False)
+        else:
+            typer.echo("\n\n".join(map(write, tables)) + "\n")
+    for sheet in map(shown.versus_sheet, versus):
+        if write is None:
+            console().print(sheets.to_rich(sheet))
+        else:
+            typer.echo(write(sheet) + "\n")
 
 
 def correlate(

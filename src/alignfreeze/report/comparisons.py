@@ -12,6 +12,7 @@ from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
 
 
@@ -134,6 +135,7 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values."""
     return {
         **setup_facts(comparison),
+        "summary": summary(comparison),
         "n_languages": len(comparison.languages),
         "source_language": comparison.source,
         "seeds": list(comparison.seeds),

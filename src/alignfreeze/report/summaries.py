@@ -1,0 +1,125 @@
+"""A comparison in two or three sentences, made from its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.statistics import Verdict
+from alignfreeze.languages import name_of
+
+NAMES = {"full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
+
+NAMED = 4
+"""Languages that are named; of more the number is told."""
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """Return what a comparison says, in a few sentences."""
+    strategies = [name for name in comparison.strategies if name != BASELINE and name in comparison.overall]
+    if not strategies or not comparison.languages:
+        return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
+    if not any(sum(comparison.overall[name].counts.values()) for name in strategies):
+        return [_by_mean(comparison, strategies), _largest(comparison, strategies)]
+    found = [_counts(comparison, strategies), _largest(comparison, strategies), _harm(comparison, strategies)]
+    return [sentence for sentence in found if sentence]
+
+
+def called(strategy: str) -> str:
+    """Return what a strategy is called in a sentence."""
+    return NAMES.get(strategy, f"freezing {strategy}")
+
+
+def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Return the languages that the best strategy improves and worsens, those of another beside it, and its gain."""
+
+    def merit(strategy: str) -> tuple[int, int, float]:
+        counts = comparison.overall[strategy].counts
+        return counts["improved"], -counts["worsened"], _gain(comparison, strategy)
+
+    best = max(strategies, key=merit)
+    n = len(comparison.languages)
+    text = f"{called(best)} improves {_count(comparison, best, 'improved')} of {n} languages by more than one standard "
+    text += f"deviation and worsens {_count(comparison, best, 'worsened')}"
+    for other in [name for name in ("full", *strategies) if name in strategies and name != best][:1]:
+        text += f"; {called(other)} improves {_count(comparison, other, 'improved')} and worsens "
+        text += _count(comparison, other, "worsened")
+    text += f". Its mean gain is {_points(_gain(comparison, best))}"
+    if (p := comparison.overall[best].corrected) is not None:
+        text += f", which over these languages {'is hardly' if p < SIGNIFICANT else 'may be'} chance ({_p(p)})"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _by_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
+    best = max(strategies, key=lambda name: _gain(comparison, name))
+    among = f", the best of {len(strategies)} strategies" if len(strategies) > 1 else ""
+    return (
+        f"With a single seed gains cannot be told from chance. Over {len(comparison.languages)} languages the mean "
+        f"gain of {called(best)} is {_points(_gain(comparison, best))}{among}."
+    )
+
+
+def _largest(comparison: Comparison, strategies: Sequence[str]) -> str:
+    gains = [
+        (gain, language, strategy)
+        for language in comparison.languages
+        for strategy in strategies
+        if strategy in (row := comparison.cells[language]) and (gain := row[strategy].gain) is not None
+    ]
+    if not gains or max(gains)[0] <= 0:
+        return "No language gains anything." if gains else ""
+    gain, language, strategy = max(gains)
+    row = comparison.cells[language]
+    scores = f"{100 * row[BASELINE].mean:.1f} to {100 * row[strategy].mean:.1f}"
+    return f"Largest gain: {_language(language)}, {_points(gain)} with {called(strategy)} ({scores})."
+
+
+def _harm(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Return which languages full realignment worsens, and which of them freezing spares."""
+    harmed = _with_verdict(comparison, "full") if "full" in strategies else []
+    others = [name for name in strategies if name != "full"]
+    if not harmed:
+        return "Full realignment worsens no language that much." if "full" in strategies else ""
+    spared = {name: [code for code in harmed if code not in _with_verdict(comparison, name)] for name in others}
+    best = max(others, key=lambda name: len(spared[name]), default=None)
+    text = f"Full realignment hurts {_list(harmed)}"
+    if best is None or not spared[best]:
+        return f"{text}."
+    what = "all of them" if len(spared[best]) == len(harmed) > 1 else "it" if len(harmed) == 1 else _list(spared[best])
+    return f"{text}; {called(best)} spares {what}."
+
+
+def _with_verdict(comparison: Comparison, strategy: str, verdict: str = "worsened") -> list[str]:
+    rows = [(code, comparison.cells[code].get(strategy)) for code in comparison.languages]
+    return [code for code, summary in rows if summary is not None and summary.verdict == verdict]
+
+
+def _count(comparison: Comparison, strategy: str, verdict: Verdict) -> str:
+    return str(comparison.overall[strategy].counts[verdict] or "none")
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def _gain(comparison: Comparison, strategy: str) -> float:
+    return comparison.overall[strategy].average.gain or 0.0
+
+
+def _points(gain: float) -> str:
+    return f"{100 * gain:+.1f} points"
+
+
+def _list(codes: Sequence[str]) -> str:
+    if len(codes) > NAMED:
+        return f"{len(codes)} languages"
+    names = [_language(code) for code in codes]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _language(code: str) -> str:
+    try:
+        return name_of(code)
+    except ValueError:  # tables may name languages as they like
+        return code
