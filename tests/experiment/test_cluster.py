@@ -9,7 +9,7 @@ import time
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment import plan, run_experiment
+from alignfreeze.experiment import plan_all, run_experiment
 from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.experiment.status import status
 from tests.experiment.test_sweep import comparable, planned
@@ -90,4 +90,5 @@ def test_without_ray_the_extra_is_named(project, monkeypatch):
 def test_gpus_of_other_machines_need_none_here(project):
     settings = planned(project).settings
     settings = settings.model_copy(update={"device": "auto", "ray": RaySettings(gpus_per_run=0.5)})
-    assert plan(settings, base=project, elsewhere=True).settings.device == "cuda"
+    (found,) = plan_all([(project, settings)], elsewhere=True)
+    assert found.settings.device == "cuda"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment import ExperimentSettings, plan, run_experiments
+from alignfreeze.experiment import ExperimentSettings, plan_all, run_experiments
 from tests.test_cli import alignfreeze
 
 GRID = """
@@ -57,7 +57,8 @@ def test_what_is_no_grid(project, text, message):
 
 
 def test_what_combinations_share_is_done_once(grid, project):
-    plans = [plan(settings, base=project) for settings in ExperimentSettings.grid_from_toml(grid)]
+    plans = plan_all((project, settings) for settings in ExperimentSettings.grid_from_toml(grid))
+    assert len({id(planned.data) for planned in plans}) == 1
     studies = run_experiments(plans, out=project / "out", only=["*-1-*"])
     # Four realigned runs, and a baseline for each rate of fine-tuning.
     assert len(list((project / "out" / "runs").iterdir())) == 4 + 2

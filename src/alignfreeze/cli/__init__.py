@@ -120,7 +120,7 @@ def run(
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
     with working():
-        from alignfreeze.experiment import ExperimentSettings, plan
+        from alignfreeze.experiment import ExperimentSettings, plan_all
         from alignfreeze.files import check_folder
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
@@ -131,7 +131,7 @@ def run(
         ]
         if out is not None:
             check_folder(out)
-        planned = None if dry_run else [plan(one, base=base, elsewhere=ray is not None) for base, one in grid]
+        planned = None if dry_run else plan_all(grid, elsewhere=ray is not None)
     if planned is None:
         _show_plans(grid, as_json)
     elif out is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,52 @@ class Plan:
     tokenizer: PreTrainedTokenizerFast
 
 
-def plan(settings: ExperimentSettings, *, base: Path, elsewhere: bool = False) -> Plan:
+def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
     """Read all data, check all that can be checked, and list the runs.
 
     Args:
         settings: The experiment.
         base: The folder at which its relative paths start.
+
+    Raises:
+        AlignFreezeError: Something is wrong with the settings, the files or the encoder.
+    """
+    return plan_all([(base, settings)])[0]
+
+
+def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
+    """Plan several experiments; what they have in common, such as encoder and data, is read once.
+
+    Args:
+        experiments: Each with the folder at which its relative paths start.
         elsewhere: The runs are on other machines; with `ray.gpus_per_run` those have GPUs, whatever this one has.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
+    read = _Read()
+    return [_plan(settings, base, read, elsewhere) for base, settings in experiments]
+
+
+class _Read:
+    """What was read for experiments before."""
+
+    def __init__(self) -> None:
+        # Of the encoder the last alone: each may take gigabytes.
+        self.encoder = lru_cache(maxsize=1)(load_encoder)
+        self.digest = lru_cache(digest_of_encoder)
+        self._data: dict[tuple[Path, str], ExperimentData] = {}
+
+    def data(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
+        """Read the data of an experiment."""
+        names = {"task", "source_language", "languages", "data", "bitext", "alignment", "encoder", "device"}
+        key = (base, f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
+        if key not in self._data:
+            self._data[key] = read_data(settings, base=base)
+        return self._data[key]
+
+
+def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool) -> Plan:
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
     settings = settings.model_copy(update={"device": device, "encoder": _located(settings.encoder, base)})
@@ -61,9 +98,9 @@ def plan(settings: ExperimentSettings, *, base: Path, elsewhere: bool = False) -
         alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
         settings = settings.model_copy(update={"alignment": alignment})
     # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
-    loaded = load_encoder(settings.encoder)
+    loaded = read.encoder(settings.encoder)
     freezing = freezing_of(settings, loaded.model)
-    data = read_data(settings, base=base)
+    data = read.data(settings, base)
     steps = settings.finetuning.steps or settings.finetuning.total_steps(
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
@@ -71,9 +108,10 @@ def plan(settings: ExperimentSettings, *, base: Path, elsewhere: bool = False) -
         # The paper realigns for as many steps as it fine-tunes.
         realignment = settings.realignment.model_copy(update={"steps": steps})
         settings = settings.model_copy(update={"realignment": realignment})
-    encoder = digest_of_encoder(settings.encoder)
+    aligning = settings.alignment.encoder
+    digests = (read.digest(settings.encoder), None if aligning is None else read.digest(aligning))
     specs = tuple(
-        RunSpec(settings, strategy, seed, _determined_by(settings, data, encoder, strategy, seed))
+        RunSpec(settings, strategy, seed, _determined_by(settings, data, digests, strategy, seed))
         for seed in dict.fromkeys(settings.seeds)
         for strategy in dict.fromkeys(settings.strategies)
     )
@@ -102,9 +140,9 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
 
 
 def _determined_by(
-    settings: ExperimentSettings, data: ExperimentData, encoder: str, strategy: str, seed: int
+    settings: ExperimentSettings, data: ExperimentData, digests: tuple[str, str | None], strategy: str, seed: int
 ) -> dict[str, Any]:
-    """Return everything that the result of a run depends on."""
+    """Return everything that the result of a run depends on; the digests are of encoder and aligning encoder."""
     shared = {"task", "device", "keep_models", "data", "finetuning", "source_language"}
     realigned = {"bitext", "alignment", "realignment"}
     is_baseline = strategy == BASELINE
@@ -116,8 +154,8 @@ def _determined_by(
         dumped["alignment"]["encoder"] = _shown(aligning)
     return {
         "version": __version__,
-        "encoder": {"name": _shown(settings.encoder), "digest": encoder},
-        "aligning_encoder": None if is_baseline or aligning is None else digest_of_encoder(aligning),
+        "encoder": {"name": _shown(settings.encoder), "digest": digests[0]},
+        "aligning_encoder": None if is_baseline else digests[1],
         "strategy": strategy,
         "seed": seed,
         "languages": settings.tested_languages,

@@ -159,7 +159,7 @@ class _Sweep:
         self.out = out
         self.runs = out / "runs"
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
-        self.links: dict[int, Sequence[WordAlignment]] = {}
+        self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
         used = Counter(spec.realigned for spec, _ in self.jobs.values())
         # One that a single run starts from is not worth the disk, unless the user wants to have it.
         self.shared = {
@@ -234,9 +234,12 @@ class _Sweep:
     def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
         if spec.strategy == BASELINE:
             return []
-        if id(plan) not in self.links:
-            self.links[id(plan)] = find_links(plan.settings, plan.data)
-        return self.links[id(plan)]
+        settings = plan.settings
+        names = {"alignment", "encoder", "device"}
+        key = (id(plan.data), f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
+        if key not in self.links:
+            self.links[key] = find_links(settings, plan.data)
+        return self.links[key]
 
     def do(self, names: Sequence[str]) -> None:
         """Do runs, one after the other; those that another process is at are waited for."""

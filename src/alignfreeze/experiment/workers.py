@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from alignfreeze.experiment.planning import Plan, plan
+from alignfreeze.experiment.planning import Plan, plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
@@ -116,7 +116,7 @@ def do(task: dict[str, Any]) -> None:
 @lru_cache(maxsize=1)
 def _planned(experiments: str) -> list[Plan]:
     """Return the plans of experiments; a process that does one run after the other reads the data once."""
-    return [plan(ExperimentSettings.model_validate(s), base=Path(base)) for base, s in json.loads(experiments)]
+    return plan_all((Path(base), ExperimentSettings.model_validate(s)) for base, s in json.loads(experiments))
 
 
 if __name__ == "__main__":
