@@ -107,6 +107,9 @@ def test_the_command(tiny_folder, tmp_path, toy_bitext):
     assert len(facts["retrieval"]["realigned"]) == 5 * 3
     both = alignfreeze("probe", tiny_folder, "--bitext", *given, "--bitext", given[0].replace("en-de", "en-tr", 1))
     assert "Word retrieval, mean of 2 languages" in both.stdout, both.stderr
+    (tmp_path / "links").write_text("0-0 1-1 2-2 3-3 4-4\n" * len(toy_bitext))
+    linked = alignfreeze("probe", tiny_folder, "--bitext", *given, "--links", f"en-de={tmp_path / 'links'}", "--json")
+    assert {item["n"] for item in json.loads(linked.stdout)["retrieval"][tiny_folder.name]} != {0}
     refused = alignfreeze("probe", out, out, "--bitext", *given)
     assert refused.returncode == 2
     assert "named twice" in refused.stderr

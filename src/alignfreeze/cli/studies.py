@@ -163,6 +163,7 @@ def probe(
     aligner: o.Aligner = "fast-align",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
+    links: o.Links = None,
     form: o.BitextForm = None,
     columns: o.Columns = None,
     select: o.Select = None,
@@ -198,21 +199,24 @@ def probe(
         chosen = reading.choose_bitexts(bitext, form=form, columns=columns, select=select)
         base = load_encoder(encoders[0])
         pairs = reading.in_words(chosen, pretokenized=pretokenized)
-        resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
-        links = align(pairs, aligner=settings, resources=resources)
+        if files := o.by_language_pair(links, "--links"):
+            alignments = reading.read_links(files, pairs)
+        else:
+            resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
+            alignments = align(pairs, aligner=settings, resources=resources)
         how = {"most_words": most_words, "device": device or "auto"}
-        found, moved = {names[0]: retrieval(base, pairs, links, **how)}, {}
+        found, moved = {names[0]: retrieval(base, pairs, alignments, **how)}, {}
         for place, name in zip(encoders[1:], names[1:], strict=True):
             encoder = load_encoder(place)
             moved[name] = drift(base, encoder)
-            found[name] = retrieval(encoder, pairs, links, **how)
+            found[name] = retrieval(encoder, pairs, alignments, **how)
         pulls: dict[str, list[GradientCosine]] = {}
         if learnt is not None:
             items = learnt.read(Source(str(train), pairs[0].languages[0]))
             for place, name in zip(encoders, names, strict=True):
                 with suppress(EncoderError):  # it has learnt no task
                     model = load_task_model(Path(place), learnt.kind.head)
-                    pulls[name] = gradient_cosines(model, learnt, items, pairs, links, device=device or "auto")
+                    pulls[name] = gradient_cosines(model, learnt, items, pairs, alignments, device=device or "auto")
             if not pulls:
                 raise SettingsError(f"--task {task}: none of these is a folder with a model fine-tuned for it")
     if as_json:
