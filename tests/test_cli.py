@@ -17,7 +17,7 @@ from tests.conftest import write_bars
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
-    *("compare", "correlate", "status", "export", "probe"),
+    *("compare", "correlate", "status", "export", "report", "probe"),
 ]
 
 
@@ -77,6 +77,7 @@ def test_help_names_the_common_options(command):
         "correlate": {"--seed", "--device"},
         "status": {"--seed", "--device"},
         "export": {"--json", "--seed", "--device"},
+        "report": {"--json", "--seed", "--device"},
         "layers": {"--seed"},
         "probe": {"--seed"},
     }.get(command, set())

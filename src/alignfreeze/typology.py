@@ -54,6 +54,7 @@ class Facts:
     family: str | None
 
 
+@lru_cache(maxsize=4_096)
 def facts_of(language: str, source: str) -> Facts:
     """Return what is known of a language, seen from a source language.
 
@@ -78,6 +79,7 @@ def is_installed() -> bool:
     return _folder() is not None
 
 
+@lru_cache(maxsize=4_096)
 def family_of(language: str) -> str | None:
     """Return the name of a language's family, such as `Indo-European`; None where it is not known."""
     vector = _vector("family_features.npz", "F_", language)

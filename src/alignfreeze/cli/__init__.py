@@ -478,7 +478,7 @@ def evaluate(
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
-for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.probe):
+for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.report, studies.probe):
     app.command()(command)
 
 

@@ -154,6 +154,32 @@ def export(
     typer.echo(f"{len(results):,} scores in {out}")
 
 
+def report(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the page, HTML.")],
+    title: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+) -> None:
+    """Write a study as one page that needs no network: what it comes to, charts, every language, every run."""
+    with working():
+        from alignfreeze.files import check_apart, check_file, write_lines
+
+        check_file(out)
+        check_apart({"--out": out}, [path for path in paths if path.is_file()])
+        try:
+            from alignfreeze.report.page import to_html
+            from alignfreeze.report.study import study_page
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f'report needs the extra `report`: pip install "alignfreeze[report]" ({error})'
+            ) from None
+
+        page = study_page(paths, title=title)
+        write_lines(out, to_html(page).splitlines())
+    typer.echo("\n".join([*page.summary, f"the page is {out}"]))
+
+
 def probe(
     encoders: Annotated[
         list[str],

@@ -95,17 +95,30 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
     return found
 
 
+def read_records(paths: Sequence[Path]) -> list[RunRecord]:
+    """Read the records in folders that `alignfreeze run --out` has filled; tables have none.
+
+    Raises:
+        DataError: One holds no result, or is damaged.
+    """
+    return [record for path in paths if path.is_dir() for _, record in _records(path)]
+
+
 def _of_folder(folder: Path) -> Iterator[Result]:
+    for place, record in _records(folder):
+        yield from of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+
+
+def _records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     # A run that is being written has a name that begins with a dot.
     places = sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:
         try:
-            record = RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
+            yield place, RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{place}: not the record of a run of this version ({error})") from error
-        yield from of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
 
 
 def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:

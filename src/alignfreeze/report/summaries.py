@@ -26,6 +26,43 @@ def summary(comparison: Comparison) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def overview(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return what several comparisons say together: how often freezing does better, and where the most."""
+    if len(comparisons) == 1:
+        return summary(comparisons[0])
+    encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
+    text = f"{len(comparisons)} comparisons of {_number(encoders, 'encoder')} and {_number(tasks, 'task')}."
+    rivals = [
+        (c, strategy) for c in comparisons for strategy in ("front", "back") if {"full", strategy} <= set(c.overall)
+    ]
+    margins = [(_improvements(c, strategy) - _improvements(c, "full"), c, strategy) for c, strategy in rivals]
+    fronts = [margin for margin, _, strategy in margins if strategy == "front"]
+    if not fronts:
+        return [text]
+    better, worse = sum(margin > 0 for margin in fronts), sum(margin < 0 for margin in fronts)
+    text += (
+        f" Front-freezing improves more languages than full realignment in {better} of {len(fronts)}, fewer in {worse}."
+    )
+    margin, most, strategy = max(margins, key=lambda one: one[0])
+    if margin <= 0:
+        return [text]
+    setup = most.setup
+    where = f"{setup.task} with {setup.encoder}" + (f" and links by {setup.aligner}" if setup.aligner else "")
+    return [
+        text,
+        f"Most in {where}: {called(strategy)} improves {_improvements(most, strategy)} of {len(most.languages)} "
+        f"languages by more than one standard deviation, full realignment {_improvements(most, 'full')}.",
+    ]
+
+
+def _number(values: set[str], what: str) -> str:
+    return f"{len(values)} {what}{'s' if len(values) > 1 else ''}"
+
+
+def _improvements(comparison: Comparison, strategy: str) -> int:
+    return comparison.overall[strategy].counts["improved"]
+
+
 def called(strategy: str) -> str:
     """Return what a strategy is called in a sentence."""
     return NAMES.get(strategy, f"freezing {strategy}")

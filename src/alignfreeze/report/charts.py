@@ -1,0 +1,210 @@
+"""Charts as values that plotly draws: which numbers, in which form; colours and fonts are the page's."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from alignfreeze.experiment.comparison import Comparison
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.statistics import Summary
+from alignfreeze.languages import name_of
+from alignfreeze.report.sheets import Cell, Sheet
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
+
+WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
+"""Orange and blue, which the colour-blind tell apart, and which differ from white in print."""
+
+ROW = 22
+"""Pixels of a language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart with its numbers.
+
+    Attributes:
+        name: For links and file names.
+        title: What it shows.
+        figure: As plotly takes it: `data` and `layout`.
+        sheet: The same numbers as a table.
+        note: How to read it.
+        orders: Ways to sort its rows: the labels from the top, by what they are sorted by.
+    """
+
+    name: str
+    title: str
+    figure: Mapping[str, Any]
+    sheet: Sheet
+    note: str
+    orders: Mapping[str, Sequence[str]]
+
+
+def plain(text: str) -> str:
+    """Return a text that plotly shows as it is: some of HTML would be taken for markup."""
+    return html.escape(text, quote=False)
+
+
+def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> Chart:
+    """Return a heat map of gains: a row a language, a column a strategy.
+
+    Args:
+        comparison: The strategies language by language.
+        orders: Ways to sort the languages: their codes from the top, by what they are sorted by.
+    """
+    strategies = _realigned(comparison)
+    languages = list(next(iter(orders.values())))
+    rows = [[comparison.cells[code].get(strategy) for strategy in strategies] for code in languages]
+    gains = [[None if one is None or one.gain is None else 100 * one.gain for one in row] for row in rows]
+    greatest = max((abs(gain) for row in gains for gain in row if gain is not None), default=1.0) or 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=gains,
+            x=[plain(strategy) for strategy in strategies],
+            y=[label_of(code) for code in languages],
+            text=[[_marked(one) for one in row] for row in rows],
+            texttemplate="%{text}",
+            hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
+            colorscale=[[0, WORSE], [0.5, SAME], [1, BETTER]],
+            zmin=-greatest,
+            zmax=greatest,
+            colorbar={"title": {"text": "gain"}, "thickness": 12},
+            xgap=1,
+            ygap=1,
+        )
+    )
+    figure.update_yaxes(autorange="reversed", type="category", fixedrange=True)
+    figure.update_xaxes(side="top", type="category", fixedrange=True)
+    title = "Gain over the baseline"
+    return Chart(
+        "gains",
+        title,
+        _values(figure, rows=len(languages)),
+        _sheet_of_gains(comparison, title, languages, strategies),
+        "points of the metric; ↑ ↓ where the gain is beyond both standard deviations over seeds",
+        {name: [label_of(code) for code in codes] for name, codes in orders.items()},
+    )
+
+
+def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart:
+    """Return the gain of each language and strategy with its interval over seeds.
+
+    Args:
+        comparison: The strategies language by language.
+        languages: Codes, from the top.
+    """
+    strategies = _realigned(comparison)
+    figure = go.Figure()
+    for number, strategy in enumerate(strategies):
+        cells = [(code, comparison.cells[code].get(strategy)) for code in languages]
+        known = [(code, one) for code, one in cells if one is not None and one.gain is not None]
+        gains = [100 * (one.gain or 0.0) for _, one in known]
+        ends = [one.interval or (one.gain, one.gain) for _, one in known]
+        figure.add_scatter(
+            x=gains,
+            y=[label_of(code) for code, _ in known],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (high or 0.0) - gain for (_, high), gain in zip(ends, gains, strict=True)],
+                "arrayminus": [gain - 100 * (low or 0.0) for (low, _), gain in zip(ends, gains, strict=True)],
+                "thickness": 1,
+                "width": 0,
+            },
+            mode="markers",
+            marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 8},
+            name=plain(strategy),
+            hovertemplate="%{y}: %{x:+.2f} points<extra>" + plain(strategy) + "</extra>",
+        )
+    figure.add_vline(x=0, line_width=1, line_dash="dot")
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(title_text="gain, points")
+    title = "Gain with its 95% interval over seeds"
+    return Chart(
+        "intervals",
+        title,
+        _values(figure, rows=len(languages)),
+        _sheet_of_gains(comparison, title, languages, strategies, intervals=True),
+        "over seeds, by Student's t; none with a single seed",
+        {},
+    )
+
+
+def losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
+    """Return loss curves.
+
+    Args:
+        curves: Pairs of step and loss, by the name of the training.
+        title: What they are of.
+    """
+    figure = go.Figure()
+    for number, (name, points) in enumerate(curves.items()):
+        steps, values = [step for step, _ in points], [loss for _, loss in points]
+        figure.add_scatter(x=steps, y=values, name=plain(name), line={"color": COLOURS[number % len(COLOURS)]})
+    figure.update_xaxes(title_text="step")
+    figure.update_yaxes(title_text="loss")
+    rows = [
+        (Cell(name), Cell(str(step)), Cell(f"{loss:.4f}")) for name, points in curves.items() for step, loss in points
+    ]
+    sheet = Sheet(title, ("training", "step", "loss"), 1, tuple(rows), "")
+    return Chart("losses", title, _values(figure), sheet, "mean training loss since the point before", {})
+
+
+def label_of(code: str) -> str:
+    """Return a language as charts name it: `Turkish (tr)`."""
+    try:
+        return plain(f"{name_of(code)} ({code})")
+    except ValueError:  # tables may name languages as they like
+        return plain(code)
+
+
+def _realigned(comparison: Comparison) -> list[str]:
+    return [strategy for strategy in comparison.strategies if strategy != BASELINE]
+
+
+def _marked(summary: Summary | None) -> str:
+    if summary is None or summary.gain is None:
+        return ""
+    points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
+    return f"{points:+.1f}{_ARROWS.get(summary.verdict or '', '')}"
+
+
+_ARROWS = {"improved": " ↑", "worsened": " ↓"}
+
+
+def _sheet_of_gains(
+    comparison: Comparison, title: str, languages: Sequence[str], strategies: Sequence[str], *, intervals: bool = False
+) -> Sheet:
+    rows = []
+    for code in languages:
+        cells = [Cell(code), Cell(label_of(code))]
+        for strategy in strategies:
+            summary = comparison.cells[code].get(strategy)
+            cells.append(Cell(_marked(summary)))
+            if intervals:
+                ends = None if summary is None else summary.interval
+                cells.append(Cell("" if ends is None else f"{100 * ends[0]:+.2f} … {100 * ends[1]:+.2f}"))
+        rows.append(tuple(cells))
+    columns = [name for strategy in strategies for name in ([strategy, "interval"] if intervals else [strategy])]
+    return Sheet(title, ("", "language", *columns), 2, tuple(rows), "")
+
+
+def _values(figure: go.Figure, *, rows: int | None = None) -> dict[str, Any]:
+    """Return a figure as plain values, as high as its rows need, on no ground of its own."""
+    figure.update_layout(
+        template="none",
+        height=420 if rows is None else 130 + ROW * rows,
+        margin={"l": 10, "r": 10, "t": 40, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure.to_plotly_json()

@@ -1,0 +1,120 @@
+"""The page of a study: what it says, and that it holds nothing but text where text belongs."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("plotly")
+
+from alignfreeze.experiment import run_experiment
+from alignfreeze.experiment.comparison import compare
+from alignfreeze.experiment.results import read_results
+from alignfreeze.report.charts import gain_map
+from alignfreeze.report.page import to_html
+from alignfreeze.report.study import study_page
+from tests.experiment.test_comparison import ROWS, table
+from tests.experiment.test_sweep import failing, planned
+from tests.test_cli import alignfreeze
+
+
+def charts_of(page):
+    """The charts that a page draws."""
+    return json.loads(re.search(r'<script id="charts" type="application/json">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_every_number_of_the_heat_map_is_found_in_the_comparison(tmp_path):
+    path = table(tmp_path)
+    (compared,) = compare(read_results([path]))
+    charts = charts_of(to_html(study_page([path])))
+    drawn = charts["comparison/1/gains"]["figure"]["data"][0]
+    assert drawn["x"] == ["full", "back"]
+    assert drawn["y"] == ["German (de)", "Turkish (tr)"]
+    for label, row in zip(("de", "tr"), drawn["z"], strict=True):
+        assert row == pytest.approx([100 * compared.cells[label][name].gain for name in drawn["x"]])
+    assert drawn["text"] == [["+10.0 ↑", "+1.0"], ["+1.0", "-10.0 ↓"]]
+    whole = charts["comparison/1/intervals"]["figure"]["data"]
+    german = compared.cells["de"]["full"]
+    low, high = german.interval or (german.gain, german.gain)
+    assert whole[0]["x"][0] - whole[0]["error_x"]["arrayminus"][0] == pytest.approx(100 * low)
+    assert whole[0]["x"][0] + whole[0]["error_x"]["array"][0] == pytest.approx(100 * high)
+
+
+def test_languages_are_sorted_in_several_ways(tmp_path):
+    orders = charts_of(to_html(study_page([table(tmp_path)])))["comparison/1/gains"]["orders"]
+    assert {"gain", "name", "family"} <= set(orders)
+    assert orders["gain"] == orders["name"] == ["German (de)", "Turkish (tr)"]
+
+
+def test_the_paper_on_one_page(shared_data):
+    paths = sorted((shared_data / "paper_results").glob("*.csv"))
+    study = study_page(paths, title="AlignFreeze")
+    page = to_html(study)
+    assert len(page.encode()) < 12e6
+    assert "front-freezing improves 16 of 34 languages by more than one standard deviation, full realignment 9" in page
+    assert (len(study.sections), len(study.languages)) == (27, 34)
+    assert not re.search(r'(src|href)="(?!#)', page.split("<script>")[0])
+
+
+EVIL = '<img src=x onerror="alert(1)"></script><b>'
+
+
+def test_names_that_carry_markup_come_out_as_text(tmp_path):
+    rows = ROWS.replace(",m,", f",{json.dumps(EVIL).replace(chr(92), '')[1:-1].replace(chr(34), chr(34) * 2)},")
+    rows = rows.replace("31,<img", '31,"<img').replace("42,<img", '42,"<img').replace("<b>,", '<b>",')
+    study = study_page([table(tmp_path, rows)], title=EVIL)
+    assert EVIL in study.facts["encoder"]
+    page = to_html(study)
+    assert EVIL not in page
+    assert "<img" not in page.split("<script>")[0]
+    assert page.count("</script>") == 3
+    (compared,) = compare(read_results([tmp_path / "results.csv"]))
+    marked = replace(compared, strategies=("baseline", "<b>full</b>"))
+    assert gain_map(marked, orders={"gain": ["de"]}).figure["data"][0]["x"] == ["&lt;b&gt;full&lt;/b&gt;"]
+
+
+def test_a_page_for_each_run(project):
+    out = project / "out"
+    run_experiment(planned(project, seeds=[1]), out=out)
+    study = study_page([out])
+    assert [page.name.rsplit("-", 1)[0] for page in study.runs] == ["run/baseline-1", "run/front-1"]
+    assert study.runs[1].facts["frozen"].endswith("% of the parameters")
+    assert study.summary[0].startswith("With a single seed gains cannot be told from chance.")
+    page = to_html(study)
+    drawn = charts_of(page)
+    losses = drawn[f"{study.runs[1].name}/losses"]["figure"]["data"]
+    assert [line["name"] for line in losses] == ["fine-tuning", "realignment"]
+    for name in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{name}"' in page
+
+
+def test_what_is_wrong_with_a_study_is_said(project, monkeypatch):
+    from alignfreeze.errors import TrainingError
+    from alignfreeze.experiment import sweep
+
+    out = project / "out"
+    monkeypatch.setattr(sweep, "run", failing("front", TrainingError("the loss is nan")))
+    run_experiment(planned(project), out=out, only=["*-1-*"])
+    said = study_page([out]).summary
+    assert "1 of 4 runs failed." in said
+    assert "The study is not complete: 2 of 4 runs are still to be done." in said
+
+
+def test_without_a_baseline_the_scores_are_shown(tmp_path):
+    rows = "\n".join(line for line in ROWS.splitlines() if "baseline" not in line)
+    study = study_page([table(tmp_path, rows)])
+    assert study.summary == ["There is no baseline: nothing can be compared, scores alone are shown."]
+    assert [cell.text for cell in study.sections[0].sheets[0].rows[0]] == ["de", "German", "accuracy", "61.0", "52.0"]
+    assert "61.0" in to_html(study)
+
+
+def test_the_command(tmp_path):
+    path = table(tmp_path)
+    done = alignfreeze("report", path, "-o", tmp_path / "page.html", "--title", "Mine")
+    assert done.returncode == 0, done.stderr
+    assert "improves 1 of 2 languages" in done.stdout
+    assert "<title>Mine</title>" in (tmp_path / "page.html").read_text()
+    refused = alignfreeze("report", tmp_path / "none", "-o", tmp_path / "other.html")
+    assert refused.returncode == 2
+    assert not (tmp_path / "other.html").exists()
