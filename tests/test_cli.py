@@ -337,7 +337,7 @@ def test_the_best_layer_by_command(tmp_path, tiny_folder, bitext_file, toy_bitex
     assert rates == sorted(rates)
     done = alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options, "--json")
     rows = json.loads(done.stdout)
-    assert [row["agreement"]["aer"] for row in rows] == pytest.approx(rates, abs=5e-4)
+    assert [row["agreement"]["aer"] for row in rows] == pytest.approx(rates, abs=6e-4)
     for threshold in (0, 1, -0.5, "nan", 2):
         done = alignfreeze("layers", tiny_folder, "--bitext", "en-de=nothing", *options, "--threshold", threshold)
         refused(done, f"--threshold {float(threshold)}: a probability between 0 and 1")

@@ -36,7 +36,6 @@ def test_distances_grow_as_languages_grow_apart():
 
 def test_scripts_and_sizes_need_no_package(monkeypatch):
     monkeypatch.setattr(typology, "_folder", lambda: None)
-    facts_of.cache_clear()
     assert facts_of("ru", "en").values == {"same script": 0, "pretraining text": 278}
     assert facts_of("de", "en").values == {"same script": 1, "pretraining text": 66.6}
     assert facts_of("tlh", "en").values == {"same script": 1}

@@ -203,16 +203,18 @@ def _name_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def remove_leftovers(folder: Path, *, of: str = "*") -> None:
+def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> None:
     """Remove what killed processes left half-written in a folder; the work of living ones stays.
 
     Args:
         folder: Where to look.
         of: The name of what was to be written; by default whatever it was.
+        is_ours: Nobody else may write it now. The number of a process then says nothing: in a container, and on
+            another machine, a process that lives may have that of one that was killed.
     """
     for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
-        if process and not _is_running(int(process[1])):
+        if process and (is_ours or not _is_running(int(process[1]))):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -91,8 +92,9 @@ class ComputeSettings(Settings):
     """Where `tensorboard` finds its files; left out: `logs` in the folder of the runs, or beside the model's."""
 
     def logging_in(self, folder: Path) -> Self:
-        """Return the same settings with a place for the files of loggers, unless they name one."""
-        return self if self.log_folder else self.model_copy(update={"log_folder": folder})
+        """Return the same settings with a place of their own for the files of loggers, in the folder they may name."""
+        place = folder if self.log_folder is None else self.log_folder / folder.name
+        return self.model_copy(update={"log_folder": place})
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +327,7 @@ def train(
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
+    os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
     with (
         stage(plan.title, total=plan.steps) as bar,
         _checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
@@ -349,6 +352,8 @@ def train(
         trainer.train(resume_from_checkpoint=last)
         seconds = time.perf_counter() - began
         _release(trainer, model)
+        if "wandb" in compute.log_to:
+            _end_of_wandb()
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
     return TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
 
@@ -492,6 +497,13 @@ def _to_files(compute: ComputeSettings, title: str) -> list[TrainerCallback]:
     from torch.utils.tensorboard import SummaryWriter
 
     return [INTEGRATION_TO_CALLBACK[TENSORBOARD](SummaryWriter(str(compute.log_folder / title)))]  # type: ignore[call-arg]
+
+
+def _end_of_wandb() -> None:
+    """End the run of W&B: the Trainer begins one only where there is none, and never ends it."""
+    import wandb  # type: ignore[import-not-found]
+
+    wandb.finish()
 
 
 def _release(trainer: Trainer, model: nn.Module) -> None:

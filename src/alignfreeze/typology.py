@@ -54,7 +54,6 @@ class Facts:
     family: str | None
 
 
-@lru_cache(maxsize=4_096)
 def facts_of(language: str, source: str) -> Facts:
     """Return what is known of a language, seen from a source language.
 
@@ -79,7 +78,6 @@ def is_installed() -> bool:
     return _folder() is not None
 
 
-@lru_cache(maxsize=4_096)
 def family_of(language: str) -> str | None:
     """Return the name of a language's family, such as `Indo-European`; None where it is not known."""
     vector = _vector("family_features.npz", "F_", language)
@@ -88,7 +86,7 @@ def family_of(language: str) -> str | None:
     names = _table("family_features.npz").names("F_")
     held = [name for name, value in zip(names, vector, strict=True) if value > 0]
     # Of all groups that a language is in the family is the one with the most languages.
-    return max(held, key=_table("family_features.npz").size).removeprefix("F_")
+    return max(held, key=_table("family_features.npz").sizes.__getitem__).removeprefix("F_")
 
 
 def _cosine_distance(kind: str, language: str, source: str) -> float | None:
@@ -116,14 +114,19 @@ class _Table:
             self.rows = {str(code): number for number, code in enumerate(found["langs"])}
             self.features = [str(name) for name in found["feats"]]
             self.data: NDArray[np.float32] = found["data"][:, :, 0]  # [languages, features]
+        self.sizes = dict(zip(self.features, (self.data > 0).sum(axis=0).tolist(), strict=True))
+        self.vectors: dict[tuple[str, str], NDArray[np.float32] | None] = {}
 
     def names(self, prefix: str) -> list[str]:
         return [name for name in self.features if name.startswith(prefix)]
 
-    def size(self, feature: str) -> float:
-        return float((self.data[:, self.features.index(feature)] > 0).sum())
-
     def vector(self, prefix: str, code: str) -> NDArray[np.float32] | None:
+        """Return what is known of a language, None for nothing; found once."""
+        if (prefix, code) not in self.vectors:
+            self.vectors[prefix, code] = self._found(prefix, code)
+        return self.vectors[prefix, code]
+
+    def _found(self, prefix: str, code: str) -> NDArray[np.float32] | None:
         if code not in self.rows:
             return None
         chosen = [number for number, name in enumerate(self.features) if name.startswith(prefix)]

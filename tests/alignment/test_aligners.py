@@ -187,7 +187,7 @@ def eflomal():
     return model
 
 
-@pytest.mark.parametrize("code", ["fr", "ro"])
+@pytest.mark.parametrize("code", ["fr", pytest.param("ro", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("name", "make", "rounds"),
     [("fast-align", fast_align, lambda _: 5), ("eflomal", eflomal, lambda model: model.scheduled_iterations)],

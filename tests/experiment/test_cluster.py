@@ -10,6 +10,7 @@ import pytest
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment import plan_all, run_experiment
+from alignfreeze.experiment.cluster import _check_resources
 from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.experiment.status import status
 from tests.experiment.test_sweep import comparable, planned
@@ -92,3 +93,9 @@ def test_gpus_of_other_machines_need_none_here(project):
     settings = settings.model_copy(update={"device": "auto", "ray": RaySettings(gpus_per_run=0.5)})
     (found,) = plan_all([(project, settings)], elsewhere=True)
     assert found.settings.device == "cuda"
+
+
+def test_more_than_the_cluster_has_is_refused():
+    with pytest.raises(SettingsError, match=r"ray\.gpus_per_run: a run takes 1, the whole cluster has 0"):
+        _check_resources({"CPU": 2.0}, [RaySettings(gpus_per_run=1)])
+    _check_resources({"CPU": 2.0, "GPU": 1.0}, [RaySettings(gpus_per_run=1)])

@@ -11,6 +11,7 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment.comparison import against, compare
 from alignfreeze.experiment.results import Result, Setup, read_results
+from alignfreeze.report.comparisons import table_of
 from tests.test_cli import alignfreeze
 
 SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
@@ -175,7 +176,7 @@ def test_the_bootstrap_over_sentences_takes_seeds_together():
     ]
     (found,) = compare(results)
     assert found.paired["de"]["full"].difference == pytest.approx(0.3)  # 8 of 10 on average
-    assert found.paired["de"]["full"].p_value == 0
+    assert found.paired["de"]["full"].p_value == pytest.approx(2 / 2_001)
     assert found.paired["de"]["front"].p_value == 1
     assert found.overall["full"].sure == (1, 0)
     assert found.overall["front"].sure == (0, 0)
@@ -192,3 +193,62 @@ def test_a_run_that_is_being_written_is_no_run(project):
     (folder,) = (out / "runs").iterdir()
     shutil.copytree(folder, out / "runs" / f".{folder.name}.1.part")
     assert {item.place for item in read_results([out])} == {str(folder / "record.json")}
+
+
+def test_a_table_without_rows(tmp_path):
+    with pytest.raises(DataError, match="no row below the names of the columns"):
+        read_results([table(tmp_path, ROWS.splitlines()[0] + "\n")])
+
+
+def test_a_strategy_that_one_study_lacks_in_a_language_is_left_out_of_both(tmp_path):
+    """Front was tested in one language alone: over the languages of the study it has no average."""
+    columns = "final_eval_de_accuracy,final_eval_same_accuracy"
+    (tmp_path / "a").mkdir()
+    other = f"seed,model,task,method,{columns}\n31,m,udpos,freeze_realign_unfreeze_dico,0.5,0.9\n"
+    ours = compare(read_results([table(tmp_path), table(tmp_path / "a", other)]))
+    (found,) = against(ours, ours)
+    assert "front" in ours[0].strategies
+    assert found.strategies == ("baseline", "full", "back")
+
+
+def test_missing_runs_are_said_below_the_table(tmp_path):
+    rows = "\n".join(line for line in ROWS.splitlines() if not line.startswith("42,m,udpos,before"))
+    (found,) = compare(read_results([table(tmp_path, rows)]))
+    assert "full has 1 of the 2 seeds: gains are over the seeds that both have" in table_of(found).note
+    assert found.cells["de"]["full"].gain == pytest.approx(0.1)
+
+
+def run_with(project, out, **changes):
+    """Run an experiment with some settings of its tables changed."""
+    settings = ExperimentSettings.from_toml(project / "experiment.toml")
+    for name, values in changes.items():
+        changed = getattr(settings, name).model_copy(update=values) if isinstance(values, dict) else values
+        settings = settings.model_copy(update={name: changed})
+    run_experiment(plan(settings, base=project), out=out)
+
+
+def test_runs_on_other_bitext_are_another_setup(project):
+    out = project / "out"
+    run_with(project, out, seeds=[1], bitext={"max_pairs": 40})
+    run_with(project, out, seeds=[1, 2])
+    found = compare(read_results([out]))
+    assert [c.seeds for c in found] == [(1, 2), (1, 2)]  # the baselines are common
+    assert sorted(c.cells["de"]["front"].n for c in found) == [1, 2]
+    assert len({c.label for c in found}) == 2
+    assert all(c.label.startswith("toy (settings ") for c in found)
+
+
+def test_other_numbers_of_test_items_are_refused(project):
+    out = project / "out"
+    run_with(project, out, seeds=[1], strategies=["baseline"], data={"max_test": 5})
+    run_with(project, out, seeds=[1], strategies=["front"])
+    with pytest.raises(SettingsError, match=r"(?s)test data of 'en' differ.*the first 5 items"):
+        compare(read_results([out]))
+
+
+def test_fewer_training_items_are_another_baseline(project):
+    out = project / "out"
+    run_with(project, out, seeds=[1], strategies=["baseline"], data={"max_train": 10})
+    run_with(project, out, seeds=[1], strategies=["front"], finetuning={"steps": 8})
+    with pytest.raises(SettingsError, match="no baseline for pos"):
+        compare(read_results([out]))

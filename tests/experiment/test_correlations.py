@@ -34,6 +34,8 @@ def test_gains_that_fall_as_the_baseline_rises(tmp_path, monkeypatch):
     found = {item.fact: item for item in correlations(compared)}
     assert list(found) == ["baseline score", "same script", "pretraining text"]
     assert (found["baseline score"].rho, found["baseline score"].n) == (-1, 6)
+    assert found["baseline score"].interval is None
+    assert found["baseline score"].p_value == pytest.approx(2 / 720)
     # Sizes 66.6 54.3 31.6 69.3 278 20.9 have the ranks 4 3 2 5 6 1, gains 6 5 4 3 2 1: the differences' squares add up
     # to 4 + 4 + 4 + 4 + 16 + 0 = 32, and 1 - 6 * 32 / (6 * 35) = 0.0857.
     size = found["pretraining text"]
@@ -46,6 +48,14 @@ def test_gains_that_fall_as_the_baseline_rises(tmp_path, monkeypatch):
 def test_too_few_languages(tmp_path):
     (compared,) = compare(read_results([study(tmp_path, CODES[:4], [0.01, 0.02, 0.03, 0.04])]))
     with pytest.raises(DataError, match="4 target languages: what gains go with shows from 5 on"):
+        correlations(compared)
+
+
+def test_a_baseline_alone_has_no_gains(tmp_path):
+    path = study(tmp_path, CODES, [0.0] * 6)
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "before" not in line))
+    (compared,) = compare(read_results([path]))
+    with pytest.raises(DataError, match="only the baseline was tested"):
         correlations(compared)
 
 

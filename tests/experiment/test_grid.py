@@ -78,3 +78,8 @@ def test_the_commands_on_a_grid(grid, project):
     compared = json.loads(alignfreeze("compare", project / "out", "--json").stdout)["comparisons"]
     assert sorted(item["label"] for item in compared) == ["toy: temperature 0.05", "toy: temperature 0.1"]
     assert len({item["settings"] for item in compared}) == 2
+
+
+def test_a_setting_in_the_grid_is_not_changed_beside_it(grid):
+    with pytest.raises(SettingsError, match=r"--set realignment.temperature: the table \[grid\] of .* gives values"):
+        ExperimentSettings.grid_from_toml(grid, changes=[("realignment.temperature", "0.7")])

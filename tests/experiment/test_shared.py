@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.experiment import ExperimentSettings, plan, recipe, run_experiment, run_experiments
+from alignfreeze.experiment import ExperimentSettings, plan, recipe, run_experiment, run_experiments, shared
 from alignfreeze.experiment.meter import Meter
 from tests.experiment.test_sweep import comparable, planned
 from tests.test_cli import alignfreeze
@@ -132,3 +132,14 @@ def test_the_memory_of_a_stage_is_its_own():
     assert large > 120e6
     assert small <= large
     assert list(meter.seconds) == ["large", "small"]
+
+
+def test_an_encoder_that_another_process_is_at_stays(project, realignments):
+    plans, out = at_rates(project, *RATES), project / "out"
+    run_experiments(plans, out=out, only=[plans[0].specs[1].folder])
+    (place,) = (out / "realigned").iterdir()
+    with shared._lock(place):
+        shared.remove_realigned(place)
+        assert place.exists()
+    shared.remove_realigned(place)
+    assert not place.exists()

@@ -13,6 +13,7 @@ from alignfreeze.experiment.statistics import (
     paired_bootstrap,
     spearman,
     spearman_interval,
+    spearman_test,
     summaries,
     summarise,
 )
@@ -113,8 +114,30 @@ def test_spearman_by_hand():
 def test_the_interval_of_a_rank_correlation_by_hand():
     # atanh 0.5 = 0.5493; 1.96 * sqrt((1 + 0.125) / 25) = 0.4158; tanh 0.1335 = 0.1327, tanh 0.9651 = 0.7466.
     assert spearman_interval(0.5, 28) == pytest.approx((0.1327, 0.7466), abs=1e-4)
-    assert spearman_interval(0.5, 3) == (-1, 1)
-    assert spearman_interval(1, 28) == (1, 1)
+    assert spearman_interval(0.5, 3) is None
+    assert spearman_interval(1, 28) is None
+
+
+def test_a_rank_correlation_of_few_is_held_against_all_their_orders():
+    # Of the 120 orders of five, one gives 1 and one -1.
+    assert spearman_test([1, 2, 3, 4, 5], [10, 20, 30, 40, 50]) == pytest.approx(2 / 120)
+    many = list(range(20))
+    assert spearman_test(many, many[::-1]) < 1e-6
+
+
+def test_a_gain_is_over_the_seeds_that_both_have():
+    # The strategy's only seed is the baseline's best: 0.7 against 0.7, not against the mean of 0.6.
+    summary = summarise({3: 0.7}, {1: 0.5, 2: 0.6, 3: 0.7})
+    assert (summary.mean, summary.n, summary.gain) == (0.7, 1, 0)
+    assert summary.verdict is None
+    assert summarise({3: 0.7, 2: 0.7}, {1: 0.5, 2: 0.6, 3: 0.7}).gain == pytest.approx(0.05)
+    # Without a common seed there are only the means.
+    assert summarise({4: 0.7}, {1: 0.5, 2: 0.6}).gain == pytest.approx(0.15)
+
+
+def test_rounding_makes_no_verdict():
+    same = {1: 0.1, 2: 0.1 + 1e-17, 3: 0.1}
+    assert summarise({1: 0.1, 2: 0.1, 3: 0.1 + 2e-17}, same).verdict == "unchanged"
 
 
 def test_the_bootstrap_over_sentences():
@@ -124,7 +147,7 @@ def test_the_bootstrap_over_sentences():
     found = paired_bootstrap(*(np.stack([right, words], axis=1).astype(float) for right in (ours, theirs)))
     assert found.difference == pytest.approx((ours.sum() - theirs.sum()) / words.sum())
     assert found.interval[0] < found.difference < found.interval[1]
-    assert found.p_value == 0
+    assert found.p_value == pytest.approx(2 / 2_001)  # not one resample crosses zero
     # scipy's own bootstrap of the same difference of shares.
     by_scipy = bootstrap(
         (ours, theirs, words),

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from filelock import FileLock
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, TrainingError
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment, sweep
@@ -245,3 +246,61 @@ def test_parquet_holds_what_csv_holds(project, tmp_path):
     rows = parquet.read_table(tmp_path / "scores.parquet").to_pylist()
     by_csv = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert [row["value"] for row in rows] == [float(row["value"]) for row in by_csv]
+
+
+def test_what_a_process_with_our_number_left_is_no_obstacle(project):
+    """In a container a process that starts again often has the number of the one that was killed."""
+    found, out = planned(project, seeds=[1], keep_models=True), project / "out"
+    baseline, front = found.specs
+    for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned):
+        left.with_name(f".{left.name}.{os.getpid()}.part").mkdir(parents=True)
+    assert len(run_experiment(found, out=out).records) == 2
+    assert not list(out.rglob("*.part"))
+
+
+def test_links_that_cannot_be_found_fail_the_runs_that_need_them_and_no_others(project, monkeypatch):
+    monkeypatch.setattr(sweep, "work_off", lambda *_, **__: None)
+
+    def no_links(*_):
+        raise SettingsError("no layer 99")
+
+    monkeypatch.setattr(sweep, "find_links", no_links)
+    study = run_experiment(planned(project, seeds=[1]), out=project / "out", workers=2)
+    assert [record.strategy for record in study.records] == ["baseline"]
+    assert [(failure.strategy, failure.error) for failure in study.failures] == [("front", "no layer 99")]
+
+
+def test_a_study_is_shown_whole_though_only_some_of_it_was_to_be_done(project):
+    found, out = planned(project), project / "out"
+    run_experiment(found, out=out)
+    again = run_experiment(found, out=out, only=["front-1-*"], force=True)
+    assert len(again.records) == 4
+    with pytest.raises(SettingsError, match=r"no run is called 'bakc-\*'; there are"):
+        run_experiment(found, out=out, only=["front-1-*", "bakc-*"])
+
+
+def test_runs_of_other_commands_in_the_folder_are_shown_too(project):
+    out = project / "out"
+    for seed in (1, 2):
+        run_experiment(planned(project, seeds=[seed], strategies=["baseline"]), out=out)
+    assert [run.state for run in status(out).runs] == ["complete", "complete"]
+
+
+def _not_ours(*_, **__):
+    raise PermissionError("not ours")
+
+
+def test_somebody_else_may_look(project, monkeypatch):
+    with claimed(project, "a"):
+        monkeypatch.setattr(FileLock, "acquire", _not_ours)
+        assert is_claimed(project, "a")
+    assert not is_claimed(project, "a")
+
+
+def test_options_for_how_it_is_computed(project):
+    file, out = project / "experiment.toml", project / "out"
+    done = alignfreeze("run", file, "--out", out, "--only", "baseline-1-*", "--compute", "micro_batch=4")
+    assert done.returncode == 0, done.stderr
+    done = alignfreeze("run", file, "--out", out, "--only", "baseline-2-*", "--log-to", "tensorboard")
+    assert done.returncode == 0, done.stderr
+    assert len(list((out / "logs").glob("baseline-2-*/*/events*"))) == 1

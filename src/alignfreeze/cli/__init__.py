@@ -103,7 +103,7 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that share the runs.")] = None,
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster that does the runs: auto, ray://HOST:PORT, or local.")
     ] = None,
@@ -538,11 +538,11 @@ def _changed(
     return settings.model_copy(update=changes)
 
 
-def _compute(options: list[str] | None, log_to: list[str] | None = None, **given: Any) -> ComputeSettings:
+def _compute(options: list[str] | None, loggers: list[str] | None = None, **given: Any) -> ComputeSettings:
     """Return how it is computed: what the options say, and what was given before they did."""
     from alignfreeze.training import ComputeSettings
 
-    given |= {"log_to": log_to} if log_to else {}
+    given |= {"log_to": loggers} if loggers else {}
     return o.settings_of(ComputeSettings, options, "--compute", "precision=bf16", **given)
 
 
@@ -578,6 +578,10 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         stages = [bytes_of for record in records for bytes_of in record.memory.values()]
         peak = max((most for bytes_of in stages for most in bytes_of.values()), default=0)
         out_there.print(f"{len(records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB")
+    if how.get("ray") or (how.get("workers") or 1) > 1:  # they were said in other processes
+        for record in records:
+            for doubt in record.doubts:
+                typer.echo(f"{record.strategy}, seed {record.seed}: {doubt}", err=True)
     for failure in failures:
         complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
     if failures:

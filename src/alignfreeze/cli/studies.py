@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -215,7 +215,7 @@ def probe(
         from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
         from alignfreeze.evaluation.retrieval import drift, retrieval
         from alignfreeze.tasks import Source
-        from alignfreeze.tasks.models import load_task_model
+        from alignfreeze.tasks.models import TaskModel, load_task_model
 
         names = _short(encoders)
         if (task is None) != (train is None):
@@ -230,6 +230,15 @@ def probe(
         else:
             resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
             alignments = align(pairs, aligner=settings, resources=resources)
+        tuned: dict[str, TaskModel] = {}
+        items: list[Any] = []
+        if learnt is not None:
+            for place, name in zip(encoders, names, strict=True):
+                with suppress(EncoderError):  # it has learnt no task
+                    tuned[name] = load_task_model(Path(place), learnt.kind.head)
+            if not tuned:
+                raise SettingsError(f"--task {task}: none of these is a folder with a model fine-tuned for it")
+            items = learnt.read(Source(str(train), pairs[0].languages[0]))
         how = {"most_words": most_words, "device": device or "auto"}
         found, moved = {names[0]: retrieval(base, pairs, alignments, **how)}, {}
         for place, name in zip(encoders[1:], names[1:], strict=True):
@@ -237,14 +246,9 @@ def probe(
             moved[name] = drift(base, encoder)
             found[name] = retrieval(encoder, pairs, alignments, **how)
         pulls: dict[str, list[GradientCosine]] = {}
-        if learnt is not None:
-            items = learnt.read(Source(str(train), pairs[0].languages[0]))
-            for place, name in zip(encoders, names, strict=True):
-                with suppress(EncoderError):  # it has learnt no task
-                    model = load_task_model(Path(place), learnt.kind.head)
-                    pulls[name] = gradient_cosines(model, learnt, items, pairs, alignments, device=device or "auto")
-            if not pulls:
-                raise SettingsError(f"--task {task}: none of these is a folder with a model fine-tuned for it")
+        for name, model in tuned.items():
+            assert learnt is not None
+            pulls[name] = gradient_cosines(model, learnt, items, pairs, alignments, device=device or "auto")
     if as_json:
         facts = {name: [asdict(item) for item in items] for name, items in found.items()}
         typer.echo(

@@ -187,6 +187,14 @@ def check_device(device: str) -> str:
     return device
 
 
+def device_here(device: str) -> str:
+    """Return a device if this machine has it, else the best that it has."""
+    try:
+        return check_device(device)
+    except SettingsError:
+        return check_device("auto")
+
+
 def moved(value: Any, device: Any) -> Any:
     """Return a tensor on a device; anything else as it is."""
     return value.to(device) if isinstance(value, Tensor) else value

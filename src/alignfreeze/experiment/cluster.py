@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def on_ray(
     """
     lost = {}
     with _connected(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
+        _check_resources(ray.cluster_resources(), jobs.values())
         pending = {}
         for name, needs in jobs.items():
             options = {"num_cpus": needs.cpus_per_run, "num_gpus": needs.gpus_per_run, "max_retries": needs.retries}
@@ -49,6 +50,20 @@ def on_ray(
                     lost[name] = reason
                 bar.advance()
     return lost
+
+
+def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) -> None:
+    """Check that a cluster has what a run takes; Ray would wait for it without a word.
+
+    Raises:
+        SettingsError: It has not.
+    """
+    for needs in jobs:
+        for what, wanted in (("CPU", needs.cpus_per_run), ("GPU", needs.gpus_per_run)):
+            if wanted > there.get(what, 0):
+                raise SettingsError(
+                    f"ray.{what.lower()}s_per_run: a run takes {wanted:g}, the whole cluster has {there.get(what, 0):g}"
+                )
 
 
 def _look_at(ray: Any, ended: Any) -> str | None:

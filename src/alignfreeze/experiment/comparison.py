@@ -109,8 +109,14 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
         found += [_compare(setup, name, [r for r in members if r.metric == name]) for name in ordered]
     names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
     studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
+    labels = Counter(studies.values())
+    # Settings tell two of the same name apart; at least their digest does.
+    labelled = {
+        setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
+        for setup, study in studies.items()
+    }
     return [
-        replace(item, label=studies[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
+        replace(item, label=labelled[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
         for item in found
     ]
 
@@ -324,7 +330,7 @@ def _list(comparisons: Sequence[Comparison]) -> str:
 
 def _versus(ours: Comparison, theirs: Comparison) -> Versus:
     languages = tuple(code for code in ours.languages if code in theirs.languages)
-    strategies = tuple(name for name in ours.strategies if name in theirs.strategies)
+    strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
     rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
     realigned = [name for name in strategies if name != BASELINE]
     return Versus(

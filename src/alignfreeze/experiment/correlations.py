@@ -25,7 +25,8 @@ class Correlation:
         strategy: The strategy.
         fact: What is known: a name of `typology.Facts.values`, or `baseline score`.
         rho: Spearman's rank correlation over the target languages.
-        interval: Where it lies with 95% confidence, if the languages are independent of each other.
+        interval: Where it lies with 95% confidence, if the languages are independent of each other; None for a
+            perfect correlation, of which that cannot be told.
         p_value: Of no correlation, two-sided.
         corrected: The same, corrected for the other facts (Holm).
         n: How many languages.
@@ -34,7 +35,7 @@ class Correlation:
     strategy: str
     fact: str
     rho: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     p_value: float
     corrected: float
     n: int
@@ -49,6 +50,8 @@ def correlations(comparison: Comparison) -> list[Correlation]:
     Raises:
         DataError: There are fewer than five target languages.
     """
+    if set(comparison.strategies) == {BASELINE}:
+        raise DataError("only the baseline was tested: there are no gains that could go with anything")
     if len(comparison.languages) < FEWEST:
         raise DataError(
             f"{len(comparison.languages)} target languages: what gains go with shows from {FEWEST} on, and better of 20"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.experiment.recipe import REALIGNED_ON
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Counts
@@ -144,9 +145,20 @@ def of_record(
     by = record.determined_by
     settings: dict[str, Any] = by["settings"]
     is_baseline = record.strategy == BASELINE
-    # Where the files are, and of which languages, does not matter: their digests say what they hold.
-    shared = [by["encoder"], {name: settings[name] for name in ("finetuning", "task")}, by["data"].get("train")]
-    realigned = [settings.get("alignment"), settings.get("realignment")]
+    # Where the files are does not matter: their digests say what they hold.
+    data: dict[str, str] = by["data"]
+    shared = [
+        *(by["encoder"], by["precision"], by["version"]),
+        {name: settings[name] for name in ("finetuning", "task")},
+        [data.get("train"), settings["data"]["max_train"]],
+    ]
+    bitext = settings.get("bitext") or {}
+    realigned = [
+        *(settings.get("alignment"), settings.get("realignment"), by["aligning_encoder"], by["splitters"]),
+        *(bitext.get(name) for name in ("max_pairs", "selection", "pretokenized", "columns")),
+        {role: digest for role, digest in data.items() if role.split()[0] in REALIGNED_ON},
+    ]
+    most = settings["data"]["max_test"]
     setup = Setup(
         encoder=by["encoder"]["name"],
         task=settings["task"],
@@ -164,11 +176,16 @@ def of_record(
             is_source=score.language == settings["source_language"],
             metric=score.metric,
             value=score.value,
-            tests=by["data"].get(f"test {score.language}"),
+            tests=_tests(data.get(f"test {score.language}"), most),
             place=place,
             study=record.experiment,
             parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
         )
+
+
+def _tests(digest: str | None, most: int | None) -> str | None:
+    """Return the digest of test data, of which only the first so many may have been read."""
+    return digest if digest is None or most is None else f"{digest} (the first {most:,} items)"
 
 
 def _counts(parts: Any) -> Counts | None:
@@ -214,8 +231,11 @@ def _of_table(path: Path) -> Iterator[Result]:
         scores = _score_columns(columns)
         if not scores:
             raise DataError(f"{path}, line 1: no column of scores; expected {_LAYOUT}")
+        row = None
         for row in rows:
             yield from _of_row(row, scores, path, f"{path}, line {rows.line_num}")
+        if row is None:
+            raise DataError(f"{path}: no row below the names of the columns; expected {_LAYOUT}")
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from error
 

@@ -248,6 +248,10 @@ class ExperimentSettings(Settings):
         if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
             example = '"realignment.temperature" = [0.05, 0.1]'
             raise SettingsError(f"{path}: [{GRID}] takes lists of values by the names of settings, such as {example}")
+        if twice := [name for name, _ in changes if name in grid]:
+            raise SettingsError(
+                f"--set {twice[0]}: the table [{GRID}] of {path} gives values for it too; change them there"
+            )
         found = []
         for chosen in product(*grid.values()):
             settings = cls.checked(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))

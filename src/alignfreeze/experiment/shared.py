@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from filelock import FileLock, Timeout
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import realignment_from_json
-from alignfreeze.files import make_folder, new_folder, read_json, write_json
+from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import RealignmentHistory
 
@@ -20,6 +22,21 @@ REALIGNED = "realigned"
 
 _STAGE = "realignment"
 _HISTORY = "realignment.json"
+
+
+def remove_realigned(place: Path) -> None:
+    """Remove a realigned encoder, unless another process is at it just now.
+
+    Its lock stays: others may wait for it, and one that is taken away keeps nobody out.
+    """
+    with suppress(Timeout, OSError), _lock(place).acquire(timeout=0):
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            place.parent.rmdir()
+
+
+def _lock(place: Path) -> FileLock:
+    return FileLock(place.parent.parent / "locks" / f"{REALIGNED}-{place.name}.lock")
 
 
 def realigned_once(
@@ -39,7 +56,9 @@ def realigned_once(
         meter: Is told what it took, by whichever run.
         describe: Puts a card into the folder.
     """
-    lock = FileLock(make_folder(place.parent) / f".{place.name}.lock")
+    make_folder(place.parent)
+    make_folder(place.parent.parent / "locks")
+    lock = _lock(place)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -52,6 +71,7 @@ def realigned_once(
             theirs = load_encoder(str(place), tokenizer=encoder.tokenizer)
             return Encoder(encoder.name, theirs.model, encoder.tokenizer), realignment_from_json(made["history"])
         history = realign(encoder)
+        remove_leftovers(place.parent, of=place.name, is_ours=True)
         with new_folder(place) as folder:
             encoder.save(folder)
             facts = {"history": asdict(history), "seconds": meter.seconds[_STAGE], "memory": meter.memory[_STAGE]}

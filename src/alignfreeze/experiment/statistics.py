@@ -51,10 +51,12 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
     mean, sd = statistics.fmean(scores), _sd(scores)
     if not baseline:
         return Summary(mean, sd, len(scores))
-    gain = mean - statistics.fmean(baseline.values())
-    return Summary(
-        mean, sd, len(scores), gain, interval_of_gain(values, baseline), _verdict(gain, sd, _sd([*baseline.values()]))
-    )
+    # Other seeds are other starts: a gain over them would be theirs. Without a common seed there is nothing better.
+    common = sorted(set(values) & set(baseline))
+    ours, theirs = ({seed: side[seed] for seed in common} if common else dict(side) for side in (values, baseline))
+    gain = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
+    verdict = _verdict(gain, _sd([*ours.values()]), _sd([*theirs.values()]))
+    return Summary(mean, sd, len(scores), gain, interval_of_gain(ours, theirs), verdict)
 
 
 def _sd(scores: Sequence[float]) -> float | None:
@@ -66,7 +68,7 @@ def _verdict(gain: float, *spreads: float | None) -> Verdict | None:
     known = [spread for spread in spreads if spread is not None]
     if len(known) < len(spreads):
         return None
-    if abs(gain) <= max(known):
+    if abs(gain) <= max(known) + _NO_SPREAD:
         return "unchanged"
     return "improved" if gain > 0 else "worsened"
 
@@ -172,20 +174,35 @@ def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
     return float(found.statistic)
 
 
+EXACT = 8
+"""Pairs, up to which all orders are tried; that of Student's t is too sure there."""
+
+
 def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the two-sided p-value of no rank correlation between two lists, by Student's t."""
+    """Return the two-sided p-value of no rank correlation: of few pairs over all orders, of more by Student's t."""
     found: Any = stats.spearmanr(list(ours), list(theirs))
-    return float(found.pvalue)
+    if len(ours) > EXACT:
+        return float(found.pvalue)
+    ranks = stats.rankdata(theirs)
+    exact: Any = stats.permutation_test(
+        (stats.rankdata(ours),),
+        lambda order, axis: np.sum(order * ranks, axis=axis),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=math.factorial(EXACT),  # all there are
+    )
+    return float(exact.pvalue)
 
 
-def spearman_interval(rho: float, n: int) -> tuple[float, float]:
+def spearman_interval(rho: float, n: int) -> tuple[float, float] | None:
     """Return where a rank correlation of n independent pairs lies with 95% confidence (Bonett and Wright 2000).
 
     Fisher's transformation of the correlation has, for ranks, the variance
-    (1 + rho^2 / 2) / (n - 3).
+    (1 + rho^2 / 2) / (n - 3). It says nothing of less than four pairs, and of
+    a correlation of 1 or -1.
     """
-    if n < 4 or abs(rho) >= 1:
-        return (-1.0, 1.0) if n < 4 else (rho, rho)
+    if n < 4 or abs(rho) > 1 - _NO_SPREAD:
+        return None
     half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
 
@@ -197,7 +214,8 @@ class Paired:
     Attributes:
         difference: Of their scores.
         interval: Where it lies with 95% confidence, over sentences.
-        p_value: Two-sided: twice the share of resamples in which the difference has the other sign, or is zero.
+        p_value: Two-sided: twice the share of resamples in which the difference has the other sign, or is zero;
+            the models as they are count as one resample more, so that it is never zero.
     """
 
     difference: float
@@ -232,10 +250,10 @@ def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, se
     # How often each sentence is drawn: the sums are then one product of matrices.
     drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)  # [resamples, sentences]
     differences = _scores(drawn @ ours) - _scores(drawn @ theirs)  # [resamples]
-    beyond = min((differences <= 0).mean(), (differences >= 0).mean())
+    beyond = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     difference = _scores(ours.sum(axis=0)) - _scores(theirs.sum(axis=0))
-    return Paired(float(difference), (float(low), float(high)), min(1.0, 2 * float(beyond)))
+    return Paired(float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1)))
 
 
 def _scores(sums: Counts) -> NDArray[np.float64]:

@@ -73,7 +73,10 @@ def status(out: Path) -> Status:
     names: list[str] | None = read_json(out / PLANNED)
     if names is None:
         raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
-    runs = tuple(_of_run(out, name) for name in names)
+    # Other commands may have done, or do, other runs in the same folder.
+    others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
+    others += [path.stem for path in sorted(out.glob("locks/*.json"))]
+    runs = tuple(_of_run(out, name) for name in dict.fromkeys([*names, *others]))
     return Status(runs, _seconds_left(runs))
 
 

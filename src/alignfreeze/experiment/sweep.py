@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.encoding.encoder import device_here
 from alignfreeze.errors import AlignFreezeError, OutputError, SettingsError
 from alignfreeze.experiment.claims import claimed
 from alignfreeze.experiment.cluster import on_ray
@@ -25,7 +26,7 @@ from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.experiment.shared import REALIGNED
+from alignfreeze.experiment.shared import REALIGNED, remove_realigned
 from alignfreeze.experiment.workers import POLLED, work_off
 from alignfreeze.files import check_folder, make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
@@ -80,7 +81,7 @@ def run_experiments(
     plans: Sequence[Plan],
     *,
     out: Path,
-    workers: int = 1,
+    workers: int | None = None,
     ray: str | None = None,
     only: Sequence[str] | None = None,
     retry_failed: bool = False,
@@ -97,7 +98,7 @@ def run_experiments(
     Args:
         plans: The experiments; what several of them have in common, such as a baseline, is done once.
         out: Where the runs are kept.
-        workers: How many processes share the runs.
+        workers: How many processes share the runs: one, or on a local Ray as many as there are processors.
         ray: The address of a Ray cluster that does the runs, or `local`.
         only: Patterns of the names of runs, such as `front-*`; by default all.
         retry_failed: Do runs again that failed before.
@@ -108,6 +109,10 @@ def run_experiments(
         SettingsError: No run has such a name.
     """
     check_folder(out)
+    if (force or retry_failed) and n_processes() > 1:
+        raise SettingsError(
+            "--force and --retry-failed go with one process: the others would not know what it has removed"
+        )
     sweep = _Sweep(plans, out)
     chosen = _chosen(list(sweep.jobs), only)
     if process_number() == 0:
@@ -122,21 +127,21 @@ def run_experiments(
     if ray is not None and waiting:
         sweep.find_links(waiting)
         needs = {name: sweep.jobs[name][1].settings.ray for name in waiting}
-        lost = on_ray(plans, out, needs, address=ray, processors=workers if workers > 1 else None)
+        lost = on_ray(plans, out, needs, address=ray, processors=workers)
         for name in sweep.waiting(list(lost)):
             sweep.fail(name, lost[name])
-    elif workers > 1 and len(waiting) > 1:
+    elif (workers or 1) > 1 and len(waiting) > 1:
         sweep.find_links(waiting)  # once, into the cache that all read
-        work_off(plans, out, waiting, workers=workers, left=lambda: sweep.n_left(waiting))
+        work_off(plans, out, waiting, workers=workers or 1, left=lambda: sweep.n_left(waiting))
     if ray is None:
         sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
     if process_number() == 0:
         sweep.clear()
-    return [_study(plan, sweep, chosen, complete) for plan in plans]
+    return [_study(plan, sweep, complete) for plan in plans]
 
 
-def _study(plan: Plan, sweep: _Sweep, chosen: Sequence[str], complete: Container[str]) -> Study:
-    names = [spec.folder for spec in plan.specs if spec.folder in chosen]
+def _study(plan: Plan, sweep: _Sweep, complete: Container[str]) -> Study:
+    names = [spec.folder for spec in plan.specs]
     records = tuple(record for name in names if (record := sweep.record(name)) is not None)
     failures = tuple(failure for name in names if (failure := sweep.failure(name)) is not None)
     return Study(plan.settings, records, sum(name in complete for name in names), failures)
@@ -145,10 +150,9 @@ def _study(plan: Plan, sweep: _Sweep, chosen: Sequence[str], complete: Container
 def _chosen(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
     if not only:
         return list(names)
-    chosen = [name for name in names if any(fnmatch(name, pattern) for pattern in only)]
-    if not chosen:
-        raise SettingsError(f"no run is called {' or '.join(map(repr, only))}; there are {', '.join(names)}")
-    return chosen
+    if unknown := [pattern for pattern in only if not any(fnmatch(name, pattern) for name in names)]:
+        raise SettingsError(f"no run is called {' or '.join(map(repr, unknown))}; there are {', '.join(names)}")
+    return [name for name in names if any(fnmatch(name, pattern) for pattern in only)]
 
 
 class _Sweep:
@@ -204,7 +208,7 @@ class _Sweep:
             if complete and (self.runs / name).exists():
                 shutil.rmtree(self.runs / name)
             if complete and (realigned := self._realigned(self.jobs[name][0])) is not None:
-                shutil.rmtree(realigned, ignore_errors=True)
+                remove_realigned(realigned)
             if complete or failed:
                 failed_file(self.out, name).unlink(missing_ok=True)
 
@@ -221,15 +225,13 @@ class _Sweep:
         wanted = {self._realigned(self.jobs[name][0]) for name in kept}
         for spec, _ in self.jobs.values():
             if (place := self._realigned(spec)) is not None and place not in wanted:
-                shutil.rmtree(place, ignore_errors=True)
-                place.with_name(f".{place.name}.lock").unlink(missing_ok=True)
-        with suppress(OSError):
-            (self.out / REALIGNED).rmdir()
+                remove_realigned(place)
 
     def find_links(self, names: Sequence[str]) -> None:
         """Find the links that runs need."""
         for name in names:
-            self._alignments(*self.jobs[name])
+            with suppress(AlignFreezeError):  # the runs that need them fail by themselves
+                self._alignments(*self.jobs[name])
 
     def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
         if spec.strategy == BASELINE:
@@ -238,7 +240,9 @@ class _Sweep:
         names = {"alignment", "encoder", "device"}
         key = (id(plan.data), f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
         if key not in self.links:
-            self.links[key] = find_links(settings, plan.data)
+            # The device of the runs may be another machine's.
+            here = settings.model_copy(update={"device": device_here(settings.device)})
+            self.links[key] = find_links(here, plan.data)
         return self.links[key]
 
     def do(self, names: Sequence[str]) -> None:
@@ -296,7 +300,7 @@ class _Sweep:
             with tempfile.TemporaryDirectory() as folder:
                 go(Path(folder))
             return
-        remove_leftovers(self.runs, of=spec.folder)
+        remove_leftovers(self.runs, of=spec.folder, is_ours=True)
         shutil.rmtree(place, ignore_errors=True)  # what is there holds no readable record
         with new_folder(place) as folder:
             go(folder)

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -119,5 +120,13 @@ def _planned(experiments: str) -> list[Plan]:
     return plan_all((Path(base), ExperimentSettings.model_validate(s)) for base, s in json.loads(experiments))
 
 
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended, however that ended."""
+    while os.getppid() == parent:
+        time.sleep(POLLED)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     do(json.load(sys.stdin))

@@ -35,6 +35,13 @@ def table_of(comparison: Comparison) -> Table:
         average = {name: overall.average for name, overall in comparison.overall.items()}
         rows.append(Row(AVERAGE, f"of {len(comparison.languages)} target languages", average))
     note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
+    fewer = {}
+    for name in comparison.strategies:
+        fewest = min((row[name].n for row in comparison.cells.values() if name in row), default=0)
+        if fewest < len(comparison.seeds):
+            fewer[name] = f"{name} has {fewest} of the {len(comparison.seeds)} seeds"
+    if fewer:
+        note += f"; {', '.join(fewer.values())}: gains are over the seeds that both have"
     return Table(title_of(comparison), comparison.strategies, tuple(rows), note)
 
 
@@ -47,14 +54,14 @@ def _called(code: str) -> str:
 
 _OVERALL = (
     *("strategy", "mean", "gain", "95% interval"),
-    *("improved", "unchanged", "worsened", "surely better, worse", "p (Holm)", "rank"),
+    *("improved", "unchanged", "worsened", "better, worse with other sentences", "p (Holm)", "rank"),
 )
 
 OVERALL_NOTE = (
     "mean over the target languages, in percent; gain over the baseline, with its interval over seeds; languages "
-    "improved and worsened by more than both standard deviations; surely better or worse by a bootstrap over sentences "
-    "at 5%, corrected for the number of languages; p of Wilcoxon's test over languages, corrected for the number of "
-    "strategies; mean rank over languages, 1 is the best"
+    "improved and worsened by more than both standard deviations; better or worse with other sentences: these very "
+    "models, by a bootstrap at 5%, corrected for the number of languages, which says nothing of other seeds; p of "
+    "Wilcoxon's test over languages, corrected for the number of strategies; mean rank over languages, 1 is the best"
 )
 
 
@@ -202,4 +209,5 @@ def _correlation_cell(item: Correlation | None) -> Cell:
     if item is None:
         return Cell("–")
     star = "*" if item.corrected < SIGNIFICANT else ""
-    return Cell("{:+.2f}{} ({:+.2f} … {:+.2f})".format(item.rho, star, *item.interval))
+    interval = "" if item.interval is None else " ({:+.2f} … {:+.2f})".format(*item.interval)
+    return Cell(f"{item.rho:+.2f}{star}{interval}")
