@@ -26,8 +26,9 @@ beginning of the features' names. What is not known of a language is predicted t
 GEOGRAPHY = "geocoord_features.npz"
 
 CC100_GIB = dict(
-    # Conneau et al. 2020 (arXiv 1911.02116), table 6: the text that XLM-R was pretrained on, in GiB. Languages that
-    # it has in several scripts are added up.
+    # Conneau et al. 2020 (arXiv 1911.02116), table 6: the text that XLM-R was pretrained on, in GiB; Swedish and
+    # Ukrainian as its authors have corrected them (github.com/mayhewsw/multilingual-data-stats). Languages that it has
+    # in several scripts are added up.
     en=300.8, vi=137.3, ru=278, id=148.3, fa=111.6, sv=85, ro=61.4, de=66.6, fr=56.8, es=53.3, no=49, pt=49.1, da=45.6,
     hu=58.4, uk=84.6, fi=54.3, pl=44.6, ko=54.2, bg=57.5, nl=29.3, it=30.2, el=46.9, sk=23.2, he=31.6, hr=20.5, ar=28,
     tr=20.9, cs=16.3, lt=13.7, th=71.7, ca=10.1, hi=20.7, sl=10.3, ms=8.5, lv=8.8, sq=5.4, et=6.1, sr=9.1, az=6.5,
