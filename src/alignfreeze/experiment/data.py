@@ -16,7 +16,7 @@ from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
 from alignfreeze.corpora.hub import HUB
-from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.encoder import device_here, load_encoder
 from alignfreeze.encoding.quality import best
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
@@ -122,7 +122,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
         languages = settings.realigned_languages if settings.bitext else []
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
-            judge = LayerVectors(load_encoder(settings.encoder), device=settings.device)
+            judge = LayerVectors(load_encoder(settings.encoder), device=device_here(settings.device))
         bitext = [
             pair
             for language in languages

@@ -82,7 +82,7 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
     """Start a worker, and end it with the block if it still lives."""
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}
     if n_gpus := torch.cuda.device_count():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]

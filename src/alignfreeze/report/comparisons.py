@@ -162,7 +162,8 @@ def _overall_facts(overall: Overall) -> dict[str, Any]:
         "sd": overall.average.sd,
         "gain": overall.average.gain,
         "interval": overall.average.interval,
-        **overall.counts,
+        # With single seeds there are no verdicts to count.
+        **{verdict: count if any(overall.counts.values()) else None for verdict, count in overall.counts.items()},
         "p_value": overall.p_value,
         "p_value_holm": overall.corrected,
         "surely_better": None if overall.sure is None else overall.sure[0],
