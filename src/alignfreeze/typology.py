@@ -40,6 +40,10 @@ CC100_GIB = dict(
 )  # fmt: skip
 
 
+SIZE = "pretraining text"
+"""The name of the fact that is in GiB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a language, seen from a source language.
@@ -70,7 +74,7 @@ def facts_of(language: str, source: str) -> Facts:
         values["same family"] = float(families[0] == families[1])
     values["same script"] = float(scripts_of(language) == scripts_of(source))
     if (size := CC100_GIB.get(language)) is not None:
-        values["pretraining text"] = size
+        values[SIZE] = size
     return Facts(values, families[0])
 
 

@@ -47,6 +47,14 @@ def test_languages_are_sorted_in_several_ways(tmp_path):
     assert orders["gain"] == orders["name"] == ["German (de)", "Turkish (tr)"]
 
 
+def test_what_is_said_of_a_language(tmp_path):
+    pages = {page.name: page.summary for page in study_page([table(tmp_path)]).languages}
+    assert pages["language/tr"] == [
+        "Improved beyond both standard deviations by none.",
+        "Worsened beyond both standard deviations by back-freezing.",
+    ]
+
+
 def test_the_paper_on_one_page(shared_data):
     paths = sorted((shared_data / "paper_results").glob("*.csv"))
     study = study_page(paths, title="AlignFreeze")
@@ -85,6 +93,7 @@ def test_a_page_for_each_run(project):
     drawn = charts_of(page)
     losses = drawn[f"{study.runs[1].name}/losses"]["figure"]["data"]
     assert [line["name"] for line in losses] == ["fine-tuning", "realignment"]
+    assert page.count("With a single seed gains") == 1
     for name in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{name}"' in page
 

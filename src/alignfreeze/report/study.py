@@ -20,7 +20,7 @@ from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import called, overview, summary
 from alignfreeze.report.tables import sheet_of
-from alignfreeze.typology import facts_of
+from alignfreeze.typology import SIZE, facts_of
 
 Facts = Mapping[str, str]
 """What is said of something, by name."""
@@ -251,7 +251,7 @@ def _language_page(code: str, compared: Sequence[Comparison]) -> Page:
     source = having[0].source or "en"
     known = facts_of(code, source)
     facts = {"family": known.family or "not known"}
-    facts |= {name: f"{value:.2f}" for name, value in known.values.items()}
+    facts |= {name: f"{value:.2f}{' GiB' if name == SIZE else ''}" for name, value in known.values.items()}
     strategies = list(dict.fromkeys(strategy for comparison in having for strategy in comparison.strategies))
     rows = [
         (Cell(title_of(comparison)), *(_score(comparison.cells[code].get(strategy)) for strategy in strategies))
@@ -274,6 +274,15 @@ def _of_language(code: str, having: Sequence[Comparison]) -> list[str]:
                     counts[one.verdict] += 1
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
+    if len(having) == 1:
+        named = {
+            verdict: [called(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
+            for verdict in ("improved", "worsened")
+        }
+        return [
+            f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
+            for verdict, names in named.items()
+        ]
     parts = [
         f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "
         f"{counts['worsened'] or 'none'}"
