@@ -128,12 +128,10 @@ def test_five_steps_in_small_pieces_are_those_of_the_reference(tiny_encoder, toy
     check(tiny_encoder, toy_pairs, "front", compact=True, at_once=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "double"),
-    [
-        ("front", False),
-        *(pytest.param(policy, True, marks=pytest.mark.slow) for policy in ("full", "front", "back")),
-    ],
+    [("front", False), *((policy, True) for policy in ("full", "front", "back"))],
 )
 def test_five_steps_of_the_embedded_encoder_on_real_pairs(policy, double):
     """In double precision too, where rounding that Adam has blown up cannot be taken for a slip, or hide one."""
