@@ -22,6 +22,7 @@ from alignfreeze.corpora import mini
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding.order import WINDOW
+from alignfreeze.experiment.meter import peak_of_process  # noqa: F401 - the scripts call it from here
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -188,17 +189,6 @@ class Products(TorchDispatchMode):
                 times.append(time.perf_counter() - began)
             total += n * min(times[1:])
         return total
-
-
-def peak_memory():
-    """The most memory that this process has held, in bytes."""
-    import resource
-
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says begins with the parent's
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return 1024 * int(line.split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def in_a_process_of_its_own(script, *arguments):

@@ -60,7 +60,7 @@ def memory(side):
         step = reference(sentences)
         for _ in range(8):
             step()
-    print(json.dumps(common.peak_memory()))
+    print(json.dumps(common.peak_of_process()))
 
 
 def main():

@@ -98,7 +98,7 @@ def memory(side, case):
         step = reference(encoder, bitext, alignments, case)
         for _ in range(5):
             step()
-    print(json.dumps(common.peak_memory()))
+    print(json.dumps(common.peak_of_process()))
 
 
 def main():

@@ -65,7 +65,7 @@ def part(what, path):
         with common.stopwatch() as watch:
             realign(encoder, bitext, alignments, settings=settings, seed=common.SEED, device="cpu")
         seconds = statistics.median(common.windows(watch().times)) / BATCH * len(bitext)
-    print(json.dumps({"seconds_a_pair": seconds / len(bitext), "peak_memory_gib": common.peak_memory() / 2**30}))
+    print(json.dumps({"seconds_a_pair": seconds / len(bitext), "peak_memory_gib": common.peak_of_process() / 2**30}))
 
 
 def median(costs):

@@ -68,6 +68,14 @@ def name_of(code: str) -> str:
     return langcodes.Language.get(code, normalize=False).display_name()
 
 
+def name_or_code(code: str) -> str:
+    """Return the English name of a language, or what it is called in a table that names languages as it likes."""
+    try:
+        return name_of(code)
+    except ValueError:
+        return code
+
+
 # Codes of ISO 15924 that stand for several of Unicode's scripts.
 _MIXED_SCRIPTS = {
     "Hans": ("Hani",),

@@ -51,7 +51,7 @@ LOGGED_LOSSES = 50
 COMPILED_TOLERANCE = {"float32": 1e-3, "bf16": 2e-2}
 """Most that the loss of a compiled model may differ from that of the plain one, relatively, by precision."""
 
-TENSORBOARD = "tensorboard"
+TENSORBOARD, WANDB = "tensorboard", "wandb"
 
 _KEY = "training.json"
 _WHOLE = "whole.json"
@@ -327,7 +327,8 @@ def train(
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
-    os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
+    if WANDB in compute.log_to:
+        os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
     with (
         stage(plan.title, total=plan.steps) as bar,
         _checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
@@ -352,7 +353,7 @@ def train(
         trainer.train(resume_from_checkpoint=last)
         seconds = time.perf_counter() - began
         _release(trainer, model)
-        if "wandb" in compute.log_to:
+        if WANDB in compute.log_to:
             _end_of_wandb()
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
     return TrainingHistory(trainer.state.global_step, seconds, tuple(losses))

@@ -85,13 +85,15 @@ def is_installed() -> bool:
 
 def family_of(language: str) -> str | None:
     """Return the name of a language's family, such as `Indo-European`; None where it is not known."""
-    vector = _vector("family_features.npz", "F_", language)
+    file, prefix = FEATURES["genealogy"]
+    vector = _vector(file, prefix, language)
     if vector is None or not vector.any():
         return None
-    names = _table("family_features.npz").names("F_")
+    table = _table(file)
+    names = table.names(prefix)
     held = [name for name, value in zip(names, vector, strict=True) if value > 0]
     # Of all groups that a language is in the family is the one with the most languages.
-    return max(held, key=_table("family_features.npz").sizes.__getitem__).removeprefix("F_")
+    return max(held, key=table.sizes.__getitem__).removeprefix(prefix)
 
 
 def _cosine_distance(kind: str, language: str, source: str) -> float | None:

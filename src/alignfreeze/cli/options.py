@@ -50,6 +50,10 @@ COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micr
 Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
 LOG_TO_HELP = "A logger that follows the trainings: tensorboard, wandb, mlflow, trackio; may be repeated."
 LogTo = Annotated[list[str] | None, typer.Option("--log-to", help=LOG_TO_HELP)]
+RESULTS_HELP = "Folders of runs, and tables (CSV) in the layout of the paper's results."
+Results = Annotated[list[Path], typer.Argument(help=RESULTS_HELP)]
+Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 PushToHub = Annotated[str | None, typer.Option(help="OWNER/NAME on the hub, to which the result is uploaded.")]
 FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli.shown import console, json_text, working
 from alignfreeze.errors import EncoderError, SettingsError
+
+if TYPE_CHECKING:
+    from alignfreeze.report.sheets import Sheet
 
 
 def status(
@@ -43,23 +47,19 @@ def status(
 
 
 def compare(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
-    ],
+    paths: o.Results,
     against: Annotated[
         list[Path] | None, typer.Option("--against", help="Another study to compare with; may be repeated.")
     ] = None,
     only_overview: Annotated[bool, typer.Option("--overview", help="Leave out the tables by language.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+    latex: o.Latex = False,
+    markdown: o.Markdown = False,
     as_json: o.Json = False,
 ) -> None:
     """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks."""
-    if latex + markdown + as_json > 1:
-        raise SettingsError("--json, --latex and --markdown exclude each other")
+    _check_forms(latex, markdown, as_json)
     from alignfreeze.experiment import comparison, results
     from alignfreeze.report import comparisons as shown
-    from alignfreeze.report import sheets
     from alignfreeze.report.tables import sheet_of
 
     read = results.read_results(paths)
@@ -75,39 +75,43 @@ def compare(
             facts["versus"] = [shown.versus_facts(item) for item in versus]
         typer.echo(json_text(facts))
         return
-    write = sheets.to_latex if latex else sheets.to_markdown if markdown else None
     for item in found:
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
-        if write is None:
-            for sheet in tables:
-                console().print(sheets.to_rich(sheet))
+        _print(tables, latex=latex, markdown=markdown)
+        if not latex and not markdown:
             console().print(" ".join(shown.summary(item)) + "\n", highlight=False, markup=False)
+    _print(list(map(shown.versus_sheet, versus)), latex=latex, markdown=markdown)
+
+
+def _check_forms(latex: bool, markdown: bool, as_json: bool) -> None:
+    if latex + markdown + as_json > 1:
+        raise SettingsError("--json, --latex and --markdown exclude each other")
+
+
+def _print(tables: Sequence[Sheet], *, latex: bool, markdown: bool) -> None:
+    """Print tables in the form that was asked for."""
+    from alignfreeze.report.sheets import to_latex, to_markdown, to_rich
+
+    for sheet in tables:
+        if latex or markdown:
+            typer.echo((to_latex if latex else to_markdown)(sheet) + "\n")
         else:
-            typer.echo("\n\n".join(map(write, tables)) + "\n")
-    for sheet in map(shown.versus_sheet, versus):
-        if write is None:
-            console().print(sheets.to_rich(sheet))
-        else:
-            typer.echo(write(sheet) + "\n")
+            console().print(to_rich(sheet))
 
 
 def correlate(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
-    ],
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+    paths: o.Results,
+    latex: o.Latex = False,
+    markdown: o.Markdown = False,
     as_json: o.Json = False,
 ) -> None:
     """Show what gains go with over languages: distance from the source language, script, family, pretraining text."""
-    if latex + markdown + as_json > 1:
-        raise SettingsError("--json, --latex and --markdown exclude each other")
+    _check_forms(latex, markdown, as_json)
     with working():
         from alignfreeze.experiment import comparison, results
         from alignfreeze.experiment.correlations import correlations, facts_by_name
         from alignfreeze.progress import remark
         from alignfreeze.report import comparisons as shown
-        from alignfreeze.report import sheets
         from alignfreeze.typology import is_installed
 
         if not is_installed():
@@ -124,19 +128,11 @@ def correlate(
         ]
         typer.echo(json_text({"comparisons": facts}))
         return
-    tables = [shown.correlation_sheet(item, several) for item, several in found]
-    if latex or markdown:
-        write = sheets.to_latex if latex else sheets.to_markdown
-        typer.echo("\n\n".join(write(sheet) for sheet in tables))
-        return
-    for sheet in tables:
-        console().print(sheets.to_rich(sheet))
+    _print([shown.correlation_sheet(item, several) for item, several in found], latex=latex, markdown=markdown)
 
 
 def export(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
-    ],
+    paths: o.Results,
     out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet, .md or .tex.")],
     form: Annotated[
         str | None, typer.Option("--format", help="csv, parquet, markdown or latex; left out, the file's name tells.")
@@ -155,9 +151,7 @@ def export(
 
 
 def report(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, and tables (CSV) in the layout of the paper's results.")
-    ],
+    paths: o.Results,
     out: Annotated[Path, typer.Option("--out", "-o", help="File for the page, HTML.")],
     title: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
 ) -> None:

@@ -85,6 +85,11 @@ class Comparison:
     overall: Mapping[str, Overall]
     label: str = ""
 
+    @property
+    def realigned(self) -> tuple[str, ...]:
+        """The strategies without the baseline."""
+        return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
+
 
 def compare(results: Sequence[Result]) -> list[Comparison]:
     """Compare the strategies of each setup with its baseline; one comparison a setup and metric.

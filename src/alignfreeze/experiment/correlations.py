@@ -50,18 +50,14 @@ def correlations(comparison: Comparison) -> list[Correlation]:
     Raises:
         DataError: There are fewer than five target languages.
     """
-    if set(comparison.strategies) == {BASELINE}:
+    if not comparison.realigned:
         raise DataError("only the baseline was tested: there are no gains that could go with anything")
     if len(comparison.languages) < FEWEST:
         raise DataError(
             f"{len(comparison.languages)} target languages: what gains go with shows from {FEWEST} on, and better of 20"
         )
     known = facts_by_name(comparison)
-    found = []
-    for strategy in comparison.strategies:
-        if strategy != BASELINE:
-            found += _of(strategy, comparison, known)
-    return found
+    return [item for strategy in comparison.realigned for item in _of(strategy, comparison, known)]
 
 
 def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:

@@ -44,7 +44,7 @@ class Meter:
 
 def peak_of_process() -> int:
     """Return the most bytes this process has held: on Linux since the last stage began, elsewhere since it started."""
-    with suppress(OSError):
+    with suppress(OSError):  # where it is there: what getrusage says begins with the parent's
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

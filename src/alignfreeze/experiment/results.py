@@ -85,29 +85,23 @@ def read_results(paths: Sequence[Path]) -> list[Result]:
     Raises:
         DataError: One is missing, holds no result, or is damaged.
     """
-    found: list[Result] = []
+    return read_all(paths)[0]
+
+
+def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
+    """Read results as `read_results` does, and the records of the runs in folders; tables have none."""
+    results: list[Result] = []
+    records: list[RunRecord] = []
     for path in paths:
         if path.is_dir():
-            found += list(_of_folder(path))
+            for place, record in _records(path):
+                results += of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+                records.append(record)
         elif path.is_file():
-            found += list(_of_table(path))
+            results += _of_table(path)
         else:
             raise DataError(f"{path}: no such file or folder; name folders of runs, or tables (CSV)")
-    return found
-
-
-def read_records(paths: Sequence[Path]) -> list[RunRecord]:
-    """Read the records in folders that `alignfreeze run --out` has filled; tables have none.
-
-    Raises:
-        DataError: One holds no result, or is damaged.
-    """
-    return [record for path in paths if path.is_dir() for _, record in _records(path)]
-
-
-def _of_folder(folder: Path) -> Iterator[Result]:
-    for place, record in _records(folder):
-        yield from of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+    return results, records
 
 
 def _records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:

@@ -10,10 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from alignfreeze.experiment.comparison import Comparison
-from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
-from alignfreeze.languages import name_of
+from alignfreeze.languages import name_or_code
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.tables import ARROWS
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
@@ -58,7 +58,7 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
         comparison: The strategies language by language.
         orders: Ways to sort the languages: their codes from the top, by what they are sorted by.
     """
-    strategies = _realigned(comparison)
+    strategies = comparison.realigned
     languages = list(next(iter(orders.values())))
     rows = [[comparison.cells[code].get(strategy) for strategy in strategies] for code in languages]
     gains = [[None if one is None or one.gain is None else 100 * one.gain for one in row] for row in rows]
@@ -99,7 +99,7 @@ def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart
         comparison: The strategies language by language.
         languages: Codes, from the top.
     """
-    strategies = _realigned(comparison)
+    strategies = comparison.realigned
     figure = go.Figure()
     for number, strategy in enumerate(strategies):
         cells = [(code, comparison.cells[code].get(strategy)) for code in languages]
@@ -158,24 +158,19 @@ def losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> 
 
 def label_of(code: str) -> str:
     """Return a language as charts name it: `Turkish (tr)`."""
-    try:
-        return plain(f"{name_of(code)} ({code})")
-    except ValueError:  # tables may name languages as they like
-        return plain(code)
+    return plain(_named(code))
 
 
-def _realigned(comparison: Comparison) -> list[str]:
-    return [strategy for strategy in comparison.strategies if strategy != BASELINE]
+def _named(code: str) -> str:
+    name = name_or_code(code)
+    return name if name == code else f"{name} ({code})"
 
 
 def _marked(summary: Summary | None) -> str:
     if summary is None or summary.gain is None:
         return ""
     points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
-    return f"{points:+.1f}{_ARROWS.get(summary.verdict or '', '')}"
-
-
-_ARROWS = {"improved": " ↑", "worsened": " ↓"}
+    return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
 
 
 def _sheet_of_gains(
@@ -183,7 +178,7 @@ def _sheet_of_gains(
 ) -> Sheet:
     rows = []
     for code in languages:
-        cells = [Cell(code), Cell(label_of(code))]
+        cells = [Cell(code), Cell(_named(code))]
         for strategy in strategies:
             summary = comparison.cells[code].get(strategy)
             cells.append(Cell(_marked(summary)))

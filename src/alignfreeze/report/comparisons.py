@@ -10,7 +10,7 @@ from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison, Overall, 
 from alignfreeze.experiment.correlations import Correlation
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
-from alignfreeze.languages import name_of
+from alignfreeze.languages import name_or_code
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
@@ -30,26 +30,19 @@ def title_of(comparison: Comparison) -> str:
 def table_of(comparison: Comparison) -> Table:
     """Return a comparison language by language, the source language first, the average last."""
     codes = [*([comparison.source] if comparison.source else []), *comparison.languages]
-    rows = [Row(code, _called(code), comparison.cells[code]) for code in codes]
+    rows = [Row(code, name_or_code(code), comparison.cells[code]) for code in codes]
     if comparison.languages:
         average = {name: overall.average for name, overall in comparison.overall.items()}
         rows.append(Row(AVERAGE, f"of {len(comparison.languages)} target languages", average))
     note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
-    fewer = {}
-    for name in comparison.strategies:
-        fewest = min((row[name].n for row in comparison.cells.values() if name in row), default=0)
-        if fewest < len(comparison.seeds):
-            fewer[name] = f"{name} has {fewest} of the {len(comparison.seeds)} seeds"
-    if fewer:
-        note += f"; {', '.join(fewer.values())}: gains are over the seeds that both have"
+    seeds = {
+        name: min((row[name].n for row in comparison.cells.values() if name in row), default=0)
+        for name in comparison.strategies
+    }
+    all_seeds = len(comparison.seeds)
+    if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in seeds.items() if n < all_seeds]:
+        note += f"; {', '.join(fewer)}: gains are over the seeds that both have"
     return Table(title_of(comparison), comparison.strategies, tuple(rows), note)
-
-
-def _called(code: str) -> str:
-    try:
-        return name_of(code)
-    except ValueError:  # tables may name languages as they like
-        return code
 
 
 _OVERALL = (
@@ -195,7 +188,7 @@ CORRELATION_NOTE = (
 def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> Sheet:
     """Return what gains go with: a row a fact, a column a strategy."""
     by_place = {(item.fact, item.strategy): item for item in found}
-    strategies = [name for name in comparison.strategies if name != BASELINE]
+    strategies = comparison.realigned
     rows = []
     for fact in dict.fromkeys(item.fact for item in found):
         items = [by_place.get((fact, strategy)) for strategy in strategies]

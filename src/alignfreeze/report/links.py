@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader
 from rich.text import Text
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import evenly_spread
-from alignfreeze.languages import direction_of, name_of
+from alignfreeze.report.html import template
 
 # Told apart by the colour-blind too, on light and on dark (Okabe and Ito 2008, without black and yellow).
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
@@ -88,8 +87,4 @@ def to_page(sample: Sequence[Linked], *, facts: dict[str, str]) -> str:
         sample: The sentence pairs.
         facts: What is said above them, by name.
     """
-    environment = Environment(
-        loader=PackageLoader("alignfreeze.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals |= {"name_of": name_of, "direction_of": direction_of}
-    return environment.get_template("links.html").render(sample=sample, facts=facts)
+    return template("links.html").render(sample=sample, facts=facts)

@@ -8,20 +8,17 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from plotly.offline import get_plotlyjs
 
 from alignfreeze.report.charts import Chart
+from alignfreeze.report.html import template
 from alignfreeze.report.study import Page, Section, StudyPage
 
 
 def to_html(study: StudyPage) -> str:
     """Return an HTML page with everything in it: styles, scripts, numbers."""
-    environment = Environment(
-        loader=PackageLoader("alignfreeze.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     charts = {f"{place.name}/{chart.name}": _chart(chart) for place in _places(study) for chart in place.charts}
-    return environment.get_template("study.html").render(
+    return template("study.html").render(
         study=study,
         charts=_in_script(charts),
         style=_text("study.css"),

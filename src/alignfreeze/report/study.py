@@ -10,11 +10,11 @@ from typing import Any
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.comparison import Comparison, compare
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import Result, read_records, read_results
+from alignfreeze.experiment.results import Result, read_all
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.experiment.status import RunStatus, status
-from alignfreeze.languages import name_of
+from alignfreeze.languages import name_or_code
 from alignfreeze.report.charts import Chart, gain_intervals, gain_map, losses
 from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.report.sheets import Cell, Sheet
@@ -98,8 +98,7 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
         DataError: One is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    results = read_results(paths)
-    records = read_records(paths)
+    results, records = read_all(paths)
     named = title or (paths[0].resolve().stem if len(paths) == 1 else f"{len(paths)} studies")
     return page_of(results, records, states=_states(paths), title=named)
 
@@ -173,7 +172,7 @@ def _scores(results: Sequence[Result]) -> Sheet:
         values.setdefault((result.language, result.metric), {}).setdefault(result.strategy, []).append(result.value)
     strategies = list(dict.fromkeys(result.strategy for result in results))
     rows = [
-        (Cell(code), Cell(_called(code)), Cell(metric), *(_mean(row.get(strategy)) for strategy in strategies))
+        (Cell(code), Cell(name_or_code(code)), Cell(metric), *(_mean(row.get(strategy)) for strategy in strategies))
         for (code, metric), row in values.items()
     ]
     return Sheet("Scores", ("", "language", "metric", *strategies), 3, tuple(rows), "mean over seeds, in percent")
@@ -186,18 +185,19 @@ def _mean(values: Sequence[float] | None) -> Cell:
 def _orders(comparison: Comparison) -> dict[str, list[str]]:
     """Return ways to sort the target languages: by gain, name, family, distance from the source language."""
     codes = list(comparison.languages)
-    strategies = [strategy for strategy in comparison.strategies if strategy != BASELINE]
     source = comparison.source or "en"
     known = {code: facts_of(code, source) for code in codes}
 
     def gain(code: str) -> float:
-        gains = [one.gain for s in strategies if (one := comparison.cells[code].get(s)) and one.gain is not None]
+        gains = [
+            one.gain for s in comparison.realigned if (one := comparison.cells[code].get(s)) and one.gain is not None
+        ]
         return max(gains, default=0.0)
 
     orders = {
         "gain": sorted(codes, key=gain, reverse=True),
-        "name": sorted(codes, key=_called),
-        "family": sorted(codes, key=lambda code: (known[code].family or "~", _called(code))),
+        "name": sorted(codes, key=name_or_code),
+        "family": sorted(codes, key=lambda code: (known[code].family or "~", name_or_code(code))),
     }
     if all("syntax" in known[code].values for code in codes):
         orders["distance of syntax"] = sorted(codes, key=lambda code: known[code].values["syntax"])
@@ -258,8 +258,8 @@ def _language_page(code: str, compared: Sequence[Comparison]) -> Page:
         for comparison in having
     ]
     note = "mean over seeds ± standard deviation, in percent; in brackets the gain over the baseline"
-    sheet = Sheet(f"{_called(code)}: scores", ("", *strategies), 1, tuple(rows), note)
-    return Page(f"language/{code}", f"{_called(code)} ({code})", _of_language(code, having), facts, (), (sheet,))
+    sheet = Sheet(f"{name_or_code(code)}: scores", ("", *strategies), 1, tuple(rows), note)
+    return Page(f"language/{code}", f"{name_or_code(code)} ({code})", _of_language(code, having), facts, (), (sheet,))
 
 
 def _of_language(code: str, having: Sequence[Comparison]) -> list[str]:
@@ -323,7 +323,7 @@ def _run_page(record: RunRecord) -> Page:
     if record.realignment is not None and by["settings"]["realignment"]["schedule"] != "during":
         curves["realignment"] = record.realignment.training.losses
     rows = [
-        (Cell(score.language), Cell(_called(score.language)), Cell(score.metric), Cell(f"{100 * score.value:.2f}"),
+        (Cell(score.language), Cell(name_or_code(score.language)), Cell(score.metric), Cell(f"{100 * score.value:.2f}"),
          Cell(f"{score.n:,} {score.unit}"))
         for score in record.scores
     ]  # fmt: skip
@@ -333,10 +333,3 @@ def _run_page(record: RunRecord) -> Page:
     title = f"{record.strategy}, seed {record.seed}: {record.experiment}"
     name = f"run/{record.strategy.replace(':', '')}-{record.seed}-{record.digest[:12]}"
     return Page(name, title, list(record.doubts), facts, (losses(curves, title="Loss"),), (sheet, data))
-
-
-def _called(code: str) -> str:
-    try:
-        return name_of(code)
-    except ValueError:
-        return code

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Verdict
-from alignfreeze.languages import name_of
+from alignfreeze.languages import name_or_code
 
 NAMES = {"full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
 
@@ -17,7 +17,7 @@ NAMED = 4
 
 def summary(comparison: Comparison) -> list[str]:
     """Return what a comparison says, in a few sentences."""
-    strategies = [name for name in comparison.strategies if name != BASELINE and name in comparison.overall]
+    strategies = [name for name in comparison.realigned if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
     if not any(sum(comparison.overall[name].counts.values()) for name in strategies):
@@ -109,7 +109,7 @@ def _largest(comparison: Comparison, strategies: Sequence[str]) -> str:
     gain, language, strategy = max(gains)
     row = comparison.cells[language]
     scores = f"{100 * row[BASELINE].mean:.1f} to {100 * row[strategy].mean:.1f}"
-    return f"Largest gain: {_language(language)}, {_points(gain)} with {called(strategy)} ({scores})."
+    return f"Largest gain: {name_or_code(language)}, {_points(gain)} with {called(strategy)} ({scores})."
 
 
 def _harm(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -151,12 +151,5 @@ def _points(gain: float) -> str:
 def _list(codes: Sequence[str]) -> str:
     if len(codes) > NAMED:
         return f"{len(codes)} languages"
-    names = [_language(code) for code in codes]
+    names = [name_or_code(code) for code in codes]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _language(code: str) -> str:
-    try:
-        return name_of(code)
-    except ValueError:  # tables may name languages as they like
-        return code

@@ -88,10 +88,11 @@ def cell_text(summary: Summary) -> str:
         text += f" ± {100 * summary.sd:.1f}"
     if summary.gain is not None:
         text += f" ({100 * summary.gain:+.1f})"
-    return text + _ARROWS.get(summary.verdict or "unchanged", "")
+    return text + ARROWS.get(summary.verdict or "unchanged", "")
 
 
-_ARROWS = {"improved": " ↑", "worsened": " ↓"}
+ARROWS = {"improved": " ↑", "worsened": " ↓"}
+"""What marks a verdict behind a number."""
 
 
 def sheet_of(table: Table) -> Sheet:
