@@ -254,3 +254,17 @@ def remarks():
     display = _Remarks()
     with showing(display):
         yield display.texts
+
+
+@pytest.fixture
+def without_typology(monkeypatch):
+    """As if the extra `typology` were not installed; what was found with it before is forgotten."""
+    from alignfreeze import typology
+
+    found = (typology.facts_of, typology.family_of)
+    for function in found:
+        function.cache_clear()
+    monkeypatch.setattr(typology, "_folder", lambda: None)
+    yield
+    for function in found:
+        function.cache_clear()

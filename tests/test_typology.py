@@ -2,7 +2,6 @@
 
 import pytest
 
-from alignfreeze import typology
 from alignfreeze.typology import CC100_GIB, facts_of, family_of, is_installed
 
 uriel = pytest.mark.skipif(not is_installed(), reason="the extra `typology` is not installed")
@@ -34,8 +33,7 @@ def test_distances_grow_as_languages_grow_apart():
     assert (german["same family"], japanese["same family"]) == (1, 0)
 
 
-def test_scripts_and_sizes_need_no_package(monkeypatch):
-    monkeypatch.setattr(typology, "_folder", lambda: None)
+def test_scripts_and_sizes_need_no_package(without_typology):
     assert facts_of("ru", "en").values == {"same script": 0, "pretraining text": 278}
     assert facts_of("de", "en").values == {"same script": 1, "pretraining text": 66.6}
     assert facts_of("tlh", "en").values == {"same script": 1}

@@ -59,6 +59,7 @@ class Facts:
     family: str | None
 
 
+@lru_cache(maxsize=8192)  # a page asks for the same pairs time and again
 def facts_of(language: str, source: str) -> Facts:
     """Return what is known of a language, seen from a source language.
 
@@ -83,6 +84,7 @@ def is_installed() -> bool:
     return _folder() is not None
 
 
+@lru_cache
 def family_of(language: str) -> str | None:
     """Return the name of a language's family, such as `Indo-European`; None where it is not known."""
     file, prefix = FEATURES["genealogy"]

@@ -28,8 +28,7 @@ def study(folder, codes, gains):
     return path
 
 
-def test_gains_that_fall_as_the_baseline_rises(tmp_path, monkeypatch):
-    monkeypatch.setattr(typology, "_folder", lambda: None)
+def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
     (compared,) = compare(read_results([study(tmp_path, CODES, [0.06, 0.05, 0.04, 0.03, 0.02, 0.01])]))
     found = {item.fact: item for item in correlations(compared)}
     assert list(found) == ["baseline score", "same script", "pretraining text"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,8 @@ from alignfreeze.errors import EncoderError, SettingsError
 
 if TYPE_CHECKING:
     from alignfreeze.report.sheets import Sheet
+    from alignfreeze.tasks import Task
+    from alignfreeze.tasks.models import TaskModel
 
 
 def status(
@@ -171,7 +173,7 @@ def report(
 
         page = study_page(paths, title=title)
         write_lines(out, to_html(page).splitlines())
-    typer.echo("\n".join([*page.summary, f"the page is {out}"]))
+    typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
 
 
 def probe(
@@ -195,6 +197,10 @@ def probe(
     train: Annotated[
         str | None, typer.Option(help="For --task: items of the source language, a file or hub:OWNER/NAME/CONFIG.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Keep what is found in this file; `report` shows it as probe.json of a study."),
+    ] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
@@ -206,12 +212,14 @@ def probe(
         from alignfreeze.alignment import align
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
-        from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
-        from alignfreeze.evaluation.retrieval import drift, retrieval
+        from alignfreeze.evaluation.probe import look_into
+        from alignfreeze.files import check_file
+        from alignfreeze.report.probes import probe_sheets
         from alignfreeze.tasks import Source
-        from alignfreeze.tasks.models import TaskModel, load_task_model
 
         names = _short(encoders)
+        if out is not None:
+            check_file(out)
         if (task is None) != (train is None):
             raise SettingsError("--task and --train go together: gradients of a task are those on its items")
         learnt = None if task is None else reading.task_named(task)
@@ -224,48 +232,41 @@ def probe(
         else:
             resources = reading.resources(settings, encoder=base, dictionaries=dictionary, device=device)
             alignments = align(pairs, aligner=settings, resources=resources)
-        tuned: dict[str, TaskModel] = {}
-        items: list[Any] = []
+        tuned, items = _tuned(dict(zip(names, encoders, strict=True)), learnt), []
         if learnt is not None:
-            for place, name in zip(encoders, names, strict=True):
-                with suppress(EncoderError):  # it has learnt no task
-                    tuned[name] = load_task_model(Path(place), learnt.kind.head)
-            if not tuned:
-                raise SettingsError(f"--task {task}: none of these is a folder with a model fine-tuned for it")
             items = learnt.read(Source(str(train), pairs[0].languages[0]))
-        how = {"most_words": most_words, "device": device or "auto"}
-        found, moved = {names[0]: retrieval(base, pairs, alignments, **how)}, {}
-        for place, name in zip(encoders[1:], names[1:], strict=True):
-            encoder = load_encoder(place)
-            moved[name] = drift(base, encoder)
-            found[name] = retrieval(encoder, pairs, alignments, **how)
-        pulls: dict[str, list[GradientCosine]] = {}
-        for name, model in tuned.items():
-            assert learnt is not None
-            pulls[name] = gradient_cosines(model, learnt, items, pairs, alignments, device=device or "auto")
-    if as_json:
-        facts = {name: [asdict(item) for item in items] for name, items in found.items()}
-        typer.echo(
-            json_text(
-                {
-                    "encoders": dict(zip(names, encoders, strict=True)),
-                    "retrieval": facts,
-                    "drift": {name: [asdict(item) for item in items] for name, items in moved.items()},
-                    "gradients": {name: [asdict(item) for item in items] for name, items in pulls.items()},
-                }
-            )
+        probed = look_into(
+            dict(zip(names, encoders, strict=True)),
+            base,
+            pairs,
+            alignments,
+            tuned=tuned,
+            task=learnt,
+            items=items,
+            most_words=most_words,
+            device=device or "auto",
         )
+    if out is not None:
+        probed.write(out)
+    if as_json:
+        typer.echo(json_text(asdict(probed)))
         return
-    from alignfreeze.report.probes import drift_sheet, gradient_sheet, retrieval_sheet
-    from alignfreeze.report.sheets import to_rich
+    _print(probe_sheets(probed), latex=False, markdown=False)
 
-    languages = dict.fromkeys(item.language for item in found[names[0]])
-    for language in [*languages, *([None] if len(languages) > 1 else [])]:
-        console().print(to_rich(retrieval_sheet(found, language)))
-    if moved:
-        console().print(to_rich(drift_sheet(moved, names[0])))
-    if pulls:
-        console().print(to_rich(gradient_sheet(pulls)))
+
+def _tuned(encoders: dict[str, str], task: Task | None) -> dict[str, TaskModel]:
+    """Return those of the encoders that have learnt a task."""
+    from alignfreeze.tasks.models import load_task_model
+
+    found: dict[str, TaskModel] = {}
+    if task is None:
+        return found
+    for name, place in encoders.items():
+        with suppress(EncoderError):  # it has learnt no task
+            found[name] = load_task_model(Path(place), task.kind.head)
+    if not found:
+        raise SettingsError(f"--task {task.name}: none of these is a folder with a model fine-tuned for it")
+    return found
 
 
 def _short(encoders: list[str]) -> list[str]:

@@ -135,22 +135,49 @@ def retrieval(
         SettingsError: The device does not exist.
         DataError: A language pair has no two usable links.
     """
-    device = check_device(device)
-    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=min(max_length, encoder.max_length))
     found = []
-    with stage("looking for translations", total=len(pairs.languages)) as bar:
-        for numbers, (_, language) in zip(pairs.positions(), pairs.languages, strict=True):
-            source, target = _word_vectors(encoder, pairs, numbers, most_words=most_words, device=device)
-            if len(source) < 2:
-                raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
-            for layer in range(source.shape[1]):
-                sides = [F.normalize(side[:, layer].float(), dim=-1) for side in (source, target)]
-                for name, method in METHODS.items():
-                    found.append(Retrieval(language, layer, name, *method(sides[0], sides[1]), len(source)))
-            bar.advance()
+    for language, source, target in word_vectors(
+        encoder, bitext, alignments, most_words=most_words, max_length=max_length, device=device
+    ):
+        if len(source) < 2:
+            raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
+        for layer in range(source.shape[1]):
+            sides = [F.normalize(side[:, layer].float(), dim=-1) for side in (source, target)]
+            for name, method in METHODS.items():
+                found.append(Retrieval(language, layer, name, *method(sides[0], sides[1]), len(source)))
     if not found:
         raise DataError("no sentence pair has a usable link")
     return found
+
+
+def word_vectors(
+    encoder: Encoder,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    most_words: int = MOST_WORDS,
+    max_length: int = 96,
+    device: str = "auto",
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield target languages with the states of linked words at every layer: source, target, [words, layers, width].
+
+    Args:
+        encoder: The encoder.
+        bitext: Sentence pairs of one or several language pairs.
+        alignments: Their word alignments, in the same order.
+        most_words: Words of a language pair, evenly spread over it.
+        max_length: Most subwords of a sentence.
+        device: Where the encoder runs.
+
+    Raises:
+        SettingsError: The device does not exist.
+    """
+    device = check_device(device)
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=min(max_length, encoder.max_length))
+    with stage("looking for translations", total=len(pairs.languages)) as bar:
+        for numbers, (_, language) in zip(pairs.positions(), pairs.languages, strict=True):
+            yield language, *_word_vectors(encoder, pairs, numbers, most_words=most_words, device=device)
+            bar.advance()
 
 
 def _word_vectors(

@@ -72,6 +72,7 @@ class Comparison:
         paired: What the bootstrap over sentences says of the gain, by language and strategy, seeds taken together.
         overall: Each strategy over the target languages.
         label: Tells it from others that differ in nothing else that is named here; empty where there are none.
+        fine_tuned: Digest of the settings that its runs share with their baseline; empty where they are not known.
     """
 
     setup: Setup
@@ -84,6 +85,7 @@ class Comparison:
     paired: Mapping[str, Mapping[str, Paired]]
     overall: Mapping[str, Overall]
     label: str = ""
+    fine_tuned: str = ""
 
     @property
     def realigned(self) -> tuple[str, ...]:
@@ -194,6 +196,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
             [cells[code] for code in targets],
             [paired[code] for code in targets],
         ),
+        fine_tuned=results[0].fine_tuned,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.records import PARTS, RunRecord, environment
+from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import realigned_once
 from alignfreeze.files import digest_of_json, write_lines
@@ -53,24 +53,31 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return self._named(self.digest)
+        return folder_name(self.strategy, self.seed, self.digest)
 
     @property
     def realigned(self) -> str | None:
         """Name of the realigned encoder that the fine-tuning starts from, after what that depends on; None without."""
-        if self.strategy == BASELINE or self.settings.realignment.schedule != "before":
-            return None
-        without = {"languages", "settings", "data"}
-        facts = {name: value for name, value in self.determined_by.items() if name not in without}
-        settings, digests = self.determined_by["settings"], self.determined_by["data"]
-        names = ("device", "source_language", "bitext", "alignment", "realignment")
-        facts["settings"] = {name: settings[name] for name in names}
-        facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
-        return self._named(digest_of_json(facts))
+        return realigned_name(self.strategy, self.seed, self.determined_by)
 
-    def _named(self, digest: str) -> str:
-        # Not every file system has colons in names.
-        return f"{self.strategy.replace(':', '')}-{self.seed}-{digest[:12]}"
+
+def realigned_name(strategy: str, seed: int, determined_by: Mapping[str, Any]) -> str | None:
+    """Return the name of the realigned encoder that a run starts from, after what that depends on; None without.
+
+    Args:
+        strategy: Of the run.
+        seed: Of the run.
+        determined_by: Everything that the result of the run depends on.
+    """
+    settings, digests = determined_by["settings"], determined_by["data"]
+    if strategy == BASELINE or settings["realignment"]["schedule"] != "before":
+        return None
+    without = {"languages", "settings", "data"}
+    facts = {name: value for name, value in determined_by.items() if name not in without}
+    names = ("device", "source_language", "bitext", "alignment", "realignment")
+    facts["settings"] = {name: settings[name] for name in names}
+    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
+    return folder_name(strategy, seed, digest_of_json(facts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ _RECORDED_LIBRARIES = (
 )
 
 
+def folder_name(strategy: str, seed: int, digest: str) -> str:
+    """Return the name of the folder of a run, or of a realigned encoder."""
+    # Not every file system has colons in names.
+    return f"{strategy.replace(':', '')}-{seed}-{digest[:12]}"
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run: one strategy with one seed.
@@ -58,6 +64,11 @@ class RunRecord:
     seconds: dict[str, float]
     environment: dict[str, Any]
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder."""
+        return folder_name(self.strategy, self.seed, self.digest)
 
     def write(self, folder: Path) -> None:
         """Write the record into a run's folder."""

@@ -27,6 +27,7 @@ from alignfreeze.experiment.recipe import Places, RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import REALIGNED, remove_realigned
+from alignfreeze.experiment.terms import keep_terms
 from alignfreeze.experiment.workers import POLLED, work_off
 from alignfreeze.files import check_folder, make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
@@ -178,6 +179,7 @@ class _Sweep:
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
         write_json(self.out / "experiment.json", settings[0] if len(settings) == 1 else settings)
         write_json(self.out / PLANNED, list(self.jobs))
+        keep_terms(self.out, {plan.settings.name: plan.data for plan in self.plans})
 
     def record(self, name: str) -> RunRecord | None:
         """Return the record of a complete run, None where there is none that can be read."""

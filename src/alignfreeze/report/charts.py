@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,14 +12,19 @@ import plotly.graph_objects as go
 from alignfreeze.experiment.comparison import Comparison
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import ARROWS
+from alignfreeze.typology import SIZE
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Told apart by the colour-blind too (Okabe and Ito 2008)."""
 
 WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
 """Orange and blue, which the colour-blind tell apart, and which differ from white in print."""
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+"""Tell lines apart where colours do not."""
 
 ROW = 22
 """Pixels of a language."""
@@ -35,7 +40,9 @@ class Chart:
         figure: As plotly takes it: `data` and `layout`.
         sheet: The same numbers as a table.
         note: How to read it.
-        orders: Ways to sort its rows: the labels from the top, by what they are sorted by.
+        choices: What the reader may choose, by name: what is then changed of the figure, `restyle` of its data and
+            `relayout` of the rest, as plotly takes them. The first is how it is drawn.
+        choosing: What is chosen, such as `sort by`.
     """
 
     name: str
@@ -43,7 +50,8 @@ class Chart:
     figure: Mapping[str, Any]
     sheet: Sheet
     note: str
-    orders: Mapping[str, Sequence[str]]
+    choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    choosing: str = ""
 
 
 def plain(text: str) -> str:
@@ -71,6 +79,7 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
             text=[[_marked(one) for one in row] for row in rows],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
+            customdata=[[language_address(code)] * len(strategies) for code in languages],
             colorscale=[[0, WORSE], [0.5, SAME], [1, BETTER]],
             zmin=-greatest,
             zmax=greatest,
@@ -88,8 +97,13 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
         _values(figure, rows=len(languages)),
         _sheet_of_gains(comparison, title, languages, strategies),
         "points of the metric; ↑ ↓ where the gain is beyond both standard deviations over seeds",
-        {name: [label_of(code) for code in codes] for name, codes in orders.items()},
+        {name: _sorted([label_of(code) for code in codes]) for name, codes in orders.items()},
+        "sort by",
     )
+
+
+def _sorted(labels: Sequence[str]) -> dict[str, Any]:
+    return {"restyle": {}, "relayout": {"yaxis.categoryorder": "array", "yaxis.categoryarray": labels}}
 
 
 def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart:
@@ -102,8 +116,8 @@ def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart
     strategies = comparison.realigned
     figure = go.Figure()
     for number, strategy in enumerate(strategies):
-        cells = [(code, comparison.cells[code].get(strategy)) for code in languages]
-        known = [(code, one) for code, one in cells if one is not None and one.gain is not None]
+        having = dict(_gains(comparison, strategy))
+        known = [(code, having[code]) for code in languages if code in having]
         gains = [100 * (one.gain or 0.0) for _, one in known]
         ends = [one.interval or (one.gain, one.gain) for _, one in known]
         figure.add_scatter(
@@ -121,6 +135,7 @@ def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart
             marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 8},
             name=plain(strategy),
             hovertemplate="%{y}: %{x:+.2f} points<extra>" + plain(strategy) + "</extra>",
+            customdata=[language_address(code) for code, _ in known],
         )
     figure.add_vline(x=0, line_width=1, line_dash="dot")
     figure.update_yaxes(autorange="reversed", type="category")
@@ -132,7 +147,6 @@ def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart
         _values(figure, rows=len(languages)),
         _sheet_of_gains(comparison, title, languages, strategies, intervals=True),
         "over seeds, by Student's t; none with a single seed",
-        {},
     )
 
 
@@ -153,7 +167,149 @@ def losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> 
         (Cell(name), Cell(str(step)), Cell(f"{loss:.4f}")) for name, points in curves.items() for step, loss in points
     ]
     sheet = Sheet(title, ("training", "step", "loss"), 1, tuple(rows), "")
-    return Chart("losses", title, _values(figure), sheet, "mean training loss since the point before", {})
+    return Chart("losses", title, _values(figure), sheet, "mean training loss since the point before")
+
+
+def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, float]]) -> Chart | None:
+    """Return the gain of each language against what is known of it, such as its distance from the source language.
+
+    Args:
+        comparison: The strategies language by language.
+        facts: By language and name; those that are not known of all languages are left out.
+    """
+    codes = comparison.languages
+    kinds = [kind for kind in facts[codes[0]] if all(kind in facts[code] for code in codes)] if codes else []
+    # What is the same for all languages tells nothing.
+    kinds = [kind for kind in kinds if len({facts[code][kind] for code in codes}) > 1]
+    if not kinds:
+        return None
+    highest = {
+        code: max(one.gain for one in comparison.cells[code].values() if one.gain is not None)
+        for code in codes
+        if any(one.gain is not None for one in comparison.cells[code].values())
+    }
+    figure = go.Figure()
+    named: list[list[str]] = []
+    for number, strategy in enumerate(comparison.realigned):
+        known = [(code, one.gain) for code, one in _gains(comparison, strategy) if one.gain is not None]
+        named.append([code for code, _ in known])
+        figure.add_scatter(
+            x=[facts[code][kinds[0]] for code, _ in known],
+            y=[100 * gain for _, gain in known],
+            mode="markers+text",
+            # Of the marks of a language, which stand one above the other, the uppermost is named.
+            text=[plain(code) if gain == highest[code] else "" for code, gain in known],
+            textposition="top center",
+            textfont={"size": 11},
+            marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 8},
+            name=plain(strategy),
+            hovertemplate="%{hovertext}: %{y:+.2f} points, %{x:.3g}<extra>" + plain(strategy) + "</extra>",
+            hovertext=[label_of(code) for code, _ in known],
+            customdata=[language_address(code) for code, _ in known],
+        )
+    figure.update_yaxes(title_text="gain, points")
+    figure.update_xaxes(title_text=_axis(kinds[0]))
+    rows = [
+        (
+            Cell(code),
+            Cell(_named(code)),
+            *(Cell(f"{facts[code][kind]:.3g}") for kind in kinds),
+            *(Cell(_marked(comparison.cells[code].get(strategy))) for strategy in comparison.realigned),
+        )
+        for code in codes
+    ]
+    title = "Gain against what is known of the languages"
+    sheet = Sheet(title, ("", "language", *kinds, *comparison.realigned), 2, tuple(rows), "")
+    choices = {
+        kind: {
+            "restyle": {"x": [[facts[code][kind] for code in those] for those in named]},
+            "relayout": {"xaxis.title.text": _axis(kind)},
+        }
+        for kind in kinds
+    }
+    note = (
+        "syntax, phonology, sounds, genealogy: URIEL's distances from the source language, 0 to 1; geography: the way "
+        "over the globe, 1 for the other side; pretraining text: of XLM-R, in GiB"
+    )
+    return Chart("distance", title, _values(figure), sheet, note, choices, "against")
+
+
+def _axis(kind: str) -> str:
+    return f"{kind}, GiB" if kind == SIZE else kind
+
+
+def _gains(comparison: Comparison, strategy: str) -> list[tuple[str, Summary]]:
+    cells = [(code, comparison.cells[code].get(strategy)) for code in comparison.languages]
+    return [(code, one) for code, one in cells if one is not None and one.gain is not None]
+
+
+def gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> Chart | None:
+    """Return the mean gain of each strategy against what its training takes; None where that is not known.
+
+    Args:
+        comparison: The strategies language by language.
+        seconds: Of realignment and fine-tuning, mean over seeds, by strategy.
+    """
+    known = [name for name in comparison.strategies if name in seconds and name in comparison.overall]
+    if len(known) < 2:
+        return None
+    gains = [100 * (comparison.overall[name].average.gain or 0.0) for name in known]
+    figure = go.Figure()
+    for number, (name, gain) in enumerate(zip(known, gains, strict=True)):
+        figure.add_scatter(
+            x=[seconds[name] / 60],
+            y=[gain],
+            mode="markers+text",
+            text=[plain(name)],
+            textposition="top center",
+            marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 11},
+            name=plain(name),
+            hovertemplate="%{x:.1f} minutes, %{y:+.2f} points<extra>" + plain(name) + "</extra>",
+        )
+    figure.update_xaxes(title_text="minutes of training", rangemode="tozero")
+    figure.update_yaxes(title_text="mean gain, points")
+    title = "Mean gain against the cost of training"
+    rows = [
+        (Cell(name), Cell(f"{seconds[name] / 60:.1f}"), Cell(f"{gain:+.2f}"))
+        for name, gain in zip(known, gains, strict=True)
+    ]
+    sheet = Sheet(title, ("strategy", "minutes", "gain"), 1, tuple(rows), "")
+    note = "realignment and fine-tuning, mean over seeds; a realigned encoder that runs share counts for each of them"
+    return Chart("cost", title, _values(figure), sheet, note)
+
+
+def by_layer(values: Mapping[str, Mapping[int, float]], *, name: str, title: str, unit: str, note: str) -> Chart:
+    """Return a line an encoder over the layers.
+
+    Args:
+        values: By encoder and layer, 0 for the embeddings.
+        name: Of the chart.
+        title: Of the chart.
+        unit: Of the values.
+        note: How to read it.
+    """
+    figure = go.Figure()
+    for number, (encoder, layers) in enumerate(values.items()):
+        figure.add_scatter(
+            x=list(layers),
+            y=list(layers.values()),
+            name=plain(encoder),
+            mode="lines+markers",
+            line={"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)]},
+            marker={"symbol": number},
+            hovertemplate="layer %{x}: %{y:.2f}<extra>" + plain(encoder) + "</extra>",
+        )
+    figure.update_xaxes(title_text="layer (0: embeddings)", dtick=1)
+    figure.update_yaxes(title_text=unit, rangemode="tozero")
+    numbers = sorted({layer for layers in values.values() for layer in layers})
+    rows = [
+        (
+            Cell("embeddings" if layer == 0 else str(layer)),
+            *(Cell(f"{layers[layer]:.2f}" if layer in layers else "–") for layers in values.values()),
+        )
+        for layer in numbers
+    ]
+    return Chart(name, title, _values(figure), Sheet(title, ("layer", *values), 1, tuple(rows), unit), note)
 
 
 def label_of(code: str) -> str:

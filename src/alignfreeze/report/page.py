@@ -1,42 +1,68 @@
-"""Paints the page of a study: one file that needs no network."""
+"""Paints the pages of a study: one file that needs no network."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from alignfreeze.report.charts import Chart
+from alignfreeze.report.charts import COLOURS
 from alignfreeze.report.html import template
-from alignfreeze.report.study import Page, Section, StudyPage
+from alignfreeze.report.networks import Network, network_script
+from alignfreeze.report.pages import StudyPage
+
+FORMS = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
+"""What nodes of a kind look like, as vis-network calls it, and a sign that looks so: colours alone do not tell."""
 
 
 def to_html(study: StudyPage) -> str:
-    """Return an HTML page with everything in it: styles, scripts, numbers."""
-    charts = {f"{place.name}/{chart.name}": _chart(chart) for place in _places(study) for chart in place.charts}
+    """Return an HTML page with everything in it: styles, scripts, numbers.
+
+    Raises:
+        SettingsError: The package that draws networks is not installed.
+    """
+    pages = list(study.pages())
+    charts = {f"{page.name}/{chart.name}": _chart(chart) for page in pages for chart in page.charts}
+    networks = {f"{page.name}/{network.name}": _network(network) for page in pages for network in page.networks}
     return template("study.html").render(
         study=study,
+        addresses={page.name for page in pages},
         charts=_in_script(charts),
+        networks=_in_script(networks),
+        looks=looks,
         style=_text("study.css"),
         script=_text("study.js"),
         plotly=get_plotlyjs(),
+        vis=network_script() if networks else "",
     )
 
 
-def _places(study: StudyPage) -> Iterator[Section | Page]:
-    yield from study.sections
-    yield from study.languages
-    yield from study.runs
+def _chart(chart: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(chart).items() if name in {"name", "figure", "choices"}}
 
 
-def _chart(chart: Chart) -> dict[str, Any]:
-    facts = asdict(chart)
-    del facts["sheet"]
-    return facts
+def _network(network: Network) -> dict[str, Any]:
+    """Return a network as the page's script takes it."""
+    return {
+        "nodes": [asdict(node) for node in network.nodes],
+        "edges": {sense: [[edge.source, edge.target] for edge in edges] for sense, edges in network.edges.items()},
+        "looks": looks(network),
+        "directed": network.directed,
+    }
+
+
+def looks(network: Network) -> dict[str, dict[str, str]]:
+    """Return colour, form and sign of each kind of node; colours that begin with `--` are the page's."""
+    found = {}
+    for number, kind in enumerate(network.kinds):
+        # As there are as many forms as colours, after each round the forms move on by one.
+        form, sign = FORMS[(number + number // len(COLOURS)) % len(FORMS)]
+        colour = network.looks.get(kind, COLOURS[number % len(COLOURS)])
+        found[kind] = {"colour": colour, "form": form, "sign": sign}
+    return found
 
 
 def _in_script(value: Any) -> str:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alignfreeze.evaluation.gradients import GradientCosine
+from alignfreeze.evaluation.probe import Probe
 from alignfreeze.evaluation.retrieval import METHODS, Drift, Retrieval
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
+
+
+def probe_sheets(probe: Probe) -> list[Sheet]:
+    """Return what a look into encoders has found: retrieval by language and on average, drift, gradients."""
+    first = next(iter(probe.encoders))
+    languages: list[str | None] = list(dict.fromkeys(item.language for item in probe.retrieval[first]))
+    sheets = [
+        retrieval_sheet(probe.retrieval, language) for language in [*languages, *([None] if len(languages) > 1 else [])]
+    ]
+    if probe.drift:
+        sheets.append(drift_sheet(probe.drift, first))
+    if probe.gradients:
+        sheets.append(gradient_sheet(probe.gradients))
+    return sheets
 
 
 def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | None = None) -> Sheet:

@@ -17,10 +17,12 @@ class Cell:
     Attributes:
         text: As it is read.
         tone: 1 where something is better, -1 where it is worse, else 0.
+        page: The address of the page of what is named, where there are pages; empty where it has none.
     """
 
     text: str
     tone: int = 0
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)

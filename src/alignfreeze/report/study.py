@@ -1,90 +1,55 @@
-"""What the page of a study shows, as values: computed here, painted elsewhere."""
+"""What the pages of a study show: computed here, painted elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import DataError
+from alignfreeze.evaluation.probe import PROBE, Probe
 from alignfreeze.experiment.comparison import Comparison, compare
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import Result, read_all
+from alignfreeze.experiment.results import Result, of_record, read_all
 from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.statistics import Summary
 from alignfreeze.experiment.status import RunStatus, status
+from alignfreeze.experiment.terms import TRAIN, read_terms
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.charts import Chart, gain_intervals, gain_map, losses
+from alignfreeze.report.addresses import STUDY, comparison_address, language_address
+from alignfreeze.report.charts import Chart, by_layer, gain_by_cost, gain_by_distance, gain_intervals, gain_map
 from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
+from alignfreeze.report.language_pages import language_page
+from alignfreeze.report.likeness import distances, language_network
+from alignfreeze.report.lineage import lineage
+from alignfreeze.report.pages import Page, StudyPage
+from alignfreeze.report.run_pages import run_page
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.summaries import called, overview, summary
+from alignfreeze.report.summaries import overview, summary
 from alignfreeze.report.tables import sheet_of
-from alignfreeze.typology import SIZE, facts_of
+from alignfreeze.typology import facts_of
 
-Facts = Mapping[str, str]
-"""What is said of something, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A comparison on the page.
-
-    Attributes:
-        name: For links.
-        title: What it is of.
-        summary: What it comes to, in sentences.
-        charts: Its charts.
-        sheets: Its tables.
-    """
-
-    name: str
-    title: str
-    summary: Sequence[str]
-    charts: Sequence[Chart]
-    sheets: Sequence[Sheet]
+Terms = Mapping[str, Mapping[str, Sequence[str]]]
+"""Key terms by experiment and text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page of its own: a language or a run.
+class Found:
+    """What is known of a study.
 
     Attributes:
-        name: Its address, such as `language/tr`.
-        title: What it is of.
-        summary: What there is to say, in sentences.
-        facts: What is known.
-        charts: Its charts.
-        sheets: Its tables.
+        results: The scores.
+        records: The runs, if they are known.
+        states: How far all runs are.
+        terms: Key terms of its texts.
+        probe: What a look into its encoders has found.
     """
 
-    name: str
-    title: str
-    summary: Sequence[str]
-    facts: Facts
-    charts: Sequence[Chart]
-    sheets: Sequence[Sheet]
-
-
-@dataclass(frozen=True, slots=True)
-class StudyPage:
-    """All that is shown of a study.
-
-    Attributes:
-        title: Its name.
-        summary: The sentences of its first comparison, and what is wrong or missing.
-        facts: What it is made of.
-        sections: Its comparisons, one a setup and metric that matters.
-        languages: A page each.
-        runs: A page each; none of tables.
-    """
-
-    title: str
-    summary: Sequence[str]
-    facts: Facts
-    sections: Sequence[Section]
-    languages: Sequence[Page]
-    runs: Sequence[Page]
+    results: Sequence[Result]
+    records: Sequence[RunRecord] = ()
+    states: Sequence[RunStatus] = ()
+    terms: Terms = field(default_factory=dict)
+    probe: Probe | None = None
 
 
 def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
@@ -98,48 +63,68 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
         DataError: One is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    results, records = read_all(paths)
     named = title or (paths[0].resolve().stem if len(paths) == 1 else f"{len(paths)} studies")
-    return page_of(results, records, states=_states(paths), title=named)
+    return page_of(look_into(paths), title=named)
 
 
-def page_of(
-    results: Sequence[Result], records: Sequence[RunRecord], *, states: Sequence[RunStatus] = (), title: str
-) -> StudyPage:
-    """Return what is to be shown of results, and of the runs that they come from.
+def look_into(paths: Sequence[Path]) -> Found:
+    """Read what is known of studies.
+
+    Raises:
+        DataError: One is missing or damaged, or there is no result yet.
+        SettingsError: Results contradict each other.
+    """
+    results, records = read_all(paths)
+    folders = [path for path in paths if path.is_dir()]
+    terms = {name: texts for folder in folders for name, texts in read_terms(folder).items()}
+    probes = [Probe.read(folder / PROBE) for folder in folders if (folder / PROBE).is_file()]
+    return Found(results, records, _states(folders), terms, probes[0] if probes else None)
+
+
+def _states(folders: Sequence[Path]) -> list[RunStatus]:
+    found: list[RunStatus] = []
+    for folder in folders:
+        try:
+            found += status(folder).runs
+        except DataError:  # a folder of records alone
+            continue
+    return found
+
+
+def page_of(found: Found, *, title: str) -> StudyPage:
+    """Return what is to be shown of what is known of a study.
 
     Args:
-        results: The scores.
-        records: The runs, if they are known.
-        states: How far all runs are.
+        found: What is known.
         title: Name of the study.
     """
-    with_baseline = {(r.setup.encoder, r.setup.task, r.fine_tuned) for r in results if r.strategy == BASELINE}
-    comparable = [r for r in results if (r.setup.encoder, r.setup.task, r.fine_tuned) in with_baseline]
+    results = found.results
+    with_baseline = {_kind(result) for result in results if result.strategy == BASELINE}
+    comparable = [result for result in results if _kind(result) in with_baseline]
     compared = _first_metrics(compare(comparable)) if comparable else []
-    sections = [_section(number, comparison) for number, comparison in enumerate(compared)]
-    if not compared:
-        sections = [Section("scores", "Scores", [], (), (_scores(results),))]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
-    return StudyPage(
+    alike = distances(codes, compared, found.probe)
+    network = language_network(codes, compared, alike)
+    seconds = _seconds(found.records)
+    terms = _terms_of_languages(found.terms)
+    comparisons = [_comparison_page(number, one, seconds) for number, one in enumerate(compared)]
+    networks = [*([network] if network else []), *([lineage(found.records)] if found.records else [])]
+    study = Page(
+        name=STUDY,
         title=title,
-        summary=[*(overview(compared) if compared else []), *_warnings(results, comparable, states)],
-        facts=_facts(compared, results, records, states),
-        sections=sections,
-        languages=[_language_page(code, compared) for code in codes],
-        runs=[_run_page(record) for record in records],
+        summary=[*(overview(compared) if compared else []), *_warnings(found, comparable)],
+        facts=_facts(compared, found),
+        charts=_probe_charts(found.probe) if found.probe else [],
+        networks=networks,
+        sheets=[*([] if compared else [_scores(results)]), *_term_sheets(found.terms)],
     )
+    languages = [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes]
+    return StudyPage(study, comparisons, languages, [run_page(record, found.records) for record in found.records])
 
 
-def _states(paths: Sequence[Path]) -> list[RunStatus]:
-    found: list[RunStatus] = []
-    for path in paths:
-        if path.is_dir():
-            try:
-                found += status(path).runs
-            except DataError:  # a folder of records alone
-                continue
-    return found
+def _kind(result: Result) -> tuple[str, str, str]:
+    """Return what a run has in common with its baseline."""
+    return result.setup.encoder, result.setup.task, result.fine_tuned
 
 
 def _first_metrics(compared: Sequence[Comparison]) -> list[Comparison]:
@@ -150,19 +135,95 @@ def _first_metrics(compared: Sequence[Comparison]) -> list[Comparison]:
     return list(first.values())
 
 
-def _section(number: int, comparison: Comparison) -> Section:
-    orders = _orders(comparison)
-    by_gain = next(iter(orders.values()))
-    charts = []
+def _comparison_page(number: int, comparison: Comparison, seconds: Mapping[tuple[str, str], float]) -> Page:
+    charts: list[Chart | None] = []
     if len(comparison.strategies) > 1 and comparison.languages:
-        charts = [gain_map(comparison, orders=orders), gain_intervals(comparison, languages=by_gain)]
-    return Section(
-        name=f"comparison/{number + 1}",
+        source = comparison.source or "en"
+        facts = {code: facts_of(code, source).values for code in comparison.languages}
+        orders = _orders(comparison)
+        cost = {name: value for (setup, name), value in seconds.items() if setup in _setups(comparison)}
+        charts = [
+            gain_map(comparison, orders=orders),
+            gain_intervals(comparison, languages=next(iter(orders.values()))),
+            gain_by_distance(comparison, facts),
+            gain_by_cost(comparison, cost),
+        ]
+    return Page(
+        name=comparison_address(number),
         title=title_of(comparison),
         summary=summary(comparison),
-        charts=charts,
+        charts=[chart for chart in charts if chart is not None],
         sheets=[overall_sheet(comparison), sheet_of(table_of(comparison))],
     )
+
+
+def _setups(comparison: Comparison) -> tuple[str, str]:
+    """Return the digests of the settings of a comparison's runs, and of its baseline's."""
+    return comparison.setup.settings, comparison.fine_tuned
+
+
+def _seconds(records: Sequence[RunRecord]) -> dict[tuple[str, str], float]:
+    """Return what training takes, mean over seeds, by the digest of the settings and the strategy."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        if (result := next(of_record(record, ""), None)) is not None:
+            trained = sum(record.seconds.get(stage, 0.0) for stage in ("realignment", "fine-tuning"))
+            name = result.fine_tuned if record.strategy == BASELINE else result.setup.settings
+            found.setdefault((name, record.strategy), []).append(trained)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def _probe_charts(probe: Probe) -> list[Chart]:
+    """Return how many words find their translation at each layer, and how far layers have moved."""
+    found = {
+        name: _by_layer([(item.layer, 100 * item.mean) for item in items if item.method == "strong"])
+        for name, items in probe.retrieval.items()
+    }
+    note = (
+        "percent of words that are nearer to their translation than to any other word of either language; mean of both "
+        "directions and of all languages"
+    )
+    charts = [by_layer(found, name="retrieval", title="Word retrieval by layer", unit="percent", note=note)]
+    if probe.drift:
+        moved = {
+            name: _by_layer([(item.layer, 100 * item.distance) for item in items])
+            for name, items in probe.drift.items()
+        }
+        first = next(iter(probe.encoders))
+        note = f"length of the change of the weights since {first}, in percent of the weights' length"
+        charts.append(by_layer(moved, name="drift", title="Drift by layer", unit="percent", note=note))
+    return charts
+
+
+def _by_layer(values: Sequence[tuple[int, float]]) -> dict[int, float]:
+    """Return the mean of each layer."""
+    layers: dict[int, list[float]] = {}
+    for layer, value in values:
+        layers.setdefault(layer, []).append(value)
+    return {layer: sum(found) / len(found) for layer, found in layers.items()}
+
+
+def _term_sheets(terms: Terms) -> list[Sheet]:
+    """Return the key terms of the texts of each experiment; of several with the same texts once."""
+    sheets: dict[str, Sheet] = {}
+    for name, texts in terms.items():
+        rows = [(_text_cell(text), Cell(", ".join(found) or "no key terms")) for text, found in texts.items()]
+        note = (
+            "the source side's words that weigh more in this text than in any other, by TF-IDF; those of the training "
+            "data show where a bitext is of another domain; none where there is too little text, or nothing of its own"
+        )
+        sheets.setdefault(str(rows), Sheet(f"Key terms of the texts: {name}", ("text", "terms"), 2, tuple(rows), note))
+    return list(sheets.values())
+
+
+def _text_cell(text: str) -> Cell:
+    if text == TRAIN:
+        return Cell("training data")
+    return Cell(f"bitext, {name_or_code(text)}", page=language_address(text))
+
+
+def _terms_of_languages(terms: Terms) -> dict[str, Sequence[str]]:
+    return {text: found for texts in terms.values() for text, found in texts.items() if text != TRAIN}
 
 
 def _scores(results: Sequence[Result]) -> Sheet:
@@ -204,26 +265,27 @@ def _orders(comparison: Comparison) -> dict[str, list[str]]:
     return orders
 
 
-def _warnings(results: Sequence[Result], comparable: Sequence[Result], states: Sequence[RunStatus]) -> list[str]:
+def _warnings(found: Found, comparable: Sequence[Result]) -> list[str]:
     """Return what a reader must know before believing the rest."""
-    found = []
+    said = []
+    states = found.states
     if not comparable:
-        found.append("There is no baseline: nothing can be compared, scores alone are shown.")
-    elif len(comparable) < len(results):
-        found.append("Some runs have no baseline with the same settings and are left out of the comparison.")
+        said.append("There is no baseline: nothing can be compared, scores alone are shown.")
+    elif len(comparable) < len(found.results):
+        said.append("Some runs have no baseline with the same settings and are left out of the comparison.")
     counts = {
         state: sum(run.state == state for run in states) for state in ("failed", "running", "waiting", "interrupted")
     }
     if counts["failed"]:
-        found.append(f"{counts['failed']} of {len(states)} runs failed.")
+        said.append(f"{counts['failed']} of {len(states)} runs failed.")
     if left := counts["running"] + counts["waiting"] + counts["interrupted"]:
-        found.append(f"The study is not complete: {left} of {len(states)} runs are still to be done.")
-    return found
+        said.append(f"The study is not complete: {left} of {len(states)} runs are still to be done.")
+    return said
 
 
-def _facts(
-    compared: Sequence[Comparison], results: Sequence[Result], records: Sequence[RunRecord], states: Sequence[RunStatus]
-) -> dict[str, str]:
+def _facts(compared: Sequence[Comparison], found: Found) -> dict[str, str]:
+    results = found.results
+
     def listed(values: Sequence[Any]) -> str:
         return ", ".join(map(str, dict.fromkeys(value for value in values if value is not None)))
 
@@ -235,101 +297,11 @@ def _facts(
         "schedule": listed([r.setup.schedule for r in results]),
         "seeds": listed(sorted({r.seed for r in results})),
         "languages": listed([r.language for r in results]),
-        "runs": f"{len(states) or len({(r.place, r.strategy, r.seed) for r in results})}",
+        "runs": f"{len(found.states) or len({(r.place, r.strategy, r.seed) for r in results})}",
     }
-    if records:
-        dates = sorted(record.environment["finished"] for record in records)
+    if found.records:
+        dates = sorted(record.environment["finished"] for record in found.records)
         facts["finished"] = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-        versions = records[0].environment["versions"]
+        versions = found.records[0].environment["versions"]
         facts["versions"] = ", ".join(f"{name} {versions[name]}" for name in ("alignfreeze", "torch", "transformers"))
     return {name: value for name, value in facts.items() if value}
-
-
-def _language_page(code: str, compared: Sequence[Comparison]) -> Page:
-    """Return all that is known of a language."""
-    having = [comparison for comparison in compared if code in comparison.languages]
-    source = having[0].source or "en"
-    known = facts_of(code, source)
-    facts = {"family": known.family or "not known"}
-    facts |= {name: f"{value:.2f}{' GiB' if name == SIZE else ''}" for name, value in known.values.items()}
-    strategies = list(dict.fromkeys(strategy for comparison in having for strategy in comparison.strategies))
-    rows = [
-        (Cell(title_of(comparison)), *(_score(comparison.cells[code].get(strategy)) for strategy in strategies))
-        for comparison in having
-    ]
-    note = "mean over seeds ± standard deviation, in percent; in brackets the gain over the baseline"
-    sheet = Sheet(f"{name_or_code(code)}: scores", ("", *strategies), 1, tuple(rows), note)
-    return Page(f"language/{code}", f"{name_or_code(code)} ({code})", _of_language(code, having), facts, (), (sheet,))
-
-
-def _of_language(code: str, having: Sequence[Comparison]) -> list[str]:
-    """Say which strategies improve a language and which worsen it, over all comparisons."""
-    verdicts: dict[str, dict[str, int]] = {}
-    for comparison in having:
-        for strategy, one in comparison.cells[code].items():
-            if one.verdict is not None:
-                counts = verdicts.setdefault(strategy, {"improved": 0, "worsened": 0, "all": 0})
-                counts["all"] += 1
-                if one.verdict in counts:
-                    counts[one.verdict] += 1
-    if not verdicts:
-        return ["There are too few seeds to tell gains from chance in this language."]
-    if len(having) == 1:
-        named = {
-            verdict: [called(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
-            for verdict in ("improved", "worsened")
-        }
-        return [
-            f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
-            for verdict, names in named.items()
-        ]
-    parts = [
-        f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "
-        f"{counts['worsened'] or 'none'}"
-        for strategy, counts in verdicts.items()
-    ]
-    text = "; ".join(parts)
-    return [f"{text[0].upper()}{text[1:]}."]
-
-
-def _score(summary: Summary | None) -> Cell:
-    if summary is None:
-        return Cell("–")
-    text = f"{100 * summary.mean:.1f}" + ("" if summary.sd is None else f" ± {100 * summary.sd:.1f}")
-    gain = summary.gain
-    return Cell(text if gain is None else f"{text} ({100 * gain:+.1f})", 0 if gain is None else (gain > 0) - (gain < 0))
-
-
-def _run_page(record: RunRecord) -> Page:
-    """Return all that is known of a run."""
-    by = record.determined_by
-    facts = {
-        "strategy": record.strategy,
-        "seed": str(record.seed),
-        "encoder": by["encoder"]["name"],
-        "task": by["settings"]["task"],
-        "finished": record.environment["finished"],
-        "device": str(record.environment["hardware"]["device"]),
-        "digest": record.digest,
-    }
-    for stage, seconds in record.seconds.items():
-        memory = max(record.memory.get(stage, {}).values(), default=0)
-        facts[stage] = f"{seconds:,.1f} s" + (f", {memory / 2**30:.1f} GiB" if memory else "")
-    if record.realignment is not None:
-        frozen = record.realignment.frozen
-        facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
-        facts["sentence pairs"] = f"{record.realignment.pairs:,}"
-    curves = {"fine-tuning": record.finetuning.losses}
-    if record.realignment is not None and by["settings"]["realignment"]["schedule"] != "during":
-        curves["realignment"] = record.realignment.training.losses
-    rows = [
-        (Cell(score.language), Cell(name_or_code(score.language)), Cell(score.metric), Cell(f"{100 * score.value:.2f}"),
-         Cell(f"{score.n:,} {score.unit}"))
-        for score in record.scores
-    ]  # fmt: skip
-    sheet = Sheet("Scores", ("", "language", "metric", "percent", "of"), 2, tuple(rows), "")
-    digests = [(Cell(role), Cell(digest)) for role, digest in by["data"].items()]
-    data = Sheet("Data", ("file", "SHA-256"), 1, tuple(digests), "")
-    title = f"{record.strategy}, seed {record.seed}: {record.experiment}"
-    name = f"run/{record.strategy.replace(':', '')}-{record.seed}-{record.digest[:12]}"
-    return Page(name, title, list(record.doubts), facts, (losses(curves, title="Loss"),), (sheet, data))

@@ -9,6 +9,7 @@ from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
 from alignfreeze.experiment.sweep import Study
 from alignfreeze.languages import name_of
+from alignfreeze.report.addresses import language_address
 from alignfreeze.report.sheets import Cell, Sheet
 
 AVERAGE = "average"
@@ -98,7 +99,11 @@ ARROWS = {"improved": " ↑", "worsened": " ↓"}
 def sheet_of(table: Table) -> Sheet:
     """Return a table of scores as people read it."""
     rows = [
-        (Cell(row.name), Cell(row.title), *(_cell(row.cells.get(strategy)) for strategy in table.strategies))
+        (
+            Cell(row.name),
+            Cell(row.title, page=language_address(row.name)),
+            *(_cell(row.cells.get(strategy)) for strategy in table.strategies),
+        )
         for row in table.rows
     ]
     sums = [row for row in table.rows if row.name == AVERAGE]

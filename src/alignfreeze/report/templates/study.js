@@ -1,7 +1,10 @@
 "use strict";
-// Shows one page at a time, after the address, and draws its charts when it is first seen.
+// Shows one page at a time, after the address, and draws its charts and networks when it is first seen.
 const charts = JSON.parse(document.getElementById("charts").textContent);
+const networks = JSON.parse(document.getElementById("networks").textContent);
 const pages = [...document.querySelectorAll(".page")];
+const addresses = new Set(pages.map((page) => page.id));
+const drawn = new Map(); // networks by figure, for the controls beside them
 
 function resolved(variable) {
   // light-dark() is worked out by an element that uses it.
@@ -13,6 +16,12 @@ function resolved(variable) {
   return value;
 }
 
+function open(address) {
+  if (addresses.has(address)) location.hash = address;
+}
+
+// --- charts
+
 function themed(layout) {
   const ink = resolved("--ink"), line = resolved("--line");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
@@ -22,57 +31,122 @@ function themed(layout) {
   return copy;
 }
 
-function draw(figure) {
+function drawChart(figure) {
   const chart = charts[figure.dataset.chart];
   const plot = figure.querySelector(".plot");
-  Plotly.react(plot, chart.figure.data, themed(chart.figure.layout), { responsive: true, displayModeBar: false });
-  sort(figure);
+  // Plotly writes into what it is given.
+  const { data, layout } = structuredClone(chart.figure);
+  Plotly.react(plot, data, themed(layout), { responsive: true, displayModeBar: false });
+  choose(figure);
+  plot.removeAllListeners("plotly_click");
+  plot.on("plotly_click", (event) => open(event.points[0].customdata));
 }
 
-function sort(figure) {
-  const select = figure.querySelector(".order");
-  const chart = charts[figure.dataset.chart];
-  if (!select || !chart.orders[select.value]) return;
-  Plotly.relayout(figure.querySelector(".plot"), { "yaxis.categoryorder": "array", "yaxis.categoryarray": chart.orders[select.value] });
+function choose(figure) {
+  const select = figure.querySelector(".choice");
+  if (!select) return;
+  const { restyle, relayout } = charts[figure.dataset.chart].choices[select.value];
+  Plotly.update(figure.querySelector(".plot"), restyle, relayout);
+}
+
+// --- networks
+
+function drawNetwork(figure) {
+  const { nodes, edges, looks, directed } = networks[figure.dataset.network];
+  const sense = figure.querySelector(".choice")?.value ?? Object.keys(edges)[0];
+  const ink = resolved("--ink"), line = resolved("--faint");
+  const colour = (kind) => (looks[kind].colour.startsWith("--") ? resolved(looks[kind].colour) : looks[kind].colour);
+  const data = {
+    nodes: nodes.map(({ name, label, title, kind, size }) => ({
+      id: name, label, title, shape: looks[kind].form, size: 16 * size, color: colour(kind), font: { color: ink, size: 22 },
+    })),
+    edges: edges[sense].map(([from, to]) => ({ from, to, arrows: directed ? "to" : "", color: line })),
+  };
+  const graph = figure.querySelector(".graph");
+  drawn.get(figure)?.destroy();
+  const network = new vis.Network(graph, data, {
+    layout: { randomSeed: 31, improvedLayout: nodes.length < 100 },
+    // Large networks are calm before they are shown.
+    physics: { solver: "forceAtlas2Based", forceAtlas2Based: { gravitationalConstant: -70, springLength: 70, avoidOverlap: 0.5 }, stabilization: { iterations: 150 }, maxVelocity: 30 },
+    interaction: { hover: true, tooltipDelay: 80, keyboard: { enabled: true, bindToWindow: false } },
+    edges: { smooth: false, width: 1.2 },
+  });
+  const page = new Map(nodes.map((node) => [node.name, node.page]));
+  network.on("click", (event) => open(page.get(event.nodes[0])));
+  network.on("hoverNode", (event) => { graph.style.cursor = page.get(event.node) ? "pointer" : "default"; });
+  network.on("blurNode", () => { graph.style.cursor = "default"; });
+  figure.network = network;
+  drawn.set(figure, network);
+}
+
+function zoom(figure, factor) {
+  const network = drawn.get(figure);
+  network.moveTo({ scale: network.getScale() * factor, animation: { duration: 150 } });
+}
+
+// --- pages
+
+function draw(figure) {
+  if (figure.classList.contains("chart")) drawChart(figure);
+  else drawNetwork(figure);
 }
 
 function show() {
   const wanted = decodeURIComponent(location.hash.slice(1)) || "study";
   const page = pages.find((one) => one.id === wanted) || pages[0];
+  const before = pages.find((one) => !one.hidden);
   for (const one of pages) one.hidden = one !== page;
-  for (const figure of page.querySelectorAll(".chart")) if (!figure.dataset.drawn) { figure.dataset.drawn = "yes"; draw(figure); }
-  document.title = page.querySelector("h1").textContent;
+  for (const figure of page.querySelectorAll("figure")) if (!figure.dataset.drawn) { figure.dataset.drawn = "yes"; draw(figure); }
+  const heading = page.querySelector("h1");
+  document.title = heading.textContent;
   for (const menu of document.querySelectorAll("nav details")) menu.open = false;
   scrollTo(0, 0);
+  // Those who read with the ears hear which page they have come to.
+  if (before !== page && location.hash) heading.focus({ preventScroll: true });
 }
 
-function save(text, name, type) {
+function save(href, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = href;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 function csv(figure) {
-  const rows = [...figure.querySelectorAll("table tr")].map((row) =>
-    [...row.cells].map((cell) => `"${cell.textContent.replaceAll('"', '""')}"`).join(","));
-  save(rows.join("\r\n") + "\r\n", `${charts[figure.dataset.chart].name}.csv`, "text/csv");
+  const rows = [...figure.querySelectorAll("details table tr")].map((row) =>
+    [...row.cells].map((cell) => `"${cell.textContent.trim().replaceAll('"', '""')}"`).join(","));
+  const address = URL.createObjectURL(new Blob([rows.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  save(address, `${nameOf(figure)}.csv`);
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-for (const figure of document.querySelectorAll(".chart")) {
-  const name = charts[figure.dataset.chart].name;
-  figure.querySelector(".order")?.addEventListener("change", () => sort(figure));
+function nameOf(figure) {
+  return (figure.dataset.chart || figure.dataset.network).split("/").pop();
+}
+
+for (const figure of document.querySelectorAll("figure")) {
+  figure.querySelector(".choice")?.addEventListener("change", () => (figure.dataset.chart ? choose(figure) : drawNetwork(figure)));
   figure.querySelector(".csv").addEventListener("click", () => csv(figure));
-  for (const button of figure.querySelectorAll(".save"))
-    button.addEventListener("click", () => Plotly.downloadImage(figure.querySelector(".plot"), { format: button.dataset.form, filename: name, scale: 2 }));
+}
+for (const button of document.querySelectorAll(".save")) {
+  const figure = button.closest("figure");
+  button.addEventListener("click", () =>
+    Plotly.downloadImage(figure.querySelector(".plot"), { format: button.dataset.form, filename: nameOf(figure), scale: 2 }));
+}
+for (const figure of document.querySelectorAll(".network")) {
+  const on = (name, act) => figure.querySelector(name).addEventListener("click", act);
+  on(".in", () => zoom(figure, 1.4));
+  on(".out", () => zoom(figure, 1 / 1.4));
+  on(".fit", () => drawn.get(figure).fit({ animation: { duration: 150 } }));
+  on(".reset", () => drawNetwork(figure));
+  on(".png", () => save(figure.querySelector("canvas").toDataURL("image/png"), `${nameOf(figure)}.png`));
 }
 
 document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  for (const figure of document.querySelectorAll(".chart[data-drawn]")) draw(figure);
+  for (const figure of document.querySelectorAll("figure[data-drawn]")) if (figure.closest(".page:not([hidden])")) draw(figure); else delete figure.dataset.drawn;
 });
 addEventListener("hashchange", show);
 show();

@@ -1,0 +1,152 @@
+"""A look into encoders, kept for reports: retrieval by layer, drift, gradients, which languages lie together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.errors import DataError
+from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
+from alignfreeze.evaluation.retrieval import MOST_WORDS, Drift, Retrieval, drift, retrieval, word_vectors
+from alignfreeze.files import read_json, write_json
+from alignfreeze.tasks import Task
+from alignfreeze.tasks.models import TaskModel
+
+PROBE = "probe.json"
+"""The name under which a report looks for it in the folder of a study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a look into encoders has found.
+
+    Attributes:
+        encoders: What they are, by the names they have here; the first is what the others were made from.
+        retrieval: How many words find their translation, by encoder.
+        drift: How far the others are from the first, by encoder.
+        gradients: How far the task and realignment pull the same way, by fine-tuned model.
+        alike: Pairs of target languages with the cosine of where the first encoder has their words, each seen from
+            the source language's words.
+    """
+
+    encoders: Mapping[str, str]
+    retrieval: Mapping[str, Sequence[Retrieval]]
+    drift: Mapping[str, Sequence[Drift]] = field(default_factory=dict)
+    gradients: Mapping[str, Sequence[GradientCosine]] = field(default_factory=dict)
+    alike: Sequence[tuple[str, str, float]] = ()
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Probe:
+        """Read what `write` wrote.
+
+        Raises:
+            DataError: The file is missing, or not a probe of this version.
+        """
+        values = read_json(path)
+        try:
+            return cls(
+                encoders=dict(values["encoders"]),
+                retrieval=_several(Retrieval, values["retrieval"]),
+                drift=_several(Drift, values["drift"]),
+                gradients=_several(GradientCosine, values["gradients"]),
+                alike=[(str(one), str(other), float(cosine)) for one, other, cosine in values["alike"]],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: not what `alignfreeze probe --out` of this version wrote ({error})") from error
+
+
+def _several(kind: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {name: [kind(**item) for item in items] for name, items in values.items()}
+
+
+def look_into(
+    encoders: Mapping[str, str],
+    base: Encoder,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    tuned: Mapping[str, TaskModel] | None = None,
+    task: Task | None = None,
+    items: Sequence[Any] = (),
+    most_words: int = MOST_WORDS,
+    device: str = "auto",
+) -> Probe:
+    """Look into encoders: retrieval by layer, drift from the first, gradients of models that have learnt a task.
+
+    Args:
+        encoders: Folders or names on the hub, by the names that they have here; the first is the base.
+        base: The first encoder, loaded.
+        bitext: Sentence pairs that no encoder was realigned on.
+        alignments: Their word alignments, in the same order.
+        tuned: Models that have learnt the task, by the names of their encoders.
+        task: What they have learnt.
+        items: Of the task, in the source language.
+        most_words: Words of a language pair.
+        device: Where it is computed.
+
+    Raises:
+        EncoderError: An encoder cannot be loaded, or is not of the base's shape.
+        DataError: A language pair has no two usable links.
+        SettingsError: The device does not exist.
+    """
+    how: dict[str, Any] = {"most_words": most_words, "device": device}
+    first, *others = encoders
+    found, moved = {first: retrieval(base, bitext, alignments, **how)}, {}
+    for name in others:
+        encoder = load_encoder(encoders[name])
+        moved[name] = drift(base, encoder)
+        found[name] = retrieval(encoder, bitext, alignments, **how)
+    pulls: dict[str, list[GradientCosine]] = {}
+    if task is not None:
+        for name, model in (tuned or {}).items():
+            pulls[name] = gradient_cosines(model, task, items, bitext, alignments, device=device)
+    return Probe(encoders, found, moved, pulls, likeness(base, bitext, alignments, **how))
+
+
+def likeness(
+    encoder: Encoder,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    most_words: int = MOST_WORDS,
+    device: str = "auto",
+) -> list[tuple[str, str, float]]:
+    """Return how alike target languages are to an encoder: pairs of codes with a cosine, -1 to 1.
+
+    A language is the mean, over linked words of the last layer, of the
+    target word's vector less that of the source word: what it says is left
+    out, as both words say the same, and what is left is where the language lies.
+
+    Args:
+        encoder: The encoder.
+        bitext: Sentence pairs of several language pairs with one source language.
+        alignments: Their word alignments, in the same order.
+        most_words: Words of a language pair.
+        device: Where the encoder runs.
+    """
+    places: dict[str, Tensor] = {}
+    for language, source, target in word_vectors(encoder, bitext, alignments, most_words=most_words, device=device):
+        if len(source):
+            sides = [F.normalize(side[:, -1].float(), dim=-1) for side in (source, target)]  # [words, width]
+            places[language] = (sides[1] - sides[0]).mean(dim=0)  # [width]
+    return [
+        (one, other, F.cosine_similarity(places[one], places[other], dim=0).item())
+        for one, other in combinations(places, 2)
+    ]

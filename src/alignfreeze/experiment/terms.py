@@ -1,0 +1,50 @@
+"""Key terms of the texts of an experiment: they show where a bitext and the task data are of different domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.corpora.terms import key_terms
+from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.files import read_json, write_json
+
+TERMS = "terms.json"
+"""The file in the folder of an experiment in which they are kept."""
+
+LOOKED_AT = 2_000
+"""Sentences of a text."""
+
+TRAIN = "train"
+
+
+def terms_of(data: ExperimentData) -> dict[str, list[str]]:
+    """Return the key terms of the source side of each bitext, by its target language, and of the training data."""
+    sides: dict[str, list[str]] = {}
+    for language in dict.fromkeys(pair.languages[1] for pair in data.bitext):
+        pairs = [pair for pair in data.bitext if pair.languages[1] == language]
+        sides[language] = [" ".join(pair.source) for pair in evenly_spread(pairs, LOOKED_AT)]
+    items: list[Any] = evenly_spread(data.train, LOOKED_AT)
+    return key_terms({**sides, TRAIN: [item.text for item in items]})
+
+
+def keep_terms(out: Path, data: Mapping[str, ExperimentData]) -> None:
+    """Write the key terms of experiments, by their names, into their folder; what is there of others stays."""
+    found: dict[int, dict[str, list[str]]] = {}
+    for one in data.values():
+        if id(one) not in found:  # experiments share what they read
+            found[id(one)] = terms_of(one)
+    write_json(out / TERMS, read_terms(out) | {name: found[id(one)] for name, one in data.items()})
+
+
+def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
+    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text; none where there are none."""
+    try:
+        return {
+            str(name): {str(text): [str(term) for term in terms] for text, terms in texts.items()}
+            for name, texts in read_json(out / TERMS).items()
+        }
+    except (AttributeError, TypeError):  # no file, or not one of ours
+        return {}

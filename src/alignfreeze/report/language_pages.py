@@ -1,0 +1,100 @@
+"""The page of a language: what is known of it, and what each strategy does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alignfreeze.experiment.comparison import Comparison
+from alignfreeze.experiment.statistics import Summary
+from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import comparison_address, language_address
+from alignfreeze.report.comparisons import title_of
+from alignfreeze.report.likeness import Distances, alike_sheet
+from alignfreeze.report.pages import Page
+from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.summaries import called
+from alignfreeze.typology import SIZE, facts_of
+
+
+def language_page(
+    code: str,
+    compared: Sequence[Comparison],
+    *,
+    codes: Sequence[str],
+    alike: Mapping[str, Distances],
+    terms: Sequence[str],
+) -> Page:
+    """Return all that is known of a language.
+
+    Args:
+        code: The language.
+        compared: The comparisons of the study.
+        codes: The study's languages.
+        alike: How unlike languages are, by the sense in which they are.
+        terms: Key terms of its bitext.
+    """
+    having = [comparison for comparison in compared if code in comparison.languages]
+    known = facts_of(code, having[0].source or "en")
+    facts = {"family": known.family or "not known"}
+    facts |= {name: f"{value:.2f}{' GiB' if name == SIZE else ''}" for name, value in known.values.items()}
+    if terms:
+        facts["key terms of its bitext"] = ", ".join(terms)
+    return Page(
+        name=language_address(code),
+        title=f"{name_or_code(code)} ({code})",
+        summary=_said(code, having),
+        facts=facts,
+        sheets=[_scores(code, compared), alike_sheet(code, codes, alike)],
+    )
+
+
+def _scores(code: str, compared: Sequence[Comparison]) -> Sheet:
+    """Return a row a comparison that has the language."""
+    having = [(number, one) for number, one in enumerate(compared) if code in one.languages]
+    strategies = list(dict.fromkeys(strategy for _, one in having for strategy in one.strategies))
+    # A study of one comparison has no page for it.
+    pages = [comparison_address(number) if len(compared) > 1 else "" for number, _ in having]
+    rows = [
+        (Cell(title_of(one), page=page), *(_score(one.cells[code].get(strategy)) for strategy in strategies))
+        for (_, one), page in zip(having, pages, strict=True)
+    ]
+    note = "mean over seeds ± standard deviation, in percent; in brackets the gain over the baseline"
+    return Sheet(f"{name_or_code(code)}: scores", ("", *strategies), 1, tuple(rows), note)
+
+
+def _score(summary: Summary | None) -> Cell:
+    if summary is None:
+        return Cell("–")
+    text = f"{100 * summary.mean:.1f}" + ("" if summary.sd is None else f" ± {100 * summary.sd:.1f}")
+    gain = summary.gain
+    return Cell(text if gain is None else f"{text} ({100 * gain:+.1f})", 0 if gain is None else (gain > 0) - (gain < 0))
+
+
+def _said(code: str, having: Sequence[Comparison]) -> list[str]:
+    """Say which strategies improve a language and which worsen it, over all comparisons."""
+    verdicts: dict[str, dict[str, int]] = {}
+    for comparison in having:
+        for strategy, one in comparison.cells[code].items():
+            if one.verdict is not None:
+                counts = verdicts.setdefault(strategy, {"improved": 0, "worsened": 0, "all": 0})
+                counts["all"] += 1
+                if one.verdict in counts:
+                    counts[one.verdict] += 1
+    if not verdicts:
+        return ["There are too few seeds to tell gains from chance in this language."]
+    if len(having) == 1:
+        named = {
+            verdict: [called(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
+            for verdict in ("improved", "worsened")
+        }
+        return [
+            f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
+            for verdict, names in named.items()
+        ]
+    parts = [
+        f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "
+        f"{counts['worsened'] or 'none'}"
+        for strategy, counts in verdicts.items()
+    ]
+    text = "; ".join(parts)
+    return [f"{text[0].upper()}{text[1:]}."]

@@ -1,0 +1,192 @@
+"""Which languages are alike, in several senses, and which runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from alignfreeze.evaluation.probe import Probe
+from alignfreeze.experiment.comparison import Comparison
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address, run_address
+from alignfreeze.report.networks import Edge, Network, Node
+from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.typology import FEATURES, facts_of, family_of
+
+Distances = Mapping[tuple[str, str], float]
+"""How unlike two languages are, by their codes in either order."""
+
+GAINS, TYPOLOGY, VECTORS = "effect of realignment", "typology", "vectors of the encoder"
+
+SHOWN = 5
+"""How many of the most alike a table names."""
+
+JOINED = 2
+"""With how many of the most alike a language is joined in the network."""
+
+OTHERS = 8
+"""Settings in which two runs differ that are named; of more the number is told."""
+
+
+def distances(codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None) -> dict[str, Distances]:
+    """Return how unlike languages are, by the sense in which they are.
+
+    Args:
+        codes: The languages.
+        compared: Comparisons; two languages are alike where their gains are, in points.
+        probe: Its encoder's vectors say which are alike too, if there is one.
+    """
+    found = {GAINS: _by_gains(codes, compared), TYPOLOGY: _by_typology(codes)}
+    if probe is not None:
+        found[VECTORS] = _both({(one, other): 1 - cosine for one, other, cosine in probe.alike})
+    return {sense: values for sense, values in found.items() if values}
+
+
+def _by_gains(codes: Sequence[str], compared: Sequence[Comparison]) -> Distances:
+    """Return the root mean square of the differences between the gains of two languages, in points."""
+    gains = {code: _gains_of(code, compared) for code in codes}
+    found = {}
+    for one, other in combinations(codes, 2):
+        both = gains[one].keys() & gains[other].keys()
+        if len(both) > 1:
+            squares = [(gains[one][name] - gains[other][name]) ** 2 for name in both]
+            found[one, other] = 100 * float(np.sqrt(np.mean(squares)))
+    return _both(found)
+
+
+def _gains_of(code: str, compared: Sequence[Comparison]) -> dict[tuple[int, str], float]:
+    return {
+        (number, strategy): one.gain
+        for number, comparison in enumerate(compared)
+        for strategy, one in comparison.cells.get(code, {}).items()
+        if one.gain is not None
+    }
+
+
+def _by_typology(codes: Sequence[str]) -> Distances:
+    """Return the mean of URIEL's distances, as far as they are known of both languages."""
+    found = {}
+    for one, other in combinations(codes, 2):
+        values = facts_of(one, other).values
+        if known := [values[kind] for kind in FEATURES if kind in values]:
+            found[one, other] = float(np.mean(known))
+    return _both(found)
+
+
+def _both(found: Distances) -> Distances:
+    return {**found, **{(other, one): value for (one, other), value in found.items()}}
+
+
+def nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
+    """Return the languages that are the most alike to one, the nearest first."""
+    others = [other for other in codes if other != code and (code, other) in values]
+    return sorted(others, key=lambda other: values[code, other])[:n]
+
+
+def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances]) -> Sheet:
+    """Return the languages most alike to one: a row a sense and place."""
+    rows = [
+        (
+            Cell(sense),
+            Cell(name_or_code(other), page=language_address(other)),
+            Cell(f"{values[code, other]:.2f}"),
+        )
+        for sense, values in found.items()
+        for other in nearest(code, codes, values, SHOWN)
+    ]
+    note = (
+        f"the {SHOWN} nearest in each sense: by the effect of realignment (root mean square difference of the gains, "
+        "in points), by typology (mean of URIEL's cosine distances), by where the encoder has its words (1 - cosine)"
+    )
+    return Sheet(f"Most like {name_or_code(code)}", ("by", "language", "distance"), 2, tuple(rows), note)
+
+
+def language_network(
+    codes: Sequence[str], compared: Sequence[Comparison], found: Mapping[str, Distances]
+) -> Network | None:
+    """Return the languages, joined where they are alike; None where nothing tells which are."""
+    if len(codes) < 3 or not found:
+        return None
+    gains = {code: max(_gains_of(code, compared).values(), default=0.0) for code in codes}
+    greatest = max((abs(gain) for gain in gains.values()), default=0.0) or 1.0
+    families = {code: family_of(code) or "family unknown" for code in codes}
+    nodes = [
+        Node(
+            code,
+            name_or_code(code),
+            f"{name_or_code(code)}: largest gain {100 * gains[code]:+.1f} points; {families[code]}",
+            families[code],
+            language_address(code),
+            # A negative gain is no size: those that lose are the smallest.
+            size=0.6 + 1.4 * max(0.0, gains[code]) / greatest,
+        )
+        for code in sorted(codes, key=lambda code: (families[code], name_or_code(code)))
+    ]
+    edges = {sense: _edges(codes, values) for sense, values in found.items()}
+    note = (
+        f"each language is joined with the {JOINED} most like it; colour and form: family; size: the largest gain "
+        "of any strategy"
+    )
+    return Network("languages", "Languages that are alike", nodes, edges, note, {})
+
+
+def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
+    joined = {tuple(sorted((code, other))) for code in codes for other in nearest(code, codes, values, JOINED)}
+    return [Edge(one, other) for one, other in sorted(joined)]
+
+
+def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
+    """Return the runs whose settings are the most like those of a run, and in what they differ; None without others."""
+    ours = flat(record.determined_by)
+    others = [(_differences(ours, flat(other.determined_by)), other) for other in records if other is not record]
+    if not others:
+        return None
+    others.sort(key=lambda pair: len(pair[0]))
+    rows = [
+        (
+            Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=run_address(other.folder)),
+            Cell(_told(found)),
+        )
+        for found, other in others[:SHOWN]
+    ]
+    return Sheet("Runs most like this one", ("run", "differs in"), 2, tuple(rows), "here → there")
+
+
+def flat(value: Any, name: str = "") -> dict[str, str]:
+    """Return settings as text, by names with dots."""
+    if isinstance(value, dict):
+        return {
+            inner: text for key, part in value.items() for inner, text in flat(part, f"{name}.{key}".strip(".")).items()
+        }
+    return {name: str(value)}
+
+
+def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return what differs, by name; of a table that only one of them has the table alone."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in {**ours, **theirs}:
+        here, there = ours.get(name), theirs.get(name)
+        if here is None or there is None:
+            found[".".join(name.split(".")[:2])] = (
+                "none" if here is None else "some",
+                "none" if there is None else "some",
+            )
+        elif here != there:
+            found[name] = (here, there)
+    return found
+
+
+def _told(found: dict[str, tuple[str, str]]) -> str:
+    named = [
+        f"{name.removeprefix('settings.')} {_short(here)} → {_short(there)}" for name, (here, there) in found.items()
+    ]
+    rest = len(named) - OTHERS
+    return ", ".join([*named[:OTHERS], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:12]}…"

@@ -1,0 +1,124 @@
+"""What a run was made from and what was made from it, as a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from alignfreeze.experiment.recipe import realigned_name
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import run_address
+from alignfreeze.report.networks import Edge, Network, Node
+
+RUN, FROM, TO = "run", "made from", "made into"
+
+LOOKS = {RUN: "--run", FROM: "#0072b2", TO: "#009e73"}
+"""Dark grey, blue and green; what the first is depends on the page's light."""
+
+NAMED = 6
+"""Languages that a title names; of more the number is told."""
+
+
+def lineage_of(record: RunRecord) -> Network:
+    """Return where a run comes from and what has come of it."""
+    nodes = [_run_node(record), *_origins(record), *_outcomes(record)]
+    return _network("lineage", "Lineage of this run", nodes, [*_origin_edges(record), *_outcome_edges(record)])
+
+
+def lineage(records: Sequence[RunRecord]) -> Network:
+    """Return where all runs of a study come from; what several have in common stands once."""
+    nodes = {node.name: node for record in records for node in (*_origins(record), _run_node(record))}
+    edges = {(edge.source, edge.target): edge for record in records for edge in _origin_edges(record)}
+    return _network("lineage", "What the runs were made from", list(nodes.values()), list(edges.values()))
+
+
+def _network(name: str, title: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> Network:
+    note = "arrows lead to what was made: runs are grey, what they were made from blue, what came of them green"
+    return Network(name, title, nodes, {"": edges}, note, LOOKS, directed=True)
+
+
+def _run_node(record: RunRecord) -> Node:
+    label = f"{record.strategy} {record.seed}"
+    title = f"{record.strategy}, seed {record.seed}, {record.determined_by['settings']['task']}"
+    return Node(record.folder, label, title, RUN, run_address(record.folder), size=1.3)
+
+
+def _origins(record: RunRecord) -> Iterator[Node]:
+    by = record.determined_by
+    yield Node(*_encoder(by), f"the pretrained encoder; its files have the digest {by['encoder']['digest'][:12]}", FROM)
+    yield Node(*_training(by), f"{by['settings']['task']} in {name_or_code(by['settings']['source_language'])}", FROM)
+    if record.strategy == BASELINE:
+        return
+    pairs = 0 if record.realignment is None else record.realignment.pairs
+    yield Node(*_bitext(by), f"{pairs:,} sentence pairs: {_listed(by['realigned_languages'])}", FROM)
+    if (links := _links(by)) is not None:
+        yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
+    if (realigned := _realigned(record)) is not None:
+        title = f"the encoder after realignment ({record.strategy}), seed {record.seed}"
+        yield Node(realigned, f"realigned {record.strategy} {record.seed}", title, FROM)
+
+
+def _origin_edges(record: RunRecord) -> Iterator[Edge]:
+    by = record.determined_by
+    run, encoder = record.folder, _encoder(by)[0]
+    yield Edge(_training(by)[0], run)
+    realigned = _realigned(record)
+    start = realigned or run
+    if realigned is not None:
+        yield Edge(realigned, run)
+    yield Edge(encoder, start)
+    if record.strategy == BASELINE:
+        return
+    bitext, links = _bitext(by)[0], _links(by)
+    if links is None:
+        yield Edge(bitext, start)
+        return
+    yield Edge(bitext, links[0])
+    yield Edge(links[0], start)
+
+
+def _outcomes(record: RunRecord) -> Iterator[Node]:
+    by = record.determined_by
+    if by["settings"]["keep_models"]:
+        yield Node("model", "fine-tuned model", "kept in the folder model of the run", TO)
+    codes = list(dict.fromkeys(score.language for score in record.scores))
+    yield Node("scores", f"scores in {len(codes)} languages", _listed(codes), TO)
+
+
+def _outcome_edges(record: RunRecord) -> Iterator[Edge]:
+    names = [node.name for node in _outcomes(record)]
+    for before, after in zip([record.folder, *names], names, strict=False):
+        yield Edge(before, after)
+
+
+def _encoder(by: dict[str, Any]) -> tuple[str, str]:
+    return f"encoder {by['encoder']['digest']}", by["encoder"]["name"]
+
+
+def _training(by: dict[str, Any]) -> tuple[str, str]:
+    return f"train {by['data'].get('train')}", f"{by['settings']['task']} training data"
+
+
+def _bitext(by: dict[str, Any]) -> tuple[str, str]:
+    digests = sorted(digest for role, digest in by["data"].items() if role.startswith("bitext"))
+    return f"bitext {' '.join(digests)}", f"bitext: {_listed(by['realigned_languages'])}"
+
+
+def _links(by: dict[str, Any]) -> tuple[str, str] | None:
+    """Return name and label of the links; None where the loss goes without."""
+    settings = by["settings"]
+    if settings["realignment"]["loss"] == "sentence":
+        return None
+    aligner = "given" if settings["alignment"].get("links") else settings["alignment"]["aligner"]
+    return f"links {aligner} {_bitext(by)[0]}", f"links: {aligner}"
+
+
+def _realigned(record: RunRecord) -> str | None:
+    name = realigned_name(record.strategy, record.seed, record.determined_by)
+    return None if name is None else f"realigned {name}"
+
+
+def _listed(codes: Sequence[str]) -> str:
+    return f"{len(codes)} languages" if len(codes) > NAMED else ", ".join(map(name_or_code, codes))

@@ -1,0 +1,108 @@
+"""The page of a run: what it was made from, what it took, what it scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address, run_address
+from alignfreeze.report.charts import losses
+from alignfreeze.report.likeness import alike_runs, flat
+from alignfreeze.report.lineage import lineage_of
+from alignfreeze.report.pages import Page
+from alignfreeze.report.sheets import Cell, Sheet
+
+
+def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
+    """Return all that is known of a run.
+
+    Args:
+        record: The run.
+        records: All runs of the study, itself included.
+    """
+    alike = alike_runs(record, records)
+    return Page(
+        name=run_address(record.folder),
+        title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
+        summary=_said(record),
+        facts=_facts(record),
+        charts=[losses(_curves(record), title="Loss")],
+        networks=[lineage_of(record)],
+        sheets=[_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+    )
+
+
+def _said(record: RunRecord) -> list[str]:
+    """Say what the run scores in the source language and in the others, and what is doubtful about it."""
+    source = record.determined_by["settings"]["source_language"]
+    metric = record.scores[0].metric if record.scores else ""
+    values = {score.language: score.value for score in record.scores if score.metric == metric}
+    targets = [value for language, value in values.items() if language != source]
+    parts = []
+    if source in values:
+        parts.append(f"{100 * values[source]:.1f} in {name_or_code(source)}")
+    if targets:
+        parts.append(f"{100 * sum(targets) / len(targets):.1f} on average over {len(targets)} target languages")
+    return [*([f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []), *record.doubts]
+
+
+def _facts(record: RunRecord) -> dict[str, str]:
+    by = record.determined_by
+    facts = {
+        "strategy": record.strategy,
+        "seed": str(record.seed),
+        "encoder": by["encoder"]["name"],
+        "task": by["settings"]["task"],
+        "finished": record.environment["finished"],
+        "device": str(record.environment["hardware"]["device"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
+        "digest": record.digest,
+    }
+    for stage, seconds in record.seconds.items():
+        memory = max(record.memory.get(stage, {}).values(), default=0)
+        facts[stage] = f"{seconds:,.1f} s" + (f", {memory / 2**30:.1f} GiB" if memory else "")
+    if record.realignment is not None:
+        frozen = record.realignment.frozen
+        facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
+        facts["sentence pairs"] = f"{record.realignment.pairs:,}"
+    return facts
+
+
+def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
+    curves = {"fine-tuning": record.finetuning.losses}
+    schedule = record.determined_by["settings"].get("realignment", {}).get("schedule")
+    if record.realignment is not None and schedule != "during":
+        curves["realignment"] = record.realignment.training.losses
+    return curves
+
+
+def _scores(record: RunRecord) -> Sheet:
+    rows = [
+        (
+            Cell(score.language),
+            Cell(name_or_code(score.language), page=_page_of(score.language, record)),
+            Cell(score.metric),
+            Cell(f"{100 * score.value:.2f}"),
+            Cell(f"{score.n:,} {score.unit}"),
+        )
+        for score in record.scores
+    ]
+    return Sheet("Scores", ("", "language", "metric", "percent", "of"), 2, tuple(rows), "")
+
+
+def _page_of(language: str, record: RunRecord) -> str:
+    """Return the address of a language's page; the source language has none."""
+    return "" if language == record.determined_by["settings"]["source_language"] else language_address(language)
+
+
+def _data(record: RunRecord) -> Sheet:
+    rows = [(Cell(role), Cell(digest)) for role, digest in record.determined_by["data"].items()]
+    return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
+
+
+def _settings(record: RunRecord) -> Sheet:
+    settings: Any = record.determined_by["settings"]
+    rows = [(Cell(name), Cell(value)) for name, value in flat(settings).items()]
+    return Sheet("Settings", ("setting", "value"), 2, tuple(rows), "")
