@@ -34,7 +34,7 @@ def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[s
         return found
     # Words of letters; an apostrophe or hyphen between letters does not end one.
     counter = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
-    counts = counter.fit_transform([documents[name] for name in long])
+    counts: Any = counter.fit_transform([documents[name] for name in long])
     # With the logarithm a word is not a term because one text is long, or because it says one thing all the time.
     sparse: Any = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     weights = sparse.toarray()  # [texts, words]
