@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from alignfreeze.version import __version__
+
 if TYPE_CHECKING:
     from alignfreeze.alignment import align
     from alignfreeze.corpora.annotated import read_conllu
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment import ExperimentSettings, run_experiment
     from alignfreeze.realignment.trainer import RealignmentSettings, realign
+    from alignfreeze.report.study import study_page
     from alignfreeze.tasks import TASKS
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
-
-__version__ = "0.1.0"
 
 # The public names in the order of the pipeline, and the modules they live in. They are imported
 # when they are first used: torch takes seconds, and `alignfreeze --help` should not wait for it.
@@ -34,6 +35,7 @@ _HOMES = {
     "evaluate": "evaluation.zero_shot",
     "ExperimentSettings": "experiment",
     "run_experiment": "experiment",
+    "study_page": "report.study",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "read_conllu",
     "realign",
     "run_experiment",
+    "study_page",
 ]
 
 

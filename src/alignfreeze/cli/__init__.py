@@ -75,6 +75,9 @@ def _options(
 def demo(
     task: Annotated[str, typer.Option(help="pos, ner, nli or qa.")] = "pos",
     out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="File for the report; left out, report.html in --out, or demo-report.html here.")
+    ] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -85,14 +88,31 @@ def demo(
         with working():
             from alignfreeze.experiment import plan
             from alignfreeze.experiment.demo import FILES, demo_settings
+            from alignfreeze.files import check_file
 
             if task not in FILES:
                 raise SettingsError(
                     f"--task {task!r}: the mini corpus has {', '.join(FILES)}.{did_you_mean(task, FILES)}"
                 )
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            page = report or (out / "report.html" if out else Path("demo-report.html"))
+            check_file(page)
             check = plan(_changed(demo_settings(task), seed, device, compute), base=Path.cwd())
         _run([check], folder, as_json)
+        with working():
+            _report_demo(folder, page, wanted=report is not None)
+
+
+def _report_demo(folder: Path, page: Path, *, wanted: bool) -> None:
+    """Write the report of the demo; without its extra only if it was asked for that is an error."""
+    try:
+        studies.write_report([folder], page, "html", "alignfreeze demo")
+    except SettingsError as error:
+        if wanted:
+            raise
+        typer.echo(f"no report is written: {error}", err=True)
+    else:
+        typer.echo(f"the report is {page}", err=True)
 
 
 @app.command()
@@ -556,6 +576,7 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         from alignfreeze.experiment import run_experiments
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number
+        from alignfreeze.report.pictures import illustrate
         from alignfreeze.report.sheets import to_markdown, to_rich
         from alignfreeze.report.tables import score_tables, sheet_of
 
@@ -564,6 +585,7 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         if process_number() == 0:
             write_lines(out / "table.md", "\n\n".join(to_markdown(sheet_of(table)) for table in tables).splitlines())
             write_json(out / "table.json", [asdict(table) for table in tables])
+            illustrate([record for study in studies for record in study.records], out / "runs")
     # What several experiments have in common was done once.
     records = list({record.digest: record for study in studies for record in study.records}.values())
     failures = list(dict.fromkeys(failure for study in studies for failure in study.failures))

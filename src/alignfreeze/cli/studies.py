@@ -15,6 +15,7 @@ from alignfreeze.cli.shown import console, json_text, working
 from alignfreeze.errors import EncoderError, SettingsError
 
 if TYPE_CHECKING:
+    from alignfreeze.report.pages import StudyPage
     from alignfreeze.report.sheets import Sheet
     from alignfreeze.tasks import Task
     from alignfreeze.tasks.models import TaskModel
@@ -154,26 +155,42 @@ def export(
 
 def report(
     paths: o.Results,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File for the page, HTML.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .html, .md or .tex.")],
     title: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="html, markdown or latex; left out, the file's name tells.")
+    ] = None,
 ) -> None:
-    """Write a study as one page that needs no network: what it comes to, charts, every language, every run."""
+    """Write a study as one page that needs no network: what it comes to, charts, networks, every language, every run.
+
+    In Markdown or LaTeX what it comes to and the tables alone, for a pull request or a paper.
+    """
     with working():
-        from alignfreeze.files import check_apart, check_file, write_lines
+        from alignfreeze.report.text import form_of
 
-        check_file(out)
-        check_apart({"--out": out}, [path for path in paths if path.is_file()])
-        try:
-            from alignfreeze.report.page import to_html
-            from alignfreeze.report.study import study_page
-        except ModuleNotFoundError as error:
-            raise SettingsError(
-                f'report needs the extra `report`: pip install "alignfreeze[report]" ({error})'
-            ) from None
-
-        page = study_page(paths, title=title)
-        write_lines(out, to_html(page).splitlines())
+        chosen = form_of(out, form)
+        page = write_report(paths, out, chosen, title)
     typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
+
+
+def write_report(paths: Sequence[Path], out: Path, form: str, title: str | None = None) -> StudyPage:
+    """Write a study in a form.
+
+    Raises:
+        SettingsError: The extra `report` is not installed.
+    """
+    from alignfreeze.files import check_apart, check_file, write_lines
+
+    check_file(out)
+    check_apart({"--out": out}, [path for path in paths if path.is_file()])
+    try:
+        from alignfreeze.report.study import study_page
+        from alignfreeze.report.text import FORMS
+    except ModuleNotFoundError as error:
+        raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
+    page = study_page(paths, title=title)
+    write_lines(out, FORMS[form](page).removesuffix("\n").split("\n"))
+    return page
 
 
 def probe(

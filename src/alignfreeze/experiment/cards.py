@@ -11,7 +11,6 @@ from typing import Any
 from huggingface_hub import EvalResult, HfApi, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from alignfreeze import __version__
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import OutputError
 from alignfreeze.evaluation.zero_shot import Score
@@ -19,6 +18,7 @@ from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.tasks import TASKS
+from alignfreeze.version import __version__
 
 CARD = "README.md"
 RECORD = "alignfreeze.json"

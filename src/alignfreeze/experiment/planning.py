@@ -10,7 +10,6 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze import __version__
 from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.experiment.data import ExperimentData, read_data
@@ -20,6 +19,7 @@ from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import held_fixed, realigned_layers
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import n_examples
+from alignfreeze.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,10 @@ from alignfreeze.experiment.comparison import Comparison
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address
+from alignfreeze.report.palette import BETTER, COLOURS, SAME, WORSE
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.tables import ARROWS
+from alignfreeze.report.tables import gain_text
 from alignfreeze.typology import SIZE
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
-
-WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
-"""Orange and blue, which the colour-blind tell apart, and which differ from white in print."""
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 """Tell lines apart where colours do not."""
@@ -76,7 +71,7 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
             z=gains,
             x=[plain(strategy) for strategy in strategies],
             y=[label_of(code) for code in languages],
-            text=[[_marked(one) for one in row] for row in rows],
+            text=[[gain_text(one) for one in row] for row in rows],
             texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
             customdata=[[language_address(code)] * len(strategies) for code in languages],
@@ -214,7 +209,7 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
             Cell(code),
             Cell(_named(code)),
             *(Cell(f"{facts[code][kind]:.3g}") for kind in kinds),
-            *(Cell(_marked(comparison.cells[code].get(strategy))) for strategy in comparison.realigned),
+            *(Cell(gain_text(comparison.cells[code].get(strategy))) for strategy in comparison.realigned),
         )
         for code in codes
     ]
@@ -322,13 +317,6 @@ def _named(code: str) -> str:
     return name if name == code else f"{name} ({code})"
 
 
-def _marked(summary: Summary | None) -> str:
-    if summary is None or summary.gain is None:
-        return ""
-    points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
-    return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
-
-
 def _sheet_of_gains(
     comparison: Comparison, title: str, languages: Sequence[str], strategies: Sequence[str], *, intervals: bool = False
 ) -> Sheet:
@@ -337,7 +325,7 @@ def _sheet_of_gains(
         cells = [Cell(code), Cell(_named(code))]
         for strategy in strategies:
             summary = comparison.cells[code].get(strategy)
-            cells.append(Cell(_marked(summary)))
+            cells.append(Cell(gain_text(summary)))
             if intervals:
                 ends = None if summary is None else summary.interval
                 cells.append(Cell("" if ends is None else f"{100 * ends[0]:+.2f} … {100 * ends[1]:+.2f}"))

@@ -11,9 +11,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.report.html import template
-
-# Told apart by the colour-blind too, on light and on dark (Okabe and Ito 2008, without black and yellow).
-COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+from alignfreeze.report.palette import COLOURS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from alignfreeze.report.charts import COLOURS
 from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network, network_script
 from alignfreeze.report.pages import StudyPage
+from alignfreeze.report.palette import COLOURS
 
 FORMS = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
 """What nodes of a kind look like, as vis-network calls it, and a sign that looks so: colours alone do not tell."""

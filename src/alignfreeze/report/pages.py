@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alignfreeze.report.charts import Chart
+from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network
 from alignfreeze.report.sheets import Sheet
 
@@ -22,6 +23,7 @@ class Page:
         charts: Its charts.
         networks: Its networks.
         sheets: Its tables.
+        picture: Its most telling chart as SVG, for places where no script runs; empty where it has none.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Page:
     charts: Sequence[Chart] = ()
     networks: Sequence[Network] = ()
     sheets: Sequence[Sheet] = ()
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,7 @@ class StudyPage:
         yield from self.comparisons
         yield from self.languages
         yield from self.runs
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the summary, and a picture of the gains."""
+        return template("notebook.html").render(study=self)

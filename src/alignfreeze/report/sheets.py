@@ -68,16 +68,16 @@ def to_markdown(sheet: Sheet) -> str:
     """Return a sheet in Markdown, with its title and note."""
     rules = ["---" if number < sheet.n_names else "---:" for number in range(len(sheet.columns))]
     lines = [
-        f"**{_marked(sheet.title)}**",
+        f"**{markdown_text(sheet.title)}**",
         "",
-        f"| {' | '.join(map(_marked, sheet.columns))} |",
+        f"| {' | '.join(map(markdown_text, sheet.columns))} |",
         f"|{'|'.join(rules)}|",
     ]
-    lines += [f"| {' | '.join(_marked(cell.text) for cell in row)} |" for row in sheet.rows]
-    return "\n".join([*lines, "", f"{_marked(sheet.note)}."])
+    lines += [f"| {' | '.join(markdown_text(cell.text) for cell in row)} |" for row in sheet.rows]
+    return "\n".join([*lines, "", f"{markdown_text(sheet.note)}."])
 
 
-def _marked(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Return text that Markdown takes as text."""
     return re.sub(r"([\\|<*`\[])", r"\\\1", text)
 
@@ -90,11 +90,11 @@ def to_latex(sheet: Sheet) -> str:
         rows.insert(len(rows) - sheet.n_last, r"\midrule")
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
     lines += [_latex_row(sheet.columns), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*lines, rf"\caption{{{_tex(sheet.title)}. {_tex(sheet.note)}.}}", r"\end{table}"])
+    return "\n".join([*lines, rf"\caption{{{latex_text(sheet.title)}. {latex_text(sheet.note)}.}}", r"\end{table}"])
 
 
 def _latex_row(texts: list[str] | tuple[str, ...]) -> str:
-    return rf"{' & '.join(map(_tex, texts))} \\"
+    return rf"{' & '.join(map(latex_text, texts))} \\"
 
 
 _TEX = {
@@ -109,6 +109,6 @@ _TEX = {
 }
 
 
-def _tex(text: str) -> str:
+def latex_text(text: str) -> str:
     """Return text that LaTeX takes as text."""
     return "".join(_TEX.get(sign, sign) for sign in text)

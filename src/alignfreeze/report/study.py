@@ -23,6 +23,7 @@ from alignfreeze.report.language_pages import language_page
 from alignfreeze.report.likeness import distances, language_network
 from alignfreeze.report.lineage import lineage
 from alignfreeze.report.pages import Page, StudyPage
+from alignfreeze.report.pictures import gain_picture
 from alignfreeze.report.run_pages import run_page
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import overview, summary
@@ -137,6 +138,7 @@ def _first_metrics(compared: Sequence[Comparison]) -> list[Comparison]:
 
 def _comparison_page(number: int, comparison: Comparison, seconds: Mapping[tuple[str, str], float]) -> Page:
     charts: list[Chart | None] = []
+    picture = ""
     if len(comparison.strategies) > 1 and comparison.languages:
         source = comparison.source or "en"
         facts = {code: facts_of(code, source).values for code in comparison.languages}
@@ -148,12 +150,14 @@ def _comparison_page(number: int, comparison: Comparison, seconds: Mapping[tuple
             gain_by_distance(comparison, facts),
             gain_by_cost(comparison, cost),
         ]
+        picture = gain_picture(comparison)
     return Page(
         name=comparison_address(number),
         title=title_of(comparison),
         summary=summary(comparison),
         charts=[chart for chart in charts if chart is not None],
         sheets=[overall_sheet(comparison), sheet_of(table_of(comparison))],
+        picture=picture,
     )
 
 

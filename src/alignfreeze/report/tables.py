@@ -92,6 +92,14 @@ def cell_text(summary: Summary) -> str:
     return text + ARROWS.get(summary.verdict or "unchanged", "")
 
 
+def gain_text(summary: Summary | None) -> str:
+    """Return a gain in points: `+0.7 ↑`; nothing where there is none."""
+    if summary is None or summary.gain is None:
+        return ""
+    points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
+    return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
+
+
 ARROWS = {"improved": " ↑", "worsened": " ↓"}
 """What marks a verdict behind a number."""
 

@@ -1,0 +1,88 @@
+"""The heat map of gains as a picture of its own, for the cards of models and for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.cards import CARD
+from alignfreeze.experiment.comparison import Comparison, compare
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.results import of_record
+from alignfreeze.files import write_lines
+from alignfreeze.languages import name_or_code
+from alignfreeze.report.comparisons import title_of
+from alignfreeze.report.html import template
+from alignfreeze.report.palette import BETTER, SAME, WORSE
+from alignfreeze.report.tables import gain_text
+
+PICTURE = "gains.svg"
+
+_SECTION = f"\n## Gain over the baseline, language by language\n\n![Heat map of gains]({PICTURE})\n"
+
+
+def gain_picture(comparison: Comparison) -> str:
+    """Return the heat map of gains as SVG: a row a language, a column a strategy."""
+    gains = {
+        (code, name): one.gain
+        for code in comparison.languages
+        for name, one in comparison.cells[code].items()
+        if one.gain is not None
+    }
+    greatest = max(map(abs, gains.values()), default=0.0) or 1.0
+    rows = [
+        (
+            name_or_code(code),
+            [_cell(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
+        )
+        for code in comparison.languages
+    ]
+    return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realigned, rows=rows)
+
+
+def _cell(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
+    if gain is None:
+        return {"text": "", "ground": SAME, "ink": "#000"}
+    share = gain / greatest
+    ground = _mixed(SAME, BETTER if share > 0 else WORSE, abs(share))
+    text = gain_text(comparison.cells[code].get(strategy))
+    return {"text": text, "ground": ground, "ink": "#fff" if abs(share) > 0.6 else "#1b1b1b"}
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    """Return the colour at a share of the way from one colour to another."""
+    pairs = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
+def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
+    """Put the heat map of a study beside the models that were kept, and into their cards.
+
+    Args:
+        records: The complete runs of a study.
+        runs: The folder of the folders of the runs.
+    """
+    places = {record.digest: runs / record.folder / "model" for record in records}
+    kept = [record for record in records if (places[record.digest] / CARD).is_file()]
+    if not kept:
+        return
+    try:
+        compared = compare([result for record in records for result in of_record(record, record.folder)])
+    except SettingsError:  # without a baseline there are no gains
+        return
+    for record in kept:
+        own = next(of_record(record, record.folder))
+        # A baseline has no comparison of its own: that of any realignment with the same fine-tuning tells its gains.
+        mine = [one for one in compared if one.setup == own.setup]
+        mine += [one for one in compared if one.fine_tuned == own.fine_tuned]
+        if mine and mine[0].realigned and mine[0].languages:
+            _illustrate(places[record.digest], mine[0])
+
+
+def _illustrate(model: Path, comparison: Comparison) -> None:
+    write_lines(model / PICTURE, gain_picture(comparison).splitlines())
+    card = (model / CARD).read_text(encoding="utf-8")
+    if PICTURE not in card:
+        write_lines(model / CARD, (card + _SECTION).split("\n")[:-1])

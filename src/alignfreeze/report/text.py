@@ -1,0 +1,71 @@
+"""A study as text for papers and pull requests: what it comes to, and the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.report.pages import Page, StudyPage
+from alignfreeze.report.sheets import latex_text, markdown_text, to_latex, to_markdown
+
+
+def study_markdown(study: StudyPage) -> str:
+    """Return the study and its comparisons in Markdown."""
+    return "\n\n".join(_markdown(study)) + "\n"
+
+
+def _markdown(study: StudyPage) -> Iterator[str]:
+    yield f"# {markdown_text(study.study.title)}"
+    yield from map(markdown_text, study.study.summary)
+    yield "\n".join(f"- {name}: {markdown_text(value)}" for name, value in study.study.facts.items())
+    for page in study.comparisons:
+        yield f"## {markdown_text(page.title)}"
+        yield from map(markdown_text, _said(page, study))
+        yield from map(to_markdown, page.sheets)
+    yield from map(to_markdown, study.study.sheets)
+
+
+def study_latex(study: StudyPage) -> str:
+    """Return the study and its comparisons in LaTeX, to be put into a paper; it needs the package `booktabs`."""
+    return "\n\n".join(_latex(study)) + "\n"
+
+
+def _latex(study: StudyPage) -> Iterator[str]:
+    yield rf"\section*{{{latex_text(study.study.title)}}}"
+    yield from map(latex_text, study.study.summary)
+    for page in study.comparisons:
+        yield rf"\subsection*{{{latex_text(page.title)}}}"
+        yield from map(latex_text, _said(page, study))
+        yield from map(to_latex, page.sheets)
+    yield from map(to_latex, study.study.sheets)
+
+
+def _said(page: Page, study: StudyPage) -> list[str]:
+    """Return the sentences of a comparison, unless they are those of the study."""
+    return [sentence for sentence in page.summary if sentence not in study.study.summary]
+
+
+def _html(study: StudyPage) -> str:
+    from alignfreeze.report.page import to_html  # plotly, which the others do without
+
+    return to_html(study)
+
+
+FORMS: dict[str, Callable[[StudyPage], str]] = {"html": _html, "markdown": study_markdown, "latex": study_latex}
+"""What writes a study in a form."""
+
+_ENDINGS = {".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
+
+
+def form_of(out: Path, form: str | None) -> str:
+    """Return the form of a file: what is asked for, or what its name tells; HTML if it tells none.
+
+    Raises:
+        SettingsError: There is no such form.
+    """
+    if form is None:
+        return _ENDINGS.get(out.suffix.lower(), "html")
+    if form not in FORMS:
+        raise SettingsError(f"--format {form!r}: there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
+    return form
