@@ -34,9 +34,10 @@ def language_page(
         terms: Key terms of its bitext.
     """
     having = [comparison for comparison in compared if code in comparison.languages]
-    known = facts_of(code, having[0].source or "en")
+    source = having[0].source or "en"
+    known = facts_of(code, source)
     facts = {"family": known.family or "not known"}
-    facts |= {name: f"{value:.2f}{' GiB' if name == SIZE else ''}" for name, value in known.values.items()}
+    facts |= dict(_fact(name, value, source) for name, value in known.values.items())
     if terms:
         facts["key terms of its bitext"] = ", ".join(terms)
     return Page(
@@ -46,6 +47,15 @@ def language_page(
         facts=facts,
         sheets=[_scores(code, compared), alike_sheet(code, codes, alike)],
     )
+
+
+def _fact(name: str, value: float, source: str) -> tuple[str, str]:
+    """Return a fact of typology as people read it."""
+    if name == SIZE:
+        return "pretraining text of XLM-R", f"{value:.1f} GiB"
+    if name.startswith("same "):
+        return f"{name} as {name_or_code(source)}", "yes" if value else "no"
+    return f"distance of {name}", f"{value:.2f}"
 
 
 def _scores(code: str, compared: Sequence[Comparison]) -> Sheet:

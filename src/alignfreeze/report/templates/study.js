@@ -54,11 +54,11 @@ function choose(figure) {
 function drawNetwork(figure) {
   const { nodes, edges, looks, directed } = networks[figure.dataset.network];
   const sense = figure.querySelector(".choice")?.value ?? Object.keys(edges)[0];
-  const ink = resolved("--ink"), line = resolved("--faint");
+  const ink = resolved("--ink"), line = resolved("--faint"), paper = resolved("--paper");
   const colour = (kind) => (looks[kind].colour.startsWith("--") ? resolved(looks[kind].colour) : looks[kind].colour);
   const data = {
     nodes: nodes.map(({ name, label, title, kind, size }) => ({
-      id: name, label, title, shape: looks[kind].form, size: 16 * size, color: colour(kind), font: { color: ink, size: 22 },
+      id: name, label, title, shape: looks[kind].form, size: 16 * size, color: colour(kind), font: { color: ink, size: 22, strokeWidth: 5, strokeColor: paper },
     })),
     edges: edges[sense].map(([from, to]) => ({ from, to, arrows: directed ? "to" : "", color: line })),
   };
