@@ -16,7 +16,7 @@ from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.records import PARTS, RunRecord, environment
+from alignfreeze.experiment.records import PARTS, RunRecord, environment, run_name
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import realigned_once
 from alignfreeze.files import digest_of_json, write_lines
@@ -53,7 +53,7 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return self._named(self.digest)
+        return run_name(self.strategy, self.seed, self.digest)
 
     @property
     def realigned(self) -> str | None:
@@ -66,11 +66,7 @@ class RunSpec:
         names = ("device", "source_language", "bitext", "alignment", "realignment")
         facts["settings"] = {name: settings[name] for name in names}
         facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
-        return self._named(digest_of_json(facts))
-
-    def _named(self, digest: str) -> str:
-        # Not every file system has colons in names.
-        return f"{self.strategy.replace(':', '')}-{self.seed}-{digest[:12]}"
+        return run_name(self.strategy, self.seed, digest_of_json(facts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,12 @@ class RunRecord:
         return cls(**{**values, **changed})
 
 
+def run_name(strategy: str, seed: int, digest: str) -> str:
+    """Return what a run is called: in the names of folders, and in the addresses of pages."""
+    # Not every file system has colons in names.
+    return f"{strategy.replace(':', '')}-{seed}-{digest[:12]}"
+
+
 def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
     """Rebuild what a realignment did from plain values.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.comparison import Comparison, compare
-from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.records import RunRecord, run_name
 from alignfreeze.experiment.results import Result, read_all
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
@@ -331,5 +331,5 @@ def _run_page(record: RunRecord) -> Page:
     digests = [(Cell(role), Cell(digest)) for role, digest in by["data"].items()]
     data = Sheet("Data", ("file", "SHA-256"), 1, tuple(digests), "")
     title = f"{record.strategy}, seed {record.seed}: {record.experiment}"
-    name = f"run/{record.strategy.replace(':', '')}-{record.seed}-{record.digest[:12]}"
+    name = f"run/{run_name(record.strategy, record.seed, record.digest)}"
     return Page(name, title, list(record.doubts), facts, (losses(curves, title="Loss"),), (sheet, data))
