@@ -21,7 +21,7 @@ def to_html(study: StudyPage) -> str:
     return template("study.html").render(
         study=study,
         charts=_in_script(charts),
-        style=_text("study.css"),
+        style=_text("study.css") + _text("notes.css"),
         script=_text("study.js"),
         plotly=get_plotlyjs(),
     )

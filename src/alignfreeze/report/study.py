@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.comparison import Comparison, compare
+from alignfreeze.experiment.notes import Note, notes_of
 from alignfreeze.experiment.records import RunRecord, run_name
 from alignfreeze.experiment.results import Result, read_all
 from alignfreeze.experiment.settings import BASELINE
@@ -56,6 +57,7 @@ class Page:
         facts: What is known.
         charts: Its charts.
         sheets: Its tables.
+        notes: What people say about it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Page:
     facts: Facts
     charts: Sequence[Chart]
     sheets: Sequence[Sheet]
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class StudyPage:
         sections: Its comparisons, one a setup and metric that matters.
         languages: A page each.
         runs: A page each; none of tables.
+        notes: What people say about the study, and about what has no page of its own.
     """
 
     title: str
@@ -85,6 +89,7 @@ class StudyPage:
     sections: Sequence[Section]
     languages: Sequence[Page]
     runs: Sequence[Page]
+    notes: Sequence[Note] = ()
 
 
 def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
@@ -100,7 +105,7 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
     """
     results, records = read_all(paths)
     named = title or (paths[0].resolve().stem if len(paths) == 1 else f"{len(paths)} studies")
-    return page_of(results, records, states=_states(paths), title=named)
+    return with_notes(page_of(results, records, states=_states(paths), title=named), notes_of(paths))
 
 
 def page_of(
@@ -129,6 +134,19 @@ def page_of(
         languages=[_language_page(code, compared) for code in codes],
         runs=[_run_page(record) for record in records],
     )
+
+
+def with_notes(study: StudyPage, notes: Sequence[Note]) -> StudyPage:
+    """Return a study with these notes, each on the page that it is about, or on the study's where there is none."""
+    about: dict[str, list[Note]] = {}
+    for note in notes:
+        about.setdefault(note.about, []).append(note)
+    languages, runs = (
+        [replace(page, notes=about.get(page.name, [])) for page in pages] for pages in (study.languages, study.runs)
+    )
+    elsewhere = {page.name for page in (*languages, *runs)}
+    rest = [note for note in notes if note.about not in elsewhere]
+    return replace(study, languages=languages, runs=runs, notes=rest)
 
 
 def _states(paths: Sequence[Path]) -> list[RunStatus]:
