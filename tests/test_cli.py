@@ -18,7 +18,7 @@ from tests.conftest import write_bars
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
     *("compare", "correlate", "status", "export", "report", "probe"),
-    "note",
+    *("note", "lens"),
 ]
 
 
@@ -80,6 +80,7 @@ def test_help_names_the_common_options(command):
         "export": {"--json", "--seed", "--device"},
         "report": {"--json", "--seed", "--device"},
         "note": {"--json", "--seed", "--device"},
+        "lens": {"--json", "--seed", "--device"},
         "layers": {"--seed"},
         "probe": {"--seed"},
     }.get(command, set())

@@ -481,7 +481,8 @@ def evaluate(
 for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.report, studies.probe):
     app.command()(command)
 
-app.command()(lens.note)
+for command in (lens.note, lens.lens):
+    app.command()(command)
 
 
 # --- what several commands need ---------------------------------------------
