@@ -18,6 +18,7 @@ from tests.conftest import write_bars
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
     *("compare", "correlate", "status", "export", "report", "probe"),
+    *("note", "lens"),
 ]
 
 
@@ -78,6 +79,8 @@ def test_help_names_the_common_options(command):
         "status": {"--seed", "--device"},
         "export": {"--json", "--seed", "--device"},
         "report": {"--json", "--seed", "--device"},
+        "note": {"--json", "--seed", "--device"},
+        "lens": {"--json", "--seed", "--device"},
         "layers": {"--seed"},
         "probe": {"--seed"},
     }.get(command, set())

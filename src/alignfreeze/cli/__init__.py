@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alignfreeze.cli import lens, studies
 from alignfreeze.cli import options as o
-from alignfreeze.cli import studies
 from alignfreeze.cli.shown import complain, console, fact_text, json_text, show_facts, working
 from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
@@ -499,6 +499,9 @@ def evaluate(
 
 
 for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.report, studies.probe):
+    app.command()(command)
+
+for command in (lens.note, lens.lens):
     app.command()(command)
 
 

@@ -104,9 +104,14 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
     return results, records
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+def record_files(folder: Path) -> list[Path]:
+    """Return the records of the finished runs in a folder: of a study, of runs, or of one run."""
     # A run that is being written has a name that begins with a dot.
-    places = sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
+    return sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
+
+
+def _records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    places = record_files(folder)
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:

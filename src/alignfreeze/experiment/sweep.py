@@ -33,6 +33,9 @@ from alignfreeze.files import check_folder, make_folder, new_folder, read_json, 
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 
+EXPERIMENT = "experiment.json"
+"""The settings of an experiment, or of several."""
+
 PLANNED = "planned.json"
 """The names of the runs that an experiment is made of."""
 
@@ -177,7 +180,7 @@ class _Sweep:
         """Write what the experiments are."""
         make_folder(self.runs)
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
-        write_json(self.out / "experiment.json", settings[0] if len(settings) == 1 else settings)
+        write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
         write_json(self.out / PLANNED, list(self.jobs))
         keep_terms(self.out, {plan.settings.name: plan.data for plan in self.plans})
 

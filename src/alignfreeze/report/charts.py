@@ -9,10 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from alignfreeze.experiment.addresses import language_address
 from alignfreeze.experiment.comparison import Comparison
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import language_address
 from alignfreeze.report.palette import BETTER, COLOURS, SAME, WORSE
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import gain_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from alignfreeze.experiment.addresses import run_address
 from alignfreeze.experiment.recipe import realigned_name
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import run_address
 from alignfreeze.report.networks import Edge, Network, Node
 
 RUN, FROM, TO = "run", "made from", "made into"

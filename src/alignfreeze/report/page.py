@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from alignfreeze.experiment.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network, network_script
 from alignfreeze.report.pages import StudyPage
@@ -18,8 +19,35 @@ FORMS = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "�
 """What nodes of a kind look like, as vis-network calls it, and a sign that looks so: colours alone do not tell."""
 
 
-def to_html(study: StudyPage) -> str:
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
+    "connect-src data: blob:"
+)
+"""What a browser lets a page load and run: what is inside it."""
+
+SERVED_POLICY = f"{POLICY} 'self'; form-action 'self'; base-uri 'none'"
+"""The same for a page that a server shows, which may also ask that server, and send it notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a page must know of the server that shows it.
+
+    Attributes:
+        state: A digest of what the page was made from; once the server says another one, it shows a new page.
+        writer: Whose name stands in the form for notes; None where no folder keeps notes.
+    """
+
+    state: str
+    writer: str | None
+
+
+def to_html(study: StudyPage, *, served: Served | None = None) -> str:
     """Return an HTML page with everything in it: styles, scripts, numbers.
+
+    Args:
+        study: What it shows.
+        served: Of a page that a server shows, which refreshes itself and has a form for notes; None for a file.
 
     Raises:
         SettingsError: The package that draws networks is not installed.
@@ -33,11 +61,20 @@ def to_html(study: StudyPage) -> str:
         charts=_in_script(charts),
         networks=_in_script(networks),
         looks=looks,
-        style=_text("study.css"),
+        style=_text("study.css") + _text("notes.css"),
         script=_text("study.js"),
+        policy=POLICY if served is None else SERVED_POLICY,
+        served=served,
+        most={"characters": MOST_BYTES, "name": MOST_NAME},
+        lens="" if served is None else _text("lens.js"),
         plotly=get_plotlyjs(),
         vis=network_script() if networks else "",
     )
+
+
+def waiting_html(reason: str, *, seconds: int) -> str:
+    """Return the page that a server shows where there is no study to show yet; it asks again by itself."""
+    return template("waiting.html").render(reason=reason, seconds=seconds, style=_text("study.css"))
 
 
 def _chart(chart: Any) -> dict[str, Any]:

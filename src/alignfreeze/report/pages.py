@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alignfreeze.experiment.notes import Note
 from alignfreeze.report.charts import Chart
 from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network
@@ -23,6 +24,7 @@ class Page:
         charts: Its charts.
         networks: Its networks.
         sheets: Its tables.
+        notes: What people say about it.
         picture: Its most telling chart as SVG, for places where no script runs; empty where it has none.
     """
 
@@ -33,6 +35,7 @@ class Page:
     charts: Sequence[Chart] = ()
     networks: Sequence[Network] = ()
     sheets: Sequence[Sheet] = ()
+    notes: Sequence[Note] = ()
     picture: str = ""
 
 

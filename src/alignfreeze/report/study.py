@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.probe import PROBE, Probe
+from alignfreeze.experiment.addresses import STUDY, comparison_address, language_address
 from alignfreeze.experiment.comparison import Comparison, compare
+from alignfreeze.experiment.notes import Note, notes_of
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.results import Result, of_record, read_all
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.status import RunStatus, status
 from alignfreeze.experiment.terms import TRAIN, read_terms
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import STUDY, comparison_address, language_address
 from alignfreeze.report.charts import Chart, by_layer, gain_by_cost, gain_by_distance, gain_intervals, gain_map
 from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.report.language_pages import language_page
@@ -65,7 +66,7 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
         SettingsError: Results contradict each other.
     """
     named = title or (paths[0].resolve().stem if len(paths) == 1 else f"{len(paths)} studies")
-    return page_of(look_into(paths), title=named)
+    return with_notes(page_of(look_into(paths), title=named), notes_of(paths))
 
 
 def look_into(paths: Sequence[Path]) -> Found:
@@ -121,6 +122,19 @@ def page_of(found: Found, *, title: str) -> StudyPage:
     )
     languages = [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes]
     return StudyPage(study, comparisons, languages, [run_page(record, found.records) for record in found.records])
+
+
+def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:
+    """Return a study with these notes, each on the page that it is about, or on the study's where there is none."""
+    about: dict[str, list[Note]] = {}
+    for note in notes:
+        about.setdefault(note.about, []).append(note)
+    languages, runs = (
+        [replace(page, notes=about.get(page.name, [])) for page in pages] for pages in (shown.languages, shown.runs)
+    )
+    elsewhere = {page.name for page in (*languages, *runs)}
+    rest = [note for note in notes if note.about not in elsewhere]
+    return replace(shown, study=replace(shown.study, notes=rest), languages=languages, runs=runs)
 
 
 def _kind(result: Result) -> tuple[str, str, str]:

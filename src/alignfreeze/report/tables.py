@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alignfreeze.experiment.addresses import language_address
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
 from alignfreeze.experiment.sweep import Study
 from alignfreeze.languages import name_of
-from alignfreeze.report.addresses import language_address
 from alignfreeze.report.sheets import Cell, Sheet
 
 AVERAGE = "average"
