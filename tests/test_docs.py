@@ -1,31 +1,296 @@
-"""The documentation says what the code says."""
+"""The documentation says what the code says, and its site needs no other host."""
 
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import typing
+from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+from typer.main import get_command
+from typer.models import ArgumentInfo, OptionInfo
+
+import alignfreeze
+from alignfreeze.cli import app
 from alignfreeze.experiment import ExperimentSettings
 from alignfreeze.settings import reference
+from alignfreeze.tasks import TASKS, Source
 
 BAR = "\\|"
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+MADE = "Made from the {}; a test keeps both together.\n"
+
+
+# --- pages that are made from the code -----------------------------------------------
 
 
 def settings_page():
-    rows = [
-        f"| `{name}` | `{default}` | {meaning.replace('|', BAR)} |"
-        for name, default, meaning in reference(ExperimentSettings)
+    rows = {}
+    for name, default, meaning in reference(ExperimentSettings):
+        table = name.rpartition(".")[0]
+        rows.setdefault(table, []).append(f"| `{name}` | `{default}` | {meaning.replace('|', BAR)} |")
+    parts = ["# Settings of an experiment file\n", MADE.format("settings classes")]
+    for table, lines in rows.items():
+        head = f"## [{table}]" if table else "## The experiment"
+        parts.append("\n".join([head, "", "| setting | default | meaning |", "|---|---|---|", *lines]) + "\n")
+    return "\n".join(parts)
+
+
+def commands_page():
+    parts = [
+        "# Commands\n",
+        MADE.format("command line"),
+        "Every command has `--help`. A mistake of the user's gives one message and exit code 2; "
+        "`run` ends with 1 when runs have failed.\n",
     ]
-    head = "# Settings of an experiment file\n\nMade from the settings classes; a test keeps both together.\n"
-    return "\n".join([head, "| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
+    for command in app.registered_commands:
+        callback = command.callback
+        name = command.name or callback.__name__
+        rows, usage = [], [f"alignfreeze {name}"]
+        for parameter, info, kind, default in parameters(callback):
+            said = shown(parameter, info, kind)
+            required = default is inspect.Parameter.empty
+            if required:
+                usage.append(said)
+            value = "required" if required else "off" if default is False else f"`{default}`"
+            value = "left out" if default is None else value
+            rows.append(f"| `{said}` | {value} | {info.help.replace('|', BAR)} |")
+        parts += [
+            f"## {name}\n",
+            inspect.cleandoc(callback.__doc__) + "\n",
+            f"```text\n{' '.join(usage)} [OPTIONS]\n```\n",
+            "\n".join(["| argument, option | default | meaning |", "|---|---|---|", *rows]) + "\n",
+        ]
+    return "\n".join(parts)
 
 
-def test_the_settings_page_is_up_to_date():
-    """When this fails: `python -m tests.test_docs` writes the page anew."""
-    assert (DOCS / "settings.md").read_text(encoding="utf-8") == settings_page()
+def parameters(callback):
+    """Yield the parameters of a command, with what Typer is told of each, its type and its default."""
+    hints = typing.get_type_hints(callback, include_extras=True)
+    for name, parameter in inspect.signature(callback).parameters.items():
+        kind, info = typing.get_args(hints[name])[:2]
+        yield name, info, kind, parameter.default
+
+
+def shown(name, info, kind):
+    """Return an argument or an option as it is written on the command line."""
+    kinds = {kind, *typing.get_args(kind)}
+    if isinstance(info, ArgumentInfo):
+        return name.upper() + ("..." if typing.get_origin(kind) is list else "")
+    assert isinstance(info, OptionInfo)
+    named = [text for text in (info.default, *(info.param_decls or ())) if isinstance(text, str)]
+    option = ", ".join(named or [f"--{name.replace('_', '-')}"])
+    if bool in kinds:
+        return option
+    inner = {part for item in kinds for part in (item, *typing.get_args(item))}
+    value = "PATH" if Path in inner else "NUMBER" if inner & {int, float} else "TEXT"
+    return f"{option} {value}"
+
+
+MADE_PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+
+
+@pytest.mark.parametrize("name", MADE_PAGES)
+def test_pages_made_from_the_code_are_up_to_date(name):
+    """When this fails: `python -m tests.test_docs` writes the pages anew."""
+    assert (DOCS / name).read_text(encoding="utf-8") == MADE_PAGES[name]()
 
 
 def test_every_setting_is_explained():
     assert all(meaning for _, _, meaning in reference(ExperimentSettings))
 
 
+def test_every_option_is_explained():
+    for command in app.registered_commands:
+        assert command.callback.__doc__
+        assert all(info.help for _, info, _, _ in parameters(command.callback)), command.callback.__name__
+
+
+def test_the_reference_of_python_has_every_public_name():
+    shown = set(re.findall(r"^::: alignfreeze\.(\w+)$", (DOCS / "api.md").read_text(), re.MULTILINE))
+    assert shown == {*alignfreeze.__all__} - {"__version__"}
+
+
+# --- samples -------------------------------------------------------------------------
+
+
+def samples(language):
+    """Yield every sample of a language in the README and the documentation, with its page."""
+    for page in PAGES:
+        for number, block in enumerate(
+            re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        ):
+            yield pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+
+
+WHOLE = {"languages": ["de"], "data": {"train": "en", "test": "{language}"}, "bitext": "{language}"}
+"""What a part of an experiment file is put into, to be checked."""
+
+
+@pytest.mark.parametrize("block", samples("toml"))
+def test_experiment_files_in_the_documentation_are_valid(block, tmp_path):
+    values = tomllib.loads(block)
+    if not {"languages", "data"} <= set(values):
+        head = "".join(f"{name} = {value!r}\n" for name, value in WHOLE.items() if name not in values | {"data": 0})
+        block = head + block + ("" if "data" in values else "[data]\ntrain = 'en'\ntest = '{language}'\n")
+    (tmp_path / "sample.toml").write_text(block)
+    assert ExperimentSettings.grid_from_toml(tmp_path / "sample.toml")
+
+
+@pytest.mark.parametrize("block", samples("sh"))
+def test_commands_in_the_documentation_exist(block):
+    commands = get_command(app).commands
+    for line in block.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if "alignfreeze" in words:
+            at = words.index("alignfreeze")
+            assert words[:at] in ([], ["python", "-m"]) or words[0] == "torchrun", line
+            name, *rest = words[at + 1 :]
+            if name == "--version":
+                continue
+            commands[name].make_context(name, rest)  # reads the arguments, and runs nothing
+        elif words[:1] == ["make"]:
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+
+
+def test_extras_in_the_documentation_exist():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for page in PAGES:
+        for names in re.findall(r"(?:alignfreeze|\.)\[([\w,]+)\]", page.read_text(encoding="utf-8")):
+            assert set(names.split(",")) <= set(extras), page
+
+
+@pytest.mark.parametrize("block", samples("python"))
+def test_python_in_the_documentation_names_what_exists(block):
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
+        elif isinstance(node, ast.Import):
+            assert all(importlib.import_module(alias.name) for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "af":
+            assert node.attr in alignfreeze.__all__, ast.unparse(node)
+
+
+def test_messages_in_the_page_of_failures_are_those_of_the_code():
+    known = {clause for path in (ROOT / "src").rglob("*.py") for clause in clauses(path)}
+    titles = re.findall(r"^### `(.*)`$", (DOCS / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert titles
+    assert [title for title in titles if not any(clause in title for clause in known)] == []
+
+
+def clauses(path):
+    """Yield the longer parts of the texts in a module, cut at punctuation and at values."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (part for text in re.split(r"[;:,.()\n`]", node.value) if len(part := text.strip()) >= 12)
+
+
+TASK_PAGES = sorted((DOCS / "tasks").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", TASK_PAGES, ids=lambda page: page.stem)
+def test_samples_of_files_can_be_read(page, tmp_path):
+    sample = re.search(r"```text\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert sample is not None
+    (tmp_path / "sample").write_text(sample[1], encoding="utf-8")
+    assert TASKS[page.stem].read(Source(str(tmp_path / "sample")))
+
+
+# --- links and the site --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+class Resources(HTMLParser):
+    """Collects what a page loads: scripts, styles, pictures, frames, and what its style sheets name."""
+
+    LOADING: typing.ClassVar = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag == "link" and values.get("rel") in ("canonical", "prev", "next"):
+            return
+        if address := values.get(self.LOADING.get(tag, "")):
+            self.found.append(address)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    pytest.importorskip("mkdocstrings", reason="the extra `docs` is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_site_loads_nothing_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > len(PAGES) - 1
+    for page in pages:
+        reader = Resources()
+        reader.feed(page.read_text(encoding="utf-8"))
+        assert reader.found
+        for address in reader.found:
+            assert not re.match(r"(https?:)?//", address), f"{page.name} loads {address}"
+            assert (page.parent / address.split("?")[0]).exists() or page.name == "404.html", address
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
+
+
+def test_every_page_is_in_the_site_and_can_be_searched(site):
+    for page in DOCS.rglob("*.md"):
+        assert (site / page.relative_to(DOCS)).with_suffix(".html").exists()
+    assert (site / "search" / "search_index.js").exists()
+
+
+def test_the_site_opens_from_disk_and_can_be_searched_there(site):
+    browser_of = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").sync_playwright
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium to open the pages with")
+    with browser_of() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_context(offline=True).new_page()
+        troubles = []
+        page.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda asked: troubles.append(asked.url) if asked.url.startswith("http") else None)
+        page.goto((site / "index.html").as_uri())
+        page.locator("input.md-search__input").press_sequentially("diverged")
+        found = page.locator(".md-search-result__item", has_text="the training has diverged")
+        found.wait_for(state="attached", timeout=60_000)
+        browser.close()
+    assert troubles == []
+
+
 if __name__ == "__main__":
-    (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
+    for name, made in MADE_PAGES.items():
+        (DOCS / name).write_text(made(), encoding="utf-8")
