@@ -14,6 +14,10 @@ LEAST_COUNT = 3
 """A word that occurs more seldom is no term of a text."""
 
 
+LEAST_RATIO = 1.5
+"""A word of all texts weighs a little more in one of them than in the others, and is no term of it."""
+
+
 def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[str, list[str]]:
     """Return the terms that weigh more in each text than in any other, by TF-IDF, the heaviest first.
 
@@ -43,6 +47,7 @@ def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[s
         others = np.delete(weights, number, axis=0).max(axis=0)
         margin = weights[number] - others
         margin[counts[number].toarray()[0] < LEAST_COUNT] = 0.0
+        margin[weights[number] < LEAST_RATIO * others] = 0.0
         # Words that are as heavy here in the order of the alphabet: the same text gives the same terms.
         order = sorted(np.flatnonzero(margin > 0), key=lambda place: (-margin[place], words[place]))
         found[name] = [str(words[place]) for place in order[:n]]

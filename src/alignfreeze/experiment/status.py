@@ -75,7 +75,8 @@ def status(out: Path) -> Status:
         raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
     # Other commands may have done, or do, other runs in the same folder.
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
-    others += [path.stem for path in sorted(out.glob("locks/*.json"))]
+    # What is left of a run that is no longer planned is not taken up again: it is not to be waited for.
+    others += [path.stem for path in sorted(out.glob("locks/*.json")) if is_claimed(out, path.stem)]
     runs = tuple(_of_run(out, name) for name in dict.fromkeys([*names, *others]))
     return Status(runs, _seconds_left(runs))
 

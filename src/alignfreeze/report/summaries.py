@@ -82,7 +82,7 @@ def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
     for other in [name for name in ("full", *strategies) if name in strategies and name != best][:1]:
         text += f"; {called(other)} improves {_count(comparison, other, 'improved')} and worsens "
         text += _count(comparison, other, "worsened")
-    text += f". Its mean gain is {_points(_gain(comparison, best))}"
+    text += f". The mean gain of {called(best)} is {_points(_gain(comparison, best))}"
     if (p := comparison.overall[best].corrected) is not None:
         text += f", which over these languages {'is hardly' if p < SIGNIFICANT else 'may be'} chance ({_p(p)})"
     return f"{text[0].upper()}{text[1:]}."

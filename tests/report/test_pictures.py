@@ -1,0 +1,79 @@
+"""The heat map as a picture: in cards of models and in notebooks; and studies as text."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+pytest.importorskip("plotly")
+
+from alignfreeze.experiment import run_experiment
+from alignfreeze.experiment.comparison import compare
+from alignfreeze.experiment.results import read_results
+from alignfreeze.report.pictures import gain_picture, illustrate
+from alignfreeze.report.study import study_page
+from tests.experiment.test_comparison import table
+from tests.experiment.test_sweep import planned
+from tests.test_cli import alignfreeze
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_the_picture_holds_every_gain(tmp_path):
+    (compared,) = compare(read_results([table(tmp_path)]))
+    picture = ET.fromstring(gain_picture(compared))
+    texts = [element.text for element in picture.iter(f"{SVG}text")]
+    assert texts[1:] == ["full", "back", "German", "+10.0 ↑", "+1.0", "Turkish", "+1.0", "-10.0 ↓"]
+    grounds = [element.get("fill") for element in picture.iter(f"{SVG}rect")][1:]
+    # The greatest gain is as blue as it gets, the greatest loss as brown, and a tenth of the way is a tenth.
+    assert (grounds[0], grounds[3]) == ("#2166ac", "#b35806")
+    assert grounds[1] == grounds[2] == "#e2e9f0"
+
+
+def test_markup_in_a_name_is_text_in_the_picture(tmp_path):
+    from dataclasses import replace
+
+    (compared,) = compare(read_results([table(tmp_path)]))
+    evil = gain_picture(replace(compared, setup=replace(compared.setup, encoder="</title><script>alert(1)</script>")))
+    assert not list(ET.fromstring(evil).iter(f"{SVG}script"))
+
+
+def test_notebooks_show_summary_figures_and_picture(tmp_path):
+    shown = study_page([table(tmp_path)], title="<b>Mine</b>")._repr_html_()
+    assert "<h3>&lt;b&gt;Mine&lt;/b&gt;</h3>" in shown
+    assert "improves 1 of 2 languages" in shown
+    assert shown.count("<svg") == shown.count("</svg>") == 1
+
+
+def test_the_card_of_a_model_shows_the_gains(project):
+    out = project / "out"
+    study = run_experiment(planned(project, seeds=[1], keep_models=True), out=out)
+    for _ in range(2):  # doing it again changes nothing
+        illustrate(study.records, out / "runs")
+    for record in study.records:
+        model = out / "runs" / record.folder / "model"
+        assert ET.parse(model / "gains.svg").getroot().tag == f"{SVG}svg"
+        assert (model / "README.md").read_text().count("![Heat map of gains](gains.svg)") == 1
+
+
+def test_without_a_baseline_cards_stay_as_they_are(project):
+    out = project / "out"
+    study = run_experiment(planned(project, seeds=[1], strategies=["front"], keep_models=True), out=out)
+    illustrate(study.records, out / "runs")
+    assert not list(out.glob("runs/*/model/gains.svg"))
+
+
+@pytest.mark.parametrize(("name", "begins"), [("page.md", "# Mine\n"), ("page.tex", "\\section*{Mine}\n")])
+def test_the_command_writes_text(tmp_path, name, begins):
+    done = alignfreeze("report", table(tmp_path), "-o", tmp_path / name, "--title", "Mine")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / name).read_text()
+    assert text.startswith(begins)
+    assert "improves 1 of 2 languages" in text
+    assert "+10.0" in text
+
+
+def test_a_form_that_there_is_not(tmp_path):
+    refused = alignfreeze("report", table(tmp_path), "-o", tmp_path / "page", "--format", "markdwn")
+    assert refused.returncode == 2
+    assert "Did you mean 'markdown'?" in refused.stderr
+    assert not (tmp_path / "page").exists()
