@@ -17,6 +17,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import studies
+from alignfreeze.cli.advice import advise
 from alignfreeze.cli.shown import complain, console, fact_text, json_text, show_facts, working
 from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
@@ -478,7 +479,15 @@ def evaluate(
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
-for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.report, studies.probe):
+for command in (
+    advise,
+    studies.status,
+    studies.compare,
+    studies.correlate,
+    studies.export,
+    studies.report,
+    studies.probe,
+):
     app.command()(command)
 
 

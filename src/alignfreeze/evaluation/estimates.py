@@ -63,18 +63,20 @@ def predict_pairs(
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
     *,
+    two_texts: bool = True,
     device: str = "auto",
 ) -> list[Predictions]:
     """Run a model once over both sides of a bitext; one value a language pair, in the order of the bitext.
 
-    Of a task on words the units are words, and their links those that are one to one. Of one on texts each item is
-    two neighbouring sentences of a language pair, and the item of the one side translates that of the other.
+    Of a task on words the units are words, and their links those that are one to one. Of one on texts an item is a
+    sentence, or two neighbouring ones, and the item of the one side translates that of the other.
 
     Args:
         task_model: A fine-tuned model.
         task: What it has learnt.
         bitext: Sentence pairs that it was not realigned on, of one or several language pairs.
         alignments: Their word alignments, in the same order; not used for texts.
+        two_texts: Whether items of a task on texts are pairs of texts, as in NLI.
         device: Where the model runs.
 
     Raises:
@@ -90,7 +92,7 @@ def predict_pairs(
     groups = language_pairs(bitext)
     by_words = task.kind.head == "words"
     made = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
-    items = [item for pairs in made.values() for item in (_sentences(pairs) if by_words else _texts(pairs))]
+    items = [item for pairs in made.values() for item in (_sentences(pairs) if by_words else _texts(pairs, two_texts))]
     with stage("predicting for held-out pairs", total=len(items)) as bar:
         found = probabilities(task_model, items, bar=bar)
     several, start = [], 0
@@ -129,13 +131,14 @@ def _sentences(pairs: Sequence[SentencePair]) -> list[TaggedSentence]:
     return [TaggedSentence(words, (None,) * len(words)) for words in sides]
 
 
-def _texts(pairs: Sequence[SentencePair]) -> list[LabelledText]:
-    """Return each sentence with the next one, those of all source sides first; the next of the last is the first."""
+def _texts(pairs: Sequence[SentencePair], two_texts: bool) -> list[LabelledText]:
+    """Return each sentence, with the next one if wanted, source sides first; the next of the last is the first."""
     items = []
     for side, code in enumerate(pairs[0].languages):
         space = " " if has_spaces(code) else ""
         texts = [space.join((pair.source, pair.target)[side]) for pair in pairs]
-        items += [LabelledText(text, texts[(n + 1) % len(texts)], "") for n, text in enumerate(texts)]
+        following = [*texts[1:], texts[0]] if two_texts else [None] * len(texts)
+        items += [LabelledText(text, second, "") for text, second in zip(texts, following, strict=True)]
     return items
 
 
