@@ -70,18 +70,21 @@ def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:
     """
     inner = {name: value for name, value in values.items() if isinstance(value, Mapping)}
     plain = {name: value for name, value in values.items() if name not in inner}
-    if table and plain:
+    if table and (plain or not inner):
         yield f"[{table}]"
-    # What JSON writes of texts, numbers, truth values and lists of them is TOML, but for a surrogate, which is no text.
-    yield from (f"{_key(name)} = {json.dumps(value, ensure_ascii=False)}" for name, value in plain.items())
+    yield from (f"{_key(name)} = {_as_toml(value)}" for name, value in plain.items())
     for name, more in inner.items():
-        if plain or more:
-            yield ""
+        yield ""
         yield from to_toml(more, table=f"{table}.{_key(name)}" if table else _key(name))
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _as_toml(name)
+
+
+def _as_toml(value: Any) -> str:
+    # What JSON writes of texts, numbers, truth values and lists of them is TOML, but for the sign DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:

@@ -219,9 +219,13 @@ def test_each_language_pair_has_its_own_value_in_order(models, toy_bitext):
 
 def test_neighbouring_sentences_make_texts(models):
     pairs = [SentencePair(("a", str(n)), ("甲", str(n)), ("en", "zh")) for n in range(3)]
-    items = estimates._texts(pairs)
+    items = estimates._texts(pairs, two_texts=True)
     assert [(item.text, item.second) for item in items[:3]] == [("a 0", "a 1"), ("a 1", "a 2"), ("a 2", "a 0")]
     assert [(item.text, item.second) for item in items[3:]] == [("甲0", "甲1"), ("甲1", "甲2"), ("甲2", "甲0")]
+    assert [(item.text, item.second) for item in estimates._texts(pairs, two_texts=False)][2:4] == [
+        ("a 2", None),
+        ("甲0", None),
+    ]
 
 
 def test_questions_are_refused_and_so_is_nothing(models, toy_bitext):

@@ -29,6 +29,7 @@ def advise(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many of the experiment's seeds the pilots have.")] = 1,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
+    seed: o.Seed = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
@@ -45,8 +46,8 @@ def advise(
             raise SettingsError(f"--fraction {fraction:g}: it is of the steps, more than 0 and at most 1")
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
         settings = ExperimentSettings.from_toml(experiment, changes=changed)
-        if device is not None:
-            settings = settings.model_copy(update={"device": device})
+        given = {"seeds": None if seed is None else [seed], "device": device}
+        settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
         folder = out or experiment.with_name(f"{experiment.stem}-advice")
         check_folder(folder)
         how: dict[str, Any] = {"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": seeds}

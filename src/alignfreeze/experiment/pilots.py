@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,8 @@ def _pilot(
             facts = {"strategy": spec.strategy, "seed": spec.seed, "source_score": score}
             write_json(folder / _FACTS, facts)
         shutil.rmtree(saved, ignore_errors=True)
+        with suppress(OSError):
+            saved.parent.rmdir()
     return Pilot(**facts, predictions=read_predictions(place / PREDICTIONS))
 
 
