@@ -16,19 +16,27 @@ from alignfreeze.evaluation import estimates
 from alignfreeze.evaluation.estimates import (
     ESTIMATES,
     Predictions,
+    best_layer,
     carried_over,
     confidence,
     confidence_shift,
     consensus,
     consensus_agreement,
     entropy,
+    gradient_agreement,
     label_distance,
+    label_weights,
+    linked_share,
+    mean_drift,
     predict_pairs,
     projection_agreement,
     soft_agreement,
     spans,
     value_of,
+    word_retrieval,
 )
+from alignfreeze.evaluation.gradients import GradientCosine
+from alignfreeze.evaluation.retrieval import Drift, Retrieval
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
@@ -64,6 +72,15 @@ def test_the_source_side_of_another_model_is_carried_over():
     other = predictions([([[0.2, 0.8], [0.4, 0.6]], CROSSED.target[0], CROSSED.links[0])])
     # The first word is now a verb (0.8), against a noun; the second agrees (0.6): 0.6 / 1.4.
     assert value_of(projection_agreement(CROSSED, other)) == pytest.approx(3 / 7)
+
+
+def test_links_count_so_that_labels_are_as_frequent_as_elsewhere():
+    # Links of confidence 0.9 (noun) and 0.6 (verb): shares 0.6 and 0.4, against 0.3 and 0.7 wanted.
+    weights = label_weights(MIXED, {"NOUN": 3, "VERB": 7})
+    assert weights.tolist() == pytest.approx([0.5, 1.75])
+    # Of 0.9 * 0.5 = 0.45 and 0.6 * 1.75 = 1.05 the first agrees.
+    assert value_of(projection_agreement(MIXED, weights=weights)) == pytest.approx(0.45 / 1.5)
+    assert label_weights(MIXED, {"NOUN": 1, "VERB": 99}).tolist() == pytest.approx([0.01 / 0.6, 0.99 / 0.4])
 
 
 def test_entropy_confidence_and_shift_by_hand():
@@ -174,6 +191,26 @@ def test_identical_sides_agree(words, entities):
         assert value_of(projection_agreement(same)) in (None, pytest.approx(1))
         assert value_of(confidence_shift(same)) == pytest.approx(0, abs=1e-12)
         assert label_distance(same) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_best_layer_is_that_of_most_languages_together():
+    def at(language, layer, value, method="csls"):
+        return Retrieval(language, layer, method, value, value + 0.2, 10)
+
+    # Means over both directions and languages: layer 1 (0.6 + 0.4) / 2 = 0.5, layer 2 (0.4 + 0.8) / 2 = 0.6.
+    found = [at("de", 1, 0.5), at("de", 2, 0.3), at("tr", 1, 0.3), at("tr", 2, 0.7), at("de", 0, 0.8, "weak")]
+    assert best_layer(found) == 2
+    assert word_retrieval(found, 2) == {"de": pytest.approx(0.4), "tr": pytest.approx(0.8)}
+
+
+def test_layers_are_averaged_without_the_embeddings():
+    cosines = [GradientCosine(layer, value, 0.1, 3) for layer, value in enumerate((0.9, 0.1, -0.3))]
+    assert gradient_agreement(cosines) == pytest.approx(-0.1)
+    assert mean_drift([Drift(layer, value) for layer, value in enumerate((0.9, 0.1, 0.3))]) == pytest.approx(0.2)
+
+
+def test_the_share_of_linked_words():
+    assert linked_share(CROSSED) == pytest.approx(2 / 3)
 
 
 # --- on tiny models ------------------------------------------------------------------

@@ -16,6 +16,8 @@ from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.evaluation.gradients import GradientCosine
+from alignfreeze.evaluation.retrieval import Drift, Retrieval
 from alignfreeze.languages import has_spaces
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
@@ -149,7 +151,12 @@ def _rows(found: Ragged, rows: range) -> Ragged:
 # --- estimates, each from predictions to what every sentence pair adds to it ---
 
 
-def projection_agreement(predictions: Predictions, reference: Predictions | None = None) -> Counts:
+def projection_agreement(
+    predictions: Predictions,
+    reference: Predictions | None = None,
+    *,
+    weights: NDArray[np.float64] | None = None,
+) -> Counts:
     """Return how far the labels of the target side are those of the source side, carried over the links.
 
     Between 0 and 1, and 1 for identical sides. Each unit counts as much as the source side's label is probable; of
@@ -160,16 +167,42 @@ def projection_agreement(predictions: Predictions, reference: Predictions | None
         predictions: Of the model in question.
         reference: Whose source side is carried over: that of a better judge, such as the `consensus` of several models,
             which makes the yardstick the same for all of them; by default the model's own.
+        weights: Of each label of the source side, such as `label_weights`, [labels]; of entities none.
     """
     reference = reference or predictions
     if predictions.are_entities:
         return _spans_agree(predictions, reference)
     rows = []
     for source, target, links in _pairs(predictions, reference):
-        weights = source.max(axis=1, initial=0.0)[links[:, 0]]
-        same = source.argmax(axis=1)[links[:, 0]] == target.argmax(axis=1)[links[:, 1]]
-        rows.append((float(weights @ same), float(weights.sum())))
+        carried = source[links[:, 0]]
+        counted = carried.max(axis=1, initial=0.0) * (1 if weights is None else weights[carried.argmax(axis=1)])
+        same = carried.argmax(axis=1) == target.argmax(axis=1)[links[:, 1]]
+        rows.append((float(counted @ same), float(counted.sum())))
     return np.array(rows, dtype=np.float64)
+
+
+def label_weights(predictions: Predictions, frequencies: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return what links have to count so that labels are as frequent as in other text, [labels].
+
+    Sentence pairs are seldom of the kind that the task is about: with the labels of the training data as `frequencies`
+    the estimate is for text like that. Importance weights against a shift of labels (Lipton et al. 2018), at most
+    `MOST_WEIGHT`, lest a label that hardly occurs decides.
+
+    Args:
+        predictions: Whose source side is carried over.
+        frequencies: Of labels in that other text; those left out do not occur there.
+    """
+    found = np.zeros(len(predictions.labels))
+    for source, _, links in _pairs(predictions, predictions):
+        carried = source[links[:, 0]]
+        np.add.at(found, carried.argmax(axis=1), carried.max(axis=1, initial=0.0))
+    wanted = np.array([frequencies.get(label, 0.0) for label in predictions.labels])
+    shares = [side / max(side.sum(), 1e-12) for side in (wanted, found)]
+    ratios = np.divide(shares[0], shares[1], out=np.ones_like(found), where=shares[1] > 0)
+    return np.minimum(ratios, MOST_WEIGHT)
+
+
+MOST_WEIGHT = 5.0
 
 
 def soft_agreement(predictions: Predictions, reference: Predictions | None = None) -> Counts:
@@ -265,6 +298,14 @@ ESTIMATES: Mapping[str, Callable[[Predictions], Counts]] = {
 """The estimates that sentence pairs add up to, by name."""
 
 
+def linked_share(predictions: Predictions) -> float:
+    """Return the share of units of the target side that have a link; between 0 and 1.
+
+    The same for all strategies: it says how near a language is to the source language for the encoder as it was.
+    """
+    return len(predictions.links.values) / max(1, len(predictions.target.values))
+
+
 def value_of(counts: Counts) -> float | None:
     """Return an estimate from what sentence pairs add to it; None where none adds anything."""
     above, below = counts.sum(axis=0).tolist()
@@ -292,6 +333,52 @@ def consensus(several: Sequence[Predictions]) -> Predictions:
 
 def _mean(sides: Sequence[Ragged]) -> Ragged:
     return Ragged(np.mean([side.values for side in sides], axis=0), sides[0].starts)
+
+
+# --- estimates that look into layers instead of labels -----------------------------
+
+
+def best_layer(before: Sequence[Retrieval], *, method: str = "csls") -> int:
+    """Return the layer at which most words find their translation, in the mean over languages; the lowest of equals.
+
+    It is looked for in the model that was fine-tuned without realignment, and then taken for all strategies: the
+    task's best layer of each would be compared with another layer of the next.
+
+    Args:
+        before: Of that model, at all layers.
+        method: A name in `retrieval.METHODS`.
+    """
+    found: dict[int, list[float]] = {}
+    for item in before:
+        if item.method == method:
+            found.setdefault(item.layer, []).append(item.mean)
+    return max(sorted(found), key=lambda layer: sum(found[layer]) / len(found[layer]))
+
+
+def word_retrieval(found: Sequence[Retrieval], layer: int, *, method: str = "csls") -> dict[str, float]:
+    """Return the share of words that find their translation at a layer, by language; mean of both directions.
+
+    Between 0 and 1. Realignment trains for this very thing, so that it says little of how well the task is done.
+    """
+    return {item.language: item.mean for item in found if (item.layer, item.method) == (layer, method)}
+
+
+def gradient_agreement(found: Sequence[GradientCosine]) -> float:
+    """Return the mean cosine of the gradients of task and realignment over the layers, without the embeddings.
+
+    Between -1 and 1; around 0 the two have nothing to do with each other (arXiv 2603.18863).
+    """
+    layers = [item.mean for item in found if item.layer > 0]
+    return sum(layers) / len(layers)
+
+
+def mean_drift(found: Sequence[Drift]) -> float:
+    """Return how far the layers of an encoder have moved in the mean, by the length of their weights; 0 or more.
+
+    It is the same for all languages, and so can tell strategies apart but not languages.
+    """
+    layers = [item.distance for item in found if item.layer > 0]
+    return sum(layers) / len(layers)
 
 
 # --- what the estimates share ----------------------------------------------------
