@@ -28,6 +28,7 @@ from alignfreeze.evaluation.estimates import (
     label_weights,
     linked_share,
     mean_drift,
+    new_words,
     predict_pairs,
     projection_agreement,
     soft_agreement,
@@ -83,6 +84,19 @@ def test_links_count_so_that_labels_are_as_frequent_as_elsewhere():
     assert label_weights(MIXED, {"NOUN": 1, "VERB": 99}).tolist() == pytest.approx([0.01 / 0.6, 0.99 / 0.4])
 
 
+def test_only_links_of_words_that_no_realignment_has_seen_count():
+    pairs = [SentencePair(("a", "dog"), ("ein", "Hund", "da"), ("en", "de"))]
+    realigned = [SentencePair(("A", "cat"), ("eine", "Katze"), ("en", "de"))]
+    links = Ragged.of([np.array([[0, 0], [1, 1], [1, 2]])])
+    # "a" was seen; with "hund" seen too, "da" is left.
+    assert new_words(links, pairs, realigned)[0].tolist() == [[1, 1], [1, 2]]
+    more = [*realigned, SentencePair((), ("hund",), ("en", "de"))]
+    assert new_words(links, pairs, more)[0].tolist() == [[1, 2]]
+    second = Ragged.of([np.array([[1, 1]])])
+    assert value_of(projection_agreement(MIXED)) == pytest.approx(0.6)
+    assert value_of(projection_agreement(MIXED, counted=second)) == 0
+
+
 def test_entropy_confidence_and_shift_by_hand():
     # Entropies in bits: of 0.8 it is 0.7219, of 0.7 0.8813, of even odds 1.
     assert value_of(entropy(CROSSED)) == pytest.approx((0.7219 + 0.8813 + 1) / 3, abs=1e-4)
@@ -122,6 +136,9 @@ def test_entities_agree_as_whole_spans():
     # With the last word linked to a source word that is no entity (0.8), it counts against: 1.2 / (1.8 + 0.8).
     linked = predictions([([B, I, O, B], [O, B, I, O, B], [(0, 1), (1, 2), (2, 4), (3, 3)])], IOB2, are_entities=True)
     assert value_of(projection_agreement(linked)) == pytest.approx(1.2 / 2.6)
+    # Where only the last link counts, its span alone does (0.6), which is not there.
+    last = Ragged.of([np.array([[3, 3]])])
+    assert projection_agreement(found, counted=last).tolist() == [[0, pytest.approx(0.6)]]
     assert value_of(projection_agreement(predictions([([O], [O], [(0, 0)])], IOB2, are_entities=True))) is None
 
 
