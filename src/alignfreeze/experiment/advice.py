@@ -214,8 +214,9 @@ def advise(
     scaled(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
     data, held = prepared(whole, most=held_out)
     if budget is not None and (cost := cost_of(whole, len(held.pairs), n_seeds=len(seeds))) is not None:
-        least = min(fraction, least_fraction(whole.settings, finetuning_steps=steps))
-        fraction = affordable(cost, budget=budget, least=least, most=fraction)
+        least = least_fraction(whole.settings, finetuning_steps=steps)
+        # A smaller fraction than the least one takes no fewer steps.
+        fraction = min(fraction, affordable(cost, budget=budget, least=least, most=max(least, fraction)))
     short = scaled(whole.settings, fraction, finetuning_steps=steps)
     advice = judged(run_pilots(short, whole, data, held, seeds=seeds, out=out))
     return Advised(

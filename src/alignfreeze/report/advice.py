@@ -37,7 +37,8 @@ def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
     name = "all languages" if item.language is None else name_of(item.language)
     baseline = item.estimated[BASELINE]
     gains = (_gain(item.estimated[name]) for name in realigned)
-    advised = Cell(item.strategy, int(item.verdict == "better"))
+    told = item.verdict != "no difference"
+    advised = Cell(item.strategy if told else "no difference", int(item.verdict == "better"))
     return (
         Cell(code),
         Cell(name),
@@ -45,7 +46,7 @@ def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
         Cell(f"{100 * baseline.agreement:.1f}"),
         *gains,
         advised,
-        Cell(f"{item.confidence:.0%}"),
+        Cell(f"{item.confidence:.0%}" if told else "–"),
     )
 
 
