@@ -285,6 +285,14 @@ def test_paths_of_the_recommended_experiment_hold_anywhere(project):
     assert plan(found, base=project / "nowhere", tests=False).data.bitext == plan(settings, base=project).data.bitext
 
 
+def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
+    settings = ExperimentSettings.from_toml(
+        unlabelled / "experiment.toml", changes=[("finetuning.learning_rate", "1e-9")]
+    )
+    advised = advise(settings, base=unlabelled, out=unlabelled / "out")
+    assert any("the model has learnt nothing" in line for line in advice_lines(advised))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

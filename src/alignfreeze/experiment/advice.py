@@ -140,7 +140,8 @@ class Advice:
         languages: A recommendation a target language.
         overall: That for all of them together.
         seeds: Of the pilots.
-        source_scores: On held-out items of the source language, by strategy.
+        source_scores: On held-out items of the source language, by strategy; empty where there is nothing to score.
+        doubts: What cannot be right in those scores, with the probable cause.
         silent: Languages that nothing can be estimated of, as no label could be carried over.
     """
 
@@ -148,6 +149,7 @@ class Advice:
     overall: Recommendation
     seeds: tuple[int, ...]
     source_scores: Mapping[str, float]
+    doubts: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
 
 
@@ -285,7 +287,8 @@ def judged(
         languages=tuple(recommended),
         overall=recommendation(None, over_all, together, n=sum(item.n for item in recommended)),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
-        source_scores={name: _mean([pilot.source_score for pilot in several]) for name, several in by_strategy.items()},
+        source_scores={name: _mean(scores) for name in strategies if (scores := _scores(by_strategy[name]))},
+        doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
         silent=tuple(language for language in counts if language not in spoken),
     )
 
@@ -440,6 +443,10 @@ def recommendation(language: str | None, estimated: Mapping[str, Estimated], dra
         if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE
     )
     return Recommendation(language, chosen, verdict, confidence, estimated[chosen].best, rivals, estimated, n)
+
+
+def _scores(pilots: Sequence[Pilot]) -> list[float]:
+    return [pilot.source_score for pilot in pilots if pilot.source_score is not None]
 
 
 def _of(pilots: Sequence[Pilot], language: str) -> list[Predictions]:

@@ -21,6 +21,7 @@ from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.evaluation.checks import doubts
 from alignfreeze.evaluation.estimates import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData, find_links
 from alignfreeze.experiment.estimate import Lengths, estimate
@@ -75,14 +76,16 @@ class Pilot:
     Attributes:
         strategy: `baseline`, or the freeze policy of the realignment.
         seed: The random start.
-        source_score: On held-out items of the source language.
+        source_score: On held-out items of the source language; None where there is nothing to score.
         predictions: For the held-out sentence pairs, by language.
+        doubts: What cannot be right in the score, with the probable cause.
     """
 
     strategy: str
     seed: int
-    source_score: float
+    source_score: float | None
     predictions: Mapping[str, Predictions]
+    doubts: tuple[str, ...] = ()
 
 
 def scaled(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
@@ -224,14 +227,14 @@ def _pilot(
         shutil.rmtree(place, ignore_errors=True)
         saved = out / "checkpoints" / spec.folder
         with new_folder(place) as folder:
-            score, several = _trained(spec, data, alignments, held, tokenizer=tokenizer, saved=saved)
-            write_predictions(folder / PREDICTIONS, several)
-            facts = {"strategy": spec.strategy, "seed": spec.seed, "source_score": score}
+            found = _trained(spec, data, alignments, held, tokenizer=tokenizer, saved=saved)
+            write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
+            facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}
             write_json(folder / _FACTS, facts)
         shutil.rmtree(saved, ignore_errors=True)
         with suppress(OSError):
             saved.parent.rmdir()
-    return Pilot(**facts, predictions=read_predictions(place / PREDICTIONS))
+    return Pilot(**{**facts, "doubts": tuple(facts["doubts"])}, predictions=read_predictions(place / PREDICTIONS))
 
 
 def _trained(
@@ -242,7 +245,7 @@ def _trained(
     *,
     tokenizer: PreTrainedTokenizerFast,
     saved: Path,
-) -> tuple[float, list[Predictions]]:
+) -> Pilot:
     """Realign, fine-tune and predict: the recipe of a run, without tests in the target languages."""
     settings = spec.settings
     task = TASKS[settings.task]
@@ -267,8 +270,14 @@ def _trained(
         realign(Encoder(encoder.name, base, encoder.tokenizer), **pairs, checkpoints=saved / "realignment", **start)
     two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
     found = predict_pairs(model, task, held.pairs, held.links, two_texts=two_texts, device=settings.device)
-    score = task.metrics(task.kind.predict(model, held.items), held.items)[0].value if held.items else math.nan
-    return score, found
+    by_language = {one.language: one for one in found}
+    if not held.items:
+        return Pilot(spec.strategy, spec.seed, None, by_language)
+    guesses = task.kind.predict(model, held.items)
+    measures = task.metrics(guesses, held.items)
+    said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
+    score = measures[0].value if measures[0].n else None
+    return Pilot(spec.strategy, spec.seed, score, by_language, tuple(said))
 
 
 # --- predictions on disk -------------------------------------------------------------

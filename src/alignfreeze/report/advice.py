@@ -68,11 +68,8 @@ def advice_lines(advised: Advised) -> Iterator[str]:
         yield f"{_names(languages)}: {_differing(strategy, verdict)}"
     if advice.silent:
         yield f"{_names(advice.silent)}: no label could be carried over the links, so nothing can be said"
-    if (worst := min(advice.source_scores.values())) <= 0:
-        yield (
-            f"a pilot scores {worst:.0%} in the source language: it has learnt nothing, and so the advice is worth "
-            "nothing; take a greater fraction of the steps"
-        )
+    for doubt in advice.doubts:
+        yield f"not to be relied on: {doubt}"
 
 
 def sentence(item: Recommendation) -> str:
@@ -126,6 +123,7 @@ def advice_facts(advised: Advised) -> dict[str, Any]:
         "source_scores": dict(advice.source_scores),
         "overall": _facts(advice.overall),
         "languages": [_facts(item) for item in advice.languages],
+        "doubts": list(advice.doubts),
         "not_estimated": list(advice.silent),
     }
 
