@@ -10,7 +10,8 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import itertools
 
 from alignfreeze.corpora.bitext import language_pairs, read_bitext
 from alignfreeze.encoding.encoder import Encoder, load_encoder
@@ -147,11 +147,16 @@ def look_into(folder, record, pairs, place):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The runs of a task: all strategies with the same seeds, the baseline first."""
+    """The runs of a task: all strategies with the same seeds, the baseline first.
+
+    What is estimated is of the models of some seeds; what is true may be of others, as the run that is advised is
+    another than the pilots.
+    """
 
     task: str
     strategies: list
     seeds: list
+    tested: list
     languages: list
     runs: dict  # by strategy and seed
     new: dict  # links of words that no realignment has seen, by language
@@ -159,7 +164,12 @@ class Outcome:
     @property
     def truth(self):
         """True scores, mean over seeds, [languages, strategies]."""
-        return np.mean([self.of_seed(seed) for seed in self.seeds], axis=0)
+        return np.mean([self.of_seed(seed) for seed in self.tested], axis=0)
+
+    def views(self):
+        """Each seed's estimates with another's truth; with one seed its own, which flatters."""
+        pairs = [(a, b) for a in self.seeds for b in self.seeds if a != b]
+        return [replace(self, seeds=[a], tested=[b]) for a, b in pairs] or [self]
 
     def of_seed(self, seed):
         return np.array([[self.runs[s, seed].scores[code] for s in self.strategies] for code in self.languages])
@@ -191,7 +201,7 @@ def outcomes(runs, held, bitext):
         languages = list(next(iter(found.values())).predictions)
         first = Pilot(BASELINE, 0, 0.0, next(iter(found.values())).predictions)
         new = {code: of_new_words(first, held, bitext, code) for code in languages}
-        yield Outcome(task, strategies, seeds, languages, found, new)
+        yield Outcome(task, strategies, seeds, seeds, languages, found, new)
 
 
 def of_new_words(pilot, held, bitext, code):
@@ -346,59 +356,70 @@ def truth_noise(outcome):
 
 def sum_of_parts(outcome, strategy, code):
     metric = TASKS[outcome.task].metric
-    return np.sum([np.array(outcome.runs[strategy, s].parts[code][metric], float) for s in outcome.seeds], axis=0)
+    return np.sum([np.array(outcome.runs[strategy, s].parts[code][metric], float) for s in outcome.tested], axis=0)
 
 
-def calibrate(outcome, found, languages):
-    """How estimated gains go with true ones, on some languages."""
-    rows = outcome.rows(languages)
+def calibrate(views, languages):
+    """How estimated gains go with true ones, on some languages: of each seed's pilots with another seed's runs."""
     random = np.random.default_rng(0)
-    ours = found["yardstick without names"][rows]
-    ours = ours[:, 1:] - ours[:, :1]
-    truth = outcome.truth[rows]
-    truth = truth[:, 1:] - truth[:, :1]
-    noise = truth_noise(outcome)[rows]
-    counts = [
-        np.stack(advice.yardstick({s: outcome.several(s, code) for s in outcome.strategies})) for code in languages
-    ]
-    values = [advice.resampled(one, random) for one in counts]
-    theirs = np.array([(one[:, 1:] - one[:, :1]).var(axis=0) for one in values])
+    ours, truth, noise, theirs = [], [], [], []
+    for outcome in views:
+        rows = outcome.rows(languages)
+        true = outcome.truth[rows]
+        truth.append(true[:, 1:] - true[:, :1])
+        noise.append(truth_noise(outcome)[rows])
+        counts = [
+            np.stack(advice.yardstick({s: outcome.several(s, code) for s in outcome.strategies})) for code in languages
+        ]
+        exact = np.array([[e.value_of(one) for one in several] for several in counts])
+        ours.append(exact[:, 1:] - exact[:, :1])
+        values = [advice.resampled(one, random) for one in counts]
+        theirs.append(np.array([(one[:, 1:] - one[:, :1]).var(axis=0) for one in values]))
+    ours, truth, noise, theirs = map(np.array, (ours, truth, noise, theirs))  # [views, languages, strategies - 1]
     slope = float((ours * truth).sum() / max((ours**2 - theirs).sum(), 1e-9))
     rest = truth - slope * ours
-    error = max(0.0, float((rest**2 - noise - slope**2 * theirs).mean())) ** 0.5
-    between = max(0.0, float((truth.var(axis=0, ddof=1) - noise.mean(axis=0)).mean())) ** 0.5
-    shared = float((rest.mean(axis=0) ** 2).sum() / max(1, rest.shape[1] - 1)) ** 0.5
+    shared = float((rest.mean(axis=(0, 1)) ** 2).sum() / max(1, rest.shape[2] - 1)) ** 0.5
     # What all languages have in common is no error of each of them.
-    error = max(0.0, error**2 - shared**2) ** 0.5
+    error = max(0.0, float((rest**2 - noise - slope**2 * theirs).mean()) - shared**2) ** 0.5
+    means = truth.mean(axis=0)  # over seeds
+    between = max(0.0, float((means.var(axis=0, ddof=1) - noise.mean(axis=(0, 1)) / len(views)).mean())) ** 0.5
     return advice.Calibration(slope=slope, error=error, between=between, shared=max(shared, LEAST_SHARED))
 
 
-def regrets(outcome, languages, calibration, *, seed=0):
+def regrets(views, languages, calibration):
     """What the advice and fixed choices lose against the best strategy of each language, in points; and the advice."""
-    rows = outcome.rows(languages)
-    truth = 100 * outcome.truth[rows]
-    given = advice.judged(outcome.pilots(languages), calibration=calibration, seed=seed)
+    lost = {}
+    several = []
+    for outcome in views:
+        truth = 100 * outcome.truth[outcome.rows(languages)]
+        given = advice.judged(outcome.pilots(languages), calibration=calibration)
+        several.append(given)
+        for name, chosen in choices(outcome, given, languages).items():
+            columns = [outcome.strategies.index(s) for s in chosen]
+            lost.setdefault(name, []).append(truth.max(axis=1) - truth[np.arange(len(truth)), columns])
+    table = {}
+    for name, rows in lost.items():
+        one = np.array(rows)  # [views, languages]
+        table[name] = with_interval(lambda n, one=one: float(one[:, n].mean()), one.shape[1])
+        table[name] |= {"worst": float(one.max()), "best chosen": float((one == 0).mean())}
+    return table, several
+
+
+def choices(outcome, given, languages):
+    """The strategy that each way of choosing takes for each language."""
     by_code = {item.language: item for item in given.languages}
-    names = outcome.strategies
 
     def greatest(code):
         one = by_code[code].estimated
         return max(one, key=lambda name: one[name].gain)
 
-    choices = {"advice": [by_code[code].strategy if code in by_code else BASELINE for code in languages]}
-    choices["greatest expected gain"] = [greatest(code) if code in by_code else BASELINE for code in languages]
-    choices["advice for all together"] = [given.overall.strategy] * len(languages)
-    choices |= {f"always {name}" if name != BASELINE else "never": [name] * len(languages) for name in names}
-    lost = {
-        name: truth.max(axis=1) - truth[np.arange(len(rows)), [names.index(s) for s in chosen]]
-        for name, chosen in choices.items()
+    found = {
+        "advice": [by_code[code].strategy if code in by_code else BASELINE for code in languages],
+        "greatest expected gain": [greatest(code) if code in by_code else BASELINE for code in languages],
+        "advice for all together": [given.overall.strategy] * len(languages),
     }
-    table = {
-        name: with_interval(lambda n, one=one: float(one[n].mean()), len(rows))
-        | {"worst": float(one.max()), "best chosen": float((one == 0).mean())}
-        for name, one in lost.items()
-    }
-    return table, given
+    fixed = {f"always {name}" if name != BASELINE else "never": name for name in outcome.strategies}
+    return found | {title: [name] * len(languages) for title, name in fixed.items()}
 
 
 def ceilings(outcome, languages):
@@ -438,56 +459,60 @@ def _chosen(sides, strategies):
 BINS = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 
-def reliability(outcome, given, languages):
+def reliability(views, several, languages):
     """Stated probabilities of a gain, and how often there was one; the same of the reasons of the advice."""
-    truth = outcome.truth[outcome.rows(languages)]
-    gains = {
-        (code, s): truth[row, column] - truth[row, 0]
-        for row, code in enumerate(languages)
-        for column, s in enumerate(outcome.strategies)
-    }
-    stated, true = [], []
-    for item in given.languages:
-        for s in outcome.strategies[1:]:
-            stated.append(item.estimated[s].better)
-            true.append(gains[item.language, s] > 0)
+    stated, true, covered, advised, best = [], [], [], [], []
+    for outcome, given in zip(views, several, strict=True):
+        truth = outcome.truth[outcome.rows(languages)]
+        noise = truth_noise(outcome)[outcome.rows(languages)]
+        for item in given.languages:
+            row = languages.index(item.language)
+            gains = truth[row] - truth[row, 0]
+            for column, s in enumerate(outcome.strategies[1:], start=1):
+                stated.append(item.estimated[s].better)
+                true.append(gains[column] > 0)
+                low, high = item.estimated[s].interval
+                # The true gain itself is measured on some hundred sentences only: its own noise widens the interval.
+                half = 1.96 * ((high - low) ** 2 / 3.92**2 + noise[row, column - 1]) ** 0.5
+                covered.append(abs(gains[column] - (low + high) / 2) <= half)
+            chosen = outcome.strategies.index(item.strategy)
+            best.append((item.best, truth[row].argmax() == chosen))
+            if item.verdict == "better":
+                advised.append((item.confidence, gains[chosen] > 0))
     stated, true = np.array(stated), np.array(true, dtype=float)
     rows = []
-    for low, high in itertools.pairwise(BINS):
+    for low, high in pairwise(BINS):
         inside = (stated >= low) & ((stated < high) | (high == 1))
         if inside.any():
-            rows.append(
-                {
-                    "from": low,
-                    "to": high,
-                    "n": int(inside.sum()),
-                    "stated": float(stated[inside].mean()),
-                    "measured": float(true[inside].mean()),
-                }
-            )
-    # The true gain itself is measured on some hundred sentences only: its own noise widens the interval.
-    noise = dict(zip(outcome.languages, truth_noise(outcome), strict=True))
-    covered = []
-    for item in given.languages:
-        for column, s in enumerate(outcome.strategies[1:]):
-            low, high = item.estimated[s].interval
-            half = 1.96 * ((high - low) ** 2 / 3.92**2 + noise[item.language][column]) ** 0.5
-            covered.append(abs(gains[item.language, s] - (low + high) / 2) <= half)
-    advised = [item for item in given.languages if item.verdict == "better"]
-    best = [truth[languages.index(item.language)].argmax() for item in given.languages]
+            means = {"stated": float(stated[inside].mean()), "measured": float(true[inside].mean())}
+            rows.append({"from": low, "to": high, "n": int(inside.sum()), **means})
     return {
         "gains": rows,
         "brier": float(((stated - true) ** 2).mean()),
         "brier of the share of gains": float(true.mean() * (1 - true.mean())),
-        "advised": len(advised),
-        "advised, stated": float(np.mean([item.confidence for item in advised])) if advised else None,
-        "advised, measured": float(np.mean([gains[i.language, i.strategy] > 0 for i in advised])) if advised else None,
-        "best, stated": float(np.mean([item.best for item in given.languages])),
-        "best, measured": float(
-            np.mean([outcome.strategies[b] == i.strategy for b, i in zip(best, given.languages, strict=True)])
-        ),
-        "interval, stated": 0.95,
-        "interval, measured": float(np.mean(covered)),
+        "advised": stated_and_measured(advised),
+        "best": stated_and_measured(best),
+        "interval": {"n": len(covered), "stated": 0.95, "measured": float(np.mean(covered))},
+    }
+
+
+def stated_and_measured(pairs):
+    if not pairs:
+        return {"n": 0, "stated": None, "measured": None}
+    stated, measured = np.array(pairs, dtype=float).mean(axis=0).tolist()
+    return {"n": len(pairs), "stated": stated, "measured": measured}
+
+
+def repeated(outcome, languages):
+    """Rank correlation over languages of a strategy's true gains with one seed and with another: what can be told."""
+    rows = outcome.rows(languages)
+    gains = [outcome.of_seed(seed)[rows] for seed in outcome.seeds]
+    gains = [one[:, 1:] - one[:, :1] for one in gains]
+    pairs = [(a, b) for n, a in enumerate(gains) for b in gains[n + 1 :]]
+    return {
+        s: float(np.mean([spearman(a[:, column], b[:, column]) for a, b in pairs]))
+        for column, s in enumerate(outcome.strategies[1:])
+        if pairs
     }
 
 
@@ -529,6 +554,8 @@ def print_task(outcome, facts, languages):
     ]
     common.table(("probability of a gain", "n", "stated", "measured"), rows)
     print({name: value for name, value in reliable.items() if name != "gains"})
+    again = ", ".join(f"{s} {rho:.2f}" for s, rho in facts["gains repeated with another seed"].items())
+    print(f"true gains of one seed and of another, Spearman over languages: {again or 'one seed only'}")
 
 
 def main():
@@ -539,6 +566,7 @@ def main():
     parser.add_argument("--pilots", type=Path, help="estimate from this study's models, such as those of fewer steps")
     parser.add_argument("--layers", action="store_true", help="look into layers too, which takes hours")
     parser.add_argument("--most", type=int, default=1_000, help="predict for so many new runs at most")
+    parser.add_argument("--strategies", nargs="+", help="look at these alone, while others are not complete")
     options = parser.parse_args()
     how = {"layers": options.layers, "most": options.most}
     runs = list(read_runs(options.study, options.held, **how))
@@ -546,12 +574,14 @@ def main():
         by_key = {(r.task, r.record.strategy, r.record.seed): r for r in read_runs(options.pilots, options.held, **how)}
         runs = [with_predictions(run, by_key) for run in runs]
         runs = [run for run in runs if run is not None]
+    if options.strategies:
+        runs = [run for run in runs if run.record.strategy in options.strategies]
     tasks = {outcome.task: outcome for outcome in outcomes(runs, options.held, options.bitext)}
     if "pos" not in tasks:
         sys.exit("no baseline and realigned run of part-of-speech tags with the same seed are complete yet")
     pos = tasks["pos"]
     found = {task: all_estimates(outcome) for task, outcome in tasks.items()}
-    calibration = calibrate(pos, found["pos"], list(TUNING))
+    calibration = calibrate(pos.views(), list(TUNING))
     weights = combination(pos, found["pos"], list(TUNING))
     found["pos"]["combined (tuned)"] = combined(found["pos"], weights)
     facts = {
@@ -564,7 +594,8 @@ def main():
     for task, outcome in tasks.items():
         languages = [code for code in outcome.languages if code not in TUNING]
         truth = outcome.truth[outcome.rows(languages)]
-        table, given = regrets(outcome, languages, calibration)
+        views = outcome.views()
+        table, several = regrets(views, languages, calibration)
         facts["tasks"][task] = {
             "languages": languages,
             "strategies": outcome.strategies,
@@ -575,12 +606,16 @@ def main():
             "correlations": correlations(outcome, found[task], languages),
             "regret": table,
             "with labels": ceilings(outcome, languages),
-            "reliability": reliability(outcome, given, languages),
-            "advised for all": given.overall.strategy,
-            "advised": {item.language: item.strategy for item in given.languages},
+            "regret on the pilots' own runs": regrets([outcome], languages, calibration)[0],
+            "gains repeated with another seed": repeated(outcome, languages),
+            "truth of other seeds than the estimates": len(outcome.seeds) > 1,
+            "reliability": reliability(views, several, languages),
+            "advised for all": [given.overall.strategy for given in several],
+            "advised": [{item.language: item.strategy for item in given.languages} for given in several],
         }
         print_task(outcome, facts["tasks"][task], languages)
-    common.keep("advice_quality" if options.pilots is None else "advice_quality_pilots", facts)
+    if options.strategies is None:
+        common.keep("advice_quality" if options.pilots is None else "advice_quality_pilots", facts)
 
 
 def with_predictions(run, by_key):
