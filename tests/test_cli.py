@@ -17,7 +17,7 @@ from tests.conftest import write_bars
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
-    *("compare", "correlate", "status", "export", "report", "probe"),
+    *("compare", "correlate", "status", "export", "report", "probe", "advise"),
     *("note", "lens"),
 ]
 

@@ -1,7 +1,12 @@
+import tomllib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment import ExperimentSettings
+from alignfreeze.settings import to_toml
 
 GOOD = """
 languages = ["de", "no"]
@@ -69,3 +74,18 @@ def test_settings_cannot_be_changed_afterwards(tmp_path):
     settings = load(tmp_path, GOOD)
     with pytest.raises(ValueError, match="frozen"):
         settings.name = "other"
+
+
+NAMES = st.text(st.characters(codec="utf-8"), max_size=6)
+PLAIN = st.one_of(st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False), NAMES)
+VALUES = st.recursive(
+    st.one_of(PLAIN, st.lists(st.integers(-9, 9), max_size=3), st.lists(NAMES, max_size=3)),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_what_is_written_as_toml_is_read_back(values):
+    assert tomllib.loads("\n".join(to_toml(values))) == values

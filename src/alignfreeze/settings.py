@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -58,6 +59,32 @@ def toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:
+    """Yield the lines of a TOML file that `read_toml` reads back as these values: plain ones first, then tables.
+
+    Args:
+        values: Texts, numbers, truth values, lists of them, and further such mappings.
+        table: Name of the table that they are in.
+    """
+    inner = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    plain = {name: value for name, value in values.items() if name not in inner}
+    if table and (plain or not inner):
+        yield f"[{table}]"
+    yield from (f"{_key(name)} = {_as_toml(value)}" for name, value in plain.items())
+    for name, more in inner.items():
+        yield ""
+        yield from to_toml(more, table=f"{table}.{_key(name)}" if table else _key(name))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _as_toml(name)
+
+
+def _as_toml(value: Any) -> str:
+    # What JSON writes of texts, numbers, truth values and lists of them is TOML, but for the sign DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:

@@ -17,6 +17,7 @@ import typer
 
 from alignfreeze.cli import lens, studies
 from alignfreeze.cli import options as o
+from alignfreeze.cli.advice import advise
 from alignfreeze.cli.shown import complain, console, fact_text, json_text, show_facts, working
 from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
@@ -498,10 +499,17 @@ def evaluate(
         typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
 
 
-for command in (studies.status, studies.compare, studies.correlate, studies.export, studies.report, studies.probe):
-    app.command()(command)
-
-for command in (lens.note, lens.lens):
+for command in (
+    advise,
+    studies.status,
+    studies.compare,
+    studies.correlate,
+    studies.export,
+    studies.report,
+    studies.probe,
+    lens.note,
+    lens.lens,
+):
     app.command()(command)
 
 

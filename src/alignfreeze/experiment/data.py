@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from glob import escape, has_magic
@@ -68,18 +68,20 @@ class ExperimentData:
         return {file.role: file.digest for file in self.files if file.role.split()[0] in stages}
 
 
-def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
+def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> ExperimentData:
     """Find and read all files of an experiment.
 
     Args:
         settings: The experiment.
         base: The folder at which relative paths start.
+        tests: Whether test items are wanted; they need not be there otherwise.
 
     Raises:
         DataError: Files are missing or wrong; all that are missing are named.
     """
-    places = _places(settings, base)
-    paths = local_files(settings, base=base)
+    tested = settings.tested_languages if tests else []
+    places = _places(settings, base, tested)
+    paths = _local(places)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
     missing += _missing_bitext(settings, base)
     if missing:
@@ -87,7 +89,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
     task = TASKS[settings.task]
     data = settings.data
     problems: list[str] = []
-    items = 1 + len(settings.tested_languages) + len(settings.realigned_languages)
+    items = 1 + len(tested) + len(settings.realigned_languages)
     with stage("reading data", total=len(paths) + 2 * items) as bar:
         files: list[DataFile] = []
         for role, path in paths.items():
@@ -111,13 +113,13 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
                 data.train_split if role == "train" else data.test_split,
                 data.max_train if role == "train" else data.max_test,
             )
-            for role in ("train", *(f"test {language}" for language in settings.tested_languages))
+            for role in ("train", *(f"test {language}" for language in tested))
         }
         train, *found = (attempt(partial(_read_items, task, source, role, files)) for role, source in sources.items())
-        tests = dict(zip(settings.tested_languages, found, strict=True))
+        items_of = dict(zip(tested, found, strict=True))
         if train and not problems:
             labels = task.labels_of(train)
-            for language, items in tests.items():
+            for language, items in items_of.items():
                 attempt(partial(_checked, task, items, labels, sources[f"test {language}"]))
         languages = settings.realigned_languages if settings.bitext else []
         judge = None
@@ -142,7 +144,7 @@ def read_data(settings: ExperimentSettings, *, base: Path) -> ExperimentData:
             ]
     if problems:
         raise DataError("\n".join(problems))
-    return ExperimentData(tuple(files), train, tests, bitext, links, dictionaries)
+    return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries)
 
 
 def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) -> list[Any]:
@@ -159,11 +161,11 @@ def _checked(task: Task, items: list[Any], labels: Sequence[str], source: Source
     return items
 
 
-def _places(settings: ExperimentSettings, base: Path) -> dict[str, Path | str]:
+def _places(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
     """Return the path of every file, or the name of every data set of the hub, by its role."""
     data = settings.data
     paths: dict[str, Path | str] = {"train": _place(data.train, base)}
-    for language in settings.tested_languages:
+    for language in tested:
         paths[f"test {language}"] = _place(data.test, base, data.names.get(language, language))
     if settings.bitext is None:
         return paths
@@ -280,7 +282,11 @@ def to_be_fetched(settings: ExperimentSettings) -> dict[str, list[str]]:
 
 def local_files(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
     """Return the files on this machine that an experiment reads beside its bitext, by what they are for."""
-    return {role: Path(place) for role, place in _places(settings, base).items() if not str(place).startswith(HUB)}
+    return _local(_places(settings, base, settings.tested_languages))
+
+
+def _local(places: Mapping[str, Path | str]) -> dict[str, Path]:
+    return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from alignfreeze.corpora import mini
+from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.experiment.data import ExperimentData, read_data
@@ -45,17 +47,18 @@ class Plan:
     tokenizer: PreTrainedTokenizerFast
 
 
-def plan(settings: ExperimentSettings, *, base: Path) -> Plan:
+def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Plan:
     """Read all data, check all that can be checked, and list the runs.
 
     Args:
         settings: The experiment.
         base: The folder at which its relative paths start.
+        tests: Whether test items are wanted; they need not be there otherwise.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    return plan_all([(base, settings)])[0]
+    return _plan(settings, base, _Read(tests=tests), elsewhere=False)
 
 
 def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
@@ -75,7 +78,8 @@ def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewher
 class _Read:
     """What was read for experiments before."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tests: bool = True) -> None:
+        self.tests = tests
         # Of the encoder the last alone: each may take gigabytes.
         self.encoder = lru_cache(maxsize=1)(load_encoder)
         self.digest = lru_cache(digest_of_encoder)
@@ -86,7 +90,7 @@ class _Read:
         names = {"task", "source_language", "languages", "data", "bitext", "alignment", "encoder", "device"}
         key = (base, f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
         if key not in self._data:
-            self._data[key] = read_data(settings, base=base)
+            self._data[key] = read_data(settings, base=base, tests=self.tests)
         return self._data[key]
 
 
@@ -122,6 +126,32 @@ def _located(encoder: str, base: Path) -> str:
     """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
     folder = base / encoder
     return str(folder.resolve()) if folder.is_dir() else encoder
+
+
+_PATHS = {"data": ("train", "test"), "bitext": ("source", "target"), "alignment": ("dictionary", "links")}
+
+
+def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
+    """Return an experiment whose paths hold wherever its file lies.
+
+    Args:
+        settings: The experiment.
+        base: The folder at which its relative paths start.
+    """
+    values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    for table, names in _PATHS.items():
+        inner = values.get(table, {})
+        inner |= {name: _anchored(inner[name], base) for name in names if name in inner}
+    for inner in (values, values.get("alignment", {})):
+        if "encoder" in inner:
+            inner["encoder"] = _located(inner["encoder"], base)
+    return ExperimentSettings.checked(values, origin=settings.name)
+
+
+def _anchored(pattern: str, base: Path) -> str:
+    if pattern.startswith((HUB, mini.PREFIX)):
+        return pattern
+    return str((base / Path(pattern).expanduser()).absolute())
 
 
 def _shown(encoder: str) -> str:

@@ -81,18 +81,46 @@ def predict(
         bar: Counts the texts done.
     """
     labels = task_model.labels
-    encoded = list(_encoded(task_model, items))
-    types = [kinds for _, kinds in encoded if kinds is not None] if task_model.has_types else None
     predicted = [""] * len(items)
-    for numbers, logits in run_sorted(
-        task_model, classify, [subwords for subwords, _ in encoded], types, at_once=at_once
-    ):
+    for numbers, logits in _text_logits(task_model, items, at_once=at_once, bar=bar):
         for number, label in zip(numbers, logits.argmax(dim=-1).tolist(), strict=True):
             predicted[number] = labels[label]
-        if bar is not None:
-            bar.advance(len(numbers))
     return predicted
 
 
-CLASSIFICATION = Kind("texts", "texts", training_examples, classify, loss_of_texts, predict)
+def probabilities(
+    task_model: TaskModel,
+    items: Sequence[LabelledText],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
+) -> Ragged:
+    """Return the probability of each label for every text, [1, labels] a text.
+
+    Args:
+        task_model: The fine-tuned model.
+        items: Texts or pairs of texts, in whatever languages; their labels are not looked at.
+        at_once: Most subwords at once.
+        bar: Counts the texts done.
+    """
+    found = np.zeros((len(items), len(task_model.labels)), dtype=np.float32)
+    for numbers, logits in _text_logits(task_model, items, at_once=at_once, bar=bar):
+        found[numbers] = logits.float().softmax(dim=-1).cpu().numpy()
+    return Ragged(found, np.arange(len(items) + 1, dtype=np.int64))
+
+
+def _text_logits(
+    task_model: TaskModel, items: Sequence[LabelledText], *, at_once: int, bar: Bar | None
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield numbers of texts, and what the model gives for them, [texts, labels]."""
+    encoded = list(_encoded(task_model, items))
+    types = [kinds for _, kinds in encoded if kinds is not None] if task_model.has_types else None
+    subwords = [one for one, _ in encoded]
+    for numbers, logits in run_sorted(task_model, classify, subwords, types, at_once=at_once):
+        yield numbers, logits
+        if bar is not None:
+            bar.advance(len(numbers))
+
+
+CLASSIFICATION = Kind("texts", "texts", training_examples, classify, loss_of_texts, predict, probabilities)
 """A label for each text."""

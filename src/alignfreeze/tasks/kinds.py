@@ -94,6 +94,16 @@ class Predictor(Protocol):
         ...
 
 
+class Prober(Protocol):
+    """Says how probable each label is for items of a task."""
+
+    def __call__(
+        self, task_model: TaskModel, items: Sequence[Any], *, at_once: int = SUBWORDS_AT_ONCE, bar: Bar | None = None
+    ) -> Ragged:
+        """Return the probabilities of an item's words, or of the item, in the same order, [units, labels] an item."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a kind of task does with a model.
@@ -105,6 +115,7 @@ class Kind:
         logits: Runs a model with the head.
         loss: The losses of a batch.
         predict: Predicts for items.
+        probabilities: Says how probable each label is; None where there are no labels.
     """
 
     head: str
@@ -113,6 +124,7 @@ class Kind:
     logits: Logits
     loss: Loss
     predict: Predictor
+    probabilities: Prober | None = None
 
 
 class TaskLoss(LossModel):

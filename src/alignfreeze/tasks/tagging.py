@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -59,21 +60,54 @@ def predict(
     """
     labels = task_model.labels
     predicted: list[list[str | None]] = [[None] * len(sentence) for sentence in sentences]
+    for sentence, words, logits in _word_logits(task_model, sentences, at_once=at_once, bar=bar):
+        for word, label in zip(words.tolist(), logits.argmax(dim=-1).tolist(), strict=True):
+            predicted[sentence][word] = labels[label]
+    return predicted
+
+
+def probabilities(
+    task_model: TaskModel,
+    items: Sequence[TaggedSentence],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
+) -> Ragged:
+    """Return the probability of each label for every word, [words, labels] a sentence; NaN without a subword.
+
+    Args:
+        task_model: The fine-tuned model.
+        items: Sentences, in whatever languages; their tags are not looked at.
+        at_once: Most subwords at once.
+        bar: Counts the sentences done.
+    """
+    sentences = [item.words for item in items]
+    rows = [np.full((len(words), len(task_model.labels)), np.nan, dtype=np.float32) for words in sentences]
+    for sentence, words, logits in _word_logits(task_model, sentences, at_once=at_once, bar=bar):
+        rows[sentence][words] = logits.float().softmax(dim=-1).numpy()
+    return Ragged.of(rows, dtype=np.float32)
+
+
+def _word_logits(
+    task_model: TaskModel, sentences: Sequence[Sequence[str]], *, at_once: int, bar: Bar | None
+) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
+    """Yield the number of a sentence, words of it, and what the model gives for their first subwords, [words, labels].
+
+    A long sentence comes once a window.
+    """
     encoded = list(encode_words(task_model.tokenizer, sentences, max_length=task_model.max_length, windows=True))
     done: set[int] = set()
     for numbers, logits in run_sorted(task_model, encode, [item.subwords for item in encoded], at_once=at_once):
-        best = logits.argmax(dim=-1).cpu().numpy()  # [subwords]
+        here = logits.cpu()
         start = 0
         for number in numbers:
             item = encoded[number]
-            for word, label in zip(item.words.tolist(), best[start + item.first].tolist(), strict=True):
-                predicted[item.sentence][word] = labels[label]
+            yield item.sentence, item.words, here[start + item.first]
             start += len(item.subwords)
             done.add(item.sentence)
         if bar is not None:
             bar.advance(len(done))
             done.clear()
-    return predicted
 
 
 def _predict_items(
@@ -86,5 +120,5 @@ def _predict_items(
     return predict(task_model, [item.words for item in items], at_once=at_once, bar=bar)
 
 
-TAGGING = Kind("words", "words", training_examples, encode, loss_of_words, _predict_items)
+TAGGING = Kind("words", "words", training_examples, encode, loss_of_words, _predict_items, probabilities)
 """A label for each word."""

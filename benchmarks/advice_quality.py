@@ -1,0 +1,627 @@
+"""How far can the estimates without labels, and the advice that is built on them, be trusted?
+
+A study made by `alignfreeze run` with `keep_models` has the true scores of every strategy, seed and language. Its
+models predict for held-out sentence pairs here (once; kept in the study's folder, so that it can be run again as runs
+finish), and what is estimated from that is compared with the truth. Whatever is tuned, is tuned on part-of-speech tags
+of the languages in TUNING; those reported on are all others.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+from alignfreeze.corpora.bitext import language_pairs, read_bitext
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation import estimates as e
+from alignfreeze.evaluation.gradients import gradient_cosines
+from alignfreeze.evaluation.retrieval import Drift, Retrieval, drift, retrieval
+from alignfreeze.experiment import advice
+from alignfreeze.experiment.pilots import Pilot, links_of_held_out, read_predictions, write_predictions
+from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.files import make_folder, new_file, read_json, write_json
+from alignfreeze.tasks import TASKS, Source
+from alignfreeze.tasks.models import load_task_model
+from benchmarks import common
+
+TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
+"""Anything that is tuned, is tuned on these: seven families, seven scripts, none of the languages with entities."""
+
+SOURCE = "en"
+CACHED = "estimates"
+"""The folder of a study in which the predictions of its models are kept."""
+
+RESAMPLES = 1_000
+GRADIENT_BATCHES = 2
+LEAST_SHARED = 0.003
+"""With three strategies the error that is common to all languages is hardly known; it is taken for at least this."""
+
+
+# --- what is read and computed once ---------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with its true scores, and what its model says of the held-out pairs."""
+
+    name: str
+    record: RunRecord
+    parts: dict
+    predictions: dict
+    layers: dict | None
+
+    @property
+    def scores(self):
+        metric = TASKS[self.task].metric
+        return {score.language: score.value for score in self.record.scores if score.metric == metric}
+
+    @property
+    def task(self):
+        return self.record.determined_by["settings"]["task"]
+
+
+def held_out(folder, languages):
+    """The sentence pairs that nothing was realigned on, of all languages."""
+    return [
+        pair
+        for code in languages
+        for pair in read_bitext(folder / f"en-{code}.en", folder / f"en-{code}.{code}", languages=(SOURCE, code))
+    ]
+
+
+def read_runs(study, held, *, layers, most):
+    """The complete runs of a study; what their models predict is computed where it is not kept."""
+    for folder in sorted((study / "runs").glob("*/")):
+        if folder.name.startswith(".") or not (folder / "model").is_dir() or not (values := read_json(folder / RECORD)):
+            continue
+        record = RunRecord.from_json(values)
+        settings = record.determined_by["settings"]
+        place = make_folder(study / CACHED) / f"{folder.name}.npz"
+        languages = [code for code in record.determined_by["languages"] if code != SOURCE]
+        if not place.exists() and most > 0:
+            most -= 1
+            predict(folder, settings, held_out(held, languages), record.determined_by["encoder"]["name"], place)
+        if place.exists():
+            found = look_into(folder, record, held_out(held, languages), place) if layers else None
+            parts = json.loads((folder / PARTS).read_text())
+            yield Run(folder.name, record, parts, read_predictions(place), found)
+
+
+def task_model(folder, settings):
+    kind = TASKS[settings["task"]].kind
+    return load_task_model(folder / "model", kind.head, max_length=settings["finetuning"]["max_length"])
+
+
+def predict(folder, settings, pairs, encoder, place):
+    """Write what the model of a run says of the held-out pairs."""
+    print(f"predicting: {folder.name}", file=sys.stderr)
+    links = links_of_held_out(pairs, encoder=encoder, device="cpu")
+    found = e.predict_pairs(task_model(folder, settings), TASKS[settings["task"]], pairs, links, device="cpu")
+    with new_file(place) as path:
+        write_predictions(path, found)
+
+
+def look_into(folder, record, pairs, place):
+    """Retrieval by layer, gradients and drift of the model of a run; they take longer than all else."""
+    place = place.with_suffix(".json")
+    if (found := read_json(place)) is None:
+        print(f"looking into layers: {folder.name}", file=sys.stderr)
+        settings, name = record.determined_by["settings"], record.determined_by["encoder"]["name"]
+        task = TASKS[settings["task"]]
+        links = links_of_held_out(pairs, encoder=name, device="cpu")
+        model = task_model(folder, settings)
+        encoder = Encoder(folder.name, model.model.base_model, model.tokenizer)
+        items = task.read(Source(Path(settings["data"]["train"])))
+        cosines = {
+            language: e.gradient_agreement(
+                gradient_cosines(
+                    model,
+                    task,
+                    items,
+                    [pairs[n] for n in numbers],
+                    [links[n] for n in numbers],
+                    batches=GRADIENT_BATCHES,
+                    device="cpu",
+                )
+            )
+            for (_, language), numbers in language_pairs(pairs).items()
+        }
+        found = {
+            "retrieval": [asdict(item) for item in retrieval(encoder, pairs, links, device="cpu")],
+            "gradients": cosines,
+            "drift": [asdict(item) for item in drift(load_encoder(name), encoder)],
+        }
+        write_json(place, found)
+    return found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The runs of a task: all strategies with the same seeds, the baseline first.
+
+    What is estimated is of the models of some seeds; what is true may be of others, as the run that is advised is
+    another than the pilots.
+    """
+
+    task: str
+    strategies: list
+    seeds: list
+    tested: list
+    languages: list
+    runs: dict  # by strategy and seed
+    new: dict  # links of words that no realignment has seen, by language
+
+    @property
+    def truth(self):
+        """True scores, mean over seeds, [languages, strategies]."""
+        return np.mean([self.of_seed(seed) for seed in self.tested], axis=0)
+
+    def views(self):
+        """Each seed's estimates with another's truth; with one seed its own, which flatters."""
+        pairs = [(a, b) for a in self.seeds for b in self.seeds if a != b]
+        return [replace(self, seeds=[a], tested=[b]) for a, b in pairs] or [self]
+
+    def of_seed(self, seed):
+        return np.array([[self.runs[s, seed].scores[code] for s in self.strategies] for code in self.languages])
+
+    def several(self, strategy, language):
+        return [self.runs[strategy, seed].predictions[language] for seed in self.seeds]
+
+    def pilots(self, languages, seeds=None):
+        return [
+            Pilot(s, seed, self.runs[s, seed].scores[SOURCE], {c: self.runs[s, seed].predictions[c] for c in languages})
+            for s in self.strategies
+            for seed in seeds or self.seeds
+        ]
+
+    def rows(self, languages):
+        return [self.languages.index(code) for code in languages]
+
+
+def outcomes(runs, held, bitext):
+    """The runs by task; of seeds those that most strategies are there of."""
+    for task in dict.fromkeys(run.task for run in runs):
+        found = {(run.record.strategy, run.record.seed): run for run in runs if run.task == task}
+        by_seed = {seed: {s for s, other in found if other == seed} for _, seed in found}
+        most = max(by_seed.values(), key=len)
+        if BASELINE not in most or len(most) < 2:
+            continue
+        strategies = [s for s in advice_order(found) if s in most]
+        seeds = sorted(seed for seed, there in by_seed.items() if there >= most)
+        languages = list(next(iter(found.values())).predictions)
+        first = Pilot(BASELINE, 0, 0.0, next(iter(found.values())).predictions)
+        new = {code: of_new_words(first, held, bitext, code) for code in languages}
+        yield Outcome(task, strategies, seeds, seeds, languages, found, new)
+
+
+def of_new_words(pilot, held, bitext, code):
+    return e.new_words(pilot.predictions[code].links, held_out(held, [code]), held_out(bitext, [code]))
+
+
+def advice_order(found):
+    names = dict.fromkeys(s for s, _ in found)
+    return [BASELINE, *(s for s in ("full", "front", "back") if s in names)] + [
+        s for s in names if s not in {BASELINE, "full", "front", "back"}
+    ]
+
+
+# --- estimates --------------------------------------------------------------------------
+
+
+def label_frequencies(outcome):
+    settings = next(iter(outcome.runs.values())).record.determined_by["settings"]
+    items = TASKS[outcome.task].read(Source(Path(settings["data"]["train"])))
+    return Counter(tag for item in items for tag in getattr(item, "tags", [getattr(item, "label", None)]) if tag)
+
+
+def all_estimates(outcome):
+    """Each estimate, turned so that more is better, [languages, strategies]."""
+    frequencies = label_frequencies(outcome)
+    rows = {code: of_language(outcome, code, frequencies) for code in outcome.languages}
+    found = {
+        name: np.array([[rows[code][s][name] for s in outcome.strategies] for code in outcome.languages], dtype=float)
+        for name in rows[outcome.languages[0]][BASELINE]
+    }
+    return found | of_layers(outcome)
+
+
+def of_language(outcome, code, frequencies):
+    groups = {s: outcome.several(s, code) for s in outcome.strategies}
+    together = e.consensus([one for group in groups.values() for one in group])
+    are_entities = together.are_entities
+    weights = None if are_entities else e.label_weights(together, frequencies)
+
+    def value(estimate, group):
+        found = e.value_of(np.sum([estimate(one) for one in group], axis=0))
+        return np.nan if found is None else found
+
+    found = {}
+    for s, group in groups.items():
+        ours = {name: value(estimate, group) for name, estimate in e.ESTIMATES.items()}
+        ours |= {"entropy": -ours["entropy"], "confidence shift": -ours["confidence shift"]}
+        ours["label distance"] = -np.mean([e.label_distance(one) for one in group])
+        ours["yardstick agreement"] = value(lambda one: e.projection_agreement(one, together), group)
+        without = None if are_entities else np.array([label not in advice.NAMES for label in together.labels], float)
+        ours["yardstick without names"] = value(
+            lambda one, without=without: e.projection_agreement(one, together, weights=without), group
+        )
+        ours["yardstick, new words"] = value(
+            lambda one: e.projection_agreement(one, together, counted=outcome.new[code]), group
+        )
+        ours["consensus agreement"] = value(lambda one: e.consensus_agreement(one, together), group)
+        if not are_entities:
+            ours["weighted yardstick"] = value(
+                lambda one: e.projection_agreement(one, together, weights=weights), group
+            )
+        ours["linked share"] = e.linked_share(together)
+        best = ours["yardstick agreement" if are_entities else "weighted yardstick"]
+        ours["agreement x linked"] = best * ours["linked share"]
+        found[s] = ours
+    return found
+
+
+def of_layers(outcome):
+    """Retrieval at the best layer, gradients and drift, where they were looked into."""
+    runs = {key: run.layers for key, run in outcome.runs.items() if key[1] in outcome.seeds}
+    if not all(runs.values()):
+        return {}
+    looked = {key: [Retrieval(**item) for item in found["retrieval"]] for key, found in runs.items()}
+    layer = e.best_layer([item for seed in outcome.seeds for item in looked[BASELINE, seed]])
+
+    def mean(of):
+        per = [[[of((s, seed), c) for seed in outcome.seeds] for s in outcome.strategies] for c in outcome.languages]
+        return np.mean(per, axis=2)
+
+    words = {key: e.word_retrieval(items, layer) for key, items in looked.items()}
+    moved = {key: e.mean_drift([Drift(**item) for item in found["drift"]]) for key, found in runs.items()}
+    return {
+        f"word retrieval (layer {layer})": mean(lambda key, code: words[key][code]),
+        "gradient agreement": mean(lambda key, code: runs[key]["gradients"][code]),
+        "drift": mean(lambda key, code: -moved[key]),
+    }
+
+
+COMBINED = ("weighted yardstick", "linked share", "confidence shift", "label distance")
+
+
+def combination(outcome, found, languages):
+    """The weights of a linear combination, by least squares on some languages."""
+    rows = outcome.rows(languages)
+    features = np.stack([found[name][rows].ravel() for name in COMBINED], axis=1)
+    design = np.column_stack([np.ones(len(features)), features])
+    return np.linalg.lstsq(design, outcome.truth[rows].ravel(), rcond=None)[0]
+
+
+def combined(found, weights):
+    return weights[0] + sum(w * found[name] for w, name in zip(weights[1:], COMBINED, strict=True))
+
+
+# --- figures ----------------------------------------------------------------------------
+
+
+def spearman(ours, theirs):
+    if np.isnan(ours).any() or np.ptp(ours) == 0:
+        return np.nan
+    return float(stats.spearmanr(ours.ravel(), theirs.ravel()).statistic)
+
+
+def with_interval(figure, n, seed=0):
+    """A figure of the languages of some rows, with its 95% interval over languages drawn again and again."""
+    random = np.random.default_rng(seed)
+    drawn = [figure(random.integers(0, n, n)) for _ in range(RESAMPLES)]
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return {"value": figure(np.arange(n)), "low": float(low), "high": float(high)}
+
+
+def correlations(outcome, found, languages):
+    """Rank correlation of each estimate with accuracy, and of its gains with true gains."""
+    rows = outcome.rows(languages)
+    truth = outcome.truth[rows]
+    gains = truth[:, 1:] - truth[:, :1]
+    table = {}
+    for name, values in found.items():
+        ours = values[rows]
+        theirs = ours[:, 1:] - ours[:, :1]
+        table[name] = {
+            "accuracy": with_interval(lambda n, ours=ours: spearman(ours[n], truth[n]), len(rows)),
+            "gain": with_interval(lambda n, theirs=theirs: spearman(theirs[n], gains[n]), len(rows)),
+            "gain within a strategy": float(
+                np.mean([spearman(theirs[:, s], gains[:, s]) for s in range(gains.shape[1])])
+            ),
+            "mean gain": dict(zip(outcome.strategies[1:], map(float, theirs.mean(axis=0)), strict=True)),
+        }
+    return table
+
+
+def truth_noise(outcome):
+    """The variance of true gains over test sentences, [languages, strategies - 1]."""
+    random = np.random.default_rng(0)
+    found = np.zeros((len(outcome.languages), len(outcome.strategies) - 1))
+    for row, code in enumerate(outcome.languages):
+        parts = np.array([sum_of_parts(outcome, s, code) for s in outcome.strategies])
+        values = advice.resampled(parts, random, 500)
+        found[row] = (values[:, 1:] - values[:, :1]).var(axis=0)
+    return found
+
+
+def sum_of_parts(outcome, strategy, code):
+    metric = TASKS[outcome.task].metric
+    return np.sum([np.array(outcome.runs[strategy, s].parts[code][metric], float) for s in outcome.tested], axis=0)
+
+
+def calibrate(views, languages):
+    """How estimated gains go with true ones, on some languages: of each seed's pilots with another seed's runs."""
+    random = np.random.default_rng(0)
+    ours, truth, noise, theirs = [], [], [], []
+    for outcome in views:
+        rows = outcome.rows(languages)
+        true = outcome.truth[rows]
+        truth.append(true[:, 1:] - true[:, :1])
+        noise.append(truth_noise(outcome)[rows])
+        counts = [
+            np.stack(advice.yardstick({s: outcome.several(s, code) for s in outcome.strategies})) for code in languages
+        ]
+        exact = np.array([[e.value_of(one) for one in several] for several in counts])
+        ours.append(exact[:, 1:] - exact[:, :1])
+        values = [advice.resampled(one, random) for one in counts]
+        theirs.append(np.array([(one[:, 1:] - one[:, :1]).var(axis=0) for one in values]))
+    ours, truth, noise, theirs = map(np.array, (ours, truth, noise, theirs))  # [views, languages, strategies - 1]
+    slope = float((ours * truth).sum() / max((ours**2 - theirs).sum(), 1e-9))
+    rest = truth - slope * ours
+    shared = float((rest.mean(axis=(0, 1)) ** 2).sum() / max(1, rest.shape[2] - 1)) ** 0.5
+    # What all languages have in common is no error of each of them.
+    error = max(0.0, float((rest**2 - noise - slope**2 * theirs).mean()) - shared**2) ** 0.5
+    means = truth.mean(axis=0)  # over seeds
+    between = max(0.0, float((means.var(axis=0, ddof=1) - noise.mean(axis=(0, 1)) / len(views)).mean())) ** 0.5
+    return advice.Calibration(slope=slope, error=error, between=between, shared=max(shared, LEAST_SHARED))
+
+
+def regrets(views, languages, calibration):
+    """What the advice and fixed choices lose against the best strategy of each language, in points; and the advice."""
+    lost = {}
+    several = []
+    for outcome in views:
+        truth = 100 * outcome.truth[outcome.rows(languages)]
+        given = advice.judged(outcome.pilots(languages), calibration=calibration)
+        several.append(given)
+        for name, chosen in choices(outcome, given, languages).items():
+            columns = [outcome.strategies.index(s) for s in chosen]
+            lost.setdefault(name, []).append(truth.max(axis=1) - truth[np.arange(len(truth)), columns])
+    table = {}
+    for name, rows in lost.items():
+        one = np.array(rows)  # [views, languages]
+        table[name] = with_interval(lambda n, one=one: float(one[:, n].mean()), one.shape[1])
+        table[name] |= {"worst": float(one.max()), "best chosen": float((one == 0).mean())}
+    return table, several
+
+
+def choices(outcome, given, languages):
+    """The strategy that each way of choosing takes for each language."""
+    by_code = {item.language: item for item in given.languages}
+
+    def greatest(code):
+        one = by_code[code].estimated
+        return max(one, key=lambda name: one[name].gain)
+
+    found = {
+        "advice": [by_code[code].strategy if code in by_code else BASELINE for code in languages],
+        "greatest expected gain": [greatest(code) if code in by_code else BASELINE for code in languages],
+        "advice for all together": [given.overall.strategy] * len(languages),
+    }
+    fixed = {f"always {name}" if name != BASELINE else "never": name for name in outcome.strategies}
+    return found | {title: [name] * len(languages) for title, name in fixed.items()}
+
+
+def ceilings(outcome, languages):
+    """What labels would do: chosen by half of the test sentences or by another seed, tested on the rest, in points."""
+    rows = outcome.rows(languages)
+    found = {}
+
+    def halves():
+        for first, second in ((0, 1), (1, 0)):
+            sides = []
+            for half in (first, second):
+                parts = [
+                    [sum_of_parts(outcome, s, c)[half::2].sum(axis=0) for s in outcome.strategies] for c in languages
+                ]
+                sums = np.array(parts)
+                sides.append(sums[..., 0] / np.maximum(sums[..., 1], 1))
+            yield sides
+
+    found["half of the test sentences"] = _chosen(halves(), outcome.strategies)
+    if len(outcome.seeds) > 1:
+        pairs = [(a, b) for a in outcome.seeds for b in outcome.seeds if a != b]
+        sides = ((outcome.of_seed(a)[rows], outcome.of_seed(b)[rows]) for a, b in pairs)
+        found["another seed"] = _chosen(sides, outcome.strategies)
+    return found
+
+
+def _chosen(sides, strategies):
+    chosen, fixed = [], []
+    for by, on in sides:
+        best = on.max(axis=1)
+        chosen.append(100 * (best - on[np.arange(len(on)), by.argmax(axis=1)]).mean())
+        fixed.append(100 * (best[:, None] - on).mean(axis=0))
+    means = dict(zip(strategies, np.mean(fixed, axis=0).tolist(), strict=True))
+    return {"by labels": float(np.mean(chosen)), "always": means}
+
+
+BINS = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+
+
+def reliability(views, several, languages):
+    """Stated probabilities of a gain, and how often there was one; the same of the reasons of the advice."""
+    stated, true, covered, advised, best = [], [], [], [], []
+    for outcome, given in zip(views, several, strict=True):
+        truth = outcome.truth[outcome.rows(languages)]
+        noise = truth_noise(outcome)[outcome.rows(languages)]
+        for item in given.languages:
+            row = languages.index(item.language)
+            gains = truth[row] - truth[row, 0]
+            for column, s in enumerate(outcome.strategies[1:], start=1):
+                stated.append(item.estimated[s].better)
+                true.append(gains[column] > 0)
+                low, high = item.estimated[s].interval
+                # The true gain itself is measured on some hundred sentences only: its own noise widens the interval.
+                half = 1.96 * ((high - low) ** 2 / 3.92**2 + noise[row, column - 1]) ** 0.5
+                covered.append(abs(gains[column] - (low + high) / 2) <= half)
+            chosen = outcome.strategies.index(item.strategy)
+            best.append((item.best, truth[row].argmax() == chosen))
+            if item.verdict == "better":
+                advised.append((item.confidence, gains[chosen] > 0))
+    stated, true = np.array(stated), np.array(true, dtype=float)
+    rows = []
+    for low, high in pairwise(BINS):
+        inside = (stated >= low) & ((stated < high) | (high == 1))
+        if inside.any():
+            means = {"stated": float(stated[inside].mean()), "measured": float(true[inside].mean())}
+            rows.append({"from": low, "to": high, "n": int(inside.sum()), **means})
+    return {
+        "gains": rows,
+        "brier": float(((stated - true) ** 2).mean()),
+        "brier of the share of gains": float(true.mean() * (1 - true.mean())),
+        "advised": stated_and_measured(advised),
+        "best": stated_and_measured(best),
+        "interval": {"n": len(covered), "stated": 0.95, "measured": float(np.mean(covered))},
+    }
+
+
+def stated_and_measured(pairs):
+    if not pairs:
+        return {"n": 0, "stated": None, "measured": None}
+    stated, measured = np.array(pairs, dtype=float).mean(axis=0).tolist()
+    return {"n": len(pairs), "stated": stated, "measured": measured}
+
+
+def repeated(outcome, languages):
+    """Rank correlation over languages of a strategy's true gains with one seed and with another: what can be told."""
+    rows = outcome.rows(languages)
+    gains = [outcome.of_seed(seed)[rows] for seed in outcome.seeds]
+    gains = [one[:, 1:] - one[:, :1] for one in gains]
+    pairs = [(a, b) for n, a in enumerate(gains) for b in gains[n + 1 :]]
+    return {
+        s: float(np.mean([spearman(a[:, column], b[:, column]) for a, b in pairs]))
+        for column, s in enumerate(outcome.strategies[1:])
+        if pairs
+    }
+
+
+# --- what is printed and kept -----------------------------------------------------------
+
+
+def shown(figure):
+    return f"{figure['value']:.2f} ({figure['low']:.2f} … {figure['high']:.2f})"
+
+
+def print_task(outcome, facts, languages):
+    seeds = ", ".join(map(str, outcome.seeds))
+    print(f"\n## {outcome.task}: {', '.join(outcome.strategies)}; seeds {seeds}; {len(languages)} languages reported\n")
+    print("True gains, in points: " + ", ".join(f"{s} {v:+.2f}" for s, v in facts["true mean gain"].items()) + "\n")
+    rows = [
+        (
+            name,
+            shown(c["accuracy"]),
+            shown(c["gain"]),
+            f"{c['gain within a strategy']:.2f}",
+            " ".join(f"{100 * g:+.1f}" for g in c["mean gain"].values()),
+        )
+        for name, c in sorted(
+            facts["correlations"].items(), key=lambda item: -np.nan_to_num(item[1]["accuracy"]["value"])
+        )
+    ]
+    common.table(("estimate", "Spearman with accuracy", "with the gain", "within a strategy", "mean gain"), rows)
+    print()
+    rows = [(name, shown(r), f"{r['worst']:.1f}", f"{r['best chosen']:.0%}") for name, r in facts["regret"].items()]
+    common.table(("choice", "mean regret, points", "worst", "best chosen"), rows)
+    for name, one in facts["with labels"].items():
+        always = ", ".join(f"always {s} {v:.2f}" for s, v in one["always"].items())
+        print(f"\nchosen by labels of {name}: regret {one['by labels']:.2f} on the rest, where {always}")
+    print()
+    reliable = facts["reliability"]
+    rows = [
+        (f"{r['from']:.1f} to {r['to']:.1f}", r["n"], f"{r['stated']:.2f}", f"{r['measured']:.2f}")
+        for r in reliable["gains"]
+    ]
+    common.table(("probability of a gain", "n", "stated", "measured"), rows)
+    print({name: value for name, value in reliable.items() if name != "gains"})
+    again = ", ".join(f"{s} {rho:.2f}" for s, rho in facts["gains repeated with another seed"].items())
+    print(f"true gains of one seed and of another, Spearman over languages: {again or 'one seed only'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", type=Path, help="folder of `alignfreeze run` with keep_models")
+    parser.add_argument("held", type=Path, help="folder of held-out pairs, en-XX.en and en-XX.XX")
+    parser.add_argument("bitext", type=Path, help="folder of the pairs that were realigned on, named likewise")
+    parser.add_argument("--pilots", type=Path, help="estimate from this study's models, such as those of fewer steps")
+    parser.add_argument("--layers", action="store_true", help="look into layers too, which takes hours")
+    parser.add_argument("--most", type=int, default=1_000, help="predict for so many new runs at most")
+    parser.add_argument("--strategies", nargs="+", help="look at these alone, while others are not complete")
+    options = parser.parse_args()
+    how = {"layers": options.layers, "most": options.most}
+    runs = list(read_runs(options.study, options.held, **how))
+    if options.pilots is not None:
+        by_key = {(r.task, r.record.strategy, r.record.seed): r for r in read_runs(options.pilots, options.held, **how)}
+        runs = [with_predictions(run, by_key) for run in runs]
+        runs = [run for run in runs if run is not None]
+    if options.strategies:
+        runs = [run for run in runs if run.record.strategy in options.strategies]
+    tasks = {outcome.task: outcome for outcome in outcomes(runs, options.held, options.bitext)}
+    if "pos" not in tasks:
+        sys.exit("no baseline and realigned run of part-of-speech tags with the same seed are complete yet")
+    pos = tasks["pos"]
+    found = {task: all_estimates(outcome) for task, outcome in tasks.items()}
+    calibration = calibrate(pos.views(), list(TUNING))
+    weights = combination(pos, found["pos"], list(TUNING))
+    found["pos"]["combined (tuned)"] = combined(found["pos"], weights)
+    facts = {
+        "tuning languages": list(TUNING),
+        "calibration": asdict(calibration),
+        "combination": dict(zip(("constant", *COMBINED), map(float, weights), strict=True)),
+        "tasks": {},
+    }
+    print("tuned on", " ".join(TUNING), "->", calibration)
+    for task, outcome in tasks.items():
+        languages = [code for code in outcome.languages if code not in TUNING]
+        truth = outcome.truth[outcome.rows(languages)]
+        views = outcome.views()
+        table, several = regrets(views, languages, calibration)
+        facts["tasks"][task] = {
+            "languages": languages,
+            "strategies": outcome.strategies,
+            "seeds": outcome.seeds,
+            "true mean gain": {
+                s: float(100 * (truth[:, n] - truth[:, 0]).mean()) for n, s in enumerate(outcome.strategies) if n
+            },
+            "correlations": correlations(outcome, found[task], languages),
+            "regret": table,
+            "with labels": ceilings(outcome, languages),
+            "regret on the pilots' own runs": regrets([outcome], languages, calibration)[0],
+            "gains repeated with another seed": repeated(outcome, languages),
+            "truth of other seeds than the estimates": len(outcome.seeds) > 1,
+            "reliability": reliability(views, several, languages),
+            "advised for all": [given.overall.strategy for given in several],
+            "advised": [{item.language: item.strategy for item in given.languages} for given in several],
+        }
+        print_task(outcome, facts["tasks"][task], languages)
+    if options.strategies is None:
+        common.keep("advice_quality" if options.pilots is None else "advice_quality_pilots", facts)
+
+
+def with_predictions(run, by_key):
+    other = by_key.get((run.task, run.record.strategy, run.record.seed))
+    return None if other is None else Run(run.name, run.record, run.parts, other.predictions, other.layers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,376 @@
+"""Short runs of every strategy, and what their models say of sentence pairs that nothing was realigned on."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+from alignfreeze.alignment import AlignmentSettings, Resources, align
+from alignfreeze.alignment.links import Alignments, WordAlignment
+from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs
+from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.vectors import LayerVectors
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.evaluation.checks import doubts
+from alignfreeze.evaluation.estimates import Predictions, predict_pairs
+from alignfreeze.experiment.data import ExperimentData, find_links
+from alignfreeze.experiment.estimate import Lengths, estimate
+from alignfreeze.experiment.planning import Plan
+from alignfreeze.experiment.recipe import RunSpec
+from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
+from alignfreeze.progress import stage
+from alignfreeze.ragged import Ragged
+from alignfreeze.realignment.trainer import prepare, realign
+from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.finetuning import finetune
+
+HELD_OUT = 200
+"""Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
+
+FEWEST = 20
+"""Held-out sentence pairs of a language, below which nothing can be told."""
+
+CHECKED = 200
+"""Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
+
+FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
+"""Optimiser steps that a pilot takes whatever the fraction, unless the whole has fewer: it would say nothing."""
+
+HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
+"""Links of held-out pairs are few and sure: each other's most similar words (docs/alignment.md)."""
+
+PREDICTIONS = "predictions.npz"
+_FACTS = "pilot.json"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What pilots do not train on.
+
+    Attributes:
+        pairs: Sentence pairs of all languages.
+        links: Their word alignments, by the encoder as it was: the same for all strategies.
+        items: Labelled items of the source language.
+    """
+
+    pairs: list[SentencePair]
+    links: Sequence[WordAlignment]
+    items: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """A short run of one strategy with one seed.
+
+    Attributes:
+        strategy: `baseline`, or the freeze policy of the realignment.
+        seed: The random start.
+        source_score: On held-out items of the source language; None where there is nothing to score.
+        predictions: For the held-out sentence pairs, by language.
+        doubts: What cannot be right in the score, with the probable cause.
+    """
+
+    strategy: str
+    seed: int
+    source_score: float | None
+    predictions: Mapping[str, Predictions]
+    doubts: tuple[str, ...] = ()
+
+
+def scaled(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
+    """Return the settings of the pilots: a fraction of the steps of either training; schedules are shares of steps.
+
+    Args:
+        settings: Of the whole experiment, `realignment.steps` filled in.
+        fraction: More than 0, at most 1.
+        finetuning_steps: Of the whole experiment.
+
+    Raises:
+        SettingsError: There is no such fraction.
+    """
+    if not 0 < fraction <= 1:
+        raise SettingsError(f"a fraction of {fraction:g}: it is of the steps, more than 0 and at most 1")
+    changed = {
+        name: getattr(settings, name).model_copy(
+            update={"steps": max(math.ceil(fraction * steps), min(steps, FEWEST_STEPS[name]))}
+        )
+        for name, steps in _steps(settings, finetuning_steps).items()
+    }
+    return settings.model_copy(update=changed)
+
+
+def _steps(settings: ExperimentSettings, finetuning_steps: int) -> dict[str, int]:
+    """Return the steps of either training, of the whole experiment."""
+    return {"finetuning": finetuning_steps, "realignment": settings.realignment.steps or finetuning_steps}
+
+
+def least_fraction(settings: ExperimentSettings, *, finetuning_steps: int) -> float:
+    """Return the greatest fraction below which nothing shrinks any more."""
+    steps = _steps(settings, finetuning_steps)
+    return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
+
+
+def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> tuple[ExperimentData, list[SentencePair]]:
+    """Take sentence pairs out of a bitext: of each language so many, drawn at random; doubles of them go too.
+
+    Args:
+        data: What the experiment reads.
+        most: Pairs of a language; None for a fifth of them, at most `HELD_OUT`.
+        seed: Of the draw.
+
+    Returns:
+        The data without them, and the pairs.
+
+    Raises:
+        DataError: A language has too few sentence pairs; all such are named.
+    """
+    held: list[SentencePair] = []
+    problems = []
+    for (_, language), positions in language_pairs(data.bitext).items():
+        usable = [pair for n in positions if (pair := data.bitext[n]).source and pair.target]
+        usable = list(dict.fromkeys(usable))
+        n = min(HELD_OUT, len(usable) // 5) if most is None else most
+        if n < FEWEST or 2 * n > len(usable):
+            wanted = 5 * FEWEST if most is None else 2 * max(n, FEWEST)
+            problems.append(f"  {language}: {len(usable):,} different sentence pairs, at least {wanted:,} are needed")
+            continue
+        drawn = np.random.default_rng([seed, *language.encode()]).permutation(len(usable))[:n]
+        held += [usable[number] for number in sorted(drawn.tolist())]
+    if problems:
+        reason = f"at least {FEWEST} are held out of realignment, and no more than half of all"
+        raise DataError("\n".join([f"too few sentence pairs for advice ({reason}):", *problems]))
+    taken = set(held)
+    kept = [number for number, pair in enumerate(data.bitext) if pair not in taken]
+    links = None if data.links is None else [data.links[number] for number in kept]
+    return replace(data, bitext=[data.bitext[number] for number in kept], links=links), held
+
+
+def prepared(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
+    """Split the data of an experiment into what pilots train on and what they are judged by."""
+    settings = plan.settings
+    assert settings.bitext is not None
+    data, pairs = hold_out(plan.data, most=most, seed=settings.bitext.selection.seed)
+    items = evenly_spread(data.train, min(CHECKED, len(data.train) // 10))
+    chosen = {id(item) for item in items}
+    data = replace(data, train=[item for item in data.train if id(item) not in chosen])
+    return data, HeldOut(pairs, links_of_held_out(pairs, encoder=settings.encoder, device=settings.device), items)
+
+
+def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
+    """Return the word alignments over which labels are carried.
+
+    Args:
+        bitext: The held-out pairs.
+        encoder: The pretrained encoder's name.
+        device: Where it runs.
+    """
+    vectors = LayerVectors(load_encoder(encoder), device=device)
+    return align(bitext, aligner=HELD_OUT_LINKS, resources=Resources(vectors))
+
+
+def run_pilots(
+    settings: ExperimentSettings, plan: Plan, data: ExperimentData, held: HeldOut, *, seeds: Sequence[int], out: Path
+) -> list[Pilot]:
+    """Do a short run of each strategy and seed; those that are complete in the folder are not repeated.
+
+    Args:
+        settings: Of the pilots, as `scaled` returns them.
+        plan: Of the whole experiment.
+        data: What they train on.
+        held: What they are judged by.
+        seeds: Random starts.
+        out: The folder that keeps what they predict.
+    """
+    strategies = list(dict.fromkeys(settings.strategies))
+    alignments = find_links(settings, data) if set(strategies) != {BASELINE} else []
+    made = digest_of_json([digest_of(held.pairs), settings.model_dump(mode="json", include={"finetuning", "task"})])
+    found = []
+    with stage("pilots", total=len(strategies) * len(seeds)) as bar:
+        for seed in seeds:
+            for strategy in strategies:
+                spec = _spec(settings, plan, strategy, seed, made)
+                found.append(_pilot(spec, data, alignments, held, tokenizer=plan.tokenizer, out=out))
+                bar.advance()
+    return found
+
+
+def _spec(settings: ExperimentSettings, plan: Plan, strategy: str, seed: int, made: str) -> RunSpec:
+    """Return what a pilot is to do: like a run of the experiment, but for steps and held-out data."""
+    like = next(spec for spec in plan.specs if spec.strategy == strategy)
+    names = {"finetuning"} if strategy == BASELINE else {"finetuning", "realignment", "bitext", "alignment"}
+    changed = {"pilot": settings.model_dump(mode="json", include=names), "held out": made, "seed": seed}
+    return replace(like, settings=settings, seed=seed, determined_by={**like.determined_by, **changed})
+
+
+def _pilot(
+    spec: RunSpec,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    held: HeldOut,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    out: Path,
+) -> Pilot:
+    place = out / "pilots" / spec.folder
+    if (facts := read_json(place / _FACTS)) is None:
+        shutil.rmtree(place, ignore_errors=True)
+        saved = out / "checkpoints" / spec.folder
+        with new_folder(place) as folder:
+            found = _trained(spec, data, alignments, held, tokenizer=tokenizer, saved=saved)
+            write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
+            facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}
+            write_json(folder / _FACTS, facts)
+        shutil.rmtree(saved, ignore_errors=True)
+        with suppress(OSError):
+            saved.parent.rmdir()
+    return Pilot(**{**facts, "doubts": tuple(facts["doubts"])}, predictions=read_predictions(place / PREDICTIONS))
+
+
+def _trained(
+    spec: RunSpec,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    held: HeldOut,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+    saved: Path,
+) -> Pilot:
+    """Realign, fine-tune and predict: the recipe of a run, without tests in the target languages."""
+    settings = spec.settings
+    task = TASKS[settings.task]
+    start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
+    pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
+    schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
+    encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
+    if schedule == "before":
+        realign(encoder, **pairs, checkpoints=saved / "realignment", **start)
+    alongside = prepare(encoder, **pairs, seed=spec.seed) if schedule == "during" else None
+    model, _ = finetune(
+        encoder,
+        task,
+        data.train,
+        settings=settings.finetuning,
+        alongside=alongside,
+        checkpoints=saved / "fine-tuning",
+        **start,
+    )
+    if schedule == "after":
+        base: Any = model.model.base_model
+        realign(Encoder(encoder.name, base, encoder.tokenizer), **pairs, checkpoints=saved / "realignment", **start)
+    two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
+    found = predict_pairs(model, task, held.pairs, held.links, two_texts=two_texts, device=settings.device)
+    by_language = {one.language: one for one in found}
+    if not held.items:
+        return Pilot(spec.strategy, spec.seed, None, by_language)
+    guesses = task.kind.predict(model, held.items)
+    measures = task.metrics(guesses, held.items)
+    said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
+    score = measures[0].value if measures[0].n else None
+    return Pilot(spec.strategy, spec.seed, score, by_language, tuple(said))
+
+
+# --- predictions on disk -------------------------------------------------------------
+
+_PARTS = ("source", "target", "links")
+
+
+def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
+    """Write what a model says of sentence pairs; half precision is enough for probabilities."""
+    found: dict[str, Any] = {
+        "labels": np.array(several[0].labels),
+        "are_entities": np.array(several[0].are_entities),
+        "languages": np.array([one.language for one in several]),
+    }
+    for one in several:
+        for part in _PARTS:
+            rows: Ragged = getattr(one, part)
+            found[f"{one.language} {part}"] = rows.values.astype(np.int32 if part == "links" else np.float16)
+            found[f"{one.language} {part} starts"] = rows.starts
+    with path.open("wb") as file:
+        np.savez(file, **found)
+
+
+def read_predictions(path: Path) -> dict[str, Predictions]:
+    """Read what a model says of sentence pairs, by language."""
+    with np.load(path) as found:
+        labels, are_entities = tuple(map(str, found["labels"])), bool(found["are_entities"])
+        several = {}
+        for language in map(str, found["languages"]):
+            rows = [Ragged(found[f"{language} {part}"], found[f"{language} {part} starts"]) for part in _PARTS]
+            several[language] = Predictions(language, labels, *rows, are_entities=are_entities)
+    return several
+
+
+# --- how much a budget allows --------------------------------------------------------
+
+PASSES = 3
+"""A training step takes as long as so many passes of the same sentences without a gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What pilots take, in minutes.
+
+    Attributes:
+        whole: All trainings, if they were whole.
+        fixed: What does not shrink with the steps: links and predictions.
+    """
+
+    whole: float
+    fixed: float
+
+    def of(self, fraction: float) -> float:
+        """Return the minutes that pilots of a fraction of the steps take."""
+        return self.fixed + fraction * self.whole
+
+
+def cost_of(plan: Plan, held: int, *, n_seeds: int) -> Cost | None:
+    """Time a step of either training, and say what pilots take; None if the encoder is not at hand.
+
+    Args:
+        plan: Of the whole experiment.
+        held: Sentence pairs that are held out, of all languages together.
+        n_seeds: Of the pilots.
+    """
+    settings = plan.settings.model_copy(update={"seeds": list(range(n_seeds))})
+    lengths = Lengths.of(plan)
+    timed = estimate(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
+    if timed is None:
+        return None
+    # A pass over the held-out pairs, of which there is one a pilot, and one for the links.
+    second = timed.realignment_step / settings.realignment.batch_size / PASSES
+    passes = len(set(settings.strategies)) * n_seeds + 1
+    return Cost(timed.hours * 60, passes * held * second / 60)
+
+
+def affordable(cost: Cost, *, budget: float, least: float, most: float) -> float:
+    """Return the greatest fraction of the steps that a budget allows.
+
+    Args:
+        cost: Of the pilots.
+        budget: Minutes.
+        least: The least fraction that says anything.
+        most: More is not wanted.
+
+    Raises:
+        SettingsError: The budget does not suffice.
+    """
+    fraction = min(most, (budget - cost.fixed) / cost.whole)
+    if fraction < least:
+        raise SettingsError(
+            f"--budget {budget:g}: pilots take about {cost.of(least):.2g} minutes with the fewest steps that say "
+            f"anything ({least:.2g} of all), and {cost.of(1):.2g} with all steps; give more, or take fewer strategies "
+            "or seeds"
+        )
+    return fraction

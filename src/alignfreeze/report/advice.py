@@ -1,0 +1,132 @@
+"""Advice as a table, as sentences, and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from alignfreeze.experiment.advice import SURE, Advice, Advised, Estimated, Recommendation
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.languages import name_of
+from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.tables import AVERAGE
+
+NOTE = (
+    "of each strategy the gain over the baseline that is expected of it, in points, with its 95% interval; nothing "
+    "here was measured with labels of these languages. agreement: of the baseline's labels with those that all pilots "
+    "give the source side, carried over word links; confidence: how probable it is that the reason for the advice holds"
+)
+
+
+def advice_sheet(advised: Advised) -> Sheet:
+    """Return what is advised: a row a language, all of them together last."""
+    advice = advised.advice
+    realigned = [name for name in advice.overall.estimated if name != BASELINE]
+    rows = [_row(item, realigned) for item in advice.languages]
+    settings = advised.settings
+    title = (
+        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
+    )
+    columns = ("", "language", "pairs", "agreement", *realigned, "advised", "confidence")
+    return Sheet(title, columns, 2, (*rows, _row(advice.overall, realigned)), NOTE, n_last=1)
+
+
+def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
+    code = AVERAGE if item.language is None else item.language
+    name = "all languages" if item.language is None else name_of(item.language)
+    baseline = item.estimated[BASELINE]
+    gains = (_gain(item.estimated[name]) for name in realigned)
+    told = item.verdict != "no difference"
+    advised = Cell(item.strategy if told else "no difference", int(item.verdict == "better"))
+    return (
+        Cell(code),
+        Cell(name),
+        Cell(str(item.n)),
+        Cell(f"{100 * baseline.agreement:.1f}"),
+        *gains,
+        advised,
+        Cell(f"{item.confidence:.0%}" if told else "–"),
+    )
+
+
+def _gain(one: Estimated) -> Cell:
+    low, high = one.interval
+    sure = (one.better >= SURE) - (one.better <= 1 - SURE)
+    return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
+
+
+def advice_lines(advised: Advised) -> Iterator[str]:
+    """Yield what is advised as sentences: for all languages first, then for those that differ."""
+    advice = advised.advice
+    yield sentence(advice.overall)
+    differing: dict[tuple[str, str], list[str]] = {}
+    for item in advice.languages:
+        if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
+            differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
+    for (strategy, verdict), languages in differing.items():
+        yield f"{_names(languages)}: {_differing(strategy, verdict)}"
+    if advice.silent:
+        yield f"{_names(advice.silent)}: no label could be carried over the links, so nothing can be said"
+    for doubt in advice.doubts:
+        yield f"not to be relied on: {doubt}"
+
+
+def sentence(item: Recommendation) -> str:
+    """Return what is advised for a language, or for all, with its reason and how sure it is."""
+    who = "all languages together" if item.language is None else name_of(item.language)
+    gain = 100 * item.estimated[item.strategy].gain
+    if item.verdict == "better":
+        text = (
+            f"{who}: realign with {item.strategy!r}. A gain of {gain:+.1f} points over no realignment is expected; "
+            f"that it is a gain at all has a probability of {item.confidence:.0%}"
+        )
+        if item.rivals:
+            return f"{text}, and no difference can be told between it and {' or '.join(map(repr, item.rivals))}."
+        return f"{text}, and that no other strategy gains more one of {item.best:.0%}."
+    names = [name for name in item.estimated if name != BASELINE]
+    best = max(names, key=lambda name: item.estimated[name].gain)
+    found = f"the most that is expected is {100 * item.estimated[best].gain:+.1f} points, by {best!r}"
+    if item.verdict == "baseline":
+        return (
+            f"{who}: do not realign. {found[0].upper()}{found[1:]}; that no strategy gains anything has a probability "
+            f"of {item.confidence:.0%}."
+        )
+    better = item.estimated[best].better
+    return (
+        f"{who}: no difference can be told, so do not realign. {found[0].upper()}{found[1:]}, and that it is a gain "
+        f"has a probability of {better:.0%} only; more held-out pairs, seeds or steps may tell."
+    )
+
+
+def _differing(strategy: str, verdict: str) -> str:
+    if verdict == "better":
+        return f"realign with {strategy!r}"
+    return "do not realign" if verdict == "baseline" else "no difference can be told, do not realign"
+
+
+def _names(languages: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(map(name_of, languages))
+
+
+def advice_facts(advised: Advised) -> dict[str, Any]:
+    """Return advice as plain values."""
+    advice: Advice = advised.advice
+    return {
+        "experiment": advised.settings.name,
+        "task": advised.settings.task,
+        "encoder": advised.settings.encoder,
+        "fraction": advised.fraction,
+        "finetuning_steps": advised.pilots[0],
+        "realignment_steps": advised.pilots[1],
+        "seeds": list(advice.seeds),
+        "source_scores": dict(advice.source_scores),
+        "overall": _facts(advice.overall),
+        "languages": [_facts(item) for item in advice.languages],
+        "doubts": list(advice.doubts),
+        "not_estimated": list(advice.silent),
+    }
+
+
+def _facts(item: Recommendation) -> dict[str, Any]:
+    return {**asdict(item), "reason": sentence(item)}
