@@ -128,3 +128,13 @@ def test_the_command(tmp_path):
     refused = alignfreeze("report", tmp_path / "none", "-o", tmp_path / "other.html")
     assert refused.returncode == 2
     assert not (tmp_path / "other.html").exists()
+
+
+def test_a_study_of_one_language(tmp_path):
+    keep = [0, 1, 2, 3, 4, 5, 6, 9]  # without Turkish and the average
+    rows = "\n".join(",".join(line.split(",")[place] for place in keep) for line in ROWS.splitlines())
+    study = study_page([table(tmp_path, rows)])
+    assert study.study.summary[0].startswith("Full realignment improves 1 of 1 languages")
+    assert [page.name for page in study.languages] == ["language/de"]
+    assert not study.study.networks  # there is nothing to join
+    assert 'id="language/de"' in to_html(study)
