@@ -141,7 +141,7 @@ def test_no_realignment_is_advised_where_all_else_is_worse():
     advice = judged([pilot("baseline", de=0.9), pilot("front", de=0.6), pilot("back", de=0.5)])
     (german,) = advice.languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
-    assert german.confidence == german.best > 0.9
+    assert german.confidence == german.best > 0.85
     assert "do not realign" in sentence(german)
 
 
