@@ -614,8 +614,17 @@ def main():
             "advised": [{item.language: item.strategy for item in given.languages} for given in several],
         }
         print_task(outcome, facts["tasks"][task], languages)
-    if options.strategies is None:
-        common.keep("advice_quality" if options.pilots is None else "advice_quality_pilots", facts)
+    name = "_".join(["advice_quality", *(["pilots"] if options.pilots else []), *(options.strategies or [])])
+    common.keep(name, without_nan(facts))
+
+
+def without_nan(value):
+    """A value as JSON has it: what cannot be told is null."""
+    if isinstance(value, dict):
+        return {name: without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def with_predictions(run, by_key):

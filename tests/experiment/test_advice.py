@@ -28,7 +28,7 @@ from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, sentence
 from tests.test_cli import alignfreeze, refused
 
-EXACT = Calibration(slope=1, error=1e-4, between=0.05, shared=1e-4, prior=1)
+EXACT = Calibration(slope=1, error=1e-4, between=0.05, shared=1e-4, expected=0, prior=1)
 
 
 def bitext(n, language="de"):
@@ -141,7 +141,7 @@ def test_no_realignment_is_advised_where_all_else_is_worse():
     advice = judged([pilot("baseline", de=0.9), pilot("front", de=0.6), pilot("back", de=0.5)])
     (german,) = advice.languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
-    assert german.confidence == german.best > 0.95
+    assert german.confidence == german.best > 0.85
     assert "do not realign" in sentence(german)
 
 
@@ -194,10 +194,14 @@ def test_what_is_sure_stays_and_what_is_not_is_drawn_to_the_mean():
 
 
 def test_an_error_of_all_languages_is_not_averaged_away():
-    estimates = [[0.5, 0.52]] * 50
-    _, spread = gains(estimates, [0.001] * 50, replace(EXACT, shared=0.02))
-    # Of fifty languages that are this sure of it, nothing else would be left.
-    assert spread[0, 1] > 0.015
+    # Fifty languages gain 2 points; what is wrong with that everywhere has the spread of what is presumed: none.
+    estimates, noise = [[0.5, 0.52]] * 50, [0.001] * 50
+    known = replace(EXACT, between=0.001, shared=0.02, expected=0, prior=0.02)
+    mean, spread = gains(estimates, noise, known)
+    # Half way between 2 points and none, with the deviation 0.02 / sqrt(2).
+    assert mean[0, 1] == pytest.approx(0.01, abs=0.001)
+    assert spread[0, 1] == pytest.approx(0.0141, abs=0.001)
+    assert gains(estimates, noise, replace(known, shared=1e-4))[0][0, 1] == pytest.approx(0.02, abs=0.001)
 
 
 def test_resampled_estimates_are_around_the_estimate():
