@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -73,8 +74,9 @@ def facts_of(language: str, source: str) -> Facts:
     families = [family_of(code) for code in (language, source)]
     if None not in families:
         values["same family"] = float(families[0] == families[1])
-    values["same script"] = float(scripts_of(language) == scripts_of(source))
-    if (size := CC100_GIB.get(language)) is not None:
+    with suppress(ValueError):  # a table may name languages as it likes
+        values["same script"] = float(scripts_of(language) == scripts_of(source))
+    if (size := CC100_GIB.get(_base(language))) is not None:
         values[SIZE] = size
     return Facts(values, families[0])
 
@@ -144,7 +146,13 @@ class _Table:
 
 
 def _vector(file: str, prefix: str, language: str) -> NDArray[np.float32] | None:
-    return None if _folder() is None else _table(file).vector(prefix, _codes().get(language, language))
+    base = _base(language)
+    return None if _folder() is None else _table(file).vector(prefix, _codes().get(base, base))
+
+
+def _base(language: str) -> str:
+    """Return a language's code without a country or script: `pt` for `pt-BR`."""
+    return language.partition("-")[0]
 
 
 @lru_cache

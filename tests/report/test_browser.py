@@ -235,6 +235,7 @@ def test_light_and_dark(page):
     light = page.evaluate(ground), page.evaluate(ink)
     page.get_by_role("button", name="light or dark").click()
     dark = page.evaluate(ground), page.evaluate(ink)
+    page.get_by_role("button", name="light or dark").click()
     assert light[0] == "rgb(255, 255, 255)"
     assert dark[0] == "rgb(22, 22, 22)"
     assert light[1] != dark[1]
@@ -243,6 +244,31 @@ def test_light_and_dark(page):
 def test_the_dark_of_the_system_is_followed(study, open_page):
     page = open_page(study, color_scheme="dark")
     assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)"
+
+
+def test_the_dark_page_is_printed_dark_on_white(page):
+    def look():
+        return page.evaluate(
+            """() => [getComputedStyle(document.body).color,
+              getComputedStyle(document.querySelector(".plot .ytick text")).fill]"""
+        )
+
+    light = look()
+    page.get_by_role("button", name="light or dark").click()
+    dark = look()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert look() == light != dark
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert look() == dark
+    page.get_by_role("button", name="light or dark").click()
+
+
+def test_an_address_that_is_none_shows_the_study(page, study):
+    page.goto(f"{study.as_uri()}#%")
+    page.reload()
+    assert page.locator("h1:visible").text_content() == "Six languages"
 
 
 def test_the_keyboard_reaches_every_control(page, study):

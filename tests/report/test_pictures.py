@@ -9,6 +9,7 @@ pytest.importorskip("plotly")
 from alignfreeze.experiment import run_experiment
 from alignfreeze.experiment.comparison import compare
 from alignfreeze.experiment.results import read_results
+from alignfreeze.report.palette import ground_of, ink_on
 from alignfreeze.report.pictures import gain_picture, illustrate
 from alignfreeze.report.study import study_page
 from tests.experiment.test_comparison import table
@@ -70,6 +71,26 @@ def test_the_command_writes_text(tmp_path, name, begins):
     assert text.startswith(begins)
     assert "improves 1 of 2 languages" in text
     assert "+10.0" in text
+
+
+def test_a_name_that_tells_no_form_is_refused(tmp_path):
+    refused = alignfreeze("report", table(tmp_path), "-o", tmp_path / "page.pdf")
+    assert refused.returncode == 2
+    assert ".html, .md or .tex" in refused.stderr
+
+
+def test_inks_stand_out_on_every_ground():
+    """By WCAG's contrast, worked out again; where black and white stand out alike, neither has more than 4.15."""
+
+    def luminance(colour):
+        values = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for gain in range(-100, 101):
+        ground = ground_of(gain, 100)
+        bright, dark = sorted((luminance(ground), luminance(ink_on(ground))), reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) > 4.1
 
 
 def test_a_form_that_there_is_not(tmp_path):

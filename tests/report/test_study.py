@@ -115,6 +115,8 @@ def test_without_a_baseline_the_scores_are_shown(tmp_path):
     rows = "\n".join(line for line in ROWS.splitlines() if "baseline" not in line)
     study = study_page([table(tmp_path, rows)])
     assert study.study.summary == ["There is no baseline: nothing can be compared, scores alone are shown."]
+    assert study.study.sheets[0].title == "Scores: udpos, m, links by dico, realigned before fine-tuning"
+    assert "seeds 31, 42" in study.study.sheets[0].note
     assert [cell.text for cell in study.study.sheets[0].rows[0]] == ["de", "German", "accuracy", "61.0", "52.0"]
     assert "61.0" in to_html(study)
 
@@ -138,3 +140,63 @@ def test_a_study_of_one_language(tmp_path):
     assert [page.name for page in study.languages] == ["language/de"]
     assert not study.study.networks  # there is nothing to join
     assert 'id="language/de"' in to_html(study)
+
+
+def test_scores_without_a_baseline_are_not_pooled_over_aligners(tmp_path):
+    lines = [line for line in ROWS.splitlines() if "baseline" not in line]
+    other = [line.replace("_dico", "_awesome").replace("0.60", "0.80").replace("0.62", "0.82") for line in lines[1:]]
+    sheets = study_page([table(tmp_path, "\n".join([*lines, *other]))]).study.sheets
+    assert [sheet.title.split("by ")[1].split(",")[0] for sheet in sheets] == ["dico", "awesome"]
+    assert [sheet.rows[0][3].text for sheet in sheets] == ["61.0", "81.0"]
+
+
+def test_languages_may_be_called_anything(tmp_path):
+    rows = ROWS.replace("final_eval_tr_", "final_eval_<b onclick=x>tr</b>_").replace(
+        "final_eval_de_", "final_eval_pt-BR_"
+    )
+    study = study_page([table(tmp_path, rows)])
+    assert study.languages[0].title.endswith("(pt-BR)")
+    assert "<b onclick" not in to_html(study)
+    assert [row[1].text for row in study.comparisons[0].charts[0].sheet.rows][1] == "<b onclick=x>tr</b>"
+
+
+def test_a_language_of_which_little_is_known_hides_nothing_of_the_others(tmp_path):
+    pytest.importorskip("alignfreeze.typology").is_installed() or pytest.skip("needs the extra typology")
+    rows = ROWS.replace("final_eval_tr_", "final_eval_xx-klingon_")
+    chart = next(one for one in study_page([table(tmp_path, rows)]).comparisons[0].charts if one.name == "gains")
+    assert "distance of syntax" in chart.choices
+    assert chart.choices["distance of syntax"]["relayout"]["yaxis.categoryarray"][-1].endswith("(xx-klingon)")
+
+
+def test_a_study_without_a_complete_run_has_a_page(project, monkeypatch):
+    from alignfreeze.errors import TrainingError
+    from alignfreeze.experiment import sweep
+
+    out = project / "out"
+    error = TrainingError("out of memory: 3.9 GiB")
+    for strategy in ("baseline", "front"):
+        monkeypatch.setattr(sweep, "run", failing(strategy, error))
+    run_experiment(planned(project, seeds=[1]), out=out)
+    study = study_page([out])
+    assert study.study.summary == [
+        "No run is complete yet: there is nothing to show but how far the runs are.",
+        "2 of 2 runs failed.",
+    ]
+    (runs,) = [sheet for sheet in study.study.sheets if sheet.title == "Runs"]
+    assert [row[2].text for row in runs.rows] == ["out of memory: 3.9 GiB"] * 2
+    assert "out of memory" in to_html(study)
+
+
+def test_a_folder_named_twice_is_read_once(project):
+    out = project / "my.study-v1.5"
+    run_experiment(planned(project, seeds=[1]), out=out)
+    study = study_page([out, out])
+    assert study.study.title == "my.study-v1.5"
+    assert (study.study.facts["runs"], len(study.runs)) == ("2", 2)
+
+
+def test_a_damaged_probe_is_left_out(project):
+    out = project / "out"
+    run_experiment(planned(project, seeds=[1]), out=out)
+    (out / "probe.json").write_text("{}")
+    assert not [chart for chart in study_page([out]).study.charts if chart.name == "retrieval"]

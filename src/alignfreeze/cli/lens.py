@@ -24,12 +24,13 @@ def note(
     """Keep a note on a study, one of its languages or one of its runs; the pages of `report` and `lens` show it."""
     from alignfreeze.experiment.addresses import STUDY, language_address, run_address
     from alignfreeze.experiment.notes import NOTES, add_note, addresses, check_address
+    from alignfreeze.languages import check_language
 
     if language is not None and run is not None:
         raise SettingsError("--language and --run exclude each other: a note is on one page")
     about = STUDY
     if language is not None:
-        about = language_address(language)
+        about = language_address(check_language(language))
     elif run is not None:
         about = run_address(run)
     check_address(about, addresses(out))

@@ -13,7 +13,7 @@ from alignfreeze.experiment.addresses import language_address
 from alignfreeze.experiment.comparison import Comparison
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.palette import BETTER, COLOURS, SAME, WORSE
+from alignfreeze.report.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import gain_text
 from alignfreeze.typology import SIZE
@@ -72,7 +72,6 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
             x=[plain(strategy) for strategy in strategies],
             y=[label_of(code) for code in languages],
             text=[[gain_text(one) for one in row] for row in rows],
-            texttemplate="%{text}",
             hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
             customdata=[[language_address(code)] * len(strategies) for code in languages],
             colorscale=[[0, WORSE], [0.5, SAME], [1, BETTER]],
@@ -83,6 +82,16 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
             ygap=1,
         )
     )
+    # Plotly's own choice of ink is too faint on the middle shades.
+    for code, row in zip(languages, rows, strict=True):
+        for strategy, one in zip(strategies, row, strict=True):
+            figure.add_annotation(
+                x=plain(strategy),
+                y=label_of(code),
+                text=gain_text(one),
+                showarrow=False,
+                font={"color": ink_on(ground_of(one.gain if one else None, greatest / 100)), "size": 12},
+            )
     figure.update_yaxes(autorange="reversed", type="category", fixedrange=True)
     figure.update_xaxes(side="top", type="category", fixedrange=True)
     title = "Gain over the baseline"
@@ -170,12 +179,12 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
 
     Args:
         comparison: The strategies language by language.
-        facts: By language and name; those that are not known of all languages are left out.
+        facts: By language and name; a language of which one is not known has no mark there.
     """
     codes = comparison.languages
-    kinds = [kind for kind in facts[codes[0]] if all(kind in facts[code] for code in codes)] if codes else []
+    kinds = list(dict.fromkeys(kind for code in codes for kind in facts[code]))
     # What is the same for all languages tells nothing.
-    kinds = [kind for kind in kinds if len({facts[code][kind] for code in codes}) > 1]
+    kinds = [kind for kind in kinds if len({facts[code][kind] for code in codes if kind in facts[code]}) > 1]
     if not kinds:
         return None
     highest = {
@@ -189,7 +198,7 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
         known = [(code, one.gain) for code, one in _gains(comparison, strategy) if one.gain is not None]
         named.append([code for code, _ in known])
         figure.add_scatter(
-            x=[facts[code][kinds[0]] for code, _ in known],
+            x=[facts[code].get(kinds[0]) for code, _ in known],
             y=[100 * gain for _, gain in known],
             mode="markers+text",
             # Of the marks of a language, which stand one above the other, the uppermost is named.
@@ -208,7 +217,7 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
         (
             Cell(code),
             Cell(_named(code)),
-            *(Cell(f"{facts[code][kind]:.3g}") for kind in kinds),
+            *(Cell(f"{facts[code][kind]:.3g}" if kind in facts[code] else "–") for kind in kinds),
             *(Cell(gain_text(comparison.cells[code].get(strategy))) for strategy in comparison.realigned),
         )
         for code in codes
@@ -217,14 +226,15 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
     sheet = Sheet(title, ("", "language", *kinds, *comparison.realigned), 2, tuple(rows), "")
     choices = {
         kind: {
-            "restyle": {"x": [[facts[code][kind] for code in those] for those in named]},
+            "restyle": {"x": [[facts[code].get(kind) for code in those] for those in named]},
             "relayout": {"xaxis.title.text": _axis(kind)},
         }
         for kind in kinds
     }
     note = (
         "syntax, phonology, sounds, genealogy: URIEL's distances from the source language, 0 to 1; geography: the way "
-        "over the globe, 1 for the other side; pretraining text: of XLM-R, in GiB"
+        "over the globe, 1 for the other side; pretraining text: of XLM-R, in GiB; languages of which it is not known "
+        "are left out"
     )
     return Chart("distance", title, _values(figure), sheet, note, choices, "against")
 
@@ -250,14 +260,20 @@ def gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> Chart 
         return None
     gains = [100 * (comparison.overall[name].average.gain or 0.0) for name in known]
     figure = go.Figure()
-    for number, (name, gain) in enumerate(zip(known, gains, strict=True)):
+    for name, gain in zip(known, gains, strict=True):
+        # A strategy looks as it does in the other charts; the baseline, which has no place there, is grey.
+        number = comparison.realigned.index(name) if name in comparison.realigned else None
         figure.add_scatter(
             x=[seconds[name] / 60],
             y=[gain],
             mode="markers+text",
             text=[plain(name)],
             textposition="top center",
-            marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 11},
+            marker={
+                "color": GREY if number is None else COLOURS[number % len(COLOURS)],
+                "symbol": "x" if number is None else number,
+                "size": 11,
+            },
             name=plain(name),
             hovertemplate="%{x:.1f} minutes, %{y:+.2f} points<extra>" + plain(name) + "</extra>",
         )
@@ -322,7 +338,7 @@ def _sheet_of_gains(
 ) -> Sheet:
     rows = []
     for code in languages:
-        cells = [Cell(code), Cell(_named(code))]
+        cells = [Cell(code), Cell(_named(code), page=language_address(code))]
         for strategy in strategies:
             summary = comparison.cells[code].get(strategy)
             cells.append(Cell(gain_text(summary)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison, Overall, Versus
 from alignfreeze.experiment.correlations import Correlation
+from alignfreeze.experiment.results import Setup
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
@@ -16,12 +17,20 @@ from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
 
 
+def described(setup: Setup) -> str:
+    """Say what runs have in common."""
+    return ", ".join([setup.task, *_parts(setup)])
+
+
+def _parts(setup: Setup) -> list[str]:
+    if setup.aligner is None:
+        return [setup.encoder]
+    return [setup.encoder, f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
+
+
 def title_of(comparison: Comparison) -> str:
     """Say what a comparison is of."""
-    setup = comparison.setup
-    parts = [f"{setup.task}, {comparison.metric} in percent", setup.encoder]
-    if setup.aligner is not None:
-        parts += [f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
+    parts = [f"{comparison.setup.task}, {comparison.metric} in percent", *_parts(comparison.setup)]
     if comparison.label:
         parts.append(f"of {comparison.label}")
     return ", ".join(parts)

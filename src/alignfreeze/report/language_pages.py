@@ -45,7 +45,7 @@ def language_page(
         title=f"{name_or_code(code)} ({code})",
         summary=_said(code, having),
         facts=facts,
-        sheets=[_scores(code, compared), alike_sheet(code, codes, alike)],
+        sheets=[_scores(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
     )
 
 
@@ -76,8 +76,10 @@ def _score(summary: Summary | None) -> Cell:
     if summary is None:
         return Cell("–")
     text = f"{100 * summary.mean:.1f}" + ("" if summary.sd is None else f" ± {100 * summary.sd:.1f}")
-    gain = summary.gain
-    return Cell(text if gain is None else f"{text} ({100 * gain:+.1f})", 0 if gain is None else (gain > 0) - (gain < 0))
+    if summary.gain is None:
+        return Cell(text)
+    gain = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
+    return Cell(f"{text} ({gain:+.1f})", (gain > 0) - (gain < 0))
 
 
 def _said(code: str, having: Sequence[Comparison]) -> list[str]:
@@ -90,6 +92,7 @@ def _said(code: str, having: Sequence[Comparison]) -> list[str]:
                 counts["all"] += 1
                 if one.verdict in counts:
                     counts[one.verdict] += 1
+    unjudged = [called(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
     if len(having) == 1:
@@ -98,8 +101,11 @@ def _said(code: str, having: Sequence[Comparison]) -> list[str]:
             for verdict in ("improved", "worsened")
         }
         return [
-            f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
-            for verdict, names in named.items()
+            *(
+                f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
+                for verdict, names in named.items()
+            ),
+            *([f"Of {' and '.join(unjudged)} there are too few seeds to tell."] if unjudged else []),
         ]
     parts = [
         f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "

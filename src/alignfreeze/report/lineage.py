@@ -9,6 +9,7 @@ from alignfreeze.experiment.addresses import run_address
 from alignfreeze.experiment.recipe import realigned_name
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.files import digest_of_json
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.networks import Edge, Network, Node
 
@@ -35,13 +36,15 @@ def lineage(records: Sequence[RunRecord]) -> Network:
 
 
 def _network(name: str, title: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> Network:
-    note = "arrows lead to what was made: runs are grey, what they were made from blue, what came of them green"
+    note = "arrows lead to what was made: runs are grey, what they were made from blue"
+    if any(node.kind == TO for node in nodes):
+        note += ", what came of them green"
     return Network(name, title, nodes, {"": edges}, note, LOOKS, directed=True)
 
 
 def _run_node(record: RunRecord) -> Node:
     label = f"{record.strategy} {record.seed}"
-    title = f"{record.strategy}, seed {record.seed}, {record.determined_by['settings']['task']}"
+    title = f"{record.strategy}, seed {record.seed}, {record.determined_by['settings']['task']}: {record.experiment}"
     return Node(record.folder, label, title, RUN, run_address(record.folder), size=1.3)
 
 
@@ -51,12 +54,12 @@ def _origins(record: RunRecord) -> Iterator[Node]:
     yield Node(*_training(by), f"{by['settings']['task']} in {name_or_code(by['settings']['source_language'])}", FROM)
     if record.strategy == BASELINE:
         return
-    pairs = 0 if record.realignment is None else record.realignment.pairs
-    yield Node(*_bitext(by), f"{pairs:,} sentence pairs: {_listed(by['realigned_languages'])}", FROM)
+    yield Node(*_bitext(by), f"sentence pairs: {_listed(by['realigned_languages'])}", FROM)
     if (links := _links(by)) is not None:
         yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
     if (realigned := _realigned(record)) is not None:
-        title = f"the encoder after realignment ({record.strategy}), seed {record.seed}"
+        pairs = 0 if record.realignment is None else record.realignment.pairs
+        title = f"the encoder after realignment ({record.strategy}), seed {record.seed}, on {pairs:,} sentence pairs"
         yield Node(realigned, f"realigned {record.strategy} {record.seed}", title, FROM)
 
 
@@ -112,7 +115,10 @@ def _links(by: dict[str, Any]) -> tuple[str, str] | None:
     if settings["realignment"]["loss"] == "sentence":
         return None
     aligner = "given" if settings["alignment"].get("links") else settings["alignment"]["aligner"]
-    return f"links {aligner} {_bitext(by)[0]}", f"links: {aligner}"
+    given = [digest for role, digest in by["data"].items() if role.split()[0] in {"links", "dictionary"}]
+    # The same aligner with other settings, or on other pairs of the bitext, makes other links.
+    key = digest_of_json([settings["alignment"], settings["bitext"], given])[:12]
+    return f"links {key} {_bitext(by)[0]}", f"links: {aligner}"
 
 
 def _realigned(record: RunRecord) -> str | None:

@@ -44,12 +44,10 @@ class Edge:
     Attributes:
         source: Name of the one; in a lineage what the other was made from.
         target: Name of the other.
-        text: How they are joined, for the table.
     """
 
     source: str
     target: str
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from alignfreeze.files import write_lines
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.html import template
-from alignfreeze.report.palette import BETTER, SAME, WORSE
+from alignfreeze.report.palette import ground_of, ink_on
 from alignfreeze.report.tables import gain_text
 
 PICTURE = "gains.svg"
@@ -43,18 +43,8 @@ def gain_picture(comparison: Comparison) -> str:
 
 
 def _cell(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
-    if gain is None:
-        return {"text": "", "ground": SAME, "ink": "#000"}
-    share = gain / greatest
-    ground = _mixed(SAME, BETTER if share > 0 else WORSE, abs(share))
-    text = gain_text(comparison.cells[code].get(strategy))
-    return {"text": text, "ground": ground, "ink": "#fff" if abs(share) > 0.6 else "#1b1b1b"}
-
-
-def _mixed(one: str, other: str, share: float) -> str:
-    """Return the colour at a share of the way from one colour to another."""
-    pairs = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
-    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+    ground = ground_of(gain, greatest)
+    return {"text": gain_text(comparison.cells[code].get(strategy)), "ground": ground, "ink": ink_on(ground)}
 
 
 def illustrate(records: Sequence[RunRecord], runs: Path) -> None:

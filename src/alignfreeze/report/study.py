@@ -9,17 +9,19 @@ from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.probe import PROBE, Probe
-from alignfreeze.experiment.addresses import STUDY, comparison_address, language_address
+from alignfreeze.experiment.addresses import STUDY, comparison_address, language_address, run_address
 from alignfreeze.experiment.comparison import Comparison, compare
 from alignfreeze.experiment.notes import Note, notes_of
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import Result, of_record, read_all
+from alignfreeze.experiment.results import Result, Setup, of_record, read_all, record_files
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.status import RunStatus, status
+from alignfreeze.experiment.sweep import PLANNED
 from alignfreeze.experiment.terms import TRAIN, read_terms
 from alignfreeze.languages import name_or_code
+from alignfreeze.progress import remark
 from alignfreeze.report.charts import Chart, by_layer, gain_by_cost, gain_by_distance, gain_intervals, gain_map
-from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
+from alignfreeze.report.comparisons import described, overall_sheet, table_of, title_of
 from alignfreeze.report.language_pages import language_page
 from alignfreeze.report.likeness import distances, language_network
 from alignfreeze.report.lineage import lineage
@@ -65,8 +67,13 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
         DataError: One is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    named = title or (paths[0].resolve().stem if len(paths) == 1 else f"{len(paths)} studies")
+    paths = list({path.resolve(): path for path in paths}.values())  # one that is named twice is read once
+    named = title or (_name_of(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
     return with_notes(page_of(look_into(paths), title=named), notes_of(paths))
+
+
+def _name_of(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
 
 
 def look_into(paths: Sequence[Path]) -> Found:
@@ -76,11 +83,28 @@ def look_into(paths: Sequence[Path]) -> Found:
         DataError: One is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    results, records = read_all(paths)
+    # Of a study that has just begun, or of which every run failed, there is no result yet, but runs there are.
+    begun = [path for path in paths if (path / PLANNED).is_file() and not record_files(path)]
+    results, records = read_all([path for path in paths if path not in begun])
     folders = [path for path in paths if path.is_dir()]
-    terms = {name: texts for folder in folders for name, texts in read_terms(folder).items()}
-    probes = [Probe.read(folder / PROBE) for folder in folders if (folder / PROBE).is_file()]
+    terms: dict[str, Mapping[str, Sequence[str]]] = {}
+    for folder in folders:
+        for name, texts in read_terms(folder).items():
+            # Experiments of the same name in several folders are told apart by the folder.
+            terms[name if name not in terms else f"{name}, {_name_of(folder.resolve())}"] = texts
+    probes = [probe for folder in folders if (probe := _probe_in(folder)) is not None]
     return Found(results, records, _states(folders), terms, probes[0] if probes else None)
+
+
+def _probe_in(folder: Path) -> Probe | None:
+    """Return the probe in a folder; a damaged one is left out with a remark, as the rest can do without."""
+    if not (folder / PROBE).is_file():
+        return None
+    try:
+        return Probe.read(folder / PROBE)
+    except DataError as error:
+        remark(f"{error}; it is left out")
+        return None
 
 
 def _states(folders: Sequence[Path]) -> list[RunStatus]:
@@ -103,13 +127,14 @@ def page_of(found: Found, *, title: str) -> StudyPage:
     results = found.results
     with_baseline = {_kind(result) for result in results if result.strategy == BASELINE}
     comparable = [result for result in results if _kind(result) in with_baseline]
-    compared = _first_metrics(compare(comparable)) if comparable else []
+    by_metric = _by_metric(compare(comparable)) if comparable else []
+    compared = [first for first, *_ in by_metric]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = distances(codes, compared, found.probe)
     network = language_network(codes, compared, alike)
     seconds = _seconds(found.records)
     terms = _terms_of_languages(found.terms)
-    comparisons = [_comparison_page(number, one, seconds) for number, one in enumerate(compared)]
+    comparisons = [_comparison_page(number, *several, seconds=seconds) for number, several in enumerate(by_metric)]
     networks = [*([network] if network else []), *([lineage(found.records)] if found.records else [])]
     study = Page(
         name=STUDY,
@@ -118,7 +143,7 @@ def page_of(found: Found, *, title: str) -> StudyPage:
         facts=_facts(compared, found),
         charts=_probe_charts(found.probe) if found.probe else [],
         networks=networks,
-        sheets=[*([] if compared else [_scores(results)]), *_term_sheets(found.terms)],
+        sheets=[*_scores(results, comparable), *_run_sheets(found.states, found.records), *_term_sheets(found.terms)],
     )
     languages = [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes]
     return StudyPage(study, comparisons, languages, [run_page(record, found.records) for record in found.records])
@@ -142,15 +167,18 @@ def _kind(result: Result) -> tuple[str, str, str]:
     return result.setup.encoder, result.setup.task, result.fine_tuned
 
 
-def _first_metrics(compared: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparison of each setup by the metric that matters."""
-    first: dict[Any, Comparison] = {}
+def _by_metric(compared: Sequence[Comparison]) -> list[list[Comparison]]:
+    """Return the comparisons of each setup together, that by the metric that matters first."""
+    found: dict[Any, list[Comparison]] = {}
     for comparison in compared:
-        first.setdefault((comparison.setup, comparison.label), comparison)
-    return list(first.values())
+        found.setdefault((comparison.setup, comparison.label), []).append(comparison)
+    return list(found.values())
 
 
-def _comparison_page(number: int, comparison: Comparison, seconds: Mapping[tuple[str, str], float]) -> Page:
+def _comparison_page(
+    number: int, comparison: Comparison, *others: Comparison, seconds: Mapping[tuple[str, str], float]
+) -> Page:
+    """Return the page of a comparison, with the tables by other metrics after its own."""
     charts: list[Chart | None] = []
     picture = ""
     if len(comparison.strategies) > 1 and comparison.languages:
@@ -170,7 +198,7 @@ def _comparison_page(number: int, comparison: Comparison, seconds: Mapping[tuple
         title=title_of(comparison),
         summary=summary(comparison),
         charts=[chart for chart in charts if chart is not None],
-        sheets=[overall_sheet(comparison), sheet_of(table_of(comparison))],
+        sheets=[sheet for one in (comparison, *others) for sheet in (overall_sheet(one), sheet_of(table_of(one)))],
         picture=picture,
     )
 
@@ -244,8 +272,17 @@ def _terms_of_languages(terms: Terms) -> dict[str, Sequence[str]]:
     return {text: found for texts in terms.values() for text, found in texts.items() if text != TRAIN}
 
 
-def _scores(results: Sequence[Result]) -> Sheet:
-    """Return scores that there is nothing to compare with: a row a language and metric, a column a strategy."""
+def _scores(results: Sequence[Result], comparable: Sequence[Result]) -> list[Sheet]:
+    """Return scores that there is nothing to compare with: a sheet a setup, a row a language and metric."""
+    kinds = {_kind(result) for result in comparable}
+    alone: dict[Setup, list[Result]] = {}
+    for result in results:
+        if _kind(result) not in kinds:
+            alone.setdefault(result.setup, []).append(result)
+    return [_score_sheet(setup, several) for setup, several in alone.items()]
+
+
+def _score_sheet(setup: Setup, results: Sequence[Result]) -> Sheet:
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for result in results:
         values.setdefault((result.language, result.metric), {}).setdefault(result.strategy, []).append(result.value)
@@ -254,7 +291,25 @@ def _scores(results: Sequence[Result]) -> Sheet:
         (Cell(code), Cell(name_or_code(code)), Cell(metric), *(_mean(row.get(strategy)) for strategy in strategies))
         for (code, metric), row in values.items()
     ]
-    return Sheet("Scores", ("", "language", "metric", *strategies), 3, tuple(rows), "mean over seeds, in percent")
+    seeds = ", ".join(map(str, sorted({result.seed for result in results})))
+    note = f"in percent, mean over the seeds {seeds}; there is no baseline with the same settings"
+    return Sheet(f"Scores: {described(setup)}", ("", "language", "metric", *strategies), 3, tuple(rows), note)
+
+
+def _run_sheets(states: Sequence[RunStatus], records: Sequence[RunRecord]) -> list[Sheet]:
+    """Return how far the runs are, where not all are complete."""
+    if all(run.state == "complete" for run in states):
+        return []
+    pages = {record.folder for record in records}
+    rows = [
+        (
+            Cell(run.name, page=run_address(run.name) if run.name in pages else ""),
+            Cell(run.state),
+            Cell(run.error.splitlines()[0] if run.error else ""),
+        )
+        for run in states
+    ]
+    return [Sheet("Runs", ("run", "state", "error"), 3, tuple(rows), "")]
 
 
 def _mean(values: Sequence[float] | None) -> Cell:
@@ -278,8 +333,9 @@ def _orders(comparison: Comparison) -> dict[str, list[str]]:
         "name": sorted(codes, key=name_or_code),
         "family": sorted(codes, key=lambda code: (known[code].family or "~", name_or_code(code))),
     }
-    if all("syntax" in known[code].values for code in codes):
-        orders["distance of syntax"] = sorted(codes, key=lambda code: known[code].values["syntax"])
+    if any("syntax" in known[code].values for code in codes):
+        # Those of which it is not known come last.
+        orders["distance of syntax"] = sorted(codes, key=lambda code: known[code].values.get("syntax", 2.0))
     return orders
 
 
@@ -287,7 +343,9 @@ def _warnings(found: Found, comparable: Sequence[Result]) -> list[str]:
     """Return what a reader must know before believing the rest."""
     said = []
     states = found.states
-    if not comparable:
+    if not found.results:
+        said.append("No run is complete yet: there is nothing to show but how far the runs are.")
+    elif not comparable:
         said.append("There is no baseline: nothing can be compared, scores alone are shown.")
     elif len(comparable) < len(found.results):
         said.append("Some runs have no baseline with the same settings and are left out of the comparison.")
@@ -299,6 +357,13 @@ def _warnings(found: Found, comparable: Sequence[Result]) -> list[str]:
     if left := counts["running"] + counts["waiting"] + counts["interrupted"]:
         said.append(f"The study is not complete: {left} of {len(states)} runs are still to be done.")
     return said
+
+
+def _number_of_runs(found: Found) -> str:
+    """Say how many runs there are, and how many of them are complete."""
+    complete = len({(r.place, r.setup, r.strategy, r.seed) for r in found.results})
+    planned = max(complete, complete + sum(run.state != "complete" for run in found.states))
+    return str(complete) if planned == complete else f"{complete} of {planned} are complete"
 
 
 def _facts(compared: Sequence[Comparison], found: Found) -> dict[str, str]:
@@ -315,11 +380,13 @@ def _facts(compared: Sequence[Comparison], found: Found) -> dict[str, str]:
         "schedule": listed([r.setup.schedule for r in results]),
         "seeds": listed(sorted({r.seed for r in results})),
         "languages": listed([r.language for r in results]),
-        "runs": f"{len(found.states) or len({(r.place, r.strategy, r.seed) for r in results})}",
+        "runs": _number_of_runs(found),
     }
     if found.records:
         dates = sorted(record.environment["finished"] for record in found.records)
         facts["finished"] = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-        versions = found.records[0].environment["versions"]
-        facts["versions"] = ", ".join(f"{name} {versions[name]}" for name in ("alignfreeze", "torch", "transformers"))
+        facts["versions"] = "; ".join(
+            f"{name} {listed([record.environment['versions'][name] for record in found.records])}"
+            for name in ("alignfreeze", "torch", "transformers")
+        )
     return {name: value for name, value in facts.items() if value}

@@ -20,10 +20,22 @@ def summary(comparison: Comparison) -> list[str]:
     strategies = [name for name in comparison.realigned if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
-    if not any(sum(comparison.overall[name].counts.values()) for name in strategies):
+    judged = [name for name in strategies if has_verdicts(comparison, name)]
+    if not judged:
         return [_by_mean(comparison, strategies), _largest(comparison, strategies)]
-    found = [_counts(comparison, strategies), _largest(comparison, strategies), _harm(comparison, strategies)]
+    unknown = [called(name) for name in strategies if name not in judged]
+    found = [
+        _counts(comparison, judged),
+        f"Of {' and '.join(unknown)} there are too few seeds to tell gains from chance." if unknown else "",
+        _largest(comparison, strategies),
+        _harm(comparison, judged),
+    ]
     return [sentence for sentence in found if sentence]
+
+
+def has_verdicts(comparison: Comparison, strategy: str) -> bool:
+    """Tell whether there are seeds enough to tell gains of a strategy from chance."""
+    return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
 
 
 def overview(comparisons: Sequence[Comparison]) -> list[str]:
@@ -32,8 +44,15 @@ def overview(comparisons: Sequence[Comparison]) -> list[str]:
         return summary(comparisons[0])
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_number(encoders, 'encoder')} and {_number(tasks, 'task')}."
+    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realigned)]
+    if unsure:
+        which = "All" if len(unsure) == len(comparisons) else f"{len(unsure)} of {len(comparisons)}"
+        text += f" {which} have a single seed, with which gains cannot be told from chance."
     rivals = [
-        (c, strategy) for c in comparisons for strategy in ("front", "back") if {"full", strategy} <= set(c.overall)
+        (c, strategy)
+        for c in comparisons
+        for strategy in ("front", "back")
+        if has_verdicts(c, "full") and has_verdicts(c, strategy)
     ]
     margins = [(_improvements(c, strategy) - _improvements(c, "full"), c, strategy) for c, strategy in rivals]
     fronts = [margin for margin, _, strategy in margins if strategy == "front"]
@@ -83,8 +102,12 @@ def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
         text += f"; {called(other)} improves {_count(comparison, other, 'improved')} and worsens "
         text += _count(comparison, other, "worsened")
     text += f". The mean gain of {called(best)} is {_points(_gain(comparison, best))}"
+    average = comparison.overall[best].average
+    if (ends := average.interval) is not None:
+        text += f" (95% interval over {average.n} seeds {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
     if (p := comparison.overall[best].corrected) is not None:
-        text += f", which over these languages {'is hardly' if p < SIGNIFICANT else 'may be'} chance ({_p(p)})"
+        alike = "most languages move the same way" if p < SIGNIFICANT else "languages move either way"
+        text += f"; {alike} ({_p(p)})"
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -118,13 +141,19 @@ def _harm(comparison: Comparison, strategies: Sequence[str]) -> str:
     others = [name for name in strategies if name != "full"]
     if not harmed:
         return "Full realignment worsens no language that much." if "full" in strategies else ""
-    spared = {name: [code for code in harmed if code not in _with_verdict(comparison, name)] for name in others}
+    spared = {name: [code for code in harmed if _is_spared(comparison, code, name)] for name in others}
     best = max(others, key=lambda name: len(spared[name]), default=None)
     text = f"Full realignment hurts {_list(harmed)}"
     if best is None or not spared[best]:
         return f"{text}."
     what = "all of them" if len(spared[best]) == len(harmed) > 1 else "it" if len(harmed) == 1 else _list(spared[best])
     return f"{text}; {called(best)} spares {what}."
+
+
+def _is_spared(comparison: Comparison, code: str, strategy: str) -> bool:
+    """Tell whether a strategy is known not to worsen a language."""
+    summary = comparison.cells[code].get(strategy)
+    return summary is not None and summary.verdict in {"improved", "unchanged"}
 
 
 def _with_verdict(comparison: Comparison, strategy: str, verdict: str = "worsened") -> list[str]:

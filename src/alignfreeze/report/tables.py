@@ -88,7 +88,7 @@ def cell_text(summary: Summary) -> str:
     if summary.sd is not None:
         text += f" ± {100 * summary.sd:.1f}"
     if summary.gain is not None:
-        text += f" ({100 * summary.gain:+.1f})"
+        text += f" ({round(100 * summary.gain, 1) + 0.0:+.1f})"  # no minus before a zero
     return text + ARROWS.get(summary.verdict or "unchanged", "")
 
 

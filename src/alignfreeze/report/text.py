@@ -55,17 +55,19 @@ def _html(study: StudyPage) -> str:
 FORMS: dict[str, Callable[[StudyPage], str]] = {"html": _html, "markdown": study_markdown, "latex": study_latex}
 """What writes a study in a form."""
 
-_ENDINGS = {".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
+_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
 
 
 def form_of(out: Path, form: str | None) -> str:
-    """Return the form of a file: what is asked for, or what its name tells; HTML if it tells none.
+    """Return the form of a file: what is asked for, or what its name tells.
 
     Raises:
-        SettingsError: There is no such form.
+        SettingsError: There is no such form, or the name tells none.
     """
     if form is None:
-        return _ENDINGS.get(out.suffix.lower(), "html")
+        if (told := _ENDINGS.get(out.suffix.lower())) is None:
+            raise SettingsError(f"{out}: its name tells no form; end it in .html, .md or .tex, or say --format")
+        return told
     if form not in FORMS:
         raise SettingsError(f"--format {form!r}: there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
     return form

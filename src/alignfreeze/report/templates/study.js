@@ -92,7 +92,12 @@ function draw(figure) {
 }
 
 function show() {
-  const wanted = decodeURIComponent(location.hash.slice(1)) || "study";
+  let wanted = "study";
+  try {
+    wanted = decodeURIComponent(location.hash.slice(1)) || wanted;
+  } catch {
+    // Not an address of ours: the study is shown.
+  }
   const page = pages.find((one) => one.id === wanted) || pages[0];
   const before = pages.find((one) => !one.hidden);
   for (const one of pages) one.hidden = one !== page;
@@ -110,6 +115,14 @@ function save(href, name) {
   link.href = href;
   link.download = name;
   link.click();
+}
+
+// Pictures are for papers: dark on white whatever the page looks like.
+function keep(figure, format) {
+  const plot = figure.querySelector(".plot");
+  const layout = { ...plot.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff", font: { ...plot.layout.font, color: "#1b1b1b" } };
+  Plotly.downloadImage({ data: plot.data, layout, config: {} },
+    { format, filename: nameOf(figure), scale: 2, width: plot.clientWidth, height: plot.clientHeight });
 }
 
 function csv(figure) {
@@ -130,8 +143,7 @@ for (const figure of document.querySelectorAll("figure")) {
 }
 for (const button of document.querySelectorAll(".save")) {
   const figure = button.closest("figure");
-  button.addEventListener("click", () =>
-    Plotly.downloadImage(figure.querySelector(".plot"), { format: button.dataset.form, filename: nameOf(figure), scale: 2 }));
+  button.addEventListener("click", () => keep(figure, button.dataset.form));
 }
 for (const figure of document.querySelectorAll(".network")) {
   const on = (name, act) => figure.querySelector(name).addEventListener("click", act);
@@ -142,11 +154,22 @@ for (const figure of document.querySelectorAll(".network")) {
   on(".png", () => save(figure.querySelector("canvas").toDataURL("image/png"), `${nameOf(figure)}.png`));
 }
 
+function redraw() {
+  for (const figure of document.querySelectorAll("figure[data-drawn]")) {
+    if (figure.closest(".page:not([hidden])")) draw(figure);
+    else delete figure.dataset.drawn; // when it is seen again
+  }
+}
+
+const root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
 document.getElementById("theme").addEventListener("click", () => {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
   root.dataset.theme = dark ? "light" : "dark";
-  for (const figure of document.querySelectorAll("figure[data-drawn]")) if (figure.closest(".page:not([hidden])")) draw(figure); else delete figure.dataset.drawn;
+  redraw();
 });
+system.addEventListener("change", redraw);
+let before;
+addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; redraw(); });
+addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; redraw(); });
 addEventListener("hashchange", show);
 show();
