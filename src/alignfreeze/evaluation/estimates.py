@@ -337,7 +337,7 @@ def new_words(links: Ragged, pairs: Sequence[SentencePair], realigned: Sequence[
     """Return those links whose two words occur nowhere in the bitext of a realignment.
 
     Realignment does most for the very words that it sees, of which other text has few: on all links its gain is
-    overestimated about threefold, on those of new words it is not (benchmarks/results/advice_quality.json).
+    overestimated, on those of new words less so (benchmarks/results/advice_quality.json).
 
     Args:
         links: Of words, [links, 2] a pair.
