@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,14 @@ def remarks():
     display = _Remarks()
     with showing(display):
         yield display.texts
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of a Chromium that playwright can drive."""
+    pytest.importorskip("playwright.sync_api")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return found or pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
 
 
 @pytest.fixture

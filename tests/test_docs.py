@@ -7,7 +7,6 @@ import importlib
 import inspect
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -271,11 +270,8 @@ def test_every_page_is_in_the_site_and_can_be_searched(site):
     assert (site / "search" / "search_index.js").exists()
 
 
-def test_the_site_opens_from_disk_and_can_be_searched_there(site):
+def test_the_site_opens_from_disk_and_can_be_searched_there(site, chromium):
     browser_of = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").sync_playwright
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium to open the pages with")
     with browser_of() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_context(offline=True).new_page()

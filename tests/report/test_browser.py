@@ -1,6 +1,5 @@
 """The page of a study in a real browser, opened from disk with no network."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,13 @@ from alignfreeze.report.study import study_page
 from tests.experiment.test_comparison import table
 from tests.experiment.test_sweep import planned
 
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine (Debian: apt install chromium)")
-
 LANGUAGES = ("de", "fr", "hi", "ja", "tr", "zh")
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(chromium):
     with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
         opened.close()
 

@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import shutil
 import socket
 import threading
 import time
@@ -392,16 +391,13 @@ def test_a_page_without_notes_says_nothing_of_them(tmp_path):
     assert '<section class="notes"' not in page
 
 
-def test_in_a_browser(project):
+def test_in_a_browser(project, chromium):
     """The page follows the study and stays where it is; no note is lost to that, and none needs a script."""
     playwright = pytest.importorskip("playwright.sync_api")
-    browser_path = shutil.which("chromium")
-    if browser_path is None:
-        pytest.skip("no chromium on this machine")
     out = project / "out"
     run_experiment(planned(project, seeds=[1]), out=out)
     with running(out) as lens, playwright.sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"]).new_page()
+        page = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page()
         problems = []
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))

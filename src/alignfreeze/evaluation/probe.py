@@ -16,7 +16,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
-from alignfreeze.evaluation.retrieval import MOST_WORDS, Drift, Retrieval, drift, retrieval, word_vectors
+from alignfreeze.evaluation.retrieval import MOST_WORDS, Drift, Retrieval, drift, retrieval, retrieved, word_vectors
 from alignfreeze.files import read_json, write_json
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.models import TaskModel
@@ -108,7 +108,14 @@ def look_into(
     """
     how: dict[str, Any] = {"most_words": most_words, "device": device}
     first, *others = encoders
-    found, moved = {first: retrieval(base, bitext, alignments, **how)}, {}
+    found: dict[str, list[Retrieval]] = {first: []}
+    moved: dict[str, list[Drift]] = {}
+    places: dict[str, Tensor] = {}
+    for language, source, target in word_vectors(base, bitext, alignments, **how):
+        found[first] += retrieved(language, source, target)
+        places[language] = place_of(source, target)
+    if not places:
+        raise DataError("no sentence pair has a usable link")
     for name in others:
         encoder = load_encoder(encoders[name])
         moved[name] = drift(base, encoder)
@@ -117,35 +124,26 @@ def look_into(
     if task is not None:
         for name, model in (tuned or {}).items():
             pulls[name] = gradient_cosines(model, task, items, bitext, alignments, device=device)
-    return Probe(encoders, found, moved, pulls, likeness(base, bitext, alignments, **how))
+    return Probe(encoders, found, moved, pulls, likeness(places))
 
 
-def likeness(
-    encoder: Encoder,
-    bitext: Sequence[SentencePair],
-    alignments: Sequence[WordAlignment],
-    *,
-    most_words: int = MOST_WORDS,
-    device: str = "auto",
-) -> list[tuple[str, str, float]]:
-    """Return how alike target languages are to an encoder: pairs of codes with a cosine, -1 to 1.
+def place_of(source: Tensor, target: Tensor) -> Tensor:
+    """Return where a language lies, seen from the source language, [width].
 
-    A language is the mean, over linked words of the last layer, of the
-    target word's vector less that of the source word: what it says is left
-    out, as both words say the same, and what is left is where the language lies.
+    The mean, over linked words of the last layer, of the target word's vector
+    less that of the source word: what it says is left out, as both words say
+    the same.
 
     Args:
-        encoder: The encoder.
-        bitext: Sentence pairs of several language pairs with one source language.
-        alignments: Their word alignments, in the same order.
-        most_words: Words of a language pair.
-        device: Where the encoder runs.
+        source: States of the source words, [words, layers, width].
+        target: Those of their translations, [words, layers, width].
     """
-    places: dict[str, Tensor] = {}
-    for language, source, target in word_vectors(encoder, bitext, alignments, most_words=most_words, device=device):
-        if len(source):
-            sides = [F.normalize(side[:, -1].float(), dim=-1) for side in (source, target)]  # [words, width]
-            places[language] = (sides[1] - sides[0]).mean(dim=0)  # [width]
+    sides = [F.normalize(side[:, -1].float(), dim=-1) for side in (source, target)]  # [words, width]
+    return (sides[1] - sides[0]).mean(dim=0)
+
+
+def likeness(places: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
+    """Return how alike languages are: pairs of codes with the cosine of their places, -1 to 1."""
     return [
         (one, other, F.cosine_similarity(places[one], places[other], dim=0).item())
         for one, other in combinations(places, 2)

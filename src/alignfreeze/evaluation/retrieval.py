@@ -139,14 +139,30 @@ def retrieval(
     for language, source, target in word_vectors(
         encoder, bitext, alignments, most_words=most_words, max_length=max_length, device=device
     ):
-        if len(source) < 2:
-            raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
-        for layer in range(source.shape[1]):
-            sides = [F.normalize(side[:, layer].float(), dim=-1) for side in (source, target)]
-            for name, method in METHODS.items():
-                found.append(Retrieval(language, layer, name, *method(sides[0], sides[1]), len(source)))
+        found += retrieved(language, source, target)
     if not found:
         raise DataError("no sentence pair has a usable link")
+    return found
+
+
+def retrieved(language: str, source: Tensor, target: Tensor) -> list[Retrieval]:
+    """Let linked words of one language pair look for each other at every layer.
+
+    Args:
+        language: Code of the target language.
+        source: States of the source words, [words, layers, width].
+        target: Those of their translations, [words, layers, width].
+
+    Raises:
+        DataError: There are no two words.
+    """
+    if len(source) < 2:
+        raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
+    found = []
+    for layer in range(source.shape[1]):
+        sides = [F.normalize(side[:, layer].float(), dim=-1) for side in (source, target)]
+        for name, method in METHODS.items():
+            found.append(Retrieval(language, layer, name, *method(sides[0], sides[1]), len(source)))
     return found
 
 

@@ -9,11 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.errors import OutputError, SettingsError, did_you_mean
+from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.experiment.comparison import compare
 from alignfreeze.experiment.results import Result
 from alignfreeze.files import check_file, new_file, write_lines
 from alignfreeze.report.comparisons import overall_sheet, table_of
+from alignfreeze.report.forms import chosen_form
 from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
 from alignfreeze.report.tables import sheet_of
 
@@ -75,13 +76,8 @@ def form_of(out: Path, form: str | None) -> str:
     Raises:
         SettingsError: There is no such form, or the name tells none.
     """
-    if form is None:
-        if (told := _ENDINGS.get(out.suffix.lower())) is None:
-            raise SettingsError(f"{out}: its name tells no form; name one of {', '.join(FORMS)} with --format")
-        return told
-    if form not in FORMS:
-        raise SettingsError(f"--format {form!r}: there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
-    return form
+    otherwise = f"name one of {', '.join(FORMS)} with --format"
+    return chosen_form(out, form, forms=FORMS, endings=_ENDINGS, otherwise=otherwise)
 
 
 def export_results(results: Sequence[Result], out: Path, form: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.report.forms import chosen_form
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.sheets import latex_text, markdown_text, to_latex, to_markdown
 
@@ -64,10 +64,5 @@ def form_of(out: Path, form: str | None) -> str:
     Raises:
         SettingsError: There is no such form, or the name tells none.
     """
-    if form is None:
-        if (told := _ENDINGS.get(out.suffix.lower())) is None:
-            raise SettingsError(f"{out}: its name tells no form; end it in .html, .md or .tex, or say --format")
-        return told
-    if form not in FORMS:
-        raise SettingsError(f"--format {form!r}: there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
-    return form
+    otherwise = "end it in .html, .md or .tex, or say --format"
+    return chosen_form(out, form, forms=FORMS, endings=_ENDINGS, otherwise=otherwise)
