@@ -247,7 +247,7 @@ def test_advice_is_given_without_test_data_and_goes_on_from_where_it_was(unlabel
     assert len(list((unlabelled / "out" / "pilots").iterdir())) == 4
     assert not list((unlabelled / "out").rglob("*.safetensors"))
     assert [row[0].text for row in advice_sheet(advised).rows] == ["de", "tr", "average"]
-    with mock.patch.object(pilots, "finetune", side_effect=AssertionError("trained again")):
+    with mock.patch.object(pilots, "train", side_effect=AssertionError("trained again")):
         again = advise(settings, base=unlabelled, out=unlabelled / "out", fraction=0.5, n_seeds=2)
     assert again.advice == advised.advice
 

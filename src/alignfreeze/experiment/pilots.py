@@ -18,22 +18,21 @@ from alignfreeze.alignment.links import Alignments, WordAlignment
 from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.corpora.selection import evenly_spread
-from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.checks import doubts
 from alignfreeze.evaluation.estimates import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData, find_links
 from alignfreeze.experiment.estimate import Lengths, estimate
+from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.recipe import RunSpec
+from alignfreeze.experiment.recipe import Places, RunSpec, train
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
-from alignfreeze.realignment.trainer import prepare, realign
 from alignfreeze.tasks import TASKS
-from alignfreeze.tasks.finetuning import finetune
 
 HELD_OUT = 200
 """Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
@@ -227,7 +226,8 @@ def _pilot(
         shutil.rmtree(place, ignore_errors=True)
         saved = out / "checkpoints" / spec.folder
         with new_folder(place) as folder:
-            found = _trained(spec, data, alignments, held, tokenizer=tokenizer, saved=saved)
+            places = Places(folder, saved, out / "logs" / spec.folder)
+            found = _trained(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
             facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}
             write_json(folder / _FACTS, facts)
@@ -242,32 +242,15 @@ def _trained(
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
     held: HeldOut,
+    places: Places,
     *,
     tokenizer: PreTrainedTokenizerFast,
-    saved: Path,
 ) -> Pilot:
-    """Realign, fine-tune and predict: the recipe of a run, without tests in the target languages."""
+    """Train as a run does, and predict instead of testing in the target languages."""
     settings = spec.settings
     task = TASKS[settings.task]
-    start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": settings.compute}
-    pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
-    schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
-    encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
-    if schedule == "before":
-        realign(encoder, **pairs, checkpoints=saved / "realignment", **start)
-    alongside = prepare(encoder, **pairs, seed=spec.seed) if schedule == "during" else None
-    model, _ = finetune(
-        encoder,
-        task,
-        data.train,
-        settings=settings.finetuning,
-        alongside=alongside,
-        checkpoints=saved / "fine-tuning",
-        **start,
-    )
-    if schedule == "after":
-        base: Any = model.model.base_model
-        realign(Encoder(encoder.name, base, encoder.tokenizer), **pairs, checkpoints=saved / "realignment", **start)
+    meter = Meter(settings.device)
+    model = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
     two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
     found = predict_pairs(model, task, held.pairs, held.links, two_texts=two_texts, device=settings.device)
     by_language = {one.language: one for one in found}

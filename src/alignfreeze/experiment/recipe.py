@@ -24,6 +24,8 @@ from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.training import TrainingHistory
 
 REALIGNED_ON = ("bitext", "links", "dictionary")
 """The files that a realignment depends on, by the first word of their roles."""
@@ -97,22 +99,39 @@ class Places:
     realigned: Path | None = None
 
 
-def run(
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What the trainings of a run have made.
+
+    Attributes:
+        model: The fine-tuned model.
+        realignment: What the realignment did; None for the baseline.
+        finetuning: What the fine-tuning did.
+    """
+
+    model: TaskModel
+    realignment: RealignmentHistory | None
+    finetuning: TrainingHistory
+
+
+def train(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
     places: Places,
     *,
     tokenizer: PreTrainedTokenizerFast,
-) -> RunRecord:
-    """Realign an encoder, fine-tune it in the source language, and test it in every language.
+    meter: Meter,
+) -> Trained:
+    """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     Args:
         spec: What to do.
-        data: What the experiment reads.
+        data: What is trained on.
         alignments: The word alignments of its bitext; not used by the baseline.
         places: Where it writes.
         tokenizer: The encoder's.
+        meter: Is told what the stages take.
     """
     settings = spec.settings
     start: dict[str, Any] = {
@@ -122,7 +141,6 @@ def run(
     }
     task = TASKS[settings.task]
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
-    meter = Meter(settings.device)
     with meter.measured("loading"):
         encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
     pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
@@ -158,6 +176,31 @@ def run(
         history = realigned(Encoder(encoder.name, base, encoder.tokenizer))
     elif alongside is not None:
         history = alongside.history(training)
+    return Trained(model, history, training)
+
+
+def run(
+    spec: RunSpec,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    places: Places,
+    *,
+    tokenizer: PreTrainedTokenizerFast,
+) -> RunRecord:
+    """Realign an encoder, fine-tune it in the source language, and test it in every language.
+
+    Args:
+        spec: What to do.
+        data: What the experiment reads.
+        alignments: The word alignments of its bitext; not used by the baseline.
+        places: Where it writes.
+        tokenizer: The encoder's.
+    """
+    settings = spec.settings
+    meter = Meter(settings.device)
+    trained = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
+    model, history = trained.model, trained.realignment
+    task = TASKS[settings.task]
     with meter.measured("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
     for doubt in outcome.doubts:
@@ -172,7 +215,7 @@ def run(
         digest=spec.digest,
         determined_by=spec.determined_by,
         realignment=history,
-        finetuning=training,
+        finetuning=trained.finetuning,
         scores=outcome.scores,
         doubts=outcome.doubts,
         seconds=meter.seconds,
