@@ -13,15 +13,13 @@ from alignfreeze.evaluation.estimates import Predictions
 from alignfreeze.experiment import ExperimentSettings, pilots, plan
 from alignfreeze.experiment.advice import Calibration, advise, drawn_gains, judged, resampled
 from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.pilots import (
     Cost,
     Pilot,
     affordable,
-    hold_out,
     least_fraction,
-    read_predictions,
     scaled,
-    write_predictions,
 )
 from alignfreeze.experiment.planning import anchored
 from alignfreeze.ragged import Ragged
@@ -41,19 +39,20 @@ def data(pairs, links=None):
 
 def test_held_out_pairs_are_the_same_each_time_and_in_no_realignment():
     pairs = [*bitext(200), *bitext(150, "tr"), SentencePair((), (), ("en", "de")), *bitext(200)]
-    kept, held = hold_out(data(pairs), most=None, seed=0)
+    kept = hold_out(data(pairs), most=None, seed=0)
+    held = kept.held
     assert [len([pair for pair in held if pair.languages[1] == code]) for code in ("de", "tr")] == [40, 30]
     # Each German pair is there twice: both go.
     assert len(kept.bitext) == len(pairs) - 2 * 40 - 30
     assert not set(held) & set(kept.bitext)
-    assert hold_out(data(pairs), most=None, seed=0)[1] == held
-    assert hold_out(data(pairs), most=None, seed=1)[1] != held
-    assert hold_out(data(bitext(200)), most=None, seed=0)[1] == held[:40]  # whatever other languages there are
+    assert hold_out(data(pairs), most=None, seed=0).held == held
+    assert hold_out(data(pairs), most=None, seed=1).held != held
+    assert hold_out(data(bitext(200)), most=None, seed=0).held == held[:40]  # whatever other languages there are
 
 
 def test_links_that_were_read_stay_with_their_pairs():
-    kept, held = hold_out(data(bitext(100), list(range(100))), most=30, seed=0)
-    assert len(held) == 30
+    kept = hold_out(data(bitext(100), list(range(100))), most=30, seed=0)
+    assert len(kept.held) == 30
     assert [pair.source[1] for pair in kept.bitext] == [str(number) for number in kept.links]
 
 
@@ -255,7 +254,7 @@ def test_advice_is_given_without_test_data_and_goes_on_from_where_it_was(unlabel
 def test_a_killed_pilot_leaves_no_half_behind(unlabelled):
     settings = ExperimentSettings.from_toml(unlabelled / "experiment.toml")
     with (
-        mock.patch.object(pilots, "predict_pairs", side_effect=KeyboardInterrupt),
+        mock.patch.object(pilots, "predict_held_out", side_effect=KeyboardInterrupt),
         pytest.raises(KeyboardInterrupt),
     ):
         advise(settings, base=unlabelled, out=unlabelled / "out")
@@ -306,8 +305,8 @@ def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
         (["--set", 'strategies=["baseline"]'], "only 'baseline' is there"),
         (["--fraction", "0"], "--fraction 0: it is of the steps"),
         (["--fraction", "1.5"], "--fraction 1.5"),
-        (["--held-out", "70"], "too few sentence pairs for advice"),
-        (["--held-out", "3"], "too few sentence pairs for advice"),
+        (["--held-out", "70"], "too few sentence pairs to hold some out"),
+        (["--held-out", "3"], "too few sentence pairs to hold some out"),
         (["--budget", "0"], "--budget 0: pilots take about"),
     ],
     ids=["questions", "nothing to compare", "no fraction", "more than all", "too many", "too few", "no time"],

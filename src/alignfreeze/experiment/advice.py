@@ -220,7 +220,7 @@ def advise(
     steps = whole.finetuning_steps
     scaled(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
     data, held = prepared(whole, most=held_out)
-    if budget is not None and (cost := cost_of(whole, len(held.pairs), n_seeds=len(seeds))) is not None:
+    if budget is not None and (cost := cost_of(whole, len(data.held), n_seeds=len(seeds))) is not None:
         least = least_fraction(whole.settings, finetuning_steps=steps)
         # A smaller fraction than the least one takes no fewer steps.
         fraction = min(fraction, affordable(cost, budget=budget, least=least, most=max(least, fraction)))

@@ -15,10 +15,12 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict_held_out, write_predictions
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import realigned_once
+from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.files import digest_of_json, write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
@@ -77,8 +79,11 @@ def realigned_name(strategy: str, seed: int, determined_by: Mapping[str, Any]) -
     without = {"languages", "settings", "data"}
     facts = {name: value for name, value in determined_by.items() if name not in without}
     names = ("device", "source_language", "bitext", "alignment", "realignment")
+    roles = REALIGNED_ON
+    if (stopping := settings["realignment"].get("stopping")) is not None and stopping["by"] == "agreement":
+        names, roles = (*names, "task", "finetuning"), (*roles, "train")
     facts["settings"] = {name: settings[name] for name in names}
-    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
+    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in roles}
     return folder_name(strategy, seed, digest_of_json(facts))
 
 
@@ -143,11 +148,14 @@ def train(
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
     with meter.measured("loading"):
         encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
+    judge = None
+    if schedule is not None and settings.realignment.stopping is not None:
+        judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
     pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
 
     def realigned(encoder: Encoder) -> RealignmentHistory:
         with meter.measured("realignment"):
-            return realign(encoder, **pairs, checkpoints=places.checkpoints / "realignment", **start)
+            return realign(encoder, **pairs, checkpoints=places.checkpoints / "realignment", judge=judge, **start)
 
     history = None
     if schedule == "before" and places.realigned is not None:
@@ -203,6 +211,11 @@ def run(
     task = TASKS[settings.task]
     with meter.measured("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
+    if data.held and task.kind.probabilities is not None:
+        with meter.measured("held-out pairs"):
+            links = held_out_links(settings, data)
+            found = predict_held_out(model, task, data, links, device=settings.device)
+            write_predictions(places.folder / PREDICTIONS, found)
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:

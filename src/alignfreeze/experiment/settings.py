@@ -112,6 +112,9 @@ class BitextSettings(Settings):
     """The words are already separated by spaces."""
     selection: SelectionSettings = SelectionSettings()
     """Which pairs are taken."""
+    held_out: int = Field(default=0, ge=0)
+    """Sentence pairs of each language that are held out of realignment, drawn with `selection.seed`: for
+    `realignment.stopping`, and for `advise` on complete runs, whose models then say what they make of them."""
 
 
 def _bitext(value: Any) -> Any:
@@ -194,6 +197,23 @@ class ExperimentSettings(Settings):
         if without and self.realignment.needs_links and set(self.strategies) != {BASELINE}:
             raise ValueError(
                 "alignment.aligner = 'sentence' finds no links; it goes with realignment.loss = 'sentence'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stopping_by_what_is_there(self) -> Self:
+        stopping = self.realignment.stopping
+        if stopping is None or set(self.strategies) == {BASELINE}:
+            return self
+        if self.bitext is not None and not self.bitext.held_out:
+            raise ValueError(
+                "realignment.stopping goes by sentence pairs that nothing is realigned on: set bitext.held_out, "
+                "such as bitext.held_out = 100"
+            )
+        if stopping.by == "agreement" and TASKS[self.task].kind.probabilities is None:
+            raise ValueError(
+                f"realignment.stopping.by = 'agreement' needs labels that can be carried over links, which the task "
+                f"{self.task!r} has not; take by = 'retrieval'"
             )
         return self
 
