@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from alignfreeze.experiment.advice import SURE, Advice, Advised, Estimated, Recommendation
+from alignfreeze.experiment.choice import Choices
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
@@ -107,6 +109,78 @@ def _differing(strategy: str, verdict: str) -> str:
 
 def _names(languages: list[str] | tuple[str, ...]) -> str:
     return ", ".join(map(name_of, languages))
+
+
+def choice_sheet(choices: Choices) -> Sheet:
+    """Return which models are taken for which language, and what they score: a row a language, their mean last."""
+    realigned = [name for name in choices.advice.overall.estimated if name != BASELINE]
+    by_language = {item.language: item for item in choices.advice.languages}
+    single = "" if choices.single is None else choices.single[0]
+    rows = []
+    for one in choices.languages:
+        estimated = by_language[one.language].estimated
+        scores = [_percent(one.scores.get(name)) for name in (one.strategy, single)]
+        best = max(one.scores.values(), default=None)
+        gains = (_gain(estimated[name]) for name in realigned)
+        rows.append(
+            (Cell(one.language), Cell(name_of(one.language)), *gains, Cell(one.strategy), *scores, _percent(best))
+        )
+    theirs = None if choices.single is None else choices.single[1]
+    means = [_percent(value) for value in (choices.chosen, theirs, choices.best)]
+    overall = choices.advice.overall
+    gains = (_gain(overall.estimated[name]) for name in realigned)
+    rows.append((Cell(AVERAGE), Cell("all languages"), *gains, Cell(""), *means))
+    columns = ("", "language", *realigned, "chosen", "its score", f"always {single or '–'}", "best of each")
+    return Sheet(f"{choices.title}: chosen for each language", columns, 2, tuple(rows), CHOICE_NOTE, n_last=1)
+
+
+CHOICE_NOTE = (
+    "of each strategy the gain over the baseline that is expected from estimates without labels, in points, with its "
+    "95% interval; chosen: where the most is expected. The scores, in percent, are true ones of the test data, which "
+    "no choice has seen; the single strategy and the best of each language are found by them, in hindsight"
+)
+
+
+def choice_lines(choices: Choices) -> Iterator[str]:
+    """Yield as sentences what it comes to, to choose a model for each language."""
+    taken = Counter(one.strategy for one in choices.languages)
+    yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
+    if choices.single is None or choices.gain is None:
+        yield "there are no test data, so what that gains cannot be said"
+        return
+    name, score = choices.single
+    within = ""
+    if choices.interval is not None:
+        low, high = (100 * value for value in choices.interval)
+        within = f" ({low:+.1f} … {high:+.1f} over seeds)"
+    yield (
+        f"to choose for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
+        f"{name!r}, which scores {100 * score:.1f} on average"
+    )
+    assert choices.best is not None
+    yield f"labels of every language would have gained {100 * (choices.best - score):+.1f} over it"
+
+
+def choice_facts(choices: Choices) -> dict[str, Any]:
+    """Return which models are chosen, as plain values."""
+    return {
+        "runs": choices.title,
+        "seeds": list(choices.advice.seeds),
+        "chosen_score": choices.chosen,
+        "best_single": choices.single,
+        "best_of_each": choices.best,
+        "gain": choices.gain,
+        "interval": choices.interval,
+        "languages": [
+            {**asdict(one), "models": [str(path) for path in one.models], "estimated": asdict(item)["estimated"]}
+            for one, item in zip(choices.languages, choices.advice.languages, strict=True)
+        ],
+        "not_estimated": list(choices.advice.silent),
+    }
+
+
+def _percent(value: float | None) -> Cell:
+    return Cell("–" if value is None else f"{100 * value:.1f}")
 
 
 def advice_facts(advised: Advised) -> dict[str, Any]:
