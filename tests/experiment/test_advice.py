@@ -11,7 +11,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import Predictions
 from alignfreeze.experiment import ExperimentSettings, pilots, plan
-from alignfreeze.experiment.advice import Calibration, advise, drawn_gains, judged, resampled
+from alignfreeze.experiment.advice import SURE, Calibration, advise, drawn_gains, judged, resampled
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.pilots import (
@@ -128,12 +128,21 @@ def test_what_is_surely_better_is_advised():
     assert "realign with 'front'" in sentence(german)
 
 
-def test_nothing_is_advised_where_there_is_no_difference():
+def test_where_pilots_show_no_difference_what_is_known_of_other_encoders_is_advised_as_not_sure():
     same = {"de": 0.8, "tr": 0.7}
     advice = judged([pilot(name, **same) for name in ("baseline", "front", "back")])
-    assert {(item.strategy, item.verdict) for item in advice.languages} == {("baseline", "no difference")}
-    assert advice.overall.verdict == "no difference"
-    assert "no difference can be told, so do not realign" in sentence(advice.overall)
+    for item in (*advice.languages, advice.overall):
+        assert (item.verdict, item.confidence < SURE) == ("likely better", True)
+        assert {item.strategy, *item.rivals} == {"baseline", "front", "back"}
+    assert "though that is not sure" in sentence(advice.overall)
+    assert "no difference can be told between it and no realignment or" in sentence(advice.overall)
+
+
+def test_where_nothing_is_known_before_and_nothing_shows_realignment_is_not_advised():
+    nothing = Calibration(expected=-0.01)
+    (german,) = judged([pilot(name, de=0.8) for name in ("baseline", "front")], calibration=nothing).languages
+    assert (german.strategy, german.verdict) == ("baseline", "baseline")
+    assert "do not realign. The most that is expected is -" in sentence(german)
 
 
 def test_no_realignment_is_advised_where_all_else_is_worse():
@@ -323,7 +332,7 @@ def test_without_a_bitext_there_is_nothing_to_go_by(project):
 
 
 def test_languages_that_differ_are_named():
-    advice = judged([pilot("baseline", de=0.5, tr=0.9), pilot("front", de=0.9, tr=0.5)], calibration=EXACT)
+    advice = judged([pilot("baseline", de=0.5, tr=0.9), pilot("front", de=0.95, tr=0.5)], calibration=EXACT)
     advised = mock.Mock(advice=advice)
     lines = list(advice_lines(advised))
     assert any(line.startswith("German: realign with 'front'") for line in lines)

@@ -215,6 +215,12 @@ def test_stopping_without_what_it_needs_is_refused(stopping, options, expected):
     refused(alignfreeze("run", stopping, "--out", stopping.parent / "out", *options), expected)
 
 
+def test_the_plan_says_what_is_held_out_and_what_stops(stopping):
+    shown = alignfreeze("run", stopping, "--out", stopping.parent / "out", "--dry-run")
+    assert "by agreement, estimated every 2 steps; the steps are the most" in shown.stdout
+    assert "30 sentence pairs of each of 2 language pairs" in shown.stdout
+
+
 def test_advise_takes_the_pairs_that_the_experiment_holds_out(stopping):
     advised = alignfreeze("advise", stopping, "--out", stopping.parent / "advice", "--json")
     assert advised.returncode == 0, advised.stderr

@@ -81,7 +81,7 @@ def advise(
 def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
     """Say which of the models of complete runs to take for which language."""
     with working():
-        from alignfreeze.experiment.choice import choose
+        from alignfreeze.experiment.per_language import choose
         from alignfreeze.files import check_folder
         from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.experiment.advice import SURE, Advice, Advised, Estimated, Recommendation
-from alignfreeze.experiment.choice import Choices
+from alignfreeze.experiment.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
+from alignfreeze.experiment.per_language import Choices
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
@@ -17,7 +17,8 @@ from alignfreeze.report.tables import AVERAGE
 NOTE = (
     "of each strategy the gain over the baseline that is expected of it, in points, with its 95% interval; nothing "
     "here was measured with labels of these languages. agreement: of the baseline's labels with those that all pilots "
-    "give the source side, carried over word links; confidence: how probable it is that the reason for the advice holds"
+    "give the source side, carried over word links; confidence: how probable it is that what is advised is a gain; if "
+    "that is no realignment, that nothing is"
 )
 
 
@@ -39,8 +40,7 @@ def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
     name = "all languages" if item.language is None else name_of(item.language)
     baseline = item.estimated[BASELINE]
     gains = (_gain(item.estimated[name]) for name in realigned)
-    told = item.verdict != "no difference"
-    advised = Cell(item.strategy if told else "no difference", int(item.verdict == "better"))
+    advised = Cell(item.strategy, int(item.verdict == "better"))
     return (
         Cell(code),
         Cell(name),
@@ -48,7 +48,7 @@ def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
         Cell(f"{100 * baseline.agreement:.1f}"),
         *gains,
         advised,
-        Cell(f"{item.confidence:.0%}" if told else "–"),
+        Cell(f"{item.confidence:.0%}"),
     )
 
 
@@ -62,12 +62,12 @@ def advice_lines(advised: Advised) -> Iterator[str]:
     """Yield what is advised as sentences: for all languages first, then for those that differ."""
     advice = advised.advice
     yield sentence(advice.overall)
-    differing: dict[tuple[str, str], list[str]] = {}
+    differing: dict[tuple[str, Verdict], list[str]] = {}
     for item in advice.languages:
         if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
             differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
     for (strategy, verdict), languages in differing.items():
-        yield f"{_names(languages)}: {_differing(strategy, verdict)}"
+        yield f"{_names(languages)}: {_advised(strategy, verdict)}"
     if advice.silent:
         yield f"{_names(advice.silent)}: no label could be carried over the links, so nothing can be said"
     for doubt in advice.doubts:
@@ -77,34 +77,27 @@ def advice_lines(advised: Advised) -> Iterator[str]:
 def sentence(item: Recommendation) -> str:
     """Return what is advised for a language, or for all, with its reason and how sure it is."""
     who = "all languages together" if item.language is None else name_of(item.language)
-    gain = 100 * item.estimated[item.strategy].gain
-    if item.verdict == "better":
-        text = (
-            f"{who}: realign with {item.strategy!r}. A gain of {gain:+.1f} points over no realignment is expected; "
-            f"that it is a gain at all has a probability of {item.confidence:.0%}"
-        )
-        if item.rivals:
-            return f"{text}, and no difference can be told between it and {' or '.join(map(repr, item.rivals))}."
-        return f"{text}, and that no other strategy gains more one of {item.best:.0%}."
-    names = [name for name in item.estimated if name != BASELINE]
-    best = max(names, key=lambda name: item.estimated[name].gain)
-    found = f"the most that is expected is {100 * item.estimated[best].gain:+.1f} points, by {best!r}"
     if item.verdict == "baseline":
+        names = [name for name in item.estimated if name != BASELINE]
+        best = max(names, key=lambda name: item.estimated[name].gain)
         return (
-            f"{who}: do not realign. {found[0].upper()}{found[1:]}; that no strategy gains anything has a probability "
-            f"of {item.confidence:.0%}."
+            f"{who}: do not realign. The most that is expected is {100 * item.estimated[best].gain:+.1f} points, by "
+            f"{best!r}; that no strategy gains anything has a probability of {item.confidence:.0%}."
         )
-    better = item.estimated[best].better
-    return (
-        f"{who}: no difference can be told, so do not realign. {found[0].upper()}{found[1:]}, and that it is a gain "
-        f"has a probability of {better:.0%} only; more held-out pairs, seeds or steps may tell."
+    text = (
+        f"{who}: {_advised(item.strategy, item.verdict)}. A gain of {100 * item.estimated[item.strategy].gain:+.1f} "
+        f"points over no realignment is expected; that it is a gain at all has a probability of {item.confidence:.0%}"
     )
+    if item.rivals:
+        rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
+        return f"{text}, and no difference can be told between it and {' or '.join(rivals)}."
+    return f"{text}, and that no other strategy gains more one of {item.best:.0%}."
 
 
-def _differing(strategy: str, verdict: str) -> str:
-    if verdict == "better":
-        return f"realign with {strategy!r}"
-    return "do not realign" if verdict == "baseline" else "no difference can be told, do not realign"
+def _advised(strategy: str, verdict: Verdict) -> str:
+    if verdict == "baseline":
+        return "do not realign"
+    return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
 
 
 def _names(languages: list[str] | tuple[str, ...]) -> str:

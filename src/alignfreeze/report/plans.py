@@ -26,6 +26,9 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
         "sentence_pairs": {"-".join(languages): len(positions) for languages, positions in pairs.items()},
+        "held_out": {
+            "-".join(languages): len(positions) for languages, positions in language_pairs(plan.data.held).items()
+        },
         "frozen": _frozen_facts(plan.freezing),
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
@@ -116,6 +119,12 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in language_pairs(data.bitext).items():
             yield "", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
+        if (stopping := settings.realignment.stopping) is not None:
+            yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are the most"
+    if data.held:
+        groups = language_pairs(data.held)
+        each = len(next(iter(groups.values())))
+        yield "held out", f"{each:,} sentence pairs of each of {len(groups)} language pairs"
     for strategy, freezing in plan.freezing.items():
         yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
     for language, tests in data.tests.items():

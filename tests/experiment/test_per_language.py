@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.choice import choose
 from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
+from alignfreeze.experiment.per_language import choose
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json
 from alignfreeze.report.advice import choice_lines, choice_sheet
