@@ -95,6 +95,8 @@ class RealignmentSettings(Settings):
     stopping: StoppingSettings | None = None
     """End early by estimates from held-out pairs; `steps` are then the most. Left out: all steps."""
 
+    added = frozenset({"stopping"})
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.keep_prefix != "no" and (self.schedule == "during" or self.loss == "l2"):
