@@ -26,6 +26,9 @@ from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, sentence
 from tests.test_cli import alignfreeze, refused
 
+TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)
+"""Estimated differences are true ones, as far as a fifth of them."""
+
 EXACT = Calibration(slope=1, error=1e-4, between=0.05, shared=1e-4, expected=0, prior=1)
 
 
@@ -112,7 +115,8 @@ def pilot(strategy, **right):
 
 
 def test_what_is_surely_better_is_advised():
-    advice = judged([pilot("baseline", de=0.5, tr=0.6), pilot("front", de=0.9, tr=0.9), pilot("full", de=0.7, tr=0.6)])
+    pilots = [pilot("baseline", de=0.5, tr=0.6), pilot("front", de=0.9, tr=0.9), pilot("full", de=0.7, tr=0.6)]
+    advice = judged(pilots, calibration=TELLING)
     assert [(item.language, item.strategy, item.verdict) for item in advice.languages] == [
         ("de", "front", "better"),
         ("tr", "front", "better"),
@@ -146,10 +150,8 @@ def test_where_nothing_is_known_before_and_nothing_shows_realignment_is_not_advi
 
 
 def test_no_realignment_is_advised_where_all_else_is_worse():
-    # Where estimated losses are true ones, as far as a fifth of them.
-    telling = Calibration(slope=0.2, shared=0.006)
     pilots = [pilot("baseline", de=0.9), pilot("front", de=0.6), pilot("back", de=0.5)]
-    (german,) = judged(pilots, calibration=telling).languages
+    (german,) = judged(pilots, calibration=TELLING).languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
     assert german.confidence == german.best > 0.85
     assert "do not realign" in sentence(german)
