@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment import ExperimentSettings, run_experiment
+    from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.trainer import RealignmentSettings, realign
     from alignfreeze.report.study import study_page
     from alignfreeze.tasks import TASKS
@@ -29,6 +30,7 @@ _HOMES = {
     "load_encoder": "encoding.encoder",
     "RealignmentSettings": "realignment.trainer",
     "realign": "realignment.trainer",
+    "average_encoders": "realignment.averaging",
     "TASKS": "tasks",
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
@@ -46,6 +48,7 @@ __all__ = [
     "SentencePair",
     "__version__",
     "align",
+    "average_encoders",
     "evaluate",
     "finetune",
     "load_encoder",

@@ -11,7 +11,8 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment.comparison import against, compare
 from alignfreeze.experiment.results import Result, Setup, read_results
-from alignfreeze.report.comparisons import table_of
+from alignfreeze.report.comparisons import comparison_facts, table_of
+from alignfreeze.report.summaries import summary
 from tests.test_cli import alignfreeze
 
 SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
@@ -134,6 +135,68 @@ def test_two_results_of_one_run_are_refused_unless_they_are_the_same():
 def test_a_baseline_serves_several_setups():
     found = compare([result("baseline", 0.5), result("full", 0.6, settings="1"), result("full", 0.7, settings="2")])
     assert [item.overall["full"].average.gain for item in found] == [pytest.approx(0.1), pytest.approx(0.2)]
+
+
+BOTH = "average(full,front)"
+
+
+def with_averages(scores, seeds=(31, 42, 66)):
+    """Results by strategy in German and Turkish, whose scores rise by 0.01, 0.02 and so on from seed to seed."""
+    return [
+        replace(result(strategy, value + (number + 1) / 100), seed=seed, language=code)
+        for strategy, values in scores.items()
+        for number, seed in enumerate(seeds)
+        for code, value in zip(("de", "tr"), values, strict=True)
+    ]
+
+
+def test_what_an_average_gains_over_the_best_of_its_members():
+    # Means over languages: full 0.50, front 0.55, the average 0.56; another that is not of it has 0.60.
+    scores = {"baseline": (0.4, 0.4), "full": (0.6, 0.4), "front": (0.6, 0.5), "back": (0.6, 0.6), BOTH: (0.61, 0.51)}
+    results = with_averages(scores)
+    # One seed of the average is better by 0.03 in both languages: its gains are 0.01, 0.01 and 0.04.
+    results = [replace(r, value=r.value + 0.03) if (r.strategy, r.seed) == (BOTH, 66) else r for r in results]
+    (found,) = compare(results)
+    over = found.overall[BOTH].over_best
+    assert (over.member, over.n) == ("front", 3)
+    assert over.gain == pytest.approx(0.02)
+    # t(0.975, 2) = 4.303 times sd / sqrt(3), and sd = 0.0173: 0.0430.
+    assert over.interval == pytest.approx((0.02 - 0.0430, 0.02 + 0.0430), abs=1e-4)
+    # Of two languages with gains of one sign, two of four assignments of signs are as extreme.
+    assert over.p_value == 0.5
+    assert [found.overall[name].over_best for name in ("baseline", "full", "front", "back")] == [None] * 4
+    facts = comparison_facts(found)["strategies"]
+    assert facts[BOTH]["over_best_member"]["member"] == "front"
+    assert "over_best_member" not in facts["full"]
+    assert summary(found)[-1] == (
+        "The average(full,front) is 2.0 points above the best of its members, front-freezing (95% interval over 3 "
+        "seeds -2.3 to +6.3); languages move either way (p = 0.5)."
+    )
+
+
+def test_an_average_with_the_baseline_may_be_below_it():
+    step = "average(1*baseline,3*full)"
+    (found,) = compare(with_averages({"baseline": (0.5, 0.5), "full": (0.4, 0.4), step: (0.45, 0.45)}, seeds=(31,)))
+    assert summary(found) == [
+        "With a single seed gains cannot be told from chance. Over 2 languages the mean gain of the "
+        "average(1*baseline,3*full) is -5.0 points, the best of 2 strategies.",
+        "No language gains anything.",
+        "The average(1*baseline,3*full) is 5.0 points below the best of its members, the baseline; languages move "
+        "either way (p = 0.5).",
+    ]
+
+
+def test_nothing_is_said_of_the_best_member_where_one_was_not_run():
+    (found,) = compare(with_averages({"baseline": (0.4, 0.4), "full": (0.6, 0.4), BOTH: (0.61, 0.51)}))
+    assert found.overall[BOTH].over_best is None
+    assert not any("its members" in sentence for sentence in summary(found))
+
+
+def test_tests_of_several_averages_are_corrected():
+    other = "average(baseline,full)"
+    scores = {"baseline": (0.4, 0.4), "full": (0.6, 0.4), "front": (0.6, 0.5), BOTH: (0.61, 0.51), other: (0.7, 0.5)}
+    (found,) = compare(with_averages(scores))
+    assert [found.overall[name].over_best.p_value for name in (BOTH, other)] == [1, 1]
 
 
 def test_two_studies_side_by_side(tmp_path):

@@ -83,13 +83,13 @@ def test_other_settings_of_the_realignment_make_another(project):
     slower = first.settings.realignment.model_copy(update={"learning_rate": 1e-6})
     other = plan(first.settings.model_copy(update={"realignment": slower}), base=project)
     baseline, front = first.specs
-    assert baseline.realigned is None
+    assert baseline.realigned == {}
     assert front.realigned != other.specs[1].realigned
     tested = plan(first.settings.model_copy(update={"keep_models": True}), base=project)
     assert (front.realigned, front.digest) == (tested.specs[1].realigned, front.digest)
     assert front.digest != tested.specs[1].digest
     later = first.settings.realignment.model_copy(update={"schedule": "during"})
-    assert plan(first.settings.model_copy(update={"realignment": later}), base=project).specs[1].realigned is None
+    assert plan(first.settings.model_copy(update={"realignment": later}), base=project).specs[1].realigned == {}
 
 
 def test_tasks_of_several_files_share_it(project, toy_items):

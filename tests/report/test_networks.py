@@ -1,5 +1,7 @@
 """Networks and likeness: what is joined with what, by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("plotly")
@@ -55,6 +57,20 @@ def test_the_lineage_of_the_baseline_knows_no_bitext():
         ("pos training data", "baseline 31"),
         ("baseline 31", "scores in 4 languages"),
     }
+
+
+def test_the_lineage_of_an_average_leads_to_each_member():
+    name = "average(1*baseline,1*full,2*front)"
+    one = replace(RECORDS[2], strategy=name, digest="0" * 64)
+    realigned = {f"realigned {strategy} 31" for strategy in ("full", "front")}
+    assert joined(lineage_of(one)) == {
+        ("bitext: German, Turkish, Japanese", "links: fast-align"),
+        *((start, member) for start in ("tiny", "links: fast-align") for member in realigned),
+        *((start, f"{name} 31") for start in ("tiny", "pos training data", *realigned)),
+        (f"{name} 31", "scores in 4 languages"),
+    }
+    # It starts from what the runs of its members start from.
+    assert len(lineage([*RECORDS, one]).nodes) == len(lineage(RECORDS).nodes) + 1
 
 
 def test_what_runs_have_in_common_stands_once():

@@ -12,8 +12,10 @@ from huggingface_hub import EvalResult, HfApi, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
 from alignfreeze.encoding import embedded
+from alignfreeze.encoding.encoder import digest_of_encoder
 from alignfreeze.errors import OutputError
 from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.strategies import average_name, is_average
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
@@ -48,7 +50,7 @@ class CardFacts:
         encoder: The encoder that the model was made from, as the user named it.
         languages: Codes of the languages it was made with, the source language first.
         task: A name in `TASKS`; None for an encoder.
-        strategy: How it was realigned: a freeze policy; None if it was not.
+        strategy: How it was realigned: a freeze policy, or an average of several; None if it was not.
         freezing: What was held fixed meanwhile.
         aligner: What found the word links.
         schedule: When it was realigned.
@@ -71,19 +73,49 @@ class CardFacts:
 
 def realigned_facts(encoder: str) -> CardFacts:
     """Return what is known of how an encoder came about: it may be a folder that `alignfreeze realign` wrote."""
-    record = realignment_record(encoder)
     try:
-        frozen = record["frozen"]
-        return CardFacts(
-            record["encoder"],
-            record.get("languages", []),
-            strategy=record["freeze"],
-            freezing=Freezing(tuple(frozen["parts"]), frozen["parameters"], frozen["n_parameters"]),
-            aligner=(record["alignment"] or {}).get("aligner"),
-            digests={role: digest for role, found in record["digests"].items() for digest in found},
-        )
+        return facts_of(realignment_record(encoder))
     except (KeyError, TypeError, AttributeError):
         return CardFacts(encoder, [])
+
+
+def facts_of(record: Mapping[str, Any]) -> CardFacts:
+    """Return what is known of how an encoder came about, from what `realign` or `average` writes of it.
+
+    Raises:
+        KeyError, TypeError, AttributeError: It is no such record.
+    """
+    frozen = record["frozen"]
+    return CardFacts(
+        record["encoder"],
+        record.get("languages", []),
+        strategy=record["freeze"],
+        freezing=frozen and Freezing(tuple(frozen["parts"]), frozen["parameters"], frozen["n_parameters"]),
+        aligner=(record["alignment"] or {}).get("aligner"),
+        digests={role: digest for role, found in record["digests"].items() for digest in found},
+    )
+
+
+def averaged_record(encoders: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:
+    """Return how the mean of the weights of encoders came about, as `alignfreeze realign` writes it of one.
+
+    Args:
+        encoders: As the user named them; some may be folders that `alignfreeze realign` wrote.
+        weights: How much each counts; none where all count alike.
+    """
+    members = [realigned_facts(encoder) for encoder in encoders]
+    aligners = {member.aligner for member in members if member.strategy is not None}
+    return {
+        "encoder": members[0].encoder,
+        "freeze": average_name([facts.strategy or _shown(facts.encoder) for facts in members], weights),
+        "frozen": None,  # of encoders that are no realigned ones that is not known
+        "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
+        "languages": list(dict.fromkeys(code for member in members for code in member.languages)),
+        "digests": {f"encoder {n}": [digest_of_encoder(encoder)] for n, encoder in enumerate(encoders, start=1)},
+        "encoders": list(encoders),
+        "weights": list(weights) or [1.0] * len(encoders),
+        "members": [realignment_record(encoder) for encoder in encoders],
+    }
 
 
 def realignment_record(encoder: str) -> dict[str, Any]:
@@ -141,16 +173,24 @@ def _base_model(encoder: str) -> str | None:
     return None if Path(encoder).exists() else encoder
 
 
+def _shown(encoder: str) -> str:
+    return _base_model(encoder) or Path(encoder).name
+
+
 def _sections(facts: CardFacts) -> list[str]:
-    name = _base_model(facts.encoder) or Path(facts.encoder).name
-    made = f"# {name}" + (f", fine-tuned: {TASKS[facts.task].what}" if facts.task else ", realigned")
+    name = _shown(facts.encoder)
+    averaged = facts.strategy is not None and is_average(facts.strategy)
+    what = f"fine-tuned: {TASKS[facts.task].what}" if facts.task else "averaged" if averaged else "realigned"
+    made = f"# {name}, {what}"
     return [made, "## How it was made\n\n" + "\n".join(_made(facts, name)), *_scores(facts), _use(facts), _closing()]
 
 
 def _made(facts: CardFacts, name: str) -> list[str]:
-    lines = [f"- encoder: `{name}`", f"- languages: {', '.join(f'{name_of(c)} ({c})' for c in facts.languages)}"]
+    lines = [f"- encoder: `{name}`"]
+    if facts.languages:
+        lines.append(f"- languages: {', '.join(f'{name_of(c)} ({c})' for c in facts.languages)}")
     if facts.strategy is not None:
-        lines.append(f"- realigned {facts.schedule if facts.task else 'on its own'}, freezing: `{facts.strategy}`")
+        lines.append(f"- {_how(facts.strategy, facts)}")
         if facts.freezing is not None:
             share = f"{facts.freezing.parameters:,} of {facts.freezing.n_parameters:,} ({facts.freezing.share:.1%})"
             lines.append(f"- frozen parameters: {share}")
@@ -160,6 +200,12 @@ def _made(facts: CardFacts, name: str) -> list[str]:
         lines.append("- not realigned")
     lines += [f"- {role}: sha256 `{digest}`" for role, digest in facts.digests.items()]
     return [*lines, f"- made with alignfreeze {__version__}"]
+
+
+def _how(strategy: str, facts: CardFacts) -> str:
+    if is_average(strategy):
+        return f"mean of the weights of several encoders{', before fine-tuning' if facts.task else ''}: `{strategy}`"
+    return f"realigned {facts.schedule if facts.task else 'on its own'}, freezing: `{strategy}`"
 
 
 def _scores(facts: CardFacts) -> list[str]:

@@ -21,7 +21,8 @@ from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import realigned_members
 
 SHAPES: dict[str, dict[str, Any]] = {
     "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
@@ -149,8 +150,10 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
     seeds = len(set(settings.seeds))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
+    # An average starts from encoders that other runs start from too.
+    realignments = len(realigned_members(strategies))
     each = steps * realigned + _judging_steps(settings, steps) * tuned
-    seconds = seeds * (len(strategies) * finetuning_steps * tuned + len(strategies - {BASELINE}) * each)
+    seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Estimate(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         random_weights=random_weights,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,22 +24,31 @@ class Meter:
     """
 
     def __init__(self, device: str) -> None:
-        self.on_gpu = device == "cuda"
+        self.device = device
         self.seconds: dict[str, float] = {}
         self.memory: dict[str, dict[str, int]] = {}
 
     @contextmanager
     def measured(self, name: str) -> Iterator[None]:
-        """Measure the block as a stage of this name."""
+        """Measure the block as a stage of this name, or as a further part of it."""
+        on_gpu = self.device == "cuda"
         _reset_peak()
-        if self.on_gpu:
+        if on_gpu:
             torch.cuda.reset_peak_memory_stats()
         began = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - began, 3)
-        self.memory[name] = {"process": peak_of_process()}
-        if self.on_gpu:
-            self.memory[name]["device"] = torch.cuda.max_memory_allocated()
+        seconds = time.perf_counter() - began
+        memory = {"process": peak_of_process()}
+        if on_gpu:
+            memory["device"] = torch.cuda.max_memory_allocated()
+        self.add(name, seconds, memory)
+
+    def add(self, name: str, seconds: float, memory: Mapping[str, int]) -> None:
+        """Add to a stage what a part of it took: seconds sum up, of the memory the most counts."""
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
+        most = self.memory.setdefault(name, {})
+        for where, n_bytes in memory.items():
+            most[where] = max(n_bytes, most.get(where, 0))
 
 
 def peak_of_process() -> int:

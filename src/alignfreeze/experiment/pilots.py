@@ -32,6 +32,7 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, train
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.shared import REALIGNED, places_of, remove_realigned, users_of
 from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks import TASKS
@@ -152,12 +153,17 @@ def run_pilots(
     alignments = find_links(settings, data) if set(strategies) != {BASELINE} else []
     made = digest_of_json([digest_of(data.held), settings.model_dump(mode="json", include={"finetuning", "task"})])
     found = []
-    with stage("pilots", total=len(strategies) * len(seeds)) as bar:
-        for seed in seeds:
-            for strategy in strategies:
-                spec = _spec(settings, plan, strategy, seed, made)
-                found.append(_pilot(spec, data, alignments, held, tokenizer=plan.tokenizer, out=out))
-                bar.advance()
+    specs = [_spec(settings, plan, strategy, seed, made) for seed in seeds for strategy in strategies]
+    users = users_of({spec.folder: spec.realigned for spec in specs})
+    # An average starts from what others start from too.
+    shared = {name for name, runs in users.items() if len(runs) > 1}
+    with stage("pilots", total=len(specs)) as bar:
+        for spec in specs:
+            realigned = places_of(out, spec.realigned, shared)
+            found.append(_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
+            bar.advance()
+    for name in shared:
+        remove_realigned(out / REALIGNED / name)
     return found
 
 
@@ -174,6 +180,7 @@ def _pilot(
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
     held: HeldOut,
+    realigned: Mapping[str, Path],
     *,
     tokenizer: PreTrainedTokenizerFast,
     out: Path,
@@ -183,7 +190,7 @@ def _pilot(
         shutil.rmtree(place, ignore_errors=True)
         saved = out / "checkpoints" / spec.folder
         with new_folder(place) as folder:
-            places = Places(folder, saved, out / "logs" / spec.folder)
+            places = Places(folder, saved, out / "logs" / spec.folder, realigned)
             found = _trained(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
             facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}

@@ -17,9 +17,10 @@ from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_e
 from alignfreeze.experiment.data import ExperimentData, read_data
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.recipe import REALIGNED_ON, RunSpec
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import BASELINE, fixed_by
 from alignfreeze.realignment.freezing import Freezing
-from alignfreeze.realignment.trainer import held_fixed, realigned_layers
+from alignfreeze.realignment.trainer import realigned_layers
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.version import __version__
@@ -34,7 +35,7 @@ class Plan:
         base: The folder at which its relative paths start.
         data: What it reads.
         specs: Its runs, seed by seed.
-        freezing: What each realigned strategy holds fixed.
+        freezing: What each realigned strategy holds fixed, of an average what all its members do.
         finetuning_steps: Optimiser steps of each fine-tuning.
         tokenizer: The encoder's.
     """
@@ -168,7 +169,7 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
     realigned_layers(model, settings.realignment.layer)
     strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
     return {
-        strategy: Freezing.of(model, held_fixed(model, strategy, settings.realignment, seed=settings.seeds[0]))
+        strategy: Freezing.of(model, fixed_by(model, strategy, settings.realignment, seed=settings.seeds[0]))
         for strategy in strategies
     }
 

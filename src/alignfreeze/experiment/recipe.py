@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict_held_out, write_predictions
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.experiment.shared import realigned_once
+from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name, plain_name
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.shared import starting_encoder
 from alignfreeze.experiment.stopping import judge_of
+from alignfreeze.experiment.strategies import BASELINE, fixed_by, realigned_members
 from alignfreeze.files import digest_of_json, write_lines
 from alignfreeze.progress import remark
+from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
@@ -39,7 +42,7 @@ class RunSpec:
 
     Attributes:
         settings: The experiment it belongs to, every default filled in.
-        strategy: `baseline` or a freeze policy.
+        strategy: `baseline`, a freeze policy, or an average of several.
         seed: The random start.
         determined_by: Everything that its result depends on.
     """
@@ -60,22 +63,22 @@ class RunSpec:
         return folder_name(self.strategy, self.seed, self.digest)
 
     @property
-    def realigned(self) -> str | None:
-        """Name of the realigned encoder that the fine-tuning starts from, after what that depends on; None without."""
-        return realigned_name(self.strategy, self.seed, self.determined_by)
+    def realigned(self) -> dict[str, str]:
+        """Names of the realigned encoders that the fine-tuning starts from, by strategy; of an average several."""
+        return realigned_names(self.strategy, self.seed, self.determined_by)
 
 
-def realigned_name(strategy: str, seed: int, determined_by: Mapping[str, Any]) -> str | None:
-    """Return the name of the realigned encoder that a run starts from, after what that depends on; None without.
+def realigned_names(strategy: str, seed: int, determined_by: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the realigned encoders that a run starts from, after what each depends on, by strategy.
 
     Args:
-        strategy: Of the run.
+        strategy: Of the run; an average starts from several, and shares them with runs of theirs.
         seed: Of the run.
         determined_by: Everything that the result of the run depends on.
     """
     settings, digests = determined_by["settings"], determined_by["data"]
     if strategy == BASELINE or settings["realignment"]["schedule"] != "before":
-        return None
+        return {}
     without = {"languages", "settings", "data"}
     facts = {name: value for name, value in determined_by.items() if name not in without}
     names = ("device", "source_language", "bitext", "alignment", "realignment")
@@ -84,7 +87,10 @@ def realigned_name(strategy: str, seed: int, determined_by: Mapping[str, Any]) -
         names, roles = (*names, "task", "finetuning"), (*roles, "train")
     facts["settings"] = {name: settings[name] for name in names}
     facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in roles}
-    return folder_name(strategy, seed, digest_of_json(facts))
+    return {
+        member: folder_name(member, seed, digest_of_json(facts | {"strategy": member}))
+        for member in realigned_members([strategy])
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +101,17 @@ class Places:
         folder: Of the record, and the model if wanted.
         checkpoints: Of its trainings, from which it goes on if it was killed.
         logs: For the loggers that write files.
-        realigned: For the encoder realigned before fine-tuning, if other runs start from it too.
+        realigned: For those encoders realigned before fine-tuning that other runs start from too, by strategy.
     """
 
     folder: Path
     checkpoints: Path
     logs: Path
-    realigned: Path | None = None
+    realigned: Mapping[str, Path] = field(default_factory=dict)
+
+    def checkpoints_of(self, strategy: str, freeze: str) -> Path:
+        """Return the place for the checkpoints of a realignment; each member of an average has one of its own."""
+        return self.checkpoints / ("realignment" if freeze == strategy else f"realignment-{plain_name(freeze)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,29 +156,35 @@ def train(
     }
     task = TASKS[settings.task]
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
-    with meter.measured("loading"):
-        encoder = load_encoder(settings.encoder, tokenizer=tokenizer)
     judge = None
     if schedule is not None and settings.realignment.stopping is not None:
         judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
-    pairs = {"bitext": data.bitext, "alignments": alignments, "freeze": spec.strategy, "settings": settings.realignment}
+    pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
-    def realigned(encoder: Encoder) -> RealignmentHistory:
+    def load(place: Path | None) -> Encoder:
+        with meter.measured("loading"):
+            found = load_encoder(str(place or settings.encoder), tokenizer=tokenizer)
+        return replace(found, name=settings.encoder)
+
+    def realigned(encoder: Encoder, freeze: str, meter: Meter) -> RealignmentHistory:
+        saved = places.checkpoints_of(spec.strategy, freeze)
         with meter.measured("realignment"):
-            return realign(encoder, **pairs, checkpoints=places.checkpoints / "realignment", judge=judge, **start)
+            return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, judge=judge, **start)
 
     history = None
-    if schedule == "before" and places.realigned is not None:
-        encoder, history = realigned_once(
+    if schedule == "before":
+        encoder, histories = starting_encoder(
+            spec.strategy,
             places.realigned,
-            encoder,
+            load,
             realigned,
             meter=meter,
             describe=lambda place, history: write_card(place, _encoder_card(spec, data, history)),
         )
-    elif schedule == "before":
-        history = realigned(encoder)
-    alongside = prepare(encoder, **pairs, seed=spec.seed) if schedule == "during" else None
+        history = _together(spec, encoder, histories)
+    else:
+        encoder = load(None)
+    alongside = prepare(encoder, **pairs, freeze=spec.strategy, seed=spec.seed) if schedule == "during" else None
     with meter.measured("fine-tuning"):
         model, training = finetune(
             encoder,
@@ -181,10 +197,31 @@ def train(
         )
     if schedule == "after":
         base: Any = model.model.base_model
-        history = realigned(Encoder(encoder.name, base, encoder.tokenizer))
+        history = realigned(Encoder(encoder.name, base, encoder.tokenizer), spec.strategy, meter)
     elif alongside is not None:
         history = alongside.history(training)
     return Trained(model, history, training)
+
+
+def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
+    """Return the realignments that an encoder came of as one: their trainings, of the same pairs, one after the other.
+
+    What it says is frozen is what all of them held fixed.
+    """
+    trainings = [history.training for history in histories]
+    begun = [0, *accumulate(training.steps for training in trainings)]  # steps before each
+    training = replace(
+        trainings[0],
+        steps=begun[-1],
+        seconds=sum(training.seconds for training in trainings),
+        losses=tuple(
+            (before + step, loss)
+            for before, training in zip(begun, trainings, strict=False)
+            for step, loss in training.losses
+        ),
+    )
+    fixed = fixed_by(encoder.model, spec.strategy, spec.settings.realignment, seed=spec.seed)
+    return replace(histories[0], training=training, freeze=spec.strategy, frozen=Freezing.of(encoder.model, fixed))
 
 
 def run(
@@ -245,7 +282,7 @@ def _encoder_card(spec: RunSpec, data: ExperimentData, history: RealignmentHisto
     return CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],
-        strategy=spec.strategy,
+        strategy=history.freeze,
         freezing=history.frozen,
         aligner=_aligner(settings),
         digests=data.digests(*REALIGNED_ON),

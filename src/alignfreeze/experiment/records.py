@@ -27,10 +27,18 @@ _RECORDED_LIBRARIES = (
 )
 
 
+_FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x"})
+"""Signs in the names of strategies that not every file system, or shell, has in names without ado."""
+
+
+def plain_name(strategy: str) -> str:
+    """Return the name of a strategy as a part of a file's: `average-0.25xbaseline-0.75xfull`."""
+    return strategy.translate(_FOR_FOLDERS)
+
+
 def folder_name(strategy: str, seed: int, digest: str) -> str:
     """Return the name of the folder of a run, or of a realigned encoder."""
-    # Not every file system has colons in names.
-    return f"{strategy.replace(':', '')}-{seed}-{digest[:12]}"
+    return f"{plain_name(strategy)}-{seed}-{digest[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +47,11 @@ class RunRecord:
 
     Attributes:
         experiment: Name of the experiment.
-        strategy: `baseline`, or the freeze policy of the realignment.
+        strategy: `baseline`, the freeze policy of the realignment, or an average of several.
         seed: The random start.
         digest: Of everything that determines the run.
         determined_by: What the digest is of: settings, data digests, version.
-        realignment: What the realignment did; None for the baseline.
+        realignment: What the realignment did, of an average those of all its members; None for the baseline.
         finetuning: What the fine-tuning did.
         scores: One a language and metric, the source language first; of a language the one that matters first.
         doubts: What cannot be right in them, with the probable cause.

@@ -20,18 +20,14 @@ from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_lang
 from alignfreeze.corpora.forms import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
-from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.strategies import BASELINE, STRATEGIES, check_strategy, is_average
 from alignfreeze.languages import check_language
-from alignfreeze.realignment.freezing import POLICIES_HELP, check_policy
 from alignfreeze.realignment.trainer import RealignmentSettings
 from alignfreeze.settings import Settings, known, read_toml, toml_value
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training import ComputeSettings
-
-BASELINE = "baseline"
-STRATEGIES = [BASELINE, "full", "front", "back"]
-"""`baseline` is not realigned; the others are, with what the freeze policy of that name holds fixed."""
 
 LANGUAGE = "{language}"
 PAIR = "{pair}"
@@ -49,19 +45,8 @@ class RaySettings(Settings):
     """How often a run is taken up again whose process was killed; it goes on from its last checkpoint."""
 
 
-def _strategy(name: str) -> str:
-    """Return the name of a strategy as given when there is such a one."""
-    for part in [] if name == BASELINE else name.split("+"):
-        try:
-            check_policy(part)
-        except SettingsError:
-            there_are = f"there are {BASELINE}, {POLICIES_HELP}"
-            raise SettingsError(f"unknown strategy {part!r}; {there_are}.{did_you_mean(part, STRATEGIES)}") from None
-    return name
-
-
 Language = Annotated[str, AfterValidator(check_language)]
-Strategy = Annotated[str, AfterValidator(_strategy)]
+Strategy = Annotated[str, AfterValidator(check_strategy)]
 TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
 FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
 
@@ -153,7 +138,9 @@ class ExperimentSettings(Settings):
     """What is learnt in the source language and tested in all."""
     strategies: list[Strategy] = Field(default=STRATEGIES, min_length=1)
     """`baseline` and what is frozen: `full`, `front`, `back`, `embeddings`, `attention`, `feed-forward`, a layer `3`,
-    a range `3..7`, `random:4`, or several joined by `+`; gains are against the baseline."""
+    a range `3..7`, `random:4`, or several joined by `+`; `average(full,front)` is the mean of the weights of encoders
+    that are realigned by themselves, `average(0.25*baseline,0.75*full)` a weighted one. Gains are against the
+    baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run a strategy and seed; the default is the paper's five."""
     source_language: Language = "en"
@@ -196,6 +183,16 @@ class ExperimentSettings(Settings):
     def _enough_to_choose_from(self) -> Self:
         if self.bitext is not None and self.bitext.choice is not None:
             check_budget(self.bitext.choice.n, self.bitext_languages)
+        return self
+
+    @model_validator(mode="after")
+    def _averages_of_realigned(self) -> Self:
+        averages = [strategy for strategy in self.strategies if is_average(strategy)]
+        if averages and self.realignment.schedule != "before":
+            raise ValueError(
+                f"strategies: {averages[0]} is of encoders that are realigned before fine-tuning, and "
+                f"realignment.schedule is {self.realignment.schedule!r}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,24 +1,33 @@
-"""Realigned encoders that several runs start from, such as those of different tasks: made once, then read."""
+"""The encoders that runs start from; realigned ones that several have in common are made once, then read."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import realignment_from_json
+from alignfreeze.experiment.strategies import BASELINE, members_of
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
+from alignfreeze.processes import n_processes
 from alignfreeze.progress import remark
+from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.trainer import RealignmentHistory
 
 REALIGNED = "realigned"
 """The folder of an experiment in which they are kept."""
+
+Realign = Callable[[Encoder, str, Meter], RealignmentHistory]
+"""Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`."""
+
+Load = Callable[[Path | None], Encoder]
+"""Loads the encoder in a folder, or for None the pretrained one."""
 
 _STAGE = "realignment"
 _HISTORY = "realignment.json"
@@ -39,10 +48,78 @@ def _lock(place: Path) -> FileLock:
     return FileLock(place.parent.parent / "locks" / f"{REALIGNED}-{place.name}.lock")
 
 
+def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the runs that start from each realigned encoder, by its name.
+
+    Args:
+        runs: Of each run the names of the realigned encoders that it starts from, by strategy.
+    """
+    found: dict[str, list[str]] = {}
+    for run, realigned in runs.items():
+        for name in realigned.values():
+            found.setdefault(name, []).append(run)
+    return found
+
+
+def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -> dict[str, Path]:
+    """Return the folders of those realigned encoders that a run has in common with others, by strategy.
+
+    Args:
+        out: The folder of the experiment.
+        realigned: The names of the encoders that the run starts from, by strategy.
+        shared: The names of those that are kept.
+    """
+    if n_processes() > 1:  # they would wait for each other's locks
+        return {}
+    return {strategy: out / REALIGNED / name for strategy, name in realigned.items() if name in shared}
+
+
+def starting_encoder(
+    strategy: str,
+    places: Mapping[str, Path],
+    load: Load,
+    realign: Realign,
+    *,
+    meter: Meter,
+    describe: Callable[[Path, RealignmentHistory], None],
+) -> tuple[Encoder, list[RealignmentHistory]]:
+    """Return the encoder that a strategy fine-tunes: a realigned one, or the mean of several and the pretrained one.
+
+    Args:
+        strategy: Which one.
+        places: The folders of the realigned encoders that other runs start from too, by strategy.
+        load: Loads an encoder.
+        realign: Realigns it.
+        meter: Is told what it took, by whichever run.
+        describe: Puts a card into the folder of a realigned encoder.
+
+    Returns:
+        The encoder, and what the realignments did.
+    """
+    members = members_of(strategy)
+    histories = []
+
+    def made(member: str) -> Encoder:
+        if member == BASELINE:
+            return load(None)
+        if member in places:
+            encoder, history = realigned_once(places[member], member, load, realign, meter=meter, describe=describe)
+        else:
+            encoder = load(None)
+            history = realign(encoder, member, meter)
+        histories.append(history)
+        if len(members) > 1:
+            encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the room
+        return encoder
+
+    return average_encoders(map(made, members), weights=list(members.values())), histories
+
+
 def realigned_once(
     place: Path,
-    encoder: Encoder,
-    realign: Callable[[Encoder], RealignmentHistory],
+    freeze: str,
+    load: Load,
+    realign: Realign,
     *,
     meter: Meter,
     describe: Callable[[Path, RealignmentHistory], None],
@@ -51,8 +128,9 @@ def realigned_once(
 
     Args:
         place: The folder of the realigned encoder, named by what it depends on.
-        encoder: The encoder, which is realigned in place if it is done here.
-        realign: Does it, and measures it as the stage `realignment`.
+        freeze: What is frozen.
+        load: Loads an encoder.
+        realign: Realigns it.
         meter: Is told what it took, by whichever run.
         describe: Puts a card into the folder.
     """
@@ -66,16 +144,19 @@ def realigned_once(
         lock.acquire()
     try:
         if (made := read_json(place / _HISTORY)) is not None:
-            meter.seconds[_STAGE], meter.memory[_STAGE] = made["seconds"], made["memory"]
+            meter.add(_STAGE, made["seconds"], made["memory"])
             remark(f"{place.name}: realigned before")
-            theirs = load_encoder(str(place), tokenizer=encoder.tokenizer)
-            return Encoder(encoder.name, theirs.model, encoder.tokenizer), realignment_from_json(made["history"])
-        history = realign(encoder)
+            return load(place), realignment_from_json(made["history"])
+        # The run may realign others too; what this one takes is kept apart.
+        own = Meter(meter.device)
+        encoder = load(None)
+        history = realign(encoder, freeze, own)
+        seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
+        meter.add(_STAGE, seconds, memory)
         remove_leftovers(place.parent, of=place.name, is_ours=True)
         with new_folder(place) as folder:
             encoder.save(folder)
-            facts = {"history": asdict(history), "seconds": meter.seconds[_STAGE], "memory": meter.memory[_STAGE]}
-            write_json(folder / _HISTORY, facts)
+            write_json(folder / _HISTORY, {"history": asdict(history), "seconds": seconds, "memory": memory})
             describe(folder, history)
         return encoder, history
     finally:

@@ -7,8 +7,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,8 +24,9 @@ from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, run
 from alignfreeze.experiment.records import RECORD, RunRecord
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
-from alignfreeze.experiment.shared import REALIGNED, remove_realigned
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.shared import places_of, remove_realigned, users_of
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.experiment.terms import keep_terms
 from alignfreeze.experiment.workers import POLLED, work_off
 from alignfreeze.files import check_folder, make_folder, new_folder, read_json, remove_leftovers, write_json
@@ -45,7 +45,7 @@ class Failure:
     """A run that went wrong.
 
     Attributes:
-        strategy: `baseline`, or the freeze policy.
+        strategy: `baseline`, the freeze policy, or an average of several.
         seed: The random start.
         error: What went wrong.
         trace: Where, in the code; empty where the error says all.
@@ -140,7 +140,7 @@ def run_experiments(
     if ray is None:
         sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
     if process_number() == 0:
-        sweep.clear()
+        sweep.clear(sweep.jobs)
     return [_study(plan, sweep, complete) for plan in plans]
 
 
@@ -168,13 +168,9 @@ class _Sweep:
         self.runs = out / "runs"
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
-        used = Counter(spec.realigned for spec, _ in self.jobs.values())
+        self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
         # One that a single run starts from is not worth the disk, unless the user wants to have it.
-        self.shared = {
-            spec.realigned
-            for spec, _ in self.jobs.values()
-            if spec.realigned is not None and (used[spec.realigned] > 1 or spec.settings.keep_models)
-        }
+        self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._is_wanted(users)}
 
     def prepare(self) -> None:
         """Write what the experiments are."""
@@ -212,24 +208,26 @@ class _Sweep:
         for name in names:
             if complete and (self.runs / name).exists():
                 shutil.rmtree(self.runs / name)
-            if complete and (realigned := self._realigned(self.jobs[name][0])) is not None:
-                remove_realigned(realigned)
+            if complete:
+                for realigned in self._realigned(self.jobs[name][0]).values():
+                    remove_realigned(realigned)
             if complete or failed:
                 failed_file(self.out, name).unlink(missing_ok=True)
 
-    def _realigned(self, spec: RunSpec) -> Path | None:
-        """Return the folder of the realigned encoder that a run shares with others; None where it shares none."""
-        if spec.realigned not in self.shared or n_processes() > 1:
-            return None
-        return self.out / REALIGNED / str(spec.realigned)
+    def _is_wanted(self, names: Sequence[str]) -> bool:
+        """Tell whether the user wants to keep the models of some of the runs."""
+        return any(self.jobs[name][0].settings.keep_models for name in names)
 
-    def clear(self) -> None:
-        """Remove the realigned encoders that no run waits for, and that are not to be kept."""
-        kept = set(self.waiting(list(self.jobs)))
-        kept |= {name for name, (spec, _) in self.jobs.items() if spec.settings.keep_models}
-        wanted = {self._realigned(self.jobs[name][0]) for name in kept}
-        for spec, _ in self.jobs.values():
-            if (place := self._realigned(spec)) is not None and place not in wanted:
+    def _realigned(self, spec: RunSpec) -> dict[str, Path]:
+        """Return the folders of the realigned encoders that a run shares with others, by strategy."""
+        return places_of(self.out, spec.realigned, self.shared)
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Remove the realigned encoders of runs for which no other waits, and that are not to be kept."""
+        places = {place for name in names for place in self._realigned(self.jobs[name][0]).values()}
+        for place in places:
+            users = self.users[place.name]
+            if not self._is_wanted(users) and not self.waiting(users):
                 remove_realigned(place)
 
     def find_links(self, names: Sequence[str]) -> None:
@@ -263,6 +261,7 @@ class _Sweep:
                         # they get unlike answers.
                         if n_processes() > 1 or self.waiting([name]):
                             self._attempt(*self.jobs[name])
+                            self.clear([name])  # now, not with the last run: each takes as much disk as an encoder
                     waiting = [other for other in waiting if other != name]
                     bar.advance()
                 if waiting and len(waiting) == len(left):

@@ -139,6 +139,12 @@ def frozen_parts(encoder: nn.Module, freeze: str, *, seed: int = 0) -> list[nn.M
     return list(dict.fromkeys(found))
 
 
+def held_by_all(several: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
+    """Return the parts that each of several lists of frozen parts holds fixed, whole or as a part of another."""
+    inside = [{module for part in fixed for module in part.modules()} for fixed in several]
+    return list(dict.fromkeys(part for fixed in several for part in fixed if all(part in one for one in inside)))
+
+
 @dataclass(frozen=True, slots=True)
 class Freezing:
     """What is held fixed in an encoder.

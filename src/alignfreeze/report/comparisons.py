@@ -171,6 +171,7 @@ def _overall_facts(overall: Overall) -> dict[str, Any]:
         "surely_better": None if overall.sure is None else overall.sure[0],
         "surely_worse": None if overall.sure is None else overall.sure[1],
         "mean_rank": None if overall.rank != overall.rank else overall.rank,
+        **({} if overall.over_best is None else {"over_best_member": asdict(overall.over_best)}),
     }
 
 

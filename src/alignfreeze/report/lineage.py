@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alignfreeze.experiment.addresses import run_address
-from alignfreeze.experiment.recipe import realigned_name
+from alignfreeze.experiment.recipe import realigned_names
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE, members_of
 from alignfreeze.files import digest_of_json
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.networks import Edge, Network, Node
@@ -57,29 +57,28 @@ def _origins(record: RunRecord) -> Iterator[Node]:
     yield Node(*_bitext(by), f"sentence pairs: {_listed(by['realigned_languages'])}", FROM)
     if (links := _links(by)) is not None:
         yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
-    if (realigned := _realigned(record)) is not None:
-        pairs = 0 if record.realignment is None else record.realignment.pairs
-        title = f"the encoder after realignment ({record.strategy}), seed {record.seed}, on {pairs:,} sentence pairs"
-        yield Node(realigned, f"realigned {record.strategy} {record.seed}", title, FROM)
+    pairs = 0 if record.realignment is None else record.realignment.pairs
+    for strategy, realigned in _realigned(record).items():
+        title = f"the encoder after realignment ({strategy}), seed {record.seed}, on {pairs:,} sentence pairs"
+        yield Node(realigned, f"realigned {strategy} {record.seed}", title, FROM)
 
 
 def _origin_edges(record: RunRecord) -> Iterator[Edge]:
     by = record.determined_by
     run, encoder = record.folder, _encoder(by)[0]
     yield Edge(_training(by)[0], run)
-    realigned = _realigned(record)
-    start = realigned or run
-    if realigned is not None:
-        yield Edge(realigned, run)
-    yield Edge(encoder, start)
+    realigned = list(_realigned(record).values())
+    yield from (Edge(start, run) for start in realigned)
+    if not realigned or BASELINE in members_of(record.strategy):
+        yield Edge(encoder, run)
+    yield from (Edge(encoder, start) for start in realigned)
     if record.strategy == BASELINE:
         return
-    bitext, links = _bitext(by)[0], _links(by)
-    if links is None:
-        yield Edge(bitext, start)
-        return
-    yield Edge(bitext, links[0])
-    yield Edge(links[0], start)
+    before, links = _bitext(by)[0], _links(by)
+    if links is not None:
+        yield Edge(before, links[0])
+        before = links[0]
+    yield from (Edge(before, start) for start in realigned or [run])
 
 
 def _outcomes(record: RunRecord) -> Iterator[Node]:
@@ -121,9 +120,10 @@ def _links(by: dict[str, Any]) -> tuple[str, str] | None:
     return f"links {key} {_bitext(by)[0]}", f"links: {aligner}"
 
 
-def _realigned(record: RunRecord) -> str | None:
-    name = realigned_name(record.strategy, record.seed, record.determined_by)
-    return None if name is None else f"realigned {name}"
+def _realigned(record: RunRecord) -> dict[str, str]:
+    """Return the nodes of the realigned encoders that a run starts from, by strategy."""
+    names = realigned_names(record.strategy, record.seed, record.determined_by)
+    return {strategy: f"realigned {name}" for strategy, name in names.items()}
 
 
 def _listed(codes: Sequence[str]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison, OverBest
 from alignfreeze.experiment.statistics import Verdict
+from alignfreeze.experiment.strategies import BASELINE, is_average
 from alignfreeze.languages import name_or_code
 
-NAMES = {"full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
+NAMES = {BASELINE: "the baseline", "full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
 
 NAMED = 4
 """Languages that are named; of more the number is told."""
@@ -21,14 +21,16 @@ def summary(comparison: Comparison) -> list[str]:
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
+    averages = [_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
     if not judged:
-        return [_by_mean(comparison, strategies), _largest(comparison, strategies)]
+        return [_by_mean(comparison, strategies), _largest(comparison, strategies), *averages]
     unknown = [called(name) for name in strategies if name not in judged]
     found = [
         _counts(comparison, judged),
         f"Of {' and '.join(unknown)} there are too few seeds to tell gains from chance." if unknown else "",
         _largest(comparison, strategies),
         _harm(comparison, judged),
+        *averages,
     ]
     return [sentence for sentence in found if sentence]
 
@@ -84,7 +86,7 @@ def _improvements(comparison: Comparison, strategy: str) -> int:
 
 def called(strategy: str) -> str:
     """Return what a strategy is called in a sentence."""
-    return NAMES.get(strategy, f"freezing {strategy}")
+    return NAMES.get(strategy, f"the {strategy}" if is_average(strategy) else f"freezing {strategy}")
 
 
 def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -103,11 +105,26 @@ def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
         text += _count(comparison, other, "worsened")
     text += f". The mean gain of {called(best)} is {_points(_gain(comparison, best))}"
     average = comparison.overall[best].average
-    if (ends := average.interval) is not None:
-        text += f" (95% interval over {average.n} seeds {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
-    if (p := comparison.overall[best].corrected) is not None:
+    text += _how_sure(average.interval, average.n, comparison.overall[best].corrected)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
+    """Return how sure one may be of a mean gain: over seeds, and over languages."""
+    text = ""
+    if interval is not None:
+        text += f" (95% interval over {n_seeds} seeds {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
+    if p is not None:
         alike = "most languages move the same way" if p < SIGNIFICANT else "languages move either way"
         text += f"; {alike} ({_p(p)})"
+    return text
+
+
+def _over_best(average: str, over: OverBest) -> str:
+    """Return what an average gains over the best of its members."""
+    where = "above" if over.gain >= 0 else "below"
+    text = f"{called(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
+    text += called(over.member) + _how_sure(over.interval, over.n, over.p_value)
     return f"{text[0].upper()}{text[1:]}."
 
 

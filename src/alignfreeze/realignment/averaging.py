@@ -1,0 +1,113 @@
+"""Averages the weights of encoders: one encoder, as quick as each of them, that has something of all.
+
+Encoders that came from the same pretrained one often lie in the same valley of the loss: then the mean of their weights
+does about what the mean of their outputs would, and no one of them has to be chosen (model soups, Wortsman et al. 2022,
+arXiv 2203.05482). With the pretrained encoder among them it is a step back towards what that one knew (WiSE-FT,
+Wortsman et al. 2022, arXiv 2109.01903).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+
+import torch
+from torch import Tensor, nn
+
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.errors import EncoderError, SettingsError
+
+
+def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | None = None) -> Encoder:
+    """Return the weighted mean of encoders, which takes the place of the first: its weights change.
+
+    Each encoder is asked for when its turn has come, and let go before the
+    next: of a generator no more than two are in memory. A parameter that is
+    the same in all of them stays bit-identical; whole numbers are the first's.
+
+    Args:
+        encoders: One or more, of the same architecture and with the same vocabulary.
+        weights: How much each counts, in the same order; by default all count alike.
+
+    Raises:
+        EncoderError: Two of them do not go together.
+        SettingsError: A weight is not more than 0.
+        ValueError: There are not as many weights as encoders, or none at all.
+    """
+    shares = repeat(1.0) if weights is None else iter(check_weights(weights))
+    mean, total = None, 0.0
+    for encoder in encoders:
+        if (share := next(shares, None)) is None:
+            raise ValueError("more encoders than weights")
+        total += share
+        if mean is None:
+            mean = encoder
+        else:
+            check_alike(mean, encoder)
+            _move(mean.model, encoder.model, share / total)
+        del encoder  # else it would be held while the next one is made
+    if mean is None or (weights is not None and next(shares, None) is not None):
+        raise ValueError("fewer encoders than weights, or none at all")
+    return mean
+
+
+def check_weights(weights: Sequence[float]) -> Sequence[float]:
+    """Return the weights of an average as given when all of them are more than 0.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    for weight in weights:
+        if not (weight > 0 and math.isfinite(weight)):
+            raise SettingsError(f"the weight {weight:g}: what is averaged counts more than 0; leave out what does not")
+    return weights
+
+
+@torch.no_grad()
+def _move(mean: nn.Module, other: nn.Module, share: float) -> None:
+    """Move the weights of a model towards those of another, by a share of the way."""
+    theirs = dict(_tensors(other))
+    for name, ours in _tensors(mean):
+        # Rounding is not to touch what is the same: a part that was frozen stays what it was.
+        if ours.is_floating_point() and not torch.equal(ours, there := theirs[name].to(ours)):
+            ours.lerp_(there, share)
+
+
+def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield parameters and buffers by name, those that are tied once."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def check_alike(one: Encoder, other: Encoder) -> None:
+    """Check that two encoders can be averaged.
+
+    Raises:
+        EncoderError: They cannot; the message says in what they differ.
+    """
+    if (difference := _difference(one, other)) is not None:
+        raise EncoderError(
+            f"{one.name!r} and {other.name!r} cannot be averaged: {difference}; take encoders that were made from the "
+            "same pretrained one"
+        )
+
+
+def _difference(one: Encoder, other: Encoder) -> str | None:
+    """Say in what two encoders differ that keeps them from being averaged; None where nothing does."""
+    kinds = [encoder.model.config.model_type for encoder in (one, other)]
+    if kinds[0] != kinds[1]:
+        return f"one is a {kinds[0]} model, the other a {kinds[1]} model"
+    shapes = [{name: list(tensor.shape) for name, tensor in _tensors(encoder.model)} for encoder in (one, other)]
+    if lone := shapes[0].keys() ^ shapes[1].keys():
+        return f"only one of them has {min(lone)}"
+    for name, shape in shapes[0].items():
+        if shape != (theirs := shapes[1][name]):
+            return f"{name} has the shape {shape} in one and {theirs} in the other"
+    # Weights of the same shape may be cut into heads in more than one way.
+    heads = [getattr(encoder.model.config, "num_attention_heads", None) for encoder in (one, other)]
+    if heads[0] != heads[1]:
+        return f"one has {heads[0]} attention heads, the other {heads[1]}"
+    if one.tokenizer is not other.tokenizer and one.tokenizer.get_vocab() != other.tokenizer.get_vocab():
+        return "their vocabularies differ, so that the same row of the table stands for different subwords"
+    return None
