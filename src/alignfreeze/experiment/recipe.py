@@ -208,10 +208,11 @@ def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHi
 
     What it says is frozen is what all of them held fixed.
     """
+    if len(histories) == 1:
+        return histories[0]
     trainings = [history.training for history in histories]
     begun = [0, *accumulate(training.steps for training in trainings)]  # steps before each
-    training = replace(
-        trainings[0],
+    training = TrainingHistory(
         steps=begun[-1],
         seconds=sum(training.seconds for training in trainings),
         losses=tuple(
