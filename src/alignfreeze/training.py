@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +23,7 @@ from accelerate import PartialState
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
 from transformers import (
@@ -54,6 +56,9 @@ COMPILED_TOLERANCE = {"float32": 1e-3, "bf16": 2e-2}
 TENSORBOARD, WANDB = "tensorboard", "wandb"
 
 _KEY = "training.json"
+_CHECKS, _BEST = "checks.json", "best.safetensors"
+"""What a judge has said up to a checkpoint, and the trained weights that it liked best."""
+
 _WHOLE = "whole.json"
 """Written into a checkpoint when all processes have written theirs; holds what a Trainer does not keep."""
 
@@ -105,11 +110,15 @@ class TrainingHistory:
         steps: Optimiser steps.
         seconds: Wall-clock time, without loading data; of a resumed training, since then.
         losses: Pairs of (step, mean training loss since the point before).
+        checks: Pairs of (step, what a judge said of the network then), more being better; empty without a judge.
+        kept: The step whose weights were kept as the best; None without a judge: those of the last.
     """
 
     steps: int
     seconds: float
     losses: tuple[tuple[int, float], ...]
+    checks: tuple[tuple[int, float], ...] = ()
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +146,23 @@ class TrainingPlan:
     seed: int
     device: str
     head_learning_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """When a training is judged, and when it ends before its last step.
+
+    Attributes:
+        judge: Says how good the network is just now; more is better.
+        start: What it says before the first step.
+        every: Optimiser steps from one check to the next.
+        patience: So many checks in a row without a better one end the training.
+    """
+
+    judge: Callable[[], float]
+    start: float
+    every: int
+    patience: int
 
 
 class LossModel(nn.Module, ABC):
@@ -258,6 +284,73 @@ def _out_of_memory(error: BaseException) -> bool:
     )
 
 
+class _Judged(TrainerCallback):
+    """Asks a judge from time to time, keeps the weights that it likes best, and stops a training that gets no better.
+
+    The Trainer's own early stopping evaluates in the training's device state, and keeps the best of what it has
+    written to disk as a checkpoint with the optimiser's state; here the trained weights alone are kept.
+    """
+
+    def __init__(self, checks: Checks, model: LossModel) -> None:
+        self.checks = checks
+        self.trained = {name: value for name, value in model.network.named_parameters() if value.requires_grad}
+        self.found: list[tuple[int, float]] = []
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def kept(self) -> int:
+        """The step of the best check; the first of equals."""
+        return max(self.found, key=lambda check: check[1])[0]
+
+    def on_train_begin(self, args: Any, state: TrainerState, *_: Any, **__: Any) -> None:
+        if state.global_step == 0:
+            self._take(0, self.checks.start)
+            return
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        self.found = [(step, value) for step, value in read_json(saved / _CHECKS)]
+        self.best = load_file(saved / _BEST)
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **__: Any) -> None:
+        if state.global_step % self.checks.every == 0 or state.global_step == state.max_steps:
+            self._check(state.global_step)
+            steps = [step for step, _ in self.found]
+            control.should_training_stop |= len(steps) - 1 - steps.index(self.kept) >= self.checks.patience
+
+    def on_save(self, args: Any, state: TrainerState, *_: Any, **__: Any) -> None:
+        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_json(saved / _CHECKS, self.found)
+        save_file(self.best, saved / _BEST)
+
+    def _check(self, step: int) -> None:
+        with same_random_numbers():
+            self._take(step, self.checks.judge())
+
+    def _take(self, step: int, value: float) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(f"the judge says {value} at step {step}: nothing can be told by it")
+        self.found.append((step, value))
+        if self.kept == step:
+            self.best = {name: weights.detach().cpu().clone() for name, weights in self.trained.items()}
+
+    def restore(self) -> None:
+        """Put the best weights into the network."""
+        with torch.no_grad():
+            for name, weights in self.trained.items():
+                weights.copy_(self.best[name])
+
+
+@contextmanager
+def same_random_numbers() -> Iterator[None]:
+    """Let whatever is drawn inside the block leave no trace in what is drawn after it."""
+    drawn = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(drawn[0])
+            np.random.set_state(drawn[1])
+
+
 class _Watch(TrainerCallback):
     """Counts the steps, completes checkpoints, and stops a training that has diverged."""
 
@@ -275,7 +368,8 @@ class _Watch(TrainerCallback):
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.bar.advance()
         # The log comes before the checkpoint: neither that nor the end is reached with a loss that nobody looked at.
-        control.should_log = control.should_log or control.should_save or state.global_step == state.max_steps
+        is_last = control.should_training_stop or state.global_step == state.max_steps
+        control.should_log = control.should_log or control.should_save or is_last
 
     def on_save(self, args: Any, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
         wait_for_all()
@@ -305,6 +399,7 @@ def train(
     compute: ComputeSettings | None = None,
     checkpoints: Path | None = None,
     identity: Any = None,
+    checks: Checks | None = None,
 ) -> TrainingHistory:
     """Train a model in place, on the parameters that require a gradient.
 
@@ -320,13 +415,17 @@ def train(
         checkpoints: A folder for checkpoints. If it holds one of the very same training, the training goes on
             from there, to the same weights as if it had never stopped (bit for bit on a CPU).
         identity: What else distinguishes the training from others, as plain values: settings, digest of the data.
+        checks: By what the training ends early; the weights of the best check are kept.
 
     Raises:
-        SettingsError: The batch cannot be divided among the processes.
+        SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
         TrainingError: The loss is no longer a number, or memory does not suffice for one sentence.
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
+    if checks is not None and n_processes() > 1:
+        raise SettingsError("stopping early goes with one process: the judge trains and predicts by itself")
+    judged = [] if checks is None else [_Judged(checks, model)]
     if WANDB in compute.log_to:
         os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
     with (
@@ -339,7 +438,8 @@ def train(
             args=_arguments(plan, compute, folder, saved=checkpoints is not None),
             data_collator=collate,
             train_dataset=_Places(int(order.max()) + 1),
-            callbacks=[_Watch(bar, plan.title), *_to_files(compute, plan.title)],
+            # What a judge keeps is written before the checkpoint is declared whole.
+            callbacks=[*judged, _Watch(bar, plan.title), *_to_files(compute, plan.title)],
             order=order,
             head_learning_rate=plan.head_learning_rate,
         )
@@ -351,12 +451,17 @@ def train(
             model.at_once = min(at_once, model.at_once or at_once)
         began = time.perf_counter()
         trainer.train(resume_from_checkpoint=last)
+        for callback in judged:
+            callback.restore()
         seconds = time.perf_counter() - began
         _release(trainer, model)
         if WANDB in compute.log_to:
             _end_of_wandb()
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
-    return TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
+    history = TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
+    for callback in judged:
+        history = replace(history, checks=tuple(callback.found), kept=callback.kept)
+    return history
 
 
 def visits(groups: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], plan: TrainingPlan) -> NDArray[np.int64]:

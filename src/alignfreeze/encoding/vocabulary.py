@@ -45,6 +45,16 @@ class Vocabulary:
             raise ValueError(f"subwords {missing} are not in the compact table; collect all that the data use")
         return rows
 
+    def write(self, compact: PreTrainedModel, full: PreTrainedModel) -> None:
+        """Write the weights of a model whose table is the compact one into a copy of it that has the full table."""
+        table = compact.get_input_embeddings().weight
+        with torch.no_grad():
+            for (_, ours), (_, theirs) in zip(compact.named_parameters(), full.named_parameters(), strict=True):
+                if ours is table:
+                    theirs[self.subwords.to(theirs.device)] = ours.to(theirs.device)
+                else:
+                    theirs.copy_(ours)
+
 
 @contextmanager
 def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from glob import escape, has_magic
 from pathlib import Path
@@ -54,6 +54,7 @@ class ExperimentData:
         bitext: Sentence pairs of all language pairs, one after the other.
         links: Their word alignments when the settings name files of them, else None.
         dictionaries: Bilingual word lists of the language pairs, when the settings name them.
+        held: Sentence pairs that are held out of realignment, for estimates without labels.
     """
 
     files: tuple[DataFile, ...]
@@ -62,6 +63,7 @@ class ExperimentData:
     bitext: list[SentencePair]
     links: list[WordAlignment] | None
     dictionaries: dict[tuple[str, str], Dictionary]
+    held: list[SentencePair] = field(default_factory=list)
 
     def digests(self, *stages: str) -> dict[str, str]:
         """Return the digests of the files whose role begins with one of the words."""

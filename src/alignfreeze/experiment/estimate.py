@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -149,9 +150,10 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
     seeds = len(set(settings.seeds))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
+    each = steps * realigned + _judging_steps(settings, steps) * tuned
     # An average starts from encoders that other runs start from too.
     realignments = len(realigned_members(strategies))
-    seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * steps * realigned)
+    seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Estimate(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         random_weights=random_weights,
@@ -161,6 +163,14 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
         hours=seconds / 3600,
         memory_gib=_peak(device) / 2**30,
     )
+
+
+def _judging_steps(settings: ExperimentSettings, steps: int) -> int:
+    """Return the most fine-tuning steps that stopping by agreement takes beside a realignment."""
+    stopping = settings.realignment.stopping
+    if stopping is None or stopping.by != "agreement":
+        return 0
+    return (1 + math.ceil(steps / stopping.every)) * stopping.finetuning_steps
 
 
 def _model(name: str) -> tuple[PreTrainedModel, bool] | None:

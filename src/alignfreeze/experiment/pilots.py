@@ -10,21 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import PreTrainedTokenizerFast
 
-from alignfreeze.alignment import AlignmentSettings, Resources, align
-from alignfreeze.alignment.links import Alignments, WordAlignment
-from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs
-from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import evenly_spread
-from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.vectors import LayerVectors
-from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
-from alignfreeze.evaluation.estimates import Predictions, predict_pairs
+from alignfreeze.evaluation.estimates import Predictions
 from alignfreeze.experiment.data import ExperimentData, find_links
 from alignfreeze.experiment.estimate import Lengths, estimate
+from alignfreeze.experiment.held_out import (
+    PREDICTIONS,
+    held_out_links,
+    hold_out,
+    predict_held_out,
+    read_predictions,
+    write_predictions,
+)
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, train
@@ -32,14 +35,7 @@ from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.shared import REALIGNED, places_of, remove_realigned, users_of
 from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
 from alignfreeze.progress import stage
-from alignfreeze.ragged import Ragged
 from alignfreeze.tasks import TASKS
-
-HELD_OUT = 200
-"""Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
-
-FEWEST = 20
-"""Held-out sentence pairs of a language, below which nothing can be told."""
 
 CHECKED = 200
 """Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
@@ -47,24 +43,18 @@ CHECKED = 200
 FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
 """Optimiser steps that a pilot takes whatever the fraction, unless the whole has fewer: it would say nothing."""
 
-HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
-"""Links of held-out pairs are few and sure: each other's most similar words (docs/alignment.md)."""
-
-PREDICTIONS = "predictions.npz"
 _FACTS = "pilot.json"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What pilots do not train on.
+    """What pilots are judged by beside the held-out sentence pairs.
 
     Attributes:
-        pairs: Sentence pairs of all languages.
-        links: Their word alignments, by the encoder as it was: the same for all strategies.
+        links: The word alignments of those, by the encoder as it was: the same for all strategies.
         items: Labelled items of the source language.
     """
 
-    pairs: list[SentencePair]
     links: Sequence[WordAlignment]
     items: list[Any]
 
@@ -121,62 +111,29 @@ def least_fraction(settings: ExperimentSettings, *, finetuning_steps: int) -> fl
     return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
 
 
-def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> tuple[ExperimentData, list[SentencePair]]:
-    """Take sentence pairs out of a bitext: of each language so many, drawn at random; doubles of them go too.
+def prepared(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
+    """Split the data of an experiment into what pilots train on and what they are judged by.
 
     Args:
-        data: What the experiment reads.
-        most: Pairs of a language; None for a fifth of them, at most `HELD_OUT`.
-        seed: Of the draw.
-
-    Returns:
-        The data without them, and the pairs.
+        plan: Of the whole experiment.
+        most: Sentence pairs of a language that are held out; None for those that the experiment says, or a share.
 
     Raises:
-        DataError: A language has too few sentence pairs; all such are named.
+        SettingsError: The experiment says another number.
+        DataError: A language has too few sentence pairs.
     """
-    held: list[SentencePair] = []
-    problems = []
-    for (_, language), positions in language_pairs(data.bitext).items():
-        usable = [pair for n in positions if (pair := data.bitext[n]).source and pair.target]
-        usable = list(dict.fromkeys(usable))
-        n = min(HELD_OUT, len(usable) // 5) if most is None else most
-        if n < FEWEST or 2 * n > len(usable):
-            wanted = 5 * FEWEST if most is None else 2 * max(n, FEWEST)
-            problems.append(f"  {language}: {len(usable):,} different sentence pairs, at least {wanted:,} are needed")
-            continue
-        drawn = np.random.default_rng([seed, *language.encode()]).permutation(len(usable))[:n]
-        held += [usable[number] for number in sorted(drawn.tolist())]
-    if problems:
-        reason = f"at least {FEWEST} are held out of realignment, and no more than half of all"
-        raise DataError("\n".join([f"too few sentence pairs for advice ({reason}):", *problems]))
-    taken = set(held)
-    kept = [number for number, pair in enumerate(data.bitext) if pair not in taken]
-    links = None if data.links is None else [data.links[number] for number in kept]
-    return replace(data, bitext=[data.bitext[number] for number in kept], links=links), held
-
-
-def prepared(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
-    """Split the data of an experiment into what pilots train on and what they are judged by."""
     settings = plan.settings
     assert settings.bitext is not None
-    data, pairs = hold_out(plan.data, most=most, seed=settings.bitext.selection.seed)
+    data = plan.data
+    if (theirs := settings.bitext.held_out) and most not in {None, theirs}:
+        raise SettingsError(f"--held-out {most}: bitext.held_out of the experiment says {theirs}; give one of the two")
+    if not theirs:
+        data = hold_out(data, most=most, seed=settings.bitext.selection.seed)
     items = evenly_spread(data.train, min(CHECKED, len(data.train) // 10))
     chosen = {id(item) for item in items}
     data = replace(data, train=[item for item in data.train if id(item) not in chosen])
-    return data, HeldOut(pairs, links_of_held_out(pairs, encoder=settings.encoder, device=settings.device), items)
-
-
-def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
-    """Return the word alignments over which labels are carried.
-
-    Args:
-        bitext: The held-out pairs.
-        encoder: The pretrained encoder's name.
-        device: Where it runs.
-    """
-    vectors = LayerVectors(load_encoder(encoder), device=device)
-    return align(bitext, aligner=HELD_OUT_LINKS, resources=Resources(vectors))
+    links = held_out_links(settings, data)
+    return data, HeldOut(links, items)
 
 
 def run_pilots(
@@ -194,7 +151,7 @@ def run_pilots(
     """
     strategies = list(dict.fromkeys(settings.strategies))
     alignments = find_links(settings, data) if set(strategies) != {BASELINE} else []
-    made = digest_of_json([digest_of(held.pairs), settings.model_dump(mode="json", include={"finetuning", "task"})])
+    made = digest_of_json([digest_of(data.held), settings.model_dump(mode="json", include={"finetuning", "task"})])
     found = []
     specs = [_spec(settings, plan, strategy, seed, made) for seed in seeds for strategy in strategies]
     users = users_of({spec.folder: spec.realigned for spec in specs})
@@ -258,8 +215,7 @@ def _trained(
     task = TASKS[settings.task]
     meter = Meter(settings.device)
     model = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
-    two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
-    found = predict_pairs(model, task, held.pairs, held.links, two_texts=two_texts, device=settings.device)
+    found = predict_held_out(model, task, data, held.links, device=settings.device)
     by_language = {one.language: one for one in found}
     if not held.items:
         return Pilot(spec.strategy, spec.seed, None, by_language)
@@ -268,38 +224,6 @@ def _trained(
     said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
     score = measures[0].value if measures[0].n else None
     return Pilot(spec.strategy, spec.seed, score, by_language, tuple(said))
-
-
-# --- predictions on disk -------------------------------------------------------------
-
-_PARTS = ("source", "target", "links")
-
-
-def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
-    """Write what a model says of sentence pairs; half precision is enough for probabilities."""
-    found: dict[str, Any] = {
-        "labels": np.array(several[0].labels),
-        "are_entities": np.array(several[0].are_entities),
-        "languages": np.array([one.language for one in several]),
-    }
-    for one in several:
-        for part in _PARTS:
-            rows: Ragged = getattr(one, part)
-            found[f"{one.language} {part}"] = rows.values.astype(np.int32 if part == "links" else np.float16)
-            found[f"{one.language} {part} starts"] = rows.starts
-    with path.open("wb") as file:
-        np.savez(file, **found)
-
-
-def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Read what a model says of sentence pairs, by language."""
-    with np.load(path) as found:
-        labels, are_entities = tuple(map(str, found["labels"])), bool(found["are_entities"])
-        several = {}
-        for language in map(str, found["languages"]):
-            rows = [Ragged(found[f"{language} {part}"], found[f"{language} {part} starts"]) for part in _PARTS]
-            several[language] = Predictions(language, labels, *rows, are_entities=are_entities)
-    return several
 
 
 # --- how much a budget allows --------------------------------------------------------

@@ -15,6 +15,7 @@ from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.words import splitter_version
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.experiment.data import ExperimentData, read_data
+from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.recipe import REALIGNED_ON, RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, fixed_by
@@ -91,7 +92,10 @@ class _Read:
         names = {"task", "source_language", "languages", "data", "bitext", "alignment", "encoder", "device"}
         key = (base, f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
         if key not in self._data:
-            self._data[key] = read_data(settings, base=base, tests=self.tests)
+            data = read_data(settings, base=base, tests=self.tests)
+            if settings.bitext is not None and (n := settings.bitext.held_out):
+                data = hold_out(data, most=n, seed=settings.bitext.selection.seed)
+            self._data[key] = data
         return self._data[key]
 
 
@@ -178,8 +182,10 @@ def _determined_by(
     realigned = {"bitext", "alignment", "realignment"}
     is_baseline = strategy == BASELINE
     aligning = settings.alignment.encoder
-    names = shared if is_baseline else shared | realigned
-    stages = ("train", "test") if is_baseline else ("train", "test", *REALIGNED_ON)
+    # The model of a baseline is asked about held-out pairs too.
+    asked = {"bitext"} if settings.bitext is not None and settings.bitext.held_out else set()
+    names = shared | asked if is_baseline else shared | realigned
+    stages = ("train", "test", *asked) if is_baseline else ("train", "test", *REALIGNED_ON)
     dumped = settings.model_dump(mode="json", include=names)
     if not is_baseline and aligning is not None:
         dumped["alignment"]["encoder"] = _shown(aligning)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -16,10 +16,12 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict_held_out, write_predictions
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name, plain_name
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.shared import starting_encoder
+from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.experiment.strategies import BASELINE, fixed_by, realigned_members
 from alignfreeze.files import digest_of_json, write_lines
 from alignfreeze.progress import remark
@@ -80,8 +82,11 @@ def realigned_names(strategy: str, seed: int, determined_by: Mapping[str, Any]) 
     without = {"languages", "settings", "data"}
     facts = {name: value for name, value in determined_by.items() if name not in without}
     names = ("device", "source_language", "bitext", "alignment", "realignment")
+    roles = REALIGNED_ON
+    if (stopping := settings["realignment"].get("stopping")) is not None and stopping["by"] == "agreement":
+        names, roles = (*names, "task", "finetuning"), (*roles, "train")
     facts["settings"] = {name: settings[name] for name in names}
-    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in REALIGNED_ON}
+    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in roles}
     return {
         member: folder_name(member, seed, digest_of_json(facts | {"strategy": member}))
         for member in realigned_members([strategy])
@@ -160,8 +165,11 @@ def train(
 
     def realigned(encoder: Encoder, freeze: str, meter: Meter) -> RealignmentHistory:
         saved = places.checkpoints_of(spec.strategy, freeze)
+        judge = None
+        if settings.realignment.stopping is not None:
+            judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
         with meter.measured("realignment"):
-            return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, **start)
+            return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, judge=judge, **start)
 
     history = None
     if schedule == "before":
@@ -198,19 +206,23 @@ def train(
 def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
     """Return the realignments that an encoder came of as one: their trainings, of the same pairs, one after the other.
 
-    What it says is frozen is what all of them held fixed.
+    What it says is frozen is what all of them held fixed. Of several that a judge looked at no step alone was kept: of
+    each it is that of its best check.
     """
     trainings = [history.training for history in histories]
     begun = [0, *accumulate(training.steps for training in trainings)]  # steps before each
-    training = replace(
-        trainings[0],
+
+    def in_line(curves: Iterable[Sequence[tuple[int, float]]]) -> tuple[tuple[int, float], ...]:
+        return tuple(
+            (before + step, value) for before, curve in zip(begun, curves, strict=False) for step, value in curve
+        )
+
+    training = TrainingHistory(
         steps=begun[-1],
         seconds=sum(training.seconds for training in trainings),
-        losses=tuple(
-            (before + step, loss)
-            for before, training in zip(begun, trainings, strict=False)
-            for step, loss in training.losses
-        ),
+        losses=in_line(training.losses for training in trainings),
+        checks=in_line(training.checks for training in trainings),
+        kept=trainings[0].kept if len(trainings) == 1 else None,
     )
     fixed = fixed_by(encoder.model, spec.strategy, spec.settings.realignment, seed=spec.seed)
     return replace(histories[0], training=training, freeze=spec.strategy, frozen=Freezing.of(encoder.model, fixed))
@@ -240,6 +252,11 @@ def run(
     task = TASKS[settings.task]
     with meter.measured("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
+    if data.held and task.kind.probabilities is not None:
+        with meter.measured("held-out pairs"):
+            links = held_out_links(settings, data)
+            found = predict_held_out(model, task, data, links, device=settings.device)
+            write_predictions(places.folder / PREDICTIONS, found)
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:

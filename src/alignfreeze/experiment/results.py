@@ -94,7 +94,7 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
     records: list[RunRecord] = []
     for path in paths:
         if path.is_dir():
-            for place, record in _records(path):
+            for place, record in read_records(path):
                 results += of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
                 records.append(record)
         elif path.is_file():
@@ -110,7 +110,12 @@ def record_files(folder: Path) -> list[Path]:
     return sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """Yield the records of the finished runs in a folder, each with its file.
+
+    Raises:
+        DataError: There is none, or one is damaged.
+    """
     places = record_files(folder)
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
@@ -155,6 +160,7 @@ def of_record(
     realigned = [
         *(settings.get("alignment"), settings.get("realignment"), by["aligning_encoder"], by["splitters"]),
         *(bitext.get(name) for name in ("max_pairs", "selection", "pretokenized", "columns")),
+        bitext.get("held_out", 0),
         {role: digest for role, digest in data.items() if role.split()[0] in REALIGNED_ON},
     ]
     most = settings["data"]["max_test"]

@@ -8,9 +8,15 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    model_validator,
+)
 
 from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
+from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_languages
 from alignfreeze.corpora.forms import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
@@ -97,6 +103,13 @@ class BitextSettings(Settings):
     """The words are already separated by spaces."""
     selection: SelectionSettings = SelectionSettings()
     """Which pairs are taken."""
+    held_out: int = Field(default=0, ge=0)
+    """Sentence pairs of each language that are held out of realignment, drawn with `selection.seed`: for
+    `realignment.stopping`, and for `advise` on complete runs, whose models then say what they make of them."""
+    choice: ChoiceSettings | None = None
+    """Which of the languages are realigned on; left out, all."""
+
+    added = frozenset({"held_out", "choice"})
 
 
 def _bitext(value: Any) -> Any:
@@ -177,6 +190,12 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _enough_to_choose_from(self) -> Self:
+        if self.bitext is not None and self.bitext.choice is not None:
+            check_budget(self.bitext.choice.n, self.bitext_languages)
+        return self
+
+    @model_validator(mode="after")
     def _links_that_fit(self) -> Self:
         if self.alignment.links is None:
             if needs_dictionaries(self.alignment.aligner) and self.alignment.dictionary is None:
@@ -194,16 +213,41 @@ class ExperimentSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _stopping_by_what_is_there(self) -> Self:
+        stopping = self.realignment.stopping
+        if stopping is None or set(self.strategies) == {BASELINE}:
+            return self
+        if self.bitext is not None and not self.bitext.held_out:
+            raise ValueError(
+                "realignment.stopping goes by sentence pairs that nothing is realigned on: set bitext.held_out, "
+                "such as bitext.held_out = 100"
+            )
+        if stopping.by == "agreement" and TASKS[self.task].kind.probabilities is None:
+            raise ValueError(
+                f"realignment.stopping.by = 'agreement' needs labels that can be carried over links, which the task "
+                f"{self.task!r} has not; take by = 'retrieval'"
+            )
+        return self
+
     @property
     def tested_languages(self) -> list[str]:
         """The source language first, then the target languages, each once."""
         return list(dict.fromkeys([self.source_language, *self.languages]))
 
     @property
-    def realigned_languages(self) -> list[str]:
-        """The target languages of the bitext."""
+    def bitext_languages(self) -> list[str]:
+        """The target languages of the bitext, of which some may be chosen."""
         languages = (self.bitext and self.bitext.languages) or self.languages
         return [language for language in dict.fromkeys(languages) if language != self.source_language]
+
+    @property
+    def realigned_languages(self) -> list[str]:
+        """The target languages that are realigned on: those of the bitext, or the ones chosen of them."""
+        choice = self.bitext and self.bitext.choice
+        if choice is None:
+            return self.bitext_languages
+        return choose_languages(self.bitext_languages, choice, source=self.source_language)
 
     @classmethod
     def from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> ExperimentSettings:
@@ -252,9 +296,15 @@ class ExperimentSettings(Settings):
         found = []
         for chosen in product(*grid.values()):
             settings = cls.checked(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
-            suffix = ", ".join(f"{name.rsplit('.', 1)[-1]} {value}" for name, value in zip(grid, chosen, strict=True))
+            suffix = ", ".join(map(_said, grid, chosen))
             found.append(settings.model_copy(update={"name": f"{settings.name}: {suffix}"}) if grid else settings)
         return found
+
+
+def _said(name: str, value: Any) -> str:
+    """Return a setting and its value as they are said in the name of an experiment; of a table all that it sets."""
+    said = " ".join(f"{inner} {of_it}" for inner, of_it in value.items()) if isinstance(value, dict) else value
+    return f"{name.rsplit('.', 1)[-1]} {said}"
 
 
 GRID = "grid"

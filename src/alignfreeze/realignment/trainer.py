@@ -31,13 +31,28 @@ from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, fro
 from alignfreeze.realignment.losses import Negatives, contrastive_loss, l2_loss, mean_pooled, pull_loss
 from alignfreeze.realignment.prefix import Keep, Prefix, storing
 from alignfreeze.settings import Settings, known
-from alignfreeze.training import ComputeSettings, LossModel, TrainingHistory, TrainingPlan, train, visits
+from alignfreeze.training import Checks, ComputeSettings, LossModel, TrainingHistory, TrainingPlan, train, visits
 
 
 def _layer(value: str | list[int]) -> str | list[int]:
     if not value:
         raise ValueError("name at least one layer")
     return known(value, ["last", "reference"], "layer") if isinstance(value, str) else value
+
+
+class StoppingSettings(Settings):
+    """By what a realignment ends before its last step; what is best of it is kept."""
+
+    by: Literal["agreement", "retrieval"] = "agreement"
+    """What is estimated without labels, in the mean over languages. `agreement`: a short fine-tuning from the encoder
+    as it is, and how far its labels of the target sides agree with those of the source sides, carried over the links;
+    `retrieval`: how many linked words find each other, at the layer where most do before realignment."""
+    every: int = Field(default=50, gt=0)
+    """Optimiser steps from one estimate to the next; the first is before realignment."""
+    patience: int = Field(default=3, gt=0)
+    """So many estimates in a row without a better one end the realignment."""
+    finetuning_steps: int = Field(default=50, gt=0)
+    """Of `agreement`: optimiser steps of the short fine-tuning."""
 
 
 class RealignmentSettings(Settings):
@@ -77,17 +92,27 @@ class RealignmentSettings(Settings):
     keep_prefix: Keep = "no"
     """With frozen embeddings and frozen layers above them: keep what they compute for a sentence, so that it is
     computed once. 4 bytes times the encoder's width a subword."""
+    stopping: StoppingSettings | None = None
+    """End early by estimates from held-out pairs; `steps` are then the most. Left out: all steps."""
+
+    added = frozenset({"stopping"})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.keep_prefix != "no" and (self.schedule == "during" or self.loss == "l2"):
             raise ValueError("keep_prefix: with schedule 'during' or loss 'l2' nothing of a sentence stays the same")
+        if self.stopping is not None and self.schedule != "before":
+            raise ValueError(f"stopping goes with schedule 'before' only, not with {self.schedule!r}")
         return self
 
     @property
     def needs_links(self) -> bool:
         """Whether the loss goes by word links."""
         return self.loss != "sentence"
+
+
+Judge = Callable[[Encoder], float]
+"""Says how good an encoder is; more is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +295,7 @@ def realign(
     seed: int = 31,
     device: str = "auto",
     checkpoints: Path | None = None,
+    judge: Judge | None = None,
 ) -> RealignmentHistory:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
@@ -286,9 +312,11 @@ def realign(
         seed: For the projection head, the order of the pairs and dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
         checkpoints: A folder for checkpoints, from which a training that was killed goes on.
+        judge: Of `settings.stopping`: says how good the encoder is that it is given; more is better. It is asked about
+            the pretrained encoder first, also by a training that goes on from a checkpoint.
 
     Raises:
-        SettingsError: The policy or the device does not exist, or the number of steps is missing.
+        SettingsError: The policy or the device does not exist, or the number of steps is missing, or the judge.
         DataError: No sentence pair has a usable link.
         TrainingError: The training diverges, or memory does not suffice.
     """
@@ -296,6 +324,8 @@ def realign(
     check_policy(freeze)
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
+    if settings.stopping is not None and judge is None:
+        raise SettingsError("realignment.stopping: give a judge, which says how good an encoder is")
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=freeze, settings=settings, seed=seed)
     plan = TrainingPlan(
@@ -308,7 +338,8 @@ def realign(
         seed=seed,
         device=device,
     )
-    return prepared.history(_train(encoder, prepared, plan, compute or ComputeSettings(), checkpoints))
+    compute = compute or ComputeSettings()
+    return prepared.history(_train(encoder, prepared, plan, compute=compute, checkpoints=checkpoints, judge=judge))
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,10 +402,20 @@ def prepare(
 
 
 def _train(
-    encoder: Encoder, prepared: Prepared, plan: TrainingPlan, compute: ComputeSettings, checkpoints: Path | None
+    encoder: Encoder,
+    prepared: Prepared,
+    plan: TrainingPlan,
+    *,
+    compute: ComputeSettings,
+    checkpoints: Path | None,
+    judge: Judge | None,
 ) -> TrainingHistory:
     """Train on encoded pairs, with some modules held fixed."""
     pairs, settings = prepared.pairs, prepared.settings
+    # As the encoder is outside of a training, which changes how it computes and leaves out word embeddings.
+    spare, start = None, 0.0
+    if settings.stopping is not None and judge is not None:
+        spare, start = deepcopy(encoder.model), judge(encoder)
     order = visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
@@ -393,8 +434,21 @@ def _train(
             batch = pairs.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
+        def judged() -> float:
+            assert judge is not None and spare is not None
+            vocabulary.write(encoder.model, spare)
+            return judge(Encoder(encoder.name, spare, encoder.tokenizer))
+
+        stopping = settings.stopping
         return train(
-            model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=prepared.identity
+            model,
+            collate,
+            plan,
+            order=order,
+            compute=compute,
+            checkpoints=checkpoints,
+            identity=prepared.identity,
+            checks=None if stopping is None else Checks(judged, start, stopping.every, stopping.patience),
         )
 
 

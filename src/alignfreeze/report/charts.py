@@ -161,17 +161,37 @@ def losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> 
         curves: Pairs of step and loss, by the name of the training.
         title: What they are of.
     """
+    note = "mean training loss since the point before"
+    return _over_steps("losses", ("training", "step", "loss"), curves, title, note)
+
+
+def checks(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
+    """Return what a training was stopped by.
+
+    Args:
+        curves: Pairs of step and estimate, by the name of the estimate.
+        title: What they are of.
+    """
+    note = "mean over languages, from held-out sentence pairs"
+    return _over_steps("checks", ("by", "step", "estimate"), curves, title, note)
+
+
+def _over_steps(
+    name: str, columns: tuple[str, str, str], curves: Mapping[str, Sequence[tuple[int, float]]], title: str, note: str
+) -> Chart:
+    """Return curves over the steps of trainings; the columns of the table are name, step and value."""
     figure = go.Figure()
-    for number, (name, points) in enumerate(curves.items()):
-        steps, values = [step for step, _ in points], [loss for _, loss in points]
-        figure.add_scatter(x=steps, y=values, name=plain(name), line={"color": COLOURS[number % len(COLOURS)]})
-    figure.update_xaxes(title_text="step")
-    figure.update_yaxes(title_text="loss")
+    for number, (curve, points) in enumerate(curves.items()):
+        steps, values = [step for step, _ in points], [value for _, value in points]
+        figure.add_scatter(x=steps, y=values, name=plain(curve), line={"color": COLOURS[number % len(COLOURS)]})
+    figure.update_xaxes(title_text=columns[1])
+    figure.update_yaxes(title_text=columns[2])
     rows = [
-        (Cell(name), Cell(str(step)), Cell(f"{loss:.4f}")) for name, points in curves.items() for step, loss in points
+        (Cell(curve), Cell(str(step)), Cell(f"{value:.4f}"))
+        for curve, points in curves.items()
+        for step, value in points
     ]
-    sheet = Sheet(title, ("training", "step", "loss"), 1, tuple(rows), "")
-    return Chart("losses", title, _values(figure), sheet, "mean training loss since the point before")
+    return Chart(name, title, _values(figure), Sheet(title, columns, 1, tuple(rows), ""), note)
 
 
 def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, float]]) -> Chart | None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from alignfreeze.corpora.bitext import language_pairs
+from alignfreeze.corpora.choice import Choice, judge_choice
 from alignfreeze.experiment.estimate import Estimate
 from alignfreeze.experiment.outline import Outline
 from alignfreeze.experiment.planning import Plan
@@ -25,7 +26,11 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "finetuning_steps": plan.finetuning_steps,
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
+        "choice": _choice_facts(plan.settings),
         "sentence_pairs": {"-".join(languages): len(positions) for languages, positions in pairs.items()},
+        "held_out": {
+            "-".join(languages): len(positions) for languages, positions in language_pairs(plan.data.held).items()
+        },
         "frozen": _frozen_facts(plan.freezing),
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
@@ -36,6 +41,18 @@ def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
     return {strategy: {**asdict(held), "share": held.share} for strategy, held in freezing.items()}
 
 
+def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
+    choice = _choice(settings)
+    return None if choice is None else asdict(choice)
+
+
+def _choice(settings: ExperimentSettings) -> Choice | None:
+    """Return which languages of the bitext were chosen, if there was a choice."""
+    if settings.bitext is None or settings.bitext.choice is None:
+        return None
+    return judge_choice(settings.bitext_languages, settings.bitext.choice, source=settings.source_language)
+
+
 def outline_facts(outline: Outline) -> dict[str, Any]:
     """Return what is known of an experiment before its data are fetched, as plain values."""
     return {
@@ -43,6 +60,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
         "runs": [{"strategy": strategy, "seed": seed} for strategy, seed in outline.runs],
         "finetuning_steps": outline.finetuning_steps,
         "realignment_steps": outline.settings.realignment.steps,
+        "choice": _choice_facts(outline.settings),
         "to_be_fetched": outline.fetched,
         "frozen": _frozen_facts(outline.freezing),
         "files": {role: str(path) for role, path in outline.files.items()},
@@ -67,6 +85,7 @@ def outline_text(outline: Outline) -> str:
             f"learning rate {realignment.learning_rate:g}, links by {settings.alignment.aligner}",
         ),
         ("languages", " ".join(settings.languages)),
+        *_choice_lines(settings),
     ]
     lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
@@ -112,16 +131,33 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "fine-tuning", f"{plan.finetuning_steps:,} steps of {settings.finetuning.batch_size}, over {sentences}"
     if plan.freezing:
         yield "schedule", settings.realignment.schedule
+        yield from _choice_lines(settings)
         steps, batch = settings.realignment.steps or 0, settings.realignment.batch_size
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in language_pairs(data.bitext).items():
             yield "", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
+        if (stopping := settings.realignment.stopping) is not None:
+            yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are the most"
+    if data.held:
+        groups = language_pairs(data.held)
+        each = len(next(iter(groups.values())))
+        yield "held out", f"{each:,} sentence pairs of each of {len(groups)} language pairs"
     for strategy, freezing in plan.freezing.items():
         yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
     for language, tests in data.tests.items():
         yield "test", f"{language} {len(tests):,} {_unit(settings)}"
     for file in data.files:
         yield "file", f"{file.role}: {file.path} (sha256 {file.digest[:12]})"
+
+
+def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
+    if (choice := _choice(settings)) is None:
+        return
+    how = f"by {choice.by}" if choice.seed is None else f"at random (seed {choice.seed})"
+    yield "chosen", f"{len(choice.languages)} of {choice.listed} languages {how}: {' '.join(choice.languages)}"
+    if choice.diversity is not None and choice.at_random is not None:
+        sets = "on average over all sets of as many"
+        yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
 
 
 def _unit(settings: ExperimentSettings) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignfreeze.experiment.addresses import language_address, run_address
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.charts import losses
+from alignfreeze.report.charts import Chart, checks, losses
 from alignfreeze.report.likeness import alike_runs, flat
 from alignfreeze.report.lineage import lineage_of
 from alignfreeze.report.pages import Page
@@ -28,7 +28,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
         summary=_said(record),
         facts=_facts(record),
-        charts=[losses(_curves(record), title="Loss")],
+        charts=[losses(_curves(record), title="Loss"), *_checks(record)],
         networks=[lineage_of(record)],
         sheets=[_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
     )
@@ -67,6 +67,9 @@ def _facts(record: RunRecord) -> dict[str, str]:
         frozen = record.realignment.frozen
         facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
         facts["sentence pairs"] = f"{record.realignment.pairs:,}"
+        training = record.realignment.training
+        if training.kept is not None:
+            facts["realignment kept"] = f"the weights of step {training.kept:,}, the best of {training.steps:,} steps"
     return facts
 
 
@@ -76,6 +79,14 @@ def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     if record.realignment is not None and schedule != "during":
         curves["realignment"] = record.realignment.training.losses
     return curves
+
+
+def _checks(record: RunRecord) -> Iterator[Chart]:
+    """Yield what realignment was stopped by, if it was."""
+    if record.realignment is None or not (found := record.realignment.training.checks):
+        return
+    by = record.determined_by["settings"]["realignment"]["stopping"]["by"]
+    yield checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
 def _scores(record: RunRecord) -> Sheet:

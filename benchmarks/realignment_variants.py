@@ -1,0 +1,124 @@
+"""What averaged encoders, fewer realignment languages and early stopping gain or lose.
+
+Reads folders of `alignfreeze run` and says, for each variant (strategy, choice of languages, stopping), the mean true
+score over the target languages, also of those that were realigned on and of the others, and the difference from a
+reference variant with the same seeds, with its 95% interval over languages that are drawn again and again.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+from alignfreeze.experiment.results import read_records
+from alignfreeze.experiment.settings import BASELINE
+from benchmarks import common
+
+RESAMPLES = 5_000
+
+
+def name_of(record):
+    """Return what a run is a run of, without its seed."""
+    settings = record.determined_by["settings"]
+    parts = [record.strategy]
+    if record.strategy != BASELINE:
+        if choice := settings["bitext"].get("choice"):
+            draw = f", draw {choice['seed']}" if choice["by"] == "random" else ""
+            parts.append(f"{choice['n']} languages by {choice['by']}{draw}")
+        if stopping := settings["realignment"].get("stopping"):
+            parts.append(f"stopped by {stopping['by']}")
+        elif settings["realignment"]["steps"] != 400:
+            parts.append(f"{settings['realignment']['steps']} steps")
+    return ", ".join(parts)
+
+
+def scores_of(record):
+    metric, source = record.scores[0].metric, record.determined_by["settings"]["source_language"]
+    return {
+        score.language: score.value for score in record.scores if score.metric == metric and score.language != source
+    }
+
+
+def difference(ours, theirs, languages):
+    """The mean difference in points over languages and common seeds, with its interval over languages."""
+    seeds = sorted(set(ours) & set(theirs))
+    if not seeds or not languages:
+        return None
+    values = 100 * np.mean([[ours[s][c] - theirs[s][c] for c in languages] for s in seeds], axis=0)
+    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    return {"value": float(values.mean()), "low": float(low), "high": float(high), "seeds": seeds}
+
+
+def facts_of(runs, reference):
+    """Return the figures of each variant."""
+    languages = sorted(next(iter(reference.values())))
+    found = {}
+    for name, records in runs.items():
+        scores = {record.seed: scores_of(record) for record in records}
+        realigned = sorted(set(records[0].determined_by["realigned_languages"]) & set(languages))
+        if len(realigned) == len(languages):
+            realigned = []
+        mean = float(100 * np.mean([[one[c] for c in languages] for one in scores.values()]))
+        others = [code for code in languages if code not in realigned]
+        history = [record.realignment.training for record in records if record.realignment is not None]
+        found[name] = {
+            "seeds": sorted(scores),
+            "mean": mean,
+            "difference": difference(scores, reference, languages),
+            "on its languages": difference(scores, reference, realigned),
+            "on others": difference(scores, reference, others if realigned else []),
+            "languages": realigned,
+            "steps": [one.steps for one in history],
+            "kept": [one.kept for one in history],
+            "checks": [one.checks for one in history],
+            "seconds": [round(record.seconds.get("realignment", 0.0)) for record in records],
+        }
+    return found
+
+
+def shown(figure):
+    return "" if figure is None else f"{figure['value']:+.2f} ({figure['low']:+.2f} … {figure['high']:+.2f})"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="+", type=Path, help="folders of `alignfreeze run`")
+    parser.add_argument("--task", default="pos")
+    parser.add_argument("--against", default="full", help="the variant that others are compared with")
+    options = parser.parse_args()
+    runs = {}
+    for study in options.studies:
+        for _, record in read_records(study):
+            if record.determined_by["settings"]["task"] == options.task:
+                runs.setdefault(name_of(record), []).append(record)
+    if options.against not in runs:
+        sys.exit(f"no run of {options.against!r}; there are {', '.join(runs)}")
+    reference = {record.seed: scores_of(record) for record in runs[options.against]}
+    found = facts_of(runs, reference)
+    rows = [
+        (
+            name,
+            " ".join(map(str, one["seeds"])),
+            f"{one['mean']:.2f}",
+            shown(one["difference"]),
+            shown(one["on its languages"]),
+            shown(one["on others"]),
+            " ".join(
+                f"{steps}" + ("" if k is None else f" (kept {k})")
+                for steps, k in zip(one["steps"], one["kept"], strict=True)
+            ),
+        )
+        for name, one in sorted(found.items())
+    ]
+    against = f"against {options.against}"
+    common.table(("variant", "seeds", "mean", against, "on its languages", "on others", "steps"), rows)
+    common.keep("realignment_variants", {"task": options.task, "against": options.against, "variants": found})
+
+
+if __name__ == "__main__":
+    main()

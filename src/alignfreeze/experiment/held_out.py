@@ -1,0 +1,134 @@
+"""Sentence pairs that nothing is realigned on, and what models say of them: all that estimates without labels need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alignfreeze.alignment import AlignmentSettings, Resources, align
+from alignfreeze.alignment.links import Alignments, WordAlignment
+from alignfreeze.corpora.bitext import SentencePair, language_pairs
+from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.vectors import LayerVectors
+from alignfreeze.errors import DataError
+from alignfreeze.evaluation.estimates import Predictions, predict_pairs
+from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.ragged import Ragged
+from alignfreeze.tasks import Task
+from alignfreeze.tasks.models import TaskModel
+
+HELD_OUT = 200
+"""Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
+
+FEWEST = 20
+"""Held-out sentence pairs of a language, below which nothing can be told."""
+
+HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
+"""Links of held-out pairs are few and sure: each other's most similar words (docs/alignment.md)."""
+
+PREDICTIONS = "predictions.npz"
+"""What the model of a run says of the held-out pairs, in its folder."""
+
+
+def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> ExperimentData:
+    """Take sentence pairs out of a bitext: of each language so many, drawn at random; doubles of them go too.
+
+    Args:
+        data: What the experiment reads.
+        most: Pairs of a language; None for a fifth of them, at most `HELD_OUT`.
+        seed: Of the draw.
+
+    Returns:
+        The data without them in the bitext, and with them as what is held out.
+
+    Raises:
+        DataError: A language has too few sentence pairs; all such are named.
+    """
+    held: list[SentencePair] = []
+    problems = []
+    for (_, language), positions in language_pairs(data.bitext).items():
+        usable = [pair for n in positions if (pair := data.bitext[n]).source and pair.target]
+        usable = list(dict.fromkeys(usable))
+        n = min(HELD_OUT, len(usable) // 5) if most is None else most
+        if n < FEWEST or 2 * n > len(usable):
+            wanted = 5 * FEWEST if most is None else 2 * max(n, FEWEST)
+            problems.append(f"  {language}: {len(usable):,} different sentence pairs, at least {wanted:,} are needed")
+            continue
+        drawn = np.random.default_rng([seed, *language.encode()]).permutation(len(usable))[:n]
+        held += [usable[number] for number in sorted(drawn.tolist())]
+    if problems:
+        reason = f"at least {FEWEST} of a language, and no more than half of all"
+        raise DataError("\n".join([f"too few sentence pairs to hold some out ({reason}):", *problems]))
+    taken = set(held)
+    kept = [number for number, pair in enumerate(data.bitext) if pair not in taken]
+    links = None if data.links is None else [data.links[number] for number in kept]
+    return replace(data, bitext=[data.bitext[number] for number in kept], links=links, held=held)
+
+
+def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
+    """Return the word alignments over which labels are carried.
+
+    Args:
+        bitext: The held-out pairs.
+        encoder: The pretrained encoder's name.
+        device: Where it runs.
+    """
+    vectors = LayerVectors(load_encoder(encoder), device=device)
+    return align(bitext, aligner=HELD_OUT_LINKS, resources=Resources(vectors))
+
+
+def held_out_links(settings: ExperimentSettings, data: ExperimentData) -> Alignments:
+    """Return the word alignments of what an experiment holds out; the cache keeps them from run to run."""
+    return links_of_held_out(data.held, encoder=settings.encoder, device=settings.device)
+
+
+def predict_held_out(
+    model: TaskModel, task: Task, data: ExperimentData, links: Sequence[WordAlignment], *, device: str
+) -> list[Predictions]:
+    """Return what a fine-tuned model says of the held-out pairs, a value a language.
+
+    Args:
+        model: It has learnt the task.
+        task: Whose items decide whether the texts of pairs are taken by twos.
+        data: With what is held out.
+        links: The word alignments of the held-out pairs.
+        device: Where the model runs.
+    """
+    two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
+    return predict_pairs(model, task, data.held, links, two_texts=two_texts, device=device)
+
+
+_PARTS = ("source", "target", "links")
+
+
+def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
+    """Write what a model says of sentence pairs; half precision is enough for probabilities."""
+    found: dict[str, Any] = {
+        "labels": np.array(several[0].labels),
+        "are_entities": np.array(several[0].are_entities),
+        "languages": np.array([one.language for one in several]),
+    }
+    for one in several:
+        for part in _PARTS:
+            rows: Ragged = getattr(one, part)
+            found[f"{one.language} {part}"] = rows.values.astype(np.int32 if part == "links" else np.float16)
+            found[f"{one.language} {part} starts"] = rows.starts
+    with path.open("wb") as file:
+        np.savez(file, **found)
+
+
+def read_predictions(path: Path) -> dict[str, Predictions]:
+    """Read what a model says of sentence pairs, by language."""
+    with np.load(path) as found:
+        labels, are_entities = tuple(map(str, found["labels"])), bool(found["are_entities"])
+        several = {}
+        for language in map(str, found["languages"]):
+            rows = [Ragged(found[f"{language} {part}"], found[f"{language} {part} starts"]) for part in _PARTS]
+            several[language] = Predictions(language, labels, *rows, are_entities=are_entities)
+    return several
