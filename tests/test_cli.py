@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from unittest import mock
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
 
 from alignfreeze.cli import main
+from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from tests.conftest import write_bars
 
 COMMANDS = [
-    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "finetune", "evaluate"),
+    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "finetune", "evaluate"),
     *("compare", "correlate", "status", "export", "report", "probe", "advise"),
     *("note", "lens"),
 ]
@@ -74,6 +77,7 @@ def test_help_names_the_common_options(command):
     # Comparing links, or results, has neither a random start nor anything to compute.
     needless = {
         "aer": {"--seed", "--device"},
+        "average": {"--seed", "--device"},
         "compare": {"--seed", "--device"},
         "correlate": {"--seed", "--device"},
         "status": {"--seed", "--device"},
@@ -131,6 +135,58 @@ def test_the_stages_one_after_the_other(tmp_path, tiny_folder, bitext_file, tagg
     assert score["n"] == 300
     plain = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu").stdout
     assert plain == f"en  accuracy {100 * score['value']:.1f}%  of 300 words\n"
+
+
+def test_the_mean_of_encoders(tmp_path, tiny_folder, bitext_file, tagged_file):
+    realigned, mean, tuned = tmp_path / "realigned", tmp_path / "mean", tmp_path / "tuned"
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 2]
+    done = alignfreeze("realign", tiny_folder, *options, "--freeze", "front", "--out", realigned)
+    assert done.returncode == 0, done.stderr
+    done = alignfreeze("average", tiny_folder, realigned, "--weights", "1,3", "--out", mean, "--json")
+    assert json.loads(done.stdout) == {
+        "encoders": [str(tiny_folder), str(realigned)],
+        "weights": [1, 3],
+        "folder": str(mean),
+    }
+    first, second, found = (
+        dict(load_encoder(str(place)).model.named_parameters()) for place in (tiny_folder, realigned, mean)
+    )
+    for name, parameter in found.items():
+        assert torch.allclose(parameter, (first[name] + 3 * second[name]) / 4, atol=1e-7), name
+    assert any(not torch.equal(parameter, first[name]) for name, parameter in found.items())
+
+    record = json.loads((mean / "alignfreeze.json").read_text())
+    written = f"average(1*{tiny_folder.name},3*front)"
+    assert (record["freeze"], record["languages"]) == (written, ["en", "de"])
+    assert [member.get("freeze") for member in record["members"]] == [None, "front"]
+    assert record["digests"]["encoder 2"] == [digest_of_encoder(str(realigned))]
+    card = (mean / "README.md").read_text()
+    assert f"# {tiny_folder.name}, averaged" in card
+    assert f"mean of the weights of several encoders: `{written}`" in card
+    # What is made of it does not forget how it came about.
+    training = ["--train", tagged_file, "--epochs", 1, "--device", "cpu"]
+    assert alignfreeze("finetune", mean, *training, "--out", tuned).returncode == 0
+    assert f"several encoders, before fine-tuning: `{written}`" in (tuned / "README.md").read_text()
+
+
+def test_wrong_input_of_average(tmp_path, tiny_folder):
+    out = tmp_path / "out"
+
+    def run(*encoders_and_options, out=out):
+        return alignfreeze("average", *encoders_and_options, "--out", out)
+
+    refused(run(tiny_folder), "at least two encoders")
+    for weights in ("1", "1,2,3", "1,half", ""):
+        refused(run(tiny_folder, tiny_folder, "--weights", weights), f"--weights '{weights}': expected 2 numbers")
+    refused(run(tiny_folder, tiny_folder, "--weights", "0,1"), "the weight 0: what is averaged counts more than 0")
+    refused(run(tiny_folder, tmp_path / "nowhere"), "cannot be loaded as an encoder")
+    torch.manual_seed(1)
+    other = tmp_path / "other"
+    BertModel(BertConfig.from_pretrained(tiny_folder, num_hidden_layers=3)).save_pretrained(other)
+    load_encoder(str(tiny_folder)).tokenizer.save_pretrained(other)
+    refused(run(tiny_folder, other), "cannot be averaged: only one of them has encoder.layer.3")
+    refused(run(tiny_folder, tiny_folder, out=tmp_path), "exists already")
+    assert not out.exists()
 
 
 def test_a_mistake_in_an_own_process(tmp_path):

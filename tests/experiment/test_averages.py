@@ -267,6 +267,28 @@ def test_other_realignments_have_other_members(project):
     assert not set(both.realigned.values()) & set(other.realigned.values())
 
 
+def test_members_that_end_early_are_judged_each_by_itself(project):
+    text = (
+        (project / "experiment.toml").read_text().replace("pretokenized = true", "pretokenized = true\nheld_out = 20")
+    )
+    text += '[realignment.stopping]\nby = "retrieval"\nevery = 2\n'
+    (project / "experiment.toml").write_text(text)
+    found = averaging(project, "baseline", "full", "front", BOTH)
+    _, full, front, both = run_experiment(found, out=project / "out").records
+    (alone,) = run_experiment(averaging(project, BOTH), out=project / "alone").records
+    assert full.realignment.training.kept is not None
+    for one in (both, alone):
+        training = one.realignment.training
+        assert training.checks == (
+            *full.realignment.training.checks,
+            *((step + full.realignment.training.steps, value) for step, value in front.realignment.training.checks),
+        )
+        assert training.kept is None
+    assert both.scores == alone.scores
+    (folder,) = (project / "out" / "runs").glob("full-*")
+    assert RunRecord.from_json(json.loads((folder / "record.json").read_text())) == full
+
+
 def test_an_average_beside_its_members_takes_no_realignment_more(project):
     several = [["baseline", "full", "front"], ["baseline", "full", "front", BOTH], ["baseline", BOTH]]
     with mock.patch("alignfreeze.experiment.estimate._seconds", side_effect=[0.0, 3600.0] * 3):

@@ -408,6 +408,39 @@ def realign(
 
 
 @app.command()
+def average(
+    encoders: Annotated[
+        list[str], typer.Argument(help="Encoders that were made from the same one: folders, or names on the hub.")
+    ],
+    out: o.OutFolder,
+    weights: Annotated[
+        str | None, typer.Option(help="How much each counts, such as 0.25,0.75; left out, all count alike.")
+    ] = None,
+    push_to_hub: o.PushToHub = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write the mean of the weights of encoders, such as realigned ones, as an ordinary model folder."""
+    with working():
+        from alignfreeze.encoding.encoder import load_encoder
+        from alignfreeze.experiment.cards import averaged_record, check_hub, facts_of
+        from alignfreeze.files import check_unused
+        from alignfreeze.realignment.averaging import average_encoders
+        from alignfreeze.training import ComputeSettings
+
+        shares = o.weights(weights, len(encoders))
+        check_unused(out)
+        if push_to_hub is not None:
+            check_hub(push_to_hub)
+        mean = average_encoders(map(load_encoder, encoders), weights=shares or None)
+        record = averaged_record(encoders, shares)
+        facts = {name: record[name] for name in ("encoders", "weights")} | {"folder": str(out)}
+        how = {"compute": ComputeSettings(), "checkpoints": None}
+        record |= {**facts, "device": "cpu"}
+        facts |= _save(mean, out, record, how, card=facts_of(record), push_to=push_to_hub)
+    show_facts(facts, as_json)
+
+
+@app.command()
 def finetune(
     encoder: o.EncoderName,
     train: Annotated[
@@ -639,7 +672,8 @@ def _save(
         facts = environment(record["device"], how["compute"])
         write_json(folder / RECORD, {**record, "environment": facts})
         write_card(folder, card)
-    remove_checkpoints(how["checkpoints"])  # they have served their turn
+    if how["checkpoints"] is not None:
+        remove_checkpoints(how["checkpoints"])  # they have served their turn
     return {} if push_to is None else {"hub": push(out, push_to)}
 
 

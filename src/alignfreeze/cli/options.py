@@ -83,6 +83,23 @@ def settings_of(kind: type[S], options: list[str] | None, option: str, example: 
     return kind.checked({**given, **values}, origin=option)
 
 
+def weights(text: str | None, n: int) -> list[float]:
+    """Read as many numbers as there are encoders to be averaged; none where all count alike.
+
+    Raises:
+        SettingsError: There are fewer than two encoders, or the numbers do not fit them.
+    """
+    if n < 2:
+        raise SettingsError("an average is of at least two encoders; name another")
+    try:
+        found = [] if text is None else [float(number) for number in text.split(",")]
+    except ValueError:
+        found = None
+    if found is None or len(found) not in {0, n}:
+        raise SettingsError(f"--weights {text!r}: expected {n} numbers, one for each encoder, such as 0.25,0.75")
+    return found
+
+
 def language_pair(name: str, option: str) -> tuple[str, str]:
     """Read a language pair, such as `en-de` or `en-zh-Hant`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -156,9 +156,6 @@ def train(
     }
     task = TASKS[settings.task]
     schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
-    judge = None
-    if schedule is not None and settings.realignment.stopping is not None:
-        judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
@@ -168,6 +165,9 @@ def train(
 
     def realigned(encoder: Encoder, freeze: str, meter: Meter) -> RealignmentHistory:
         saved = places.checkpoints_of(spec.strategy, freeze)
+        judge = None
+        if settings.realignment.stopping is not None:
+            judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
         with meter.measured("realignment"):
             return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, judge=judge, **start)
 
@@ -206,20 +206,23 @@ def train(
 def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
     """Return the realignments that an encoder came of as one: their trainings, of the same pairs, one after the other.
 
-    What it says is frozen is what all of them held fixed.
+    What it says is frozen is what all of them held fixed. Of several that a judge looked at no step alone was kept: of
+    each it is that of its best check.
     """
-    if len(histories) == 1:
-        return histories[0]
     trainings = [history.training for history in histories]
     begun = [0, *accumulate(training.steps for training in trainings)]  # steps before each
+
+    def in_line(curves: Iterable[Sequence[tuple[int, float]]]) -> tuple[tuple[int, float], ...]:
+        return tuple(
+            (before + step, value) for before, curve in zip(begun, curves, strict=False) for step, value in curve
+        )
+
     training = TrainingHistory(
         steps=begun[-1],
         seconds=sum(training.seconds for training in trainings),
-        losses=tuple(
-            (before + step, loss)
-            for before, training in zip(begun, trainings, strict=False)
-            for step, loss in training.losses
-        ),
+        losses=in_line(training.losses for training in trainings),
+        checks=in_line(training.checks for training in trainings),
+        kept=trainings[0].kept if len(trainings) == 1 else None,
     )
     fixed = fixed_by(encoder.model, spec.strategy, spec.settings.realignment, seed=spec.seed)
     return replace(histories[0], training=training, freeze=spec.strategy, frozen=Freezing.of(encoder.model, fixed))

@@ -110,8 +110,8 @@ def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
 
 
 def _training(values: dict[str, Any]) -> TrainingHistory:
-    losses = tuple((step, loss) for step, loss in values["losses"])
-    return TrainingHistory(**{**values, "losses": losses})
+    curves = {name: tuple((step, value) for step, value in values.get(name, ())) for name in ("losses", "checks")}
+    return TrainingHistory(**{**values, **curves})
 
 
 def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
