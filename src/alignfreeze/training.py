@@ -302,19 +302,27 @@ class _Judged(TrainerCallback):
         """The step of the best check; the first of equals."""
         return max(self.found, key=lambda check: check[1])[0]
 
-    def on_train_begin(self, args: Any, state: TrainerState, *_: Any, **__: Any) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether so many checks in a row as patience allows were no better."""
+        steps = [step for step, _ in self.found]
+        return len(steps) - 1 - steps.index(self.kept) >= self.checks.patience
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **__: Any) -> None:
         if state.global_step == 0:
             self._take(0, self.checks.start)
             return
         saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         self.found = [(step, value) for step, value in read_json(saved / _CHECKS)]
         self.best = load_file(saved / _BEST)
+        # It was killed after it had ended: a step that is taken all the same is not kept.
+        control.should_training_stop |= self.is_over
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **__: Any) -> None:
-        if state.global_step % self.checks.every == 0 or state.global_step == state.max_steps:
+        is_due = state.global_step % self.checks.every == 0 or state.global_step == state.max_steps
+        if is_due and not self.is_over:
             self._check(state.global_step)
-            steps = [step for step, _ in self.found]
-            control.should_training_stop |= len(steps) - 1 - steps.index(self.kept) >= self.checks.patience
+        control.should_training_stop |= self.is_over
 
     def on_save(self, args: Any, state: TrainerState, *_: Any, **__: Any) -> None:
         saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -423,8 +431,8 @@ def train(
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
-    if checks is not None and n_processes() > 1:
-        raise SettingsError("stopping early goes with one process: the judge trains and predicts by itself")
+    if checks is not None:
+        check_alone()
     judged = [] if checks is None else [_Judged(checks, model)]
     if WANDB in compute.log_to:
         os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
@@ -460,7 +468,9 @@ def train(
     losses = ((int(entry["step"]), entry["loss"]) for entry in trainer.state.log_history if "loss" in entry)
     history = TrainingHistory(trainer.state.global_step, seconds, tuple(losses))
     for callback in judged:
-        history = replace(history, checks=tuple(callback.found), kept=callback.kept)
+        last = callback.found[-1][0]
+        before = tuple((step, loss) for step, loss in history.losses if step <= last)
+        history = replace(history, steps=last, losses=before, checks=tuple(callback.found), kept=callback.kept)
     return history
 
 
@@ -486,6 +496,16 @@ def check_processes(batch_size: int) -> None:
     """
     if batch_size % n_processes():
         raise SettingsError(f"a batch of {batch_size} cannot be divided evenly among {n_processes()} processes")
+
+
+def check_alone() -> None:
+    """Check that no other process trains along, as a judge trains and predicts by itself.
+
+    Raises:
+        SettingsError: There are several.
+    """
+    if n_processes() > 1:
+        raise SettingsError("realignment.stopping goes with one process: its judge trains and predicts by itself")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Choosing among complete runs for each language, by what their models say of held-out pairs."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,16 +11,18 @@ from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
 from alignfreeze.experiment.per_language import choose
 from alignfreeze.experiment.records import RECORD, RunRecord
-from alignfreeze.files import read_json
+from alignfreeze.files import read_json, write_json
 from alignfreeze.report.advice import choice_lines, choice_sheet
 from tests.experiment.test_advice import predictions
 from tests.test_cli import alignfreeze, refused
+
+HELD = ("--set", "bitext.held_out=30")
 
 
 @pytest.fixture
 def study(project):
     """Writes runs with invented scores and predictions: `study(front={"de": (0.9, 0.7)})` is agreement and score."""
-    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--set", "seeds=[1]")
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--set", "seeds=[1]", *HELD)
     assert done.returncode == 0, done.stderr
     records = [RunRecord.from_json(read_json(path)) for path in (project / "out").glob(f"runs/*/{RECORD}")]
     templates = {record.strategy: record for record in records}
@@ -75,8 +78,7 @@ def test_without_test_data_a_choice_is_made_all_the_same(study):
 
 
 def test_the_command_says_what_choosing_gains_and_names_the_models(project, tmp_path):
-    changes = ("bitext.held_out=30", "keep_models=true")
-    options = [word for change in changes for word in ("--set", change)]
+    options = [*HELD, "--set", "keep_models=true"]
     done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", *options)
     assert done.returncode == 0, done.stderr
     chosen = alignfreeze("advise", project / "out", "--out", tmp_path / "choice", "--json")
@@ -98,16 +100,20 @@ def test_the_command_says_what_choosing_gains_and_names_the_models(project, tmp_
         assert all(one["strategy"] in path for path in one["models"])
     assert json.loads((tmp_path / "choice" / "choice.json").read_text()) == facts
     shown = alignfreeze("advise", project / "out")
+    assert "models of German: " in shown.stdout
+    assert "seeds: 1, 2" in shown.stdout
     assert "chosen for each language" in shown.stdout
     assert "over the best single strategy" in " ".join(shown.stdout.split())
 
 
 def test_what_cannot_be_chosen_from_is_refused(study, project):
+    for path in (project / "out").rglob(PREDICTIONS):
+        path.unlink()
     refused(alignfreeze("advise", project / "out"), "set bitext.held_out, such as bitext.held_out = 100")
     refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
     folder = study(baseline={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
-    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: is for pilots")
+    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only pilots have that")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "with the same seed each", "front 3")
 
@@ -120,3 +126,32 @@ def test_runs_of_several_kinds_are_refused(study):
     other = {**settings, "finetuning": {**settings["finetuning"], "learning_rate": 7}}
     replace(record, determined_by={**record.determined_by, "settings": other}).write(path.parent)
     refused(alignfreeze("advise", folder), "differ in more than strategy and seed")
+
+
+@pytest.mark.parametrize("change", [("data", "test de"), ("languages",), ("settings", "bitext", "held_out")])
+def test_a_baseline_of_other_tests_or_pairs_is_not_chosen_from(study, change):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    path = next(path for path in folder.rglob(RECORD) if "baseline-1" in str(path))
+    values = read_json(path)
+    place = values["determined_by"]
+    for name in change[:-1]:
+        place = place[name]
+    place[change[-1]] = "another"
+    write_json(path, values)
+    refused(alignfreeze("advise", folder), "differ in more than strategy and seed")
+
+
+def test_of_runs_that_differ_in_kept_models_alone_the_one_with_a_model_is_taken(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    first = folder / "runs" / "front-1"
+    shutil.copytree(first, folder / "runs" / "front-0")
+    (folder / "runs" / "front-0" / "model").mkdir()
+    (one,) = choose(folder).languages
+    assert [path.parent.name for path in one.models] == ["front-0"]
+
+
+def test_damaged_predictions_are_named(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    damaged = folder / "runs" / "front-2" / PREDICTIONS
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    refused(alignfreeze("advise", folder), str(damaged), "do it again")

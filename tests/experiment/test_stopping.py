@@ -129,11 +129,22 @@ def test_a_training_that_was_killed_goes_on_to_the_same_end(tiny_folder, toy_bit
     assert (theirs.checks, theirs.kept, theirs.steps) == (history.checks, history.kept, history.steps)
 
 
+def test_a_realignment_that_was_stopped_is_not_gone_on_with(tiny_folder, toy_bitext, tmp_path):
+    """Killed in what comes after it, it ends where it ended before, though a checkpoint is of its very last step."""
+    options = {"compute": ComputeSettings(checkpoint_steps=2), "checkpoints": tmp_path / "checkpoints"}
+    first, history = realigned(tiny_folder, toy_bitext, judge=says(*STOPPED), **options)
+    again, theirs = realigned(tiny_folder, toy_bitext, judge=says(0), **options)
+    assert same(first, again)
+    assert (theirs.checks, theirs.kept, theirs.steps) == (history.checks, history.kept, history.steps)
+
+
 def test_what_no_judge_can_say_is_an_error(tiny_folder, toy_bitext):
     with pytest.raises(TrainingError, match="the judge says nan at step 2"):
         realigned(tiny_folder, toy_bitext, judge=says(0, math.nan))
-    with pytest.raises(SettingsError, match="give a judge"):
+    with pytest.raises(SettingsError, match="give both or neither"):
         realigned(tiny_folder, toy_bitext)
+    with pytest.raises(SettingsError, match="give both or neither"):
+        realigned(tiny_folder, toy_bitext, settings=SETTINGS, judge=says(0))
 
 
 # --- in an experiment ----------------------------------------------------------------
@@ -170,6 +181,19 @@ def test_runs_stop_by_estimates_and_keep_what_their_models_say(stopping, by):
     other = settings.model_copy(update={"finetuning": settings.finetuning.model_copy(update={"learning_rate": 3e-4})})
     names = [plan(one, base=stopping.parent).specs[1].realigned for one in (settings, other)]
     assert (names[0] != names[1]) == (by == "agreement")
+    fewer = settings.model_copy(update={"data": settings.data.model_copy(update={"max_train": 20})})
+    assert (plan(fewer, base=stopping.parent).specs[1].realigned != names[0]) == (by == "agreement")
+
+
+def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_encoder):
+    _, by_agreement = judge(
+        stopping, ("finetuning.learning_rate", "1e-9"), ("realignment.stopping.finetuning_steps", "1")
+    )
+    table = tiny_encoder.model.get_input_embeddings().weight
+    with torch.no_grad():
+        table.zero_()
+    with pytest.raises(SettingsError, match=r"after 1 steps .* of all held-out pairs .* take by = 'retrieval'"):
+        by_agreement(tiny_encoder)
 
 
 def judge(stopping, *changes):
@@ -207,6 +231,7 @@ def test_target_sides_that_get_other_labels_are_not_liked(stopping, tiny_encoder
         (["--set", "bitext.held_out=0"], "that nothing is realigned on: set bitext.held_out"),
         (["--set", "realignment.schedule=during"], "stopping goes with schedule 'before' only, not with 'during'"),
         (["--set", "task=qa"], "take by = 'retrieval'"),
+        (["--set", "bitext.held_out=5"], "5 pairs tell nothing; hold out at least 20"),
         (["--set", "bitext.held_out=90"], "too few sentence pairs to hold some out"),
         (["--set", "realignment.stopping.by=loss"], "realignment.stopping.by"),
     ],

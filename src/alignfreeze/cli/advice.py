@@ -87,7 +87,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
 
         if given := _given(options):
             names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in given)
-            raise SettingsError(f"{names}: is for pilots, but {runs} is a folder of complete runs; leave it out")
+            raise SettingsError(f"{names}: only pilots have that, and {runs} is a folder of complete runs")
         if out is not None:
             check_folder(out)
         choices = choose(runs)

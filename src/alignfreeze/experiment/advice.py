@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import (
     Counts,
     Predictions,
@@ -258,6 +258,9 @@ def judged(
         pilots: Of the baseline and at least one other strategy, with the same seeds each.
         calibration: How estimated gains go with true ones.
         seed: Of the draws.
+
+    Raises:
+        DataError: Nothing can be estimated of any language.
     """
     calibration = calibration or Calibration()
     strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
@@ -268,6 +271,11 @@ def judged(
         for language in pilots[0].predictions
     }
     spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
+    if not spoken:
+        raise DataError(
+            "no label could be carried over the links of the held-out pairs in any language: the models have learnt "
+            "too little, or there are too few pairs; take more steps (--fraction), or hold out more"
+        )
     random = np.random.default_rng(seed)
     values = np.stack(
         [resampled(counts[language], random) for language in spoken]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -18,16 +19,13 @@ from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.estimates import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.settings import FEWEST_HELD_OUT, ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.models import TaskModel
 
 HELD_OUT = 200
 """Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
-
-FEWEST = 20
-"""Held-out sentence pairs of a language, below which nothing can be told."""
 
 HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
 """Links of held-out pairs are few and sure: each other's most similar words (docs/alignment.md)."""
@@ -56,14 +54,14 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
         usable = [pair for n in positions if (pair := data.bitext[n]).source and pair.target]
         usable = list(dict.fromkeys(usable))
         n = min(HELD_OUT, len(usable) // 5) if most is None else most
-        if n < FEWEST or 2 * n > len(usable):
-            wanted = 5 * FEWEST if most is None else 2 * max(n, FEWEST)
+        if n < FEWEST_HELD_OUT or 2 * n > len(usable):
+            wanted = 5 * FEWEST_HELD_OUT if most is None else 2 * max(n, FEWEST_HELD_OUT)
             problems.append(f"  {language}: {len(usable):,} different sentence pairs, at least {wanted:,} are needed")
             continue
         drawn = np.random.default_rng([seed, *language.encode()]).permutation(len(usable))[:n]
         held += [usable[number] for number in sorted(drawn.tolist())]
     if problems:
-        reason = f"at least {FEWEST} of a language, and no more than half of all"
+        reason = f"at least {FEWEST_HELD_OUT} of a language, and no more than half of all"
         raise DataError("\n".join([f"too few sentence pairs to hold some out ({reason}):", *problems]))
     taken = set(held)
     kept = [number for number, pair in enumerate(data.bitext) if pair not in taken]
@@ -124,7 +122,20 @@ def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Read what a model says of sentence pairs, by language."""
+    """Read what a model says of sentence pairs, by language.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    try:
+        return _predictions(path)
+    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: not what a run says of held-out pairs ({error}); remove the folder of the run and do it again"
+        ) from error
+
+
+def _predictions(path: Path) -> dict[str, Predictions]:
     with np.load(path) as found:
         labels, are_entities = tuple(map(str, found["labels"])), bool(found["are_entities"])
         several = {}

@@ -6,8 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alignfreeze.errors import DataError
+from alignfreeze.evaluation.estimates import check_estimable
 from alignfreeze.experiment.advice import Advice, judged
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.pilots import Pilot
@@ -15,6 +17,8 @@ from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.results import of_record, read_records
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Values, interval_of_gain
+from alignfreeze.files import digest_of_json
+from alignfreeze.tasks import TASKS
 
 MODEL = "model"
 """The folder of a run in which its model is kept."""
@@ -71,14 +75,17 @@ def choose(folder: Path) -> Choices:
     Raises:
         DataError: No run kept what its model says of held-out pairs, or runs of several kinds did.
     """
-    runs = [(place, record) for place, record in read_records(folder) if (place.parent / PREDICTIONS).is_file()]
+    records = list(read_records(folder))
+    for _, record in records:
+        check_estimable(TASKS[record.determined_by["settings"]["task"]])
+    runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
     if not runs:
         raise DataError(
             f"{folder}: no run of it has said what it makes of held-out sentence pairs; set bitext.held_out, such as "
             "bitext.held_out = 100, and run the experiment"
         )
     _check_alike(folder, [record for _, record in runs])
-    by_key = {(record.strategy, record.seed): (place.parent, record) for place, record in runs}
+    by_key = _by_key(runs)
     strategies = list(dict.fromkeys(strategy for strategy, _ in by_key))
     seeds = [
         seed
@@ -101,18 +108,42 @@ def choose(folder: Path) -> Choices:
     return _choices(f"{title} with {first.determined_by['encoder']['name']}", judged(pilots), found)
 
 
+def _by_key(runs: Sequence[tuple[Path, RunRecord]]) -> dict[tuple[str, int], tuple[Path, RunRecord]]:
+    """Return the runs by strategy and seed; of two that differ in nothing else the one that has kept its model."""
+    found: dict[tuple[str, int], tuple[Path, RunRecord]] = {}
+    for place, record in runs:
+        key = record.strategy, record.seed
+        if key not in found or (place / MODEL).is_dir():
+            found[key] = place, record
+    return found
+
+
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
-    """Check that runs differ in strategy and seed alone."""
+    """Check that runs differ in strategy and seed alone, but for whether they have kept their models."""
     setups = {
         result.setup for record in records if record.strategy != BASELINE for result in of_record(record, str(folder))
     }
-    tasks = {record.determined_by["settings"]["task"] for record in records}
-    bases = {result.fine_tuned for record in records for result in of_record(record, str(folder))}
-    if len(setups) > 1 or len(tasks) > 1 or len(bases) > 1:
+    shared = {digest_of_json(_shared(record)) for record in records}
+    if len(setups) > 1 or len(shared) > 1:
         raise DataError(
-            f"{folder}: holds runs that differ in more than strategy and seed (tasks {', '.join(sorted(tasks))}; "
-            f"{max(len(setups), len(bases))} kinds of settings); run each experiment into a folder of its own"
+            f"{folder}: holds runs that differ in more than strategy and seed, such as in settings, training data, "
+            "tests or held-out pairs, so that there is no choice among them; run the experiment in question, and the "
+            "values of a [grid] one by one, into a folder of its own"
         )
+
+
+def _shared(record: RunRecord) -> Any:
+    """Return what runs have in common among whose models one may choose, the baseline included."""
+    by = record.determined_by
+    settings: dict[str, Any] = by["settings"]
+    bitext = settings.get("bitext") or {}
+    return [
+        *(by[name] for name in ("version", "encoder", "languages", "splitters", "precision")),
+        *(settings[name] for name in ("task", "finetuning")),
+        *(settings["data"][name] for name in ("max_train", "max_test")),
+        *(bitext.get(name) for name in ("max_pairs", "selection", "pretokenized", "columns", "held_out", "choice")),
+        {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test", "bitext"}},
+    ]
 
 
 def _choices(title: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]) -> Choices:

@@ -23,6 +23,7 @@ from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import realigned_layers
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import n_examples
+from alignfreeze.training import check_alone
 from alignfreeze.version import __version__
 
 
@@ -106,6 +107,8 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool
     if (aligning := settings.alignment.encoder) is not None:
         alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
         settings = settings.model_copy(update={"alignment": alignment})
+    if settings.realignment.stopping is not None:
+        check_alone()
     # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
     loaded = read.encoder(settings.encoder)
     freezing = freezing_of(settings, loaded.model)
@@ -201,7 +204,7 @@ def _determined_by(
         # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
         "precision": settings.compute.precision,
         "data": data.digests(*stages),
-        "splitters": {} if is_baseline else _splitters(settings),
+        "splitters": {} if is_baseline and not asked else _splitters(settings),
     }
 
 

@@ -85,6 +85,7 @@ def realigned_names(strategy: str, seed: int, determined_by: Mapping[str, Any]) 
     roles = REALIGNED_ON
     if (stopping := settings["realignment"].get("stopping")) is not None and stopping["by"] == "agreement":
         names, roles = (*names, "task", "finetuning"), (*roles, "train")
+        facts["training items"] = [settings["data"][name] for name in ("max_train", "train_split")]
     facts["settings"] = {name: settings[name] for name in names}
     facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in roles}
     return {

@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    field_validator,
     model_validator,
 )
 
@@ -28,6 +29,9 @@ from alignfreeze.settings import Settings, known, read_toml, toml_value
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training import ComputeSettings
+
+FEWEST_HELD_OUT = 20
+"""Held-out sentence pairs of a language, below which nothing can be told."""
 
 LANGUAGE = "{language}"
 PAIR = "{pair}"
@@ -110,6 +114,13 @@ class BitextSettings(Settings):
     """Which of the languages are realigned on; left out, all."""
 
     added = frozenset({"held_out", "choice"})
+
+    @field_validator("held_out")
+    @classmethod
+    def _enough_to_tell_by(cls, n: int) -> int:
+        if 0 < n < FEWEST_HELD_OUT:
+            raise ValueError(f"{n} pairs tell nothing; hold out at least {FEWEST_HELD_OUT}, better 100 or more")
+        return n
 
 
 def _bitext(value: Any) -> Any:

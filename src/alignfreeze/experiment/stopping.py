@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.estimates import Predictions, best_layer, projection_agreement, value_of, word_retrieval
 from alignfreeze.evaluation.retrieval import retrieval
 from alignfreeze.experiment.data import ExperimentData
@@ -82,8 +85,21 @@ class _ByAgreement:
             encoder, task, self.data.train, settings=self.short, compute=compute, seed=self.seed, device=device
         )
         found = predict_held_out(model, task, self.data, self.links, device=device)
-        self.first = self.first or found
+        if self.first is None:
+            self._check(found)
+            self.first = found
         pairs = zip(found, self.first, strict=True)
         values = [value_of(projection_agreement(one, reference)) for one, reference in pairs]
         told = [value for value in values if value is not None]
         return sum(told) / len(told) if told else 0.0
+
+    def _check(self, found: Sequence[Predictions]) -> None:
+        """Check that the short fine-tuning has learnt anything: a model with one label agrees with itself at once."""
+        given = {int(label) for one in found for label in np.unique(np.nan_to_num(one.source.values).argmax(axis=1))}
+        if len(given) < 2:
+            label = found[0].labels[given.pop()] if given else "nothing"
+            raise SettingsError(
+                f"realignment.stopping: after {self.short.steps} steps of fine-tuning the model says {label} of all "
+                "held-out pairs, so that nothing can be told by agreement; raise "
+                "realignment.stopping.finetuning_steps or finetuning.head_learning_rate, or take by = 'retrieval'"
+            )

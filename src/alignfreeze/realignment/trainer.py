@@ -31,7 +31,16 @@ from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, fro
 from alignfreeze.realignment.losses import Negatives, contrastive_loss, l2_loss, mean_pooled, pull_loss
 from alignfreeze.realignment.prefix import Keep, Prefix, storing
 from alignfreeze.settings import Settings, known
-from alignfreeze.training import Checks, ComputeSettings, LossModel, TrainingHistory, TrainingPlan, train, visits
+from alignfreeze.training import (
+    Checks,
+    ComputeSettings,
+    LossModel,
+    TrainingHistory,
+    TrainingPlan,
+    check_alone,
+    train,
+    visits,
+)
 
 
 def _layer(value: str | list[int]) -> str | list[int]:
@@ -324,8 +333,13 @@ def realign(
     check_policy(freeze)
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
-    if settings.stopping is not None and judge is None:
-        raise SettingsError("realignment.stopping: give a judge, which says how good an encoder is")
+    if (settings.stopping is None) != (judge is None):
+        raise SettingsError(
+            "realignment.stopping says when, and a judge how good an encoder is: give both or neither, as in realign("
+            "..., settings=RealignmentSettings(steps=1000, stopping={'every': 100, 'patience': 3}), judge=judge)"
+        )
+    if judge is not None:
+        check_alone()
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=freeze, settings=settings, seed=seed)
     plan = TrainingPlan(

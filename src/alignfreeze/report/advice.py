@@ -138,6 +138,12 @@ def choice_lines(choices: Choices) -> Iterator[str]:
     """Yield as sentences what it comes to, to choose a model for each language."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
+    yield f"seeds: {', '.join(map(str, choices.advice.seeds))}"
+    for one in choices.languages:
+        if one.models:
+            yield f"models of {name_of(one.language)}: {', '.join(map(str, one.models))}"
+    if choices.advice.silent:
+        yield f"{_names(choices.advice.silent)}: no label could be carried over the links, so nothing can be chosen"
     if choices.single is None or choices.gain is None:
         yield "there are no test data, so what that gains cannot be said"
         return

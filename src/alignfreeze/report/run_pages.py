@@ -69,7 +69,8 @@ def _facts(record: RunRecord) -> dict[str, str]:
         facts["sentence pairs"] = f"{record.realignment.pairs:,}"
         training = record.realignment.training
         if training.kept is not None:
-            facts["realignment kept"] = f"the weights of step {training.kept:,}, the best of {training.steps:,} steps"
+            kept = f"the weights of step {training.kept:,}, the best of {training.steps:,} steps"
+            facts["realignment kept"] = kept if training.kept else "the pretrained encoder: no estimate was better"
     return facts
 
 
