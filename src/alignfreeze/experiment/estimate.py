@@ -150,9 +150,9 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
     seeds = len(set(settings.seeds))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
-    each = steps * realigned + _judging_steps(settings, steps) * tuned
     # An average starts from encoders that other runs start from too.
     realignments = len(realigned_members(strategies))
+    each = steps * realigned + _judging_steps(settings, steps) * tuned
     seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Estimate(
         device=torch.cuda.get_device_name() if device == "cuda" else device,

@@ -180,6 +180,12 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _enough_to_choose_from(self) -> Self:
+        if self.bitext is not None and self.bitext.choice is not None:
+            check_budget(self.bitext.choice.n, self.bitext_languages)
+        return self
+
+    @model_validator(mode="after")
     def _averages_of_realigned(self) -> Self:
         averages = [strategy for strategy in self.strategies if is_average(strategy)]
         if averages and self.realignment.schedule != "before":
@@ -187,12 +193,6 @@ class ExperimentSettings(Settings):
                 f"strategies: {averages[0]} is of encoders that are realigned before fine-tuning, and "
                 f"realignment.schedule is {self.realignment.schedule!r}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _enough_to_choose_from(self) -> Self:
-        if self.bitext is not None and self.bitext.choice is not None:
-            check_budget(self.bitext.choice.n, self.bitext_languages)
         return self
 
     @model_validator(mode="after")
