@@ -141,6 +141,7 @@ def test_members_are_realigned_once_and_shared(project, realignments):  # noqa: 
     assert both.realignment.frozen.parts == ()
     assert both.realignment.pairs == full.realignment.pairs
     assert step.realignment.training == full.realignment.training
+    assert step.realignment.freeze == "average(1*baseline,3*full)"
     # Alone, it comes to the same.
     run_experiment(averaging(project, BOTH), out=project / "alone")
     assert realignments == ["full", "front"] * 2
