@@ -11,7 +11,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import Predictions
 from alignfreeze.experiment import ExperimentSettings, pilots, plan
-from alignfreeze.experiment.advice import SURE, Calibration, advise, drawn_gains, judged, resampled
+from alignfreeze.experiment.advice import SURE, WHOLE_RUNS, Calibration, advise, drawn_gains, judged, resampled
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.pilots import (
@@ -134,7 +134,7 @@ def test_what_is_surely_better_is_advised():
 
 def test_where_pilots_show_no_difference_what_is_known_of_other_encoders_is_advised_as_not_sure():
     same = {"de": 0.8, "tr": 0.7}
-    advice = judged([pilot(name, **same) for name in ("baseline", "front", "back")])
+    advice = judged([pilot(name, **same) for name in ("baseline", "front", "back")], calibration=WHOLE_RUNS)
     for item in (*advice.languages, advice.overall):
         assert (item.verdict, item.confidence < SURE) == ("likely better", True)
         assert {item.strategy, *item.rivals} == {"baseline", "front", "back"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.estimates import check_estimable
-from alignfreeze.experiment.advice import Advice, judged
+from alignfreeze.experiment.advice import WHOLE_RUNS, Advice, judged
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.pilots import Pilot
 from alignfreeze.experiment.records import RunRecord
@@ -105,7 +105,9 @@ def choose(folder: Path) -> Choices:
     found = {key: by_key[key] for key in by_key if key[1] in seeds}
     first = runs[0][1]
     title = f"{first.experiment}: {first.determined_by['settings']['task']}"
-    return _choices(f"{title} with {first.determined_by['encoder']['name']}", judged(pilots), found)
+    return _choices(
+        f"{title} with {first.determined_by['encoder']['name']}", judged(pilots, calibration=WHOLE_RUNS), found
+    )
 
 
 def _by_key(runs: Sequence[tuple[Path, RunRecord]]) -> dict[tuple[str, int], tuple[Path, RunRecord]]:
