@@ -88,8 +88,8 @@ class Calibration:
 
 WHOLE_RUNS = Calibration(slope=0.07, error=0.02, between=0.015, shared=0.009)
 """Of whole runs, by whose models those with another seed were foretold (benchmarks/results/advice_quality.json). Little
-of a difference that is estimated is found in the truth: after so many steps realignment knows held-out pairs better than
-other text, as they are of the kind that it sees; and what one seed gains another need not."""
+of a difference that is estimated is found in the truth: after so many steps realignment knows held-out pairs better
+than other text, as they are of the kind that it sees; and what one seed gains another need not."""
 
 
 @dataclass(frozen=True, slots=True)
