@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,26 +155,25 @@ def _choices(title: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Pa
     languages = []
     for item in advice.languages:
         assert item.language is not None
-        strategy = max(item.estimated, key=lambda name: item.estimated[name].gain)
         true = {
             name: statistics.fmean(scores[name, seed][item.language] for seed in seeds)
             for name in strategies
             if all(item.language in scores[name, seed] for seed in seeds)
         }
-        folders = (runs[strategy, seed][0] / MODEL for seed in seeds)
+        folders = (runs[item.strategy, seed][0] / MODEL for seed in seeds)
         models = tuple(path for path in folders if path.is_dir())
-        languages.append(Choice(item.language, strategy, true, models))
+        languages.append(Choice(item.language, item.strategy, true, models))
     tested = [choice for choice in languages if len(choice.scores) == len(strategies)]
     if not tested:
         return Choices(title, advice, tuple(languages), None, None, None, None, None)
 
-    def of(name: str) -> Values:
-        """Return the mean score over languages by seed."""
-        return {seed: statistics.fmean(scores[name, seed][one.language] for one in tested) for seed in seeds}
+    def of(taken: Callable[[Choice], str]) -> Values:
+        """Return the mean score over languages by seed, with the strategy that is taken for each language."""
+        return {seed: statistics.fmean(scores[taken(one), seed][one.language] for one in tested) for seed in seeds}
 
-    singles = {name: of(name) for name in strategies}
+    singles = {name: of(lambda _, name=name: name) for name in strategies}
     single = max(strategies, key=lambda name: statistics.fmean(singles[name].values()))
-    ours = {seed: statistics.fmean(scores[one.strategy, seed][one.language] for one in tested) for seed in seeds}
+    ours = of(lambda one: one.strategy)
     chosen, theirs = (statistics.fmean(values.values()) for values in (ours, singles[single]))
     return Choices(
         title=title,
