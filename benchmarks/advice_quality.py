@@ -426,6 +426,12 @@ def regrets(views, languages, calibration):
     return table, several
 
 
+def regrets_of_tuning(views, calibration):
+    """The same on the languages that the rule of the advice was chosen by; nothing for a task without any of them."""
+    languages = [code for code in views[0].languages if code in TUNING]
+    return regrets(views, languages, calibration)[0] if languages else {}
+
+
 def choices(outcome, given, languages):
     """The strategy that each way of choosing takes for each language."""
     by_code = {item.language: item for item in given.languages}
@@ -563,6 +569,8 @@ def print_task(outcome, facts, languages):
     print()
     rows = [(name, shown(r), f"{r['worst']:.1f}", f"{r['best chosen']:.0%}") for name, r in facts["regret"].items()]
     common.table(("choice", "mean regret, points", "worst", "best chosen"), rows)
+    if on_tuning := facts["regret on the tuning languages"]:
+        print("\non the tuning languages: " + ", ".join(f"{name} {shown(r)}" for name, r in on_tuning.items()))
     own = facts["regret on the pilots' own runs"]
     print("\nof the very models that were estimated: " + ", ".join(f"{name} {shown(r)}" for name, r in own.items()))
     for name, one in facts["with labels"].items():
@@ -627,6 +635,7 @@ def main():
             },
             "correlations": correlations(outcome, found[task], languages),
             "regret": table,
+            "regret on the tuning languages": regrets_of_tuning(views, calibration),
             "with labels": ceilings(outcome, languages),
             "regret on the pilots' own runs": regrets([outcome], languages, calibration)[0],
             "gains repeated with another seed": repeated(outcome, languages),

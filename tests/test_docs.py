@@ -63,7 +63,8 @@ def commands_page():
             if required:
                 usage.append(said)
             value = "required" if required else "off" if default is False else f"`{default}`"
-            value = "left out" if default is None else value
+            if default is None:
+                value = f"`{info.show_default}`" if isinstance(info.show_default, str) else "left out"
             rows.append(f"| `{said}` | {value} | {info.help.replace('|', BAR)} |")
         parts += [
             f"## {name}\n",

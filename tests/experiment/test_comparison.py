@@ -301,6 +301,16 @@ def test_runs_on_other_bitext_are_another_setup(project):
     assert all(c.label.startswith("toy (settings ") for c in found)
 
 
+def test_runs_with_other_held_out_pairs_are_another_setup(project):
+    """What is held out is not realigned on, though the files are the same."""
+    out = project / "out"
+    for pairs in (20, 30):
+        run_with(project, out, seeds=[1], bitext={"held_out": pairs})
+    found = compare(read_results([out]))
+    assert sorted(c.cells["de"]["front"].n for c in found) == [1, 1]
+    assert len({c.setup for c in found}) == 2
+
+
 def test_other_numbers_of_test_items_are_refused(project):
     out = project / "out"
     run_with(project, out, seeds=[1], strategies=["baseline"], data={"max_test": 5})

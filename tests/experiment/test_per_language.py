@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
@@ -63,6 +64,20 @@ def test_each_language_gets_the_strategy_that_estimates_say(study):
     assert "gains -2.5 points over the best single strategy, 'front', which scores 67.7" in " ".join(
         choice_lines(found)
     )
+
+
+def test_the_interval_of_a_gain_lies_around_it(study):
+    for seed, german in ((1, 0.80), (2, 0.82), (3, 0.84)):
+        folder = study(
+            seeds=(seed,),
+            baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)},
+            front={"de": (0.95, german), "tr": (0.1, german - 0.2)},
+        )
+    found = choose(folder)
+    # Of Turkish the baseline is taken, which loses 0.10, 0.12 and 0.14: half of that in the mean over languages.
+    assert found.gain == pytest.approx(-0.06)
+    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
+    assert found.interval == pytest.approx((-0.06 - half, -0.06 + half))
 
 
 def test_without_test_data_a_choice_is_made_all_the_same(study):

@@ -11,13 +11,17 @@ import torch
 from alignfreeze import training
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
+from alignfreeze.evaluation.estimates import projection_agreement, value_of
+from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
+from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, read_predictions
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.realignment.trainer import RealignmentSettings, StoppingSettings, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.training import ComputeSettings
+from tests.experiment.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.test_cli import alignfreeze, refused
 
@@ -185,6 +189,21 @@ def test_runs_stop_by_estimates_and_keep_what_their_models_say(stopping, by):
     assert (plan(fewer, base=stopping.parent).specs[1].realigned != names[0]) == (by == "agreement")
 
 
+def test_held_out_pairs_are_of_the_name_of_a_baseline_too(stopping):
+    """Its model is asked about them; of other bitext it knows nothing."""
+    settings = ExperimentSettings.from_toml(stopping, changes=[("seeds", "[1]")])
+
+    def baseline(**bitext):
+        changed = settings.model_copy(update={"bitext": settings.bitext.model_copy(update=bitext)})
+        return plan(changed, base=stopping.parent).specs[0].folder
+
+    plain = settings.realignment.model_copy(update={"stopping": None})
+    assert baseline() != baseline(held_out=40)
+    settings = settings.model_copy(update={"realignment": plain})
+    assert baseline(held_out=30) != baseline(held_out=40)
+    assert baseline(held_out=0) == baseline(held_out=0, max_pairs=50)
+
+
 def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_encoder):
     """Of rare labels, such as those of names, a short fine-tuning learns nothing."""
     train = stopping.parent / "en-train.conllu"
@@ -223,6 +242,33 @@ def test_target_sides_that_get_other_labels_are_not_liked(stopping, tiny_encoder
     with torch.no_grad():
         table[numbers] = 5 * torch.randn(len(numbers), table.shape[1], generator=torch.Generator().manual_seed(0))
     assert by_agreement(tiny_encoder) < before - 0.1
+
+
+def test_labels_are_compared_with_those_of_the_encoder_before_realignment(stopping, tiny_encoder):
+    """What a later encoder says of the source sides is not asked: both sides may have gone the same wrong way."""
+    _, by_agreement = judge(stopping)
+    before, later = predictions("de", 0.7), predictions("de", 1.0, seed=1)
+    expected = [value_of(projection_agreement(one, before)) for one in (before, later)]
+    assert expected[0] == pytest.approx(0.7)
+    assert expected[1] < 0.7
+    said = iter([[before], [later], [before]])
+    with (
+        mock.patch.object(stopping_module, "finetune", lambda *args, **options: (None, None)),
+        mock.patch.object(stopping_module, "predict_held_out", lambda *args, **options: next(said)),
+    ):
+        assert [by_agreement(tiny_encoder) for _ in range(3)] == pytest.approx([*expected, expected[0]])
+
+
+def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stopping, tiny_encoder):
+    """The best layer of each encoder would be another measure each time."""
+    _, by_retrieval = judge(stopping, ("realignment.stopping.by", "retrieval"))
+
+    def layers(*shares):
+        return [Retrieval("de", layer, "csls", share, share, 30) for layer, share in enumerate(shares)]
+
+    found = iter([layers(0.2, 0.6, 0.4), layers(0.1, 0.5, 0.9)])
+    with mock.patch.object(stopping_module, "retrieval", lambda *args, **options: next(found)):
+        assert [by_retrieval(tiny_encoder) for _ in range(2)] == pytest.approx([0.6, 0.5])
 
 
 @pytest.mark.parametrize(

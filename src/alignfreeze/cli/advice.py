@@ -27,7 +27,11 @@ def advise(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the advice; left out, one named after the file, beside it."),
+        typer.Option(
+            "--out",
+            help="Folder for the advice; left out, of a file one named after it, beside it, and of a folder of runs "
+            "none.",
+        ),
     ] = None,
     fraction: Annotated[
         float | None, typer.Option(help="Of the steps of either training, that the pilots take.", show_default="0.25")
