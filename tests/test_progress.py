@@ -6,8 +6,46 @@ from rich.console import Console
 
 from alignfreeze.cli.shown import _table_of
 from alignfreeze.experiment import run_experiment
+from alignfreeze.progress import as_one_stage, remark, showing, stage
 from alignfreeze.progress_bars import ProgressBars
 from tests.experiment.test_sweep import planned
+
+
+class Noted:
+    """A display that notes what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def start(self, title, total):
+        self.told.append(("start", title))
+        return self
+
+    def advance(self, steps=1):
+        self.told.append(("advance", steps))
+
+    def finish(self, bar):
+        self.told.append(("finish",))
+
+    def remark(self, text):
+        self.told.append(("remark", text))
+
+
+def test_stages_within_one_stage_are_not_shown_and_remarks_are():
+    noted = Noted()
+    with showing(noted):
+        with as_one_stage("estimating"), stage("fine-tuning", total=3) as bar:
+            bar.advance()
+            remark("slow")
+        with stage("testing"):
+            pass
+    assert noted.told == [
+        ("start", "estimating"),
+        ("remark", "slow"),
+        ("finish",),
+        ("start", "testing"),
+        ("finish",),
+    ]
 
 
 def as_text(shown):

@@ -69,6 +69,14 @@ def showing(display: Display) -> Iterator[None]:
         _display.reset(token)
 
 
+class _RemarksAlone(_Silence):
+    def __init__(self, shown: Display) -> None:
+        self.shown = shown
+
+    def remark(self, text: str) -> None:
+        self.shown.remark(text)
+
+
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
     """Announce a stage; count its steps on the bar that the block receives."""
@@ -78,6 +86,13 @@ def stage(title: str, total: int | None = None) -> Iterator[Bar]:
         yield bar
     finally:
         display.finish(bar)
+
+
+@contextmanager
+def as_one_stage(title: str) -> Iterator[None]:
+    """Announce the block as a single stage, whatever stages it is made of; its remarks are passed on."""
+    with stage(title), showing(_RemarksAlone(current_display())):
+        yield
 
 
 def remark(text: str) -> None:

@@ -17,6 +17,7 @@ from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, read_predictions
 from alignfreeze.experiment.stopping import judge_of
+from alignfreeze.progress import showing, stage
 from alignfreeze.realignment.trainer import RealignmentSettings, StoppingSettings, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
@@ -24,6 +25,7 @@ from alignfreeze.training import ComputeSettings
 from tests.experiment.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.test_cli import alignfreeze, refused
+from tests.test_progress import Noted
 
 # Eight steps, looked at after every second one.
 SETTINGS = RealignmentSettings(steps=8, batch_size=4, learning_rate=1e-3)
@@ -140,6 +142,22 @@ def test_a_realignment_that_was_stopped_is_not_gone_on_with(tiny_folder, toy_bit
     again, theirs = realigned(tiny_folder, toy_bitext, judge=says(0), **options)
     assert same(first, again)
     assert (theirs.checks, theirs.kept, theirs.steps) == (history.checks, history.kept, history.steps)
+
+
+def test_what_a_judge_does_is_shown_as_one_stage(tiny_folder, toy_bitext):
+    """Its short fine-tuning is not taken for that of the run."""
+
+    def judge(encoder):
+        with stage("fine-tuning (pos)"):
+            return 0
+
+    noted = Noted()
+    with showing(noted):
+        realigned(tiny_folder, toy_bitext, judge=judge)
+    started = [title for kind, *rest in noted.told if kind == "start" for title in rest]
+    assert started.count("estimating without labels") == 3  # at first, and twice without a better one
+    assert "realigning (full)" in started
+    assert "fine-tuning (pos)" not in started
 
 
 def test_what_no_judge_can_say_is_an_error(tiny_folder, toy_bitext):

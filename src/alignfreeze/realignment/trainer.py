@@ -27,6 +27,7 @@ from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.processes import counts, gathered, n_processes, process_number, total
+from alignfreeze.progress import as_one_stage
 from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, frozen_parts
 from alignfreeze.realignment.losses import Negatives, contrastive_loss, l2_loss, mean_pooled, pull_loss
 from alignfreeze.realignment.prefix import Keep, Prefix, storing
@@ -429,7 +430,7 @@ def _train(
     # As the encoder is outside of a training, which changes how it computes and leaves out word embeddings.
     spare, start = None, 0.0
     if settings.stopping is not None and judge is not None:
-        spare, start = deepcopy(encoder.model), judge(encoder)
+        spare, start = deepcopy(encoder.model), _judged(judge, encoder)
     order = visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
@@ -451,7 +452,7 @@ def _train(
         def judged() -> float:
             assert judge is not None and spare is not None
             vocabulary.write(encoder.model, spare)
-            return judge(Encoder(encoder.name, spare, encoder.tokenizer))
+            return _judged(judge, Encoder(encoder.name, spare, encoder.tokenizer))
 
         stopping = settings.stopping
         return train(
@@ -464,6 +465,12 @@ def _train(
             identity=prepared.identity,
             checks=None if stopping is None else Checks(judged, start, stopping.every, stopping.patience),
         )
+
+
+def _judged(judge: Judge, encoder: Encoder) -> float:
+    # A judge may train and predict; whoever looks on is not to take that for the run's own fine-tuning.
+    with as_one_stage("estimating without labels"):
+        return judge(encoder)
 
 
 @contextmanager
