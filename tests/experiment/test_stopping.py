@@ -16,13 +16,16 @@ from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, read_predictions
+from alignfreeze.experiment.outline import outline
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.progress import showing, stage
 from alignfreeze.realignment.trainer import RealignmentSettings, StoppingSettings, realign
+from alignfreeze.report.plans import outline_text
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.training import ComputeSettings
 from tests.experiment.test_advice import predictions
+from tests.experiment.test_paper import FOLDER, read
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.test_cli import alignfreeze, refused
 from tests.test_progress import Noted
@@ -308,6 +311,18 @@ def test_the_plan_says_what_is_held_out_and_what_stops(stopping):
     shown = alignfreeze("run", stopping, "--out", stopping.parent / "out", "--dry-run")
     assert "by agreement, estimated every 2 steps; the steps are the most" in shown.stdout
     assert "30 sentence pairs of each of 2 language pairs" in shown.stdout
+
+
+def test_of_data_on_the_hub_the_plan_says_so_too():
+    changes = [
+        ("bitext.held_out", "40"),
+        ("realignment.stopping.by", "retrieval"),
+        ("realignment.stopping.every", "50"),
+    ]
+    text = outline_text(outline(read("pos", "xlmr", changes=changes), base=FOLDER))
+    assert "held out    40 sentence pairs of each language pair\n" in text
+    assert "stopping    by retrieval, estimated every 50 steps; the steps are the most\n" in text
+    assert "held out" not in outline_text(outline(read("pos", "xlmr"), base=FOLDER))
 
 
 def test_advise_takes_the_pairs_that_the_experiment_holds_out(stopping):

@@ -86,11 +86,19 @@ def outline_text(outline: Outline) -> str:
         ),
         ("languages", " ".join(settings.languages)),
         *_choice_lines(settings),
+        *_stopping_lines(settings),
     ]
+    if settings.bitext is not None and settings.bitext.held_out:
+        lines.append(("held out", f"{settings.bitext.held_out:,} sentence pairs of each language pair"))
     lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
     return _aligned([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
+
+
+def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
+    if (stopping := settings.realignment.stopping) is not None:
+        yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are the most"
 
 
 def _at_least(outline: Outline) -> str:
@@ -136,8 +144,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in language_pairs(data.bitext).items():
             yield "", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
-        if (stopping := settings.realignment.stopping) is not None:
-            yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are the most"
+        yield from _stopping_lines(settings)
     if data.held:
         groups = language_pairs(data.held)
         each = len(next(iter(groups.values())))
