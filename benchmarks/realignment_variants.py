@@ -16,13 +16,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignfreeze.experiment.results import read_records
 from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.files import digest_of_json
 from benchmarks import common
 
 RESAMPLES = 5_000
 
 
-def name_of(record):
-    """Return what a run is a run of, without its seed."""
+def name_of(record, *, with_steps):
+    """Return what a run is a run of, without its seed; its steps are told where runs differ in them."""
     settings = record.determined_by["settings"]
     parts = [record.strategy]
     if record.strategy != BASELINE:
@@ -31,9 +32,33 @@ def name_of(record):
             parts.append(f"{choice['n']} languages by {choice['by']}{draw}")
         if stopping := settings["realignment"].get("stopping"):
             parts.append(f"stopped by {stopping['by']}")
-        elif settings["realignment"]["steps"] != 400:
+        elif with_steps:
             parts.append(f"{settings['realignment']['steps']} steps")
     return ", ".join(parts)
+
+
+def by_variant(records):
+    """Return the runs of each variant; those that differ in anything else are refused."""
+    full_length = {
+        record.determined_by["settings"]["realignment"]["steps"]
+        for record in records
+        if record.strategy != BASELINE and not record.determined_by["settings"]["realignment"].get("stopping")
+    }
+    found = {}
+    for record in records:
+        found.setdefault(name_of(record, with_steps=len(full_length) > 1), []).append(record)
+    if len({digest_of_json(common_to_all(record)) for record in records}) > 1:
+        sys.exit("the runs differ in encoder, fine-tuning, training or test data: compare folders of one study")
+    for name, several in found.items():
+        if len({record.seed for record in several}) < len(several):
+            sys.exit(f"several runs of {name!r} have the same seed: name folders with one of them")
+    return found
+
+
+def common_to_all(record):
+    by = record.determined_by
+    data = {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test"}}
+    return [by["encoder"], by["precision"], by["settings"]["finetuning"], data]
 
 
 def scores_of(record):
@@ -91,11 +116,8 @@ def main():
     parser.add_argument("--task", default="pos")
     parser.add_argument("--against", default="full", help="the variant that others are compared with")
     options = parser.parse_args()
-    runs = {}
-    for study in options.studies:
-        for _, record in read_records(study):
-            if record.determined_by["settings"]["task"] == options.task:
-                runs.setdefault(name_of(record), []).append(record)
+    records = [record for study in options.studies for _, record in read_records(study)]
+    runs = by_variant([record for record in records if record.determined_by["settings"]["task"] == options.task])
     if options.against not in runs:
         sys.exit(f"no run of {options.against!r}; there are {', '.join(runs)}")
     reference = {record.seed: scores_of(record) for record in runs[options.against]}
