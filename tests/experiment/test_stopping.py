@@ -15,7 +15,7 @@ from alignfreeze.evaluation.estimates import projection_agreement, value_of
 from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment import stopping as stopping_module
-from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, read_predictions
+from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.outline import outline
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.progress import showing, stage
@@ -239,7 +239,7 @@ def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_enco
 def judge(stopping, *changes):
     settings = ExperimentSettings.from_toml(stopping, changes=changes)
     data = plan(settings, base=stopping.parent).data
-    return data, judge_of(settings, data, held_out_links(settings, data), seed=1)
+    return data, judge_of(settings, data, seed=1)
 
 
 def test_words_that_find_each_other_are_liked(stopping, tiny_encoder):

@@ -166,9 +166,7 @@ def train(
 
     def realigned(encoder: Encoder, freeze: str, meter: Meter) -> RealignmentHistory:
         saved = places.checkpoints_of(spec.strategy, freeze)
-        judge = None
-        if settings.realignment.stopping is not None:
-            judge = judge_of(settings, data, held_out_links(settings, data), seed=spec.seed)
+        judge = judge_of(settings, data, seed=spec.seed)
         with meter.measured("realignment"):
             return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, judge=judge, **start)
 

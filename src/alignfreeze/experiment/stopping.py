@@ -12,27 +12,25 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.estimates import Predictions, best_layer, projection_agreement, value_of, word_retrieval
 from alignfreeze.evaluation.retrieval import retrieval
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import predict_held_out
+from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.trainer import Judge, StoppingSettings
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 
 
-def judge_of(
-    settings: ExperimentSettings, data: ExperimentData, links: Sequence[WordAlignment], *, seed: int
-) -> Judge | None:
+def judge_of(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
     """Return what `realignment.stopping` says the encoder is to be judged by; None where it says nothing.
 
     Args:
         settings: The experiment.
         data: With the held-out pairs.
-        links: Their word alignments, by the encoder as it was.
         seed: Of the short fine-tunings, the same for all of them.
     """
     stopping = settings.realignment.stopping
     if stopping is None:
         return None
+    links = held_out_links(settings, data)
     if stopping.by == "retrieval":
         return _ByRetrieval(settings, data, links)
     return _ByAgreement(settings, stopping, data, links, seed)
