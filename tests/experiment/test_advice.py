@@ -11,7 +11,16 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import Predictions
 from alignfreeze.experiment import ExperimentSettings, pilots, plan
-from alignfreeze.experiment.advice import SURE, WHOLE_RUNS, Calibration, advise, drawn_gains, judged, resampled
+from alignfreeze.experiment.advice import (
+    SURE,
+    WHOLE_RUNS,
+    Calibration,
+    advise,
+    calibration_of,
+    drawn_gains,
+    judged,
+    resampled,
+)
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.pilots import (
@@ -23,7 +32,8 @@ from alignfreeze.experiment.pilots import (
 )
 from alignfreeze.experiment.planning import anchored
 from alignfreeze.ragged import Ragged
-from alignfreeze.report.advice import advice_lines, advice_sheet, sentence
+from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
+from alignfreeze.tasks import TASKS
 from tests.test_cli import alignfreeze, refused
 
 TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)
@@ -147,6 +157,29 @@ def test_where_nothing_is_known_before_and_nothing_shows_realignment_is_not_advi
     (german,) = judged([pilot(name, de=0.8) for name in ("baseline", "front")], calibration=nothing).languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
     assert "do not realign. The most that is expected is -" in sentence(german)
+
+
+def test_of_entities_less_is_taken_for_sure():
+    """The same predictions: gains of entities lie further apart, in every way, and go less with what is estimated."""
+    pilots = [pilot("baseline", de=0.7, tr=0.7), pilot("front", de=0.95, tr=0.95)]
+    words, entities, texts = (
+        judged(pilots, calibration=calibration_of(TASKS[name])).languages[0] for name in ("pos", "ner", "nli")
+    )
+    assert (words.verdict, entities.verdict) == ("better", "likely better")
+    widths = [high - low for low, high in (one.estimated["front"].interval for one in (words, entities))]
+    assert widths[1] > 2 * widths[0]
+    assert texts.estimated == entities.estimated  # of which nothing was measured
+
+
+def test_of_whole_runs_less_is_taken_for_true():
+    assert calibration_of(TASKS["pos"], whole=True) == WHOLE_RUNS
+    assert calibration_of(TASKS["pos"], whole=True).slope < calibration_of(TASKS["pos"]).slope / 2
+
+
+def test_on_what_probabilities_were_measured_is_said():
+    assert "PoS tagging" in how_far("pos")
+    assert "named entities" in how_far("ner")
+    assert "for nli probabilities were not measured" in how_far("nli")
 
 
 def test_no_realignment_is_advised_where_all_else_is_worse():
@@ -306,7 +339,9 @@ def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
         unlabelled / "experiment.toml", changes=[("finetuning.learning_rate", "1e-9")]
     )
     advised = advise(settings, base=unlabelled, out=unlabelled / "out")
-    assert any("the model has learnt nothing" in line for line in advice_lines(advised))
+    lines = list(advice_lines(advised))
+    assert any("the model has learnt nothing" in line for line in lines)
+    assert "pilots of more steps may do better: --fraction" in lines
 
 
 @pytest.mark.parametrize(

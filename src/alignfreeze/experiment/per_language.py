@@ -10,7 +10,7 @@ from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.estimates import check_estimable
-from alignfreeze.experiment.advice import WHOLE_RUNS, Advice, judged
+from alignfreeze.experiment.advice import Advice, calibration_of, judged
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.pilots import Pilot
 from alignfreeze.experiment.records import RunRecord
@@ -47,6 +47,7 @@ class Choices:
 
     Attributes:
         title: Of the runs: experiment, task and encoder.
+        task: Its name.
         advice: What is estimated.
         languages: A choice a target language.
         chosen: The mean true score over languages of what was chosen; None without test data.
@@ -57,6 +58,7 @@ class Choices:
     """
 
     title: str
+    task: str
     advice: Advice
     languages: tuple[Choice, ...]
     chosen: float | None
@@ -104,10 +106,10 @@ def choose(folder: Path) -> Choices:
     ]
     found = {key: by_key[key] for key in by_key if key[1] in seeds}
     first = runs[0][1]
-    title = f"{first.experiment}: {first.determined_by['settings']['task']}"
-    return _choices(
-        f"{title} with {first.determined_by['encoder']['name']}", judged(pilots, calibration=WHOLE_RUNS), found
-    )
+    task = first.determined_by["settings"]["task"]
+    advice = judged(pilots, calibration=calibration_of(TASKS[task], whole=True))
+    title = f"{first.experiment}: {task} with {first.determined_by['encoder']['name']}"
+    return _choices(title, task, advice, found)
 
 
 def _by_key(runs: Sequence[tuple[Path, RunRecord]]) -> dict[tuple[str, int], tuple[Path, RunRecord]]:
@@ -148,7 +150,7 @@ def _shared(record: RunRecord) -> Any:
     ]
 
 
-def _choices(title: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]) -> Choices:
+def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]) -> Choices:
     scores = {key: _scores(record) for key, (_, record) in runs.items()}
     seeds = advice.seeds
     strategies = list(advice.overall.estimated)
@@ -165,7 +167,7 @@ def _choices(title: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Pa
         languages.append(Choice(item.language, item.strategy, true, models))
     tested = [choice for choice in languages if len(choice.scores) == len(strategies)]
     if not tested:
-        return Choices(title, advice, tuple(languages), None, None, None, None, None)
+        return Choices(title, task, advice, tuple(languages), None, None, None, None, None)
 
     def of(taken: Callable[[Choice], str]) -> Values:
         """Return the mean score over languages by seed, with the strategy that is taken for each language."""
@@ -177,6 +179,7 @@ def _choices(title: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Pa
     chosen, theirs = (statistics.fmean(values.values()) for values in (ours, singles[single]))
     return Choices(
         title=title,
+        task=task,
         advice=advice,
         languages=tuple(languages),
         chosen=chosen,
