@@ -47,18 +47,45 @@ def by_variant(records):
     found = {}
     for record in records:
         found.setdefault(name_of(record, with_steps=len(full_length) > 1), []).append(record)
-    if len({digest_of_json(common_to_all(record)) for record in records}) > 1:
-        sys.exit("the runs differ in encoder, fine-tuning, training or test data: compare folders of one study")
+    realigned = [record for record in records if record.strategy != BASELINE]
+    if (
+        len({digest_of_json(common_to_all(record)) for record in records}) > 1
+        or len({digest_of_json(common_to_realigned(record)) for record in realigned}) > 1
+        or any(len(digests) > 1 for digests in bitext_of(realigned).values())
+    ):
+        sys.exit("the runs differ in more than strategy, seed, steps, stopping and choice of languages")
     for name, several in found.items():
         if len({record.seed for record in several}) < len(several):
             sys.exit(f"several runs of {name!r} have the same seed: name folders with one of them")
     return found
 
 
+NAMED = ("steps", "stopping")
+"""Settings of realignment that are part of a variant's name."""
+
+
 def common_to_all(record):
     by = record.determined_by
     data = {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test"}}
     return [by["encoder"], by["precision"], by["settings"]["finetuning"], data]
+
+
+def common_to_realigned(record):
+    """Beside that; which bitext is used of those that there are is part of the name."""
+    settings = record.determined_by["settings"]
+    realignment = {name: value for name, value in settings["realignment"].items() if name not in NAMED}
+    bitext = {name: settings["bitext"].get(name) for name in ("max_pairs", "selection", "pretokenized", "columns")}
+    return [realignment, settings["alignment"], bitext]
+
+
+def bitext_of(records):
+    """The digests that files of each role have."""
+    found = {}
+    for record in records:
+        for role, digest in record.determined_by["data"].items():
+            if role.split()[0] == "bitext":
+                found.setdefault(role, set()).add(digest)
+    return found
 
 
 def scores_of(record):

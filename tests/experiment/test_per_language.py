@@ -13,7 +13,7 @@ from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
 from alignfreeze.experiment.per_language import choose
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
-from alignfreeze.report.advice import choice_lines, choice_sheet
+from alignfreeze.report.advice import choice_lines, choice_sheet, how_far
 from tests.experiment.test_advice import predictions
 from tests.test_cli import alignfreeze, refused
 
@@ -80,6 +80,22 @@ def test_the_interval_of_a_gain_lies_around_it(study):
     assert found.interval == pytest.approx((-0.06 - half, -0.06 + half))
 
 
+def test_of_entities_less_is_taken_for_sure(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.95, 0.8)})
+
+    def width():
+        low, high = choose(folder).advice.overall.estimated["front"].interval
+        return high - low
+
+    words = width()
+    for path in folder.rglob(RECORD):
+        values = read_json(path)
+        values["determined_by"]["settings"]["task"] = "ner"
+        write_json(path, values)
+    assert width() > 2 * words
+    assert list(choice_lines(choose(folder)))[2].startswith("how far to trust this: hardly")
+
+
 def test_without_test_data_a_choice_is_made_all_the_same(study):
     folder = study(baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)}, front={"de": (0.95, 0.8), "tr": (0.1, 0.5)})
     for path in folder.rglob(RECORD):
@@ -114,9 +130,11 @@ def test_the_command_says_what_choosing_gains_and_names_the_models(project, tmp_
         assert len(one["models"]) == 2
         assert all(one["strategy"] in path for path in one["models"])
     assert json.loads((tmp_path / "choice" / "choice.json").read_text()) == facts
+    assert facts["how_far"] == how_far("pos")
     shown = alignfreeze("advise", project / "out")
     assert "models of German: " in shown.stdout
     assert "seeds: 1, 2" in shown.stdout
+    assert how_far("pos") in " ".join(shown.stdout.split())
     assert "chosen for each language" in shown.stdout
     assert "over the best single strategy" in " ".join(shown.stdout.split())
 
