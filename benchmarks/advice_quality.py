@@ -327,11 +327,10 @@ def with_interval(figure, n, seed=0):
     return {"value": figure(np.arange(n)), "low": float(low), "high": float(high)}
 
 
-def mean_gains(outcome, seed, languages):
-    """What each strategy truly gains with a seed in the mean over languages, in points."""
-    truth = outcome.of_seed(seed)[outcome.rows(languages)]
-    gains = 100 * (truth - truth[:, :1]).mean(axis=0)
-    return dict(zip(outcome.strategies[1:], map(float, gains[1:]), strict=True))
+def mean_gains(strategies, truth):
+    """What each strategy truly gains in the mean over languages, in points; the truth is [languages, strategies]."""
+    gains = [float(100 * (truth[:, n] - truth[:, 0]).mean()) for n in range(1, len(strategies))]
+    return dict(zip(strategies[1:], gains, strict=True))
 
 
 def correlations(outcome, found, languages):
@@ -424,6 +423,9 @@ class Tuned:
         return asdict(self.calibration) | {"spreads widened by": self.factor, "intervals that then hold": self.held}
 
 
+WIDER = (1.0, 1.25, 1.5, 1.75, 2.0)
+
+
 def widened(calibration, views, languages):
     """The calibration with spreads so much wider that intervals hold as often as they say, on some languages.
 
@@ -466,9 +468,6 @@ def judged_by(outcome, calibrations):
         by_code = {item.language: item for item in found.languages}
         given |= {code: (by_code.get(code), found.overall) for code in codes if calibrations[code] == calibration}
     return given
-
-
-WIDER = (1.0, 1.25, 1.5, 1.75, 2.0)
 
 
 def regrets(views, languages, calibrations):
@@ -695,7 +694,7 @@ def main():
     print("tuned on", " ".join(TUNING), "->", tuned)
     for task, outcome in tasks.items():
         languages = [code for code in outcome.languages if code not in TUNING]
-        truth = outcome.truth[outcome.rows(languages)]
+        rows = outcome.rows(languages)
         views = outcome.views()
         # Where there are languages to tune on, none of them is reported; else each one is left out in turn.
         if task == "pos":
@@ -710,10 +709,10 @@ def main():
             "languages": languages,
             "strategies": outcome.strategies,
             "seeds": outcome.seeds,
-            "true mean gain": {
-                s: float(100 * (truth[:, n] - truth[:, 0]).mean()) for n, s in enumerate(outcome.strategies) if n
+            "true mean gain": mean_gains(outcome.strategies, outcome.truth[rows]),
+            "true mean gain by seed": {
+                seed: mean_gains(outcome.strategies, outcome.of_seed(seed)[rows]) for seed in outcome.seeds
             },
-            "true mean gain by seed": {seed: mean_gains(outcome, seed, languages) for seed in outcome.seeds},
             "true scores of the source language": {
                 f"{strategy} {seed}": outcome.runs[strategy, seed].scores[SOURCE]
                 for strategy in outcome.strategies

@@ -14,7 +14,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
-from alignfreeze.experiment.results import read_records
+from alignfreeze.experiment.recipe import REALIGNED_ON
+from alignfreeze.experiment.results import READ_AS, read_records
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.files import digest_of_json
 from benchmarks import common
@@ -39,29 +40,22 @@ def name_of(record, *, with_steps):
 
 def by_variant(records):
     """Return the runs of each variant; those that differ in anything else are refused."""
-    full_length = {
-        record.determined_by["settings"]["realignment"]["steps"]
-        for record in records
-        if record.strategy != BASELINE and not record.determined_by["settings"]["realignment"].get("stopping")
-    }
-    found = {}
-    for record in records:
-        found.setdefault(name_of(record, with_steps=len(full_length) > 1), []).append(record)
     realigned = [record for record in records if record.strategy != BASELINE]
     if (
         len({digest_of_json(common_to_all(record)) for record in records}) > 1
         or len({digest_of_json(common_to_realigned(record)) for record in realigned}) > 1
-        or any(len(digests) > 1 for digests in bitext_of(realigned).values())
+        or any(len(digests) > 1 for digests in digests_by_role(realigned).values())
     ):
         sys.exit("the runs differ in more than strategy, seed, steps, stopping and choice of languages")
+    settings = [record.determined_by["settings"]["realignment"] for record in realigned]
+    with_steps = len({one["steps"] for one in settings if not one.get("stopping")}) > 1
+    found = {}
+    for record in records:
+        found.setdefault(name_of(record, with_steps=with_steps), []).append(record)
     for name, several in found.items():
         if len({record.seed for record in several}) < len(several):
             sys.exit(f"several runs of {name!r} have the same seed: name folders with one of them")
     return found
-
-
-NAMED = ("steps", "stopping")
-"""Settings of realignment that are part of a variant's name."""
 
 
 def common_to_all(record):
@@ -70,20 +64,23 @@ def common_to_all(record):
     return [by["encoder"], by["precision"], by["settings"]["finetuning"], data]
 
 
+NAMED = ("steps", "stopping")
+"""Settings of realignment that are part of a variant's name."""
+
+
 def common_to_realigned(record):
     """Beside that; which bitext is used of those that there are is part of the name."""
     settings = record.determined_by["settings"]
     realignment = {name: value for name, value in settings["realignment"].items() if name not in NAMED}
-    bitext = {name: settings["bitext"].get(name) for name in ("max_pairs", "selection", "pretokenized", "columns")}
-    return [realignment, settings["alignment"], bitext]
+    return [realignment, settings["alignment"], *(settings["bitext"].get(name) for name in READ_AS)]
 
 
-def bitext_of(records):
-    """The digests that files of each role have."""
+def digests_by_role(records):
+    """The digests that files of each role have, of those that are realigned on."""
     found = {}
     for record in records:
         for role, digest in record.determined_by["data"].items():
-            if role.split()[0] == "bitext":
+            if role.split()[0] in REALIGNED_ON:
                 found.setdefault(role, set()).add(digest)
     return found
 

@@ -94,7 +94,8 @@ than other text, as they are of the kind that it sees; and what one seed gains a
 
 ENTITIES = Calibration(slope=0.07, error=0.056, between=0.073, shared=0.057, prior=0.034)
 """Of named entities, whose gains differ from seed to seed by more than from strategy to strategy: in the mean over five
-languages by several points of F1. Of whole runs; pilots of a quarter of the steps found next to no entity there."""
+languages by several points of F1. Of whole runs: the baseline's pilots of a quarter of the steps found next to no
+entity in English."""
 
 
 def calibration_of(task: Task, *, whole: bool = False) -> Calibration:

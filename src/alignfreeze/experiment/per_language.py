@@ -14,7 +14,7 @@ from alignfreeze.experiment.advice import Advice, calibration_of, judged
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.pilots import Pilot
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import of_record, read_records
+from alignfreeze.experiment.results import READ_AS, of_record, read_records
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.experiment.statistics import Values, interval_of_gain
 from alignfreeze.files import digest_of_json
@@ -145,7 +145,7 @@ def _shared(record: RunRecord) -> Any:
         *(by[name] for name in ("version", "encoder", "languages", "splitters", "precision")),
         *(settings[name] for name in ("task", "finetuning")),
         *(settings["data"][name] for name in ("max_train", "max_test")),
-        *(bitext.get(name) for name in ("max_pairs", "selection", "pretokenized", "columns", "held_out", "choice")),
+        *(bitext.get(name) for name in (*READ_AS, "held_out", "choice")),
         {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test", "bitext"}},
     ]
 

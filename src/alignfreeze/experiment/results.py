@@ -136,6 +136,10 @@ def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
 
 
+READ_AS = ("max_pairs", "selection", "pretokenized", "columns")
+"""Settings of a bitext that decide which sentence pairs its files come to, beside those that are held out or chosen."""
+
+
 def of_record(
     record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Result]:
@@ -159,7 +163,7 @@ def of_record(
     bitext = settings.get("bitext") or {}
     realigned = [
         *(settings.get("alignment"), settings.get("realignment"), by["aligning_encoder"], by["splitters"]),
-        *(bitext.get(name) for name in ("max_pairs", "selection", "pretokenized", "columns")),
+        *(bitext.get(name) for name in READ_AS),
         bitext.get("held_out", 0),
         {role: digest for role, digest in data.items() if role.split()[0] in REALIGNED_ON},
     ]

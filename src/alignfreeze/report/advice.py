@@ -82,7 +82,7 @@ def how_far(task: str) -> str:
     if task == "pos":
         return (
             "how far to trust this: with the embedded encoder, on 22 languages, such probabilities were right about as "
-            "often as stated, and the advice lost two fifths of what no realignment loses (docs/advice.md)"
+            "often as stated, and the advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
         )
     if task == "ner":
         return (
