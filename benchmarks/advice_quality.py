@@ -21,18 +21,18 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
+from alignfreeze.advice import advice
+from alignfreeze.advice.pilots import Pilot
 from alignfreeze.corpora.bitext import language_pairs, read_bitext
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation import estimates as e
 from alignfreeze.evaluation.gradients import gradient_cosines
 from alignfreeze.evaluation.retrieval import Drift, Retrieval, drift, retrieval
-from alignfreeze.experiment import advice
 from alignfreeze.experiment.held_out import links_of_held_out, read_predictions, write_predictions
-from alignfreeze.experiment.pilots import Pilot
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.statistics import CONFIDENCE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
+from alignfreeze.studies.statistics import CONFIDENCE
 from alignfreeze.tasks import TASKS, Source
 from alignfreeze.tasks.models import load_task_model
 from benchmarks import common

@@ -17,12 +17,12 @@ from pathlib import Path
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alignfreeze import training
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding.order import WINDOW
 from alignfreeze.experiment.meter import peak_of_process  # noqa: F401 - the scripts call it from here
+from alignfreeze.training import loop
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -59,7 +59,7 @@ def corpus(languages=LANGUAGES, max_pairs=200):
     return Corpus("Tatoeba, UD", bitext, read_conllu(SHARED / "ud" / "en-train.conllu"), tests)
 
 
-class Stopwatch(training._Watch):
+class Stopwatch(loop._Watch):
     """Times the steps of a training of ours, and makes a step of something else before each of them.
 
     Some steps warm up, and in the window of steps after them the matrix products are noted. The windows from then on
@@ -138,17 +138,17 @@ class Stopwatch(training._Watch):
 @contextmanager
 def stopwatch(other=None, warm=WINDOW):
     """Time the training made inside the block; yields a function that returns its `Stopwatch`."""
-    before, made = training._Watch, []
+    before, made = loop._Watch, []
 
     def make(bar, title):
         made.append(Stopwatch(bar, title, other, warm))
         return made[-1]
 
-    training._Watch = make
+    loop._Watch = make
     try:
         yield lambda: made[-1]
     finally:
-        training._Watch = before
+        loop._Watch = before
 
 
 def windows(values):

@@ -18,7 +18,9 @@ from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.order import taking_turns
 from alignfreeze.realignment.freezing import frozen_parts
-from alignfreeze.realignment.trainer import ProjectionHead, RealignmentSettings, realign
+from alignfreeze.realignment.model import ProjectionHead
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 from benchmarks import common
 from benchmarks.reference import Reference, adam
 

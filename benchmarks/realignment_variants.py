@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 from alignfreeze.experiment.recipe import REALIGNED_ON
-from alignfreeze.experiment.results import READ_AS, read_records
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.files import digest_of_json
+from alignfreeze.studies.results import READ_AS, read_records
 from benchmarks import common
 
 RESAMPLES = 5_000

@@ -20,7 +20,8 @@ from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 from benchmarks import common
 
 BASE = 300

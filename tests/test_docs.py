@@ -20,7 +20,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 import alignfreeze
 from alignfreeze.cli import app
-from alignfreeze.experiment import ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.settings import reference
 from alignfreeze.tasks import TASKS, Source
 

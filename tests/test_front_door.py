@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import alignfreeze
-from alignfreeze.experiment import ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,8 @@ from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.processes import process_number
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 
@@ -46,18 +47,20 @@ RESUMED = """
 import sys
 import torch
 from pathlib import Path
-from alignfreeze import training
+from alignfreeze.training import loop
+from alignfreeze.training.settings import ComputeSettings
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.processes import process_number
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 
 folder, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 words = [(f"word{i}", "sees", f"word{i + 1}") for i in range(40)]
 bitext = [SentencePair(w, w[::-1], ("en", "de")) for w in words]
 links = [WordAlignment(frozenset([(0, 0), (2, 2)]))] * 40
-count = training._Watch.on_step_end
+count = loop._Watch.on_step_end
 
 
 def on_step_end(self, args, state, *rest, **options):
@@ -67,10 +70,10 @@ def on_step_end(self, args, state, *rest, **options):
         sys.exit(7)
 
 
-training._Watch.on_step_end = on_step_end
+loop._Watch.on_step_end = on_step_end
 encoder = load_encoder(str(folder))
 settings = RealignmentSettings(steps=6, batch_size=8, learning_rate=1e-3)
-compute = training.ComputeSettings(checkpoint_steps=2)
+compute = ComputeSettings(checkpoint_steps=2)
 realign(encoder, bitext, links, settings=settings, compute=compute, device="cpu", checkpoints=out / "checkpoints")
 if process_number() == 0:
     encoder.save(out / f"until-{last}")

@@ -5,10 +5,10 @@ import io
 from rich.console import Console
 
 from alignfreeze.cli.shown import _table_of
-from alignfreeze.experiment import run_experiment
 from alignfreeze.progress import as_one_stage, remark, showing, stage
 from alignfreeze.progress_bars import ProgressBars
-from tests.experiment.test_sweep import planned
+from alignfreeze.running.dispatch import run_experiment
+from tests.running.test_sweep import planned
 
 
 class Noted:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.experiment import ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.settings import to_toml
 
 GOOD = """

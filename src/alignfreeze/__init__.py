@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.evaluation.zero_shot import evaluate
-    from alignfreeze.experiment import ExperimentSettings, run_experiment
+    from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
-    from alignfreeze.realignment.trainer import RealignmentSettings, realign
+    from alignfreeze.realignment.losses import register_loss
+    from alignfreeze.realignment.settings import RealignmentSettings
+    from alignfreeze.realignment.trainer import realign
     from alignfreeze.report.study import study_page
+    from alignfreeze.running.dispatch import run_experiment
     from alignfreeze.tasks import TASKS
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 
@@ -28,15 +31,16 @@ _HOMES = {
     "read_conllu": "corpora.annotated",
     "align": "alignment",
     "load_encoder": "encoding.encoder",
-    "RealignmentSettings": "realignment.trainer",
+    "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
+    "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
     "TASKS": "tasks",
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
-    "ExperimentSettings": "experiment",
-    "run_experiment": "experiment",
+    "ExperimentSettings": "experiment.settings",
+    "run_experiment": "running.dispatch",
     "study_page": "report.study",
 }
 
@@ -55,6 +59,7 @@ __all__ = [
     "read_bitext",
     "read_conllu",
     "realign",
+    "register_loss",
     "run_experiment",
     "study_page",
 ]

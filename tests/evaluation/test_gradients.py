@@ -8,7 +8,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation import gradients
 from alignfreeze.evaluation.gradients import gradient_cosines
-from alignfreeze.realignment.trainer import RealignmentSettings
+from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 

@@ -10,7 +10,8 @@ from alignfreeze.alignment import align
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.retrieval import csls, drift, retrieval, strong, weak
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 from tests.test_cli import alignfreeze
 
 # Unit vectors at these angles, in degrees: each source word is nearest to its translation, but the first two source

@@ -10,20 +10,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignfreeze.advice.advice import advise
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
-from alignfreeze.experiment import ExperimentSettings, plan, recipe, run_experiment, sweep
-from alignfreeze.experiment.advice import advise
+from alignfreeze.experiment import recipe
+from alignfreeze.experiment.cost import estimate
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.demo import demo_settings
-from alignfreeze.experiment.estimate import estimate
 from alignfreeze.experiment.meter import Meter
+from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord, folder_name
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import check_strategy, members_of, realigned_members
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.trainer import realign
-from tests.experiment.test_shared import realignments  # noqa: F401 - a fixture
-from tests.experiment.test_sweep import comparable, planned
+from alignfreeze.running import sweep
+from alignfreeze.running.dispatch import run_experiment
+from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
+from tests.running.test_sweep import comparable, planned
 from tests.test_cli import alignfreeze
 
 BOTH = "average(full,front)"
@@ -292,7 +296,7 @@ def test_members_that_end_early_are_judged_each_by_itself(project):
 
 def test_an_average_beside_its_members_takes_no_realignment_more(project):
     several = [["baseline", "full", "front"], ["baseline", "full", "front", BOTH], ["baseline", BOTH]]
-    with mock.patch("alignfreeze.experiment.estimate._seconds", side_effect=[0.0, 3600.0] * 3):
+    with mock.patch("alignfreeze.experiment.cost._seconds", side_effect=[0.0, 3600.0] * 3):
         hours = [estimate(averaging(project, *strategies).settings, finetuning_steps=8).hours for strategies in several]
     assert hours == [8, 8, 8]
 

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment import ExperimentSettings, plan, plan_all, run_experiment
 from alignfreeze.experiment.outline import outline
-from alignfreeze.experiment.planning import anchored
+from alignfreeze.experiment.planning import anchored, plan, plan_all
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import outline_facts, outline_text, plan_facts, plan_text
+from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.typology import is_installed
-from tests.experiment.test_paper import FOLDER, read
+from tests.studies.test_paper import FOLDER, read
 from tests.test_cli import alignfreeze
 
 uriel = pytest.mark.skipif(not is_installed(), reason="the extra `typology` is not installed")

@@ -9,10 +9,12 @@ import pytest
 from transformers import AutoModelForTokenClassification
 
 from alignfreeze.errors import DataError, EncoderError, SettingsError
-from alignfreeze.experiment import ExperimentSettings, plan, run_experiment, sweep
 from alignfreeze.experiment.data import find_links
+from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import LinkSettings
+from alignfreeze.experiment.settings import ExperimentSettings, LinkSettings
+from alignfreeze.running import sweep
+from alignfreeze.running.dispatch import run_experiment
 
 
 def planned(project, **changes):

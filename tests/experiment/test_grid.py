@@ -5,7 +5,9 @@ import json
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment import ExperimentSettings, plan_all, run_experiments
+from alignfreeze.experiment.planning import plan_all
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.running.dispatch import run_experiments
 from tests.test_cli import alignfreeze
 
 GRID = """

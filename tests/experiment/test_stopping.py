@@ -8,25 +8,28 @@ from unittest import mock
 import pytest
 import torch
 
-from alignfreeze import training
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.evaluation.estimates import projection_agreement, value_of
 from alignfreeze.evaluation.retrieval import Retrieval
-from alignfreeze.experiment import ExperimentSettings, plan, run_experiment
 from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.outline import outline
+from alignfreeze.experiment.planning import plan
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.progress import showing, stage
-from alignfreeze.realignment.trainer import RealignmentSettings, StoppingSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettings
+from alignfreeze.realignment.trainer import realign
 from alignfreeze.report.plans import outline_text
+from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
-from alignfreeze.training import ComputeSettings
-from tests.experiment.test_advice import predictions
-from tests.experiment.test_paper import FOLDER, read
+from alignfreeze.training import loop
+from alignfreeze.training.settings import ComputeSettings
+from tests.advice.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
+from tests.studies.test_paper import FOLDER, read
 from tests.test_cli import alignfreeze, refused
 from tests.test_progress import Noted
 
@@ -122,14 +125,14 @@ def test_a_training_that_was_killed_goes_on_to_the_same_end(tiny_folder, toy_bit
     whole, history = realigned(tiny_folder, toy_bitext, judge=says(*values))
     options = {"compute": ComputeSettings(checkpoint_steps=2), "checkpoints": tmp_path / "checkpoints"}
 
-    original = training._Watch.on_step_end
+    original = loop._Watch.on_step_end
 
     def killed(self, args, state, control, **more):
         if state.global_step == step:
             raise KeyboardInterrupt
         original(self, args, state, control, **more)
 
-    with mock.patch.object(training._Watch, "on_step_end", killed), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(loop._Watch, "on_step_end", killed), pytest.raises(KeyboardInterrupt):
         realigned(tiny_folder, toy_bitext, judge=says(*values), **options)
     # The judge is asked about the pretrained encoder again, and then about the steps after the checkpoint.
     left = values[0], *values[1 + (step - 1) // 2 :]

@@ -18,7 +18,8 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen, frozen_parts
-from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
 from benchmarks.reference import Reference, adam
 
 STEPS = 5

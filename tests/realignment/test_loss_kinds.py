@@ -13,7 +13,9 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.realignment.losses import contrastive_loss, l2_loss, mean_pooled, pull_loss
-from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings, realign
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 

@@ -10,7 +10,8 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.ragged import Ragged
 from alignfreeze.realignment import prefix
 from alignfreeze.realignment.prefix import Store, storing
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 # 24 visits to 10 pairs: most of them read what was kept before.
@@ -55,7 +56,7 @@ def test_a_kept_prefix_runs_once_a_sentence(tiny_folder, toy_bitext, monkeypatch
 
 
 def test_the_prefix_has_no_dropout_and_the_layers_above_have(tiny_encoder, toy_bitext):
-    from alignfreeze.realignment.trainer import RealignmentModel
+    from alignfreeze.realignment.model import RealignmentModel
 
     layers = tiny_encoder.layers
     fixed = prefix.Prefix(tiny_encoder.embeddings, layers[:2])

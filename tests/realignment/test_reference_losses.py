@@ -10,7 +10,8 @@ from transformers import AutoConfig, AutoModel
 
 from alignfreeze.encoding.batches import EncodedBitext, EncodedPair
 from alignfreeze.encoding.packing import packing
-from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
 
 TOLERANCE = 1e-9
 

@@ -8,7 +8,8 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, SettingsError, TrainingError
 from alignfreeze.realignment import trainer
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 
 # In the toy bitext word i of one side translates word i of the other.
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))

@@ -10,15 +10,15 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import sync_playwright
 
-from alignfreeze.experiment import run_experiment
-from alignfreeze.experiment.comparison import compare
-from alignfreeze.experiment.results import read_results
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.report.page import to_html
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.study import study_page
-from tests.experiment.test_comparison import table
-from tests.experiment.test_sweep import planned
+from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
+from tests.running.test_sweep import planned
+from tests.studies.test_comparison import table
 
 LANGUAGES = ("de", "fr", "hi", "ja", "tr", "zh")
 

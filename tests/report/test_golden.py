@@ -13,13 +13,13 @@ import pytest
 pytest.importorskip("plotly")
 pytest.importorskip("pyvis")
 
-from alignfreeze.experiment.comparison import compare
 from alignfreeze.experiment.records import RECORD, RunRecord
-from alignfreeze.experiment.results import read_results
 from alignfreeze.files import digest_of_json
 from alignfreeze.report.page import to_html
 from alignfreeze.report.study import study_page
 from alignfreeze.report.text import study_latex, study_markdown
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
 from alignfreeze.typology import is_installed
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -8,15 +8,15 @@ pytest.importorskip("plotly")
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.probe import Probe
-from alignfreeze.experiment.comparison import compare
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import read_results
 from alignfreeze.report import networks
 from alignfreeze.report.likeness import GAINS, VECTORS, alike_runs, distances, language_network, nearest
 from alignfreeze.report.lineage import lineage, lineage_of
 from alignfreeze.report.networks import Edge, Network, Node
-from tests.experiment.test_comparison import table
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
 from tests.report.test_golden import SCORES, record
+from tests.studies.test_comparison import table
 
 RECORDS = [RunRecord.from_json(record(strategy)) for strategy in SCORES]
 

@@ -6,14 +6,14 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from alignfreeze.experiment import run_experiment
-from alignfreeze.experiment.comparison import compare
-from alignfreeze.experiment.results import read_results
 from alignfreeze.report.palette import ground_of, ink_on
 from alignfreeze.report.pictures import gain_picture, illustrate
 from alignfreeze.report.study import study_page
-from tests.experiment.test_comparison import table
-from tests.experiment.test_sweep import planned
+from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
+from tests.running.test_sweep import planned
+from tests.studies.test_comparison import table
 from tests.test_cli import alignfreeze
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,14 +14,14 @@ import pytest
 pytest.importorskip("plotly")
 
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.experiment import run_experiment
-from alignfreeze.experiment.notes import NOTES, add_note, read_notes
 from alignfreeze.report import server as module
+from alignfreeze.report.notes import NOTES, add_note, read_notes
 from alignfreeze.report.page import to_html
 from alignfreeze.report.server import Lens, state_of
 from alignfreeze.report.study import study_page
-from tests.experiment.test_comparison import table
-from tests.experiment.test_sweep import planned
+from alignfreeze.running.dispatch import run_experiment
+from tests.running.test_sweep import planned
+from tests.studies.test_comparison import table
 from tests.test_cli import alignfreeze
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

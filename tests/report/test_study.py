@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from alignfreeze.experiment import run_experiment
-from alignfreeze.experiment.comparison import compare
-from alignfreeze.experiment.results import read_results
 from alignfreeze.report.charts import gain_map
 from alignfreeze.report.page import to_html
 from alignfreeze.report.study import study_page
-from tests.experiment.test_comparison import ROWS, table
-from tests.experiment.test_sweep import failing, planned
+from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
+from tests.running.test_sweep import failing, planned
+from tests.studies.test_comparison import ROWS, table
 from tests.test_cli import alignfreeze
 
 
@@ -101,7 +101,7 @@ def test_a_page_for_each_run(project):
 
 def test_what_is_wrong_with_a_study_is_said(project, monkeypatch):
     from alignfreeze.errors import TrainingError
-    from alignfreeze.experiment import sweep
+    from alignfreeze.running import sweep
 
     out = project / "out"
     monkeypatch.setattr(sweep, "run", failing("front", TrainingError("the loss is nan")))
@@ -170,7 +170,7 @@ def test_a_language_of_which_little_is_known_hides_nothing_of_the_others(tmp_pat
 
 def test_a_study_without_a_complete_run_has_a_page(project, monkeypatch):
     from alignfreeze.errors import TrainingError
-    from alignfreeze.experiment import sweep
+    from alignfreeze.running import sweep
 
     out = project / "out"
     error = TrainingError("out of memory: 3.9 GiB")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from alignfreeze.experiment.comparison import compare
-from alignfreeze.experiment.results import read_results
 from alignfreeze.report.summaries import summary
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import read_results
 
 
 def of(folder, rows, codes=("de", "tr")):

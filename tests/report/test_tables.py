@@ -1,12 +1,13 @@
 import pytest
 
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment import ExperimentSettings, Study
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.statistics import Summary
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.sheets import to_markdown
 from alignfreeze.report.tables import cell_text, score_table, sheet_of
-from alignfreeze.training import TrainingHistory
+from alignfreeze.running.dispatch import Study
+from alignfreeze.studies.statistics import Summary
+from alignfreeze.training.settings import TrainingHistory
 
 
 def record(strategy, seed, **values):

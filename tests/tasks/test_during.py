@@ -9,13 +9,15 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.packing import packing
 from alignfreeze.errors import SettingsError
 from alignfreeze.realignment.freezing import frozen_parts
-from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings, prepare
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import prepare
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.during import DuringModel, _together
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.kinds import TaskLoss
 from alignfreeze.tasks.models import with_head
-from alignfreeze.training import ComputeSettings
+from alignfreeze.training.settings import ComputeSettings
 
 POS = TASKS["pos"]
 SETTINGS = RealignmentSettings(schedule="during", batch_size=4, coefficient=0.5)

@@ -12,7 +12,8 @@ from alignfreeze.encoding.families import FAMILIES, is_known
 from alignfreeze.errors import EncoderError
 from alignfreeze.evaluation.zero_shot import assess
 from alignfreeze.realignment.freezing import frozen_parts
-from alignfreeze.realignment.trainer import RealignmentSettings, realign
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import load_task_model

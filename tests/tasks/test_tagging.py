@@ -143,16 +143,16 @@ def test_number_of_steps(settings, examples, steps):
 
 def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tiny_encoder, toy_tagged, monkeypatch):
     """The schedule follows optimiser steps, which the reference code's does not."""
-    from alignfreeze import training
+    from alignfreeze.training import loop
 
     rates = []
 
-    class Watching(training._Trainer):
+    class Watching(loop._Trainer):
         def training_step(self, *args, **kwargs):
             rates.append(self.lr_scheduler.get_last_lr()[0])
             return super().training_step(*args, **kwargs)
 
-    monkeypatch.setattr(training, "_Trainer", Watching)
+    monkeypatch.setattr(loop, "_Trainer", Watching)
     settings = FinetuningSettings(steps=20, batch_size=4, learning_rate=1.0)
     finetune(tiny_encoder, POS, toy_tagged, settings=settings, device="cpu")
     # Warm-up over 2 steps from 0, then linearly down over 18.

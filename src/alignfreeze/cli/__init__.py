@@ -22,10 +22,11 @@ from alignfreeze.cli.shown import complain, console, fact_text, json_text, show_
 from alignfreeze.errors import AlignFreezeError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
-    from alignfreeze.experiment import ExperimentSettings, Plan
     from alignfreeze.experiment.cards import CardFacts
+    from alignfreeze.experiment.planning import Plan
+    from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.report.links import Linked
-    from alignfreeze.training import ComputeSettings
+    from alignfreeze.training.settings import ComputeSettings
 
 app = typer.Typer(
     name="alignfreeze",
@@ -87,8 +88,8 @@ def demo(
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
     with ExitStack() as stack:
         with working():
-            from alignfreeze.experiment import plan
             from alignfreeze.experiment.demo import FILES, demo_settings
+            from alignfreeze.experiment.planning import plan
             from alignfreeze.files import check_file
 
             if task not in FILES:
@@ -141,7 +142,8 @@ def run(
 ) -> None:
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
     with working():
-        from alignfreeze.experiment import ExperimentSettings, plan_all
+        from alignfreeze.experiment.planning import plan_all
+        from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
@@ -357,7 +359,7 @@ def realign(
         from alignfreeze.experiment.cards import CardFacts, check_hub
         from alignfreeze.files import check_unused, digest_of_file
         from alignfreeze.realignment.freezing import check_policy
-        from alignfreeze.realignment.trainer import RealignmentSettings
+        from alignfreeze.realignment.settings import RealignmentSettings
         from alignfreeze.realignment.trainer import realign as train
 
         values = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "layer": layer}
@@ -425,7 +427,7 @@ def average(
         from alignfreeze.experiment.cards import averaged_record, check_hub, facts_of
         from alignfreeze.files import check_unused
         from alignfreeze.realignment.averaging import average_encoders
-        from alignfreeze.training import ComputeSettings
+        from alignfreeze.training.settings import ComputeSettings
 
         shares = o.weights(weights, len(encoders))
         check_unused(out)
@@ -567,9 +569,9 @@ def _show_plans(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) 
 
 def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
     """Return the plan of an experiment as plain values, and as text."""
-    from alignfreeze.experiment import plan
-    from alignfreeze.experiment.estimate import Lengths, estimate
+    from alignfreeze.experiment.cost import Lengths, estimate
     from alignfreeze.experiment.outline import is_remote, outline
+    from alignfreeze.experiment.planning import plan
     from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
 
     if is_remote(settings):
@@ -604,7 +606,7 @@ def _changed(
 
 def _compute(options: list[str] | None, loggers: list[str] | None = None, **given: Any) -> ComputeSettings:
     """Return how it is computed: what the options say, and what was given before they did."""
-    from alignfreeze.training import ComputeSettings
+    from alignfreeze.training.settings import ComputeSettings
 
     given |= {"log_to": loggers} if loggers else {}
     return o.settings_of(ComputeSettings, options, "--compute", "precision=bf16", **given)
@@ -617,12 +619,12 @@ def _beside(out: Path, what: str = "checkpoints") -> Path:
 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     with working(runs=out):
-        from alignfreeze.experiment import run_experiments
         from alignfreeze.files import write_json, write_lines
         from alignfreeze.processes import process_number
         from alignfreeze.report.pictures import illustrate
         from alignfreeze.report.sheets import to_markdown, to_rich
         from alignfreeze.report.tables import score_tables, sheet_of
+        from alignfreeze.running.dispatch import run_experiments
 
         studies = run_experiments(plans, out=out, **how)
         tables = [table for study in studies if study.records for table in score_tables(study)]
@@ -663,7 +665,7 @@ def _save(
     from alignfreeze.experiment.records import environment
     from alignfreeze.files import new_folder, write_json
     from alignfreeze.processes import process_number
-    from alignfreeze.training import remove_checkpoints
+    from alignfreeze.training.checkpoints import remove_checkpoints
 
     if process_number() > 0:
         return {}

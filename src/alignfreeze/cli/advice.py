@@ -57,8 +57,8 @@ def advise(
         _choose(experiment, out, {**pilots, "set": changes or None, "seed": seed, "device": device}, as_json=as_json)
         return
     with working():
-        from alignfreeze.experiment import ExperimentSettings
-        from alignfreeze.experiment.advice import advise as ask
+        from alignfreeze.advice.advice import advise as ask
+        from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder, write_lines
         from alignfreeze.report.advice import advice_facts, advice_lines, advice_sheet
         from alignfreeze.settings import to_toml
@@ -85,7 +85,7 @@ def advise(
 def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
     """Say which of the models of complete runs to take for which language."""
     with working():
-        from alignfreeze.experiment.per_language import choose
+        from alignfreeze.advice.per_language import choose
         from alignfreeze.files import check_folder
         from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
 

@@ -22,9 +22,9 @@ def note(
     name: Annotated[str | None, typer.Option(help="Who says it; by default the user of this machine.")] = None,
 ) -> None:
     """Keep a note on a study, one of its languages or one of its runs; the pages of `report` and `lens` show it."""
-    from alignfreeze.experiment.addresses import STUDY, language_address, run_address
-    from alignfreeze.experiment.notes import NOTES, add_note, addresses, check_address
     from alignfreeze.languages import check_language
+    from alignfreeze.report.addresses import STUDY, language_address, run_address
+    from alignfreeze.report.notes import NOTES, add_note, addresses, check_address
 
     if language is not None and run is not None:
         raise SettingsError("--language and --run exclude each other: a note is on one page")

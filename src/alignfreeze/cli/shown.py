@@ -54,9 +54,9 @@ def working(runs: Path | None = None) -> Iterator[None]:
 
 def _table_of(out: Path) -> Callable[[], RenderableType | None]:
     """Return what gives the table of the runs in a folder, looked at anew each second; nothing before they begin."""
-    from alignfreeze.experiment.status import status
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_sheet
+    from alignfreeze.running.status import status
 
     looked, shown = -math.inf, None
 

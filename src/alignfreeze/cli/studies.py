@@ -27,9 +27,9 @@ def status(
     as_json: o.Json = False,
 ) -> None:
     """Show how far an experiment has come: its runs, their stage and speed, the time left; from any terminal."""
-    from alignfreeze.experiment.status import status as look
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_facts, status_sheet
+    from alignfreeze.running.status import status as look
 
     found = look(out)
     if as_json:
@@ -61,9 +61,9 @@ def compare(
 ) -> None:
     """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks."""
     _check_forms(latex, markdown, as_json)
-    from alignfreeze.experiment import comparison, results
     from alignfreeze.report import comparisons as shown
     from alignfreeze.report.tables import sheet_of
+    from alignfreeze.studies import comparison, results
 
     read = results.read_results(paths)
     found = comparison.compare(read)
@@ -111,10 +111,10 @@ def correlate(
     """Show what gains go with over languages: distance from the source language, script, family, pretraining text."""
     _check_forms(latex, markdown, as_json)
     with working():
-        from alignfreeze.experiment import comparison, results
-        from alignfreeze.experiment.correlations import correlations, facts_by_name
         from alignfreeze.progress import remark
         from alignfreeze.report import comparisons as shown
+        from alignfreeze.studies import comparison, results
+        from alignfreeze.studies.correlations import correlations, facts_by_name
         from alignfreeze.typology import is_installed
 
         if not is_installed():
@@ -142,9 +142,9 @@ def export(
     ] = None,
 ) -> None:
     """Write all scores, a row each (csv, parquet), or the tables of `compare` (markdown, latex)."""
-    from alignfreeze.experiment.results import read_results
     from alignfreeze.files import check_apart
     from alignfreeze.report.exports import export_results, form_of
+    from alignfreeze.studies.results import read_results
 
     chosen = form_of(out, form)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])

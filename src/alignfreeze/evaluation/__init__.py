@@ -1,1 +1,1 @@
-"""Stage 6: try it in other languages."""
+"""Stage 7: try it in other languages, and estimate without labels how well it does."""

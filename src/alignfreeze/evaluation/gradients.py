@@ -21,11 +21,13 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
-from alignfreeze.realignment.trainer import RealignmentModel, RealignmentSettings, prepare
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import prepare
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import TaskLoss
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.training import LossModel
+from alignfreeze.training.model import LossModel
 
 BATCHES = 16
 

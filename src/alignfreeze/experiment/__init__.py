@@ -1,7 +1,1 @@
-"""Stage 7: one run, many runs, and their records."""
-
-from alignfreeze.experiment.planning import Plan, plan, plan_all
-from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.sweep import Study, run_experiment, run_experiments
-
-__all__ = ["ExperimentSettings", "Plan", "Study", "plan", "plan_all", "run_experiment", "run_experiments"]
+"""Stage 8: one run, from its settings to its record."""

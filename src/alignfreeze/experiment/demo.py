@@ -5,7 +5,7 @@ from __future__ import annotations
 from alignfreeze.corpora import mini
 from alignfreeze.encoding import embedded
 from alignfreeze.experiment.settings import BitextSettings, DataSettings, ExperimentSettings
-from alignfreeze.realignment.trainer import RealignmentSettings
+from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.tasks.finetuning import FinetuningSettings
 
 FILES = {

@@ -8,8 +8,8 @@ from pathlib import Path
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.cost import without_weights
 from alignfreeze.experiment.data import local_files, to_be_fetched
-from alignfreeze.experiment.estimate import without_weights
 from alignfreeze.experiment.planning import freezing_of
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing

@@ -20,7 +20,7 @@ from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name, plain_name
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.shared import starting_encoder
+from alignfreeze.experiment.starting import starting_encoder
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.experiment.strategies import BASELINE, fixed_by, realigned_members
 from alignfreeze.files import digest_of_json, write_lines
@@ -30,7 +30,7 @@ from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.training import TrainingHistory
+from alignfreeze.training.settings import TrainingHistory
 
 REALIGNED_ON = ("bitext", "links", "dictionary")
 """The files that a realignment depends on, by the first word of their roles."""

@@ -14,7 +14,7 @@ from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory
-from alignfreeze.training import ComputeSettings, TrainingHistory
+from alignfreeze.training.settings import ComputeSettings, TrainingHistory
 
 RECORD = "record.json"
 

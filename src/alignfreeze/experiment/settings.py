@@ -24,11 +24,11 @@ from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.strategies import BASELINE, STRATEGIES, check_strategy, is_average
 from alignfreeze.languages import check_language
-from alignfreeze.realignment.trainer import RealignmentSettings
+from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, known, read_toml, toml_value
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
-from alignfreeze.training import ComputeSettings
+from alignfreeze.training.settings import ComputeSettings
 
 FEWEST_HELD_OUT = 20
 """Held-out sentence pairs of a language, below which nothing can be told."""

@@ -14,7 +14,8 @@ from alignfreeze.evaluation.retrieval import retrieval
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.trainer import Judge, StoppingSettings
+from alignfreeze.realignment.settings import StoppingSettings
+from alignfreeze.realignment.trainer import Judge
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 

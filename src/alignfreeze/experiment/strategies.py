@@ -11,7 +11,8 @@ from transformers import PreTrainedModel
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.realignment.averaging import check_weights
 from alignfreeze.realignment.freezing import POLICIES_HELP, check_policy, held_by_all
-from alignfreeze.realignment.trainer import RealignmentSettings, held_fixed
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import held_fixed
 
 BASELINE = "baseline"
 STRATEGIES = [BASELINE, "full", "front", "back"]

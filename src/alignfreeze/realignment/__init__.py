@@ -1,1 +1,1 @@
-"""Stage 4: pull translations together."""
+"""Stage 5: pull translations together."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from alignfreeze.processes import counts, gathered, n_processes, process_number, total
+from alignfreeze.registry import Table
+
+if TYPE_CHECKING:
+    from alignfreeze.realignment.settings import RealignmentSettings
 
 Negatives = Literal["strong", "weak"]
 
@@ -99,3 +107,113 @@ def mean_pooled(states: Tensor, lengths: Tensor) -> Tensor:
 def wide(values: Tensor) -> Tensor:
     """Return values in float32 at least: half precision loses too much in sums."""
     return values.float() if values.dtype.itemsize < 4 else values
+
+
+# --- the losses of the table: from the states of a layer to a number ---------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LossInputs:
+    """What a loss is given beside the states of a layer.
+
+    Attributes:
+        batch: An `AlignedBatch`.
+        project: The head between vectors and loss; it changes nothing where there is none.
+        settings: Of the realignment.
+        initial: The states of the source sentences in the initial model, [source subwords, width]; None unless the
+            loss needs them.
+    """
+
+    batch: Mapping[str, Any]
+    project: Callable[[Tensor], Tensor]
+    settings: RealignmentSettings
+    initial: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RealignmentLoss:
+    """A loss of realignment, and what it needs.
+
+    Attributes:
+        compute: From the states of a layer, [subwords, width], and the other inputs, to the loss of that layer.
+        needs_links: Whether it goes by word links.
+        projects: Whether vectors pass the projection head before it.
+        needs_initial: Whether it compares with the initial model, as far as `pull` says; a copy of it is then kept.
+    """
+
+    compute: Callable[[Tensor, LossInputs], Tensor]
+    needs_links: bool = True
+    projects: bool = True
+    needs_initial: bool = False
+
+
+def _contrastive(states: Tensor, inputs: LossInputs) -> Tensor:
+    """Return the loss over linked words; those of all processes stand against each other."""
+    batch = inputs.batch
+    vectors = states.index_select(0, batch["words"])  # [words, width]
+    return _against_all(vectors, batch["links"], batch["is_target"], inputs)
+
+
+def _sentence(states: Tensor, inputs: LossInputs) -> Tensor:
+    """Return the loss over sentences, each of which has to find its translation."""
+    vectors = mean_pooled(states, inputs.batch["lengths"])  # [2 * pairs, width]
+    numbers = torch.arange(len(vectors), device=vectors.device)
+    pairs = len(vectors) // 2
+    return _against_all(vectors, torch.stack([numbers[:pairs], numbers[pairs:]], dim=1), numbers >= pairs, inputs)
+
+
+def _against_all(vectors: Tensor, links: Tensor, is_target: Tensor, inputs: LossInputs) -> Tensor:
+    rows = counts(len(vectors), vectors.device)
+    before = sum(rows[: process_number()])
+    return contrastive_loss(
+        inputs.project(gathered(vectors, rows)),
+        gathered(links + before),
+        gathered(is_target, rows),
+        temperature=inputs.settings.temperature,
+        negatives=inputs.settings.negatives,
+    )
+
+
+def _l2(states: Tensor, inputs: LossInputs) -> Tensor:
+    """Return the squared difference of linked words, each link of all processes alike, and the pull to the start."""
+    links = inputs.batch["links"]
+    count = torch.tensor(float(len(links)), device=states.device)
+    loss = l2_loss(states.index_select(0, inputs.batch["words"]), links) * count * n_processes() / total(count)
+    if inputs.initial is None:
+        return loss
+    return loss + inputs.settings.pull * pull_loss(states[: len(inputs.initial)], inputs.initial)
+
+
+LOSSES = Table(
+    "loss",
+    {
+        "contrastive": RealignmentLoss(_contrastive),
+        "l2": RealignmentLoss(_l2, projects=False, needs_initial=True),
+        "sentence": RealignmentLoss(_sentence, needs_links=False),
+    },
+)
+"""The losses by name; a new one is a function and a line."""
+
+
+def register_loss(
+    name: str,
+    compute: Callable[[Tensor, LossInputs], Tensor],
+    *,
+    needs_links: bool = True,
+    projects: bool = True,
+    needs_initial: bool = False,
+) -> None:
+    """Add a loss of realignment, which `realignment.loss` then takes.
+
+    Args:
+        name: In settings and records.
+        compute: From the states of a layer, [subwords, width], and the other inputs, to the loss of that layer, a
+            scalar that is least when translations are alike.
+        needs_links: Whether it goes by word links.
+        projects: Whether vectors pass the projection head before it.
+        needs_initial: Whether it compares with the states of the initial model.
+
+    Raises:
+        ValueError: There is a loss of this name already.
+    """
+    LOSSES.add(name, RealignmentLoss(compute, needs_links, projects, needs_initial))

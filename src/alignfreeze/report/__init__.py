@@ -1,1 +1,1 @@
-"""Stage 8: read the outcome."""
+"""Stage 12: read it: tables, pages, notes."""

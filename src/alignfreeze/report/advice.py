@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.experiment.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
-from alignfreeze.experiment.per_language import Choices
+from alignfreeze.advice.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
+from alignfreeze.advice.per_language import Choices
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet

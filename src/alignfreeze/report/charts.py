@@ -9,13 +9,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from alignfreeze.experiment.addresses import language_address
-from alignfreeze.experiment.comparison import Comparison
-from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address
 from alignfreeze.report.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import gain_text
+from alignfreeze.studies.comparison import Comparison
+from alignfreeze.studies.statistics import Summary
 from alignfreeze.typology import SIZE
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison, Overall, Versus
-from alignfreeze.experiment.correlations import Correlation
-from alignfreeze.experiment.results import Setup
 from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall, Versus
+from alignfreeze.studies.correlations import Correlation
+from alignfreeze.studies.results import Setup
+from alignfreeze.studies.statistics import Summary
 
 
 def described(setup: Setup) -> str:

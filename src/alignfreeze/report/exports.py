@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import OutputError, SettingsError
-from alignfreeze.experiment.comparison import compare
-from alignfreeze.experiment.results import Result
 from alignfreeze.files import check_file, new_file, write_lines
 from alignfreeze.report.comparisons import overall_sheet, table_of
 from alignfreeze.report.forms import chosen_form
 from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
 from alignfreeze.report.tables import sheet_of
+from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.results import Result
 
 COLUMNS = (
     *("encoder", "task", "aligner", "schedule", "settings", "strategy", "seed", "language", "is_source", "metric"),

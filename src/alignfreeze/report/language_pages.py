@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alignfreeze.experiment.addresses import comparison_address, language_address
-from alignfreeze.experiment.comparison import Comparison
-from alignfreeze.experiment.statistics import Summary
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import comparison_address, language_address
 from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.likeness import Distances, alike_sheet
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import called
+from alignfreeze.studies.comparison import Comparison
+from alignfreeze.studies.statistics import Summary
 from alignfreeze.typology import SIZE, facts_of
 
 

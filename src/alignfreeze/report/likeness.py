@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from alignfreeze.evaluation.probe import Probe
-from alignfreeze.experiment.addresses import language_address, run_address
-from alignfreeze.experiment.comparison import Comparison
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address, run_address
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.studies.comparison import Comparison
 from alignfreeze.typology import FEATURES, facts_of, family_of
 
 Distances = Mapping[tuple[str, str], float]

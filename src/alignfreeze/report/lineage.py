@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from alignfreeze.experiment.addresses import run_address
 from alignfreeze.experiment.recipe import realigned_names
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE, members_of
 from alignfreeze.files import digest_of_json
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import run_address
 from alignfreeze.report.networks import Edge, Network, Node
 
 RUN, FROM, TO = "run", "made from", "made into"

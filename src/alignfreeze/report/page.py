@@ -9,9 +9,9 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from alignfreeze.experiment.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network, network_script
+from alignfreeze.report.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.report.pages import StudyPage
 from alignfreeze.report.palette import COLOURS
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alignfreeze.experiment.notes import Note
 from alignfreeze.report.charts import Chart
 from alignfreeze.report.html import template
 from alignfreeze.report.networks import Network
+from alignfreeze.report.notes import Note
 from alignfreeze.report.sheets import Sheet
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import CARD
-from alignfreeze.experiment.comparison import Comparison, compare
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import of_record
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.html import template
 from alignfreeze.report.palette import ground_of, ink_on
 from alignfreeze.report.tables import gain_text
+from alignfreeze.studies.comparison import Comparison, compare
+from alignfreeze.studies.results import of_record
 
 PICTURE = "gains.svg"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.corpora.bitext import language_pairs
 from alignfreeze.corpora.choice import Choice, judge_choice
-from alignfreeze.experiment.estimate import Estimate
+from alignfreeze.experiment.cost import Estimate
 from alignfreeze.experiment.outline import Outline
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alignfreeze.experiment.addresses import language_address, run_address
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
+from alignfreeze.report.addresses import language_address, run_address
 from alignfreeze.report.charts import Chart, checks, losses
 from alignfreeze.report.likeness import alike_runs, flat
 from alignfreeze.report.lineage import lineage_of

@@ -20,8 +20,9 @@ from urllib.parse import parse_qsl, quote
 
 from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
 from alignfreeze.evaluation.probe import PROBE
-from alignfreeze.experiment.addresses import STUDY
-from alignfreeze.experiment.notes import (
+from alignfreeze.files import digest_of_json
+from alignfreeze.report.addresses import STUDY
+from alignfreeze.report.notes import (
     MOST_BYTES,
     NOTES,
     LongNoteError,
@@ -32,12 +33,11 @@ from alignfreeze.experiment.notes import (
     notes_of,
     own_name,
 )
-from alignfreeze.experiment.results import record_files
-from alignfreeze.experiment.sweep import PLANNED
-from alignfreeze.experiment.terms import TERMS
-from alignfreeze.files import digest_of_json
 from alignfreeze.report.page import SERVED_POLICY, Served, to_html, waiting_html
 from alignfreeze.report.study import StudyPage, study_page, with_notes
+from alignfreeze.running.folder import PLANNED
+from alignfreeze.running.terms import TERMS
+from alignfreeze.studies.results import record_files
 
 HOST = "127.0.0.1"
 """This machine alone; whoever reaches the lens may read all of the study and write notes."""

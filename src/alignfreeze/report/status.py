@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.experiment.status import RunStatus, Status
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.running.status import RunStatus, Status
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 

@@ -9,28 +9,28 @@ from typing import Any
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.probe import PROBE, Probe
-from alignfreeze.experiment.addresses import STUDY, comparison_address, language_address, run_address
-from alignfreeze.experiment.comparison import Comparison, compare
-from alignfreeze.experiment.notes import Note, notes_of
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.results import Result, Setup, of_record, read_all, record_files
 from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.status import RunStatus, status
-from alignfreeze.experiment.sweep import PLANNED
-from alignfreeze.experiment.terms import TRAIN, read_terms
 from alignfreeze.languages import name_or_code
 from alignfreeze.progress import remark
+from alignfreeze.report.addresses import STUDY, comparison_address, language_address, run_address
 from alignfreeze.report.charts import Chart, by_layer, gain_by_cost, gain_by_distance, gain_intervals, gain_map
 from alignfreeze.report.comparisons import described, overall_sheet, table_of, title_of
 from alignfreeze.report.language_pages import language_page
 from alignfreeze.report.likeness import distances, language_network
 from alignfreeze.report.lineage import lineage
+from alignfreeze.report.notes import Note, notes_of
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.pictures import gain_picture
 from alignfreeze.report.run_pages import run_page
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import overview, summary
 from alignfreeze.report.tables import sheet_of
+from alignfreeze.running.folder import PLANNED
+from alignfreeze.running.status import RunStatus, status
+from alignfreeze.running.terms import TRAIN, read_terms
+from alignfreeze.studies.comparison import Comparison, compare
+from alignfreeze.studies.results import Result, Setup, of_record, read_all, record_files
 from alignfreeze.typology import facts_of
 
 Terms = Mapping[str, Mapping[str, Sequence[str]]]

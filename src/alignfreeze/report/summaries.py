@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alignfreeze.experiment.comparison import SIGNIFICANT, Comparison, OverBest
-from alignfreeze.experiment.statistics import Verdict
 from alignfreeze.experiment.strategies import BASELINE, is_average
 from alignfreeze.languages import name_or_code
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
+from alignfreeze.studies.statistics import Verdict
 
 NAMES = {BASELINE: "the baseline", "full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
 

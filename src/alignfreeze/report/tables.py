@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alignfreeze.experiment.addresses import language_address
 from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.statistics import Summary, average, by_strategy, summaries
-from alignfreeze.experiment.sweep import Study
 from alignfreeze.languages import name_of
+from alignfreeze.report.addresses import language_address
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.running.dispatch import Study
+from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
 
 AVERAGE = "average"
 """Name of the row that sums up the target languages."""

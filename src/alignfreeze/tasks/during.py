@@ -17,19 +17,14 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
-from alignfreeze.realignment.trainer import Prepared, RealignmentModel, held_fixed
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.trainer import Prepared, held_fixed
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.training import (
-    ComputeSettings,
-    LossModel,
-    TrainingHistory,
-    TrainingPlan,
-    check_processes,
-    train,
-    visits,
-)
+from alignfreeze.training.loop import check_processes, train, visits
+from alignfreeze.training.model import LossModel
+from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 
 class DuringModel(LossModel):

@@ -21,7 +21,8 @@ from alignfreeze.tasks import Task
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, with_head
-from alignfreeze.training import ComputeSettings, TrainingHistory, TrainingPlan, train, visits
+from alignfreeze.training.loop import train, visits
+from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 
 class FinetuningSettings(Settings):

@@ -21,7 +21,7 @@ from alignfreeze.processes import n_processes, total
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.training import LossModel
+from alignfreeze.training.model import LossModel
 
 IGNORED = -100
 """The label that torch's cross-entropy passes over."""

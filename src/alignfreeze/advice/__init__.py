@@ -1,0 +1,1 @@
+"""Stage 11: what to do, told without labels."""

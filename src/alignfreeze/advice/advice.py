@@ -1,0 +1,498 @@
+"""Which strategy to take for which language, and how sure one may be of it, without labels there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignfreeze.advice.pilots import (
+    Pilot,
+    affordable,
+    cost_of,
+    least_fraction,
+    prepared,
+    run_pilots,
+    scaled,
+)
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.evaluation.estimates import (
+    Counts,
+    Predictions,
+    check_estimable,
+    confidence_shift,
+    consensus,
+    entropy,
+    label_distance,
+    projection_agreement,
+    value_of,
+)
+from alignfreeze.experiment.planning import anchored, plan
+from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.studies.statistics import CONFIDENCE
+from alignfreeze.tasks import TASKS, Task
+
+FRACTION = 0.25
+"""Of the steps of the whole experiment, that pilots take unless they are told otherwise."""
+
+RESAMPLES = 2_000
+
+DRAWS = 4_000
+
+NAMES = frozenset({"PROPN"})
+"""Labels of words that do not count: sentence pairs repeat the same few names, which realignment learns by heart. With
+them estimated gains hardly go with true ones (benchmarks/results/advice_quality.json)."""
+
+SURE = 0.75
+"""A gain over the baseline that is less probable is said not to be sure, and what may be the best as probably is named.
+The greatest expected gain is advised all the same: on the tuning languages of the study that loses 0.94 points against
+the best of each language from pilots and 0.72 from whole runs, to realign with sure gains alone 0.96 and 1.44."""
+
+Float = NDArray[np.float64]
+
+Verdict = Literal["better", "likely better", "baseline"]
+"""Why a strategy is advised: it is better than the baseline; it is expected to be, but that is not sure; of no strategy
+a gain over the baseline is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How estimated gains go with true ones, as found on the tuning languages of benchmarks/advice_quality.py.
+
+    The defaults are those of part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps, by which
+    the gains of whole runs with the same seed were foretold (benchmarks/results/advice_quality_pilots.json). Half of a
+    difference that is estimated is found in the truth. The spreads `error`, `between` and `shared` are one and a half
+    times those that moments give, so that intervals hold as often as they say on the tuning languages.
+
+    Attributes:
+        slope: True gain by estimated gain.
+        error: Standard deviation of what a true gain differs by from that, beside the noise of the sentence pairs.
+        between: Standard deviation that true gains have over languages, presumed of few of them.
+        shared: Standard deviation of that part of the error which a strategy has in all languages.
+        expected: Gain in the mean over languages, before anything is known: those of the paper's strategies, for its
+            three encoders on PoS, NER and NLI, have the mean 1.1 and the standard deviation 1.2 points.
+        prior: The standard deviation of that.
+    """
+
+    slope: float = 0.48
+    error: float = 0.009
+    between: float = 0.012
+    shared: float = 0.016
+    expected: float = 0.011
+    prior: float = 0.012
+
+
+WHOLE_RUNS = Calibration(slope=0.07, error=0.014, between=0.015, shared=0.014)
+"""Of whole runs, by whose models those with another seed were foretold (benchmarks/results/advice_quality.json). Little
+of a difference that is estimated is found in the truth: after so many steps realignment knows held-out pairs better
+than other text, as they are of the kind that it sees; and what one seed gains another need not."""
+
+
+ENTITIES = Calibration(slope=0.07, error=0.056, between=0.073, shared=0.057, prior=0.034)
+"""Of named entities, whose gains differ from seed to seed by more than from strategy to strategy: in the mean over five
+languages by several points of F1. Of whole runs: the baseline's pilots of a quarter of the steps found next to no
+entity in English."""
+
+
+def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
+    """Return how estimated gains go with true ones, as far as that was measured.
+
+    That is part-of-speech tags and named entities. Other labels get the more cautious one, that of entities.
+
+    Args:
+        task: What is learnt.
+        whole: Whether the models are those of whole runs, not of pilots.
+    """
+    if task.name != "pos":
+        return ENTITIES
+    return WHOLE_RUNS if whole else Calibration()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What is estimated of a strategy in a language.
+
+    Attributes:
+        agreement: Of its labels with those that all strategies together give the source side, carried over the links.
+        own: The same with the labels that its own models give the source side.
+        entropy: How undecided its models are, between 0 and 1.
+        confidence_shift: How much surer they are on the source side.
+        label_distance: How unlike the shares of labels on the two sides are, between 0 and 1.
+        gain: What it is expected to gain over the baseline, in accuracy or F1; 0 for the baseline.
+        interval: Where the gain lies with 95% probability.
+        better: How probable a gain is.
+        best: How probable it is that no other strategy gains more.
+    """
+
+    agreement: float
+    own: float | None
+    entropy: float | None
+    confidence_shift: float | None
+    label_distance: float
+    gain: float
+    interval: tuple[float, float]
+    better: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What is advised for a language, or for all together.
+
+    Attributes:
+        language: Its code; None for all languages.
+        strategy: The advised one.
+        verdict: Why.
+        confidence: How probable it is that the strategy is better than the baseline; of the baseline, that none is.
+        best: How probable it is that no other strategy is better.
+        rivals: Other strategies that may be the best as well.
+        estimated: By strategy, the baseline first.
+        n: Held-out sentence pairs.
+    """
+
+    language: str | None
+    strategy: str
+    verdict: Verdict
+    confidence: float
+    best: float
+    rivals: tuple[str, ...]
+    estimated: Mapping[str, Estimated]
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What pilots come to.
+
+    Attributes:
+        languages: A recommendation a target language.
+        overall: That for all of them together.
+        seeds: Of the pilots.
+        source_scores: On held-out items of the source language, by strategy; empty where there is nothing to score.
+        doubts: What cannot be right in those scores, with the probable cause.
+        silent: Languages that nothing can be estimated of, as no label could be carried over.
+    """
+
+    languages: tuple[Recommendation, ...]
+    overall: Recommendation
+    seeds: tuple[int, ...]
+    source_scores: Mapping[str, float]
+    doubts: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """Advice, and how it came about.
+
+    Attributes:
+        advice: The advice.
+        settings: Of the whole experiment, every default filled in.
+        pilots: Steps of the pilots: of fine-tuning and of realignment.
+        fraction: Of the steps of the whole experiment.
+        recommended: Of the run that is advised, with paths that hold wherever its file lies.
+    """
+
+    advice: Advice
+    settings: ExperimentSettings
+    pilots: tuple[int, int]
+    fraction: float
+    recommended: ExperimentSettings
+
+
+def advise(
+    settings: ExperimentSettings,
+    *,
+    base: Path,
+    out: Path,
+    fraction: float = FRACTION,
+    budget: float | None = None,
+    held_out: int | None = None,
+    n_seeds: int = 1,
+) -> Advised:
+    """Do short runs of the strategies of an experiment, and advise one for each language and for all of them.
+
+    No labels of a target language are read; the baseline is among the strategies in any case.
+
+    Args:
+        settings: The experiment.
+        base: The folder at which its relative paths start.
+        out: Keeps what the pilots predict, so that the same call goes on from there.
+        fraction: Of the steps, that the pilots take.
+        budget: Minutes that they may take; the fraction is then as great as they allow, but no greater than given.
+        held_out: Sentence pairs a language that nothing is realigned on.
+        n_seeds: How many of the experiment's seeds the pilots have.
+
+    Raises:
+        SettingsError: There is nothing to advise on, or the fraction or the budget does not do.
+        DataError: Something is wrong with the files, or there are too few sentence pairs.
+    """
+    check_estimable(TASKS[settings.task])
+    if settings.bitext is None:
+        raise SettingsError(
+            "advice needs [bitext]: estimates go by sentence pairs that are held out of realignment; name their files"
+        )
+    strategies = [BASELINE, *(name for name in dict.fromkeys(settings.strategies) if name != BASELINE)]
+    if len(strategies) == 1:
+        raise SettingsError(
+            f"strategies: only {BASELINE!r} is there; name what it is to be compared with, such as full"
+        )
+    seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
+    settings = settings.model_copy(update={"strategies": strategies})
+    whole = plan(settings, base=base, tests=False)
+    steps = whole.finetuning_steps
+    scaled(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
+    data, held = prepared(whole, most=held_out)
+    if budget is not None and (cost := cost_of(whole, len(data.held), n_seeds=len(seeds))) is not None:
+        least = least_fraction(whole.settings, finetuning_steps=steps)
+        # A smaller fraction than the least one takes no fewer steps.
+        fraction = min(fraction, affordable(cost, budget=budget, least=least, most=max(least, fraction)))
+    short = scaled(whole.settings, fraction, finetuning_steps=steps)
+    pilots = run_pilots(short, whole, data, held, seeds=seeds, out=out)
+    advice = judged(pilots, calibration=calibration_of(TASKS[settings.task]))
+    return Advised(
+        advice,
+        whole.settings,
+        (short.finetuning.steps or 0, short.realignment.steps or 0),
+        fraction,
+        recommended(settings, advice, base=base),
+    )
+
+
+def recommended(settings: ExperimentSettings, advice: Advice, *, base: Path) -> ExperimentSettings:
+    """Return the experiment with the advised strategy alone, and paths that hold wherever its file lies."""
+    found = settings.model_copy(update={"name": f"{settings.name}: advised", "strategies": [advice.overall.strategy]})
+    return anchored(found, base)
+
+
+def judged(
+    pilots: Sequence[Pilot],
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> Advice:
+    """Turn what pilots predict into advice.
+
+    The labels that all pilots together give the source side are carried over the links, and each strategy is measured
+    by them: the yardstick is the same for all, so that a difference is one of the target side. The gains of a language
+    are drawn towards the mean over languages by as much as sentence pairs leave them uncertain.
+
+    Args:
+        pilots: Of the baseline and at least one other strategy, with the same seeds each.
+        calibration: How estimated gains go with true ones.
+        seed: Of the draws.
+
+    Raises:
+        DataError: Nothing can be estimated of any language.
+    """
+    calibration = calibration or Calibration()
+    strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
+    strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
+    by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
+    counts = {
+        language: np.stack(yardstick({name: _of(several, language) for name, several in by_strategy.items()}))
+        for language in pilots[0].predictions
+    }
+    spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
+    if not spoken:
+        raise DataError(
+            "no label could be carried over the links of the held-out pairs in any language: the models have learnt "
+            "too little, or there are too few pairs; take more steps (--fraction), or hold out more"
+        )
+    random = np.random.default_rng(seed)
+    values = np.stack(
+        [resampled(counts[language], random) for language in spoken]
+    )  # [languages, resamples, strategies]
+    exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
+    draws = drawn_gains(exact, values, calibration, random)  # [draws, languages, strategies]
+    estimated = [
+        {
+            name: _estimated(exact[row, column], _of(by_strategy[name], language), draws[:, row], column)
+            for column, name in enumerate(strategies)
+        }
+        for row, language in enumerate(spoken)
+    ]
+    recommended = [
+        recommendation(language, estimated[row], draws[:, row], n=counts[language].shape[1])
+        for row, language in enumerate(spoken)
+    ]
+    together = draws.mean(axis=1)
+    over_all = {
+        name: _average([row[name] for row in estimated], together, column) for column, name in enumerate(strategies)
+    }
+    return Advice(
+        languages=tuple(recommended),
+        overall=recommendation(None, over_all, together, n=sum(item.n for item in recommended)),
+        seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
+        source_scores={name: _mean(scores) for name in strategies if (scores := _scores(by_strategy[name]))},
+        doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
+        silent=tuple(language for language in counts if language not in spoken),
+    )
+
+
+def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Counts]:
+    """Return how far the target side of each strategy has the labels that all together give the source side.
+
+    Args:
+        several: The predictions for one language, of each seed, by strategy.
+
+    Returns:
+        The sum over seeds of each strategy's counts, [pairs, 2].
+    """
+    together = consensus([one for group in several.values() for one in group])
+    weights = np.array([float(label not in NAMES) for label in together.labels])
+    return [
+        np.sum([projection_agreement(one, together, weights=weights) for one in group], axis=0)
+        for group in several.values()
+    ]
+
+
+def resampled(counts: Float, random: np.random.Generator, n: int = RESAMPLES) -> Float:
+    """Return estimates on sentence pairs drawn with replacement, the same ones for all, [resamples, strategies].
+
+    Args:
+        counts: Of each strategy and pair, [strategies, pairs, 2].
+        random: Draws.
+        n: How often.
+    """
+    pairs = counts.shape[1]
+    drawn = random.multinomial(pairs, np.full(pairs, 1 / pairs), size=n).astype(np.float64)  # [resamples, pairs]
+    sums = np.einsum("rp,spc->rsc", drawn, counts)  # [resamples, strategies, 2]
+    whole = counts.sum(axis=1)  # [strategies, 2]
+    # A draw without a label to carry over says nothing of its own.
+    sums = np.where(sums[..., 1:] > 0, sums, whole)
+    return sums[..., 0] / sums[..., 1]
+
+
+def drawn_gains(exact: Float, values: Float, calibration: Calibration, random: np.random.Generator) -> Float:
+    """Draw gains over the first strategy from what is known of them, [draws, languages, strategies].
+
+    The gains of a language are normal around the mean over languages, which is normal around what is known of other
+    encoders and tasks; estimates are normal
+    around the gains, with the spread that resampled sentence pairs show and that which estimates have by themselves
+    (a hierarchical model; Gelman et al. 2013, chapter 5). All spreads are those of differences of strategies that
+    differ by themselves: gains over one baseline go together.
+
+    Args:
+        exact: Estimates, [languages, strategies].
+        values: The same on resampled sentence pairs, [languages, resamples, strategies].
+        calibration: How estimated gains go with true ones.
+        random: Draws.
+    """
+    slope = calibration.slope
+    gains = slope * (exact[:, 1:] - exact[:, :1])  # [languages, others]
+    n_languages, others = gains.shape
+    shape = (np.eye(others) + 1) / 2  # of differences from one baseline
+    spread = slope * (values[:, :, 1:] - values[:, :, :1])  # [languages, resamples, others]
+    noise = np.stack([np.atleast_2d(np.cov(rows, rowvar=False)) for rows in spread])
+    noise = noise + shape * calibration.error**2
+    between = shape * _between(gains, noise, shape, calibration)
+    weights = np.linalg.inv(noise + between)  # [languages, others, others]
+    spread_of_mean = np.linalg.inv(weights.sum(axis=0))
+    seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the mean over languages, as estimates have it
+    # What estimates say too well, or too badly, of a strategy everywhere no number of languages tells.
+    sure = np.linalg.inv(spread_of_mean + shape * calibration.shared**2)
+    presumed = np.linalg.inv(shape * calibration.prior**2)
+    covariance = np.linalg.inv(sure + presumed)
+    middle = covariance @ (sure @ seen + presumed @ np.full(others, calibration.expected))
+    means = random.multivariate_normal(middle, covariance, size=DRAWS, method="cholesky")  # [draws, others]
+    found = np.zeros((DRAWS, n_languages, others + 1))
+    for row in range(n_languages):
+        share = between @ weights[row]  # what of a deviation from the mean is the language's own
+        inner = between - share @ between
+        own = random.multivariate_normal(np.zeros(others), inner, size=DRAWS, method="eigh")
+        drawn = means + share @ (gains[row] - seen) + own
+        # Strategies differ by less than means of draws do by chance: the mean is known, and is put in its place.
+        found[:, row, 1:] = drawn - drawn.mean(axis=0) + middle + share @ (gains[row] - seen)
+    return found
+
+
+def _between(gains: Float, noise: Float, shape: Float, calibration: Calibration) -> float:
+    """Return the variance of gains over languages beside noise, by moments; with few languages, what is presumed."""
+    presumed = calibration.between**2
+    n = len(gains)
+    if n < 2:
+        return presumed
+    seen = np.trace(np.cov(gains, rowvar=False).reshape(shape.shape)) - np.trace(noise.mean(axis=0))
+    found = max(0.0, float(seen) / float(np.trace(shape)))
+    # As if so many more languages had been seen whose variance is the presumed one.
+    return ((n - 1) * found + PRESUMED * presumed) / (n - 1 + PRESUMED)
+
+
+PRESUMED = 5
+"""The presumed spread of gains over languages counts like that of so many languages."""
+
+
+def _estimated(agreement: float, several: Sequence[Predictions], draws: Float, column: int) -> Estimated:
+    gains = draws[:, column]
+    low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+
+    def summed(estimate: Callable[[Predictions], Counts]) -> float | None:
+        return value_of(np.sum([estimate(one) for one in several], axis=0))
+
+    return Estimated(
+        agreement=float(agreement),
+        own=summed(projection_agreement),
+        entropy=summed(entropy),
+        confidence_shift=summed(confidence_shift),
+        label_distance=_mean([label_distance(one) for one in several]),
+        gain=float(gains.mean()),
+        interval=(float(low), float(high)),
+        better=float((gains > 0).mean()),
+        best=float((draws.argmax(axis=1) == column).mean()),
+    )
+
+
+def _average(several: Sequence[Estimated], draws: Float, column: int) -> Estimated:
+    """Return the means over languages, and what is drawn of them."""
+    gains = draws[:, column]
+    low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimated(
+        agreement=_mean([one.agreement for one in several]),
+        own=_mean([one.own for one in several if one.own is not None]),
+        entropy=_mean([one.entropy for one in several if one.entropy is not None]),
+        confidence_shift=_mean([one.confidence_shift for one in several if one.confidence_shift is not None]),
+        label_distance=_mean([one.label_distance for one in several]),
+        gain=float(gains.mean()),
+        interval=(float(low), float(high)),
+        better=float((gains > 0).mean()),
+        best=float((draws.argmax(axis=1) == column).mean()),
+    )
+
+
+def recommendation(language: str | None, estimated: Mapping[str, Estimated], draws: Float, *, n: int) -> Recommendation:
+    """Choose the strategy with the greatest expected gain; the baseline where none is expected.
+
+    Args:
+        language: Its code; None for all languages.
+        estimated: By strategy, the baseline first.
+        draws: Gains, [draws, strategies].
+        n: Held-out sentence pairs.
+    """
+    names = list(estimated)
+    chosen = max(names, key=lambda name: estimated[name].gain)
+    confidence = estimated[chosen].best if chosen == BASELINE else estimated[chosen].better
+    verdict: Verdict = "baseline" if chosen == BASELINE else "better" if confidence >= SURE else "likely better"
+    column = names.index(chosen)
+    rivals = tuple(
+        name
+        for place, name in enumerate(names)
+        if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE
+    )
+    return Recommendation(language, chosen, verdict, confidence, estimated[chosen].best, rivals, estimated, n)
+
+
+def _scores(pilots: Sequence[Pilot]) -> list[float]:
+    return [pilot.source_score for pilot in pilots if pilot.source_score is not None]
+
+
+def _of(pilots: Sequence[Pilot], language: str) -> list[Predictions]:
+    return [pilot.predictions[language] for pilot in pilots]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")

@@ -1,0 +1,130 @@
+"""An encoder whose output is the realignment loss of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from alignfreeze.encoding.families import layers_of
+from alignfreeze.encoding.packing import encode
+from alignfreeze.errors import SettingsError
+from alignfreeze.realignment.losses import LOSSES, LossInputs
+from alignfreeze.realignment.prefix import Prefix
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.training.model import LossModel
+
+
+class ProjectionHead(nn.Sequential):
+    """The head between word vectors and the loss; it is thrown away after realignment."""
+
+    def __init__(self, width: int, projection: int) -> None:
+        super().__init__(nn.Linear(width, width, bias=False), nn.ReLU(), nn.Linear(width, projection, bias=False))
+
+
+class RealignmentModel(LossModel):
+    """An encoder with a projection head, whose output is the realignment loss of a batch.
+
+    With a prefix, the embeddings and the lowest layers are a fixed function: they run without dropout
+    and without gradients, once a sentence where their output is kept.
+
+    Attributes:
+        encoder: The encoder.
+        projection: The head between vectors and loss.
+        layers: Whose outputs are realigned, by how many layers they count.
+        untrained: Parts that get no gradient from this loss, though they may from another.
+    """
+
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        settings: RealignmentSettings,
+        *,
+        padding: int = 0,
+        prefix: Prefix | None = None,
+        untrained: Sequence[nn.Module] = (),
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.loss = LOSSES[settings.loss]
+        projects = settings.projection and self.loss.projects
+        self.projection = ProjectionHead(encoder.config.hidden_size, settings.projection) if projects else nn.Identity()
+        self.settings = settings
+        self.padding = padding
+        self.prefix = prefix
+        self.layers = realigned_layers(encoder, settings.layer)
+        # Not modules of this one: they are neither trained nor saved with it.
+        self.untrained = tuple(untrained)
+        self.initial = (deepcopy(encoder).eval(),) if self.loss.needs_initial and settings.pull else ()
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """The encoder."""
+        return self.encoder
+
+    def train(self, mode: bool = True) -> RealignmentModel:
+        """Set training mode, in which the prefix has no dropout."""
+        super().train(mode)
+        if self.prefix is not None:
+            self.prefix.eval()
+        return self
+
+    def forward(self, **batch: Any) -> dict[str, Tensor]:
+        """Return the loss of an `AlignedBatch`."""
+        states = self._states(batch)  # [subwords, width] for each layer
+        initial = self._initial_states(batch) if self.initial else [None] * len(states)
+        losses = [
+            self.loss.compute(now, LossInputs(batch, self.projection, self.settings, then))
+            for now, then in zip(states, initial, strict=True)
+        ]
+        return {"loss": torch.stack(losses).sum() / len(states)}
+
+    def _states(self, batch: Mapping[str, Any]) -> Sequence[Tensor]:
+        """Return the states of the realigned layers, [subwords, width] each."""
+        sentences = {name: batch[name] for name in ("subwords", "lengths", "longest")}
+        run = partial(encode, self.encoder, **sentences, padding=self.padding)
+        below, first = None, 0
+        if self.prefix is not None:
+            below = self.prefix.states(batch["sentences"], batch["lengths"], run)
+            first = len(self.prefix.layers)
+        run = partial(run, hidden=below, at_once=self.at_once, untrained=self.untrained)
+        if len(self.layers) == 1 and self.layers[0] > first:
+            return [run(layers=range(first, self.layers[0]))]
+        return run(layers=range(first, max(self.layers)), at=self.layers).unbind(dim=1)
+
+    def _initial_states(self, batch: Mapping[str, Any]) -> Sequence[Tensor]:
+        """Return the initial model's states of the source sentences, by layer, [source subwords, width] each."""
+        initial = self.initial[0]
+        lengths = batch["lengths"][: len(batch["lengths"]) // 2]
+        with torch.no_grad():
+            return encode(
+                initial.to(lengths.device),  # type: ignore[arg-type]
+                batch["subwords"][: int(lengths.sum())],
+                lengths,
+                longest=int(lengths.max()),
+                padding=self.padding,
+                at=self.layers,
+            ).unbind(dim=1)
+
+
+def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tuple[int, ...]:
+    """Return whose outputs are realigned, by how many layers they count; 0 is the embeddings' output.
+
+    The reference code takes `num_hidden_layers - 1`, which is the last layer but one; the last is then
+    not even run.
+
+    Raises:
+        SettingsError: The encoder has no such layer.
+    """
+    n_layers = len(layers_of(encoder))
+    if isinstance(layer, str):
+        return (n_layers if layer == "last" else n_layers - 1,)
+    beyond = [number for number in layer if number > n_layers]
+    if beyond:
+        raise SettingsError(f"realignment.layer: the encoder has the layers 0 to {n_layers}, not {beyond[0]}")
+    return tuple(dict.fromkeys(layer))

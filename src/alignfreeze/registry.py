@@ -1,0 +1,80 @@
+"""Tables of choices by name, which packages of other people may add to.
+
+A package adds its own losses, tasks, aligners or families when it is imported. It names the module that does so
+as an entry point of the group `alignfreeze`, and is then found wherever a name is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from alignfreeze.progress import remark
+
+GROUP = "alignfreeze"
+"""The group of entry points by which packages are found."""
+
+Choice = TypeVar("Choice")
+
+
+class Table(Mapping[str, Choice], Generic[Choice]):
+    """Choices by name.
+
+    Attributes:
+        what: What a choice is, for messages.
+    """
+
+    def __init__(self, what: str, choices: Mapping[str, Choice | str]) -> None:
+        """Begin a table.
+
+        Args:
+            what: What a choice is.
+            choices: By name; a text `module:name` stands for what is imported when it is first asked for.
+        """
+        self.what = what
+        self._choices: dict[str, Any] = dict(choices)
+
+    def add(self, name: str, choice: Choice) -> None:
+        """Add a choice.
+
+        Raises:
+            ValueError: There is one of this name already.
+        """
+        if name in self._choices:
+            raise ValueError(f"there is a {self.what} {name!r} already; choose another name")
+        self._choices[name] = choice
+
+    def __getitem__(self, name: str) -> Choice:
+        if name not in self._choices:
+            load_extensions()
+        found = self._choices[name]
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = self._choices[name] = getattr(import_module(module), attribute)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._choices:
+            load_extensions()
+        return name in self._choices
+
+    def __iter__(self) -> Iterator[str]:
+        load_extensions()
+        return iter(self._choices)
+
+    def __len__(self) -> int:
+        load_extensions()
+        return len(self._choices)
+
+
+@lru_cache(maxsize=1)
+def load_extensions() -> None:
+    """Import the packages that extend alignfreeze; one that fails is named and left out."""
+    for extension in entry_points(group=GROUP):
+        try:
+            extension.load()
+        except Exception as error:  # what is wrong in a package of somebody else's is not to be foreseen
+            remark(f"the extension {extension.name!r} ({extension.value}) cannot be loaded and is left out: {error}")

@@ -1,0 +1,1 @@
+"""Stage 9: many runs, shared among processes, killed, failed and taken up again."""

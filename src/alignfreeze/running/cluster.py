@@ -1,0 +1,106 @@
+"""Runs on a Ray cluster, one task a run; the folder of the runs is on a file system that all machines have."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.errors import OutputError, SettingsError
+from alignfreeze.experiment.planning import Plan
+from alignfreeze.experiment.settings import RaySettings
+from alignfreeze.progress import stage
+from alignfreeze.running.jobs import do, task_of
+from alignfreeze.running.sweep import POLLED
+
+LOCAL = "local"
+"""The address that stands for a Ray started here, for as long as the runs take."""
+
+
+def on_ray(
+    plans: Sequence[Plan], out: Path, jobs: Mapping[str, RaySettings], *, address: str, processors: int | None
+) -> dict[str, str]:
+    """Let a Ray cluster do runs, and return those that came to no end, with the reason, when all others have.
+
+    Args:
+        plans: The experiments.
+        out: The folder of the runs.
+        jobs: What each run takes, by its name.
+        address: Of the cluster: `auto`, `ray://HOST:PORT` or HOST:PORT; `local` starts one here.
+        processors: How many a local one may use; None for all.
+
+    Raises:
+        SettingsError: Ray is not installed, or there is no cluster at the address.
+        OutputError: A run cannot write.
+    """
+    lost = {}
+    with _connected(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
+        _check_resources(ray.cluster_resources(), jobs.values())
+        pending = {}
+        for name, needs in jobs.items():
+            options = {"num_cpus": needs.cpus_per_run, "num_gpus": needs.gpus_per_run, "max_retries": needs.retries}
+            pending[ray.remote(do).options(name=name, **options).remote(task_of(plans, out, [name]))] = name
+        while pending:
+            ended, _ = ray.wait(list(pending), num_returns=1, timeout=POLLED)
+            for one in ended:
+                name = pending.pop(one)
+                if (reason := _look_at(ray, one)) is not None:
+                    lost[name] = reason
+                bar.advance()
+    return lost
+
+
+def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) -> None:
+    """Check that a cluster has what a run takes; Ray would wait for it without a word.
+
+    Raises:
+        SettingsError: It has not.
+    """
+    for needs in jobs:
+        for what, wanted in (("CPU", needs.cpus_per_run), ("GPU", needs.gpus_per_run)):
+            if wanted > there.get(what, 0):
+                raise SettingsError(
+                    f"ray.{what.lower()}s_per_run: a run takes {wanted:g}, the whole cluster has {there.get(what, 0):g}"
+                )
+
+
+def _look_at(ray: Any, ended: Any) -> str | None:
+    """Return why a task came to no end; errors in the run itself are kept in its folder, and not told here."""
+    try:
+        ray.get(ended)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, OutputError):
+            raise OutputError(str(error.cause)) from error
+        return str(error.cause)
+    except ray.exceptions.RayError as error:
+        return f"its process ended again and again ({type(error).__name__})"
+    return None
+
+
+@contextmanager
+def _connected(address: str, processors: int | None) -> Iterator[Any]:
+    """Yield Ray, connected; a connection that was there before stays."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told without being asked
+    # Ray's future behaviour, now: without GPUs asked for, tasks see those that the machine shows.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise SettingsError('--ray needs the extra `ray`: pip install "alignfreeze[ray]"') from None
+    if ray.is_initialized():
+        yield ray
+        return
+    options: dict[str, Any] = {"address": address}
+    if address == LOCAL:
+        options |= {"num_cpus": processors, "include_dashboard": False}
+    try:
+        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # of many kinds, from the network up
+        raise SettingsError(f"--ray {address}: no Ray cluster can be reached there ({error})") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

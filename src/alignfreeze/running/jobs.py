@@ -1,0 +1,37 @@
+"""Some runs as plain values, for another process to do: on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.experiment.planning import Plan, plan_all
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.running.sweep import Sweep
+
+
+def task_of(plans: Sequence[Plan], out: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return what `do` is to do, as plain values.
+
+    Args:
+        plans: The experiments.
+        out: The folder of the runs.
+        names: The runs.
+    """
+    experiments = [[str(plan.base.resolve()), plan.settings.model_dump(mode="json")] for plan in plans]
+    return {"experiments": experiments, "out": str(out.resolve()), "only": list(names)}
+
+
+def do(task: dict[str, Any]) -> None:
+    """Do the runs of a task, as far as no other process is at them."""
+    sweep = Sweep(_planned(json.dumps(task["experiments"])), Path(task["out"]))
+    sweep.do(sweep.waiting(task["only"]))
+
+
+@lru_cache(maxsize=1)
+def _planned(experiments: str) -> list[Plan]:
+    """Return the plans of experiments; a process that does one run after the other reads the data once."""
+    return plan_all((Path(base), ExperimentSettings.model_validate(s)) for base, s in json.loads(experiments))

@@ -1,0 +1,114 @@
+"""How far an experiment has come, as any process can see it from its folder."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from alignfreeze.errors import DataError
+from alignfreeze.experiment.records import RECORD
+from alignfreeze.files import read_json
+from alignfreeze.running.claims import Claim, is_claimed, read_claim
+from alignfreeze.running.folder import PLANNED, failed_file
+
+State = Literal["complete", "failed", "running", "interrupted", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How far a run has come.
+
+    Attributes:
+        name: Of its folder.
+        state: Interrupted is what a process was at that ended in the middle; it goes on from its last checkpoint.
+        claim: Who is at it, and how far; None where nobody is.
+        seconds: How long it took, or has taken so far; None where it has not begun.
+        error: Why it failed.
+    """
+
+    name: str
+    state: State
+    claim: Claim | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+    @property
+    def speed(self) -> float | None:
+        """Steps a second of the present stage; None where they are not known."""
+        if self.claim is None or not self.claim.done:
+            return None
+        return self.claim.done / max(1e-9, time.time() - self.claim.stage_began)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far an experiment has come.
+
+    Attributes:
+        runs: In the order of the plan.
+        seconds_left: A guess for all that is not complete, from the runs that are; None before the first.
+    """
+
+    runs: tuple[RunStatus, ...]
+    seconds_left: float | None
+
+    def count(self, state: State) -> int:
+        """Return how many runs are in a state."""
+        return sum(run.state == state for run in self.runs)
+
+
+def status(out: Path) -> Status:
+    """Look how far an experiment has come.
+
+    Args:
+        out: The folder of its runs.
+
+    Raises:
+        DataError: It is the folder of no experiment.
+    """
+    names: list[str] | None = read_json(out / PLANNED)
+    if names is None:
+        raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
+    # Other commands may have done, or do, other runs in the same folder.
+    others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
+    # What is left of a run that is no longer planned is not taken up again: it is not to be waited for.
+    others += [path.stem for path in sorted(out.glob("locks/*.json")) if is_claimed(out, path.stem)]
+    runs = tuple(_of_run(out, name) for name in dict.fromkeys([*names, *others]))
+    return Status(runs, _seconds_left(runs))
+
+
+def _of_run(out: Path, name: str) -> RunStatus:
+    record = out / "runs" / name / RECORD
+    if record.exists():
+        return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
+    failure: dict[str, Any] | None = read_json(failed_file(out, name))
+    if failure is not None:
+        return RunStatus(name, "failed", error=str(failure.get("error", "")))
+    claim = read_claim(out, name)
+    if claim is None:
+        return RunStatus(name, "waiting")
+    if not is_claimed(out, name):
+        return RunStatus(name, "interrupted", claim)
+    return RunStatus(name, "running", claim, seconds=time.time() - claim.began)
+
+
+@lru_cache(maxsize=10_000)
+def _seconds_of(record: Path, _: int) -> float | None:
+    """Return how long a run took; its record is read once for each time it is written."""
+    values: dict[str, Any] | None = read_json(record)
+    return None if values is None else sum(values.get("seconds", {}).values())
+
+
+def _seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
+    took = [run.seconds for run in runs if run.state == "complete" and run.seconds is not None]
+    if not took:
+        return None
+    usual = statistics.median(took)
+    at_once = max(1, sum(run.state == "running" for run in runs))
+    left = [usual for run in runs if run.state in {"waiting", "interrupted"}]
+    left += [max(0.0, usual - (run.seconds or 0.0)) for run in runs if run.state == "running"]
+    return sum(left) / at_once

@@ -1,0 +1,200 @@
+"""Does the runs of experiments in one process: none of them twice, whatever is killed, fails or works beside."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.encoding.encoder import device_here
+from alignfreeze.errors import AlignFreezeError, OutputError
+from alignfreeze.experiment.data import find_links
+from alignfreeze.experiment.planning import Plan
+from alignfreeze.experiment.recipe import Places, RunSpec, run
+from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.experiment.starting import places_of, remove_realigned, users_of
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
+from alignfreeze.processes import n_processes, process_number
+from alignfreeze.progress import remark, stage
+from alignfreeze.running.claims import claimed
+from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failed_file
+from alignfreeze.running.terms import keep_terms
+
+POLLED = 0.5
+"""Seconds between two looks at runs that others do."""
+
+
+class Sweep:
+    """The folder of some experiments while their runs are being done."""
+
+    def __init__(self, plans: Sequence[Plan], out: Path) -> None:
+        self.plans = plans
+        self.out = out
+        self.runs = out / "runs"
+        self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
+        self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
+        self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
+        # One that a single run starts from is not worth the disk, unless the user wants to have it.
+        self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._is_wanted(users)}
+
+    def prepare(self) -> None:
+        """Write what the experiments are."""
+        make_folder(self.runs)
+        settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
+        write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
+        write_json(self.out / PLANNED, list(self.jobs))
+        keep_terms(self.out, {plan.settings.name: plan.data for plan in self.plans})
+
+    def record(self, name: str) -> RunRecord | None:
+        """Return the record of a complete run, None where there is none that can be read."""
+        try:
+            return RunRecord.from_json(read_json(self.runs / name / RECORD))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def failure(self, name: str) -> Failure | None:
+        """Return how a run failed, None where it did not."""
+        try:
+            return Failure(**read_json(failed_file(self.out, name)))
+        except TypeError:
+            return None
+
+    def waiting(self, names: Sequence[str]) -> list[str]:
+        """Return the runs that are neither complete nor failed."""
+        return [name for name in names if self.record(name) is None and self.failure(name) is None]
+
+    def n_left(self, names: Sequence[str]) -> int:
+        """Return how many runs have neither a folder nor failed, without a look into what there is."""
+        ended = ((self.runs / name).exists() or failed_file(self.out, name).exists() for name in names)
+        return len(names) - sum(ended)
+
+    def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
+        """Remove what is to be done again."""
+        for name in names:
+            if complete and (self.runs / name).exists():
+                shutil.rmtree(self.runs / name)
+            if complete:
+                for realigned in self._realigned(self.jobs[name][0]).values():
+                    remove_realigned(realigned)
+            if complete or failed:
+                failed_file(self.out, name).unlink(missing_ok=True)
+
+    def _is_wanted(self, names: Sequence[str]) -> bool:
+        """Tell whether the user wants to keep the models of some of the runs."""
+        return any(self.jobs[name][0].settings.keep_models for name in names)
+
+    def _realigned(self, spec: RunSpec) -> dict[str, Path]:
+        """Return the folders of the realigned encoders that a run shares with others, by strategy."""
+        return places_of(self.out, spec.realigned, self.shared)
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Remove the realigned encoders of runs for which no other waits, and that are not to be kept."""
+        places = {place for name in names for place in self._realigned(self.jobs[name][0]).values()}
+        for place in places:
+            users = self.users[place.name]
+            if not self._is_wanted(users) and not self.waiting(users):
+                remove_realigned(place)
+
+    def find_links(self, names: Sequence[str]) -> None:
+        """Find the links that runs need."""
+        for name in names:
+            with suppress(AlignFreezeError):  # the runs that need them fail by themselves
+                self._alignments(*self.jobs[name])
+
+    def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
+        if spec.strategy == BASELINE:
+            return []
+        settings = plan.settings
+        names = {"alignment", "encoder", "device"}
+        key = (id(plan.data), f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
+        if key not in self.links:
+            # The device of the runs may be another machine's.
+            here = settings.model_copy(update={"device": device_here(settings.device)})
+            self.links[key] = find_links(here, plan.data)
+        return self.links[key]
+
+    def do(self, names: Sequence[str]) -> None:
+        """Do runs, one after the other; those that another process is at are waited for."""
+        waiting = list(names)
+        with stage("runs", total=len(waiting)) as bar:
+            while waiting:
+                for name in (left := waiting):
+                    with claimed(self.out, name) as is_ours:
+                        if not is_ours:
+                            continue
+                        # Another process may have done it by now; processes that train together do not ask, lest
+                        # they get unlike answers.
+                        if n_processes() > 1 or self.waiting([name]):
+                            self._attempt(*self.jobs[name])
+                            self.clear([name])  # now, not with the last run: each takes as much disk as an encoder
+                    waiting = [other for other in waiting if other != name]
+                    bar.advance()
+                if waiting and len(waiting) == len(left):
+                    time.sleep(POLLED)
+                    bar.advance(len(waiting) - len(waiting := self.waiting(waiting)))
+
+    def _attempt(self, spec: RunSpec, plan: Plan) -> None:
+        """Do one run; what goes wrong in it alone is kept."""
+        try:
+            self._run(spec, plan)
+        except Exception as error:
+            if is_full(error):
+                reason = f"{self.out}: the disk is full; make room, and the same command goes on from here"
+                raise OutputError(reason) from error
+            # Processes that train together wait for one another: they end together.
+            if isinstance(error, OutputError) or n_processes() > 1:
+                raise
+            said = isinstance(error, AlignFreezeError)
+            message = str(error) if said else f"{type(error).__name__}: {error}"
+            trace = "" if said else "".join(traceback.format_exception(error))
+            self.fail(spec.folder, message, trace)
+
+    def fail(self, name: str, message: str, trace: str = "") -> None:
+        """Keep how a run failed."""
+        spec, _ = self.jobs[name]
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(failed_file(self.out, name), asdict(Failure(spec.strategy, spec.seed, message, trace, when)))
+        remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
+
+    def _run(self, spec: RunSpec, plan: Plan) -> None:
+        """Do one run; its folder appears, and its checkpoints disappear, when it is complete."""
+        place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
+        alignments = self._alignments(spec, plan)
+
+        def go(folder: Path) -> RunRecord:
+            places = Places(folder, saved, self.out / "logs" / spec.folder, self._realigned(spec))
+            return run(spec, plan.data, alignments, places, tokenizer=plan.tokenizer)
+
+        if process_number() > 0:  # it trains with process 0, which writes
+            with tempfile.TemporaryDirectory() as folder:
+                go(Path(folder))
+            return
+        remove_leftovers(self.runs, of=spec.folder, is_ours=True)
+        shutil.rmtree(place, ignore_errors=True)  # what is there holds no readable record
+        with new_folder(place) as folder:
+            go(folder)
+        shutil.rmtree(saved, ignore_errors=True)
+        with suppress(OSError):
+            saved.parent.rmdir()
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came of, is that a disk is full."""
+    full = {errno.ENOSPC, errno.EDQUOT}
+    # Libraries written in other languages say it in words.
+    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

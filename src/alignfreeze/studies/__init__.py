@@ -1,0 +1,1 @@
+"""Stage 10: what runs show: results, statistics, comparison."""

@@ -1,0 +1,414 @@
+"""Compares strategies with the baseline, language by language, over all setups that results are of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import is_average, members_of
+from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
+from alignfreeze.studies.statistics import (
+    Counts,
+    Paired,
+    Summary,
+    Values,
+    Verdict,
+    average,
+    holm,
+    mean_ranks,
+    over_languages,
+    paired_bootstrap,
+    spearman,
+    summaries,
+    summarise,
+)
+
+STRATEGIES = (BASELINE, "full", "front", "back")
+"""The strategies of the paper, in its order; others come after."""
+
+SIGNIFICANT = 0.05
+
+VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "worsened")
+
+
+@dataclass(frozen=True, slots=True)
+class OverBest:
+    """What the average of several encoders gains over the best of its members, in the mean over the target languages.
+
+    Attributes:
+        member: The one with the highest mean. It is chosen after the fact, and so luckier than others: the gain is
+            rather too small than too great.
+        gain: Difference of the means, over the seeds that both have.
+        interval: Where the gain lies with 95% confidence, over seeds; None where that cannot be said.
+        n: How many seeds the average has.
+        p_value: That the gains over languages are around zero (Wilcoxon), corrected for the other averages (Holm).
+    """
+
+    member: str
+    gain: float
+    interval: tuple[float, float] | None
+    n: int
+    p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """A strategy over all target languages.
+
+    Attributes:
+        average: Its mean over languages, by seed.
+        counts: Languages by verdict; those without one, for want of seeds, are in none.
+        p_value: That its gains over languages are around zero (Wilcoxon); None for the baseline.
+        corrected: The same, corrected for the other strategies of this comparison (Holm).
+        rank: Mean rank among the strategies over languages; 1 is the best.
+        sure: In how many languages the bootstrap over sentences finds it better, and worse, than the baseline at 5%
+            after correction for the number of languages (Holm); None where what sentences add was not kept.
+        over_best: Of an average: what it gains over the best of its members; None where not all of them are there.
+    """
+
+    average: Summary
+    counts: Mapping[Verdict, int]
+    p_value: float | None
+    corrected: float | None
+    rank: float
+    sure: tuple[int, int] | None = None
+    over_best: OverBest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Strategies in all languages, for one setup and metric.
+
+    Attributes:
+        setup: What the runs have in common.
+        metric: What is measured.
+        source: Code of the source language; None where it was not tested.
+        languages: Codes of the target languages.
+        strategies: The baseline first.
+        seeds: Of all of them.
+        cells: Summaries by language and strategy.
+        paired: What the bootstrap over sentences says of the gain, by language and strategy, seeds taken together.
+        overall: Each strategy over the target languages.
+        label: Tells it from others that differ in nothing else that is named here; empty where there are none.
+        fine_tuned: Digest of the settings that its runs share with their baseline; empty where they are not known.
+    """
+
+    setup: Setup
+    metric: str
+    source: str | None
+    languages: tuple[str, ...]
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: Mapping[str, Mapping[str, Summary]]
+    paired: Mapping[str, Mapping[str, Paired]]
+    overall: Mapping[str, Overall]
+    label: str = ""
+    fine_tuned: str = ""
+
+    @property
+    def realigned(self) -> tuple[str, ...]:
+        """The strategies without the baseline."""
+        return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
+
+
+def compare(results: Sequence[Result]) -> list[Comparison]:
+    """Compare the strategies of each setup with its baseline; one comparison a setup and metric.
+
+    Args:
+        results: Of any number of setups.
+
+    Raises:
+        SettingsError: Two results of the same run differ, test data differ, or a setup has no baseline.
+    """
+    check_tests(results)
+    unique = _unique(results)
+    found = []
+    for setup, members in _by_setup(unique).items():
+        if all(result.strategy != BASELINE for result in members):
+            raise SettingsError(
+                f"no baseline for {_described(setup)}, as in {members[0].place}: "
+                f"gains are over it; run the strategy {BASELINE!r} with the same settings and compare both"
+            )
+        metrics = {result.metric for result in members}
+        ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
+        found += [_compare(setup, name, [r for r in members if r.metric == name]) for name in ordered]
+    names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
+    studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
+    labels = Counter(studies.values())
+    # Settings tell two of the same name apart; at least their digest does.
+    labelled = {
+        setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
+        for setup, study in studies.items()
+    }
+    return [
+        replace(item, label=labelled[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
+        for item in found
+    ]
+
+
+def _described(setup: Setup) -> str:
+    parts = [setup.task, "with", setup.encoder]
+    if setup.aligner is not None:
+        parts += ["aligner", setup.aligner, "schedule", setup.schedule or "before"]
+    return " ".join(parts)
+
+
+def _unique(results: Sequence[Result]) -> list[Result]:
+    """Return each result once.
+
+    Raises:
+        SettingsError: Two of the same run differ.
+    """
+    seen: dict[tuple[object, ...], Result] = {}
+    for result in results:
+        key = (result.setup, result.strategy, result.seed, result.language, result.metric)
+        first = seen.setdefault(key, result)
+        if first.value != result.value:
+            raise SettingsError(
+                f"two results for {result.strategy}, seed {result.seed}, language {result.language} of "
+                f"{_described(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
+            )
+    return list(seen.values())
+
+
+def _by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
+    """Return the results of each setup together with those of its baseline, which several setups share."""
+    baselines: dict[tuple[str, str, str], list[Result]] = {}
+    realigned: dict[Setup, list[Result]] = {}
+    for result in results:
+        if result.strategy == BASELINE:
+            baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
+        else:
+            realigned.setdefault(result.setup, []).append(result)
+    found, used = {}, set()
+    for setup, members in realigned.items():
+        key = (setup.encoder, setup.task, members[0].fine_tuned)
+        used.add(key)
+        found[setup] = [*baselines.get(key, []), *members]
+    alone = {members[0].setup: members for key, members in baselines.items() if key not in used}
+    return {**found, **alone}
+
+
+def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison:
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    for result in results:
+        values.setdefault(result.language, {}).setdefault(result.strategy, {})[result.seed] = result.value
+    found = dict.fromkeys(result.strategy for result in results)
+    strategies = [*(name for name in STRATEGIES if name in found), *sorted(set(found) - set(STRATEGIES))]
+    source = next((result.language for result in results if result.is_source), None)
+    targets = [language for language in values if language != source]
+    paired = {language: _paired([result for result in results if result.language == language]) for language in values}
+    cells = {language: _ordered(summaries(values[language]), strategies) for language in values}
+    return Comparison(
+        setup=setup,
+        metric=metric,
+        source=source,
+        languages=tuple(targets),
+        strategies=tuple(strategies),
+        seeds=tuple(sorted({result.seed for result in results})),
+        cells=cells,
+        paired=paired,
+        overall=_overall(
+            strategies,
+            [values[language] for language in targets],
+            [cells[code] for code in targets],
+            [paired[code] for code in targets],
+        ),
+        fine_tuned=results[0].fine_tuned,
+    )
+
+
+def _paired(results: Sequence[Result]) -> dict[str, Paired]:
+    """Return what the bootstrap over sentences says of each strategy in a language, against the baseline."""
+    parts: dict[str, dict[int, Counts]] = {}
+    for result in results:
+        if result.parts is not None:
+            parts.setdefault(result.strategy, {})[result.seed] = result.parts
+    baseline = parts.pop(BASELINE, {})
+    found = {}
+    for strategy, by_seed in parts.items():
+        # A sentence is drawn with what it adds under all seeds: seeds are no new sentences.
+        if seeds := sorted(set(by_seed) & set(baseline)):
+            ours, theirs = (np.sum([side[seed] for seed in seeds], axis=0) for side in (by_seed, baseline))
+            found[strategy] = paired_bootstrap(ours, theirs)
+    return found
+
+
+def _sure(paired: Sequence[Mapping[str, Paired]], strategy: str) -> tuple[int, int] | None:
+    found = [row[strategy] for row in paired if strategy in row]
+    if not found:
+        return None
+    significant = [
+        item.difference for item, p in zip(found, holm([i.p_value for i in found]), strict=True) if p < SIGNIFICANT
+    ]
+    return sum(gain > 0 for gain in significant), sum(gain < 0 for gain in significant)
+
+
+def _ordered(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
+    return {name: found[name] for name in strategies if name in found}
+
+
+def _overall(
+    strategies: Sequence[str],
+    values: Sequence[Mapping[str, Values]],
+    cells: Sequence[Mapping[str, Summary]],
+    paired: Sequence[Mapping[str, Paired]],
+) -> dict[str, Overall]:
+    """Return each strategy over the target languages; of those that have all strategies."""
+    by_seed = average(values)
+    means = summaries(by_seed)
+    complete = [row for row in cells if len(row) == len(strategies)]
+    ranks = mean_ranks([{name: row[name].mean for name in strategies} for row in complete])
+    gains = {name: [gain for row in cells if name in row and (gain := row[name].gain) is not None] for name in means}
+    tested = [name for name in means if name != BASELINE]
+    p_values = {name: over_languages(gains[name]) for name in tested}
+    corrected = _corrected(p_values)
+    over_best = _over_best(values, by_seed)
+    return {
+        name: Overall(
+            average=means[name],
+            counts=_counts(row[name].verdict for row in cells if name in row),
+            p_value=p_values.get(name),
+            corrected=corrected.get(name),
+            rank=ranks.get(name, float("nan")),
+            sure=_sure(paired, name),
+            over_best=over_best.get(name),
+        )
+        for name in strategies
+        if name in means
+    }
+
+
+def _corrected(p_values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the p-values that are known, corrected for being several."""
+    known = {name: p for name, p in p_values.items() if p is not None}
+    return dict(zip(known, holm(list(known.values())), strict=True))
+
+
+def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
+    """Return what each average gains over the best of its members, where all of them are there.
+
+    Args:
+        values: Scores by strategy and seed, of each target language.
+        by_seed: Their means over languages.
+    """
+    best = {
+        name: max(members_of(name), key=lambda member: summarise(by_seed[member]).mean)
+        for name in by_seed
+        if is_average(name) and by_seed.keys() >= members_of(name).keys()
+    }
+    gains = {name: [summarise(row[name], row[member]).gain or 0.0 for row in values] for name, member in best.items()}
+    p_values = _corrected({name: over_languages(several) for name, several in gains.items()})
+    found = {}
+    for name, member in best.items():
+        over = summarise(by_seed[name], by_seed[member])
+        found[name] = OverBest(member, over.gain or 0.0, over.interval, over.n, p_values.get(name))
+    return found
+
+
+def _counts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
+    counts = Counter(verdicts)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+SYNONYMS = {
+    "udpos": "pos",
+    "wikiann": "ner",
+    "xnli": "nli",
+    "xquad": "qa",
+    "dico": "dictionary",
+    "fastalign": "fast-align",
+    "awesome": "softmax",
+}
+"""What the reference code's tables call tasks and aligners, and what they are called here."""
+
+
+def _common(setup: Setup) -> Setup:
+    """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
+    aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
+    encoder = setup.encoder.rsplit("/", 1)[-1]
+    return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """Two studies of the same setup.
+
+    Attributes:
+        ours: The comparison in one.
+        theirs: The comparison in the other.
+        languages: Target languages that both have.
+        strategies: Strategies that both have.
+        agreement: Of each strategy the share of those languages with the same verdict; None where verdicts lack.
+        correlation: Of each strategy Spearman's correlation of the gains over those languages; None below three.
+    """
+
+    ours: Comparison
+    theirs: Comparison
+    languages: tuple[str, ...]
+    strategies: tuple[str, ...]
+    agreement: Mapping[str, float | None]
+    correlation: Mapping[str, float | None]
+
+
+def against(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
+    """Set the comparisons of two studies side by side, where setup and metric are the same.
+
+    Names of the paper's tables match those here (`dico` and `dictionary`). If
+    nothing matches in all, the encoder may differ; if still nothing, the aligner too.
+
+    Raises:
+        SettingsError: Nothing matches.
+    """
+    for ignored in ({}, {"encoder": ""}, {"encoder": "", "aligner": None}):
+        found = [
+            _versus(our, their)
+            for our in ours
+            for their in theirs
+            if _key(our, ignored) == _key(their, ignored) and set(our.languages) & set(their.languages)
+        ]
+        if found:
+            return found
+    raise SettingsError(
+        "the two studies have no task, schedule, metric and language in common:\n"
+        f"  one has {_list(ours)}\n  the other {_list(theirs)}"
+    )
+
+
+def _key(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+    return replace(_common(comparison.setup), **ignored), comparison.metric
+
+
+def _list(comparisons: Sequence[Comparison]) -> str:
+    return "; ".join(dict.fromkeys(f"{_described(c.setup)} ({c.metric})" for c in comparisons))
+
+
+def _versus(ours: Comparison, theirs: Comparison) -> Versus:
+    languages = tuple(code for code in ours.languages if code in theirs.languages)
+    strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
+    rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
+    realigned = [name for name in strategies if name != BASELINE]
+    return Versus(
+        ours,
+        theirs,
+        languages,
+        strategies,
+        {name: _agreement([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
+        {name: _correlation([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
+    )
+
+
+def _agreement(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
+    known = [pair for pair in pairs if None not in pair]
+    return sum(our == their for our, their in known) / len(known) if known else None
+
+
+def _correlation(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+    known = [(our, their) for our, their in pairs if our is not None and their is not None]
+    return spearman([our for our, _ in known], [their for _, their in known])

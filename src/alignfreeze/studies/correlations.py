@@ -1,0 +1,91 @@
+"""What the gains of strategies go with, over languages: distance from the source language, script, family, text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alignfreeze.errors import DataError
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.studies.comparison import Comparison
+from alignfreeze.studies.statistics import holm, spearman, spearman_interval, spearman_test
+from alignfreeze.typology import facts_of
+
+SCORE = "baseline score"
+
+FEWEST = 5
+"""Languages, below which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """How the gain of a strategy goes with something known of languages.
+
+    Attributes:
+        strategy: The strategy.
+        fact: What is known: a name of `typology.Facts.values`, or `baseline score`.
+        rho: Spearman's rank correlation over the target languages.
+        interval: Where it lies with 95% confidence, if the languages are independent of each other; None for a
+            perfect correlation, of which that cannot be told.
+        p_value: Of no correlation, two-sided.
+        corrected: The same, corrected for the other facts (Holm).
+        n: How many languages.
+    """
+
+    strategy: str
+    fact: str
+    rho: float
+    interval: tuple[float, float] | None
+    p_value: float
+    corrected: float
+    n: int
+
+
+def correlations(comparison: Comparison) -> list[Correlation]:
+    """Return how the gains of each strategy go with what is known of the target languages.
+
+    Args:
+        comparison: Strategies language by language, the baseline among them.
+
+    Raises:
+        DataError: There are fewer than five target languages.
+    """
+    if not comparison.realigned:
+        raise DataError("only the baseline was tested: there are no gains that could go with anything")
+    if len(comparison.languages) < FEWEST:
+        raise DataError(
+            f"{len(comparison.languages)} target languages: what gains go with shows from {FEWEST} on, and better of 20"
+        )
+    known = facts_by_name(comparison)
+    return [item for strategy in comparison.realigned for item in _of(strategy, comparison, known)]
+
+
+def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Return what is known of the target languages: a value a language, by the fact's name."""
+    source = comparison.source or "en"
+    found: dict[str, dict[str, float]] = {SCORE: {}}
+    for language in comparison.languages:
+        row = comparison.cells[language]
+        values = {SCORE: row[BASELINE].mean} if BASELINE in row else {}
+        for name, value in {**values, **facts_of(language, source).values}.items():
+            found.setdefault(name, {})[language] = value
+    return found
+
+
+def _of(strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, float]]) -> list[Correlation]:
+    gains = {
+        language: gain
+        for language in comparison.languages
+        if strategy in (row := comparison.cells[language]) and (gain := row[strategy].gain) is not None
+    }
+    found = []
+    for fact, values in known.items():
+        languages = [language for language in gains if language in values]
+        ours, theirs = [gains[code] for code in languages], [values[code] for code in languages]
+        if len(languages) >= FEWEST and (rho := spearman(ours, theirs)) is not None:
+            found.append((fact, rho, spearman_test(ours, theirs), len(languages)))
+    corrected = holm([p for _, _, p, _ in found])
+    return [
+        Correlation(strategy, fact, rho, spearman_interval(rho, n), p, p_holm, n)
+        for (fact, rho, p, n), p_holm in zip(found, corrected, strict=True)
+    ]

@@ -1,0 +1,325 @@
+"""Results of runs, one score each: from run folders, and from tables in the layout of the paper's."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.experiment.recipe import REALIGNED_ON
+from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.files import digest_of_json, read_lines
+from alignfreeze.studies.statistics import Counts
+
+METRICS = ("f1", "exact match", "accuracy", "precision", "recall")
+"""The metrics of results, in the order in which they matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the runs of a comparison have in common.
+
+    Attributes:
+        encoder: Its name.
+        task: Its name.
+        aligner: What linked the words; None for the baseline, which has no links.
+        schedule: When realignment happens; None for the baseline.
+        settings: A digest of all other settings; empty where they are not known. Of the baseline it covers less.
+    """
+
+    encoder: str
+    task: str
+    aligner: str | None = None
+    schedule: str | None = None
+    settings: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A score of one run in one language.
+
+    Attributes:
+        setup: How the run was made, but for strategy and seed.
+        fine_tuned: A digest of the settings that it shares with its baseline; empty where they are not known.
+        strategy: `baseline`, or the freeze policy.
+        seed: The random start.
+        language: Its code.
+        is_source: Whether it is the language of the training data.
+        metric: What is measured.
+        value: A share between 0 and 1.
+        tests: Digest of the test data; None where it is not known.
+        place: Where this was read, for messages.
+        study: Name of the experiment, or of the table.
+        parts: What each test item adds to the score, above and below the line, [items, 2]; None where not kept.
+    """
+
+    setup: Setup
+    fine_tuned: str
+    strategy: str
+    seed: int
+    language: str
+    is_source: bool
+    metric: str
+    value: float
+    tests: str | None
+    place: str
+    study: str = ""
+    parts: Counts | None = field(default=None, compare=False, repr=False)
+
+
+def read_results(paths: Sequence[Path]) -> list[Result]:
+    """Read results from tables (`.csv`) and from folders that `alignfreeze run --out` has filled.
+
+    Args:
+        paths: The tables and folders.
+
+    Raises:
+        DataError: One is missing, holds no result, or is damaged.
+    """
+    return read_all(paths)[0]
+
+
+def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
+    """Read results as `read_results` does, and the records of the runs in folders; tables have none."""
+    results: list[Result] = []
+    records: list[RunRecord] = []
+    for path in paths:
+        if path.is_dir():
+            for place, record in read_records(path):
+                results += of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+                records.append(record)
+        elif path.is_file():
+            results += _of_table(path)
+        else:
+            raise DataError(f"{path}: no such file or folder; name folders of runs, or tables (CSV)")
+    return results, records
+
+
+def record_files(folder: Path) -> list[Path]:
+    """Return the records of the finished runs in a folder: of a study, of runs, or of one run."""
+    # A run that is being written has a name that begins with a dot.
+    return sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
+
+
+def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """Yield the records of the finished runs in a folder, each with its file.
+
+    Raises:
+        DataError: There is none, or one is damaged.
+    """
+    places = record_files(folder)
+    if not places:
+        raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
+    for place in places:
+        try:
+            yield place, RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{place}: not the record of a run of this version ({error})") from error
+
+
+def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return what each test item adds to the scores, by language and metric; nothing where it was not kept."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    except ValueError as error:
+        raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
+
+
+READ_AS = ("max_pairs", "selection", "pretokenized", "columns")
+"""Settings of a bitext that decide which sentence pairs its files come to, beside those that are held out or chosen."""
+
+
+def of_record(
+    record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[Result]:
+    """Yield the results of a run's record.
+
+    Args:
+        record: The record.
+        place: Where it was read.
+        parts: What each test item adds to a score, by language and metric.
+    """
+    by = record.determined_by
+    settings: dict[str, Any] = by["settings"]
+    is_baseline = record.strategy == BASELINE
+    # Where the files are does not matter: their digests say what they hold.
+    data: dict[str, str] = by["data"]
+    shared = [
+        *(by["encoder"], by["precision"], by["version"]),
+        {name: settings[name] for name in ("finetuning", "task")},
+        [data.get("train"), settings["data"]["max_train"]],
+    ]
+    bitext = settings.get("bitext") or {}
+    realigned = [
+        *(settings.get("alignment"), settings.get("realignment"), by["aligning_encoder"], by["splitters"]),
+        *(bitext.get(name) for name in READ_AS),
+        bitext.get("held_out", 0),
+        {role: digest for role, digest in data.items() if role.split()[0] in REALIGNED_ON},
+    ]
+    most = settings["data"]["max_test"]
+    setup = Setup(
+        encoder=by["encoder"]["name"],
+        task=settings["task"],
+        aligner=None if is_baseline else _aligner(settings),
+        schedule=None if is_baseline else settings["realignment"]["schedule"],
+        settings=digest_of_json(shared if is_baseline else [*shared, *realigned])[:12],
+    )
+    for score in record.scores:
+        yield Result(
+            setup=setup,
+            fine_tuned=digest_of_json(shared)[:12],
+            strategy=record.strategy,
+            seed=record.seed,
+            language=score.language,
+            is_source=score.language == settings["source_language"],
+            metric=score.metric,
+            value=score.value,
+            tests=_tests(data.get(f"test {score.language}"), most),
+            place=place,
+            study=record.experiment,
+            parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
+        )
+
+
+def _tests(digest: str | None, most: int | None) -> str | None:
+    """Return the digest of test data, of which only the first so many may have been read."""
+    return digest if digest is None or most is None else f"{digest} (the first {most:,} items)"
+
+
+def _counts(parts: Any) -> Counts | None:
+    return None if parts is None else np.asarray(parts, dtype=np.float64).reshape(-1, 2)
+
+
+def _aligner(settings: dict[str, Any]) -> str:
+    if settings["realignment"]["loss"] == "sentence":
+        return "none"
+    return "given links" if settings["alignment"].get("links") else settings["alignment"]["aligner"]
+
+
+_STRATEGIES = {
+    "before": ("full", "before"),
+    "after": ("full", "after"),
+    "during": ("full", "during"),
+    "freeze_realign_unfreeze": ("front", "before"),
+    "freeze_realign_unfreeze_last_half": ("back", "before"),
+    "freeze_realign_unfreeze_last_6": ("back", "before"),
+    "during_partial_freeze_front": ("front", "during"),
+    "during_partial_freeze_back": ("back", "during"),
+}
+"""Strategy and schedule of the reference code's methods, without the aligner that their names end in."""
+
+_METRICS = {"em": "exact match"}
+
+_SOURCE = "same"
+"""What the reference code calls the source language, which is English."""
+
+_REQUIRED = ("seed", "model", "task", "method")
+
+_SCORE = re.compile(r"(?P<final>final_)?eval_(?P<language>.+)_(?P<metric>accuracy|f1|em|precision|recall)")
+
+
+def _of_table(path: Path) -> Iterator[Result]:
+    """Yield the results of a table of the reference code: a row a run, a column a language and metric."""
+    rows = csv.DictReader(line for _, line in read_lines(path))
+    try:
+        columns = list(rows.fieldnames or ())
+        missing = [column for column in _REQUIRED if column not in columns]
+        if missing:
+            raise DataError(f"{path}, line 1: the column {', '.join(missing)} is missing; expected {_LAYOUT}")
+        scores = _score_columns(columns)
+        if not scores:
+            raise DataError(f"{path}, line 1: no column of scores; expected {_LAYOUT}")
+        row = None
+        for row in rows:
+            yield from _of_row(row, scores, path, f"{path}, line {rows.line_num}")
+        if row is None:
+            raise DataError(f"{path}: no row below the names of the columns; expected {_LAYOUT}")
+    except csv.Error as error:
+        raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from error
+
+
+_LAYOUT = "a row a run, with seed, model, task, method and a column final_eval_LANGUAGE_METRIC for each score"
+
+
+def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return language and metric of the columns with the final scores; the tables of QA have `eval_...` only."""
+    found = {column: match for column in columns if (match := _SCORE.fullmatch(column))}
+    final = {column: match for column, match in found.items() if match["final"]}
+    chosen = final or found
+    return {
+        column: (match["language"], _METRICS.get(match["metric"], match["metric"]))
+        for column, match in chosen.items()
+        if match["language"] != "avg"
+    }
+
+
+def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str) -> Iterator[Result]:
+    strategy, aligner, schedule = _method(row["method"] or "", place)
+    try:
+        seed = int(row["seed"])
+    except (TypeError, ValueError):
+        raise DataError(f"{place}: the seed {row['seed']!r} is not a whole number") from None
+    setup = Setup(row["model"], row["task"], aligner, schedule)
+    for column, (language, metric) in scores.items():
+        try:
+            value = float(row[column])
+        except (TypeError, ValueError):
+            raise DataError(f"{place}: {column} is {row[column]!r}, not a number") from None
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            raise DataError(f"{place}: {column} is {value}; scores are shares between 0 and 1")
+        is_source = language == _SOURCE
+        yield Result(
+            setup=setup,
+            fine_tuned="",
+            strategy=strategy,
+            seed=seed,
+            language="en" if is_source else language,
+            is_source=is_source,
+            metric=metric,
+            value=value,
+            tests=None,
+            place=place,
+            study=path.stem,
+        )
+
+
+def _method(name: str, place: str) -> tuple[str, str | None, str | None]:
+    """Return strategy, aligner and schedule of a method of the reference code."""
+    if name == BASELINE:
+        return BASELINE, None, None
+    method, _, aligner = name.rpartition("_")
+    if method not in _STRATEGIES or not aligner:
+        raise DataError(
+            f"{place}: unknown method {name!r}; there are {BASELINE} and, each with _ALIGNER, {', '.join(_STRATEGIES)}"
+        )
+    strategy, schedule = _STRATEGIES[method]
+    return strategy, aligner, schedule
+
+
+def check_tests(results: Sequence[Result]) -> None:
+    """Check that results in the same language and task are of the same test data, as far as that is known.
+
+    Raises:
+        SettingsError: They are not; the message names the digests.
+    """
+    seen: dict[tuple[str, str], Result] = {}
+    for result in results:
+        if result.tests is None:
+            continue
+        first = seen.setdefault((result.setup.task, result.language), result)
+        if first.tests != result.tests:
+            raise SettingsError(
+                f"the test data of {result.language!r} differ, so that the scores cannot be compared:\n"
+                f"  {first.place}: {first.tests}\n  {result.place}: {result.tests}"
+            )

@@ -1,0 +1,1 @@
+"""Stage 4: the one loop that realignment and fine-tuning share."""

@@ -1,0 +1,190 @@
+"""Choosing among complete runs for each language, by what their models say of held-out pairs."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from alignfreeze.advice.per_language import choose
+from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
+from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.files import read_json, write_json
+from alignfreeze.report.advice import choice_lines, choice_sheet, how_far
+from tests.advice.test_advice import predictions
+from tests.test_cli import alignfreeze, refused
+
+HELD = ("--set", "bitext.held_out=30")
+
+
+@pytest.fixture
+def study(project):
+    """Writes runs with invented scores and predictions: `study(front={"de": (0.9, 0.7)})` is agreement and score."""
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--set", "seeds=[1]", *HELD)
+    assert done.returncode == 0, done.stderr
+    records = [RunRecord.from_json(read_json(path)) for path in (project / "out").glob(f"runs/*/{RECORD}")]
+    templates = {record.strategy: record for record in records}
+    runs = project / "study" / "runs"
+
+    def write(seeds=(1, 2), **strategies):
+        for strategy, languages in strategies.items():
+            for seed in seeds:
+                template = templates[strategy]
+                scores = tuple(
+                    Score(code, "accuracy", value + seed / 1000, 100, "words")
+                    for code, value in {"en": 0.9, **{code: score for code, (_, score) in languages.items()}}.items()
+                )
+                record = replace(template, seed=seed, scores=scores)
+                folder = runs / f"{strategy}-{seed}"
+                folder.mkdir(parents=True)
+                record.write(folder)
+                several = [predictions(code, right, seed=3) for code, (right, _) in languages.items()]
+                write_predictions(folder / PREDICTIONS, several)
+        return runs.parent
+
+    return write
+
+
+def test_each_language_gets_the_strategy_that_estimates_say(study):
+    folder = study(
+        baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)},
+        # Agreement and score go together in German; in Turkish the estimate is wrong.
+        front={"de": (0.95, 0.8), "tr": (0.1, 0.55)},
+    )
+    found = choose(folder)
+    assert {one.language: one.strategy for one in found.languages} == {"de": "front", "tr": "baseline"}
+    assert found.chosen == pytest.approx((0.8 + 0.5) / 2 + 0.0015)
+    assert found.single == ("front", pytest.approx((0.8 + 0.55) / 2 + 0.0015))
+    assert found.best == pytest.approx((0.8 + 0.55) / 2 + 0.0015)
+    assert found.gain == pytest.approx(-0.025)
+    assert [row[0].text for row in choice_sheet(found).rows] == ["de", "tr", "average"]
+    assert "gains -2.5 points over the best single strategy, 'front', which scores 67.7" in " ".join(
+        choice_lines(found)
+    )
+
+
+def test_the_interval_of_a_gain_lies_around_it(study):
+    for seed, german in ((1, 0.80), (2, 0.82), (3, 0.84)):
+        folder = study(
+            seeds=(seed,),
+            baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)},
+            front={"de": (0.95, german), "tr": (0.1, german - 0.2)},
+        )
+    found = choose(folder)
+    # Of Turkish the baseline is taken, which loses 0.10, 0.12 and 0.14: half of that in the mean over languages.
+    assert found.gain == pytest.approx(-0.06)
+    half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
+    assert found.interval == pytest.approx((-0.06 - half, -0.06 + half))
+
+
+def test_of_entities_less_is_taken_for_sure(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.95, 0.8)})
+
+    def width():
+        low, high = choose(folder).advice.overall.estimated["front"].interval
+        return high - low
+
+    words = width()
+    for path in folder.rglob(RECORD):
+        values = read_json(path)
+        values["determined_by"]["settings"]["task"] = "ner"
+        write_json(path, values)
+    assert width() > 2 * words
+    assert list(choice_lines(choose(folder)))[2].startswith("how far to trust this: hardly")
+
+
+def test_without_test_data_a_choice_is_made_all_the_same(study):
+    folder = study(baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)}, front={"de": (0.95, 0.8), "tr": (0.1, 0.5)})
+    for path in folder.rglob(RECORD):
+        record = RunRecord.from_json(read_json(path))
+        replace(record, scores=record.scores[:1]).write(path.parent)
+    found = choose(folder)
+    assert {one.language: one.strategy for one in found.languages} == {"de": "front", "tr": "baseline"}
+    assert found.chosen is None
+    assert "cannot be said" in list(choice_lines(found))[-1]
+    assert choice_sheet(found).rows[-1][-1].text == "–"
+
+
+def test_the_command_says_what_choosing_gains_and_names_the_models(project, tmp_path):
+    options = [*HELD, "--set", "keep_models=true"]
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", *options)
+    assert done.returncode == 0, done.stderr
+    chosen = alignfreeze("advise", project / "out", "--out", tmp_path / "choice", "--json")
+    assert chosen.returncode == 0, chosen.stderr
+    facts = json.loads(chosen.stdout)
+    records = [RunRecord.from_json(read_json(path)) for path in (project / "out").glob(f"runs/*/{RECORD}")]
+    scores = {}
+    for record in records:
+        for score in record.scores:
+            if score.metric == "accuracy":
+                scores.setdefault((record.strategy, score.language), []).append(score.value)
+    ours = np.mean([np.mean(scores[one["strategy"], one["language"]]) for one in facts["languages"]])
+    singles = {name: np.mean([np.mean(scores[name, code]) for code in ("de", "tr")]) for name in ("baseline", "front")}
+    assert facts["chosen_score"] == pytest.approx(ours)
+    assert facts["best_single"][1] == pytest.approx(max(singles.values()))
+    assert facts["gain"] == pytest.approx(ours - max(singles.values()))
+    for one in facts["languages"]:
+        assert len(one["models"]) == 2
+        assert all(one["strategy"] in path for path in one["models"])
+    assert json.loads((tmp_path / "choice" / "choice.json").read_text()) == facts
+    assert facts["how_far"] == how_far("pos")
+    shown = alignfreeze("advise", project / "out")
+    assert "models of German: " in shown.stdout
+    assert "seeds: 1, 2" in shown.stdout
+    assert how_far("pos") in " ".join(shown.stdout.split())
+    assert "chosen for each language" in shown.stdout
+    assert "over the best single strategy" in " ".join(shown.stdout.split())
+
+
+def test_what_cannot_be_chosen_from_is_refused(study, project):
+    for path in (project / "out").rglob(PREDICTIONS):
+        path.unlink()
+    refused(alignfreeze("advise", project / "out"), "set bitext.held_out, such as bitext.held_out = 100")
+    refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
+    folder = study(baseline={"de": (0.7, 0.6)})
+    refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
+    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only pilots have that")
+    study(seeds=(3,), front={"de": (0.7, 0.6)})
+    refused(alignfreeze("advise", folder), "with the same seed each", "front 3")
+
+
+def test_runs_of_several_kinds_are_refused(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    path = next(path for path in folder.rglob(RECORD) if "front-1" in str(path))
+    record = RunRecord.from_json(read_json(path))
+    settings = record.determined_by["settings"]
+    other = {**settings, "finetuning": {**settings["finetuning"], "learning_rate": 7}}
+    replace(record, determined_by={**record.determined_by, "settings": other}).write(path.parent)
+    refused(alignfreeze("advise", folder), "differ in more than strategy and seed")
+
+
+@pytest.mark.parametrize("change", [("data", "test de"), ("languages",), ("settings", "bitext", "held_out")])
+def test_a_baseline_of_other_tests_or_pairs_is_not_chosen_from(study, change):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    path = next(path for path in folder.rglob(RECORD) if "baseline-1" in str(path))
+    values = read_json(path)
+    place = values["determined_by"]
+    for name in change[:-1]:
+        place = place[name]
+    place[change[-1]] = "another"
+    write_json(path, values)
+    refused(alignfreeze("advise", folder), "differ in more than strategy and seed")
+
+
+def test_of_runs_that_differ_in_kept_models_alone_the_one_with_a_model_is_taken(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    first = folder / "runs" / "front-1"
+    shutil.copytree(first, folder / "runs" / "front-0")
+    (folder / "runs" / "front-0" / "model").mkdir()
+    (one,) = choose(folder).languages
+    assert [path.parent.name for path in one.models] == ["front-0"]
+
+
+def test_damaged_predictions_are_named(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
+    damaged = folder / "runs" / "front-2" / PREDICTIONS
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    refused(alignfreeze("advise", folder), str(damaged), "do it again")

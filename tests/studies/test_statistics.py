@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import bootstrap
+
+from alignfreeze.studies.statistics import (
+    average,
+    holm,
+    interval_of_gain,
+    mean_ranks,
+    over_languages,
+    paired_bootstrap,
+    spearman,
+    spearman_interval,
+    spearman_test,
+    summaries,
+    summarise,
+)
+
+
+def test_mean_and_standard_deviation_by_hand():
+    # Mean (0.7 + 0.8 + 0.9) / 3; deviations -0.1, 0, 0.1; variance 0.02 / (3 - 1) = 0.01.
+    summary = summarise({31: 0.7, 42: 0.8, 66: 0.9})
+    assert summary.mean == pytest.approx(0.8)
+    assert summary.sd == pytest.approx(0.1)
+    assert summary.n == 3
+    assert summary.gain is None
+
+
+def test_one_seed_has_no_standard_deviation():
+    assert summarise({31: 0.7}).sd is None
+
+
+def test_gain_is_over_the_baseline_only():
+    result = summaries({"baseline": {1: 0.5, 2: 0.7}, "front": {1: 0.7, 2: 0.8}})
+    assert result["baseline"].gain is None
+    assert result["front"].gain == pytest.approx(0.15)
+
+
+def test_without_a_baseline_there_is_no_gain():
+    assert summaries({"front": {1: 0.7}})["front"].gain is None
+
+
+def test_the_average_is_taken_seed_by_seed():
+    # Seed 1: (0.2 + 0.4) / 2, seed 2: (0.6 + 1.0) / 2; its sd is that of the averages, not of the languages.
+    german, turkish = {"front": {1: 0.2, 2: 0.6}}, {"front": {1: 0.4, 2: 1.0}}
+    assert average([german, turkish]) == {"front": {1: pytest.approx(0.3), 2: pytest.approx(0.8)}}
+
+
+def test_the_papers_criterion_is_the_greater_standard_deviation():
+    # Standard deviations: baseline 0.1, front 0.02; gains 0.2 and 0.05.
+    baseline = {1: 0.4, 2: 0.5, 3: 0.6}
+    assert summarise({1: 0.68, 2: 0.70, 3: 0.72}, baseline).verdict == "improved"
+    assert summarise({1: 0.53, 2: 0.55, 3: 0.57}, baseline).verdict == "unchanged"
+    assert summarise({1: 0.28, 2: 0.30, 3: 0.32}, baseline).verdict == "worsened"
+    assert summarise({1: 0.9}, baseline).verdict is None
+
+
+def test_the_interval_of_a_gain_by_hand():
+    # Differences by seed 0.1, 0.2, 0.3: mean 0.2, sd 0.1, standard error 0.1 / sqrt(3); t(0.975, 2) = 4.302653.
+    ours, baseline = {1: 0.6, 2: 0.8, 3: 0.8}, {1: 0.5, 2: 0.6, 3: 0.5}
+    half = 4.302653 * 0.1 / 3**0.5
+    assert summarise(ours, baseline).interval == pytest.approx((0.2 - half, 0.2 + half))
+
+
+def test_other_seeds_are_not_paired():
+    # Welch: variances 0.01 and 0.01, both with n = 3, so 4 degrees of freedom; t(0.975, 4) = 2.776445.
+    half = 2.776445 * (0.01 / 3 + 0.01 / 3) ** 0.5
+    found = interval_of_gain({4: 0.7, 5: 0.8, 6: 0.9}, {1: 0.4, 2: 0.5, 3: 0.6})
+    assert found == pytest.approx((0.3 - half, 0.3 + half))
+
+
+def test_no_interval_without_a_spread():
+    assert interval_of_gain({1: 0.7}, {1: 0.5}) is None
+    assert interval_of_gain({1: 0.75, 2: 0.75}, {1: 0.5, 2: 0.5}) is None
+
+
+def test_holms_correction_by_hand():
+    # 0.01 * 3 = 0.03; 0.02 * 2 = 0.04; 0.03 * 1 = 0.03 would be less than the one before, so 0.04.
+    assert holm([0.02, 0.01, 0.03]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_a_corrected_p_value_is_never_less(p_values):
+    corrected = holm(p_values)
+    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
+    assert sorted(range(len(p_values)), key=lambda n: (p_values[n], corrected[n])) == sorted(
+        range(len(p_values)), key=lambda n: (corrected[n], p_values[n])
+    )
+
+
+def test_gains_over_languages_by_hand():
+    # All five gains are positive: of 2^5 signs one is as far out on this side, one on the other.
+    assert over_languages([0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 32)
+    assert over_languages([0.0, 0.0]) is None
+
+
+def test_ranks_by_hand():
+    # First language: front 1, full 2, baseline 3. Second: baseline 1, the other two share 2 and 3.
+    ranks = mean_ranks([{"baseline": 0.1, "full": 0.2, "front": 0.3}, {"baseline": 0.5, "full": 0.4, "front": 0.4}])
+    assert ranks == {"baseline": 2.0, "full": 2.25, "front": 1.75}
+
+
+def test_spearman_by_hand():
+    # Ranks 1 2 3 and 1 3 2: differences 0, 1, 1; 1 - 6 * 2 / (3 * 8) = 0.5.
+    assert spearman([0.1, 0.2, 0.3], [1, 9, 5]) == pytest.approx(0.5)
+    assert spearman([1, 2], [1, 2]) is None
+    assert spearman([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_the_interval_of_a_rank_correlation_by_hand():
+    # atanh 0.5 = 0.5493; 1.96 * sqrt((1 + 0.125) / 25) = 0.4158; tanh 0.1335 = 0.1327, tanh 0.9651 = 0.7466.
+    assert spearman_interval(0.5, 28) == pytest.approx((0.1327, 0.7466), abs=1e-4)
+    assert spearman_interval(0.5, 3) is None
+    assert spearman_interval(1, 28) is None
+
+
+def test_a_rank_correlation_of_few_is_held_against_all_their_orders():
+    # Of the 120 orders of five, one gives 1 and one -1.
+    assert spearman_test([1, 2, 3, 4, 5], [10, 20, 30, 40, 50]) == pytest.approx(2 / 120)
+    many = list(range(20))
+    assert spearman_test(many, many[::-1]) < 1e-6
+
+
+def test_a_gain_is_over_the_seeds_that_both_have():
+    # The strategy's only seed is the baseline's best: 0.7 against 0.7, not against the mean of 0.6.
+    summary = summarise({3: 0.7}, {1: 0.5, 2: 0.6, 3: 0.7})
+    assert (summary.mean, summary.n, summary.gain) == (0.7, 1, 0)
+    assert summary.verdict is None
+    assert summarise({3: 0.7, 2: 0.7}, {1: 0.5, 2: 0.6, 3: 0.7}).gain == pytest.approx(0.05)
+    # Without a common seed there are only the means.
+    assert summarise({4: 0.7}, {1: 0.5, 2: 0.6}).gain == pytest.approx(0.15)
+
+
+def test_rounding_makes_no_verdict():
+    same = {1: 0.1, 2: 0.1 + 1e-17, 3: 0.1}
+    assert summarise({1: 0.1, 2: 0.1, 3: 0.1 + 2e-17}, same).verdict == "unchanged"
+
+
+def test_the_bootstrap_over_sentences():
+    random = np.random.default_rng(7)
+    words = random.integers(5, 20, 300)
+    ours, theirs = random.binomial(words, 0.8), random.binomial(words, 0.7)
+    found = paired_bootstrap(*(np.stack([right, words], axis=1).astype(float) for right in (ours, theirs)))
+    assert found.difference == pytest.approx((ours.sum() - theirs.sum()) / words.sum())
+    assert found.interval[0] < found.difference < found.interval[1]
+    assert found.p_value == pytest.approx(2 / 2_001)  # not one resample crosses zero
+    # scipy's own bootstrap of the same difference of shares.
+    by_scipy = bootstrap(
+        (ours, theirs, words),
+        lambda a, b, n, axis: (a.sum(axis) - b.sum(axis)) / n.sum(axis),
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=4000,
+        rng=1,
+    ).confidence_interval
+    assert found.interval == pytest.approx((by_scipy.low, by_scipy.high), abs=0.003)
+
+
+def test_the_bootstrap_is_the_same_each_time_and_finds_nothing_in_nothing():
+    counts = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]])
+    assert paired_bootstrap(counts, counts).p_value == 1
+    other = counts[::-1].copy()
+    assert paired_bootstrap(counts, other, seed=3) == paired_bootstrap(counts, other, seed=3)
+    with pytest.raises(ValueError, match="got 3 and 2"):
+        paired_bootstrap(counts, counts[:2])
