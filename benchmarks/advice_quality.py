@@ -30,7 +30,7 @@ from alignfreeze.evaluation.gradients import gradient_cosines
 from alignfreeze.evaluation.retrieval import Drift, Retrieval, drift, retrieval
 from alignfreeze.experiment.held_out import links_of_held_out, read_predictions, write_predictions
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.studies.statistics import CONFIDENCE
 from alignfreeze.tasks import TASKS, Source
@@ -359,7 +359,7 @@ def truth_noise(outcome):
     found = np.zeros((len(outcome.languages), len(outcome.strategies) - 1))
     for row, code in enumerate(outcome.languages):
         parts = np.array([sum_of_parts(outcome, s, code) for s in outcome.strategies])
-        values = advice.resampled(parts, random, 500)
+        values = advice.resample(parts, random, 500)
         found[row] = (values[:, 1:] - values[:, :1]).var(axis=0)
     return found
 
@@ -386,7 +386,7 @@ def calibrate(views, languages, slope=None):
         ]
         exact = np.array([[e.value_of(one) for one in several] for several in counts])
         ours.append(exact[:, 1:] - exact[:, :1])
-        values = [advice.resampled(one, random) for one in counts]
+        values = [advice.resample(one, random) for one in counts]
         theirs.append(np.array([(one[:, 1:] - one[:, :1]).var(axis=0) for one in values]))
     ours, truth, noise, theirs = map(np.array, (ours, truth, noise, theirs))  # [views, languages, strategies - 1]
     if slope is None:
@@ -464,7 +464,7 @@ def judged_by(outcome, calibrations):
     pilots = outcome.pilots(codes)
     given = {}
     for calibration in dict.fromkeys(calibrations.values()):
-        found = advice.judged(pilots, calibration=calibration)
+        found = advice.judge_pilots(pilots, calibration=calibration)
         by_code = {item.language: item for item in found.languages}
         given |= {code: (by_code.get(code), found.overall) for code in codes if calibrations[code] == calibration}
     return given

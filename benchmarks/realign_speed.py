@@ -17,7 +17,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.order import taking_turns
-from alignfreeze.realignment.freezing import frozen_parts
+from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import ProjectionHead
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
@@ -58,7 +58,7 @@ def reference(encoder, bitext, alignments, case):
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
     order = taking_turns(pairs.positions(), (PASS + STEPS) * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
-    for part in frozen_parts(encoder.model, CASES[case][0]):  # the encoder is the reference's own copy
+    for part in FreezePolicy.parse(CASES[case][0]).parts_of(encoder.model):  # the encoder is the reference's own copy
         part.requires_grad_(False)
     optimizer, numbers = adam(model.train()), count()
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 from alignfreeze.experiment.recipe import REALIGNED_ON
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import digest_of_json
 from alignfreeze.studies.results import READ_AS, read_records
 from benchmarks import common

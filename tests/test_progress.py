@@ -8,7 +8,7 @@ from alignfreeze.cli.shown import _table_of
 from alignfreeze.progress import as_one_stage, remark, showing, stage
 from alignfreeze.progress_bars import ProgressBars
 from alignfreeze.running.dispatch import run_experiment
-from tests.running.test_sweep import planned
+from tests.support.runs import planned
 
 
 class Noted:

@@ -26,7 +26,7 @@ def load(tmp_path, text):
 
 def test_an_experiment_file_with_defaults(tmp_path):
     settings = load(tmp_path, GOOD)
-    assert settings.strategies == ["baseline", "full", "front", "back"]
+    assert list(map(str, settings.strategies)) == ["baseline", "full", "front", "back"]
     assert settings.seeds == [31, 42, 66, 23, 17]
     assert settings.tested_languages == ["en", "de", "no"]
     assert settings.realigned_languages == ["de", "no"]

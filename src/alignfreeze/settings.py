@@ -146,9 +146,17 @@ def reference(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str,
         if nested is not None:
             rows += reference(nested, prefix=f"{path}.")
         else:
-            default = "required" if field.is_required() else json.dumps(field.default).replace("null", "left out")
+            default = (
+                "required"
+                if field.is_required()
+                else json.dumps(field.default, default=str).replace("null", "left out")
+            )
             rows.append((path, default, (field.description or "").replace("\n", " ")))
     return rows
+
+
+def _default_text(default: Any) -> str:
+    return json.dumps(default, default=str).replace("null", "left out")
 
 
 def _nested(field: FieldInfo) -> type[BaseModel] | None:

@@ -9,22 +9,14 @@ import pytest
 
 from alignfreeze.advice import advice as advice_module
 from alignfreeze.advice import pilots
-from alignfreeze.advice.advice import (
-    SURE,
-    WHOLE_RUNS,
-    Calibration,
-    advise,
-    calibration_of,
-    drawn_gains,
-    judged,
-    resampled,
-)
+from alignfreeze.advice.advice import SURE, advise, judge_pilots
+from alignfreeze.advice.gains import WHOLE_RUNS, Calibration, calibration_of, draw_gains, resample
 from alignfreeze.advice.pilots import (
     Cost,
     Pilot,
-    affordable,
+    fit_budget,
     least_fraction,
-    scaled,
+    shorten,
 )
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
@@ -85,24 +77,24 @@ def settings(project):
 
 def test_pilots_take_a_fraction_of_the_steps_but_not_too_few(settings):
     whole = settings.model_copy(update={"realignment": settings.realignment.model_copy(update={"steps": 400})})
-    short = scaled(whole, 0.25, finetuning_steps=1000)
+    short = shorten(whole, 0.25, finetuning_steps=1000)
     assert (short.finetuning.steps, short.realignment.steps) == (250, 100)
-    short = scaled(whole, 0.01, finetuning_steps=1000)
+    short = shorten(whole, 0.01, finetuning_steps=1000)
     assert (short.finetuning.steps, short.realignment.steps) == (50, 10)
-    assert scaled(whole, 0.5, finetuning_steps=30).finetuning.steps == 30
+    assert shorten(whole, 0.5, finetuning_steps=30).finetuning.steps == 30
     assert least_fraction(whole, finetuning_steps=1000) == 0.05
     for wrong in (0, -1, 1.5):
         with pytest.raises(SettingsError, match="more than 0 and at most 1"):
-            scaled(whole, wrong, finetuning_steps=1000)
+            shorten(whole, wrong, finetuning_steps=1000)
 
 
 def test_a_budget_shrinks_the_pilots_or_is_refused():
     cost = Cost(whole=60, fixed=2)
     # 2 minutes go to what does not shrink; 6 of the 60 are left.
-    assert affordable(cost, budget=8, least=0.05, most=0.25) == pytest.approx(0.1)
-    assert affordable(cost, budget=80, least=0.05, most=0.25) == 0.25
+    assert fit_budget(cost, budget=8, least=0.05, most=0.25) == pytest.approx(0.1)
+    assert fit_budget(cost, budget=80, least=0.05, most=0.25) == 0.25
     with pytest.raises(SettingsError, match=r"pilots take about 5 minutes with the fewest steps .*, and 62 with all"):
-        affordable(cost, budget=4, least=0.05, most=0.25)
+        fit_budget(cost, budget=4, least=0.05, most=0.25)
 
 
 # --- from predictions to advice ------------------------------------------------------
@@ -128,7 +120,7 @@ def pilot(strategy, **right):
 
 def test_what_is_surely_better_is_advised():
     pilots = [pilot("baseline", de=0.5, tr=0.6), pilot("front", de=0.9, tr=0.9), pilot("full", de=0.7, tr=0.6)]
-    advice = judged(pilots, calibration=TELLING)
+    advice = judge_pilots(pilots, calibration=TELLING)
     assert [(item.language, item.strategy, item.verdict) for item in advice.languages] == [
         ("de", "front", "better"),
         ("tr", "front", "better"),
@@ -146,7 +138,7 @@ def test_what_is_surely_better_is_advised():
 
 def test_where_pilots_show_no_difference_what_is_known_of_other_encoders_is_advised_as_not_sure():
     same = {"de": 0.8, "tr": 0.7}
-    advice = judged([pilot(name, **same) for name in ("baseline", "front", "back")], calibration=WHOLE_RUNS)
+    advice = judge_pilots([pilot(name, **same) for name in ("baseline", "front", "back")], calibration=WHOLE_RUNS)
     for item in (*advice.languages, advice.overall):
         assert (item.verdict, item.confidence < SURE) == ("likely better", True)
         assert {item.strategy, *item.rivals} == {"baseline", "front", "back"}
@@ -156,7 +148,7 @@ def test_where_pilots_show_no_difference_what_is_known_of_other_encoders_is_advi
 
 def test_where_nothing_is_known_before_and_nothing_shows_realignment_is_not_advised():
     nothing = Calibration(expected=-0.01)
-    (german,) = judged([pilot(name, de=0.8) for name in ("baseline", "front")], calibration=nothing).languages
+    (german,) = judge_pilots([pilot(name, de=0.8) for name in ("baseline", "front")], calibration=nothing).languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
     assert "do not realign. The most that is expected is -" in sentence(german)
 
@@ -165,7 +157,7 @@ def test_of_entities_less_is_taken_for_sure():
     """The same predictions: gains of entities lie further apart, in every way, and go less with what is estimated."""
     pilots = [pilot("baseline", de=0.7, tr=0.7), pilot("front", de=0.95, tr=0.95)]
     words, entities, texts = (
-        judged(pilots, calibration=calibration_of(TASKS[name])).languages[0] for name in ("pos", "ner", "nli")
+        judge_pilots(pilots, calibration=calibration_of(TASKS[name])).languages[0] for name in ("pos", "ner", "nli")
     )
     assert (words.verdict, entities.verdict) == ("better", "likely better")
     widths = [high - low for low, high in (one.estimated["front"].interval for one in (words, entities))]
@@ -183,14 +175,14 @@ def test_only_of_what_was_measured_much_is_taken_for_sure():
 
 def test_no_realignment_is_advised_where_all_else_is_worse():
     pilots = [pilot("baseline", de=0.9), pilot("front", de=0.6), pilot("back", de=0.5)]
-    (german,) = judged(pilots, calibration=TELLING).languages
+    (german,) = judge_pilots(pilots, calibration=TELLING).languages
     assert (german.strategy, german.verdict) == ("baseline", "baseline")
     assert german.confidence == german.best > 0.85
     assert "do not realign" in sentence(german)
 
 
 def test_two_that_are_alike_are_named_as_rivals():
-    advice = judged([pilot("baseline", de=0.5), pilot("front", de=0.9), pilot("back", de=0.9)])
+    advice = judge_pilots([pilot("baseline", de=0.5), pilot("front", de=0.9), pilot("back", de=0.9)])
     (german,) = advice.languages
     assert german.verdict == "better"
     assert set(german.rivals) | {german.strategy} == {"front", "back"}
@@ -198,7 +190,7 @@ def test_two_that_are_alike_are_named_as_rivals():
 
 
 def test_probabilities_of_being_best_are_one_together():
-    advice = judged(
+    advice = judge_pilots(
         [pilot("baseline", de=0.7, tr=0.7), pilot("front", de=0.75, tr=0.72), pilot("back", de=0.7, tr=0.6)]
     )
     for item in (*advice.languages, advice.overall):
@@ -213,7 +205,7 @@ def test_a_language_without_labels_to_carry_over_is_left_out():
         Pilot(name, 1, 0.9, {"de": predictions("de", right), "tr": silent})
         for name, right in (("baseline", 0.5), ("front", 0.9))
     ]
-    advice = judged(several)
+    advice = judge_pilots(several)
     assert [item.language for item in advice.languages] == ["de"]
     assert advice.silent == ("tr",)
 
@@ -223,7 +215,7 @@ def gains(estimates, noise, calibration=EXACT):
     random = np.random.default_rng(0)
     exact = np.array(estimates)
     values = exact[:, None] + random.normal(size=(len(exact), 2000, exact.shape[1])) * np.array(noise)[:, None, None]
-    draws = drawn_gains(exact, values, calibration, random)
+    draws = draw_gains(exact, values, calibration, random)
     return draws.mean(axis=0), draws.std(axis=0)
 
 
@@ -250,7 +242,7 @@ def test_an_error_of_all_languages_is_not_averaged_away():
 
 def test_resampled_estimates_are_around_the_estimate():
     counts = np.stack([np.stack([np.arange(100) % 4 < right, np.ones(100)], axis=1) for right in (1, 2)]).astype(float)
-    values = resampled(counts, np.random.default_rng(0))
+    values = resample(counts, np.random.default_rng(0))
     assert values.mean(axis=0) == pytest.approx([0.25, 0.5], abs=0.005)
     # The share of a quarter has the standard error sqrt(0.25 * 0.75 / 100).
     assert values.std(axis=0)[0] == pytest.approx((0.25 * 0.75 / 100) ** 0.5, rel=0.1)
@@ -291,7 +283,7 @@ def test_advice_is_given_without_test_data_and_goes_on_from_where_it_was(unlabel
     assert [row[0].text for row in advice_sheet(advised).rows] == ["de", "tr", "average"]
     with (
         mock.patch.object(pilots, "train", side_effect=AssertionError("trained again")),
-        mock.patch.object(advice_module, "judged", wraps=judged) as judge,
+        mock.patch.object(advice_module, "judge_pilots", wraps=judge_pilots) as judge,
     ):
         again = advise(settings, base=unlabelled, out=unlabelled / "out", fraction=0.5, n_seeds=2)
     assert again.advice == advised.advice
@@ -321,7 +313,7 @@ def test_the_command_writes_a_file_that_run_accepts(project, tmp_path):
     assert facts["how_far"] == how_far("pos")
     assert (written.parent / "advice.md").read_text().startswith("**toy: advice")
     settings = ExperimentSettings.from_toml(written)
-    assert settings.strategies == [facts["overall"]["strategy"]]
+    assert list(map(str, settings.strategies)) == [facts["overall"]["strategy"]]
     ran = alignfreeze("run", written, "--out", tmp_path / "runs", "--seed", 1)
     assert ran.returncode == 0, ran.stderr
     again = alignfreeze("advise", project / "experiment.toml", "--out", written.parent, "--json")
@@ -374,7 +366,7 @@ def test_without_a_bitext_there_is_nothing_to_go_by(project):
 
 
 def test_languages_that_differ_are_named():
-    advice = judged([pilot("baseline", de=0.5, tr=0.9), pilot("front", de=0.95, tr=0.5)], calibration=EXACT)
+    advice = judge_pilots([pilot("baseline", de=0.5, tr=0.9), pilot("front", de=0.95, tr=0.5)], calibration=EXACT)
     advised = mock.Mock(advice=advice, fraction=1, settings=mock.Mock(task="ner"))
     lines = list(advice_lines(advised))
     assert any(line.startswith("German: realign with 'front'") for line in lines)

@@ -21,13 +21,13 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord, folder_name
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import check_strategy, members_of, realigned_members
+from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
-from tests.running.test_sweep import comparable, planned
+from tests.support.runs import change, comparable, planned
 from tests.test_cli import alignfreeze
 
 BOTH = "average(full,front)"
@@ -50,15 +50,21 @@ BOTH = "average(full,front)"
     ],
 )
 def test_blanks_and_equal_weights_do_not_matter(written, name):
-    assert check_strategy(written) == name
-    assert check_strategy(name) == name
+    assert str(Strategy.parse(written)) == name
+    assert Strategy.parse(name) == Strategy.parse(written)
+
+
+def shares_of(name):
+    strategy = Strategy.parse(name)
+    return dict(zip(strategy.member_names, strategy.shares, strict=True))
 
 
 def test_members_have_weights_that_add_up_to_one():
-    assert members_of("average(full,front)") == {"full": 0.5, "front": 0.5}
-    assert members_of("average(1*baseline,3*full)") == {"baseline": 0.25, "full": 0.75}
-    assert members_of("front") == {"front": 1}
-    assert realigned_members(["baseline", "front", "average(baseline,full)", BOTH]) == ["front", "full"]
+    assert shares_of("average(full,front)") == {"full": 0.5, "front": 0.5}
+    assert shares_of("average(1*baseline,3*full)") == {"baseline": 0.25, "full": 0.75}
+    assert shares_of("front") == {"front": 1}
+    several = map(Strategy.parse, ["baseline", "front", "average(baseline,full)", BOTH])
+    assert list(map(str, policies_of(several))) == ["front", "full"]
 
 
 members = st.lists(st.sampled_from(["baseline", "full", "front", "0..1", "random:2"]), min_size=2, unique=True)
@@ -67,10 +73,11 @@ members = st.lists(st.sampled_from(["baseline", "full", "front", "0..1", "random
 @given(members, st.data())
 def test_a_name_that_was_checked_is_read_back_the_same(names, data):
     weights = data.draw(st.lists(st.floats(1e-6, 1e6), min_size=len(names), max_size=len(names)))
-    name = check_strategy(f"average({', '.join(f'{w!r} * {n}' for n, w in zip(names, weights, strict=True))})")
-    assert check_strategy(name) == name
-    assert list(members_of(name)) == names
-    assert list(members_of(name).values()) == pytest.approx([weight / sum(weights) for weight in weights])
+    strategy = Strategy.parse(f"average({', '.join(f'{w!r} * {n}' for n, w in zip(names, weights, strict=True))})")
+    name = str(strategy)
+    assert str(Strategy.parse(name)) == name
+    assert strategy.member_names == names
+    assert strategy.shares == pytest.approx([weight / sum(weights) for weight in weights])
     assert not set(folder_name(name, 31, "0" * 64)) & set(' ():,*?"<>|/\\')
 
 
@@ -97,7 +104,7 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
 )
 def test_names_that_are_wrong(name, message):
     with pytest.raises(SettingsError, match=message):
-        check_strategy(name)
+        Strategy.parse(name)
 
 
 @pytest.mark.parametrize("schedule", ["during", "after"])
@@ -232,7 +239,7 @@ def test_a_run_that_failed_goes_on_with_the_members_that_are_there(project, real
     counting = recipe.realign
 
     def failing(encoder, **options):
-        if options["freeze"] == "front":
+        if str(options["freeze"]) == "front":
             raise TrainingError("the loss is nan")
         return counting(encoder, **options)
 
@@ -248,8 +255,9 @@ def test_members_that_no_other_run_has_keep_their_checkpoints_apart(project):
     found = averaging(project, "average(random:1,front)")
     (spec,) = found.specs
     places = recipe.Places(project, project / "checkpoints", project / "logs")
-    assert places.checkpoints_of("front", "front").name == "realignment"
-    assert places.checkpoints_of(spec.strategy, "random:1").name == "realignment-random1"
+    front = Strategy.parse("front")
+    assert places.checkpoints_of(front, front.policy).name == "realignment"
+    assert places.checkpoints_of(spec.strategy, spec.strategy.policies[0]).name == "realignment-random1"
     seen, realign_ = [], recipe.realign
 
     def watching(encoder, **options):
@@ -310,7 +318,7 @@ def test_pilots_of_an_average_realign_its_members_once(project, realignments):  
     assert not list(out.rglob("*.safetensors"))
     assert not (out / "realigned").exists()
     # Alone, without anything to share.
-    settings = settings.model_copy(update={"strategies": [BOTH]})
+    settings = change(settings, strategies=[BOTH])
     advised = advise(settings, base=project, out=project / "alone", fraction=1)
     assert realignments == ["full", "front"] * 3
     assert advised.advice.overall.estimated[BOTH].agreement > 0

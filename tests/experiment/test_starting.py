@@ -9,7 +9,7 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment, run_experiments
-from tests.running.test_sweep import comparable, planned
+from tests.support.runs import comparable, planned
 from tests.test_cli import alignfreeze
 
 
@@ -19,7 +19,7 @@ def realignments(monkeypatch):
     done, realign = [], recipe.realign
 
     def counting(encoder, **options):
-        done.append(options["freeze"])
+        done.append(str(options["freeze"]))
         return realign(encoder, **options)
 
     monkeypatch.setattr(recipe, "realign", counting)

@@ -14,8 +14,7 @@ from alignfreeze.evaluation.estimates import projection_agreement, value_of
 from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
-from alignfreeze.experiment.outline import outline
-from alignfreeze.experiment.planning import plan
+from alignfreeze.experiment.planning import outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.stopping import judge_of
 from alignfreeze.progress import showing, stage

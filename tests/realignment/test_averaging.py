@@ -15,7 +15,7 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.families import FAMILIES
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.realignment.averaging import average_encoders
-from alignfreeze.realignment.freezing import frozen_parts, held_by_all
+from alignfreeze.realignment.freezing import FreezePolicy, intersect
 from tests.conftest import family_config, train_tokenizer
 
 
@@ -187,5 +187,5 @@ def test_as_many_weights_as_encoders():
 )
 def test_what_several_policies_hold_fixed_together(policies, expected):
     model = AutoModel.from_config(family_config("bert", num_hidden_layers=4))
-    held = held_by_all([frozen_parts(model, policy) for policy in policies])
+    held = intersect([FreezePolicy.parse(policy).parts_of(model) for policy in policies])
     assert held == [model.get_submodule(path) for path in expected]

@@ -17,7 +17,7 @@ from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacted
-from alignfreeze.realignment.freezing import FREEZE_POLICIES, frozen, frozen_parts
+from alignfreeze.realignment.freezing import FREEZE_POLICIES, FreezePolicy, frozen
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from benchmarks.reference import Reference, adam
@@ -41,7 +41,7 @@ def without_dropout(model):
 def steps_of_the_reference(encoder, projection, pairs, policy):
     """Yield the loss and the gradients of each step."""
     model = Reference(encoder.model, projection, padding=encoder.padding).train()
-    with frozen(frozen_parts(encoder.model, policy)):
+    with frozen(FreezePolicy.parse(policy).parts_of(encoder.model)):
         optimizer = adam(model, LEARNING_RATE)
         for start in range(0, STEPS * BATCH, BATCH):
             loss = model([pairs[number] for number in range(start, start + BATCH)])
@@ -58,7 +58,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
     with ExitStack() as stack:
         stack.enter_context(packing(encoder.model))
         vocabulary = stack.enter_context(compacted(encoder.model, used)) if compact else None
-        stack.enter_context(frozen(frozen_parts(encoder.model, policy)))
+        stack.enter_context(frozen(FreezePolicy.parse(policy).parts_of(encoder.model)))
         model = RealignmentModel(encoder.model, RealignmentSettings(), padding=encoder.padding).train()
         model.projection.to(encoder.model.dtype).load_state_dict(projection.state_dict())
         model.at_once = at_once

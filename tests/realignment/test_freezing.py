@@ -5,7 +5,7 @@ from transformers import AutoModel
 
 from alignfreeze.encoding.families import FAMILIES, embeddings_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError
-from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, frozen_parts
+from alignfreeze.realignment.freezing import FreezePolicy, Freezing, frozen
 from tests.conftest import family_config
 
 
@@ -32,28 +32,30 @@ def bert(n_layers):
 )
 def test_which_layers_a_policy_freezes(freeze, n_layers, expected):
     model = bert(n_layers)
-    assert frozen_parts(model, freeze) == [layers_of(model)[number] for number in expected]
+    assert FreezePolicy.parse(freeze).parts_of(model) == [layers_of(model)[number] for number in expected]
 
 
 @pytest.mark.parametrize("n_layers", range(1, 8))
 def test_front_and_back_share_the_layers_without_overlap(n_layers):
     model = bert(n_layers)
-    assert frozen_parts(model, "front") + frozen_parts(model, "back") == list(layers_of(model))
+    assert FreezePolicy.parse("front").parts_of(model) + FreezePolicy.parse("back").parts_of(model) == list(
+        layers_of(model)
+    )
 
 
 def test_layers_drawn_at_random_depend_on_the_seed_alone():
     model = bert(12)
-    drawn = [frozen_parts(model, "random:4", seed=seed) for seed in (1, 1, 2)]
+    drawn = [FreezePolicy.parse("random:4").parts_of(model, seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(drawn[0]) == 4
-    assert frozen_parts(model, "random:12") == list(layers_of(model))
-    assert frozen_parts(model, "random:0") == []
+    assert FreezePolicy.parse("random:12").parts_of(model) == list(layers_of(model))
+    assert FreezePolicy.parse("random:0").parts_of(model) == []
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_embeddings_attention_and_feed_forward_blocks_are_all_of_an_encoder_but_what_follows(family):
     model = AutoModel.from_config(family_config(family))
-    parts = frozen_parts(model, "embeddings+attention+feed-forward")
+    parts = FreezePolicy.parse("embeddings+attention+feed-forward").parts_of(model)
     assert embeddings_of(model) in parts
     inside = {id(parameter) for part in parts for parameter in part.parameters()}
     others = {name.split(".")[0] for name, p in model.named_parameters() if id(p) not in inside}
@@ -63,21 +65,21 @@ def test_embeddings_attention_and_feed_forward_blocks_are_all_of_an_encoder_but_
 
 def test_what_is_frozen_is_named_and_counted():
     model = bert(4)
-    freezing = Freezing.of(model, frozen_parts(model, "front+embeddings+0"))
+    freezing = Freezing.of(model, FreezePolicy.parse("front+embeddings+0").parts_of(model))
     assert freezing.parts == ("encoder.layer.0", "encoder.layer.1", "embeddings")
     layer = sum(p.numel() for p in model.encoder.layer[0].parameters())
     assert freezing.parameters == 2 * layer + sum(p.numel() for p in model.embeddings.parameters())
     assert freezing.share == freezing.parameters / sum(p.numel() for p in model.parameters())
     # A block inside a frozen layer is not counted twice.
-    assert Freezing.of(model, frozen_parts(model, "0..3+attention")).parameters == 4 * layer
+    assert Freezing.of(model, FreezePolicy.parse("0..3+attention").parts_of(model)).parameters == 4 * layer
 
 
 @pytest.mark.parametrize("freeze", ["front", "back", "0", "random:1", "full+front"])
 def test_shared_layers_are_not_frozen_in_part(freeze):
     model = AutoModel.from_config(family_config("albert"))
     with pytest.raises(EncoderError, match="all layers of a albert model share their weights"):
-        frozen_parts(model, freeze)
-    assert frozen_parts(model, "full") == []
+        FreezePolicy.parse(freeze).parts_of(model)
+    assert FreezePolicy.parse("full").parts_of(model) == []
 
 
 @pytest.mark.parametrize(
@@ -91,13 +93,13 @@ def test_shared_layers_are_not_frozen_in_part(freeze):
 )
 def test_a_name_that_is_no_policy(freeze, message):
     with pytest.raises(SettingsError, match=message):
-        check_policy(freeze)
+        FreezePolicy.parse(freeze)
 
 
 @pytest.mark.parametrize("freeze", ["4", "2..4", "3..2", "random:5"])
 def test_layers_beyond_the_model(freeze):
     with pytest.raises(SettingsError, match=r"the encoder has (the layers 0 to 3|4 layers)"):
-        frozen_parts(bert(4), check_policy(freeze))
+        FreezePolicy.parse(freeze).parts_of(bert(4))
 
 
 def test_frozen_restores_what_was_trainable_before():

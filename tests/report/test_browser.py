@@ -17,8 +17,8 @@ from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
-from tests.running.test_sweep import planned
 from tests.studies.test_comparison import table
+from tests.support.runs import planned
 
 LANGUAGES = ("de", "fr", "hi", "ja", "tr", "zh")
 

@@ -3,9 +3,7 @@
 Read what has changed before it is committed.
 """
 
-import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,13 @@ import pytest
 pytest.importorskip("plotly")
 pytest.importorskip("pyvis")
 
-from alignfreeze.experiment.records import RECORD, RunRecord
-from alignfreeze.files import digest_of_json
 from alignfreeze.report.page import to_html
 from alignfreeze.report.study import study_page
 from alignfreeze.report.text import study_latex, study_markdown
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from alignfreeze.typology import is_installed
+from tests.support.records import make_record, make_settings, write_runs
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -35,74 +32,11 @@ SCORES = {
 
 def record(strategy):
     """A record of made-up figures: the page is tested here, not the training."""
-    settings = {
-        "task": "pos",
-        "device": "cpu",
-        "keep_models": False,
-        "source_language": "en",
-        "data": {"train": "en.conllu", "test": "{language}.conllu", "max_train": None, "max_test": None},
-        "finetuning": {"steps": 20, "learning_rate": 5e-4},
-    }
-    data = {"train": "a" * 64} | {f"test {code}": code * 32 for code in ("en", "de", "tr", "ja")}
-    realignment = None
-    if strategy != "baseline":
-        settings |= {
-            "bitext": {"source": "en-{language}.tsv", "max_pairs": None, "selection": {}, "pretokenized": False},
-            "alignment": {"aligner": "fast-align", "links": None},
-            "realignment": {"schedule": "before", "loss": "contrastive", "steps": 10},
-        }
-        data |= {f"bitext {code} source": f"{code}b" * 16 for code in ("de", "tr", "ja")}
-        parts = [] if strategy == "full" else ["encoder.layer.0", "encoder.layer.1"]
-        realignment = {
-            "training": {"steps": 10, "losses": [[5, 2.5], [10, 1.75]], "seconds": 60.0},
-            "frozen": {"parts": parts, "parameters": 250 * len(parts), "n_parameters": 1000},
-            "pairs": 300,
-            "pairs_without_links": 0,
-            "freeze": strategy,
-        }
-    determined_by = {
-        "version": "0.1.0",
-        "encoder": {"name": "tiny", "digest": "e" * 64},
-        "aligning_encoder": None,
-        "strategy": strategy,
-        "seed": 31,
-        "languages": ["en", "de", "tr", "ja"],
-        "realigned_languages": [] if strategy == "baseline" else ["de", "tr", "ja"],
-        "settings": settings,
-        "splitters": {},
-        "precision": "fp32",
-        "data": data,
-    }
-    return {
-        "experiment": "golden",
-        "strategy": strategy,
-        "seed": 31,
-        "digest": digest_of_json(determined_by),
-        "determined_by": determined_by,
-        "realignment": realignment,
-        "finetuning": {"steps": 20, "losses": [[10, 1.5], [20, 0.75]], "seconds": 90.0},
-        "scores": [
-            {"language": code, "metric": "accuracy", "value": value, "n": 1000, "unit": "words"}
-            for code, value in SCORES[strategy].items()
-        ],
-        "doubts": [],
-        "seconds": {"loading": 1.0, "fine-tuning": 90.0, "evaluation": 12.0}
-        | ({} if strategy == "baseline" else {"realignment": 60.0}),
-        "environment": {
-            "finished": "2026-01-02T03:04:05+00:00",
-            "versions": {"python": "3.0", "alignfreeze": "0.1.0", "torch": "2.0", "transformers": "5.0"},
-            "hardware": {"device": "cpu"},
-        },
-    }
+    return make_record(make_settings(["de", "tr", "ja"]), strategy, SCORES[strategy])
 
 
 def write_study(folder):
-    for strategy in SCORES:
-        place = folder / "golden" / "runs" / strategy
-        place.mkdir(parents=True)
-        values = record(strategy)
-        assert asdict(RunRecord.from_json(values))["strategy"] == strategy
-        (place / RECORD).write_text(json.dumps(values))
+    write_runs(folder / "golden", map(record, SCORES))
     return study_page([folder / "golden"])
 
 
@@ -122,9 +56,7 @@ def study(tmp_path):
 
 
 @pytest.mark.skipif(not is_installed(), reason="the page tells of families and distances: extra `typology`")
-@pytest.mark.parametrize(
-    ("name", "write"), [("study.html", to_html), ("study.md", study_markdown), ("study.tex", study_latex)]
-)
+@pytest.mark.parametrize(("name", "write"), FILES.items())
 def test_the_page_is_as_it_was(study, name, write):
     assert scrubbed(write(study)) == (GOLDEN / name).read_text(encoding="utf-8")
 

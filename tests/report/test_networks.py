@@ -8,7 +8,6 @@ pytest.importorskip("plotly")
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.probe import Probe
-from alignfreeze.experiment.records import RunRecord
 from alignfreeze.report import networks
 from alignfreeze.report.likeness import GAINS, VECTORS, alike_runs, distances, language_network, nearest
 from alignfreeze.report.lineage import lineage, lineage_of
@@ -18,7 +17,7 @@ from alignfreeze.studies.results import read_results
 from tests.report.test_golden import SCORES, record
 from tests.studies.test_comparison import table
 
-RECORDS = [RunRecord.from_json(record(strategy)) for strategy in SCORES]
+RECORDS = [record(strategy) for strategy in SCORES]
 
 
 def kinds(network):

@@ -20,7 +20,7 @@ from alignfreeze.report.notes import (
     read_notes,
 )
 from alignfreeze.running.dispatch import run_experiment
-from tests.running.test_sweep import planned
+from tests.support.runs import planned
 from tests.test_cli import alignfreeze
 
 

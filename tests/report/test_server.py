@@ -20,8 +20,8 @@ from alignfreeze.report.page import to_html
 from alignfreeze.report.server import Lens, state_of
 from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
-from tests.running.test_sweep import planned
 from tests.studies.test_comparison import table
+from tests.support.runs import planned
 from tests.test_cli import alignfreeze
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

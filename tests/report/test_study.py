@@ -14,8 +14,8 @@ from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
-from tests.running.test_sweep import failing, planned
 from tests.studies.test_comparison import ROWS, table
+from tests.support.runs import failing, planned
 from tests.test_cli import alignfreeze
 
 

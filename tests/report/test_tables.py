@@ -1,41 +1,21 @@
 import pytest
 
-from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.sheets import to_markdown
 from alignfreeze.report.tables import cell_text, score_table, sheet_of
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary
-from alignfreeze.training.settings import TrainingHistory
-
-
-def record(strategy, seed, **values):
-    return RunRecord(
-        experiment="toy",
-        strategy=strategy,
-        seed=seed,
-        digest="d",
-        determined_by={},
-        realignment=None,
-        finetuning=TrainingHistory(1, 1.0, ()),
-        scores=tuple(Score(language, "accuracy", value, 100) for language, value in values.items()),
-        doubts=(),
-        seconds={},
-        environment={},
-    )
+from tests.support.records import make_record, make_settings
 
 
 @pytest.fixture
 def study():
-    settings = ExperimentSettings(
-        name="toy",
-        strategies=["baseline", "front"],
-        seeds=[1, 2],
-        languages=["de", "tr"],
-        data={"train": "t", "test": "{language}"},
-        bitext={"source": "{language}"},
+    settings = make_settings(
+        ["de", "tr"], name="toy", encoder="embedded:e5-small", strategies=["baseline", "front"], seeds=[1, 2]
     )
+
+    def record(strategy, seed, **scores):
+        return make_record(settings, strategy, scores, seed=seed)
+
     records = (
         record("baseline", 1, en=0.9, de=0.70, tr=0.5),
         record("baseline", 2, en=0.9, de=0.72, tr=0.5),

@@ -15,45 +15,12 @@ import pytest
 from filelock import FileLock
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, TrainingError
-from alignfreeze.experiment.planning import plan
-from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running import dispatch, sweep
 from alignfreeze.running.claims import claimed, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
+from tests.support.runs import comparable, failing, planned
 from tests.test_cli import alignfreeze
-
-
-def planned(project, **changes):
-    settings = ExperimentSettings.from_toml(project / "experiment.toml").model_copy(update=changes)
-    return plan(settings, base=project)
-
-
-def comparable(out):
-    """Return what the records of a folder say, without times and hosts, by run."""
-    found = {}
-    for path in sorted(out.glob("runs/[!.]*/record.json")):
-        record = json.loads(path.read_text())
-        for name in ("seconds", "memory", "environment"):
-            del record[name]
-        for stage in ("realignment", "finetuning"):
-            if record[stage] is not None:
-                record[stage].pop("seconds", None)
-                record[stage].get("training", {}).pop("seconds", None)
-        found[path.parent.name] = json.dumps(record, sort_keys=True)
-    return found
-
-
-def failing(strategy, error):
-    """Return a `run` that fails for a strategy."""
-    run = sweep.run
-
-    def fail(spec, *arguments, **options):
-        if spec.strategy == strategy:
-            raise error
-        return run(spec, *arguments, **options)
-
-    return fail
 
 
 def test_a_run_that_fails_does_not_stop_the_others_and_its_error_is_kept(project, monkeypatch, remarks):
@@ -75,7 +42,7 @@ def test_the_place_of_a_mistake_in_the_code_is_kept(project, monkeypatch):
     monkeypatch.setattr(sweep, "run", failing("baseline", ZeroDivisionError("nothing there")))
     (failure,) = run_experiment(planned(project, seeds=[1], strategies=["baseline"]), out=project / "out").failures
     assert failure.error == "ZeroDivisionError: nothing there"
-    assert "test_sweep.py" in failure.trace
+    assert "runs.py" in failure.trace
 
 
 def test_a_full_disk_is_one_error_and_the_folder_goes_on(project, monkeypatch):

@@ -13,8 +13,10 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.comparisons import comparison_facts, table_of
 from alignfreeze.report.summaries import summary
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import against, compare
+from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result, Setup, read_results
+from alignfreeze.studies.versus import set_side_by_side
+from tests.support.runs import change
 from tests.test_cli import alignfreeze
 
 SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
@@ -204,13 +206,13 @@ def test_tests_of_several_averages_are_corrected():
 def test_two_studies_side_by_side(tmp_path):
     ours = compare([result("baseline", 0.5), result("full", 0.6)])
     theirs = compare(read_results([table(tmp_path, ROWS)]))
-    (versus,) = against(ours, theirs)  # udpos is pos; encoder and aligner differ
+    (versus,) = set_side_by_side(ours, theirs)  # udpos is pos; encoder and aligner differ
     assert versus.languages == ("de",)
     assert versus.strategies == ("baseline", "full")
     assert versus.agreement == {"full": None}  # ours has one seed
     with pytest.raises(SettingsError, match="no task, schedule, metric and language in common"):
-        against(ours, compare(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
-    (same,) = against(theirs, theirs)
+        set_side_by_side(ours, compare(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
+    (same,) = set_side_by_side(theirs, theirs)
     assert same.agreement == {"full": 1.0, "back": 1.0}
 
 
@@ -253,7 +255,7 @@ def test_a_run_that_is_being_written_is_no_run(project):
     """While a run is being written its folder has another name; who reads the folder meanwhile passes over it."""
     out = project / "out"
     settings = ExperimentSettings.from_toml(project / "experiment.toml")
-    settings = settings.model_copy(update={"seeds": [1], "strategies": ["baseline"]})
+    settings = change(settings, seeds=[1], strategies=["baseline"])
     run_experiment(plan(settings, base=project), out=out)
     (folder,) = (out / "runs").iterdir()
     shutil.copytree(folder, out / "runs" / f".{folder.name}.1.part")
@@ -271,7 +273,7 @@ def test_a_strategy_that_one_study_lacks_in_a_language_is_left_out_of_both(tmp_p
     (tmp_path / "a").mkdir()
     other = f"seed,model,task,method,{columns}\n31,m,udpos,freeze_realign_unfreeze_dico,0.5,0.9\n"
     ours = compare(read_results([table(tmp_path), table(tmp_path / "a", other)]))
-    (found,) = against(ours, ours)
+    (found,) = set_side_by_side(ours, ours)
     assert "front" in ours[0].strategies
     assert found.strategies == ("baseline", "full", "back")
 
@@ -288,7 +290,7 @@ def run_with(project, out, **changes):
     settings = ExperimentSettings.from_toml(project / "experiment.toml")
     for name, values in changes.items():
         changed = getattr(settings, name).model_copy(update=values) if isinstance(values, dict) else values
-        settings = settings.model_copy(update={name: changed})
+        settings = change(settings, **{name: changed})
     run_experiment(plan(settings, base=project), out=out)
 
 

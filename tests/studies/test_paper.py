@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from alignfreeze.encoding import embedded
+from alignfreeze.encoding.shapes import SHAPES
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.cost import SHAPES, Lengths, estimate
-from alignfreeze.experiment.outline import is_remote, outline
-from alignfreeze.experiment.planning import plan
+from alignfreeze.experiment.cost import Lengths, estimate
+from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import estimate_text, outline_text
 from alignfreeze.running.dispatch import run_experiment
@@ -57,7 +57,7 @@ def test_steps_batches_rates_and_languages_are_the_papers(task, encoder):
     assert settings.finetuning.learning_rate == settings.realignment.learning_rate == rate
     assert settings.languages == LANGUAGES[task]
     assert settings.seeds == [31, 42, 66, 23, 17]
-    assert settings.strategies == ["baseline", "full", "front", "back"]
+    assert list(map(str, settings.strategies)) == ["baseline", "full", "front", "back"]
     assert settings.encoder == ENCODERS[encoder]
     assert settings.realignment.layer == "reference"
     assert settings.realignment.max_length == 96

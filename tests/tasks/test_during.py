@@ -8,7 +8,7 @@ import torch
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.packing import packing
 from alignfreeze.errors import SettingsError
-from alignfreeze.realignment.freezing import frozen_parts
+from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import prepare
@@ -53,7 +53,7 @@ def test_a_frozen_parts_gradient_is_that_of_the_task_alone(*, still, toy_bitext,
     task_model = with_head(still, "words", POS.labels, max_length=32)
     base = task_model.model.base_model
     prepared = prepare(still, toy_bitext, links, freeze=freeze, settings=SETTINGS, seed=1)
-    untrained = frozen_parts(base, freeze)
+    untrained = FreezePolicy.parse(freeze).parts_of(base)
     task = TaskLoss(task_model.model, POS.kind)
     both = DuringModel(task, RealignmentModel(base, SETTINGS, untrained=untrained))
     both.at_once = at_once

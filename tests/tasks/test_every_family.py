@@ -11,7 +11,7 @@ from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.families import FAMILIES, is_known
 from alignfreeze.errors import EncoderError
 from alignfreeze.evaluation.zero_shot import assess
-from alignfreeze.realignment.freezing import frozen_parts
+from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks import TASKS
@@ -49,7 +49,7 @@ def test_frozen_parameters_are_bit_identical_and_the_others_move(encoder, toy_bi
     for freeze in FREEZINGS:
         encoder.model.load_state_dict(start)
         try:
-            fixed = frozen_parts(encoder.model, freeze, seed=3)
+            fixed = FreezePolicy.parse(freeze).parts_of(encoder.model, seed=3)
         except EncoderError as error:
             assert encoder.name == "albert"
             assert "share their weights" in str(error)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from alignfreeze.advice.gains import Calibration, Float, calibration_of, draw_gains, resample
 from alignfreeze.advice.pilots import (
     Pilot,
-    affordable,
     cost_of,
+    fit_budget,
     least_fraction,
-    prepared,
     run_pilots,
-    scaled,
+    shorten,
+    split_data,
 )
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import (
@@ -32,16 +32,13 @@ from alignfreeze.evaluation.estimates import (
     value_of,
 )
 from alignfreeze.experiment.planning import anchored, plan
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import BASELINE, Strategy
 from alignfreeze.studies.statistics import CONFIDENCE
-from alignfreeze.tasks import TASKS, Task
+from alignfreeze.tasks import TASKS
 
 FRACTION = 0.25
 """Of the steps of the whole experiment, that pilots take unless they are told otherwise."""
-
-RESAMPLES = 2_000
-
-DRAWS = 4_000
 
 NAMES = frozenset({"PROPN"})
 """Labels of words that do not count: sentence pairs repeat the same few names, which realignment learns by heart. With
@@ -52,64 +49,9 @@ SURE = 0.75
 The greatest expected gain is advised all the same: on the tuning languages of the study that loses 0.94 points against
 the best of each language from pilots and 0.72 from whole runs, to realign with sure gains alone 0.96 and 1.44."""
 
-Float = NDArray[np.float64]
-
 Verdict = Literal["better", "likely better", "baseline"]
 """Why a strategy is advised: it is better than the baseline; it is expected to be, but that is not sure; of no strategy
 a gain over the baseline is expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How estimated gains go with true ones, as found on the tuning languages of benchmarks/advice_quality.py.
-
-    The defaults are those of part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps, by which
-    the gains of whole runs with the same seed were foretold (benchmarks/results/advice_quality_pilots.json). Half of a
-    difference that is estimated is found in the truth. The spreads `error`, `between` and `shared` are one and a half
-    times those that moments give, so that intervals hold as often as they say on the tuning languages.
-
-    Attributes:
-        slope: True gain by estimated gain.
-        error: Standard deviation of what a true gain differs by from that, beside the noise of the sentence pairs.
-        between: Standard deviation that true gains have over languages, presumed of few of them.
-        shared: Standard deviation of that part of the error which a strategy has in all languages.
-        expected: Gain in the mean over languages, before anything is known: those of the paper's strategies, for its
-            three encoders on PoS, NER and NLI, have the mean 1.1 and the standard deviation 1.2 points.
-        prior: The standard deviation of that.
-    """
-
-    slope: float = 0.48
-    error: float = 0.009
-    between: float = 0.012
-    shared: float = 0.016
-    expected: float = 0.011
-    prior: float = 0.012
-
-
-WHOLE_RUNS = Calibration(slope=0.07, error=0.014, between=0.015, shared=0.014)
-"""Of whole runs, by whose models those with another seed were foretold (benchmarks/results/advice_quality.json). Little
-of a difference that is estimated is found in the truth: after so many steps realignment knows held-out pairs better
-than other text, as they are of the kind that it sees; and what one seed gains another need not."""
-
-
-ENTITIES = Calibration(slope=0.07, error=0.056, between=0.073, shared=0.057, prior=0.034)
-"""Of named entities, whose gains differ from seed to seed by more than from strategy to strategy: in the mean over five
-languages by several points of F1. Of whole runs: the baseline's pilots of a quarter of the steps found next to no
-entity in English."""
-
-
-def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
-    """Return how estimated gains go with true ones, as far as that was measured.
-
-    That is part-of-speech tags and named entities. Other labels get the more cautious one, that of entities.
-
-    Args:
-        task: What is learnt.
-        whole: Whether the models are those of whole runs, not of pilots.
-    """
-    if task.name != "pos":
-        return ENTITIES
-    return WHOLE_RUNS if whole else Calibration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +178,7 @@ def advise(
         raise SettingsError(
             "advice needs [bitext]: estimates go by sentence pairs that are held out of realignment; name their files"
         )
-    strategies = [BASELINE, *(name for name in dict.fromkeys(settings.strategies) if name != BASELINE)]
+    strategies = list(dict.fromkeys([Strategy.parse(BASELINE), *settings.strategies]))
     if len(strategies) == 1:
         raise SettingsError(
             f"strategies: only {BASELINE!r} is there; name what it is to be compared with, such as full"
@@ -245,15 +187,15 @@ def advise(
     settings = settings.model_copy(update={"strategies": strategies})
     whole = plan(settings, base=base, tests=False)
     steps = whole.finetuning_steps
-    scaled(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
-    data, held = prepared(whole, most=held_out)
+    shorten(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
+    data, held = split_data(whole, most=held_out)
     if budget is not None and (cost := cost_of(whole, len(data.held), n_seeds=len(seeds))) is not None:
         least = least_fraction(whole.settings, finetuning_steps=steps)
         # A smaller fraction than the least one takes no fewer steps.
-        fraction = min(fraction, affordable(cost, budget=budget, least=least, most=max(least, fraction)))
-    short = scaled(whole.settings, fraction, finetuning_steps=steps)
+        fraction = min(fraction, fit_budget(cost, budget=budget, least=least, most=max(least, fraction)))
+    short = shorten(whole.settings, fraction, finetuning_steps=steps)
     pilots = run_pilots(short, whole, data, held, seeds=seeds, out=out)
-    advice = judged(pilots, calibration=calibration_of(TASKS[settings.task]))
+    advice = judge_pilots(pilots, calibration=calibration_of(TASKS[settings.task]))
     return Advised(
         advice,
         whole.settings,
@@ -265,11 +207,13 @@ def advise(
 
 def recommended(settings: ExperimentSettings, advice: Advice, *, base: Path) -> ExperimentSettings:
     """Return the experiment with the advised strategy alone, and paths that hold wherever its file lies."""
-    found = settings.model_copy(update={"name": f"{settings.name}: advised", "strategies": [advice.overall.strategy]})
+    found = settings.model_copy(
+        update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(advice.overall.strategy)]}
+    )
     return anchored(found, base)
 
 
-def judged(
+def judge_pilots(
     pilots: Sequence[Pilot],
     *,
     calibration: Calibration | None = None,
@@ -304,11 +248,9 @@ def judged(
             "too little, or there are too few pairs; take more steps (--fraction), or hold out more"
         )
     random = np.random.default_rng(seed)
-    values = np.stack(
-        [resampled(counts[language], random) for language in spoken]
-    )  # [languages, resamples, strategies]
+    values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]
     exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
-    draws = drawn_gains(exact, values, calibration, random)  # [draws, languages, strategies]
+    draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
     estimated = [
         {
             name: _estimated(exact[row, column], _of(by_strategy[name], language), draws[:, row], column)
@@ -317,7 +259,7 @@ def judged(
         for row, language in enumerate(spoken)
     ]
     recommended = [
-        recommendation(language, estimated[row], draws[:, row], n=counts[language].shape[1])
+        recommend(language, estimated[row], draws[:, row], n=counts[language].shape[1])
         for row, language in enumerate(spoken)
     ]
     together = draws.mean(axis=1)
@@ -326,7 +268,7 @@ def judged(
     }
     return Advice(
         languages=tuple(recommended),
-        overall=recommendation(None, over_all, together, n=sum(item.n for item in recommended)),
+        overall=recommend(None, over_all, together, n=sum(item.n for item in recommended)),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
         source_scores={name: _mean(scores) for name in strategies if (scores := _scores(by_strategy[name]))},
         doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
@@ -349,82 +291,6 @@ def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Counts]:
         np.sum([projection_agreement(one, together, weights=weights) for one in group], axis=0)
         for group in several.values()
     ]
-
-
-def resampled(counts: Float, random: np.random.Generator, n: int = RESAMPLES) -> Float:
-    """Return estimates on sentence pairs drawn with replacement, the same ones for all, [resamples, strategies].
-
-    Args:
-        counts: Of each strategy and pair, [strategies, pairs, 2].
-        random: Draws.
-        n: How often.
-    """
-    pairs = counts.shape[1]
-    drawn = random.multinomial(pairs, np.full(pairs, 1 / pairs), size=n).astype(np.float64)  # [resamples, pairs]
-    sums = np.einsum("rp,spc->rsc", drawn, counts)  # [resamples, strategies, 2]
-    whole = counts.sum(axis=1)  # [strategies, 2]
-    # A draw without a label to carry over says nothing of its own.
-    sums = np.where(sums[..., 1:] > 0, sums, whole)
-    return sums[..., 0] / sums[..., 1]
-
-
-def drawn_gains(exact: Float, values: Float, calibration: Calibration, random: np.random.Generator) -> Float:
-    """Draw gains over the first strategy from what is known of them, [draws, languages, strategies].
-
-    The gains of a language are normal around the mean over languages, which is normal around what is known of other
-    encoders and tasks; estimates are normal
-    around the gains, with the spread that resampled sentence pairs show and that which estimates have by themselves
-    (a hierarchical model; Gelman et al. 2013, chapter 5). All spreads are those of differences of strategies that
-    differ by themselves: gains over one baseline go together.
-
-    Args:
-        exact: Estimates, [languages, strategies].
-        values: The same on resampled sentence pairs, [languages, resamples, strategies].
-        calibration: How estimated gains go with true ones.
-        random: Draws.
-    """
-    slope = calibration.slope
-    gains = slope * (exact[:, 1:] - exact[:, :1])  # [languages, others]
-    n_languages, others = gains.shape
-    shape = (np.eye(others) + 1) / 2  # of differences from one baseline
-    spread = slope * (values[:, :, 1:] - values[:, :, :1])  # [languages, resamples, others]
-    noise = np.stack([np.atleast_2d(np.cov(rows, rowvar=False)) for rows in spread])
-    noise = noise + shape * calibration.error**2
-    between = shape * _between(gains, noise, shape, calibration)
-    weights = np.linalg.inv(noise + between)  # [languages, others, others]
-    spread_of_mean = np.linalg.inv(weights.sum(axis=0))
-    seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the mean over languages, as estimates have it
-    # What estimates say too well, or too badly, of a strategy everywhere no number of languages tells.
-    sure = np.linalg.inv(spread_of_mean + shape * calibration.shared**2)
-    presumed = np.linalg.inv(shape * calibration.prior**2)
-    covariance = np.linalg.inv(sure + presumed)
-    middle = covariance @ (sure @ seen + presumed @ np.full(others, calibration.expected))
-    means = random.multivariate_normal(middle, covariance, size=DRAWS, method="cholesky")  # [draws, others]
-    found = np.zeros((DRAWS, n_languages, others + 1))
-    for row in range(n_languages):
-        share = between @ weights[row]  # what of a deviation from the mean is the language's own
-        inner = between - share @ between
-        own = random.multivariate_normal(np.zeros(others), inner, size=DRAWS, method="eigh")
-        drawn = means + share @ (gains[row] - seen) + own
-        # Strategies differ by less than means of draws do by chance: the mean is known, and is put in its place.
-        found[:, row, 1:] = drawn - drawn.mean(axis=0) + middle + share @ (gains[row] - seen)
-    return found
-
-
-def _between(gains: Float, noise: Float, shape: Float, calibration: Calibration) -> float:
-    """Return the variance of gains over languages beside noise, by moments; with few languages, what is presumed."""
-    presumed = calibration.between**2
-    n = len(gains)
-    if n < 2:
-        return presumed
-    seen = np.trace(np.cov(gains, rowvar=False).reshape(shape.shape)) - np.trace(noise.mean(axis=0))
-    found = max(0.0, float(seen) / float(np.trace(shape)))
-    # As if so many more languages had been seen whose variance is the presumed one.
-    return ((n - 1) * found + PRESUMED * presumed) / (n - 1 + PRESUMED)
-
-
-PRESUMED = 5
-"""The presumed spread of gains over languages counts like that of so many languages."""
 
 
 def _estimated(agreement: float, several: Sequence[Predictions], draws: Float, column: int) -> Estimated:
@@ -464,7 +330,7 @@ def _average(several: Sequence[Estimated], draws: Float, column: int) -> Estimat
     )
 
 
-def recommendation(language: str | None, estimated: Mapping[str, Estimated], draws: Float, *, n: int) -> Recommendation:
+def recommend(language: str | None, estimated: Mapping[str, Estimated], draws: Float, *, n: int) -> Recommendation:
     """Choose the strategy with the greatest expected gain; the baseline where none is expected.
 
     Args:

@@ -6,22 +6,21 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from alignfreeze.advice.advice import Advice, calibration_of, judged
+from alignfreeze.advice.advice import Advice, calibration_of, judge_pilots
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.estimates import check_estimable
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.files import digest_of_json
-from alignfreeze.studies.results import READ_AS, of_record, read_records
+from alignfreeze.experiment.identity import Part
+from alignfreeze.experiment.records import MODEL, RunRecord
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.studies.results import of_record, read_records
 from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks import TASKS
 
-MODEL = "model"
-"""The folder of a run in which its model is kept."""
+SHARED = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
+"""What runs have in common among whose models one may choose, the baseline included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def choose(folder: Path) -> Choices:
     """
     records = list(read_records(folder))
     for _, record in records:
-        check_estimable(TASKS[record.determined_by["settings"]["task"]])
+        check_estimable(TASKS[record.task])
     runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
     if not runs:
         raise DataError(
@@ -87,7 +86,7 @@ def choose(folder: Path) -> Choices:
             "bitext.held_out = 100, and run the experiment"
         )
     _check_alike(folder, [record for _, record in runs])
-    by_key = _by_key(runs)
+    by_key = {(record.strategy, record.seed): (place, record) for place, record in runs}
     strategies = list(dict.fromkeys(strategy for strategy, _ in by_key))
     seeds = [
         seed
@@ -106,48 +105,22 @@ def choose(folder: Path) -> Choices:
     ]
     found = {key: by_key[key] for key in by_key if key[1] in seeds}
     first = runs[0][1]
-    task = first.determined_by["settings"]["task"]
-    advice = judged(pilots, calibration=calibration_of(TASKS[task], whole=True))
-    title = f"{first.experiment}: {task} with {first.determined_by['encoder']['name']}"
+    task = first.task
+    advice = judge_pilots(pilots, calibration=calibration_of(TASKS[task], whole=True))
+    title = f"{first.experiment}: {task} with {first.encoder}"
     return _choices(title, task, advice, found)
 
 
-def _by_key(runs: Sequence[tuple[Path, RunRecord]]) -> dict[tuple[str, int], tuple[Path, RunRecord]]:
-    """Return the runs by strategy and seed; of two that differ in nothing else the one that has kept its model."""
-    found: dict[tuple[str, int], tuple[Path, RunRecord]] = {}
-    for place, record in runs:
-        key = record.strategy, record.seed
-        if key not in found or (place / MODEL).is_dir():
-            found[key] = place, record
-    return found
-
-
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
-    """Check that runs differ in strategy and seed alone, but for whether they have kept their models."""
-    setups = {
-        result.setup for record in records if record.strategy != BASELINE for result in of_record(record, str(folder))
-    }
-    shared = {digest_of_json(_shared(record)) for record in records}
+    """Check that runs differ in strategy and seed alone."""
+    setups = {result.setup for record in records if not record.is_baseline for result in of_record(record, str(folder))}
+    shared = {record.identity.digest_of(*SHARED) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(
             f"{folder}: holds runs that differ in more than strategy and seed, such as in settings, training data, "
             "tests or held-out pairs, so that there is no choice among them; run the experiment in question, and the "
             "values of a [grid] one by one, into a folder of its own"
         )
-
-
-def _shared(record: RunRecord) -> Any:
-    """Return what runs have in common among whose models one may choose, the baseline included."""
-    by = record.determined_by
-    settings: dict[str, Any] = by["settings"]
-    bitext = settings.get("bitext") or {}
-    return [
-        *(by[name] for name in ("version", "encoder", "languages", "splitters", "precision")),
-        *(settings[name] for name in ("task", "finetuning")),
-        *(settings["data"][name] for name in ("max_train", "max_test")),
-        *(bitext.get(name) for name in (*READ_AS, "held_out", "choice")),
-        {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test", "bitext"}},
-    ]
 
 
 def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]) -> Choices:

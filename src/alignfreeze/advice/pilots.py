@@ -28,12 +28,14 @@ from alignfreeze.experiment.held_out import (
     read_predictions,
     write_predictions,
 )
+from alignfreeze.experiment.identity import identify
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, train
-from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import REALIGNED, places_of, remove_realigned, users_of
-from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
+from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.files import new_folder, read_json, write_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks import TASKS
 
@@ -78,7 +80,7 @@ class Pilot:
     doubts: tuple[str, ...] = ()
 
 
-def scaled(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
+def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
     """Return the settings of the pilots: a fraction of the steps of either training; schedules are shares of steps.
 
     Args:
@@ -111,7 +113,7 @@ def least_fraction(settings: ExperimentSettings, *, finetuning_steps: int) -> fl
     return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
 
 
-def prepared(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
+def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
     """Split the data of an experiment into what pilots train on and what they are judged by.
 
     Args:
@@ -142,7 +144,7 @@ def run_pilots(
     """Do a short run of each strategy and seed; those that are complete in the folder are not repeated.
 
     Args:
-        settings: Of the pilots, as `scaled` returns them.
+        settings: Of the pilots, as `shorten` returns them.
         plan: Of the whole experiment.
         data: What they train on.
         held: What they are judged by.
@@ -150,10 +152,9 @@ def run_pilots(
         out: The folder that keeps what they predict.
     """
     strategies = list(dict.fromkeys(settings.strategies))
-    alignments = find_links(settings, data) if set(strategies) != {BASELINE} else []
-    made = digest_of_json([digest_of(data.held), settings.model_dump(mode="json", include={"finetuning", "task"})])
+    alignments = find_links(settings, data) if settings.realigns else []
     found = []
-    specs = [_spec(settings, plan, strategy, seed, made) for seed in seeds for strategy in strategies]
+    specs = [_spec(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
     users = users_of({spec.folder: spec.realigned for spec in specs})
     # An average starts from what others start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
@@ -167,12 +168,10 @@ def run_pilots(
     return found
 
 
-def _spec(settings: ExperimentSettings, plan: Plan, strategy: str, seed: int, made: str) -> RunSpec:
+def _spec(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
     """Return what a pilot is to do: like a run of the experiment, but for steps and held-out data."""
-    like = next(spec for spec in plan.specs if spec.strategy == strategy)
-    names = {"finetuning"} if strategy == BASELINE else {"finetuning", "realignment", "bitext", "alignment"}
-    changed = {"pilot": settings.model_dump(mode="json", include=names), "held out": made, "seed": seed}
-    return replace(like, settings=settings, seed=seed, determined_by={**like.determined_by, **changed})
+    identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
+    return RunSpec(settings, strategy, seed, identity.with_fact("held out", digest_of(data.held)))
 
 
 def _pilot(
@@ -218,12 +217,12 @@ def _trained(
     found = predict_held_out(model, task, data, held.links, device=settings.device)
     by_language = {one.language: one for one in found}
     if not held.items:
-        return Pilot(spec.strategy, spec.seed, None, by_language)
+        return Pilot(str(spec.strategy), spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
     said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
     score = measures[0].value if measures[0].n else None
-    return Pilot(spec.strategy, spec.seed, score, by_language, tuple(said))
+    return Pilot(str(spec.strategy), spec.seed, score, by_language, tuple(said))
 
 
 # --- how much a budget allows --------------------------------------------------------
@@ -268,7 +267,7 @@ def cost_of(plan: Plan, held: int, *, n_seeds: int) -> Cost | None:
     return Cost(timed.hours * 60, passes * held * second / 60)
 
 
-def affordable(cost: Cost, *, budget: float, least: float, most: float) -> float:
+def fit_budget(cost: Cost, *, budget: float, least: float, most: float) -> float:
     """Return the greatest fraction of the steps that a budget allows.
 
     Args:

@@ -358,7 +358,7 @@ def realign(
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.experiment.cards import CardFacts, check_hub
         from alignfreeze.files import check_unused, digest_of_file
-        from alignfreeze.realignment.freezing import check_policy
+        from alignfreeze.realignment.freezing import FreezePolicy
         from alignfreeze.realignment.settings import RealignmentSettings
         from alignfreeze.realignment.trainer import realign as train
 
@@ -369,7 +369,7 @@ def realign(
             raise SettingsError("--set schedule: there is no task here; `alignfreeze run` has the other schedules")
         how = {"compute": _compute(compute, log_to).logging_in(_beside(out, "logs")), "checkpoints": _beside(out)}
         start = {"seed": 31 if seed is None else seed, "device": check_device(device or "auto")}
-        check_policy(freeze)
+        FreezePolicy.parse(freeze)
         check_unused(out)
         if push_to_hub is not None:
             check_hub(push_to_hub)
@@ -570,8 +570,7 @@ def _show_plans(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) 
 def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
     """Return the plan of an experiment as plain values, and as text."""
     from alignfreeze.experiment.cost import Lengths, estimate
-    from alignfreeze.experiment.outline import is_remote, outline
-    from alignfreeze.experiment.planning import plan
+    from alignfreeze.experiment.planning import is_remote, outline, plan
     from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
 
     if is_remote(settings):

@@ -64,6 +64,7 @@ def compare(
     from alignfreeze.report import comparisons as shown
     from alignfreeze.report.tables import sheet_of
     from alignfreeze.studies import comparison, results
+    from alignfreeze.studies.versus import set_side_by_side
 
     read = results.read_results(paths)
     found = comparison.compare(read)
@@ -71,7 +72,7 @@ def compare(
     if against:
         theirs = results.read_results(against)
         results.check_tests([*read, *theirs])
-        versus = comparison.against(found, comparison.compare(theirs))
+        versus = set_side_by_side(found, comparison.compare(theirs))
     if as_json:
         facts = {"comparisons": [shown.comparison_facts(item) for item in found]}
         if against:

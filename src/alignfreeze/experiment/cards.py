@@ -15,7 +15,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import digest_of_encoder
 from alignfreeze.errors import OutputError
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.strategies import average_name, is_average
+from alignfreeze.experiment.strategies import average_name, is_average_name
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
@@ -179,7 +179,7 @@ def _shown(encoder: str) -> str:
 
 def _sections(facts: CardFacts) -> list[str]:
     name = _shown(facts.encoder)
-    averaged = facts.strategy is not None and is_average(facts.strategy)
+    averaged = facts.strategy is not None and is_average_name(facts.strategy)
     what = f"fine-tuned: {TASKS[facts.task].what}" if facts.task else "averaged" if averaged else "realigned"
     made = f"# {name}, {what}"
     return [made, "## How it was made\n\n" + "\n".join(_made(facts, name)), *_scores(facts), _use(facts), _closing()]
@@ -203,7 +203,7 @@ def _made(facts: CardFacts, name: str) -> list[str]:
 
 
 def _how(strategy: str, facts: CardFacts) -> str:
-    if is_average(strategy):
+    if is_average_name(strategy):
         return f"mean of the weights of several encoders{', before fine-tuning' if facts.task else ''}: `{strategy}`"
     return f"realigned {facts.schedule if facts.task else 'on its own'}, freezing: `{strategy}`"
 

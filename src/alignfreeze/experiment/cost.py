@@ -7,35 +7,22 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.encoding.shapes import SHAPES, config_of
 from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import realigned_members
-
-SHAPES: dict[str, dict[str, Any]] = {
-    "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
-    "distilbert/distilbert-base-multilingual-cased": {"model_type": "distilbert", "vocab_size": 119_547},
-    "FacebookAI/xlm-roberta-base": {
-        "model_type": "xlm-roberta",
-        "vocab_size": 250_002,
-        "max_position_embeddings": 514,
-        "type_vocab_size": 1,
-    },
-}
-"""Of the paper's encoders, which have the default sizes of their families otherwise: a step takes as long with random
-weights, so that an estimate needs no download."""
+from alignfreeze.experiment.strategies import policies_of
 
 SUBWORDS = {"pos": 25, "ner": 12, "nli": 40, "tagging": 25, "classification": 40}
 """Assumed for a training item of a task; of `qa` every window is full."""
@@ -152,7 +139,7 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
     steps = settings.realignment.steps or finetuning_steps
     each = steps * realigned + _judging_steps(settings, steps) * tuned
     # An average starts from encoders that other runs start from too.
-    realignments = len(realigned_members(strategies))
+    realignments = len(policies_of(strategies))
     seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Estimate(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
@@ -176,29 +163,11 @@ def _judging_steps(settings: ExperimentSettings, steps: int) -> int:
 def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
     """Return an encoder, and whether its weights are random."""
     if name in SHAPES:
-        return AutoModel.from_config(_shape(name)), True
+        return AutoModel.from_config(config_of(name)), True
     try:
         return load_encoder(name).model, False
     except EncoderError:
         return None
-
-
-def _shape(name: str) -> PreTrainedConfig:
-    """Return the configuration of an encoder in `SHAPES`."""
-    shape = dict(SHAPES[name])
-    return AutoConfig.for_model(shape.pop("model_type"), **shape)
-
-
-def without_weights(name: str) -> PreTrainedModel | None:
-    """Return a model of an encoder's shape that takes no memory; None where its shape is not at hand."""
-    if name in SHAPES:
-        config = _shape(name)
-    elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    else:
-        return None
-    with torch.device("meta"):
-        return AutoModel.from_config(config)
 
 
 def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:

@@ -6,25 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
-from alignfreeze.corpora.words import splitter_version
+from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
-from alignfreeze.experiment.data import ExperimentData, read_data
+from alignfreeze.encoding.shapes import without_weights
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.data import ExperimentData, local_files, read_data, to_be_fetched
 from alignfreeze.experiment.held_out import hold_out
-from alignfreeze.experiment.recipe import REALIGNED_ON, RunSpec
+from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key
+from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import BASELINE, fixed_by
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.training.judging import check_alone
-from alignfreeze.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Plan:
         settings: With every default filled in: device and number of steps.
         base: The folder at which its relative paths start.
         data: What it reads.
+        digests: Of its encoders.
         specs: Its runs, seed by seed.
         freezing: What each realigned strategy holds fixed, of an average what all its members do.
         finetuning_steps: Optimiser steps of each fine-tuning.
@@ -44,6 +46,7 @@ class Plan:
     settings: ExperimentSettings
     base: Path
     data: ExperimentData
+    digests: EncoderDigests
     specs: tuple[RunSpec, ...]
     freezing: dict[str, Freezing]
     finetuning_steps: int
@@ -90,8 +93,7 @@ class _Read:
 
     def data(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
         """Read the data of an experiment."""
-        names = {"task", "source_language", "languages", "data", "bitext", "alignment", "encoder", "device"}
-        key = (base, f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
+        key = (base, reading_key(settings))
         if key not in self._data:
             data = read_data(settings, base=base, tests=self.tests)
             if settings.bitext is not None and (n := settings.bitext.held_out):
@@ -121,13 +123,13 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool
         realignment = settings.realignment.model_copy(update={"steps": steps})
         settings = settings.model_copy(update={"realignment": realignment})
     aligning = settings.alignment.encoder
-    digests = (read.digest(settings.encoder), None if aligning is None else read.digest(aligning))
+    digests = EncoderDigests(read.digest(settings.encoder), None if aligning is None else read.digest(aligning))
     specs = tuple(
-        RunSpec(settings, strategy, seed, _determined_by(settings, data, digests, strategy, seed))
+        RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests))
         for seed in dict.fromkeys(settings.seeds)
         for strategy in dict.fromkeys(settings.strategies)
     )
-    return Plan(settings, base, data, specs, freezing, steps, loaded.tokenizer)
+    return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer)
 
 
 def _located(encoder: str, base: Path) -> str:
@@ -162,55 +164,67 @@ def _anchored(pattern: str, base: Path) -> str:
     return str((base / Path(pattern).expanduser()).absolute())
 
 
-def _shown(encoder: str) -> str:
-    """Return an encoder's name without the place of its folder: what a run is called does not depend on that."""
-    return Path(encoder).name if Path(encoder).is_dir() else encoder
-
-
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     """Return what each strategy holds fixed; of layers drawn at random, those of the first seed."""
     realigned_layers(model, settings.realignment.layer)
-    strategies = [strategy for strategy in settings.strategies if strategy != BASELINE]
     return {
-        strategy: Freezing.of(model, fixed_by(model, strategy, settings.realignment, seed=settings.seeds[0]))
-        for strategy in strategies
+        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=settings.seeds[0]))
+        for strategy in settings.strategies
+        if not strategy.is_baseline
     }
 
 
-def _determined_by(
-    settings: ExperimentSettings, data: ExperimentData, digests: tuple[str, str | None], strategy: str, seed: int
-) -> dict[str, Any]:
-    """Return everything that the result of a run depends on; the digests are of encoder and aligning encoder."""
-    shared = {"task", "device", "keep_models", "data", "finetuning", "source_language"}
-    realigned = {"bitext", "alignment", "realignment"}
-    is_baseline = strategy == BASELINE
-    aligning = settings.alignment.encoder
-    # The model of a baseline is asked about held-out pairs too.
-    asked = {"bitext"} if settings.bitext is not None and settings.bitext.held_out else set()
-    names = shared | asked if is_baseline else shared | realigned
-    stages = ("train", "test", *asked) if is_baseline else ("train", "test", *REALIGNED_ON)
-    dumped = settings.model_dump(mode="json", include=names)
-    if not is_baseline and aligning is not None:
-        dumped["alignment"]["encoder"] = _shown(aligning)
-    return {
-        "version": __version__,
-        "encoder": {"name": _shown(settings.encoder), "digest": digests[0]},
-        "aligning_encoder": None if is_baseline else digests[1],
-        "strategy": strategy,
-        "seed": seed,
-        "languages": settings.tested_languages,
-        "realigned_languages": [] if is_baseline else settings.realigned_languages,
-        "settings": dumped,
-        # The other settings of how it is computed change nothing but rounding and what dropout happens to hit.
-        "precision": settings.compute.precision,
-        "data": data.digests(*stages),
-        "splitters": {} if is_baseline and not asked else _splitters(settings),
-    }
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An experiment whose data are on the hub, before they are fetched.
+
+    Attributes:
+        settings: With the device chosen, and the number of steps where it is known.
+        runs: Pairs of strategy and seed.
+        finetuning_steps: Optimiser steps of each fine-tuning.
+        fetched: Data sets of the hub, by what they are for; the encoder among them.
+        freezing: What each realigned strategy holds fixed; nothing where the encoder's shape is not known.
+        files: Local files that it needs, by what they are for.
+    """
+
+    settings: ExperimentSettings
+    runs: tuple[tuple[Strategy, int], ...]
+    finetuning_steps: int
+    fetched: dict[str, list[str]]
+    freezing: dict[str, Freezing]
+    files: dict[str, Path]
 
 
-def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
-    """Return what splits the sentences of each language of the bitext into words; libraries have versions."""
-    if settings.bitext is None or settings.bitext.pretokenized:
-        return {}
-    languages = [settings.source_language, *settings.realigned_languages]
-    return {language: splitter_version(language) for language in languages}
+def is_remote(settings: ExperimentSettings) -> bool:
+    """Tell whether an experiment reads data sets of the hub."""
+    return bool(to_be_fetched(settings))
+
+
+def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
+    """Return what an experiment is going to do; nothing is fetched.
+
+    Raises:
+        SettingsError: The number of steps cannot be told: neither `finetuning.steps` nor `data.n_train` is there.
+    """
+    settings = settings.model_copy(update={"device": check_device(settings.device)})
+    known = settings.data.n_train
+    if known is not None and settings.data.max_train is not None:
+        known = min(known, settings.data.max_train)
+    if known is None and settings.finetuning.steps is None:
+        raise SettingsError(
+            "the number of steps depends on data that have still to be fetched; for a plan say data.n_train, "
+            "how many training items there are, or finetuning.steps"
+        )
+    steps = settings.finetuning.total_steps(known or 0)
+    if settings.realignment.steps is None or settings.realignment.schedule == "during":
+        realignment = settings.realignment.model_copy(update={"steps": steps})
+        settings = settings.model_copy(update={"realignment": realignment})
+    fetched = to_be_fetched(settings)
+    if settings.encoder != embedded.NAME and not (base / settings.encoder).is_dir():
+        fetched = {"encoder": [settings.encoder], **fetched}
+    runs = tuple(
+        (strategy, seed) for seed in dict.fromkeys(settings.seeds) for strategy in dict.fromkeys(settings.strategies)
+    )
+    model = without_weights(settings.encoder)
+    freezing = {} if model is None else freezing_of(settings, model)
+    return Outline(settings, runs, steps, fetched, freezing, local_files(settings, base=base))

@@ -17,23 +17,29 @@ from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict_held_out, write_predictions
+from alignfreeze.experiment.identity import Identity, Part
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.records import PARTS, RunRecord, environment, folder_name, plain_name
+from alignfreeze.experiment.records import (
+    MODEL,
+    PARTS,
+    RunRecord,
+    displayed_name,
+    environment,
+    folder_name,
+    realigned_names,
+)
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import starting_encoder
 from alignfreeze.experiment.stopping import judge_of
-from alignfreeze.experiment.strategies import BASELINE, fixed_by, realigned_members
-from alignfreeze.files import digest_of_json, write_lines
+from alignfreeze.experiment.strategies import Strategy, plain_name
+from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.freezing import FreezePolicy, Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.training.settings import TrainingHistory
-
-REALIGNED_ON = ("bitext", "links", "dictionary")
-"""The files that a realignment depends on, by the first word of their roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,56 +48,30 @@ class RunSpec:
 
     Attributes:
         settings: The experiment it belongs to, every default filled in.
-        strategy: `baseline`, a freeze policy, or an average of several.
+        strategy: How its encoder comes about.
         seed: The random start.
-        determined_by: Everything that its result depends on.
+        identity: Everything that its result depends on.
     """
 
     settings: ExperimentSettings
-    strategy: str
+    strategy: Strategy
     seed: int
-    determined_by: dict[str, Any]
+    identity: Identity
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that the result depends on."""
-        return digest_of_json(self.determined_by)
+        return self.identity.digest
 
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return folder_name(self.strategy, self.seed, self.digest)
+        return folder_name(str(self.strategy), self.seed, self.digest)
 
     @property
     def realigned(self) -> dict[str, str]:
-        """Names of the realigned encoders that the fine-tuning starts from, by strategy; of an average several."""
-        return realigned_names(self.strategy, self.seed, self.determined_by)
-
-
-def realigned_names(strategy: str, seed: int, determined_by: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of the realigned encoders that a run starts from, after what each depends on, by strategy.
-
-    Args:
-        strategy: Of the run; an average starts from several, and shares them with runs of theirs.
-        seed: Of the run.
-        determined_by: Everything that the result of the run depends on.
-    """
-    settings, digests = determined_by["settings"], determined_by["data"]
-    if strategy == BASELINE or settings["realignment"]["schedule"] != "before":
-        return {}
-    without = {"languages", "settings", "data"}
-    facts = {name: value for name, value in determined_by.items() if name not in without}
-    names = ("device", "source_language", "bitext", "alignment", "realignment")
-    roles = REALIGNED_ON
-    if (stopping := settings["realignment"].get("stopping")) is not None and stopping["by"] == "agreement":
-        names, roles = (*names, "task", "finetuning"), (*roles, "train")
-        facts["training items"] = [settings["data"][name] for name in ("max_train", "train_split")]
-    facts["settings"] = {name: settings[name] for name in names}
-    facts["data"] = {role: digest for role, digest in digests.items() if role.split()[0] in roles}
-    return {
-        member: folder_name(member, seed, digest_of_json(facts | {"strategy": member}))
-        for member in realigned_members([strategy])
-    }
+        """Names of the realigned encoders that the fine-tuning starts from, by freeze policy; of an average several."""
+        return realigned_names(self.strategy, self.identity, schedule=self.settings.realignment.schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +90,9 @@ class Places:
     logs: Path
     realigned: Mapping[str, Path] = field(default_factory=dict)
 
-    def checkpoints_of(self, strategy: str, freeze: str) -> Path:
+    def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
         """Return the place for the checkpoints of a realignment; each member of an average has one of its own."""
-        return self.checkpoints / ("realignment" if freeze == strategy else f"realignment-{plain_name(freeze)}")
+        return self.checkpoints / (f"realignment-{plain_name(str(policy))}" if strategy.is_average else "realignment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +136,7 @@ def train(
         "compute": settings.compute.logging_in(places.logs),
     }
     task = TASKS[settings.task]
-    schedule = None if spec.strategy == BASELINE else settings.realignment.schedule
+    schedule = None if spec.strategy.is_baseline else settings.realignment.schedule
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
@@ -164,11 +144,11 @@ def train(
             found = load_encoder(str(place or settings.encoder), tokenizer=tokenizer)
         return replace(found, name=settings.encoder)
 
-    def realigned(encoder: Encoder, freeze: str, meter: Meter) -> RealignmentHistory:
-        saved = places.checkpoints_of(spec.strategy, freeze)
+    def realign_measured(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
+        saved = places.checkpoints_of(spec.strategy, policy)
         judge = judge_of(settings, data, seed=spec.seed)
         with meter.measured("realignment"):
-            return realign(encoder, **pairs, freeze=freeze, checkpoints=saved, judge=judge, **start)
+            return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start)
 
     history = None
     if schedule == "before":
@@ -176,14 +156,16 @@ def train(
             spec.strategy,
             places.realigned,
             load,
-            realigned,
+            realign_measured,
             meter=meter,
-            describe=lambda place, history: write_card(place, _encoder_card(spec, data, history)),
+            describe=lambda place, history: write_card(place, _encoder_card(spec, history)),
         )
         history = _together(spec, encoder, histories)
     else:
         encoder = load(None)
-    alongside = prepare(encoder, **pairs, freeze=spec.strategy, seed=spec.seed) if schedule == "during" else None
+    alongside = None
+    if schedule == "during" and (policy := spec.strategy.policy) is not None:
+        alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
     with meter.measured("fine-tuning"):
         model, training = finetune(
             encoder,
@@ -194,9 +176,9 @@ def train(
             checkpoints=places.checkpoints / "fine-tuning",
             **start,
         )
-    if schedule == "after":
+    if schedule == "after" and (policy := spec.strategy.policy) is not None:
         base: Any = model.model.base_model
-        history = realigned(Encoder(encoder.name, base, encoder.tokenizer), spec.strategy, meter)
+        history = realign_measured(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
     return Trained(model, history, training)
@@ -223,8 +205,8 @@ def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHi
         checks=in_line(training.checks for training in trainings),
         kept=trainings[0].kept if len(trainings) == 1 else None,
     )
-    fixed = fixed_by(encoder.model, spec.strategy, spec.settings.realignment, seed=spec.seed)
-    return replace(histories[0], training=training, freeze=spec.strategy, frozen=Freezing.of(encoder.model, fixed))
+    fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
+    return replace(histories[0], training=training, freeze=str(spec.strategy), frozen=Freezing.of(encoder.model, fixed))
 
 
 def run(
@@ -259,14 +241,16 @@ def run(
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
-        model.save(places.folder / "model")
-        write_card(places.folder / "model", _card(spec, data, history, outcome))
+        model.save(places.folder / MODEL)
+        write_card(places.folder / MODEL, _card(spec, history, outcome))
     record = RunRecord(
         experiment=settings.name,
-        strategy=spec.strategy,
+        encoder=displayed_name(settings.encoder),
+        strategy=str(spec.strategy),
         seed=spec.seed,
         digest=spec.digest,
-        determined_by=spec.determined_by,
+        identity=spec.identity,
+        settings=settings.model_dump(mode="json"),
         realignment=history,
         finetuning=trained.finetuning,
         scores=outcome.scores,
@@ -280,7 +264,7 @@ def run(
     return record
 
 
-def _encoder_card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory) -> CardFacts:
+def _encoder_card(spec: RunSpec, history: RealignmentHistory) -> CardFacts:
     settings = spec.settings
     return CardFacts(
         encoder=settings.encoder,
@@ -288,22 +272,22 @@ def _encoder_card(spec: RunSpec, data: ExperimentData, history: RealignmentHisto
         strategy=history.freeze,
         freezing=history.frozen,
         aligner=_aligner(settings),
-        digests=data.digests(*REALIGNED_ON),
+        digests=spec.identity.files_of(Part.PAIRS, Part.LINKS),
     )
 
 
-def _card(spec: RunSpec, data: ExperimentData, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
+def _card(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
     settings = spec.settings
-    stages = ("train",) if history is None else ("train", *REALIGNED_ON)
+    parts = (Part.TASK,) if history is None else (Part.TASK, Part.PAIRS, Part.LINKS)
     return CardFacts(
         encoder=settings.encoder,
         languages=settings.tested_languages,
         task=settings.task,
-        strategy=None if history is None else spec.strategy,
+        strategy=None if history is None else str(spec.strategy),
         freezing=None if history is None else history.frozen,
         aligner=_aligner(settings),
         schedule=settings.realignment.schedule,
-        digests=data.digests(*stages),
+        digests=spec.identity.files_of(*parts),
         scores=outcome.scores,
         doubts=outcome.doubts,
     )

@@ -22,7 +22,7 @@ from alignfreeze.corpora.forms import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import BASELINE, STRATEGIES, check_strategy, is_average
+from alignfreeze.experiment.strategies import PAPER, Strategy
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, known, read_toml, toml_value
@@ -50,7 +50,6 @@ class RaySettings(Settings):
 
 
 Language = Annotated[str, AfterValidator(check_language)]
-Strategy = Annotated[str, AfterValidator(check_strategy)]
 TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
 FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
 
@@ -113,8 +112,6 @@ class BitextSettings(Settings):
     choice: ChoiceSettings | None = None
     """Which of the languages are realigned on; left out, all."""
 
-    added = frozenset({"held_out", "choice"})
-
     @field_validator("held_out")
     @classmethod
     def _enough_to_tell_by(cls, n: int) -> int:
@@ -147,7 +144,7 @@ class ExperimentSettings(Settings):
     """`embedded:e5-small`, a folder, or a name on the hub."""
     task: TaskName = "pos"
     """What is learnt in the source language and tested in all."""
-    strategies: list[Strategy] = Field(default=STRATEGIES, min_length=1)
+    strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER], min_length=1)
     """`baseline` and what is frozen: `full`, `front`, `back`, `embeddings`, `attention`, `feed-forward`, a layer `3`,
     a range `3..7`, `random:4`, or several joined by `+`; `average(full,front)` is the mean of the weights of encoders
     that are realigned by themselves, `average(0.25*baseline,0.75*full)` a weighted one. Gains are against the
@@ -186,13 +183,13 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _bitext_where_needed(self) -> Self:
-        if self.bitext is None and set(self.strategies) != {BASELINE}:
+        if self.bitext is None and self.realigns:
             raise ValueError("[bitext] is required: realignment needs sentence pairs")
         return self
 
     @model_validator(mode="after")
     def _averages_of_realigned(self) -> Self:
-        averages = [strategy for strategy in self.strategies if is_average(strategy)]
+        averages = [strategy for strategy in self.strategies if strategy.is_average]
         if averages and self.realignment.schedule != "before":
             raise ValueError(
                 f"strategies: {averages[0]} is of encoders that are realigned before fine-tuning, and "
@@ -218,7 +215,7 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _links_for_the_loss(self) -> Self:
         without = self.alignment.links is None and self.alignment.aligner == "sentence"
-        if without and self.realignment.needs_links and set(self.strategies) != {BASELINE}:
+        if without and self.realignment.needs_links and self.realigns:
             raise ValueError(
                 "alignment.aligner = 'sentence' finds no links; it goes with realignment.loss = 'sentence'"
             )
@@ -227,7 +224,7 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _stopping_by_what_is_there(self) -> Self:
         stopping = self.realignment.stopping
-        if stopping is None or set(self.strategies) == {BASELINE}:
+        if stopping is None or not self.realigns:
             return self
         if self.bitext is not None and not self.bitext.held_out:
             raise ValueError(
@@ -240,6 +237,11 @@ class ExperimentSettings(Settings):
                 f"{self.task!r} has not; take by = 'retrieval'"
             )
         return self
+
+    @property
+    def realigns(self) -> bool:
+        """Whether a strategy realigns an encoder."""
+        return not all(strategy.is_baseline for strategy in self.strategies)
 
     @property
     def tested_languages(self) -> list[str]:

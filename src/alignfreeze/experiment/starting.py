@@ -13,17 +13,18 @@ from filelock import FileLock, Timeout
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import realignment_from_json
-from alignfreeze.experiment.strategies import BASELINE, members_of
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import average_encoders
+from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.trainer import RealignmentHistory
 
 REALIGNED = "realigned"
 """The folder of an experiment in which they are kept."""
 
-Realign = Callable[[Encoder, str, Meter], RealignmentHistory]
+Realign = Callable[[Encoder, FreezePolicy, Meter], RealignmentHistory]
 """Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`."""
 
 Load = Callable[[Path | None], Encoder]
@@ -75,7 +76,7 @@ def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -
 
 
 def starting_encoder(
-    strategy: str,
+    strategy: Strategy,
     places: Mapping[str, Path],
     load: Load,
     realign: Realign,
@@ -96,28 +97,27 @@ def starting_encoder(
     Returns:
         The encoder, and what the realignments did.
     """
-    members = members_of(strategy)
     histories = []
 
-    def made(member: str) -> Encoder:
-        if member == BASELINE:
+    def load_member(policy: FreezePolicy | None) -> Encoder:
+        if policy is None:
             return load(None)
-        if member in places:
-            encoder, history = realigned_once(places[member], member, load, realign, meter=meter, describe=describe)
+        if (place := places.get(str(policy))) is not None:
+            encoder, history = realign_once(place, policy, load, realign, meter=meter, describe=describe)
         else:
             encoder = load(None)
-            history = realign(encoder, member, meter)
+            history = realign(encoder, policy, meter)
         histories.append(history)
-        if len(members) > 1:
+        if strategy.is_average:
             encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the room
         return encoder
 
-    return average_encoders(map(made, members), weights=list(members.values())), histories
+    return average_encoders(map(load_member, strategy.members), weights=strategy.shares), histories
 
 
-def realigned_once(
+def realign_once(
     place: Path,
-    freeze: str,
+    policy: FreezePolicy,
     load: Load,
     realign: Realign,
     *,
@@ -128,7 +128,7 @@ def realigned_once(
 
     Args:
         place: The folder of the realigned encoder, named by what it depends on.
-        freeze: What is frozen.
+        policy: What is frozen.
         load: Loads an encoder.
         realign: Realigns it.
         meter: Is told what it took, by whichever run.
@@ -150,7 +150,7 @@ def realigned_once(
         # The run may realign others too; what this one takes is kept apart.
         own = Meter(meter.device)
         encoder = load(None)
-        history = realign(encoder, freeze, own)
+        history = realign(encoder, policy, own)
         seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
         meter.add(_STAGE, seconds, memory)
         remove_leftovers(place.parent, of=place.name, is_ours=True)

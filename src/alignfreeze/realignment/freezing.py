@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from torch import nn
 
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
 
-FreezePolicy = Callable[[nn.Module, str, int], Sequence[nn.Module]]
-"""From an encoder, what stands behind the policy's name, and a seed, to the parts to freeze."""
+Select = Callable[[nn.Module, str, int], Sequence[nn.Module]]
+"""Finds the parts to freeze in an encoder; is given what stands behind the rule's name, and a seed."""
 
 
 def full(_: nn.Module, __: str, ___: int) -> Sequence[nn.Module]:
@@ -69,7 +70,7 @@ def at_random(encoder: nn.Module, count: str, seed: int) -> Sequence[nn.Module]:
     return [layers[number] for number in sorted(random.Random(seed).sample(range(len(layers)), int(count)))]
 
 
-FREEZE_POLICIES: dict[str, FreezePolicy] = {
+FREEZE_POLICIES: dict[str, Select] = {
     "full": full,
     "front": front,
     "back": back,
@@ -77,9 +78,9 @@ FREEZE_POLICIES: dict[str, FreezePolicy] = {
     "attention": attention,
     "feed-forward": feed_forward,
 }
-"""The policies that have a name; `front` and `back` are those of partial_freezes.py in the reference code."""
+"""The rules that have a name; `front` and `back` are those of partial_freezes.py in the reference code."""
 
-_PATTERNS: dict[re.Pattern[str], FreezePolicy] = {
+_PATTERNS: dict[re.Pattern[str], Select] = {
     re.compile(r"([0-9]+(?:\.\.[0-9]+)?)"): span,
     re.compile(r"random:([0-9]+)"): at_random,
 }
@@ -98,49 +99,83 @@ def _own_layers(encoder: nn.Module) -> Sequence[nn.Module]:
     return layers_of(encoder)
 
 
-def _policy(part: str) -> tuple[FreezePolicy, str]:
-    """Return the policy of one part of a name, and what stands behind it."""
-    if part in FREEZE_POLICIES:
-        return FREEZE_POLICIES[part], ""
-    for pattern, policy in _PATTERNS.items():
-        if match := pattern.fullmatch(part):
-            return policy, match[1]
-    proposal = did_you_mean(part, FREEZE_POLICIES)
-    raise SettingsError(f"unknown freeze policy {part!r}; there are {POLICIES_HELP}.{proposal}")
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a freeze policy.
 
-
-def check_policy(name: str) -> str:
-    """Return the name of a freeze policy as given when it is one, such as `front+embeddings`.
-
-    Raises:
-        SettingsError: It is not; the message proposes the nearest.
+    Attributes:
+        name: As it is written.
+        select: Finds the parts of an encoder.
+        argument: What stands behind the name, such as the number of layers.
     """
-    for part in name.split("+"):
-        _policy(part)
-    return name
+
+    name: str
+    select: Select
+    argument: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a rule, such as `front` or `random:4`.
+
+        Raises:
+            SettingsError: There is no such rule; the message proposes the nearest.
+        """
+        if text in FREEZE_POLICIES:
+            return cls(text, FREEZE_POLICIES[text])
+        for pattern, select in _PATTERNS.items():
+            if match := pattern.fullmatch(text):
+                return cls(text, select, match[1])
+        proposal = did_you_mean(text, FREEZE_POLICIES)
+        raise SettingsError(f"unknown freeze policy {text!r}; there are {POLICIES_HELP}.{proposal}")
 
 
-def frozen_parts(encoder: nn.Module, freeze: str, *, seed: int = 0) -> list[nn.Module]:
-    """Return the parts of an encoder that a policy freezes, each once.
+@dataclass(frozen=True, slots=True)
+class FreezePolicy:
+    """Which parts of an encoder stay fixed.
 
-    Args:
-        encoder: The encoder.
-        freeze: Names joined by `+`.
-        seed: For `random:K`.
-
-    Raises:
-        SettingsError: There is no such policy, or no such layer.
-        EncoderError: The encoder's layers cannot be frozen one by one.
+    Attributes:
+        rules: Each freezes some parts; a part that several freeze is frozen once.
     """
-    found = []
-    for part in freeze.split("+"):
-        policy, argument = _policy(part)
-        found += policy(encoder, argument, seed)
-    return list(dict.fromkeys(found))
+
+    rules: tuple[Rule, ...]
+
+    @classmethod
+    def parse(cls, policy: str | FreezePolicy) -> FreezePolicy:
+        """Read a freeze policy, such as `front+embeddings`; one that is read already is returned.
+
+        Raises:
+            SettingsError: There is no such policy; the message proposes the nearest.
+        """
+        if isinstance(policy, FreezePolicy):
+            return policy
+        return cls(tuple(map(Rule.parse, policy.split("+"))))
+
+    def __str__(self) -> str:
+        return "+".join(rule.name for rule in self.rules)
+
+    def __add__(self, other: FreezePolicy) -> FreezePolicy:
+        return FreezePolicy((*self.rules, *other.rules))
+
+    def parts_of(self, encoder: nn.Module, *, seed: int = 0) -> list[nn.Module]:
+        """Return the parts of an encoder that the policy freezes, each once.
+
+        Args:
+            encoder: The encoder.
+            seed: For `random:K`.
+
+        Raises:
+            SettingsError: The encoder has no such layer.
+            EncoderError: The encoder's layers cannot be frozen one by one.
+        """
+        found = [part for rule in self.rules for part in rule.select(encoder, rule.argument, seed)]
+        return list(dict.fromkeys(found))
 
 
-def held_by_all(several: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
-    """Return the parts that each of several lists of frozen parts holds fixed, whole or as a part of another."""
+EMBEDDINGS = FreezePolicy.parse("embeddings")
+
+
+def intersect(several: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
+    """Return the parts that are in every one of several lists, whole or inside another part."""
     inside = [{module for part in fixed for module in part.modules()} for fixed in several]
     return list(dict.fromkeys(part for fixed in several for part in fixed if all(part in one for one in inside)))
 

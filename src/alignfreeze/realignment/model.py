@@ -60,7 +60,9 @@ class RealignmentModel(LossModel):
         self.layers = realigned_layers(encoder, settings.layer)
         # Not modules of this one: they are neither trained nor saved with it.
         self.untrained = tuple(untrained)
-        self.initial = (deepcopy(encoder).eval(),) if self.loss.needs_initial and settings.pull else ()
+        self.initial: tuple[PreTrainedModel, ...] = (
+            (deepcopy(encoder).eval(),) if self.loss.needs_initial and settings.pull else ()
+        )
 
     @property
     def network(self) -> PreTrainedModel:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
-from transformers import PreTrainedModel, set_seed
+from transformers import set_seed
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
@@ -24,7 +24,7 @@ from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
-from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, frozen_parts
+from alignfreeze.realignment.freezing import EMBEDDINGS, FreezePolicy, Freezing, frozen
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -60,7 +60,7 @@ def realign(
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
     *,
-    freeze: str = "full",
+    freeze: str | FreezePolicy = "full",
     settings: RealignmentSettings | None = None,
     compute: ComputeSettings | None = None,
     seed: int = 31,
@@ -77,7 +77,7 @@ def realign(
         encoder: The encoder; its weights change.
         bitext: Sentence pairs of one or several language pairs.
         alignments: Their word alignments, in the same order.
-        freeze: A name in `FREEZE_POLICIES`.
+        freeze: What stays fixed, such as `front` or `back+embeddings`.
         settings: How to train; `steps` is required.
         compute: How it is computed.
         seed: For the projection head, the order of the pairs and dropout.
@@ -92,7 +92,7 @@ def realign(
         TrainingError: The training diverges, or memory does not suffice.
     """
     settings = settings or RealignmentSettings()
-    check_policy(freeze)
+    policy = FreezePolicy.parse(freeze)
     if settings.steps is None:
         raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
     if (settings.stopping is None) != (judge is None):
@@ -103,7 +103,7 @@ def realign(
     if judge is not None:
         check_alone()
     device = check_device(device)
-    prepared = prepare(encoder, bitext, alignments, freeze=freeze, settings=settings, seed=seed)
+    prepared = prepare(encoder, bitext, alignments, freeze=policy, settings=settings, seed=seed)
     plan = TrainingPlan(
         title=f"realigning ({freeze})",
         steps=settings.steps,
@@ -125,8 +125,9 @@ class Prepared:
     Attributes:
         pairs: The sentence pairs, encoded.
         n_pairs: How many there were, those without links included.
-        freeze: The freeze policy.
-        fixed: What it holds fixed.
+        freeze: The freeze policy, as the user named it.
+        policy: The same, with what the settings freeze too.
+        fixed: The parts that it freezes.
         freezing: The same, by name and number.
         settings: How to train.
     """
@@ -134,6 +135,7 @@ class Prepared:
     pairs: EncodedBitext
     n_pairs: int
     freeze: str
+    policy: FreezePolicy
     fixed: list[nn.Module]
     freezing: Freezing
     settings: RealignmentSettings
@@ -154,7 +156,7 @@ def prepare(
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
     *,
-    freeze: str,
+    freeze: str | FreezePolicy,
     settings: RealignmentSettings,
     seed: int,
 ) -> Prepared:
@@ -164,7 +166,8 @@ def prepare(
         SettingsError: There is no such policy or layer.
         DataError: No sentence pair can be used.
     """
-    fixed = held_fixed(encoder.model, freeze, settings, seed=seed)
+    policy = complete_policy(FreezePolicy.parse(freeze), settings)
+    fixed = policy.parts_of(encoder.model, seed=seed)
     realigned_layers(encoder.model, settings.layer)
     max_length = min(settings.max_length, encoder.max_length)
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
@@ -174,7 +177,7 @@ def prepare(
             f"none of the {len(bitext):,} sentence pairs has {wanted}within {max_length} subwords); "
             "check the bitext and its word alignments"
         )
-    return Prepared(pairs, len(bitext), freeze, fixed, Freezing.of(encoder.model, fixed), settings)
+    return Prepared(pairs, len(bitext), str(freeze), policy, fixed, Freezing.of(encoder.model, fixed), settings)
 
 
 def _train(
@@ -249,12 +252,6 @@ def _prefix(encoder: Encoder, prepared: Prepared) -> Iterator[Prefix | None]:
         yield Prefix(encoder.embeddings, layers, store)
 
 
-def held_fixed(model: PreTrainedModel, freeze: str, settings: RealignmentSettings, *, seed: int) -> list[nn.Module]:
-    """Return the parts of a model that realignment with a freeze policy holds fixed.
-
-    Raises:
-        SettingsError: There is no such policy or layer.
-        EncoderError: The model's layers cannot be frozen one by one.
-    """
-    more = ["embeddings"] if settings.freeze_embeddings else []
-    return frozen_parts(model, "+".join([freeze, *more]), seed=seed)
+def complete_policy(freeze: FreezePolicy, settings: RealignmentSettings) -> FreezePolicy:
+    """Return a freeze policy with what the settings of the realignment freeze too."""
+    return freeze + EMBEDDINGS if settings.freeze_embeddings else freeze

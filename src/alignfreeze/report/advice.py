@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.advice.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
 from alignfreeze.advice.per_language import Choices
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import AVERAGE

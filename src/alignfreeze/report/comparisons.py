@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
-from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall, Versus
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
 from alignfreeze.studies.statistics import Summary
+from alignfreeze.studies.versus import Versus
 
 
 def described(setup: Setup) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from alignfreeze.evaluation.probe import Probe
+from alignfreeze.experiment.identity import flatten
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address, run_address
@@ -141,8 +141,8 @@ def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
 
 def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
     """Return the runs whose settings are the most like those of a run, and in what they differ; None without others."""
-    ours = flat(record.determined_by)
-    others = [(_differences(ours, flat(other.determined_by)), other) for other in records if other is not record]
+    ours = _flatten(record)
+    others = [(_differences(ours, _flatten(other)), other) for other in records if other is not record]
     if not others:
         return None
     others.sort(key=lambda pair: len(pair[0]))
@@ -156,13 +156,13 @@ def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
     return Sheet("Runs most like this one", ("run", "differs in"), 2, tuple(rows), "here → there")
 
 
-def flat(value: Any, name: str = "") -> dict[str, str]:
-    """Return settings as text, by names with dots."""
-    if isinstance(value, dict):
-        return {
-            inner: text for key, part in value.items() for inner, text in flat(part, f"{name}.{key}".strip(".")).items()
-        }
-    return {name: str(value)}
+def _flatten(record: RunRecord) -> dict[str, str]:
+    """Return what decides the result of a run as text, by names with dots."""
+    identity = record.identity
+    facts = {name: fact for found in identity.facts.values() for name, fact in found.items()}
+    told = {"version": identity.version, "encoder": identity.encoder, "strategy": record.strategy, "seed": record.seed}
+    values = {**told, "settings": identity.all_settings, "data": record.files, **facts}
+    return {name: str(value) for name, value in flatten(values)}
 
 
 def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:

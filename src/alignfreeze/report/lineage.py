@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from alignfreeze.experiment.recipe import realigned_names
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE, members_of
-from alignfreeze.files import digest_of_json
+from alignfreeze.experiment.identity import Part
+from alignfreeze.experiment.records import NO_LINKS, RunRecord
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import run_address
 from alignfreeze.report.networks import Edge, Network, Node
@@ -44,18 +42,18 @@ def _network(name: str, title: str, nodes: Sequence[Node], edges: Sequence[Edge]
 
 def _run_node(record: RunRecord) -> Node:
     label = f"{record.strategy} {record.seed}"
-    title = f"{record.strategy}, seed {record.seed}, {record.determined_by['settings']['task']}: {record.experiment}"
+    title = f"{record.strategy}, seed {record.seed}, {record.task}: {record.experiment}"
     return Node(record.folder, label, title, RUN, run_address(record.folder), size=1.3)
 
 
 def _origins(record: RunRecord) -> Iterator[Node]:
-    by = record.determined_by
-    yield Node(*_encoder(by), f"the pretrained encoder; its files have the digest {by['encoder']['digest'][:12]}", FROM)
-    yield Node(*_training(by), f"{by['settings']['task']} in {name_or_code(by['settings']['source_language'])}", FROM)
-    if record.strategy == BASELINE:
+    digest = record.identity.encoder[:12]
+    yield Node(*_encoder(record), f"the pretrained encoder; its files have the digest {digest}", FROM)
+    yield Node(*_training(record), f"{record.task} in {name_or_code(record.source_language)}", FROM)
+    if record.is_baseline:
         return
-    yield Node(*_bitext(by), f"sentence pairs: {_listed(by['realigned_languages'])}", FROM)
-    if (links := _links(by)) is not None:
+    yield Node(*_bitext(record), f"sentence pairs: {_listed(record.realigned_languages)}", FROM)
+    if (links := _links(record)) is not None:
         yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
     pairs = 0 if record.realignment is None else record.realignment.pairs
     for strategy, realigned in _realigned(record).items():
@@ -64,17 +62,16 @@ def _origins(record: RunRecord) -> Iterator[Node]:
 
 
 def _origin_edges(record: RunRecord) -> Iterator[Edge]:
-    by = record.determined_by
-    run, encoder = record.folder, _encoder(by)[0]
-    yield Edge(_training(by)[0], run)
+    run, encoder = record.folder, _encoder(record)[0]
+    yield Edge(_training(record)[0], run)
     realigned = list(_realigned(record).values())
     yield from (Edge(start, run) for start in realigned)
-    if not realigned or BASELINE in members_of(record.strategy):
+    if not realigned or None in Strategy.parse(record.strategy).members:
         yield Edge(encoder, run)
     yield from (Edge(encoder, start) for start in realigned)
-    if record.strategy == BASELINE:
+    if record.is_baseline:
         return
-    before, links = _bitext(by)[0], _links(by)
+    before, links = _bitext(record)[0], _links(record)
     if links is not None:
         yield Edge(before, links[0])
         before = links[0]
@@ -82,8 +79,7 @@ def _origin_edges(record: RunRecord) -> Iterator[Edge]:
 
 
 def _outcomes(record: RunRecord) -> Iterator[Node]:
-    by = record.determined_by
-    if by["settings"]["keep_models"]:
+    if record.keeps_model:
         yield Node("model", "fine-tuned model", "kept in the folder model of the run", TO)
     codes = list(dict.fromkeys(score.language for score in record.scores))
     yield Node("scores", f"scores in {len(codes)} languages", _listed(codes), TO)
@@ -95,35 +91,30 @@ def _outcome_edges(record: RunRecord) -> Iterator[Edge]:
         yield Edge(before, after)
 
 
-def _encoder(by: dict[str, Any]) -> tuple[str, str]:
-    return f"encoder {by['encoder']['digest']}", by["encoder"]["name"]
+def _encoder(record: RunRecord) -> tuple[str, str]:
+    return f"encoder {record.identity.encoder}", record.encoder
 
 
-def _training(by: dict[str, Any]) -> tuple[str, str]:
-    return f"train {by['data'].get('train')}", f"{by['settings']['task']} training data"
+def _training(record: RunRecord) -> tuple[str, str]:
+    return f"train {record.files.get('train')}", f"{record.task} training data"
 
 
-def _bitext(by: dict[str, Any]) -> tuple[str, str]:
-    digests = sorted(digest for role, digest in by["data"].items() if role.startswith("bitext"))
-    return f"bitext {' '.join(digests)}", f"bitext: {_listed(by['realigned_languages'])}"
+def _bitext(record: RunRecord) -> tuple[str, str]:
+    digests = sorted(record.identity.files_of(Part.PAIRS).values())
+    return f"bitext {' '.join(digests)}", f"bitext: {_listed(record.realigned_languages)}"
 
 
-def _links(by: dict[str, Any]) -> tuple[str, str] | None:
+def _links(record: RunRecord) -> tuple[str, str] | None:
     """Return name and label of the links; None where the loss goes without."""
-    settings = by["settings"]
-    if settings["realignment"]["loss"] == "sentence":
+    if record.aligner in {None, NO_LINKS}:
         return None
-    aligner = "given" if settings["alignment"].get("links") else settings["alignment"]["aligner"]
-    given = [digest for role, digest in by["data"].items() if role.split()[0] in {"links", "dictionary"}]
     # The same aligner with other settings, or on other pairs of the bitext, makes other links.
-    key = digest_of_json([settings["alignment"], settings["bitext"], given])[:12]
-    return f"links {key} {_bitext(by)[0]}", f"links: {aligner}"
+    return f"links {record.identity.digest_of(Part.PAIRS, Part.LINKS)[:12]}", f"links: {record.aligner}"
 
 
 def _realigned(record: RunRecord) -> dict[str, str]:
     """Return the nodes of the realigned encoders that a run starts from, by strategy."""
-    names = realigned_names(record.strategy, record.seed, record.determined_by)
-    return {strategy: f"realigned {name}" for strategy, name in names.items()}
+    return {strategy: f"realigned {name}" for strategy, name in record.realigned.items()}
 
 
 def _listed(codes: Sequence[str]) -> str:

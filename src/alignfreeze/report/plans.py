@@ -10,8 +10,7 @@ from typing import Any
 from alignfreeze.corpora.bitext import language_pairs
 from alignfreeze.corpora.choice import Choice, judge_choice
 from alignfreeze.experiment.cost import Estimate
-from alignfreeze.experiment.outline import Outline
-from alignfreeze.experiment.planning import Plan
+from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.tasks import TASKS
@@ -22,7 +21,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     pairs = language_pairs(plan.data.bitext)
     return {
         "settings": plan.settings.model_dump(mode="json"),
-        "runs": [{"strategy": s.strategy, "seed": s.seed, "folder": s.folder} for s in plan.specs],
+        "runs": [{"strategy": str(s.strategy), "seed": s.seed, "folder": s.folder} for s in plan.specs],
         "finetuning_steps": plan.finetuning_steps,
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
@@ -57,7 +56,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
     """Return what is known of an experiment before its data are fetched, as plain values."""
     return {
         "settings": outline.settings.model_dump(mode="json"),
-        "runs": [{"strategy": strategy, "seed": seed} for strategy, seed in outline.runs],
+        "runs": [{"strategy": str(strategy), "seed": seed} for strategy, seed in outline.runs],
         "finetuning_steps": outline.finetuning_steps,
         "realignment_steps": outline.settings.realignment.steps,
         "choice": _choice_facts(outline.settings),
@@ -73,7 +72,7 @@ def outline_text(outline: Outline) -> str:
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
         ("experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"),
-        ("runs", f"{len(outline.runs)}: {', '.join(settings.strategies)}; seeds {', '.join(map(str, settings.seeds))}"),
+        ("runs", f"{len(outline.runs)}: {_listed(settings.strategies)}; seeds {_listed(settings.seeds)}"),
         (
             "fine-tuning",
             f"{_at_least(outline)}{outline.finetuning_steps:,} steps of {tuning.batch_size}, "
@@ -195,3 +194,7 @@ def _shortened(paths: Sequence[str]) -> Iterator[str]:
 
 
 _NUMBER = re.compile(r"(?<=\.)[0-9]+")
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))

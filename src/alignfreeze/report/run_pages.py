@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address, run_address
 from alignfreeze.report.charts import Chart, checks, losses
-from alignfreeze.report.likeness import alike_runs, flat
+from alignfreeze.report.likeness import alike_runs
 from alignfreeze.report.lineage import lineage_of
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
@@ -36,7 +35,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
 
 def _said(record: RunRecord) -> list[str]:
     """Say what the run scores in the source language and in the others, and what is doubtful about it."""
-    source = record.determined_by["settings"]["source_language"]
+    source = record.source_language
     metric = record.scores[0].metric if record.scores else ""
     values = {score.language: score.value for score in record.scores if score.metric == metric}
     targets = [value for language, value in values.items() if language != source]
@@ -49,12 +48,11 @@ def _said(record: RunRecord) -> list[str]:
 
 
 def _facts(record: RunRecord) -> dict[str, str]:
-    by = record.determined_by
     facts = {
         "strategy": record.strategy,
         "seed": str(record.seed),
-        "encoder": by["encoder"]["name"],
-        "task": by["settings"]["task"],
+        "encoder": record.encoder,
+        "task": record.task,
         "finished": record.environment["finished"],
         "device": str(record.environment["hardware"]["device"]),
         "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
@@ -76,17 +74,16 @@ def _facts(record: RunRecord) -> dict[str, str]:
 
 def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     curves = {"fine-tuning": record.finetuning.losses}
-    schedule = record.determined_by["settings"].get("realignment", {}).get("schedule")
-    if record.realignment is not None and schedule != "during":
+    if record.realignment is not None and record.schedule != "during":
         curves["realignment"] = record.realignment.training.losses
     return curves
 
 
 def _checks(record: RunRecord) -> Iterator[Chart]:
     """Yield what realignment was stopped by, if it was."""
-    if record.realignment is None or not (found := record.realignment.training.checks):
+    if record.realignment is None or record.stopping is None:
         return
-    by = record.determined_by["settings"]["realignment"]["stopping"]["by"]
+    found, by = record.realignment.training.checks, record.stopping["by"]
     yield checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
@@ -106,15 +103,14 @@ def _scores(record: RunRecord) -> Sheet:
 
 def _page_of(language: str, record: RunRecord) -> str:
     """Return the address of a language's page; the source language has none."""
-    return "" if language == record.determined_by["settings"]["source_language"] else language_address(language)
+    return "" if language == record.source_language else language_address(language)
 
 
 def _data(record: RunRecord) -> Sheet:
-    rows = [(Cell(role), Cell(digest)) for role, digest in record.determined_by["data"].items()]
+    rows = [(Cell(role), Cell(digest)) for role, digest in record.files.items()]
     return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
 
 
 def _settings(record: RunRecord) -> Sheet:
-    settings: Any = record.determined_by["settings"]
-    rows = [(Cell(name), Cell(value)) for name, value in flat(settings).items()]
+    rows = [(Cell(name), Cell(str(value))) for name, value in record.identity.all_settings.items()]
     return Sheet("Settings", ("setting", "value"), 2, tuple(rows), "")

@@ -10,7 +10,7 @@ from typing import Any
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.probe import PROBE, Probe
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, comparison_address, language_address, run_address

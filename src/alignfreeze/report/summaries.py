@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alignfreeze.experiment.strategies import BASELINE, is_average
+from alignfreeze.experiment.strategies import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
 from alignfreeze.studies.statistics import Verdict
@@ -86,7 +86,7 @@ def _improvements(comparison: Comparison, strategy: str) -> int:
 
 def called(strategy: str) -> str:
     """Return what a strategy is called in a sentence."""
-    return NAMES.get(strategy, f"the {strategy}" if is_average(strategy) else f"freezing {strategy}")
+    return NAMES.get(strategy, f"the {strategy}" if is_average_name(strategy) else f"freezing {strategy}")
 
 
 def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.addresses import language_address
 from alignfreeze.report.sheets import Cell, Sheet
@@ -63,7 +63,7 @@ def score_table(study: Study, metric: str) -> Table:
     if targets:
         mean = average([values[language] for language in targets])
         rows.append(Row(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
-    strategies = tuple(dict.fromkeys(settings.strategies))
+    strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
     seeds = list(dict.fromkeys(settings.seeds))
     return Table(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",

@@ -88,6 +88,8 @@ def run_experiments(
     complete = {name for name in chosen if sweep.record(name) is not None}
     if complete:
         remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")
+    if without := sweep.without_model(complete):
+        remark(f"{len(without)} of them kept no model when they were done; --force does them again, and keeps it")
     if left := [name for name in chosen if sweep.failure(name) is not None]:
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
     if ray is not None and waiting:

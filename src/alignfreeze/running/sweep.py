@@ -17,11 +17,11 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import device_here
 from alignfreeze.errors import AlignFreezeError, OutputError
 from alignfreeze.experiment.data import find_links
+from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, run
-from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.experiment.records import MODEL, RECORD, RunRecord
 from alignfreeze.experiment.starting import places_of, remove_realigned, users_of
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
@@ -88,6 +88,11 @@ class Sweep:
             if complete or failed:
                 failed_file(self.out, name).unlink(missing_ok=True)
 
+    def without_model(self, names: Iterable[str]) -> list[str]:
+        """Return the complete runs whose model the user wants to have now, and that kept none."""
+        wanted = [name for name in names if self.jobs[name][0].settings.keep_models]
+        return [name for name in wanted if not (self.runs / name / MODEL).is_dir()]
+
     def _is_wanted(self, names: Sequence[str]) -> bool:
         """Tell whether the user wants to keep the models of some of the runs."""
         return any(self.jobs[name][0].settings.keep_models for name in names)
@@ -111,14 +116,12 @@ class Sweep:
                 self._alignments(*self.jobs[name])
 
     def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
-        if spec.strategy == BASELINE:
+        if spec.strategy.is_baseline:
             return []
-        settings = plan.settings
-        names = {"alignment", "encoder", "device"}
-        key = (id(plan.data), f"{settings.model_dump_json(include=names)} {settings.realignment.needs_links}")
+        key = (id(plan.data), spec.identity.digest_of(Part.LINKS, Part.DEVICE))
         if key not in self.links:
             # The device of the runs may be another machine's.
-            here = settings.model_copy(update={"device": device_here(settings.device)})
+            here = plan.settings.model_copy(update={"device": device_here(plan.settings.device)})
             self.links[key] = find_links(here, plan.data)
         return self.links[key]
 
@@ -162,7 +165,7 @@ class Sweep:
         """Keep how a run failed."""
         spec, _ = self.jobs[name]
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(failed_file(self.out, name), asdict(Failure(spec.strategy, spec.seed, message, trace, when)))
+        write_json(failed_file(self.out, name), asdict(Failure(str(spec.strategy), spec.seed, message, trace, when)))
         remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
 
     def _run(self, spec: RunSpec, plan: Plan) -> None:

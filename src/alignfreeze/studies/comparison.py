@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.experiment.strategies import is_average, members_of
+from alignfreeze.experiment.strategies import BASELINE, Strategy, is_average_name
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import (
     Counts,
@@ -24,7 +22,6 @@ from alignfreeze.studies.statistics import (
     mean_ranks,
     over_languages,
     paired_bootstrap,
-    spearman,
     summaries,
     summarise,
 )
@@ -132,7 +129,7 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     for setup, members in _by_setup(unique).items():
         if all(result.strategy != BASELINE for result in members):
             raise SettingsError(
-                f"no baseline for {_described(setup)}, as in {members[0].place}: "
+                f"no baseline for {describe(setup)}, as in {members[0].place}: "
                 f"gains are over it; run the strategy {BASELINE!r} with the same settings and compare both"
             )
         metrics = {result.metric for result in members}
@@ -152,7 +149,8 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     ]
 
 
-def _described(setup: Setup) -> str:
+def describe(setup: Setup) -> str:
+    """Say in a few words what a setup is."""
     parts = [setup.task, "with", setup.encoder]
     if setup.aligner is not None:
         parts += ["aligner", setup.aligner, "schedule", setup.schedule or "before"]
@@ -172,7 +170,7 @@ def _unique(results: Sequence[Result]) -> list[Result]:
         if first.value != result.value:
             raise SettingsError(
                 f"two results for {result.strategy}, seed {result.seed}, language {result.language} of "
-                f"{_described(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
+                f"{describe(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
             )
     return list(seen.values())
 
@@ -298,10 +296,11 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
         values: Scores by strategy and seed, of each target language.
         by_seed: Their means over languages.
     """
+    members = {name: Strategy.parse(name).member_names for name in by_seed if is_average_name(name)}
     best = {
-        name: max(members_of(name), key=lambda member: summarise(by_seed[member]).mean)
-        for name in by_seed
-        if is_average(name) and by_seed.keys() >= members_of(name).keys()
+        name: max(several, key=lambda member: summarise(by_seed[member]).mean)
+        for name, several in members.items()
+        if by_seed.keys() >= set(several)
     }
     gains = {name: [summarise(row[name], row[member]).gain or 0.0 for row in values] for name, member in best.items()}
     p_values = _corrected({name: over_languages(several) for name, several in gains.items()})
@@ -315,100 +314,3 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
 def _counts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
     counts = Counter(verdicts)
     return {verdict: counts[verdict] for verdict in VERDICTS}
-
-
-SYNONYMS = {
-    "udpos": "pos",
-    "wikiann": "ner",
-    "xnli": "nli",
-    "xquad": "qa",
-    "dico": "dictionary",
-    "fastalign": "fast-align",
-    "awesome": "softmax",
-}
-"""What the reference code's tables call tasks and aligners, and what they are called here."""
-
-
-def _common(setup: Setup) -> Setup:
-    """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
-    aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
-    encoder = setup.encoder.rsplit("/", 1)[-1]
-    return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
-
-
-@dataclass(frozen=True, slots=True)
-class Versus:
-    """Two studies of the same setup.
-
-    Attributes:
-        ours: The comparison in one.
-        theirs: The comparison in the other.
-        languages: Target languages that both have.
-        strategies: Strategies that both have.
-        agreement: Of each strategy the share of those languages with the same verdict; None where verdicts lack.
-        correlation: Of each strategy Spearman's correlation of the gains over those languages; None below three.
-    """
-
-    ours: Comparison
-    theirs: Comparison
-    languages: tuple[str, ...]
-    strategies: tuple[str, ...]
-    agreement: Mapping[str, float | None]
-    correlation: Mapping[str, float | None]
-
-
-def against(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
-    """Set the comparisons of two studies side by side, where setup and metric are the same.
-
-    Names of the paper's tables match those here (`dico` and `dictionary`). If
-    nothing matches in all, the encoder may differ; if still nothing, the aligner too.
-
-    Raises:
-        SettingsError: Nothing matches.
-    """
-    for ignored in ({}, {"encoder": ""}, {"encoder": "", "aligner": None}):
-        found = [
-            _versus(our, their)
-            for our in ours
-            for their in theirs
-            if _key(our, ignored) == _key(their, ignored) and set(our.languages) & set(their.languages)
-        ]
-        if found:
-            return found
-    raise SettingsError(
-        "the two studies have no task, schedule, metric and language in common:\n"
-        f"  one has {_list(ours)}\n  the other {_list(theirs)}"
-    )
-
-
-def _key(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
-    return replace(_common(comparison.setup), **ignored), comparison.metric
-
-
-def _list(comparisons: Sequence[Comparison]) -> str:
-    return "; ".join(dict.fromkeys(f"{_described(c.setup)} ({c.metric})" for c in comparisons))
-
-
-def _versus(ours: Comparison, theirs: Comparison) -> Versus:
-    languages = tuple(code for code in ours.languages if code in theirs.languages)
-    strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
-    rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
-    realigned = [name for name in strategies if name != BASELINE]
-    return Versus(
-        ours,
-        theirs,
-        languages,
-        strategies,
-        {name: _agreement([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
-        {name: _correlation([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
-    )
-
-
-def _agreement(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
-    known = [pair for pair in pairs if None not in pair]
-    return sum(our == their for our, their in known) / len(known) if known else None
-
-
-def _correlation(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
-    known = [(our, their) for our, their in pairs if our is not None and their is not None]
-    return spearman([our for our, _ in known], [their for _, their in known])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alignfreeze.errors import DataError
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.statistics import holm, spearman, spearman_interval, spearman_test
 from alignfreeze.typology import facts_of

@@ -14,11 +14,17 @@ from typing import Any
 import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.experiment.recipe import REALIGNED_ON
+from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
-from alignfreeze.experiment.settings import BASELINE
-from alignfreeze.files import digest_of_json, read_lines
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.files import read_lines
 from alignfreeze.studies.statistics import Counts
+
+FINE_TUNED = (Part.PRECISION, Part.TASK, Part.FINETUNING)
+"""What a run shares with its baseline."""
+
+REALIGNED = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
+"""What realigned runs share beside that, whatever their strategy and seed."""
 
 METRICS = ("f1", "exact match", "accuracy", "precision", "recall")
 """The metrics of results, in the order in which they matter."""
@@ -136,10 +142,6 @@ def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
 
 
-READ_AS = ("max_pairs", "selection", "pretokenized", "columns")
-"""Settings of a bitext that decide which sentence pairs its files come to, beside those that are held out or chosen."""
-
-
 def of_record(
     record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Result]:
@@ -150,61 +152,34 @@ def of_record(
         place: Where it was read.
         parts: What each test item adds to a score, by language and metric.
     """
-    by = record.determined_by
-    settings: dict[str, Any] = by["settings"]
-    is_baseline = record.strategy == BASELINE
-    # Where the files are does not matter: their digests say what they hold.
-    data: dict[str, str] = by["data"]
-    shared = [
-        *(by["encoder"], by["precision"], by["version"]),
-        {name: settings[name] for name in ("finetuning", "task")},
-        [data.get("train"), settings["data"]["max_train"]],
-    ]
-    bitext = settings.get("bitext") or {}
-    realigned = [
-        *(settings.get("alignment"), settings.get("realignment"), by["aligning_encoder"], by["splitters"]),
-        *(bitext.get(name) for name in READ_AS),
-        bitext.get("held_out", 0),
-        {role: digest for role, digest in data.items() if role.split()[0] in REALIGNED_ON},
-    ]
-    most = settings["data"]["max_test"]
+    identity = record.identity
+    fine_tuned = identity.digest_of(*FINE_TUNED)[:12]
     setup = Setup(
-        encoder=by["encoder"]["name"],
-        task=settings["task"],
-        aligner=None if is_baseline else _aligner(settings),
-        schedule=None if is_baseline else settings["realignment"]["schedule"],
-        settings=digest_of_json(shared if is_baseline else [*shared, *realigned])[:12],
+        encoder=record.encoder,
+        task=record.task,
+        aligner=record.aligner,
+        schedule=record.schedule,
+        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINE_TUNED, *REALIGNED)[:12],
     )
     for score in record.scores:
         yield Result(
             setup=setup,
-            fine_tuned=digest_of_json(shared)[:12],
+            fine_tuned=fine_tuned,
             strategy=record.strategy,
             seed=record.seed,
             language=score.language,
-            is_source=score.language == settings["source_language"],
+            is_source=score.language == record.source_language,
             metric=score.metric,
             value=score.value,
-            tests=_tests(data.get(f"test {score.language}"), most),
+            tests=record.tests_of(score.language),
             place=place,
             study=record.experiment,
             parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
         )
 
 
-def _tests(digest: str | None, most: int | None) -> str | None:
-    """Return the digest of test data, of which only the first so many may have been read."""
-    return digest if digest is None or most is None else f"{digest} (the first {most:,} items)"
-
-
 def _counts(parts: Any) -> Counts | None:
     return None if parts is None else np.asarray(parts, dtype=np.float64).reshape(-1, 2)
-
-
-def _aligner(settings: dict[str, Any]) -> str:
-    if settings["realignment"]["loss"] == "sentence":
-        return "none"
-    return "given links" if settings["alignment"].get("links") else settings["alignment"]["aligner"]
 
 
 _STRATEGIES = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import BASELINE
+from alignfreeze.experiment.strategies import BASELINE
 
 Values = Mapping[int, float]
 """A score by seed."""

@@ -18,7 +18,7 @@ from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.model import RealignmentModel
-from alignfreeze.realignment.trainer import Prepared, held_fixed
+from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
@@ -112,7 +112,7 @@ def train_during(
     ):
         padding = int(vocabulary.numbers[task_model.padding])
         base: Any = network.base_model
-        untrained = held_fixed(base, prepared.freeze, settings, seed=plan.seed)
+        untrained = prepared.policy.parts_of(base, seed=plan.seed)
         assert len(untrained) == len(prepared.fixed)
         model = DuringModel(
             TaskLoss(network, task.kind, padding=padding),

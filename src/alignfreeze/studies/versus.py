@@ -1,0 +1,108 @@
+"""Sets two studies of the same setup side by side, such as a repetition and what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alignfreeze.errors import SettingsError
+from alignfreeze.studies.comparison import Comparison, describe
+from alignfreeze.studies.results import Setup
+from alignfreeze.studies.statistics import Verdict, spearman
+
+SYNONYMS = {
+    "udpos": "pos",
+    "wikiann": "ner",
+    "xnli": "nli",
+    "xquad": "qa",
+    "dico": "dictionary",
+    "fastalign": "fast-align",
+    "awesome": "softmax",
+}
+"""What the reference code's tables call tasks and aligners, and what they are called here."""
+
+
+def _common(setup: Setup) -> Setup:
+    """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
+    aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
+    encoder = setup.encoder.rsplit("/", 1)[-1]
+    return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """Two studies of the same setup.
+
+    Attributes:
+        ours: The comparison in one.
+        theirs: The comparison in the other.
+        languages: Target languages that both have.
+        strategies: Strategies that both have.
+        agreement: Of each strategy the share of those languages with the same verdict; None where verdicts lack.
+        correlation: Of each strategy Spearman's correlation of the gains over those languages; None below three.
+    """
+
+    ours: Comparison
+    theirs: Comparison
+    languages: tuple[str, ...]
+    strategies: tuple[str, ...]
+    agreement: Mapping[str, float | None]
+    correlation: Mapping[str, float | None]
+
+
+def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
+    """Set the comparisons of two studies side by side, where setup and metric are the same.
+
+    Names of the paper's tables match those here (`dico` and `dictionary`). If
+    nothing matches in all, the encoder may differ; if still nothing, the aligner too.
+
+    Raises:
+        SettingsError: Nothing matches.
+    """
+    for ignored in ({}, {"encoder": ""}, {"encoder": "", "aligner": None}):
+        found = [
+            _compare_two(our, their)
+            for our in ours
+            for their in theirs
+            if _key(our, ignored) == _key(their, ignored) and set(our.languages) & set(their.languages)
+        ]
+        if found:
+            return found
+    raise SettingsError(
+        "the two studies have no task, schedule, metric and language in common:\n"
+        f"  one has {_name_all(ours)}\n  the other {_name_all(theirs)}"
+    )
+
+
+def _key(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+    return replace(_common(comparison.setup), **ignored), comparison.metric
+
+
+def _name_all(comparisons: Sequence[Comparison]) -> str:
+    return "; ".join(dict.fromkeys(f"{describe(c.setup)} ({c.metric})" for c in comparisons))
+
+
+def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
+    languages = tuple(code for code in ours.languages if code in theirs.languages)
+    strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
+    rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
+    realigned = [name for name in strategies if name in ours.realigned]
+    return Versus(
+        ours,
+        theirs,
+        languages,
+        strategies,
+        {name: _agreement([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
+        {name: _correlation([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
+    )
+
+
+def _agreement(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
+    known = [pair for pair in pairs if None not in pair]
+    return sum(our == their for our, their in known) / len(known) if known else None
+
+
+def _correlation(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+    known = [(our, their) for our, their in pairs if our is not None and their is not None]
+    return spearman([our for our, _ in known], [their for _, their in known])
