@@ -52,7 +52,7 @@ def lens(
 
         server = Lens(paths, port=port)
         with suppress(AlignFreezeError):  # the page says it, until there is something to show
-            server.shown.html()
+            server.page.build()
     with server, suppress(KeyboardInterrupt):
         typer.echo(f"the lens is at {server.address} and shows {', '.join(map(str, paths))}; Ctrl-C ends it")
         if open_page:
