@@ -12,7 +12,7 @@ from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
 from alignfreeze.evaluation.probe import PROBE
 from alignfreeze.files import digest_of_json
 from alignfreeze.report.addresses import STUDY
-from alignfreeze.report.notes import NOTES, Note, add_note, addresses, check_address, notes_of, own_name
+from alignfreeze.report.notes import NOTES, Note, add_note, check_address, find_user_name, list_addresses, notes_of
 from alignfreeze.report.page import Served, to_html
 from alignfreeze.report.study import StudyPage, study_page, with_notes
 from alignfreeze.running.folder import PLANNED
@@ -82,7 +82,7 @@ class LivePage:
                     self._study = study_page(self._paths)
                 else:  # only notes have changed; comparing again would take seconds
                     self._study = with_notes(self._study, notes_of(self._paths))
-                served = Served(digest_of_json(state), own_name() if self._folders else None)
+                served = Served(digest_of_json(state), find_user_name() if self._folders else None)
                 self._html = to_html(self._study, served=served).encode("utf-8", "replace")
                 self._state = state
             return self._html
@@ -102,13 +102,13 @@ class LivePage:
         study = self._study
         pages = [] if study is None else [page.name for page in (*study.languages, *study.runs)]
         check_address(about, [STUDY, *pages])
-        return add_note(self._folder_for(about), text, about=about, name=name)
+        return add_note(self._find_folder(about), text, about=about, name=name)
 
-    def _folder_for(self, about: str) -> Path:
+    def _find_folder(self, about: str) -> Path:
         """Return the folder that keeps a note: the first one that knows the address."""
         if len(self._folders) > 1:
             for folder in self._folders:
                 with suppress(DataError):  # a study that has not begun
-                    if about in addresses(folder):
+                    if about in list_addresses(folder):
                         return folder
         return self._folders[0]
