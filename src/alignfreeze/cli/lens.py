@@ -23,16 +23,16 @@ def note(
 ) -> None:
     """Keep a note about a study, a language or a run; the pages of `report` and `lens` show it."""
     from alignfreeze.languages import check_language
-    from alignfreeze.report.addresses import STUDY, language_address, run_address
+    from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
     from alignfreeze.report.notes import NOTES, add_note, check_address, list_addresses
 
     if language is not None and run is not None:
         raise SettingsError("--language and --run exclude each other: a note is on one page")
     about = STUDY
     if language is not None:
-        about = language_address(check_language(language))
+        about = address_of_language(check_language(language))
     elif run is not None:
-        about = run_address(run)
+        about = address_of_run(run)
     check_address(about, list_addresses(out))
     entry = add_note(out, text, about=about, name=name)
     typer.echo(f"{out / NOTES}: a note by {entry.name} about {entry.about}")

@@ -6,16 +6,16 @@ STUDY = "study"
 """The address of the first page."""
 
 
-def language_address(code: str) -> str:
+def address_of_language(code: str) -> str:
     """Return the address of the page of a language."""
     return f"language/{code}"
 
 
-def run_address(name: str) -> str:
+def address_of_run(name: str) -> str:
     """Return the address of the page of a run, given the name of its folder."""
     return f"run/{name}"
 
 
-def comparison_address(number: int) -> str:
+def address_of_comparison(number: int) -> str:
     """Return the address of the page of a comparison, given its number from 0."""
     return f"comparison/{number + 1}"

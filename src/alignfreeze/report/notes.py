@@ -20,7 +20,7 @@ from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_me
 from alignfreeze.experiment.records import RECORD, folder_name
 from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
-from alignfreeze.report.addresses import STUDY, language_address, run_address
+from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import EXPERIMENT
 from alignfreeze.running.status import status
 from alignfreeze.studies.results import record_files
@@ -239,7 +239,7 @@ def list_addresses(folder: Path) -> list[str]:
             languages += [score["language"] for score in values["scores"]]
     if not runs:
         raise DataError(f"{folder}: neither runs nor a plan of runs in it; name a folder that `run --out` has filled")
-    found = [STUDY, *map(language_address, languages), *map(run_address, runs)]
+    found = [STUDY, *map(address_of_language, languages), *map(address_of_run, runs)]
     return list(dict.fromkeys(found))
 
 
