@@ -14,8 +14,8 @@ from alignfreeze.report.notes import (
     LongNoteError,
     Note,
     add_note,
-    addresses,
     check_address,
+    list_addresses,
     notes_of,
     read_notes,
 )
@@ -28,7 +28,7 @@ def test_a_note_is_read_as_it_was_written(tmp_path):
     text = "Better than I thought.\n\tSee *run 3*: <b>Türkçe</b> \u2028 שלום"
     note = add_note(tmp_path, text, about="language/tr", name="Ada")
     assert (note.text, note.about, note.name) == (text, "language/tr", "Ada")
-    assert note.written.tzinfo is not None
+    assert note.moment.tzinfo is not None
     assert read_notes(tmp_path) == [note]
     assert len((tmp_path / NOTES).read_bytes().split(b"\n")) == 2
 
@@ -174,7 +174,7 @@ def test_threads_and_processes_that_write_at_once_lose_no_note(tmp_path, remarks
 def test_a_lock_that_is_never_given_back_is_an_error(tmp_path, monkeypatch):
     from filelock import FileLock
 
-    monkeypatch.setattr(module, "_WAITED", 0.05)
+    monkeypatch.setattr(module, "_LOCK_SECONDS", 0.05)
     (tmp_path / "locks").mkdir()
     with FileLock(tmp_path / "locks" / "notes.lock"), pytest.raises(OutputError, match="another process has held it"):
         add_note(tmp_path, "x")
@@ -185,10 +185,10 @@ def test_pages_and_commands_on_a_study_of_runs(project, remarks):
     with pytest.raises(OutputError, match="no such folder"):
         add_note(out, "x")
     with pytest.raises(DataError, match="neither runs nor a plan of runs"):
-        addresses(project)
+        list_addresses(project)
     run_experiment(planned(project, seeds=[1]), out=out, only=["front-*"])
-    front, baseline = (path for path in sorted(addresses(out), reverse=True) if path.startswith("run/"))
-    assert addresses(out) == ["study", "language/en", "language/de", "language/tr", baseline, front]
+    front, baseline = (path for path in sorted(list_addresses(out), reverse=True) if path.startswith("run/"))
+    assert list_addresses(out) == ["study", "language/en", "language/de", "language/tr", baseline, front]
     name = front.removeprefix("run/")
     assert (out / "runs" / name / "record.json").exists()
 

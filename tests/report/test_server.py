@@ -2,8 +2,12 @@
 
 import http.client
 import json
+import os
 import re
+import signal
 import socket
+import struct
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -12,12 +16,14 @@ from urllib.parse import urlencode
 import pytest
 
 pytest.importorskip("plotly")
+pytest.importorskip("uvicorn")
 
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.report import server as module
+from alignfreeze.report import application, serving
 from alignfreeze.report.notes import NOTES, add_note, read_notes
 from alignfreeze.report.page import to_html
-from alignfreeze.report.server import Lens, state_of
+from alignfreeze.report.server import Lens
+from alignfreeze.report.serving import state_of
 from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from tests.studies.test_comparison import table
@@ -26,13 +32,14 @@ from tests.test_cli import alignfreeze
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
+CHUNKED = {"Transfer-Encoding": "chunked", "Content-Length": None}
 
 
 @contextmanager
 def running(*paths):
     """A lens on some paths, at a free port, as long as the block lasts."""
     with Lens(paths, port=0) as lens:
-        thread = threading.Thread(target=lens.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=lens.serve_forever)
         thread.start()
         try:
             yield lens
@@ -48,11 +55,29 @@ def lens(tmp_path):
         yield lens
 
 
+@pytest.fixture(scope="module")
+def study_with_a_note(tmp_path_factory):
+    """A lens on a folder with a note, and the file of that note."""
+    folder = tmp_path_factory.mktemp("study")
+    add_note(folder, "kept here")
+    with running(folder) as lens:
+        yield lens, folder / NOTES
+
+
+@pytest.fixture
+def guarded(study_with_a_note):
+    """A lens that many tests share; a test that changes its notes fails."""
+    lens, notes = study_with_a_note
+    before = notes.read_bytes()
+    yield lens
+    assert notes.read_bytes() == before
+
+
 def ask(lens, method="GET", path="/", body=None, headers=None, *, host=None):
     """Send one request as it stands, and return the answer and its text."""
-    connection = http.client.HTTPConnection("127.0.0.1", lens.server_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", lens.port, timeout=60)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    own = {} if host is False else {"Host": host or f"127.0.0.1:{lens.server_port}"}
+    own = {} if host is False else {"Host": host or f"127.0.0.1:{lens.port}"}
     length = {} if body is None or "Content-Length" in (headers or {}) else {"Content-Length": str(len(body))}
     for name, value in {**own, **length, **(headers or {})}.items():
         if value is not None:
@@ -66,66 +91,87 @@ def ask(lens, method="GET", path="/", body=None, headers=None, *, host=None):
 
 def raw(lens, request):
     """Send bytes, and return all that comes back."""
-    with socket.create_connection(("127.0.0.1", lens.server_port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", lens.port), timeout=60) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(2**16), b"")).decode()
 
 
 def test_it_listens_on_this_machine_alone(lens):
-    assert lens.server_address[0] == "127.0.0.1"
-    assert lens.address == f"http://127.0.0.1:{lens.server_port}/"
+    assert lens._socket.getsockname() == ("127.0.0.1", lens.port)
+    assert lens.address == f"http://127.0.0.1:{lens.port}/"
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.:{port}", "", False]
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.:{port}", ""]
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/state"), ("POST", "/notes"), ("GET", "/none")])
-def test_other_names_of_this_machine_are_refused(lens, host, method, path):
-    host = host.format(port=lens.server_port) if host else host
-    headers = {"Host": ""} if host == "" else {}
-    answer, text = ask(lens, method, path, host=host or False, headers=headers)
+def test_other_names_of_this_machine_are_refused(guarded, host, method, path):
+    answer, text = ask(guarded, method, path, host=False, headers={"Host": host.format(port=guarded.port)})
     assert answer.status == 421
-    assert lens.address in text
+    assert guarded.address in text
 
 
-def test_two_names_are_refused(lens):
-    own = f"Host: 127.0.0.1:{lens.server_port}\r\n"
-    assert " 421 " in raw(lens, f"GET / HTTP/1.1\r\n{own}Host: evil.example\r\n\r\n".encode())
-    assert " 200 " in raw(lens, f"GET / HTTP/1.1\r\n{own}\r\n".encode())
+@pytest.mark.parametrize("request_line", ["GET /", "GET /state", "POST /notes", "GET /none"])
+def test_requests_without_a_name_are_refused(guarded, request_line):
+    assert raw(guarded, f"{request_line} HTTP/1.1\r\n\r\n".encode()).startswith("HTTP/1.1 400 ")
+    assert raw(guarded, f"{request_line} HTTP/1.0\r\n\r\n".encode()).startswith("HTTP/1.1 421 ")
+
+
+def test_two_names_are_refused(guarded):
+    own = f"Host: 127.0.0.1:{guarded.port}\r\nConnection: close\r\n"
+    assert " 400 " in raw(guarded, f"GET / HTTP/1.1\r\n{own}Host: evil.example\r\n\r\n".encode())
+    assert " 200 " in raw(guarded, f"GET / HTTP/1.1\r\n{own}\r\n".encode())
+
+
+def test_the_name_is_checked_in_every_request_of_a_connection(guarded):
+    own, other = f"Host: 127.0.0.1:{guarded.port}", "Host: evil.example\r\nConnection: close"
+    answered = raw(guarded, "".join(f"GET /state HTTP/1.1\r\n{host}\r\n\r\n" for host in (own, other)).encode())
+    assert re.findall(r"HTTP/1.1 (\d+)", answered) == ["200", "421"]
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_its_own_names(lens, name):
-    assert ask(lens, host=f"{name}:{lens.server_port}")[0].status == 200
+def test_its_own_names(guarded, name):
+    assert ask(guarded, host=f"{name}:{guarded.port}")[0].status == 200
 
 
 @pytest.mark.parametrize(
     "path",
     [
         *("/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/etc/passwd"),
-        *("/.", "/./", "/%2e", "/\\..\\etc\\passwd", "/notes.jsonl", "/notes/", "/notes/..", "/state?x=1", "/?x", "*"),
-        *("http://evil.example/", "http://127.0.0.1:{port}/", "file:///etc/passwd", "/%00", "/study.js", "state"),
+        *(
+            "/.",
+            "/./",
+            "/%2e",
+            "/%73tate",
+            "/\\..\\etc\\passwd",
+            "/notes.jsonl",
+            "/notes/",
+            "/notes/..",
+            "/state?x=1",
+            "/?x",
+            "*",
+        ),
+        *("http://evil.example/", "http://127.0.0.1:{port}/", "file:///etc/passwd", "/%00", "/study.js", "state", "*"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_there_is_nothing_at_other_addresses(lens, tmp_path, method, path):
-    add_note(tmp_path, "kept here")
-    answer, text = ask(lens, method, path.format(port=lens.server_port))
+def test_there_is_nothing_at_other_addresses(guarded, method, path):
+    answer, text = ask(guarded, method, path.format(port=guarded.port))
     assert answer.status == 404
     assert text == "There is nothing at this address; the study is at /\n"
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "NONE"])
 @pytest.mark.parametrize(("path", "allowed"), [("/", "GET"), ("/state", "GET"), ("/notes", "POST")])
-def test_other_methods_are_refused(lens, method, path, allowed):
-    answer, text = ask(lens, method, path)
+def test_other_methods_are_refused(guarded, method, path, allowed):
+    answer, text = ask(guarded, method, path)
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)
     assert (text == "") == (method == "HEAD")
 
 
-def test_methods_belong_to_addresses(lens):
-    assert ask(lens, "POST", "/", b"text=x", FORM)[0].status == 405
-    assert ask(lens, "GET", "/notes")[0].status == 405
+def test_methods_belong_to_addresses(guarded):
+    assert ask(guarded, "POST", "/", b"text=x", FORM)[0].status == 405
+    assert ask(guarded, "GET", "/notes")[0].status == 405
 
 
 SAFE = {
@@ -141,19 +187,58 @@ SAFE = {
     [
         *(("GET / HTTP/1.1", 200), ("GET /state HTTP/1.1", 200), ("GET /none HTTP/1.1", 404)),
         *(("PUT / HTTP/1.1", 405), ("POST /notes HTTP/1.1", 415), ("GET / HTTP/9.9", 505)),
-        *(("GET / nonsense", 400), (f"GET /{'x' * 70_000} HTTP/1.1", 414)),
+        (f"GET /{'x' * 10_000} HTTP/1.1", 404),
     ],
 )
-def test_every_answer_carries_the_headers_of_safety(lens, request_line, status):
-    answered = raw(lens, f"{request_line}\r\nHost: 127.0.0.1:{lens.server_port}\r\n\r\n".encode())
-    head = answered.split("\r\n\r\n")[0]
-    assert f" {status} " in head.splitlines()[0]
+def test_every_answer_carries_the_headers_of_safety(guarded, request_line, status):
+    head = f"{request_line}\r\nHost: 127.0.0.1:{guarded.port}\r\nConnection: close\r\n\r\n"
+    answered = raw(guarded, head.encode()).partition("\r\n\r\n")[0]
+    assert answered.startswith(f"HTTP/1.1 {status} ")
+    check_safe(answered)
+
+
+def check_safe(head):
+    headers = dict(line.lower().split(": ", 1) for line in head.splitlines()[1:])
     for name, value in SAFE.items():
-        assert f"{name}: {value}" in head
-    policy = re.search("Content-Security-Policy: (.*)", head)[1]
+        assert headers[name.lower()] == value.lower()
     parts = {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "connect-src data: blob: 'self'"}
-    assert parts <= set(policy.strip().split("; "))
-    assert "Python" not in head
+    assert parts <= set(headers["content-security-policy"].split("; "))
+    assert "server" not in headers
+    assert not SERVERS.search(head)
+
+
+SERVERS = re.compile("python|uvicorn|starlette|h11", re.IGNORECASE)
+
+FORM_HEAD = "POST /notes HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        pytest.param("nonsense\r\n\r\n", id="no HTTP"),
+        pytest.param("GET / nonsense\r\nHost: {host}\r\n\r\n", id="no version"),
+        pytest.param("GET /\r\nHost: {host}\r\n\r\n", id="HTTP/0.9"),
+        pytest.param(f"GET /{'x' * 20_000}", id="address without an end"),
+        pytest.param(f"GET / HTTP/1.1\r\nHost: {{host}}\r\nX: {'x' * 20_000}", id="header without an end"),
+        pytest.param(f"{FORM_HEAD}Content-Length: -1\r\n\r\ntext=x", id="negative length"),
+        pytest.param(f"{FORM_HEAD}Content-Length: 6_0\r\n\r\ntext=x", id="odd length"),
+        pytest.param(f"{FORM_HEAD}Content-Length: six\r\n\r\ntext=x", id="length in words"),
+        pytest.param(f"{FORM_HEAD}Content-Length: {'9' * 5_000}\r\n\r\ntext=x", id="length beyond numbers"),
+        pytest.param(f"{FORM_HEAD}Content-Length: 6\r\nContent-Length: 7\r\n\r\ntext=x", id="two lengths"),
+        pytest.param(f"{FORM_HEAD}Transfer-Encoding: gzip\r\n\r\ntext=x", id="unknown encoding"),
+    ],
+)
+def test_what_is_no_http_never_reaches_the_application(guarded, monkeypatch, request_head):
+    """The HTTP library refuses it by itself, in an answer without anything of the study."""
+    reached = []
+    monkeypatch.setattr(application._Guard, "_is_meant", lambda *_: reached.append(1))
+    answered = raw(guarded, request_head.format(host=f"127.0.0.1:{guarded.port}").encode())
+    head, _, body = answered.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400 ")
+    assert "content-type: text/plain; charset=utf-8" in head
+    assert body == "Invalid HTTP request received."
+    assert not SERVERS.search(answered)
+    assert not reached
 
 
 def test_a_note_from_a_form(lens, tmp_path):
@@ -193,11 +278,10 @@ def test_the_longest_note_comes_through_a_form(lens, tmp_path):
     ],
 )
 @pytest.mark.parametrize("kind", [FORM, JSON])
-def test_notes_of_other_sites_are_refused(lens, tmp_path, headers, kind):
-    sent = {name: value.format(port=lens.server_port) for name, value in headers.items()}
+def test_notes_of_other_sites_are_refused(guarded, headers, kind):
+    sent = {name: value.format(port=guarded.port) for name, value in headers.items()}
     body = b"text=x" if kind is FORM else b'{"text": "x"}'
-    assert ask(lens, "POST", "/notes", body, {**kind, **sent})[0].status == 403
-    assert not (tmp_path / NOTES).exists()
+    assert ask(guarded, "POST", "/notes", body, {**kind, **sent})[0].status == 403
 
 
 @pytest.mark.parametrize(
@@ -210,7 +294,7 @@ def test_notes_of_other_sites_are_refused(lens, tmp_path, headers, kind):
     ],
 )
 def test_notes_of_the_page_are_taken(lens, tmp_path, headers):
-    sent = {name: value.format(port=lens.server_port) for name, value in headers.items()}
+    sent = {name: value.format(port=lens.port) for name, value in headers.items()}
     assert ask(lens, "POST", "/notes", b"text=x", {**FORM, **sent})[0].status == 303
     assert len(read_notes(tmp_path)) == 1
 
@@ -222,11 +306,8 @@ def test_notes_of_the_page_are_taken(lens, tmp_path, headers):
         pytest.param({"Content-Type": "text/plain"}, b'{"text": "x"}', 415, id="type of a form elsewhere"),
         pytest.param({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", 415, id="multipart"),
         pytest.param(FORM, None, 411, id="no length"),
-        pytest.param({**FORM, "Transfer-Encoding": "chunked"}, b"6\r\ntext=x\r\n0\r\n\r\n", 411, id="chunked"),
-        pytest.param({**FORM, "Content-Length": "-1"}, b"text=x", 400, id="negative length"),
-        pytest.param({**FORM, "Content-Length": "6_0"}, b"text=x", 400, id="odd length"),
-        pytest.param({**FORM, "Content-Length": "six"}, b"text=x", 400, id="length in words"),
-        pytest.param({**FORM, "Content-Length": "9" * 5_000}, b"text=x", 400, id="length beyond numbers"),
+        pytest.param({**FORM, **CHUNKED}, b"6\r\ntext=x\r\n0\r\n\r\n", 411, id="chunked"),
+        pytest.param({**FORM, "Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411, id="chunked with a length"),
         pytest.param({**FORM, "Content-Length": "9" * 12}, b"", 413, id="a terabyte"),
         pytest.param(FORM, b"text=" + b"x" * 40_000, 413, id="long body"),
         pytest.param(FORM, b"text=" + b"x" * 3_000_000, 413, id="very long body"),
@@ -250,24 +331,33 @@ def test_notes_of_the_page_are_taken(lens, tmp_path, headers):
         pytest.param(JSON, b"", 400, id="nothing"),
     ],
 )
-def test_what_is_not_a_note_is_refused(lens, tmp_path, headers, body, status):
-    answer, text = ask(lens, "POST", "/notes", body, headers)
+def test_what_is_not_a_note_is_refused(guarded, headers, body, status):
+    answer, text = ask(guarded, "POST", "/notes", body, headers)
     assert answer.status == status
     assert text.endswith("\n")
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert not (tmp_path / NOTES).exists()
 
 
-def test_a_request_that_ends_early_or_never_is_refused(lens, tmp_path, monkeypatch):
-    head = f"POST /notes HTTP/1.1\r\nHost: 127.0.0.1:{lens.server_port}\r\nContent-Type: {JSON['Content-Type']}\r\n"
+def test_a_note_that_is_too_long_is_refused_before_it_is_sent(guarded):
+    head = FORM_HEAD.format(host=f"127.0.0.1:{guarded.port}")
+    for body in ("", "text=x"):
+        with socket.create_connection(("127.0.0.1", guarded.port), timeout=60) as connection:
+            connection.sendall(f"{head}Content-Length: {10**12}\r\n\r\n{body}".encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_request_that_ends_early_or_never_leaves_no_note(guarded, monkeypatch, capfd, caplog):
+    head = f"POST /notes HTTP/1.1\r\nHost: 127.0.0.1:{guarded.port}\r\nContent-Type: {JSON['Content-Type']}\r\n"
     head = f"{head}Content-Length: 100\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", lens.server_port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=60) as connection:
         connection.sendall(head + b'{"text": "x"}')
         connection.shutdown(socket.SHUT_WR)
-        assert b" 400 " in connection.recv(100)
-    monkeypatch.setattr(module._Handler, "timeout", 0.2)
-    assert raw(lens, head) == ""
-    assert not (tmp_path / NOTES).exists()
+        assert connection.recv(100) == b""
+    monkeypatch.setattr(application, "_PATIENCE", 0.2)
+    for body in (b"", b'{"text": "x"}'):
+        assert raw(guarded, head + body).startswith("HTTP/1.1 408 ")
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.text
 
 
 def test_a_note_that_cannot_be_written_is_said(lens, tmp_path):
@@ -301,10 +391,13 @@ def test_a_mistake_of_ours_is_shown_in_the_terminal_and_not_on_the_page(lens, mo
     def broken(_):
         raise KeyError("secret")
 
-    monkeypatch.setattr(module, "study_page", broken)
-    answer, text = ask(lens)
-    assert answer.status == 500
-    assert "secret" not in text
+    monkeypatch.setattr(serving, "study_page", broken)
+    answered = raw(lens, f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{lens.port}\r\nConnection: close\r\n\r\n".encode())
+    head, _, text = answered.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 500 ")
+    assert text == "Something went wrong in the lens; the terminal where it runs shows what.\n"
+    check_safe(head)
+    lens.shutdown()
     assert "KeyError: 'secret'" in caplog.text
 
 
@@ -312,9 +405,51 @@ def test_what_is_served_goes_into_no_log(lens, capfd, caplog):
     ask(lens)
     ask(lens, path="/none")
     ask(lens, "POST", "/notes", b"text=x", FORM)
+    assert ask(lens, headers={"Connection": "Upgrade", "Upgrade": "websocket"})[0].status == 200
     raw(lens, b"nonsense\r\n\r\n")
+    lens.shutdown()
     assert capfd.readouterr() == ("", "")
     assert not caplog.text
+
+
+@pytest.fixture
+def building(lens, monkeypatch):
+    """A lens whose page takes until the second event; the first one tells that it has begun."""
+    begun, done = threading.Event(), threading.Event()
+
+    def build(_):
+        begun.set()
+        done.wait(60)
+        raise DataError("no page")
+
+    monkeypatch.setattr(serving, "study_page", build)
+    yield lens, begun, done
+    done.set()
+
+
+def test_a_reader_who_goes_away_goes_into_no_log(building, capfd, caplog):
+    lens, begun, done = building
+    with socket.create_connection(("127.0.0.1", lens.port), timeout=60) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{lens.port}\r\n\r\n".encode())
+        assert begun.wait(60)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, no farewell
+    done.set()
+    assert ask(lens)[0].status == 200
+    lens.shutdown()
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.text
+
+
+def test_the_end_does_not_wait_for_a_page(building):
+    lens, begun, _ = building
+    with socket.create_connection(("127.0.0.1", lens.port), timeout=60) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{lens.port}\r\n\r\n".encode())
+        assert begun.wait(60)
+        started = time.monotonic()
+        lens.shutdown()
+        assert time.monotonic() - started < 20
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", lens.port))
 
 
 def test_tables_have_a_page_and_no_form(tmp_path):
@@ -333,7 +468,7 @@ EVIL = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>\u202e'
 def test_a_study_while_its_runs_go_on(project, monkeypatch, remarks):
     """One run after the other; notes on the study, on a language, and on a run that is not complete."""
     made = []
-    monkeypatch.setattr(module, "study_page", lambda paths: made.append(1) or study_page(paths))
+    monkeypatch.setattr(serving, "study_page", lambda paths: made.append(1) or study_page(paths))
     out, plan = project / "out", planned(project, seeds=[1])
     run_experiment(plan, out=out, only=["baseline-*"])
     with running(out) as lens:
@@ -477,12 +612,44 @@ def test_what_cannot_be_served_is_said(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         Lens([tmp_path / "none"], port=0)
     with Lens([tmp_path], port=0) as lens:
-        with pytest.raises(SettingsError, match=f"--port {lens.server_port}: cannot be had .*choose another, or 0"):
-            Lens([tmp_path], port=lens.server_port)
-        refused = alignfreeze("lens", tmp_path, "--port", lens.server_port)
+        with pytest.raises(SettingsError, match=f"--port {lens.port}: is not available .*choose another port, or 0"):
+            Lens([tmp_path], port=lens.port)
+        refused = alignfreeze("lens", tmp_path, "--port", lens.port)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.count("\n") == 1
     assert alignfreeze("lens", tmp_path / "none").returncode == 2
+
+
+def test_ctrl_c_ends_it_quietly(tmp_path, monkeypatch):
+    """Readers that keep their connection, or are slow to send, do not hold it up."""
+    serve_forever, connections = Lens.serve_forever, []
+
+    def interrupt(lens):
+        for head in ("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n", f"{FORM_HEAD}Content-Length: 9\r\n\r\n"):
+            connections.append(socket.create_connection(("127.0.0.1", lens.port), timeout=60))
+            connections[-1].sendall(head.format(host=f"127.0.0.1:{lens.port}").encode())
+        assert connections[0].recv(100).startswith(b"HTTP/1.1 200 ")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def serve(lens):
+        threading.Thread(target=interrupt, args=(lens,)).start()
+        serve_forever(lens)
+
+    monkeypatch.setattr(Lens, "serve_forever", serve)
+    done = alignfreeze("lens", tmp_path, "--port", 0)
+    for connection in connections:
+        connection.close()
+    assert len(connections) == 2
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_the_extra_the_command_names_it(tmp_path, monkeypatch):
+    for module in ("application", "server"):
+        monkeypatch.delitem(sys.modules, f"alignfreeze.report.{module}")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused = alignfreeze("lens", tmp_path)
+    assert refused.returncode == 2
+    assert 'lens needs the extra `report`: pip install "alignfreeze[report]"' in refused.stderr
 
 
 def test_the_command(tmp_path, monkeypatch):

@@ -1,21 +1,21 @@
-"""Where the pages of a study are, behind the # of its address."""
+"""Addresses of the pages of a study: what stands after the # in the browser."""
 
 from __future__ import annotations
 
 STUDY = "study"
-"""The page that comes first."""
+"""The address of the first page."""
 
 
-def language_address(code: str) -> str:
-    """Return the address of a language's page."""
+def address_of_language(code: str) -> str:
+    """Return the address of the page of a language."""
     return f"language/{code}"
 
 
-def run_address(name: str) -> str:
-    """Return the address of the page of a run, by the name of its folder."""
+def address_of_run(name: str) -> str:
+    """Return the address of the page of a run, given the name of its folder."""
     return f"run/{name}"
 
 
-def comparison_address(number: int) -> str:
-    """Return the address of the page of a comparison, counted from 0."""
+def address_of_comparison(number: int) -> str:
+    """Return the address of the page of a comparison, given its number from 0."""
     return f"comparison/{number + 1}"

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import language_address
+from alignfreeze.report.addresses import address_of_language
 from alignfreeze.report.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import gain_text
@@ -73,7 +73,7 @@ def gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> 
             y=[label_of(code) for code in languages],
             text=[[gain_text(one) for one in row] for row in rows],
             hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
-            customdata=[[language_address(code)] * len(strategies) for code in languages],
+            customdata=[[address_of_language(code)] * len(strategies) for code in languages],
             colorscale=[[0, WORSE], [0.5, SAME], [1, BETTER]],
             zmin=-greatest,
             zmax=greatest,
@@ -139,7 +139,7 @@ def gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart
             marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 8},
             name=plain(strategy),
             hovertemplate="%{y}: %{x:+.2f} points<extra>" + plain(strategy) + "</extra>",
-            customdata=[language_address(code) for code, _ in known],
+            customdata=[address_of_language(code) for code, _ in known],
         )
     figure.add_vline(x=0, line_width=1, line_dash="dot")
     figure.update_yaxes(autorange="reversed", type="category")
@@ -229,7 +229,7 @@ def gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, fl
             name=plain(strategy),
             hovertemplate="%{hovertext}: %{y:+.2f} points, %{x:.3g}<extra>" + plain(strategy) + "</extra>",
             hovertext=[label_of(code) for code, _ in known],
-            customdata=[language_address(code) for code, _ in known],
+            customdata=[address_of_language(code) for code, _ in known],
         )
     figure.update_yaxes(title_text="gain, points")
     figure.update_xaxes(title_text=_axis(kinds[0]))
@@ -358,7 +358,7 @@ def _sheet_of_gains(
 ) -> Sheet:
     rows = []
     for code in languages:
-        cells = [Cell(code), Cell(_named(code), page=language_address(code))]
+        cells = [Cell(code), Cell(_named(code), page=address_of_language(code))]
         for strategy in strategies:
             summary = comparison.cells[code].get(strategy)
             cells.append(Cell(gain_text(summary)))

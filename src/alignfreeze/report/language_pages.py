@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import comparison_address, language_address
+from alignfreeze.report.addresses import address_of_comparison, address_of_language
 from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.likeness import Distances, alike_sheet
 from alignfreeze.report.pages import Page
@@ -41,7 +41,7 @@ def language_page(
     if terms:
         facts["key terms of its bitext"] = ", ".join(terms)
     return Page(
-        name=language_address(code),
+        name=address_of_language(code),
         title=f"{name_or_code(code)} ({code})",
         summary=_said(code, having),
         facts=facts,
@@ -63,7 +63,7 @@ def _scores(code: str, compared: Sequence[Comparison]) -> Sheet:
     having = [(number, one) for number, one in enumerate(compared) if code in one.languages]
     strategies = list(dict.fromkeys(strategy for _, one in having for strategy in one.strategies))
     # A study of one comparison has no page for it.
-    pages = [comparison_address(number) if len(compared) > 1 else "" for number, _ in having]
+    pages = [address_of_comparison(number) if len(compared) > 1 else "" for number, _ in having]
     rows = [
         (Cell(title_of(one), page=page), *(_score(one.cells[code].get(strategy)) for strategy in strategies))
         for (_, one), page in zip(having, pages, strict=True)

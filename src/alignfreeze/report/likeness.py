@@ -11,7 +11,7 @@ from alignfreeze.evaluation.probe import Probe
 from alignfreeze.experiment.identity import flatten
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import language_address, run_address
+from alignfreeze.report.addresses import address_of_language, address_of_run
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import Comparison
@@ -92,7 +92,7 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
     rows = [
         (
             Cell(sense),
-            Cell(name_or_code(other), page=language_address(other)),
+            Cell(name_or_code(other), page=address_of_language(other)),
             Cell(f"{values[code, other]:.2f}"),
         )
         for sense, values in found.items()
@@ -120,7 +120,7 @@ def language_network(
             name_or_code(code),
             f"{name_or_code(code)}: largest gain {100 * gains[code]:+.1f} points; {families[code]}",
             families[code],
-            language_address(code),
+            address_of_language(code),
             # A negative gain is no size: those that lose are the smallest.
             size=0.6 + 1.4 * max(0.0, gains[code]) / greatest,
         )
@@ -148,7 +148,7 @@ def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
     others.sort(key=lambda pair: len(pair[0]))
     rows = [
         (
-            Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=run_address(other.folder)),
+            Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=address_of_run(other.folder)),
             Cell(_told(found)),
         )
         for found, other in others[:SHOWN]

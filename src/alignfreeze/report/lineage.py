@@ -8,7 +8,7 @@ from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import NO_LINKS, RunRecord
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import run_address
+from alignfreeze.report.addresses import address_of_run
 from alignfreeze.report.networks import Edge, Network, Node
 
 RUN, FROM, TO = "run", "made from", "made into"
@@ -43,7 +43,7 @@ def _network(name: str, title: str, nodes: Sequence[Node], edges: Sequence[Edge]
 def _run_node(record: RunRecord) -> Node:
     label = f"{record.strategy} {record.seed}"
     title = f"{record.strategy}, seed {record.seed}, {record.task}: {record.experiment}"
-    return Node(record.folder, label, title, RUN, run_address(record.folder), size=1.3)
+    return Node(record.folder, label, title, RUN, address_of_run(record.folder), size=1.3)
 
 
 def _origins(record: RunRecord) -> Iterator[Node]:

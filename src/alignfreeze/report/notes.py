@@ -1,4 +1,4 @@
-"""Notes that people make on a study: kept beside its runs, shown on its pages."""
+"""Notes that people write about a study: kept beside its runs, shown on its pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_me
 from alignfreeze.experiment.records import RECORD, folder_name
 from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
-from alignfreeze.report.addresses import STUDY, language_address, run_address
+from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import EXPERIMENT
 from alignfreeze.running.status import status
 from alignfreeze.studies.results import record_files
@@ -28,31 +28,31 @@ from alignfreeze.studies.results import record_files
 NOTES = "notes.jsonl"
 
 MOST_BYTES = 10_000
-"""Of the text of a note, in UTF-8."""
+"""Longest text of a note, in UTF-8."""
 
 MOST_NAME = 100
-"""Characters of a writer's name."""
+"""Longest name of a writer, in characters."""
 
 _MOST_LISTED = 20
-"""Pages that a message names."""
+"""Pages that a message names at most."""
 
-_WAITED = 30.0
-"""Seconds for which others may hold the file."""
+_LOCK_SECONDS = 30.0
+"""How long to wait while another process writes to the file."""
 
 
 class LongNoteError(SettingsError):
-    """The text of a note is longer than notes may be."""
+    """The text of a note is too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody has to say about a study, a language or a run.
+    """What somebody says about a study, a language or a run.
 
     Attributes:
-        text: In plain text, of any number of lines.
+        text: Plain text of one or more lines.
         about: The address of the page, such as `study`, `language/tr` or `run/NAME`.
-        name: Who wrote it.
-        time: When, in ISO 8601.
+        name: The writer.
+        time: The time of writing, in ISO 8601.
     """
 
     text: str
@@ -61,21 +61,21 @@ class Note:
     time: str
 
     @classmethod
-    def checked(cls, text: str, *, about: str, name: str, time: str) -> Note:
-        """Return a note without the blanks around its parts.
+    def create(cls, text: str, *, about: str, name: str, time: str) -> Note:
+        """Check the parts of a note, and return it without blanks around them.
 
         Raises:
             LongNoteError: The text is too long.
-            SettingsError: A part is empty or holds what is not text, or the time is not a time.
+            SettingsError: A part is empty or contains characters that are not text, or the time is not valid.
         """
-        # Forms end lines as HTTP does.
-        text = _plain("the text of the note", text.replace("\r\n", "\n").replace("\r", "\n"), but="\n\t")
+        # Forms end lines as HTTP does, with two characters.
+        text = _clean_text("the text of the note", text.replace("\r\n", "\n").replace("\r", "\n"), but="\n\t")
         if (size := len(text.encode())) > MOST_BYTES:
             raise LongNoteError(f"the note has {size:,} bytes; at most {MOST_BYTES:,} are kept, so shorten it")
-        name = _plain("the name of the note's writer", name)
+        name = _clean_text("the name of the note's writer", name)
         if len(name) > MOST_NAME:
             raise SettingsError(f"the name of the note's writer has {len(name):,} characters; use at most {MOST_NAME}")
-        return cls(text, _plain("the address of the note's page", about), name, _checked_time(time))
+        return cls(text, _clean_text("the address of the note's page", about), name, _check_time(time))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Note:
@@ -83,35 +83,40 @@ class Note:
 
         Raises:
             TypeError: The values are not those of a note.
-            SettingsError: A part is not as `checked` wants it.
+            SettingsError: `create` refuses one of them.
         """
         if not all(isinstance(value, str) for value in values.values()):
             raise TypeError("a part of it is not text")
-        return cls.checked(**values)
+        return cls.create(**values)
 
     @property
-    def written(self) -> datetime:
-        """When it was written."""
+    def moment(self) -> datetime:
+        """The time of writing, in UTC."""
         return datetime.fromisoformat(self.time).astimezone(UTC)
 
 
-def _plain(what: str, text: str, *, but: str = "") -> str:
+def _clean_text(what: str, text: str, *, but: str = "") -> str:
     """Return a text without the blanks around it.
 
     Raises:
-        SettingsError: Nothing is left, or there are characters in it that do not belong in text.
+        SettingsError: Nothing is left, or the text contains characters that do not belong in text.
     """
     text = text.strip()
     if not text:
         raise SettingsError(f"{what} is empty; write something")
     for character in text:
-        # Control characters, and halves of characters, which no UTF-8 can hold.
+        # Control characters, and halves of surrogate pairs, which UTF-8 cannot hold.
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in but:
             raise SettingsError(f"{what} holds the character U+{ord(character):04X}, which is not text; remove it")
     return text
 
 
-def _checked_time(time: str) -> str:
+def _check_time(time: str) -> str:
+    """Return a time as given.
+
+    Raises:
+        SettingsError: It is not a time, or has no time zone.
+    """
     with suppress(ValueError, OverflowError):
         if (found := datetime.fromisoformat(time)).tzinfo is not None and found.astimezone(UTC):
             return time
@@ -121,40 +126,40 @@ def _checked_time(time: str) -> str:
 def add_note(folder: Path, text: str, *, about: str = STUDY, name: str | None = None) -> Note:
     """Keep a note in the folder of a study.
 
-    Whoever writes at the same time waits; no note is lost, and none is cut by another.
+    Several processes may write at the same time: they wait for each other, so that no note is lost or damaged.
 
     Args:
         folder: The folder of the runs.
-        text: What there is to say.
-        about: The address of the page; `check_address` tells whether there is one.
-        name: Who says it; by default the user of this process.
+        text: The text of the note.
+        about: The address of the page; `check_address` checks that it exists.
+        name: The writer; by default the user of this process.
 
     Raises:
-        SettingsError: Something is wrong with the text or the name.
-        OutputError: The folder cannot be written, or does not keep notes.
+        SettingsError: The text or the name is not allowed.
+        OutputError: The folder does not keep notes, or the file cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    note = Note.checked(text, about=about, name=own_name() if name is None else name, time=now)
-    _check_home(folder)
+    note = Note.create(text, about=about, name=find_user_name() if name is None else name, time=now)
+    _check_folder(folder)
     line = json.dumps(asdict(note), ensure_ascii=False).encode() + b"\n"
     path = folder / NOTES
     try:
-        with FileLock(make_folder(folder / "locks") / "notes.lock").acquire(timeout=_WAITED, poll_interval=0.01):
-            _append(path, line)
+        with FileLock(make_folder(folder / "locks") / "notes.lock").acquire(timeout=_LOCK_SECONDS, poll_interval=0.01):
+            _append_line(path, line)
     except Timeout:
         raise OutputError(
-            f"{path}: another process has held it for {_WAITED:.0f} seconds; try again when it has ended"
+            f"{path}: another process has held it for {_LOCK_SECONDS:.0f} seconds; try again when it has ended"
         ) from None
     except OSError as error:
         raise OutputError(f"{path}: the note cannot be written ({error.strerror or error})") from error
     return note
 
 
-def _check_home(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
     """Check that a folder may keep notes.
 
     Raises:
-        OutputError: There is no such folder, or it is that of a run, which is removed when the run is done again.
+        OutputError: It does not exist, or it is the folder of a run, which a repeated run would remove.
     """
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; name the folder of the runs")
@@ -166,12 +171,12 @@ def _check_home(folder: Path) -> None:
         )
 
 
-def _append(path: Path, line: bytes) -> None:
-    """Add a line to a file, all of it or nothing; it is on the disk when this returns."""
+def _append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file, either whole or not at all; it is on the disk when this returns."""
     with path.open("ab+", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
-        # What a crash has cut off stays a line of its own.
+        # A line that a crash has cut off stays a line of its own.
         whole = line if file.read(1) in {b"", b"\n"} else b"\n" + line
         if file.write(whole) < len(whole):
             file.truncate(end)
@@ -179,7 +184,7 @@ def _append(path: Path, line: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def own_name() -> str:
+def find_user_name() -> str:
     """Return the name of the user of this process."""
     try:
         return getpass.getuser()[:MOST_NAME]
@@ -188,9 +193,9 @@ def own_name() -> str:
 
 
 def read_notes(folder: Path) -> list[Note]:
-    """Return the notes in the folder of a study, in the order in which they were written.
+    """Return the notes in the folder of a study, in the order of writing.
 
-    What is not a note is left out with a remark: a study can be read whatever happened to its notes.
+    A line that is not a note is left out with a remark, so that damaged notes never hide a study.
     """
     path = folder / NOTES
     try:
@@ -212,34 +217,34 @@ def read_notes(folder: Path) -> list[Note]:
 
 
 def notes_of(paths: Sequence[Path]) -> list[Note]:
-    """Return the notes in all folders among some paths, the oldest first."""
+    """Return the notes in those paths that are folders, the oldest first."""
     folders = dict.fromkeys(path.resolve() for path in paths if path.is_dir())
-    return sorted((note for folder in folders for note in read_notes(folder)), key=lambda note: note.written)
+    return sorted((note for folder in folders for note in read_notes(folder)), key=lambda note: note.moment)
 
 
-def addresses(folder: Path) -> list[str]:
-    """Return what notes on a study can be about: itself, each of its languages, each of its runs, complete or not.
+def list_addresses(folder: Path) -> list[str]:
+    """Return the addresses that notes can be about: the study, its languages and its runs, complete or not.
 
     Args:
         folder: The folder of the runs.
 
     Raises:
-        DataError: It is the folder of no study.
+        DataError: It is not the folder of a study.
     """
-    languages, runs = _planned(folder)
+    languages, runs = _read_plan(folder)
     for path in record_files(folder):
-        with suppress(TypeError, KeyError):  # not the record of a run, which `report` says
+        with suppress(TypeError, KeyError):  # `report` complains of a record that is none
             values = read_json(path)
             runs.append(folder_name(values["strategy"], values["seed"], values["digest"]))
             languages += [score["language"] for score in values["scores"]]
     if not runs:
         raise DataError(f"{folder}: neither runs nor a plan of runs in it; name a folder that `run --out` has filled")
-    found = [STUDY, *map(language_address, languages), *map(run_address, runs)]
+    found = [STUDY, *map(address_of_language, languages), *map(address_of_run, runs)]
     return list(dict.fromkeys(found))
 
 
-def _planned(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the languages and the runs of the experiments in a folder; none where there are runs alone."""
+def _read_plan(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the planned languages and runs of a folder; both are empty if it has no plan."""
     languages: list[str] = []
     experiments = read_json(folder / EXPERIMENT) or []
     for settings in experiments if isinstance(experiments, list) else [experiments]:
@@ -251,10 +256,10 @@ def _planned(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def check_address(about: str, known: Collection[str]) -> str:
-    """Return the address of a page as given when there is such a page.
+    """Return the address of a page as given.
 
     Raises:
-        SettingsError: There is none; the message proposes one.
+        SettingsError: There is no such page; the message proposes one.
     """
     if about in known:
         return about

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.report.addresses import language_address, run_address
+from alignfreeze.report.addresses import address_of_language, address_of_run
 from alignfreeze.report.charts import Chart, checks, losses
 from alignfreeze.report.likeness import alike_runs
 from alignfreeze.report.lineage import lineage_of
@@ -23,7 +23,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
     """
     alike = alike_runs(record, records)
     return Page(
-        name=run_address(record.folder),
+        name=address_of_run(record.folder),
         title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
         summary=_said(record),
         facts=_facts(record),
@@ -103,7 +103,7 @@ def _scores(record: RunRecord) -> Sheet:
 
 def _page_of(language: str, record: RunRecord) -> str:
     """Return the address of a language's page; the source language has none."""
-    return "" if language == record.source_language else language_address(language)
+    return "" if language == record.source_language else address_of_language(language)
 
 
 def _data(record: RunRecord) -> Sheet:

@@ -13,7 +13,7 @@ from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.progress import remark
-from alignfreeze.report.addresses import STUDY, comparison_address, language_address, run_address
+from alignfreeze.report.addresses import STUDY, address_of_comparison, address_of_language, address_of_run
 from alignfreeze.report.charts import Chart, by_layer, gain_by_cost, gain_by_distance, gain_intervals, gain_map
 from alignfreeze.report.comparisons import described, overall_sheet, table_of, title_of
 from alignfreeze.report.language_pages import language_page
@@ -194,7 +194,7 @@ def _comparison_page(
         ]
         picture = gain_picture(comparison)
     return Page(
-        name=comparison_address(number),
+        name=address_of_comparison(number),
         title=title_of(comparison),
         summary=summary(comparison),
         charts=[chart for chart in charts if chart is not None],
@@ -265,7 +265,7 @@ def _term_sheets(terms: Terms) -> list[Sheet]:
 def _text_cell(text: str) -> Cell:
     if text == TRAIN:
         return Cell("training data")
-    return Cell(f"bitext, {name_or_code(text)}", page=language_address(text))
+    return Cell(f"bitext, {name_or_code(text)}", page=address_of_language(text))
 
 
 def _terms_of_languages(terms: Terms) -> dict[str, Sequence[str]]:
@@ -303,7 +303,7 @@ def _run_sheets(states: Sequence[RunStatus], records: Sequence[RunRecord]) -> li
     pages = {record.folder for record in records}
     rows = [
         (
-            Cell(run.name, page=run_address(run.name) if run.name in pages else ""),
+            Cell(run.name, page=address_of_run(run.name) if run.name in pages else ""),
             Cell(run.state),
             Cell(run.error.splitlines()[0] if run.error else ""),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
-from alignfreeze.report.addresses import language_address
+from alignfreeze.report.addresses import address_of_language
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
@@ -109,7 +109,7 @@ def sheet_of(table: Table) -> Sheet:
     rows = [
         (
             Cell(row.name),
-            Cell(row.title, page=language_address(row.name)),
+            Cell(row.title, page=address_of_language(row.name)),
             *(_cell(row.cells.get(strategy)) for strategy in table.strategies),
         )
         for row in table.rows

@@ -1,30 +1,30 @@
 "use strict";
-// Shows the study anew when it has changed, at the same place, and never while a note is being written.
+// Reloads the page when the study has changed, at the same place, but never while somebody writes a note.
 {
   const built = document.currentScript.dataset.state;
   const kept = JSON.parse(sessionStorage.getItem("lens") || "null");
   const forms = [...document.querySelectorAll(".noting form")];
   sessionStorage.removeItem("lens");
-  // Before the charts are drawn, in its colours.
+  // The charts take the colours of the theme, so it comes before they are drawn.
   if (kept?.theme) document.documentElement.dataset.theme = kept.theme;
 
-  function anew() {
+  function reload() {
     sessionStorage.setItem("lens", JSON.stringify({ scroll: scrollY, theme: document.documentElement.dataset.theme }));
     location.reload();
   }
 
-  function writing() {
+  function isWriting() {
     return forms.some((form) => form.contains(document.activeElement) || form.elements.text.value.trim());
   }
 
-  async function look() {
+  async function check() {
     try {
       const answer = await fetch("/state", { cache: "no-store" });
-      if (answer.ok && (await answer.json()).state !== built && !writing()) return anew();
+      if (answer.ok && (await answer.json()).state !== built && !isWriting()) return reload();
     } catch {
-      // The server has ended, or will answer again: the page stays as it is.
+      // Without an answer from the server the page stays as it is.
     }
-    setTimeout(look, 3000);
+    setTimeout(check, 3000);
   }
 
   async function send(event) {
@@ -38,7 +38,7 @@
       if (answer.status === 201) {
         form.reset();
         document.activeElement?.blur();
-        if (!writing()) return anew();
+        if (!isWriting()) return reload();
         said.textContent = "The note is kept.";
       } else said.textContent = await answer.text();
     } catch {
@@ -50,6 +50,6 @@
   for (const form of forms) form.addEventListener("submit", send);
   addEventListener("load", () => {
     if (kept) scrollTo(0, kept.scroll);
-    setTimeout(look, 3000);
+    setTimeout(check, 3000);
   });
 }
