@@ -179,11 +179,11 @@ def bitext(
     """Read bitext of any form, choose sentence pairs, and write them as one file."""
     with working():
         from alignfreeze.cli import reading
-        from alignfreeze.corpora.forms import form_to_write, write_bitext
+        from alignfreeze.corpora.forms.writing import check_writable, write_bitext
         from alignfreeze.files import check_file
 
         check_file(out)
-        form_to_write(out)
+        check_writable(out)
         chosen = reading.choose_bitexts(
             source, form=form, columns=columns, select=_seeded(select, seed), outputs={"--out": out}
         )
@@ -220,7 +220,7 @@ def align(
     with working():
         from alignfreeze.alignment.links import write_pharaoh
         from alignfreeze.cli import reading
-        from alignfreeze.corpora.forms import form_to_write, write_bitext
+        from alignfreeze.corpora.forms.writing import check_writable, write_bitext
         from alignfreeze.files import check_apart, check_file, check_unused, write_lines
         from alignfreeze.report.links import spread, to_page
 
@@ -229,7 +229,7 @@ def align(
         outputs = {"--out": out, "--kept": kept, "--view": view, "--save-trained": save_trained}
         check_apart(outputs, map(Path, o.by_language_pair(dictionary, "--dictionary").values()))
         if kept is not None:
-            form_to_write(kept)
+            check_writable(kept)
         if save_trained is not None:
             check_unused(save_trained)
             if trained is not None:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
 from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_languages
-from alignfreeze.corpora.forms import FORMS
+from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
