@@ -195,7 +195,7 @@ def bitext(
     show_facts(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
 
 
-@app.command()
+@app.command(cls=o.Command)
 def align(
     bitext: o.Bitext,
     out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
@@ -296,6 +296,7 @@ def layers(
     """Find the layer of an encoder, the threshold and the aligner whose links agree best with links made by hand."""
     with working():
         from alignfreeze.alignment.agreement import check_gold, read_gold
+        from alignfreeze.alignment.similarity import MATCHINGS
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
         from alignfreeze.encoding.vectors import by_layer
@@ -316,12 +317,12 @@ def layers(
         return
     typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
     for row in found:
-        limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
+        limit = f"{row.threshold:g}" if MATCHINGS[row.aligner].has_threshold else ""
         numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
         typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
 
 
-@app.command()
+@app.command(cls=o.Command)
 def realign(
     encoder: o.EncoderName,
     bitext: o.Bitexts,
@@ -353,7 +354,7 @@ def realign(
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
     with working():
-        from alignfreeze.alignment import align as find_links
+        from alignfreeze.alignment.aligning import align as find_links
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.experiment.cards import CardFacts, check_hub
@@ -545,7 +546,7 @@ for command in (
     lens.note,
     lens.lens,
 ):
-    app.command()(command)
+    app.command(cls=o.Command)(command)
 
 
 # --- what several commands need ---------------------------------------------

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
+from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_languages
 from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
@@ -209,18 +210,20 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _links_that_fit(self) -> Self:
         if self.alignment.links is None:
-            if needs_dictionaries(self.alignment.aligner) and self.alignment.dictionary is None:
-                raise ValueError("alignment.dictionary is required: the aligner 'dictionary' goes by word lists")
+            aligner = self.alignment.aligner
+            if ALIGNERS[aligner].needs_dictionaries and self.alignment.dictionary is None:
+                raise ValueError(f"alignment.dictionary is required: the aligner {aligner!r} goes by word lists")
         elif self.bitext is not None and not self.bitext.selection.keeps_lines:
             raise ValueError("bitext.selection leaves out pairs, so that the files of alignment.links fit no more")
         return self
 
     @model_validator(mode="after")
     def _links_for_the_loss(self) -> Self:
-        without = self.alignment.links is None and self.alignment.aligner == "sentence"
+        aligner = self.alignment.aligner
+        without = self.alignment.links is None and not ALIGNERS[aligner].finds_links
         if without and self.realignment.needs_links and set(self.strategies) != {BASELINE}:
             raise ValueError(
-                "alignment.aligner = 'sentence' finds no links; it goes with realignment.loss = 'sentence'"
+                f"alignment.aligner = {aligner!r} finds no links; it goes with realignment.loss = 'sentence'"
             )
         return self
 
