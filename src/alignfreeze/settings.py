@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -21,15 +21,6 @@ class Settings(BaseModel):
     """Parent of every settings class: unknown names are refused, values cannot change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
-
-    added: ClassVar[frozenset[str]] = frozenset()
-    """Names that came later than the runs of some users, whose folders are named by digests of these values: while
-    they have their default, they are left out of what is dumped, so that those runs are still found."""
-
-    @model_serializer(mode="wrap")
-    def _without_what_was_added(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        defaults = {name: type(self).model_fields[name].default for name in self.added}
-        return {name: value for name, value in dump(self).items() if name not in defaults or value != defaults[name]}
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], *, origin: str) -> Self:

@@ -114,8 +114,6 @@ class BitextSettings(Settings):
     choice: ChoiceSettings | None = None
     """Which of the languages are realigned on; left out, all."""
 
-    added = frozenset({"held_out", "choice"})
-
     @field_validator("held_out")
     @classmethod
     def _enough_to_tell_by(cls, n: int) -> int:
