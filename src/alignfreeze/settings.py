@@ -23,7 +23,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
-    def checked(cls, values: Mapping[str, Any], *, origin: str) -> Self:
+    def from_values(cls, values: Mapping[str, Any], *, origin: str) -> Self:
         """Build the settings from plain values.
 
         Args:
@@ -53,7 +53,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
-def toml_value(text: str) -> Any:
+def parse_toml_value(text: str) -> Any:
     """Return the value that a text stands for in TOML (`3`, `true`, `["de", "tr"]`), else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -87,15 +87,15 @@ def _as_toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
-def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
-    """Return a value that is one of the choices, for use in a field validator.
+def check_known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
+    """Return a value that is one of the choices; fields of settings may use it as a validator.
 
     Raises:
-        ValueError: It is none of them; the message lists them and proposes the nearest.
+        SettingsError: It is none of them; the message lists them and proposes the nearest.
     """
     if value in choices:
         return value
-    raise ValueError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
+    raise SettingsError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
 
 
 def _all_problems(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
@@ -128,14 +128,14 @@ def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list
     return list(settings.model_fields)
 
 
-def reference(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
+def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
     """Return (name, default, meaning) of every setting, nested ones with their path."""
     rows: list[tuple[str, str, str]] = []
     for name, field in settings.model_fields.items():
         path = f"{prefix}{name}"
         nested = _nested(field)
         if nested is not None:
-            rows += reference(nested, prefix=f"{path}.")
+            rows += describe_settings(nested, prefix=f"{path}.")
         else:
             default = "required" if field.is_required() else json.dumps(field.default).replace("null", "left out")
             rows.append((path, default, (field.description or "").replace("\n", " ")))

@@ -141,4 +141,4 @@ def test_layers_that_are_not_there(tiny_encoder, toy_bitext):
         realign(tiny_encoder, toy_bitext, [DIAGONAL] * 120, settings=settings(layer=[5]), device="cpu")
     for layer in ("first", []):
         with pytest.raises(SettingsError, match="layer: "):
-            RealignmentSettings.checked({"layer": layer}, origin="test")
+            RealignmentSettings.from_values({"layer": layer}, origin="test")

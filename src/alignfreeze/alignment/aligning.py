@@ -20,7 +20,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.ragged import Ragged
-from alignfreeze.settings import known
+from alignfreeze.settings import check_known
 
 CHUNK = 5_000
 """Sentence pairs whose links are found and kept together: an interruption loses no finished chunk."""
@@ -47,15 +47,16 @@ def align(
     Raises:
         SettingsError: There is no such aligner, or it lacks what it needs.
     """
-    settings = AlignmentSettings(aligner=_check_name(aligner)) if isinstance(aligner, str) else aligner
+    if isinstance(aligner, str):
+        aligner = AlignmentSettings(aligner=check_known(aligner, ALIGNERS, "aligner"))
     resources = resources or Resources()
     groups = language_pairs(bitext)
     # All are made before the first begins its work: an error about what one lacks comes at once.
-    aligners = {languages: _make_aligner(settings, resources, languages) for languages in groups}
+    aligners = {languages: _make_aligner(aligner, resources, languages) for languages in groups}
     rows = []
     for languages, positions in groups.items():
         pairs = [bitext[position] for position in positions]
-        key = _key_of(settings, resources, languages, pairs) if cache else None
+        key = _key_of(aligner, resources, languages, pairs) if cache else None
         rows.append(_find_links(aligners[languages], pairs, key))
     return Alignments(_put_in_order(rows, list(groups.values())))
 
@@ -75,13 +76,6 @@ def train_aligner(bitext: Sequence[SentencePair], settings: AlignmentSettings, f
     assert isinstance(aligner, TrainableAligner)
     aligner.fit(bitext)
     aligner.save(folder)
-
-
-def _check_name(aligner: str) -> str:
-    try:
-        return known(aligner, ALIGNERS, "aligner")
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
 
 
 def _make_aligner(settings: AlignmentSettings, resources: Resources, languages: tuple[str, str]) -> WordAligner:

@@ -7,22 +7,24 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from alignfreeze.alignment.aligners import ALIGNERS
-from alignfreeze.settings import Settings, known
+from alignfreeze.settings import Settings, check_known
 
 SYMMETRIZATIONS = ["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
 """Ways in which the links of both directions become one set (Koehn 2010, section 4.5.3)."""
 
 
+AlignerName = Annotated[str, AfterValidator(lambda name: check_known(name, ALIGNERS, "aligner"))]
+Symmetrization = Annotated[str, AfterValidator(lambda name: check_known(name, SYMMETRIZATIONS, "symmetrization"))]
+
+
 class AlignmentSettings(Settings):
     """How words are aligned."""
 
-    aligner: Annotated[str, AfterValidator(lambda name: known(name, ALIGNERS, "aligner"))] = "fast-align"
+    aligner: AlignerName = "fast-align"
     """`fast-align`, `eflomal` and `hmm` learn from the bitext. `softmax` (AWESOME-align), `argmax` and `itermax`
     (SimAlign) compare an encoder's vectors. `dictionary` looks words up in bilingual word lists. `sentence` finds no
     links. Packages may register more."""
-    symmetrization: Annotated[str, AfterValidator(lambda name: known(name, SYMMETRIZATIONS, "symmetrization"))] = (
-        "grow-diag-final-and"
-    )
+    symmetrization: Symmetrization = "grow-diag-final-and"
     """For aligners that learn from the bitext: `intersection`, `union`, `grow-diag`, `grow-diag-final` or
     `grow-diag-final-and`."""
     max_training_pairs: int | None = Field(default=1_000_000, gt=0)

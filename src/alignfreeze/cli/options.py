@@ -101,7 +101,7 @@ def settings_of(kind: type[S], options: list[str] | None, option: str, example: 
         SettingsError: Some are wrong; all are named.
     """
     values = dict(named(text, option, f"NAME=VALUE, such as {example}") for text in options or [])
-    return kind.checked({**given, **values}, origin=option)
+    return kind.from_values({**given, **values}, origin=option)
 
 
 def weights(text: str | None, n: int) -> list[float]:

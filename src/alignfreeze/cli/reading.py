@@ -253,10 +253,7 @@ def task_named(name: str) -> Task:
     Raises:
         SettingsError: There is none.
     """
-    from alignfreeze.settings import known
+    from alignfreeze.settings import check_known
     from alignfreeze.tasks import TASKS
 
-    try:
-        return TASKS[known(name, TASKS, "task")]
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
+    return TASKS[check_known(name, TASKS, "task")]

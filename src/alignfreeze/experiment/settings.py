@@ -26,7 +26,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.strategies import BASELINE, STRATEGIES, check_strategy, is_average
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.settings import Settings, known, read_toml, toml_value
+from alignfreeze.settings import Settings, check_known, parse_toml_value, read_toml
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training.settings import ComputeSettings
@@ -52,8 +52,8 @@ class RaySettings(Settings):
 
 Language = Annotated[str, AfterValidator(check_language)]
 Strategy = Annotated[str, AfterValidator(check_strategy)]
-TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
-FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
+TaskName = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
+FormName = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
 
 def _has_language(pattern: str) -> str:
@@ -278,7 +278,9 @@ class ExperimentSettings(Settings):
             raise SettingsError(
                 f"{path}: has a table [{GRID}]; here a file with one value for each setting is expected"
             )
-        return cls.checked(_changed(values, [(name, toml_value(text)) for name, text in changes]), origin=str(path))
+        return cls.from_values(
+            _changed(values, [(name, parse_toml_value(text)) for name, text in changes]), origin=str(path)
+        )
 
     @classmethod
     def grid_from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
@@ -296,7 +298,7 @@ class ExperimentSettings(Settings):
             DataError: The file cannot be read.
             SettingsError: Some settings are wrong; all of a combination are named.
         """
-        values = _changed(read_toml(Path(path)), [(name, toml_value(text)) for name, text in changes])
+        values = _changed(read_toml(Path(path)), [(name, parse_toml_value(text)) for name, text in changes])
         grid = values.pop(GRID, {})
         if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
             example = '"realignment.temperature" = [0.05, 0.1]'
@@ -307,7 +309,7 @@ class ExperimentSettings(Settings):
             )
         found = []
         for chosen in product(*grid.values()):
-            settings = cls.checked(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
+            settings = cls.from_values(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
             suffix = ", ".join(map(_said, grid, chosen))
             found.append(settings.model_copy(update={"name": f"{settings.name}: {suffix}"}) if grid else settings)
         return found
