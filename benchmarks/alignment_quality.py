@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alignfreeze.alignment import align
 from alignfreeze.alignment.agreement import agreement, read_gold
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner
 from alignfreeze.corpora.bitext import read_bitext

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder

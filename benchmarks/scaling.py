@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.statistical import StatisticalAligner
 from alignfreeze.cache import cached_arrays

@@ -21,7 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 import alignfreeze
 from alignfreeze.cli import app
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.settings import reference
+from alignfreeze.settings import describe_settings
 from alignfreeze.tasks import TASKS, Source
 
 BAR = "\\|"
@@ -36,7 +36,7 @@ MADE = "Made from the {}; a test keeps both together.\n"
 
 def settings_page():
     rows = {}
-    for name, default, meaning in reference(ExperimentSettings):
+    for name, default, meaning in describe_settings(ExperimentSettings):
         table = name.rpartition(".")[0]
         rows.setdefault(table, []).append(f"| `{name}` | `{default}` | {meaning.replace('|', BAR)} |")
     parts = ["# Settings of an experiment file\n", MADE.format("settings classes")]
@@ -108,7 +108,7 @@ def test_pages_made_from_the_code_are_up_to_date(name):
 
 
 def test_every_setting_is_explained():
-    assert all(meaning for _, _, meaning in reference(ExperimentSettings))
+    assert all(meaning for _, _, meaning in describe_settings(ExperimentSettings))
 
 
 def test_every_option_is_explained():

@@ -93,4 +93,4 @@ def test_experiment_files_are_valid(path):
 
 def test_the_readmes_experiment_file_is_valid():
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    ExperimentSettings.checked(tomllib.loads(block), origin="README.md")
+    ExperimentSettings.from_values(tomllib.loads(block), origin="README.md")

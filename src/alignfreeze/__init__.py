@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from alignfreeze.version import __version__
 
 if TYPE_CHECKING:
-    from alignfreeze.alignment import align
+    from alignfreeze.alignment.aligners import register_aligner
+    from alignfreeze.alignment.aligning import align
     from alignfreeze.corpora.annotated import read_conllu
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
@@ -29,7 +30,8 @@ _HOMES = {
     "SentencePair": "corpora.bitext",
     "read_bitext": "corpora.bitext",
     "read_conllu": "corpora.annotated",
-    "align": "alignment",
+    "align": "alignment.aligning",
+    "register_aligner": "alignment.aligners",
     "load_encoder": "encoding.encoder",
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
@@ -59,6 +61,7 @@ __all__ = [
     "read_bitext",
     "read_conllu",
     "realign",
+    "register_aligner",
     "register_loss",
     "run_experiment",
     "study_page",

@@ -104,6 +104,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise EndsEarlyError.at(path, number + 1, reason) from error
 
 
+def without_compression(path: Path) -> Path:
+    """Return a path without the ending of a compression."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path
+
+
 def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
 

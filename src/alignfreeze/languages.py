@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import langcodes
 from langcodes.language_lists import CLDR_LANGUAGES
 from langcodes.tag_parser import LanguageTagError
@@ -106,3 +108,37 @@ _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Tha
 def has_spaces(code: str) -> bool:
     """Tell whether the language's script separates words by spaces."""
     return _script_of(code) not in SCRIPTS_WITHOUT_SPACES
+
+
+@cache
+def tag_fits(tag: str, code: str) -> bool:
+    """Tell whether a tag of any style, such as `en-US`, `pt_BR` or `nb`, names the language of a code.
+
+    A code without a script or a region takes all kinds of its language. One with a script takes those written in it;
+    one with a region, those of no other region: `zh-Hans` takes `zh_CN`, and `en-GB` takes `en`, but not `en-US`.
+    """
+    try:
+        found, wanted = (langcodes.Language.get(_to_bcp47(text)) for text in (tag, code))
+        if langcodes.tag_distance(found.language or "und", wanted.language or "und") > _SAME:
+            return False
+    except LanguageTagError:
+        return tag.casefold() == code.casefold()
+    if not (wanted.script or wanted.territory):
+        return True
+    if found.maximize().script != wanted.maximize().script:
+        return False
+    return not (found.territory and wanted.territory) or found.territory == wanted.territory
+
+
+def _to_bcp47(tag: str) -> str:
+    """Return a tag without the charset of a locale, and with its modifier as a script: `sr_RS.UTF-8@latin`."""
+    tag, _, modifier = tag.strip().partition("@")
+    language, *regions = tag.partition(".")[0].replace("_", "-").split("-")
+    script = _SCRIPTS_OF_LOCALES.get(modifier.casefold())
+    return "-".join([language, *([script] if script else []), *regions])
+
+
+_SAME = 1
+"""The greatest distance (CLDR's) between two codes of one language, such as `nb` and `no`, or `cmn` and `zh`."""
+
+_SCRIPTS_OF_LOCALES = {"latin": "Latn", "cyrillic": "Cyrl", "devanagari": "Deva", "arabic": "Arab"}

@@ -27,7 +27,7 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def agreed(value: T) -> T:
+def agree(value: T) -> T:
     """Return what process 0 says, on all processes."""
     if _alone():
         return value
@@ -36,7 +36,7 @@ def agreed(value: T) -> T:
     return values[0]
 
 
-def gathered(rows: Tensor, counts_of_rows: list[int] | None = None) -> Tensor:
+def gather(rows: Tensor, rows_per_process: list[int] | None = None) -> Tensor:
     """Return the rows of all processes, one process after the other, with gradients to each.
 
     Gradients are summed over the processes, which is right for a loss that every process computes in
@@ -44,14 +44,14 @@ def gathered(rows: Tensor, counts_of_rows: list[int] | None = None) -> Tensor:
 
     Args:
         rows: Of this process, [rows, ...]; others may have more or fewer.
-        counts_of_rows: How many rows each process has, if it is known.
+        rows_per_process: How many rows each process has, if it is known.
     """
     if _alone():
         return rows
-    return _Gather.apply(rows, counts_of_rows or counts(len(rows), rows.device))  # type: ignore[return-value]
+    return _Gather.apply(rows, rows_per_process or count_rows(len(rows), rows.device))  # type: ignore[return-value]
 
 
-def total(value: Tensor) -> Tensor:
+def sum_all(value: Tensor) -> Tensor:
     """Return the sum of a value over all processes, without gradients."""
     if _alone():
         return value
@@ -60,7 +60,7 @@ def total(value: Tensor) -> Tensor:
     return summed
 
 
-def counts(rows: int, device: torch.device) -> list[int]:
+def count_rows(rows: int, device: torch.device) -> list[int]:
     """Return how many rows each process has."""
     if _alone():
         return [rows]
@@ -75,8 +75,8 @@ def _alone() -> bool:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, counts_of_rows: list[int]) -> Tensor:
-        ctx.counts = counts_of_rows
+    def forward(ctx: Any, rows: Tensor, rows_per_process: list[int]) -> Tensor:
+        ctx.counts = rows_per_process
         # Collectives need equal shapes.
         padded = rows.new_zeros(max(ctx.counts), *rows.shape[1:])
         padded[: len(rows)] = rows

@@ -1,7 +1,8 @@
 """Tables of choices by name, which packages of other people may add to.
 
-A package adds its own losses, tasks, aligners or families when it is imported. It names the module that does so
-as an entry point of the group `alignfreeze`, and is then found wherever a name is looked up.
+A package adds its own losses, tasks, aligners or families when it is imported. It names the module that does so as an
+entry point of the group `alignfreeze`. That module is imported when a table is listed, or asked for a name that it
+does not have yet.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from alignfreeze.progress import remark
 
 GROUP = "alignfreeze"
-"""The group of entry points by which packages are found."""
+"""The group of entry points that names extensions."""
 
 Choice = TypeVar("Choice")
 
@@ -25,6 +26,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
     Attributes:
         what: What a choice is, for messages.
+        own: Names of the choices that alignfreeze itself brings.
     """
 
     def __init__(self, what: str, choices: Mapping[str, Choice | str]) -> None:
@@ -32,9 +34,10 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
         Args:
             what: What a choice is.
-            choices: By name; a text `module:name` stands for what is imported when it is first asked for.
+            choices: By name. A text `module:attribute` stands for a choice that is imported when it is first asked for.
         """
         self.what = what
+        self.own = tuple(choices)
         self._choices: dict[str, Any] = dict(choices)
 
     def add(self, name: str, choice: Choice) -> None:
@@ -46,6 +49,14 @@ class Table(Mapping[str, Choice], Generic[Choice]):
         if name in self._choices:
             raise ValueError(f"there is a {self.what} {name!r} already; choose another name")
         self._choices[name] = choice
+
+    def remove(self, name: str) -> None:
+        """Remove a choice, such as one that a test has added.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        del self._choices[name]
 
     def __getitem__(self, name: str) -> Choice:
         if name not in self._choices:
@@ -72,9 +83,9 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
 @lru_cache(maxsize=1)
 def load_extensions() -> None:
-    """Import the packages that extend alignfreeze; one that fails is named and left out."""
+    """Import the packages that extend alignfreeze; one that fails is left out, and a remark says why."""
     for extension in entry_points(group=GROUP):
         try:
             extension.load()
-        except Exception as error:  # what is wrong in a package of somebody else's is not to be foreseen
+        except Exception as error:  # another package may raise anything
             remark(f"the extension {extension.name!r} ({extension.value}) cannot be loaded and is left out: {error}")

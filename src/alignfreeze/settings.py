@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -22,17 +22,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
-    added: ClassVar[frozenset[str]] = frozenset()
-    """Names that came later than the runs of some users, whose folders are named by digests of these values: while
-    they have their default, they are left out of what is dumped, so that those runs are still found."""
-
-    @model_serializer(mode="wrap")
-    def _without_what_was_added(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        defaults = {name: type(self).model_fields[name].default for name in self.added}
-        return {name: value for name, value in dump(self).items() if name not in defaults or value != defaults[name]}
-
     @classmethod
-    def checked(cls, values: Mapping[str, Any], *, origin: str) -> Self:
+    def from_values(cls, values: Mapping[str, Any], *, origin: str) -> Self:
         """Build the settings from plain values.
 
         Args:
@@ -62,7 +53,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
-def toml_value(text: str) -> Any:
+def parse_toml_value(text: str) -> Any:
     """Return the value that a text stands for in TOML (`3`, `true`, `["de", "tr"]`), else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -96,15 +87,15 @@ def _as_toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
-def known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
-    """Return a value that is one of the choices, for use in a field validator.
+def check_known(value: str, choices: Mapping[str, Any] | list[str], what: str) -> str:
+    """Return a value that is one of the choices; fields of settings may use it as a validator.
 
     Raises:
-        ValueError: It is none of them; the message lists them and proposes the nearest.
+        SettingsError: It is none of them; the message lists them and proposes the nearest.
     """
     if value in choices:
         return value
-    raise ValueError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
+    raise SettingsError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
 
 
 def _all_problems(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
@@ -137,14 +128,14 @@ def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list
     return list(settings.model_fields)
 
 
-def reference(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
+def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
     """Return (name, default, meaning) of every setting, nested ones with their path."""
     rows: list[tuple[str, str, str]] = []
     for name, field in settings.model_fields.items():
         path = f"{prefix}{name}"
         nested = _nested(field)
         if nested is not None:
-            rows += reference(nested, prefix=f"{path}.")
+            rows += describe_settings(nested, prefix=f"{path}.")
         else:
             default = (
                 "required"

@@ -16,10 +16,12 @@ from thot.alignment import (
 )
 from thot.common import WordAlignmentMatrix
 
-from alignfreeze import alignment
-from alignfreeze.alignment import ALIGNERS, AlignmentSettings, Resources, align, statistical
+from alignfreeze.alignment import aligning, statistical
+from alignfreeze.alignment.aligners import ALIGNERS, Resources
+from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.settings import SYMMETRIZATIONS, AlignmentSettings
 from alignfreeze.alignment.similarity import SubwordVectors
-from alignfreeze.alignment.statistical import SYMMETRIZATIONS, StatisticalAligner
+from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
 from alignfreeze.corpora.bitext import SentencePair, read_bitext
 from alignfreeze.errors import DataError, SettingsError
 
@@ -103,7 +105,7 @@ def test_language_pairs_do_not_influence_each_other(aligner, toy_bitext, resourc
 
 def test_links_in_chunks_are_those_of_the_whole(aligner, toy_bitext, resources, monkeypatch):
     whole = found(toy_bitext, aligner, resources)
-    monkeypatch.setattr(alignment, "CHUNK", 50)
+    monkeypatch.setattr(aligning, "CHUNK", 50)
     in_chunks = found(toy_bitext, aligner, resources)
     if aligner == "eflomal":  # it decodes by sampling, sentence after sentence
         assert len(in_chunks) == len(whole)
@@ -113,12 +115,12 @@ def test_links_in_chunks_are_those_of_the_whole(aligner, toy_bitext, resources, 
 
 def test_work_that_is_interrupted_goes_on_where_it_stopped(aligner, toy_bitext, resources, monkeypatch, tmp_path):
     monkeypatch.setenv("ALIGNFREEZE_CACHE", str(tmp_path))
-    monkeypatch.setattr(alignment, "CHUNK", 50)
-    family = ALIGNERS[aligner]
+    monkeypatch.setattr(aligning, "CHUNK", 50)
+    kind = ALIGNERS[aligner]
     done = []
 
     def interrupted(settings, given, languages):
-        inner = family.make(settings, given, languages)
+        inner = kind.make(settings, given, languages)
 
         class Interrupted:
             fit = inner.fit
@@ -132,7 +134,7 @@ def test_work_that_is_interrupted_goes_on_where_it_stopped(aligner, toy_bitext, 
 
         return Interrupted()
 
-    monkeypatch.setitem(ALIGNERS, aligner, replace(family, make=interrupted))
+    monkeypatch.setitem(ALIGNERS._choices, aligner, replace(kind, make=interrupted))
     with pytest.raises(KeyboardInterrupt):
         align(toy_bitext, aligner=aligner, resources=resources)
     done.clear()
@@ -303,7 +305,7 @@ def test_a_trained_model_is_kept_and_used_again(name, toy_bitext, tmp_path):
         assert again == trained.align(toy_bitext[:10])
 
 
-@pytest.mark.parametrize(("name", "most"), statistical.MOST_WORDS.items())
+@pytest.mark.parametrize(("name", "most"), [(name, model.most_words) for name, model in MODELS.items()])
 def test_sentences_that_are_too_long_for_a_model_are_counted(name, most, toy_bitext, remarks):
     """A word more than sil-thot takes on either side, and there is no link; that is said from the cache too."""
     words = [f"w{number % 30}" for number in range(most + 1)]

@@ -17,7 +17,7 @@ from alignfreeze.corpora.bitext import SentencePair
 def matched(name, cosines, threshold=1e-3):
     """The links that a matching finds in one matrix, given by rows."""
     cosines = torch.tensor(cosines)[None]
-    found = MATCHINGS[name](cosines, cosines, torch.ones_like(cosines, dtype=torch.bool), threshold)
+    found = MATCHINGS[name].link(cosines, cosines, torch.ones_like(cosines, dtype=torch.bool), threshold)
     return {tuple(place) for place in found[0].nonzero().tolist()}
 
 

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
-from alignfreeze.alignment import AlignmentSettings, Resources, align
 from alignfreeze.alignment.agreement import GoldAlignment
+from alignfreeze.alignment.aligners import Resources
+from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.vectors import LayerVectors, by_layer
 from tests.conftest import train_tokenizer

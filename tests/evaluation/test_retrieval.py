@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.retrieval import csls, drift, retrieval, strong, weak

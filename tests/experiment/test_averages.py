@@ -116,7 +116,7 @@ def test_only_what_is_realigned_before_fine_tuning_can_be_averaged(project, sche
     with pytest.raises(SettingsError, match=message):
         ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
     with pytest.raises(SettingsError, match="realignment needs sentence pairs"):
-        ExperimentSettings.checked(
+        ExperimentSettings.from_values(
             {"languages": ["de"], "strategies": [BOTH], "data": {"train": "t", "test": "{language}"}}, origin="x"
         )
 

@@ -22,7 +22,7 @@ def chosen(project, **choice):
     return ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
 
 
-def test_without_a_choice_all_is_as_it_was(project):
+def test_without_a_choice_all_languages_are_realigned(project):
     settings = chosen(project)
     assert settings.realigned_languages == settings.bitext_languages == ["de", "tr"]
     planned = plan(settings, base=project)

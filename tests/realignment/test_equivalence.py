@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import read_bitext

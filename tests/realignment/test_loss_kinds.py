@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from alignfreeze.alignment import align
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
@@ -141,4 +141,4 @@ def test_layers_that_are_not_there(tiny_encoder, toy_bitext):
         realign(tiny_encoder, toy_bitext, [DIAGONAL] * 120, settings=settings(layer=[5]), device="cpu")
     for layer in ("first", []):
         with pytest.raises(SettingsError, match="layer: "):
-            RealignmentSettings.checked({"layer": layer}, origin="test")
+            RealignmentSettings.from_values({"layer": layer}, origin="test")

@@ -264,6 +264,6 @@ def test_a_logger_follows_the_losses(tiny_folder, toy_bitext, tmp_path):
 
 def test_a_logger_that_is_not_there():
     with pytest.raises(SettingsError, match=r"unknown logger 'tensorbord'.*Did you mean 'tensorboard'"):
-        ComputeSettings.checked({"log_to": ["tensorbord"]}, origin="here")
+        ComputeSettings.from_values({"log_to": ["tensorbord"]}, origin="here")
     with pytest.raises(SettingsError, match=r"log_to.*'comet_ml' is not installed; pip install comet_ml"):
-        ComputeSettings.checked({"log_to": ["comet_ml"]}, origin="here")
+        ComputeSettings.from_values({"log_to": ["comet_ml"]}, origin="here")

@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from alignfreeze.alignment.aligners import AlignerKind, Resources, WordAligner
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
@@ -39,20 +41,15 @@ def read_dictionary(path: Path | str) -> Dictionary:
     return {source: frozenset(targets) for source, targets in translations.items()}
 
 
-class DictionaryAligner:
+class DictionaryAligner(WordAligner):
     """Links words that a word list makes translations of each other without ambiguity.
 
-    A link counts if its target word is the only one in the sentence that translates its source word, and its
-    source word the only one that it translates (the paper, section 3.2; MUSE dictionaries).
+    A link counts if its target word is the only one in the sentence that translates its source word, and its source
+    word is the only one that it translates (the paper, section 3.2; MUSE dictionaries).
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
-        self.limit = ""
-        self.beyond = 0
-
-    def fit(self, bitext: Sequence[SentencePair]) -> None:
-        """Learn nothing."""
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment a pair, in the same order, source word first."""
@@ -76,3 +73,10 @@ def coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
     words = Counter(word.lower() for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
     known = sum(count for word, count in words.items() if word in dictionary)
     return known / max(1, words.total())
+
+
+def _make(_: AlignmentSettings, resources: Resources, languages: tuple[str, str]) -> DictionaryAligner:
+    return DictionaryAligner(resources.dictionaries[languages])
+
+
+DICTIONARY = AlignerKind(_make, needs_dictionaries=True, libraries=("alignfreeze",))

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from alignfreeze.alignment.aligners import AlignerKind, Resources, WordAligner
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 
 CELLS_AT_ONCE = 2**21
@@ -51,11 +53,6 @@ class SubwordVectors:
     vectors: Tensor
     words: NDArray[np.int64]
     is_cut: bool = False
-
-
-Matching = Callable[[Tensor, Tensor, Tensor, float], Tensor]
-"""From the dot products and the cosines of subwords, which of them are there, each [pairs, source, target], and a
-threshold, to which of them are linked, likewise."""
 
 
 def softmax(products: Tensor, _: Tensor, there: Tensor, threshold: float) -> Tensor:
@@ -101,11 +98,29 @@ def _mutual_best(similarities: Tensor) -> Tensor:
     return best_columns & best_rows
 
 
-MATCHINGS: dict[str, Matching] = {"softmax": softmax, "argmax": argmax, "itermax": itermax}
-"""The matchings by name; adding one is a function and a line."""
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A way to link subwords.
+
+    Attributes:
+        link: From the dot products and the cosines of subwords, whether each stands for two subwords that exist, all
+            [pairs, source, target], and a threshold, to whether the two are linked, likewise.
+        has_threshold: Whether the threshold changes anything.
+    """
+
+    link: Callable[[Tensor, Tensor, Tensor, float], Tensor]
+    has_threshold: bool = False
 
 
-class SimilarityAligner:
+MATCHINGS = {
+    "softmax": Matching(softmax, has_threshold=True),
+    "argmax": Matching(argmax),
+    "itermax": Matching(itermax),
+}
+"""The matchings by name; a new one is a function, a line, and a line in the table of aligners."""
+
+
+class SimilarityAligner(WordAligner):
     """Links words one of whose subwords is linked to one of the other's.
 
     Args:
@@ -117,12 +132,11 @@ class SimilarityAligner:
 
     def __init__(self, vectors: WordVectors, *, matching: str, threshold: float = 1e-3, centred: bool = False) -> None:
         self.encode = vectors.vectors
-        self.matching = MATCHINGS[matching]
+        self.link = MATCHINGS[matching].link
         self.threshold = threshold
         self.centred = centred
         self.means: list[Tensor] = []
         self.limit = "no links for the words beyond what the encoder takes at once"
-        self.beyond = 0
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Take the mean vectors of the two languages."""
@@ -157,7 +171,7 @@ class SimilarityAligner:
         ]
         products = source @ target.mT  # [pairs, source, target]
         cosines = F.normalize(source, dim=-1) @ F.normalize(target, dim=-1).mT
-        linked = self.matching(products, cosines, there[0][:, :, None] & there[1][:, None, :], self.threshold)
+        linked = self.link(products, cosines, there[0][:, :, None] & there[1][:, None, :], self.threshold)
         places = linked.nonzero().cpu().numpy()  # ascending by sentence pair
         return np.split(places[:, 1:], np.searchsorted(places[:, 0], np.arange(1, len(sources))))
 
@@ -177,3 +191,13 @@ def _batches(sources: Sequence[SubwordVectors], targets: Sequence[SubwordVectors
         batch.append(number)
     if batch:
         yield batch
+
+
+def _make(settings: AlignmentSettings, resources: Resources, _: tuple[str, str]) -> SimilarityAligner:
+    assert resources.vectors is not None
+    return SimilarityAligner(
+        resources.vectors, matching=settings.aligner, threshold=settings.threshold, centred=settings.centred
+    )
+
+
+SIMILARITY = AlignerKind(_make, needs_vectors=True, libraries=("alignfreeze",))

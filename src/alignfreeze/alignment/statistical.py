@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from thot.alignment import (
     SymmetrizedAligner,
 )
 
+from alignfreeze.alignment.aligners import AlignerKind, Resources, TrainableAligner
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import DataError
@@ -58,20 +61,21 @@ def hmm() -> Cascade:
     return [(first, ITERATIONS), (HmmAlignmentModel(first), ITERATIONS)]
 
 
-MODELS: dict[str, Callable[[], Cascade]] = {"fast-align": fast_align, "eflomal": eflomal, "hmm": hmm}
-"""The models by name; adding one is a function and a line."""
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of sil-thot.
 
-MOST_WORDS = {"fast-align": 1_024, "eflomal": 1_024, "hmm": 200}
-"""Words of the longest sentences that sil-thot links; pairs with a longer one on either side get no links."""
+    Attributes:
+        make: Makes the models that are trained one after the other.
+        most_words: Length of the longest sentences that it links. Pairs with a longer one on either side get no links.
+    """
 
-SYMMETRIZATIONS = {
-    "intersection": SymmetrizationHeuristic.INTERSECTION,
-    "union": SymmetrizationHeuristic.UNION,
-    "grow-diag": SymmetrizationHeuristic.GROW_DIAG,
-    "grow-diag-final": SymmetrizationHeuristic.GROW_DIAG_FINAL,
-    "grow-diag-final-and": SymmetrizationHeuristic.GROW_DIAG_FINAL_AND,
-}
-"""How the links of both directions become one set (Koehn 2010, section 4.5.3)."""
+    make: Callable[[], Cascade]
+    most_words: int
+
+
+MODELS = {"fast-align": Model(fast_align, 1_024), "eflomal": Model(eflomal, 1_024), "hmm": Model(hmm, 200)}
+"""The models by name; a new one is a function, a line, and a line in the table of aligners."""
 
 _FACTS = "aligner.json"
 
@@ -79,12 +83,12 @@ _DIRECTIONS = ("forward", "reverse")
 """How the names of a trained model's files begin."""
 
 
-class StatisticalAligner:
+class StatisticalAligner(TrainableAligner):
     """A model in each direction, symmetrised.
 
     Args:
         model: A name in `MODELS`.
-        symmetrization: A name in `SYMMETRIZATIONS`.
+        symmetrization: A name in `settings.SYMMETRIZATIONS`.
         max_pairs: Train on no more sentence pairs than these, evenly spread; memory and time grow with them.
     """
 
@@ -96,8 +100,8 @@ class StatisticalAligner:
         self.max_pairs = max_pairs
         self.directions: list[Any] = []
         self.languages = ("und", "und")
-        self.limit = f"no links for sentences of more than {MOST_WORDS[model]:,} words"
-        self.beyond = 0
+        self.model = MODELS[model]
+        self.limit = f"no links for sentences of more than {self.model.most_words:,} words"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Train the model in both directions, unless it was loaded."""
@@ -112,18 +116,18 @@ class StatisticalAligner:
         self.languages = bitext[0].languages
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
             for sides in (("source", "target"), ("target", "source")):
-                self.directions.append(_trained(MODELS[self.name](), pairs, sides, lambda: bar.advance(len(pairs))))
+                self.directions.append(_trained(self.model.make(), pairs, sides, lambda: bar.advance(len(pairs))))
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment a pair, in the same order, source word first."""
         aligner = SymmetrizedAligner(*self.directions)
-        aligner.heuristic = SYMMETRIZATIONS[self.symmetrization]
+        aligner.heuristic = getattr(SymmetrizationHeuristic, self.symmetrization.upper().replace("-", "_"))
         alignments = []
         for start in range(0, len(bitext), PAIRS_AT_ONCE):
             pairs = bitext[start : start + PAIRS_AT_ONCE]
             found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
             alignments += [_links(matrix.to_numpy()) for _, matrix in found]
-        most = MOST_WORDS[self.name]
+        most = self.model.most_words
         self.beyond += sum(max(len(pair.source), len(pair.target)) > most for pair in bitext)
         return alignments
 
@@ -155,7 +159,7 @@ class StatisticalAligner:
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
         directions = []
         for name in _DIRECTIONS:
-            model = MODELS[self.name]()[-1][0]
+            model = self.model.make()[-1][0]
             if not model.load(str(folder / name)):
                 raise DataError(f"{folder}: the files of the trained aligner cannot be read; train it again")
             directions.append(model)
@@ -199,3 +203,12 @@ def _trained(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, 
 def _links(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]
     sources, targets = matrix.nonzero()
     return WordAlignment(frozenset(zip(sources.tolist(), targets.tolist(), strict=True)))
+
+
+def _make(settings: AlignmentSettings, _: Resources, __: tuple[str, str]) -> StatisticalAligner:
+    return StatisticalAligner(
+        settings.aligner, symmetrization=settings.symmetrization, max_pairs=settings.max_training_pairs
+    )
+
+
+STATISTICAL = AlignerKind(_make, learns=True, libraries=("sil-thot",))

@@ -179,11 +179,11 @@ def bitext(
     """Read bitext of any form, choose sentence pairs, and write them as one file."""
     with working():
         from alignfreeze.cli import reading
-        from alignfreeze.corpora.forms import form_to_write, write_bitext
+        from alignfreeze.corpora.forms.writing import check_writable, write_bitext
         from alignfreeze.files import check_file
 
         check_file(out)
-        form_to_write(out)
+        check_writable(out)
         chosen = reading.choose_bitexts(
             source, form=form, columns=columns, select=_seeded(select, seed), outputs={"--out": out}
         )
@@ -195,7 +195,7 @@ def bitext(
     show_facts(_of_several([bitext.facts() for bitext in chosen]) | {"file": str(out)}, as_json)
 
 
-@app.command()
+@app.command(cls=o.Command)
 def align(
     bitext: o.Bitext,
     out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
@@ -220,7 +220,7 @@ def align(
     with working():
         from alignfreeze.alignment.links import write_pharaoh
         from alignfreeze.cli import reading
-        from alignfreeze.corpora.forms import form_to_write, write_bitext
+        from alignfreeze.corpora.forms.writing import check_writable, write_bitext
         from alignfreeze.files import check_apart, check_file, check_unused, write_lines
         from alignfreeze.report.links import spread, to_page
 
@@ -229,7 +229,7 @@ def align(
         outputs = {"--out": out, "--kept": kept, "--view": view, "--save-trained": save_trained}
         check_apart(outputs, map(Path, o.by_language_pair(dictionary, "--dictionary").values()))
         if kept is not None:
-            form_to_write(kept)
+            check_writable(kept)
         if save_trained is not None:
             check_unused(save_trained)
             if trained is not None:
@@ -296,6 +296,7 @@ def layers(
     """Find the layer of an encoder, the threshold and the aligner whose links agree best with links made by hand."""
     with working():
         from alignfreeze.alignment.agreement import check_gold, read_gold
+        from alignfreeze.alignment.similarity import MATCHINGS
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
         from alignfreeze.encoding.vectors import by_layer
@@ -316,12 +317,12 @@ def layers(
         return
     typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
     for row in found:
-        limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
+        limit = f"{row.threshold:g}" if MATCHINGS[row.aligner].has_threshold else ""
         numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
         typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
 
 
-@app.command()
+@app.command(cls=o.Command)
 def realign(
     encoder: o.EncoderName,
     bitext: o.Bitexts,
@@ -353,7 +354,7 @@ def realign(
 ) -> None:
     """Realign an encoder on bitext and write it as an ordinary model folder."""
     with working():
-        from alignfreeze.alignment import align as find_links
+        from alignfreeze.alignment.aligning import align as find_links
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import check_device, load_encoder
         from alignfreeze.experiment.cards import CardFacts, check_hub
@@ -545,7 +546,7 @@ for command in (
     lens.note,
     lens.lens,
 ):
-    app.command()(command)
+    app.command(cls=o.Command)(command)
 
 
 # --- what several commands need ---------------------------------------------

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
+from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.errors import SettingsError
 
 if TYPE_CHECKING:
+    from alignfreeze.registry import Table
     from alignfreeze.settings import Settings
 
     S = TypeVar("S", bound=Settings)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names as the help of an option lists them: `this, that or another.`."""
+    return f"{', '.join(names[:-1])} or {names[-1]}."
+
+
+class Command(TyperCommand):
+    """A command whose help lists what other packages have registered, too; they are imported only for that."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.name in TABLES:
+                parameter.help = list_names(list(TABLES[parameter.name]))
+        super().format_help(ctx, formatter)
+
+
+TABLES: Mapping[str, Table[Any]] = {"aligner": ALIGNERS}
+"""The open tables that options take names of, by option."""
 
 BITEXT_FORMS = "a file, a pattern, a folder, or hub:OWNER/NAME/CONFIG"
 BITEXT_HELP = f"en-de=PLACE or en-de=SOURCE,TARGET; a place is {BITEXT_FORMS}."
@@ -39,9 +62,7 @@ Select = Annotated[list[str] | None, typer.Option("--select", help=SELECT_HELP)]
 Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
 LINKS_HELP = "en-de=FILE in Pharaoh notation, instead of aligning; may be repeated."
 Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
-Aligner = Annotated[
-    str, typer.Option(help="fast-align, eflomal, hmm, softmax, argmax, itermax, dictionary or sentence.")
-]
+Aligner = Annotated[str, typer.Option(help=list_names(ALIGNERS.own))]
 ALIGNMENT_HELP = "NAME=VALUE of the aligner, such as symmetrization=union or layer=6; may be repeated."
 AlignmentOptions = Annotated[list[str] | None, typer.Option("--alignment", help=ALIGNMENT_HELP)]
 DICTIONARY_HELP = "en-de=FILE: a bilingual word list, for the aligner dictionary; may be repeated."
@@ -80,7 +101,7 @@ def settings_of(kind: type[S], options: list[str] | None, option: str, example: 
         SettingsError: Some are wrong; all are named.
     """
     values = dict(named(text, option, f"NAME=VALUE, such as {example}") for text in options or [])
-    return kind.checked({**given, **values}, origin=option)
+    return kind.from_values({**given, **values}, origin=option)
 
 
 def weights(text: str | None, n: int) -> list[float]:

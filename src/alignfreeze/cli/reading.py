@@ -11,8 +11,9 @@ from alignfreeze.cli.options import bitext_options, by_language_pair, settings_o
 from alignfreeze.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from alignfreeze.alignment import AlignmentSettings, Resources
+    from alignfreeze.alignment.aligners import Resources
     from alignfreeze.alignment.links import WordAlignment
+    from alignfreeze.alignment.settings import AlignmentSettings
     from alignfreeze.corpora.bitext import BitextReader, SentencePair
     from alignfreeze.corpora.selection import Selection, SelectionSettings
     from alignfreeze.encoding.encoder import Encoder
@@ -121,7 +122,7 @@ def alignment_settings(aligner: str, options: list[str] | None) -> AlignmentSett
     Raises:
         SettingsError: Some are wrong; all are named.
     """
-    from alignfreeze.alignment import AlignmentSettings
+    from alignfreeze.alignment.settings import AlignmentSettings
 
     return settings_of(AlignmentSettings, options, "--alignment", "symmetrization=union", aligner=aligner)
 
@@ -156,14 +157,15 @@ def resources(
     Raises:
         AlignFreezeError: It is not there.
     """
-    from alignfreeze.alignment import Resources, needs_dictionaries, needs_vectors
+    from alignfreeze.alignment.aligners import ALIGNERS, Resources
     from alignfreeze.alignment.dictionary import read_dictionary
 
     files = by_language_pair(dictionaries, "--dictionary")
-    if needs_dictionaries(settings.aligner) and not files:
-        raise SettingsError("the aligner dictionary needs a word list: --dictionary en-de=FILE")
+    kind = ALIGNERS[settings.aligner]
+    if kind.needs_dictionaries and not files:
+        raise SettingsError(f"the aligner {settings.aligner} needs a word list: --dictionary en-de=FILE")
     found = {languages: read_dictionary(path) for languages, path in files.items()}
-    vectors = _vectors(encoder, settings.layer, device) if needs_vectors(settings.aligner) else None
+    vectors = _vectors(encoder, settings.layer, device) if kind.needs_vectors else None
     return Resources(vectors, found)
 
 
@@ -180,18 +182,15 @@ def find_links(
     Raises:
         SettingsError: The aligner has no model to be trained.
     """
-    from alignfreeze.alignment import align
-    from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
+    from alignfreeze.alignment.aligners import ALIGNERS
+    from alignfreeze.alignment.aligning import align, train_aligner
 
     languages = pairs[0].languages
-    if (trained or save) and settings.aligner not in MODELS:
-        raise SettingsError(
-            f"--trained and --save-trained are for {', '.join(MODELS)}; {settings.aligner} learns nothing"
-        )
+    if (trained or save) and not ALIGNERS[settings.aligner].learns:
+        learners = ", ".join(name for name, kind in ALIGNERS.items() if kind.learns)
+        raise SettingsError(f"--trained and --save-trained are for {learners}; {settings.aligner} learns nothing")
     if save is not None and trained is None:
-        aligner = StatisticalAligner(settings.aligner, max_pairs=settings.max_training_pairs)
-        aligner.fit(pairs)
-        aligner.save(save)
+        train_aligner(pairs, settings, save)
         trained = save
     if trained is not None:
         resources = replace(resources, trained={languages: trained})
@@ -254,10 +253,7 @@ def task_named(name: str) -> Task:
     Raises:
         SettingsError: There is none.
     """
-    from alignfreeze.settings import known
+    from alignfreeze.settings import check_known
     from alignfreeze.tasks import TASKS
 
-    try:
-        return TASKS[known(name, TASKS, "task")]
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
+    return TASKS[check_known(name, TASKS, "task")]

@@ -227,7 +227,7 @@ def probe(
     With --task and --train also whether the task and realignment pull fine-tuned models the same way.
     """
     with working():
-        from alignfreeze.alignment import align
+        from alignfreeze.alignment.aligning import align
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
         from alignfreeze.evaluation.probe import look_into

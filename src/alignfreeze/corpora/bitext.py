@@ -7,22 +7,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import escape, glob, has_magic
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from alignfreeze.corpora.forms import (
-    FORMS,
-    WITH_COLUMNS,
-    Texts,
-    Wanted,
-    column_numbers,
-    guessed,
-    plain_name,
-    read_hub,
-)
+from alignfreeze.corpora.forms.form import Sides, Texts
+from alignfreeze.corpora.forms.hub import read_hub
+from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.hub import HUB
+from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import split_on_spaces, word_splitter
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
@@ -117,22 +110,20 @@ class BitextReader:
             )
         self.name = str(source) if target is None else f"{source} and {target}"
         self.languages = (check_language(languages[0]), check_language(languages[1]))
-        self.wanted = Wanted(languages, columns)
+        self.sides = Sides(languages, columns)
         self.left_out: Counter[str] = Counter()
         self.notes: list[str] = []
-        self.parts: list[tuple[str, tuple[Path, ...]]] = []
         self.hub = str(source) if str(source).startswith(HUB) else None
-        if self.hub is None:
-            self.parts = [(_form(form, files), files) for files in _files(str(source), target, languages)]
+        self.parts = [] if self.hub else find_parts(str(source), target, languages=languages, form=form)
         if columns is not None:
             _check_columns(columns, self.parts)
 
     def __iter__(self) -> Iterator[Texts]:
         if self.hub is not None:
-            yield from read_hub(self.hub, self.wanted)
+            yield from read_hub(self.hub, self.sides)
         for form, files in self.parts:
             try:
-                yield from FORMS[form](files, self.wanted, self.left_out)
+                yield from FORMS[form].read(files, self.sides, self.left_out)
             except EndsEarlyError as error:
                 # Half of a download is worth keeping, if it is said.
                 note = f"{error}; the pairs before are used"
@@ -140,89 +131,14 @@ class BitextReader:
                 remark(note)
 
 
-def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, tuple[Path, ...]]]) -> None:
-    """Refuse columns where there are none, and numbers that are none of a column."""
+def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, Files]]) -> None:
+    """Refuse columns of a form that has none, and columns that cannot be."""
     for form, files in parts:
-        if form not in WITH_COLUMNS:
-            raise SettingsError(
-                f"{files[0]}: the form {form} has no columns to choose from; {' and '.join(WITH_COLUMNS)} have"
-            )
-        if form == "tsv":
-            column_numbers(columns)
-
-
-def _form(form: str | None, files: tuple[Path, ...]) -> str:
-    """Return the form of files, and say it where it was guessed."""
-    if len(files) == 2:
-        if form not in {None, "moses"}:
-            raise SettingsError(f"two files are of the form moses, not {form!r}: {files[0]} and {files[1]}")
-        return "moses"
-    if form == "moses":
-        raise SettingsError(f"the form moses has two files; {files[0]} is one")
-    if form is None:
-        form = guessed(files[0])
-        remark(f"{files[0]}: read as {form}")
-    return form
-
-
-def _files(source: str, target: Path | str | None, languages: tuple[str, str]) -> Iterator[tuple[Path, ...]]:
-    """Yield the files of each part: one, or a source and a target file."""
-    if target is not None:
-        sides = [_matching(source), _matching(str(target))]
-        if len(sides[0]) != len(sides[1]):
-            found = f"{len(sides[0]):,} files match {source} and {len(sides[1]):,} match {target}"
-            raise DataError(f"{found}; each source file needs a target file")
-        yield from zip(*sides, strict=True)
-        return
-    path = Path(source)
-    if path.is_dir():
-        paths = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
-    else:
-        beginnings = sorted(path.parent.glob(f"{escape(path.name)}.*")) if path.parent.is_dir() else []
-        if not path.exists() and beginnings:
-            yield from _beginning_so(path, beginnings, languages)
-            return
-        paths = _matching(source) if path.exists() or has_magic(source) else []
-    parts = list(_paired(paths, languages))
-    if not parts:
-        raise DataError(
-            f"{source}: cannot be read (no such file)" if not path.is_dir() else f"{source}: no bitext in it"
-        )
-    yield from parts
-
-
-def _beginning_so(path: Path, paths: Sequence[Path], languages: tuple[str, str]) -> Sequence[tuple[Path, ...]]:
-    """Return of the files with a common beginning the two that end in the language codes, else all that there are."""
-    parts = list(_paired(paths, languages))
-    # Lists of sentence numbers and files of links begin so too.
-    pairs = [files for files in parts if len(files) == 2]
-    named = [files for files in pairs if plain_name(files[0]).with_suffix("") == path]
-    return named or pairs or parts
-
-
-def _matching(pattern: str) -> list[Path]:
-    """Return the file of a name, or the files of a pattern in order."""
-    if not has_magic(pattern) or Path(pattern).exists():
-        return [Path(pattern)]
-    # Signs in the name of a folder that is there are not signs of the pattern.
-    folder = next(parent for parent in Path(pattern).parents if parent.is_dir())
-    found = sorted(glob(str(Path(pattern).relative_to(folder)), root_dir=folder, recursive=True))  # noqa: PTH207
-    paths = [folder / name for name in found if (folder / name).is_file()]
-    if not paths:
-        raise DataError(f"{pattern}: no file matches this pattern")
-    return paths
-
-
-def _paired(paths: Sequence[Path], languages: tuple[str, str]) -> Iterator[tuple[Path, ...]]:
-    """Put files together whose names differ in the ending, which is the code of a language; yield the others alone."""
-    sources, targets = (
-        {plain_name(path).with_suffix(""): path for path in paths if plain_name(path).suffix == f".{code}"}
-        for code in languages
-    )
-    pairs = {stem: (path, targets[stem]) for stem, path in sources.items() if stem in targets}
-    paired = {path for pair in pairs.values() for path in pair}
-    yield from pairs.values()
-    yield from ((path,) for path in paths if path not in paired)
+        check = FORMS[form].check_columns
+        if check is None:
+            others = " and ".join(name for name, known in FORMS.items() if known.check_columns)
+            raise SettingsError(f"{files[0]}: the form {form} has no columns to choose from; {others} have")
+        check(columns)
 
 
 def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int | None = None) -> Selection:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.settings import Settings, known
+from alignfreeze.settings import Settings, check_known
 from alignfreeze.typology import facts_of, is_installed
 
 TYPOLOGY = ("syntax", "phonology", "sounds")
@@ -28,7 +28,7 @@ Order = Callable[[tuple[str, ...], str, int], Sequence[str]]
 """Puts languages, in the order of the alphabet, into the order in which a growing budget takes them; it is told the
 source language and a seed too."""
 
-Way = Annotated[str, AfterValidator(lambda name: known(name, WAYS, "way to choose languages"))]
+Way = Annotated[str, AfterValidator(lambda name: check_known(name, WAYS, "way to choose languages"))]
 
 
 class ChoiceSettings(Settings):

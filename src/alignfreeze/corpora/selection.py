@@ -14,10 +14,10 @@ import langcodes
 import regex
 from pydantic import Field
 
-from alignfreeze.corpora.forms import Texts, same_language
+from alignfreeze.corpora.forms.form import Texts
 from alignfreeze.corpora.words import word_splitter
 from alignfreeze.errors import SettingsError
-from alignfreeze.languages import name_of, scripts_of
+from alignfreeze.languages import name_of, scripts_of, tag_fits
 from alignfreeze.settings import Settings
 
 Item = TypeVar("Item")
@@ -214,7 +214,7 @@ def _in_other_script(language: str) -> Callable[[str], bool]:
 def _in_other_language(language: str) -> Callable[[str], bool]:
     identifier = _identifier()
     base = langcodes.Language.get(language, normalize=False).language or language  # regions are not told apart
-    if not any(same_language(label, base) for label in identifier.labels):
+    if not any(tag_fits(label, base) for label in identifier.labels):
         raise SettingsError(
             f"check_language: the identifier does not know {name_of(language)} ({language!r}); leave it off"
         )

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignfreeze.alignment import tell_of_long_pairs
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
+from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space, sentence_batch
@@ -148,7 +148,7 @@ def by_layer(
         for layer in layers:
             vectors = _Remembered(LayerVectors(encoder, layer=layer, device=device))
             for matching, centred in product(MATCHINGS, (False, True)):
-                for threshold in thresholds if matching == "softmax" else thresholds[:1]:
+                for threshold in thresholds if MATCHINGS[matching].has_threshold else thresholds[:1]:
                     aligner = SimilarityAligner(vectors, matching=matching, threshold=threshold, centred=centred)
                     aligner.fit(bitext)
                     found = agreement(aligner.align(bitext), gold)

@@ -10,9 +10,11 @@ from glob import escape, has_magic
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alignfreeze.alignment import AlignmentSettings, Resources, align, needs_dictionaries, needs_vectors
+from alignfreeze.alignment.aligners import ALIGNERS, Resources
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
 from alignfreeze.corpora.hub import HUB
@@ -172,7 +174,7 @@ def _places(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> 
     if settings.bitext is None:
         return paths
     patterns = {"links {}": settings.alignment.links}
-    if needs_dictionaries(settings.alignment.aligner):
+    if ALIGNERS[settings.alignment.aligner].needs_dictionaries:
         patterns["dictionary {}"] = settings.alignment.dictionary
     for role, pattern in patterns.items():
         if pattern is not None:
@@ -299,7 +301,7 @@ def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[W
         return align(data.bitext, aligner="sentence", cache=False)
     alignment = AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
     vectors = None
-    if needs_vectors(alignment.aligner):
+    if ALIGNERS[alignment.aligner].needs_vectors:
         encoder = load_encoder(settings.alignment.encoder or settings.encoder)
         vectors = LayerVectors(encoder, layer=alignment.layer, device=settings.device)
     return align(data.bitext, aligner=alignment, resources=Resources(vectors, data.dictionaries))

@@ -10,8 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from alignfreeze.alignment import AlignmentSettings, Resources, align
+from alignfreeze.alignment.aligners import Resources
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import Alignments, WordAlignment
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair, language_pairs
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder

@@ -155,7 +155,7 @@ def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
     for inner in (values, values.get("alignment", {})):
         if "encoder" in inner:
             inner["encoder"] = _located(inner["encoder"], base)
-    return ExperimentSettings.checked(values, origin=settings.name)
+    return ExperimentSettings.from_values(values, origin=settings.name)
 
 
 def _anchored(pattern: str, base: Path) -> str:

@@ -16,16 +16,17 @@ from pydantic import (
     model_validator,
 )
 
-from alignfreeze.alignment import AlignmentSettings, needs_dictionaries
+from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_languages
-from alignfreeze.corpora.forms import FORMS
+from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.strategies import PAPER, Strategy
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.settings import Settings, known, read_toml, toml_value
+from alignfreeze.settings import Settings, check_known, parse_toml_value, read_toml
 from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training.settings import ComputeSettings
@@ -50,8 +51,8 @@ class RaySettings(Settings):
 
 
 Language = Annotated[str, AfterValidator(check_language)]
-TaskName = Annotated[str, AfterValidator(lambda name: known(name, TASKS, "task"))]
-FormName = Annotated[str, AfterValidator(lambda name: known(name, FORMS, "form of bitext"))]
+TaskName = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
+FormName = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
 
 def _has_language(pattern: str) -> str:
@@ -206,18 +207,20 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _links_that_fit(self) -> Self:
         if self.alignment.links is None:
-            if needs_dictionaries(self.alignment.aligner) and self.alignment.dictionary is None:
-                raise ValueError("alignment.dictionary is required: the aligner 'dictionary' goes by word lists")
+            aligner = self.alignment.aligner
+            if ALIGNERS[aligner].needs_dictionaries and self.alignment.dictionary is None:
+                raise ValueError(f"alignment.dictionary is required: the aligner {aligner!r} goes by word lists")
         elif self.bitext is not None and not self.bitext.selection.keeps_lines:
             raise ValueError("bitext.selection leaves out pairs, so that the files of alignment.links fit no more")
         return self
 
     @model_validator(mode="after")
     def _links_for_the_loss(self) -> Self:
-        without = self.alignment.links is None and self.alignment.aligner == "sentence"
+        aligner = self.alignment.aligner
+        without = self.alignment.links is None and not ALIGNERS[aligner].finds_links
         if without and self.realignment.needs_links and self.realigns:
             raise ValueError(
-                "alignment.aligner = 'sentence' finds no links; it goes with realignment.loss = 'sentence'"
+                f"alignment.aligner = {aligner!r} finds no links; it goes with realignment.loss = 'sentence'"
             )
         return self
 
@@ -279,7 +282,9 @@ class ExperimentSettings(Settings):
             raise SettingsError(
                 f"{path}: has a table [{GRID}]; here a file with one value for each setting is expected"
             )
-        return cls.checked(_changed(values, [(name, toml_value(text)) for name, text in changes]), origin=str(path))
+        return cls.from_values(
+            _changed(values, [(name, parse_toml_value(text)) for name, text in changes]), origin=str(path)
+        )
 
     @classmethod
     def grid_from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
@@ -297,7 +302,7 @@ class ExperimentSettings(Settings):
             DataError: The file cannot be read.
             SettingsError: Some settings are wrong; all of a combination are named.
         """
-        values = _changed(read_toml(Path(path)), [(name, toml_value(text)) for name, text in changes])
+        values = _changed(read_toml(Path(path)), [(name, parse_toml_value(text)) for name, text in changes])
         grid = values.pop(GRID, {})
         if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
             example = '"realignment.temperature" = [0.05, 0.1]'
@@ -308,7 +313,7 @@ class ExperimentSettings(Settings):
             )
         found = []
         for chosen in product(*grid.values()):
-            settings = cls.checked(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
+            settings = cls.from_values(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
             suffix = ", ".join(map(_said, grid, chosen))
             found.append(settings.model_copy(update={"name": f"{settings.name}: {suffix}"}) if grid else settings)
         return found

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alignfreeze.processes import counts, gathered, n_processes, process_number, total
+from alignfreeze.processes import count_rows, gather, n_processes, process_number, sum_all
 from alignfreeze.registry import Table
 
 if TYPE_CHECKING:
@@ -163,12 +163,12 @@ def _sentence(states: Tensor, inputs: LossInputs) -> Tensor:
 
 
 def _against_all(vectors: Tensor, links: Tensor, is_target: Tensor, inputs: LossInputs) -> Tensor:
-    rows = counts(len(vectors), vectors.device)
+    rows = count_rows(len(vectors), vectors.device)
     before = sum(rows[: process_number()])
     return contrastive_loss(
-        inputs.project(gathered(vectors, rows)),
-        gathered(links + before),
-        gathered(is_target, rows),
+        inputs.project(gather(vectors, rows)),
+        gather(links + before),
+        gather(is_target, rows),
         temperature=inputs.settings.temperature,
         negatives=inputs.settings.negatives,
     )
@@ -178,7 +178,7 @@ def _l2(states: Tensor, inputs: LossInputs) -> Tensor:
     """Return the squared difference of linked words, each link of all processes alike, and the pull to the start."""
     links = inputs.batch["links"]
     count = torch.tensor(float(len(links)), device=states.device)
-    loss = l2_loss(states.index_select(0, inputs.batch["words"]), links) * count * n_processes() / total(count)
+    loss = l2_loss(states.index_select(0, inputs.batch["words"]), links) * count * n_processes() / sum_all(count)
     if inputs.initial is None:
         return loss
     return loss + inputs.settings.pull * pull_loss(states[: len(inputs.initial)], inputs.initial)

@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from alignfreeze.realignment.losses import LOSSES, Negatives
 from alignfreeze.realignment.prefix import Keep
-from alignfreeze.settings import Settings, known
+from alignfreeze.settings import Settings, check_known
 
 
 def _layer(value: str | list[int]) -> str | list[int]:
     if not value:
         raise ValueError("name at least one layer")
-    return known(value, ["last", "reference"], "layer") if isinstance(value, str) else value
+    return check_known(value, ["last", "reference"], "layer") if isinstance(value, str) else value
 
 
 class StoppingSettings(Settings):
@@ -44,7 +44,7 @@ class RealignmentSettings(Settings):
     """Sentence pairs a step."""
     learning_rate: float = Field(default=2e-5, gt=0)
     """Of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R. `during` takes that of fine-tuning."""
-    loss: Annotated[str, AfterValidator(lambda name: known(name, LOSSES, "loss"))] = "contrastive"
+    loss: Annotated[str, AfterValidator(lambda name: check_known(name, LOSSES, "loss"))] = "contrastive"
     """`contrastive`: each linked word has to find its counterpart; `l2`: squared difference of linked words, and a
     pull to the initial model (Cao et al. 2020); `sentence`: each sentence has to find its translation, by mean-pooled
     vectors and without word links."""

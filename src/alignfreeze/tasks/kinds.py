@@ -17,7 +17,7 @@ from alignfreeze.encoding.encoder import moved
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packing import packing
 from alignfreeze.files import digest_of_arrays
-from alignfreeze.processes import n_processes, total
+from alignfreeze.processes import n_processes, sum_all
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.models import TaskModel
@@ -150,7 +150,7 @@ class TaskLoss(LossModel):
         )
         loss, count = self.kind.loss(logits.float() if logits.dtype.itemsize < 4 else logits, labels, lengths)
         # The mean over what all processes have, whose gradients are averaged afterwards.
-        return {"loss": loss * n_processes() / total(count)}
+        return {"loss": loss * n_processes() / sum_all(count)}
 
 
 def run_sorted(

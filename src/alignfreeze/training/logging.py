@@ -9,14 +9,14 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-from alignfreeze.settings import known
+from alignfreeze.settings import check_known
 
 TENSORBOARD, WANDB = "tensorboard", "wandb"
 
 
 def check_logger(name: str) -> str:
     """Return the name of a logger as given when there is such a one, and it is installed."""
-    callback: Any = INTEGRATION_TO_CALLBACK[known(name, INTEGRATION_TO_CALLBACK, "logger")]
+    callback: Any = INTEGRATION_TO_CALLBACK[check_known(name, INTEGRATION_TO_CALLBACK, "logger")]
     try:
         callback()
     except (RuntimeError, ImportError):

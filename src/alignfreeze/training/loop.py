@@ -32,7 +32,7 @@ from transformers import (
 from alignfreeze.encoding.order import by_length, taking_turns
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import read_json, write_json
-from alignfreeze.processes import agreed, n_processes, process_number, wait_for_all
+from alignfreeze.processes import agree, n_processes, process_number, wait_for_all
 from alignfreeze.progress import Bar, remark, stage
 from alignfreeze.training.checkpoints import WHOLE, checkpoint_folder, checkpoints_in, last_checkpoint
 from alignfreeze.training.compiling import computing
@@ -234,7 +234,7 @@ def train(
         )
         trainer.remove_callback(PrinterCallback)
         # Process 0 has made sure that the checkpoints are those of this training.
-        last = agreed(last_checkpoint(folder) if process_number() == 0 else None)
+        last = agree(last_checkpoint(folder) if process_number() == 0 else None)
         if last is not None and (at_once := read_json(Path(last) / WHOLE)["at_once"]) is not None:
             # Memory ran out with more; the pieces decide what dropout hits.
             model.at_once = min(at_once, model.at_once or at_once)

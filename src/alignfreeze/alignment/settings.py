@@ -1,0 +1,38 @@
+"""How words are aligned."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.settings import Settings, check_known
+
+SYMMETRIZATIONS = ["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
+"""Ways in which the links of both directions become one set (Koehn 2010, section 4.5.3)."""
+
+
+AlignerName = Annotated[str, AfterValidator(lambda name: check_known(name, ALIGNERS, "aligner"))]
+Symmetrization = Annotated[str, AfterValidator(lambda name: check_known(name, SYMMETRIZATIONS, "symmetrization"))]
+
+
+class AlignmentSettings(Settings):
+    """How words are aligned."""
+
+    aligner: AlignerName = "fast-align"
+    """`fast-align`, `eflomal` and `hmm` learn from the bitext. `softmax` (AWESOME-align), `argmax` and `itermax`
+    (SimAlign) compare an encoder's vectors. `dictionary` looks words up in bilingual word lists. `sentence` finds no
+    links. Packages may register more."""
+    symmetrization: Symmetrization = "grow-diag-final-and"
+    """For aligners that learn from the bitext: `intersection`, `union`, `grow-diag`, `grow-diag-final` or
+    `grow-diag-final-and`."""
+    max_training_pairs: int | None = Field(default=1_000_000, gt=0)
+    """For aligners that learn from the bitext: train on at most this many sentence pairs per language, evenly spread.
+    All pairs are aligned."""
+    layer: int | None = Field(default=None, ge=0)
+    """For aligners that compare vectors: the layer, 0 for the embeddings. Left out, it is two thirds of the way up."""
+    threshold: float = Field(default=1e-3, gt=0, lt=1)
+    """For `softmax`: the smallest probability, in both directions, that makes a link."""
+    centred: bool = False
+    """For aligners that compare vectors: subtract the mean vector of each language first."""

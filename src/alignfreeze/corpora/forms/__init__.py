@@ -1,0 +1,1 @@
+"""The forms in which bitext comes, one file per form."""

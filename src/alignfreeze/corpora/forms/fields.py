@@ -1,0 +1,44 @@
+"""Sentence pairs in objects with named fields, as JSON lines and the hub have them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from alignfreeze.corpora.forms.form import Sides, Texts
+
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+def texts_of_fields(value: Any, sides: Sides) -> Texts:
+    """Return the two texts of an object.
+
+    Their fields are named by the user, or else by the language codes, or `source` and `target`. They may lie in a
+    field `translation`.
+
+    Raises:
+        ValueError: The value is no such object.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object with two sentences, found {type(value).__name__}")
+    inner = value.get("translation")  # may as well be the name of a column
+    fields = inner if isinstance(inner, dict) else value
+    choices = [sides.columns] if sides.columns else [sides.languages, ("source", "target")]
+    for names in choices:
+        if all(name in fields for name in names):
+            source, target = (_to_sentence(name, fields[name]) for name in names)
+            return source, target
+    raise ValueError(f"the fields {', '.join(map(repr, fields))} are not {' and '.join(choices[0])}")
+
+
+def _to_sentence(name: str, text: Any) -> str:
+    """Return the text of a field in one line."""
+    if not isinstance(text, str):
+        raise ValueError(f"the field {name!r} holds {'null' if text is None else type(text).__name__}, not a sentence")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is no text"
+        raise ValueError(problem) from None
+    # A line break inside a sentence would be another line in the files that go with it.
+    return _BREAKS.sub(" ", text)

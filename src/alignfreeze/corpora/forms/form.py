@@ -1,0 +1,57 @@
+"""What a form of bitext is: how it is read, how it is told, and whether it can be written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+Texts = tuple[str, str]
+"""A source and a target sentence, not yet split into words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two sides of a bitext that are read.
+
+    Attributes:
+        languages: Codes of the source and the target language.
+        columns: Names or numbers, from 1, of the two columns or fields, where a form has several.
+    """
+
+    languages: tuple[str, str]
+    columns: tuple[str, str] | None = None
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of bitext.
+
+    Attributes:
+        read: Yields the pairs of texts in one or two files, one at a time. It counts by reason what it leaves out,
+            such as fuzzy entries.
+        endings: Endings of file names that tell the form, in lower case.
+        is_begun_by: Tells whether the first line of a file shows the form.
+        in_utf16: Whether files in UTF-16 are of this form.
+        n_files: How many files it consists of.
+        check_columns: Refuses columns that cannot be; None for a form without columns.
+        to_lines: Turns pairs of texts into the lines of a file; None for a form that is not written.
+    """
+
+    read: Callable[[tuple[Path, ...], Sides, Counter[str]], Iterator[Texts]]
+    endings: tuple[str, ...] = ()
+    is_begun_by: Callable[[str], bool] = _never
+    in_utf16: bool = False
+    n_files: int = 1
+    check_columns: Callable[[tuple[str, str]], None] | None = None
+    to_lines: Callable[[Iterable[Texts], tuple[str, str]], Iterator[str]] | None = None
+
+
+def begins_with(line: str, *beginnings: str) -> bool:
+    """Tell whether a line begins with one of several texts and holds no tab, which would make it a line of columns."""
+    return line.lstrip().startswith(beginnings) and "\t" not in line.strip()

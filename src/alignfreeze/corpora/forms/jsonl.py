@@ -1,0 +1,67 @@
+"""JSON lines: one object per sentence pair."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.forms.fields import texts_of_fields
+from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines
+
+
+def read_jsonl(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator[Texts]:
+    """Yield the two texts of the object in each line; an empty line has two empty texts.
+
+    Raises:
+        DataError: A line is not an object with two texts.
+    """
+    for number, line in read_lines(paths[0]):
+        try:
+            texts = texts_of_fields(_parse(line), sides) if line.strip() else ("", "")
+        except ValueError as error:
+            raise DataError.at(paths[0], number, str(error)) from error
+        yield texts
+
+
+def _parse(line: str) -> Any:
+    """Return the value of a line of JSON.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object ({error})") from error
+    except RecursionError:
+        raise ValueError("not a JSON object of sentences (it is nested too deeply)") from None
+
+
+def _is_object(line: str) -> bool:
+    """Tell whether a line is a JSON object; `{0} files` may begin a sentence."""
+    try:
+        return line.lstrip().startswith("{") and isinstance(_parse(line), dict)
+    except ValueError:
+        return False
+
+
+def _check_columns(_: tuple[str, str]) -> None:
+    """Accept any names: fields may have all of them."""
+
+
+def _to_lines(texts: Iterable[Texts], languages: tuple[str, str]) -> Iterator[str]:
+    return (json.dumps(dict(zip(languages, pair, strict=True)), ensure_ascii=False) for pair in texts)
+
+
+JSONL = Form(
+    read_jsonl,
+    endings=(".jsonl", ".ndjson", ".json"),
+    is_begun_by=_is_object,
+    check_columns=_check_columns,
+    to_lines=_to_lines,
+)

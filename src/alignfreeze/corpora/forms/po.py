@@ -1,0 +1,125 @@
+"""Gettext catalogues (PO), in the charset that their header declares."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
+from alignfreeze.errors import DataError, EndsEarlyError
+from alignfreeze.files import open_binary
+from alignfreeze.languages import tag_fits
+
+_CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
+
+
+def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> Iterator[Texts]:
+    """Yield the finished entries; of plural entries the singular and each plural form.
+
+    Raises:
+        DataError: The file is no catalogue, or a catalogue of another language.
+    """
+    path = paths[0]
+    lines, broken = _lines_until_it_breaks(path)
+    catalogue = _parse(path, lines)
+    _check_language(path, catalogue.gettargetlanguage(), sides.languages[1])
+    for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last
+        if unit.isheader():
+            continue
+        reason = _why_unfinished(unit)
+        if reason:
+            left_out[reason] += 1
+            continue
+        yield from ((_to_one_line(source), _to_one_line(target)) for source, target in _forms_of(unit) if target)
+    if broken is not None:
+        raise broken
+
+
+def _lines_until_it_breaks(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
+    """Return the lines of a file, and the error that came after them."""
+    lines: list[bytes] = []
+    try:
+        with open_binary(path) as file:
+            lines.extend(file)
+    except EndsEarlyError as error:
+        return lines, error
+    return lines, None
+
+
+def _parse(path: Path, lines: list[bytes]) -> Any:
+    from translate.storage.pypo import pofile
+
+    text = _to_utf8(path, lines)
+    try:
+        return pofile.parsestring(text)
+    except Exception as error:  # the parser raises all kinds
+        raise DataError(f"{path}: not a gettext catalogue ({error})") from error
+
+
+def _check_language(path: Path, stated: str | None, target: str) -> None:
+    if stated and not tag_fits(stated, target) and not tag_fits(target, stated):
+        raise DataError(f"{path}: this catalogue says that it is in {stated!r}, not in {target!r}")
+
+
+def _to_utf8(path: Path, lines: list[bytes]) -> bytes:
+    """Return a catalogue in UTF-8: the parser of translate-toolkit reads UTF-8, whatever the header says.
+
+    Raises:
+        DataError: The header names a charset that does not exist, or a line is not in it.
+    """
+    number, charset = _find_charset(lines)
+    try:
+        codecs.lookup(charset)
+    except LookupError:
+        raise DataError.at(path, number, f"there is no charset {charset!r}; convert the catalogue to UTF-8") from None
+    text = []
+    for at, line in enumerate(lines, start=1):
+        try:
+            decoded = line.decode(charset).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            problem = f"not valid {charset} (byte {line[error.start]:#04x}), which is the charset of this catalogue"
+            raise DataError.at(path, at, problem) from error
+        text.append(_CHARSET.sub("charset=UTF-8", decoded) if at == number else decoded)
+    return "".join(text).encode()
+
+
+def _find_charset(lines: list[bytes]) -> tuple[int, str]:
+    """Return the number of the header's line that names a charset, and the charset; UTF-8 if no line does."""
+    entries = 0
+    for number, line in enumerate(lines, start=1):
+        entries += line.startswith(b"msgid")
+        if entries > 1:
+            break
+        found = _CHARSET.search(line.decode("latin-1"))
+        if found and line.startswith(b'"') and found[1] != "CHARSET":  # what gettext's template has instead
+            return number, found[1]
+    return 0, "UTF-8"
+
+
+def _why_unfinished(unit: Any) -> str:
+    """Return why an entry is no translation; an empty text if it is one."""
+    if unit.isobsolete():
+        return "obsolete entries"
+    if unit.isfuzzy():
+        return "fuzzy entries"
+    return "" if unit.istranslated() else "untranslated entries"
+
+
+def _forms_of(unit: Any) -> Iterator[Texts]:
+    """Yield the singular and each plural form of an entry, with its translation."""
+    sources, targets = (getattr(text, "strings", [text]) for text in (unit.source, unit.target))
+    for number, target in enumerate(targets):
+        # A language with one form uses it for the plural too; one with many, all but the first.
+        source = sources[0] if number == 0 and len(targets) > 1 else sources[-1]
+        yield str(source), str(target)
+
+
+def _to_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+PO = Form(read_po, endings=(".po", ".pot"), is_begun_by=lambda line: begins_with(line, 'msgid "'))
