@@ -4,6 +4,7 @@ from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, ElectraConfig, ElectraModel
 
 from alignfreeze.encoding.families import FAMILIES, blocks_of, detached, embeddings_of, family_of, layers_of
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode
 from alignfreeze.errors import EncoderError
 from tests.conftest import FAMILY_OPTIONS, family_config
@@ -68,7 +69,7 @@ def test_an_unknown_family_is_searched_for_its_layers():
     assert not family.slices
     ids = torch.tensor([5, 6, 7, 8])
     states = model(ids[None], output_hidden_states=True).hidden_states
-    found = encode(model, ids, torch.tensor([4]), longest=4, layers=range(2))
+    found = encode(model, Packed(ids, torch.tensor([4]), 4), layers=range(2))
     torch.testing.assert_close(found, states[2][0])
 
 
