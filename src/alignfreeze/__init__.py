@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.annotated import read_conllu
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
+    from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
@@ -31,6 +32,7 @@ _HOMES = {
     "read_conllu": "corpora.annotated",
     "align": "alignment",
     "load_encoder": "encoding.encoder",
+    "register_family": "encoding.families",
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
     "register_loss": "realignment.losses",
@@ -59,6 +61,7 @@ __all__ = [
     "read_bitext",
     "read_conllu",
     "realign",
+    "register_family",
     "register_loss",
     "run_experiment",
     "study_page",

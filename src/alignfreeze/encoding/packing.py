@@ -18,21 +18,15 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from alignfreeze.encoding.attention import PACKED
-from alignfreeze.encoding.families import (
-    detached,
-    encoded,
-    family_of,
-    first_position,
-    running_layers,
-    watched_states,
-)
+from alignfreeze.encoding.families import family_of, first_position
+from alignfreeze.encoding.overrides import detaching, replacing_encoder, running_layers, watching_states
 from alignfreeze.encoding.packed import Layout, Packed
 
 
 @contextmanager
 def packing(model: PreTrainedModel) -> Iterator[None]:
     """Let a model take packed sentences inside the block if its family can; other families stay with padding."""
-    if not packs(model):
+    if not family_of(model).packs:
         yield
         return
     before: Any = model.config._attn_implementation
@@ -41,11 +35,6 @@ def packing(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
-
-
-def packs(model: PreTrainedModel) -> bool:
-    """Tell whether a model's family takes packed sentences."""
-    return family_of(model).packs
 
 
 Read = Callable[[Any], Tensor]
@@ -165,10 +154,10 @@ def _layers_around(model: PreTrainedModel, wanted: range) -> range | None:
 def _encode(model: PreTrainedModel, sentences: Packed, hidden: Tensor | None, *, part: _Part, padding: int) -> Tensor:
     inputs = _Inputs.of(model, sentences, padding)
     below = None if hidden is None else inputs.arrange(hidden)
-    with detached(part.untrained), running_layers(model, part.layers, below):
+    with detaching(part.untrained), running_layers(model, part.layers, below):
         if part.at is None:
             return inputs.pack(part.read(model(**inputs.values)))
-        with watched_states(model) as seen:
+        with watching_states(model) as seen:
             output = model(**inputs.values)
     return inputs.pack(part.choose_states(seen, output[0]))
 
@@ -186,7 +175,7 @@ def _classify(model: PreTrainedModel, sentences: Packed, _: Tensor | None, *, pa
         last_hidden_state=firsts,  # type: ignore[arg-type]
         pooler_output=None if pooler is None else pooler(firsts),
     )
-    with encoded(model, output):
+    with replacing_encoder(model, output):
         return model(inputs_embeds=firsts)[0]
 
 

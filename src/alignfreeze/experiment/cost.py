@@ -24,6 +24,7 @@ from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import realigned_members
+from alignfreeze.registry import load_extensions
 
 SHAPES: dict[str, dict[str, Any]] = {
     "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
@@ -195,6 +196,7 @@ def without_weights(name: str) -> PreTrainedModel | None:
     if name in SHAPES:
         config = _shape(name)
     elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
+        load_extensions()  # one may teach transformers a family
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     else:
         return None
