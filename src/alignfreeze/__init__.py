@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.annotated import read_conllu
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
+    from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
@@ -33,6 +34,7 @@ _HOMES = {
     "align": "alignment.aligning",
     "register_aligner": "alignment.aligners",
     "load_encoder": "encoding.encoder",
+    "register_family": "encoding.families",
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
     "register_loss": "realignment.losses",
@@ -62,6 +64,7 @@ __all__ = [
     "read_conllu",
     "realign",
     "register_aligner",
+    "register_family",
     "register_loss",
     "run_experiment",
     "study_page",

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from alignfreeze.encoding.attention import attend
 from alignfreeze.encoding.dropout import dropout, quick_dropout
-from alignfreeze.encoding.packing import Layout, _attention
+from alignfreeze.encoding.packed import Layout
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.3, 0.5])
@@ -60,7 +61,7 @@ def test_attention_with_dropout_is_right_on_the_average():
     layout = Layout.of(torch.tensor([2, 4]), 4, 6)
     torch.manual_seed(0)
     sides = torch.randn(3, 1, 2, 6, 8)
-    expected = _attention(None, *sides, None, layout=layout)[0]
-    runs = torch.stack([_attention(None, *sides, None, layout=layout, dropout=0.2)[0] for _ in range(500)])
+    expected = attend(None, *sides, None, layout=layout)[0]
+    runs = torch.stack([attend(None, *sides, None, layout=layout, dropout=0.2)[0] for _ in range(500)])
     torch.testing.assert_close(runs.mean(dim=0), expected, atol=0.15, rtol=0)
     assert runs.std(dim=0).min() > 0.01

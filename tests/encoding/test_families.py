@@ -3,7 +3,9 @@ import torch
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, ElectraConfig, ElectraModel
 
-from alignfreeze.encoding.families import FAMILIES, blocks_of, detached, embeddings_of, family_of, layers_of
+from alignfreeze.encoding.families import FAMILIES, blocks_of, embeddings_of, family_of, layers_of
+from alignfreeze.encoding.overrides import detaching
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode
 from alignfreeze.errors import EncoderError
 from tests.conftest import FAMILY_OPTIONS, family_config
@@ -62,13 +64,13 @@ def electra():
 def test_an_unknown_family_is_searched_for_its_layers():
     model = electra()
     family = family_of(model)
-    assert (family.stack, family.layers, family.embeddings) == ("encoder", "layer", "embeddings")
+    assert (family.layers, family.embeddings) == ("encoder.layer", "embeddings")
     assert family.attention == ("attention",)
     assert not family.packs
     assert not family.slices
     ids = torch.tensor([5, 6, 7, 8])
     states = model(ids[None], output_hidden_states=True).hidden_states
-    found = encode(model, ids, torch.tensor([4]), longest=4, layers=range(2))
+    found = encode(model, Packed(ids, torch.tensor([4]), 4), layers=range(2))
     torch.testing.assert_close(found, states[2][0])
 
 
@@ -83,7 +85,7 @@ def test_a_model_without_layers_is_refused():
 def test_detached_parameters_are_the_same_afterwards_and_after_an_exception():
     model = BertModel(family_config("bert"))
     before = list(model.parameters())
-    with pytest.raises(KeyboardInterrupt), detached([model.encoder.layer[0]]):
+    with pytest.raises(KeyboardInterrupt), detaching([model.encoder.layer[0]]):
         assert not model.encoder.layer[0].attention.self.query.weight.requires_grad
         raise KeyboardInterrupt
     assert all(a is b for a, b in zip(before, model.parameters(), strict=True))

@@ -4,9 +4,11 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from alignfreeze.encoding import packing as module
+from alignfreeze.encoding import attention
+from alignfreeze.encoding.attention import PACKED, attend, takes_flash
 from alignfreeze.encoding.families import FAMILIES, layers_of
-from alignfreeze.encoding.packing import PACKED, Layout, classify, encode, packing
+from alignfreeze.encoding.packed import Layout, Packed
+from alignfreeze.encoding.packing import classify, encode, packing
 from tests.conftest import family_config
 
 LENGTHS = [5, 1, 9, 9, 3]
@@ -24,7 +26,7 @@ def sentences():
 
 def run(model, **options):
     subwords, lengths = sentences()
-    return encode(model, subwords, lengths, longest=9, padding=model.config.pad_token_id, **options)
+    return encode(model, Packed(subwords, lengths, 9), padding=model.config.pad_token_id, **options)
 
 
 def one_by_one(model):
@@ -83,15 +85,8 @@ def test_a_head_on_whole_sentences_gives_what_it_gives_for_each_alone(family, at
     )
     for form in (packing(model), nullcontext()):
         with form:
-            found = classify(
-                model,
-                subwords,
-                lengths,
-                longest=9,
-                types=types,
-                padding=model.config.pad_token_id,
-                at_once=at_once,
-            )
+            packed = Packed(subwords, lengths, 9, types)
+            found = classify(model, packed, padding=model.config.pad_token_id, at_once=at_once)
         torch.testing.assert_close(found, alone)
 
 
@@ -166,26 +161,18 @@ def test_flash_attention_is_given_what_it_takes(monkeypatch):
 
     layout = Layout.of(torch.tensor(LENGTHS), 9, sum(LENGTHS))
     sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).bfloat16()
-    expected = module._attention(None, *sides, None, layout=layout, scaling=0.3)[0]
-    monkeypatch.setattr(module, "varlen_attn", stand_in)
+    expected = attend(None, *sides, None, layout=layout, scaling=0.3)[0]
+    monkeypatch.setattr(attention, "varlen_attn", stand_in)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     query = sides[0].as_subclass(OnAGpu)
-    found = module._attention(None, query, *sides[1:], None, layout=layout, scaling=0.3)[0]
+    found = attend(None, query, *sides[1:], None, layout=layout, scaling=0.3)[0]
     assert found.shape == expected.shape == (1, sum(LENGTHS), 2, 8)
     torch.testing.assert_close(found.as_subclass(torch.Tensor), expected.float(), atol=0.02, rtol=0.02)
 
 
 @pytest.mark.parametrize(("width", "capability"), [(8, (7, 5)), (12, (8, 0))])
 def test_flash_attention_is_left_alone_where_it_cannot_run(monkeypatch, width, capability):
-    monkeypatch.setattr(module, "varlen_attn", lambda *_, **__: pytest.fail("called"))
+    monkeypatch.setattr(attention, "varlen_attn", lambda *_, **__: pytest.fail("called"))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     query = torch.zeros(1, 2, 5, width, dtype=torch.bfloat16).as_subclass(OnAGpu)
-    assert not module._flashes(query)
-
-
-def test_rows_and_back():
-    layout = Layout.of(torch.tensor([2, 0, 3]), 3, 5)
-    packed = torch.arange(1, 6)
-    assert layout.rows(packed).tolist() == [[1, 2, 0], [0, 0, 0], [3, 4, 5]]
-    assert layout.packed(layout.rows(packed)).tolist() == packed.tolist()
-    assert layout.ends.tolist() == [0, 2, 2, 5]
+    assert not takes_flash(query)

@@ -10,6 +10,7 @@ from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.realignment.losses import contrastive_loss, l2_loss, mean_pooled, pull_loss
@@ -36,8 +37,7 @@ def loss_of(encoder, batch, **changes):
 
 
 def states_of(encoder, batch, *layers):
-    names = ("subwords", "lengths", "longest")
-    return encode(encoder.model.eval(), **{name: batch[name] for name in names}, at=layers).unbind(1)
+    return encode(encoder.model.eval(), Packed.of(batch), at=layers).unbind(1)
 
 
 def test_sentences_are_means_of_their_subwords():

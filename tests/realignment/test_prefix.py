@@ -78,7 +78,7 @@ def test_states_on_disk_leave_nothing_behind_and_must_fit(tmp_path, monkeypatch)
 
 
 def test_given_states_are_not_computed_again(tiny_encoder, monkeypatch):
-    from alignfreeze.encoding.families import running_layers
+    from alignfreeze.encoding.overrides import running_layers
 
     ids = torch.tensor([[1, 2, 3]])
     embeddings, model = tiny_encoder.embeddings, tiny_encoder.model.eval()

@@ -166,11 +166,11 @@ def short_of_memory(monkeypatch, sentences):
     tried = []
     original = packing._encode
 
-    def encode(model, subwords, lengths, *more, **options):
-        tried.append(len(lengths))
-        if len(lengths) > sentences:
+    def encode(model, packed, *more, **options):
+        tried.append(packed.n_sentences)
+        if packed.n_sentences > sentences:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return original(model, subwords, lengths, *more, **options)
+        return original(model, packed, *more, **options)
 
     monkeypatch.setattr(packing, "_encode", encode)
     return tried

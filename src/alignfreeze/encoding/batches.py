@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from alignfreeze.alignment.links import Alignments, WordAlignment, links_for_realignment
 from alignfreeze.cache import cached_arrays
 from alignfreeze.corpora.bitext import SentencePair, digest_of
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
@@ -229,42 +230,21 @@ class EncodedBitext(Sequence[EncodedPair]):
         """Put sentence pairs into one batch."""
         numbers = np.asarray(pairs, dtype=np.int64)
         sentences = np.concatenate([2 * numbers, 2 * numbers + 1])  # all sources, then all targets
+        packed = Packed.take(self.subwords, sentences)
         lengths, n_words = self.subwords.lengths(sentences), self.words.lengths(sentences)
         words = self.words.take(sentences) + np.repeat(_starts(lengths), n_words)
         rows = _starts(n_words)  # of `words`, where each sentence begins
         offsets = np.stack([rows[: len(numbers)], rows[len(numbers) :]], axis=1)  # [batch, 2]
         links = self.links.take(numbers) + np.repeat(offsets, self.links.lengths(numbers), axis=0)
         return {
-            **sentence_batch(self.subwords, sentences),
+            "subwords": packed.subwords,
+            "lengths": packed.lengths,
+            "longest": packed.longest,
             "sentences": torch.from_numpy(sentences),
             "words": torch.from_numpy(words),
             "is_target": torch.arange(len(words)) >= int(n_words[: len(numbers)].sum()),
             "links": torch.from_numpy(links),
         }
-
-
-class SentenceBatch(TypedDict):
-    """A batch of sentences.
-
-    Keys:
-        subwords: All sentences, end to end, [subwords].
-        lengths: How many subwords each sentence has, [sentences].
-        longest: The greatest of them.
-    """
-
-    subwords: Tensor
-    lengths: Tensor
-    longest: int
-
-
-def sentence_batch(subwords: Ragged, sentences: NDArray[np.int64]) -> SentenceBatch:
-    """Put sentences into one batch."""
-    lengths = subwords.lengths(sentences)
-    return {
-        "subwords": torch.from_numpy(subwords.take(sentences).astype(np.int64)),
-        "lengths": torch.from_numpy(lengths),
-        "longest": int(lengths.max()),
-    }
 
 
 def sides_of(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -276,16 +256,22 @@ def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.cumsum(lengths) - lengths
 
 
-class AlignedBatch(SentenceBatch):
+class AlignedBatch(TypedDict):
     """A batch of sentence pairs: the source sentences first, then their translations.
 
     Keys:
+        subwords: All sentences, end to end, [subwords].
+        lengths: The number of subwords of each sentence, [2 * batch].
+        longest: The greatest length.
         sentences: The number of each sentence in its `EncodedBitext`, [2 * batch].
         words: Place of each word's first subword among `subwords`, [words].
         is_target: Whether a word belongs to a target sentence, [words].
         links: Pairs of (row of `words` in the source, row in the target), [links, 2].
     """
 
+    subwords: Tensor
+    lengths: Tensor
+    longest: int
     sentences: Tensor
     words: Tensor
     is_target: Tensor

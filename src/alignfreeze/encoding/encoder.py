@@ -16,10 +16,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.utils import logging
 
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, position_tables
+from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark
+from alignfreeze.registry import load_extensions
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -81,6 +82,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
             tokenizer cannot tell the words of its subwords.
     """
     place = _place(name)
+    load_extensions()  # one may teach transformers a family
     try:
         # What a checkpoint lacks (a pooler, say) is initialised alike each time, whatever the seed of the run.
         with torch.random.fork_rng(devices=[]), _without_report():
@@ -157,8 +159,9 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
 
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     """Return how many subwords a model takes at once: what its positions allow and its tokenizer says."""
-    tables = [table.num_embeddings - first_position(model) for table in position_tables(model)]
-    return min([tokenizer.model_max_length, *tables])
+    table = positions_of(model)
+    most = tokenizer.model_max_length
+    return most if table is None else min(most, table.num_embeddings - first_position(model))
 
 
 def digest_of_encoder(name: str) -> str:

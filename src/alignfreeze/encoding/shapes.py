@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from alignfreeze.registry import load_extensions
+
 SHAPES: dict[str, dict[str, Any]] = {
     "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
     "distilbert/distilbert-base-multilingual-cased": {"model_type": "distilbert", "vocab_size": 119_547},
@@ -33,6 +35,7 @@ def without_weights(name: str) -> PreTrainedModel | None:
     if name in SHAPES:
         config = config_of(name)
     elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
+        load_extensions()  # one may teach transformers a family
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     else:
         return None

@@ -15,9 +15,10 @@ from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space, sentence_batch
-from alignfreeze.encoding.encoder import Encoder, check_device, moved
+from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space
+from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import SettingsError
 from alignfreeze.files import digest_of_arrays
@@ -96,8 +97,8 @@ class LayerVectors:
         states: list[Tensor] = [torch.empty(0)] * len(order)
         with packing(model), torch.inference_mode():
             for numbers in by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
-                batch = {name: moved(value, self.device) for name, value in sentence_batch(rows, numbers).items()}
-                found = encode(model, **batch, padding=self.encoder.padding, layers=range(self.layer))
+                sentences = Packed.take(rows, numbers).to(self.device)
+                found = encode(model, sentences, padding=self.encoder.padding, layers=range(self.layer))
                 pieces = found.split(rows.lengths(numbers).tolist())
                 for number, piece in zip(numbers.tolist(), pieces, strict=True):
                     states[order[number]] = piece

@@ -15,6 +15,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs
 from alignfreeze.encoding.encoder import Encoder, check_device, moved
 from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.progress import stage
@@ -211,8 +212,7 @@ def _word_vectors(
         for places in by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
             some = order[places]
             batch = {name: moved(value, device) for name, value in pairs.batch(some).items()}
-            sentences = {name: batch[name] for name in ("subwords", "lengths", "longest")}
-            states = encode(model, **sentences, padding=encoder.padding, at=layers)  # [subwords, layers, width]
+            states = encode(model, Packed.of(batch), padding=encoder.padding, at=layers)  # [subwords, layers, width]
             words = states.index_select(0, batch["words"])  # [words, layers, width]
             names = [(int(pair), place) for pair in some for place in range(len(pairs.links[int(pair)]))]
             rows = torch.tensor([name in kept for name in names], device=words.device)

@@ -16,6 +16,7 @@ from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.encoding.shapes import SHAPES, config_of
 from alignfreeze.errors import EncoderError
@@ -183,7 +184,8 @@ def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: i
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 
     def step(some: int) -> Tensor:
-        loss = encode(model, numbers[: some * subwords], lengths[:some], longest=subwords).float().square().mean()
+        sentences = Packed(numbers[: some * subwords], lengths[:some], subwords)
+        loss = encode(model, sentences).float().square().mean()
         loss.backward()
         optimizer.step()
         model.zero_grad(set_to_none=True)

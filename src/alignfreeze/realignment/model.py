@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from alignfreeze.encoding.families import layers_of
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode
 from alignfreeze.errors import SettingsError
 from alignfreeze.realignment.losses import LOSSES, LossInputs
@@ -88,11 +89,10 @@ class RealignmentModel(LossModel):
 
     def _states(self, batch: Mapping[str, Any]) -> Sequence[Tensor]:
         """Return the states of the realigned layers, [subwords, width] each."""
-        sentences = {name: batch[name] for name in ("subwords", "lengths", "longest")}
-        run = partial(encode, self.encoder, **sentences, padding=self.padding)
+        run = partial(encode, self.encoder, Packed.of(batch), padding=self.padding)
         below, first = None, 0
         if self.prefix is not None:
-            below = self.prefix.states(batch["sentences"], batch["lengths"], run)
+            below = self.prefix.states(batch["sentences"], run)
             first = len(self.prefix.layers)
         run = partial(run, hidden=below, at_once=self.at_once, untrained=self.untrained)
         if len(self.layers) == 1 and self.layers[0] > first:
@@ -101,17 +101,11 @@ class RealignmentModel(LossModel):
 
     def _initial_states(self, batch: Mapping[str, Any]) -> Sequence[Tensor]:
         """Return the initial model's states of the source sentences, by layer, [source subwords, width] each."""
-        initial = self.initial[0]
-        lengths = batch["lengths"][: len(batch["lengths"]) // 2]
+        sentences = Packed.of(batch)
+        sources = sentences.first(sentences.n_sentences // 2)
+        initial = self.initial[0].to(sources.subwords.device)  # type: ignore[arg-type]
         with torch.no_grad():
-            return encode(
-                initial.to(lengths.device),  # type: ignore[arg-type]
-                batch["subwords"][: int(lengths.sum())],
-                lengths,
-                longest=int(lengths.max()),
-                padding=self.padding,
-                at=self.layers,
-            ).unbind(dim=1)
+            return encode(initial, sources, padding=self.padding, at=self.layers).unbind(dim=1)
 
 
 def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tuple[int, ...]:

@@ -38,12 +38,11 @@ class Prefix:
         for module in (self.embeddings, *self.layers):
             module.eval()
 
-    def states(self, sentences: Tensor, lengths: Tensor, encode: Callable[..., Tensor]) -> Tensor:
+    def states(self, sentences: Tensor, encode: Callable[..., Tensor]) -> Tensor:
         """Return what the prefix computes for the sentences of a batch, [subwords, width].
 
         Args:
             sentences: Their numbers, [sentences].
-            lengths: Their subwords, [sentences].
             encode: Runs the encoder on the batch.
         """
         if self.store is None:
@@ -51,7 +50,7 @@ class Prefix:
         numbers = sentences.cpu().numpy()
         if not self.store.known[numbers].all():
             self.store.write(numbers, self._run(encode).float().cpu().numpy())
-        return torch.from_numpy(self.store.read(numbers)).to(lengths.device)
+        return torch.from_numpy(self.store.read(numbers)).to(sentences.device)
 
     def _run(self, encode: Callable[..., Tensor]) -> Tensor:
         with torch.no_grad():

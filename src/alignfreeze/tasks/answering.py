@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alignfreeze.corpora.questions import Question
-from alignfreeze.encoding.packing import Layout, encode
+from alignfreeze.encoding.packed import Layout
+from alignfreeze.encoding.packing import encode
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
@@ -124,7 +125,7 @@ def loss_of_spans(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tens
     """
     layout = Layout.of(lengths, int(lengths.max()), len(logits))
     hidden = ~layout.mask[:, 0, 0, :, None]  # [windows, longest, 1]
-    rows = layout.rows(logits).masked_fill(hidden, -torch.inf)  # [windows, longest, 2]
+    rows = layout.unpack(logits).masked_fill(hidden, -torch.inf)  # [windows, longest, 2]
     loss = F.cross_entropy(rows, labels.view(-1, 2), reduction="sum") / 2
     return loss, lengths.new_tensor(len(lengths))
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from alignfreeze.encoding.batches import sentence_batch
-from alignfreeze.encoding.encoder import moved
 from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import packing
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.processes import n_processes, sum_all
@@ -56,17 +55,9 @@ class Examples:
     def batch(self, sentences: Sequence[int] | NDArray[np.int64]) -> dict[str, Any]:
         """Put sentences into one batch, as `TaskLoss` takes it."""
         numbers = np.asarray(sentences, dtype=np.int64)
-        return inputs_of(self.subwords, self.types, numbers) | {
+        return Packed.take(self.subwords, numbers, types=self.types).to_batch() | {
             "labels": torch.from_numpy(self.labels.take(numbers).astype(np.int64))
         }
-
-
-def inputs_of(subwords: Ragged, types: Ragged | None, sentences: NDArray[np.int64]) -> dict[str, Any]:
-    """Put sentences into one batch without labels."""
-    batch: dict[str, Any] = dict(sentence_batch(subwords, sentences))
-    if types is not None:
-        batch["types"] = torch.from_numpy(types.take(sentences).astype(np.int64))
-    return batch
 
 
 Logits = Callable[..., Tensor]
@@ -145,9 +136,8 @@ class TaskLoss(LossModel):
         self, subwords: Tensor, lengths: Tensor, longest: int, labels: Tensor, types: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Return the loss of a batch of `Examples`."""
-        logits = self.kind.logits(
-            self.model, subwords, lengths, longest=longest, types=types, padding=self.padding, at_once=self.at_once
-        )
+        sentences = Packed(subwords, lengths, longest, types)
+        logits = self.kind.logits(self.model, sentences, padding=self.padding, at_once=self.at_once)
         loss, count = self.kind.loss(logits.float() if logits.dtype.itemsize < 4 else logits, labels, lengths)
         # The mean over what all processes have, whose gradients are averaged afterwards.
         return {"loss": loss * n_processes() / sum_all(count)}
@@ -179,5 +169,5 @@ def run_sorted(
     model = task_model.model.eval()
     with packing(model), torch.inference_mode():
         for places in by_budget(rows.lengths(), at_once):
-            batch = {name: moved(value, model.device) for name, value in inputs_of(rows, kinds, places).items()}
-            yield [order[place] for place in places.tolist()], logits(model, **batch, padding=task_model.padding)
+            batch = Packed.take(rows, places, types=kinds).to(model.device)
+            yield [order[place] for place in places.tolist()], logits(model, batch, padding=task_model.padding)

@@ -24,6 +24,7 @@ from transformers.modeling_layers import GenericForQuestionAnswering
 
 from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
 from alignfreeze.errors import EncoderError
+from alignfreeze.registry import load_extensions
 
 HEADS: dict[str, Any] = {
     "words": AutoModelForTokenClassification,
@@ -165,6 +166,7 @@ def load_task_model(folder: Path, head: str = "words", *, max_length: int = 128,
     """
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
+    load_extensions()  # one may teach transformers a family
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model, loading = _model_class(head, config).from_pretrained(
