@@ -33,8 +33,9 @@ from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.studies.statistics import CONFIDENCE
-from alignfreeze.tasks import TASKS, Source
 from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 from benchmarks import common
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")

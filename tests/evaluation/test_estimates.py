@@ -12,7 +12,6 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation import estimates
 from alignfreeze.evaluation.estimates import (
     ESTIMATES,
     Predictions,
@@ -39,8 +38,9 @@ from alignfreeze.evaluation.estimates import (
 from alignfreeze.evaluation.gradients import GradientCosine
 from alignfreeze.evaluation.retrieval import Drift, Retrieval
 from alignfreeze.ragged import Ragged
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.classification import items_of_pairs
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 
@@ -273,17 +273,17 @@ def test_each_language_pair_has_its_own_value_in_order(models, toy_bitext):
 
 def test_neighbouring_sentences_make_texts(models):
     pairs = [SentencePair(("a", str(n)), ("甲", str(n)), ("en", "zh")) for n in range(3)]
-    items = estimates._texts(pairs, two_texts=True)
+    items = items_of_pairs(pairs, True)
     assert [(item.text, item.second) for item in items[:3]] == [("a 0", "a 1"), ("a 1", "a 2"), ("a 2", "a 0")]
     assert [(item.text, item.second) for item in items[3:]] == [("甲0", "甲1"), ("甲1", "甲2"), ("甲2", "甲0")]
-    assert [(item.text, item.second) for item in estimates._texts(pairs, two_texts=False)][2:4] == [
+    assert [(item.text, item.second) for item in items_of_pairs(pairs, False)][2:4] == [
         ("a 2", None),
         ("甲0", None),
     ]
 
 
 def test_questions_are_refused_and_so_is_nothing(models, toy_bitext):
-    with pytest.raises(SettingsError, match="'qa' cannot be estimated without labels: an answer is a span"):
+    with pytest.raises(SettingsError, match="'qa' cannot be estimated without labels: nothing in a sentence pair"):
         predict_pairs(models["pos"], TASKS["qa"], toy_bitext, [DIAGONAL] * len(toy_bitext))
     with pytest.raises(DataError, match="no sentence pair"):
         predict_pairs(models["pos"], TASKS["pos"], [], [])

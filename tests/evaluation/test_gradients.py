@@ -9,8 +9,8 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation import gradients
 from alignfreeze.evaluation.gradients import gradient_cosines
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
 
 POS = TASKS["pos"]
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))

@@ -23,8 +23,8 @@ from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettin
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.report.plans import outline_text
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training import loop
 from alignfreeze.training.settings import ComputeSettings
 from tests.advice.test_advice import predictions

@@ -34,7 +34,8 @@ from alignfreeze.evaluation.estimates import (
 from alignfreeze.experiment.planning import anchored, plan
 from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.studies.statistics import CONFIDENCE
-from alignfreeze.tasks import TASKS, Task
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Task
 
 FRACTION = 0.25
 """Of the steps of the whole experiment, that pilots take unless they are told otherwise."""

@@ -18,7 +18,7 @@ from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.files import digest_of_json
 from alignfreeze.studies.results import READ_AS, of_record, read_records
 from alignfreeze.studies.statistics import Values, interval_of_gain
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 MODEL = "model"
 """The folder of a run in which its model is kept."""

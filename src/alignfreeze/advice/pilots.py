@@ -35,7 +35,7 @@ from alignfreeze.experiment.settings import BASELINE, ExperimentSettings
 from alignfreeze.experiment.starting import REALIGNED, places_of, remove_realigned, users_of
 from alignfreeze.files import digest_of_json, new_folder, read_json, write_json
 from alignfreeze.progress import stage
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 CHECKED = 200
 """Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
@@ -221,7 +221,7 @@ def _trained(
         return Pilot(spec.strategy, spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
-    said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
+    said = doubts(settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True)
     score = measures[0].value if measures[0].n else None
     return Pilot(spec.strategy, spec.seed, score, by_language, tuple(said))
 

@@ -10,20 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair, language_pairs
 from alignfreeze.corpora.columns import OUTSIDE
-from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.gradients import GradientCosine
 from alignfreeze.evaluation.retrieval import Drift, Retrieval
-from alignfreeze.languages import has_spaces
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
-from alignfreeze.tasks import Task
-from alignfreeze.tasks.metrics import of_entities
+from alignfreeze.tasks.kinds import PairLabeller
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 Counts = NDArray[np.float64]
 """What each sentence pair adds to an estimate above and below its line, [pairs, 2], as test items do to a score."""
@@ -85,63 +82,39 @@ def predict_pairs(
         SettingsError: The task has no labels to carry over, or the device does not exist.
         DataError: There is no sentence pair.
     """
-    check_estimable(task)
+    labeller = check_estimable(task)
     if not bitext:
         raise DataError("there is no sentence pair to estimate from")
-    probabilities = task.kind.probabilities
-    assert probabilities is not None
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = language_pairs(bitext)
-    by_words = task.kind.head == "words"
-    made = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
-    items = [item for pairs in made.values() for item in (_sentences(pairs) if by_words else _texts(pairs, two_texts))]
+    several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
+    items = [item for pairs in several.values() for item in labeller.items(pairs, two_texts)]
     with stage("predicting for held-out pairs", total=len(items)) as bar:
-        found = probabilities(task_model, items, bar=bar)
-    several, start = [], 0
+        found = labeller.probabilities(task_model, items, bar=bar)
+    predictions, start = [], 0
     for languages, numbers in groups.items():
         n = len(numbers)
         source, target = (_rows(found, range(first, first + n)) for first in (start, start + n))
-        links = [alignments[number].one_to_one() for number in numbers] if by_words else [_WHOLE] * n
-        rows = [np.array(sorted(one.links), dtype=np.int32).reshape(-1, 2) for one in links]
-        are_entities = task.metrics is of_entities
-        several.append(
-            Predictions(languages[1], tuple(task_model.labels), source, target, Ragged.of(rows), are_entities)
-        )
+        links = [np.array(sorted(labeller.links(alignments[number]).links), dtype=np.int32) for number in numbers]
+        rows = Ragged.of([one.reshape(-1, 2) for one in links])
+        labels = tuple(task_model.labels)
+        predictions.append(Predictions(languages[1], labels, source, target, rows, task.marks_entities))
         start += 2 * n
-    return several
+    return predictions
 
 
-_WHOLE = WordAlignment(frozenset({(0, 0)}))
-
-
-def check_estimable(task: Task) -> None:
-    """Check that a task has labels that can be carried from one side of a sentence pair to the other.
+def check_estimable(task: Task) -> PairLabeller:
+    """Return what labels sentence pairs for a task.
 
     Raises:
-        SettingsError: It has not.
+        SettingsError: The task has no labels that links could carry from one side of a pair to the other.
     """
-    if task.kind.probabilities is None:
+    if task.kind.pair_labeller is None:
         raise SettingsError(
-            f"the task {task.name!r} cannot be estimated without labels: an answer is a span of a context, and a "
-            "sentence pair has neither question nor context; advice is for tasks that label words or texts"
+            f"the task {task.name!r} cannot be estimated without labels: nothing in a sentence pair has a label of its "
+            "that links could carry from one side to the other; advice is for tasks that label words or texts"
         )
-
-
-def _sentences(pairs: Sequence[SentencePair]) -> list[TaggedSentence]:
-    """Return all source sides, then all target sides."""
-    sides = [pair.source for pair in pairs] + [pair.target for pair in pairs]
-    return [TaggedSentence(words, (None,) * len(words)) for words in sides]
-
-
-def _texts(pairs: Sequence[SentencePair], two_texts: bool) -> list[LabelledText]:
-    """Return each sentence, with the next one if wanted, source sides first; the next of the last is the first."""
-    items = []
-    for side, code in enumerate(pairs[0].languages):
-        space = " " if has_spaces(code) else ""
-        texts = [space.join((pair.source, pair.target)[side]) for pair in pairs]
-        following = [*texts[1:], texts[0]] if two_texts else [None] * len(texts)
-        items += [LabelledText(text, second, "") for text, second in zip(texts, following, strict=True)]
-    return items
+    return task.kind.pair_labeller
 
 
 def _rows(found: Ragged, rows: range) -> Ragged:

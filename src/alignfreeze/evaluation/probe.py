@@ -18,8 +18,8 @@ from alignfreeze.errors import DataError
 from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
 from alignfreeze.evaluation.retrieval import MOST_WORDS, Drift, Retrieval, drift, retrieval, retrieved, word_vectors
 from alignfreeze.files import read_json, write_json
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 PROBE = "probe.json"
 """The name under which a report looks for it in the folder of a study."""

@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
@@ -23,6 +21,7 @@ from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import realigned_members
+from alignfreeze.tasks.table import TASKS
 
 SHAPES: dict[str, dict[str, Any]] = {
     "google-bert/bert-base-multilingual-cased": {"model_type": "bert", "vocab_size": 119_547},
@@ -36,9 +35,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 """Of the paper's encoders, which have the default sizes of their families otherwise: a step takes as long with random
 weights, so that an estimate needs no download."""
-
-SUBWORDS = {"pos": 25, "ner": 12, "nli": 40, "tagging": 25, "classification": 40}
-"""Assumed for a training item of a task; of `qa` every window is full."""
 
 SUBWORDS_OF_A_PAIR = 40
 """Assumed, both sides together."""
@@ -91,13 +87,14 @@ class Lengths:
     @classmethod
     def usual(cls, settings: ExperimentSettings) -> Lengths:
         """Return what is usual for a task."""
-        return cls(SUBWORDS.get(settings.task, settings.finetuning.max_length), SUBWORDS_OF_A_PAIR, assumed=True)
+        usual = TASKS[settings.task].usual_length or settings.finetuning.max_length
+        return cls(usual, SUBWORDS_OF_A_PAIR, assumed=True)
 
     @classmethod
     def of(cls, plan: Plan) -> Lengths:
         """Return the means over some items and pairs of an experiment whose data are at hand."""
-        usual = cls.usual(plan.settings)
-        items = [_texts(item) for item in _spread(plan.data.train)]
+        usual, task = cls.usual(plan.settings), TASKS[plan.settings.task]
+        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _spread(plan.data.train)]
         pairs = [[pair.source, pair.target] for pair in _spread(plan.data.bitext)]
         most = {"item": plan.settings.finetuning.max_length, "pair": 2 * plan.settings.realignment.max_length}
         found = {
@@ -111,15 +108,6 @@ class Lengths:
 def _spread(items: Sequence[Any]) -> Sequence[Any]:
     """Return some of the items, evenly spread."""
     return items[:: max(1, len(items) // SAMPLED)]
-
-
-def _texts(item: Any) -> list[Any]:
-    """Return the texts of an item, or its words; nothing of a question, whose windows are full."""
-    if isinstance(item, TaggedSentence):
-        return [item.words]
-    if isinstance(item, LabelledText):
-        return [text for text in (item.text, item.second) if text is not None]
-    return []
 
 
 def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:

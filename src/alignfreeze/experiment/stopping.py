@@ -16,8 +16,8 @@ from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.settings import StoppingSettings
 from alignfreeze.realignment.trainer import Judge
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
+from alignfreeze.tasks.table import TASKS
 
 
 def judge_of(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
