@@ -26,8 +26,10 @@ TASKS: Table[Task] = Table(
 def register_task(task: Task) -> None:
     """Add a task, which settings and commands then take by its name.
 
+    A package that adds a task when it is imported names its module as an entry point of the group `alignfreeze`.
+
     Args:
-        task: The task.
+        task: The task, of a kind in `tagging`, `classification` or `answering`, or of a kind of its own.
 
     Raises:
         ValueError: There is a task of this name already.
