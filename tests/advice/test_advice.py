@@ -28,7 +28,7 @@ from alignfreeze.advice.pilots import (
 )
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation.estimates import Predictions
+from alignfreeze.evaluation.predictions import Predictions
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.planning import anchored, plan

@@ -17,7 +17,7 @@ from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import classify
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation.estimates import check_estimable
+from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.cost import Lengths
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import DataSettings, ExperimentSettings

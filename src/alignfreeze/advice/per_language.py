@@ -11,7 +11,7 @@ from typing import Any
 from alignfreeze.advice.advice import Advice, calibration_of, judged
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.estimates import check_estimable
+from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import BASELINE

@@ -17,7 +17,7 @@ from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
-from alignfreeze.evaluation.estimates import Predictions
+from alignfreeze.evaluation.predictions import Predictions
 from alignfreeze.experiment.cost import Lengths, estimate
 from alignfreeze.experiment.data import ExperimentData, find_links
 from alignfreeze.experiment.held_out import (

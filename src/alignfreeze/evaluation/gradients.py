@@ -52,7 +52,7 @@ class GradientCosine:
     n: int
 
 
-def gradient_cosines(
+def compare_gradients(
     task_model: TaskModel,
     task: Task,
     items: Sequence[Any],

@@ -16,7 +16,7 @@ from alignfreeze.corpora.bitext import SentencePair, language_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.estimates import Predictions, predict_pairs
+from alignfreeze.evaluation.predictions import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.settings import FEWEST_HELD_OUT, ExperimentSettings
 from alignfreeze.ragged import Ragged

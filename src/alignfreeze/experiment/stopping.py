@@ -9,8 +9,9 @@ import numpy as np
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.estimates import Predictions, best_layer, projection_agreement, value_of, word_retrieval
-from alignfreeze.evaluation.retrieval import retrieval
+from alignfreeze.evaluation.estimates import projection_agreement, value_of
+from alignfreeze.evaluation.predictions import Predictions
+from alignfreeze.evaluation.retrieval import best_layer, measure_retrieval, word_retrieval
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -47,7 +48,7 @@ class _ByRetrieval:
         self.layer: int | None = None
 
     def __call__(self, encoder: Encoder) -> float:
-        found = retrieval(encoder, self.data.held, self.links, device=self.settings.device)
+        found = measure_retrieval(encoder, self.data.held, self.links, device=self.settings.device)
         if self.layer is None:
             self.layer = best_layer(found)
         values = word_retrieval(found, self.layer).values()
