@@ -26,16 +26,20 @@ from alignfreeze.advice.pilots import Pilot
 from alignfreeze.corpora.bitext import language_pairs, read_bitext
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation import estimates as e
-from alignfreeze.evaluation.gradients import gradient_cosines
-from alignfreeze.evaluation.retrieval import Drift, Retrieval, drift, retrieval
+from alignfreeze.evaluation.drift import Drift, measure_drift
+from alignfreeze.evaluation.gradients import compare_gradients
+from alignfreeze.evaluation.predictions import predict_pairs
+from alignfreeze.evaluation.retrieval import Retrieval, best_layer, measure_retrieval, word_retrieval
 from alignfreeze.experiment.held_out import links_of_held_out, read_predictions, write_predictions
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.studies.statistics import CONFIDENCE
-from alignfreeze.tasks import TASKS, Source
 from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 from benchmarks import common
+from benchmarks import estimates as more
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
 """Anything that is tuned, is tuned on these: seven families, seven scripts, none of the languages with entities."""
@@ -111,7 +115,7 @@ def predict(folder, settings, pairs, encoder, place):
     """Write what the model of a run says of the held-out pairs."""
     print(f"predicting: {folder.name}", file=sys.stderr)
     links = links_of_held_out(pairs, encoder=encoder, device="cpu")
-    found = e.predict_pairs(task_model(folder, settings), TASKS[settings["task"]], pairs, links, device="cpu")
+    found = predict_pairs(task_model(folder, settings), TASKS[settings["task"]], pairs, links, device="cpu")
     with new_file(place) as path:
         write_predictions(path, found)
 
@@ -126,8 +130,8 @@ def look_into(folder, record, pairs, place):
     encoder = Encoder(folder.name, model.model.base_model, model.tokenizer)
     items = task.read(Source(Path(settings["data"]["train"])))
     cosines = {
-        language: e.gradient_agreement(
-            gradient_cosines(
+        language: more.gradient_agreement(
+            compare_gradients(
                 model,
                 task,
                 items,
@@ -140,9 +144,9 @@ def look_into(folder, record, pairs, place):
         for (_, language), numbers in language_pairs(pairs).items()
     }
     found = {
-        "retrieval": [asdict(item) for item in retrieval(encoder, pairs, links, device="cpu")],
+        "retrieval": [asdict(item) for item in measure_retrieval(encoder, pairs, links, device="cpu")],
         "gradients": cosines,
-        "drift": [asdict(item) for item in drift(load_encoder(name), encoder)],
+        "drift": [asdict(item) for item in measure_drift(load_encoder(name), encoder)],
     }
     write_json(place.with_suffix(".json"), found)
     return found
@@ -208,7 +212,7 @@ def outcomes(runs, held, bitext):
 
 
 def of_new_words(pilot, held, bitext, code):
-    return e.new_words(pilot.predictions[code].links, held_out(held, [code]), held_out(bitext, [code]))
+    return more.new_words(pilot.predictions[code].links, held_out(held, [code]), held_out(bitext, [code]))
 
 
 def advice_order(found):
@@ -242,7 +246,7 @@ def of_language(outcome, code, frequencies):
     groups = {s: outcome.several(s, code) for s in outcome.strategies}
     together = e.consensus([one for group in groups.values() for one in group])
     are_entities = together.are_entities
-    weights = None if are_entities else e.label_weights(together, frequencies)
+    weights = None if are_entities else more.label_weights(together, frequencies)
 
     def value(estimate, group):
         found = e.value_of(np.sum([estimate(one) for one in group], axis=0))
@@ -250,7 +254,7 @@ def of_language(outcome, code, frequencies):
 
     found = {}
     for s, group in groups.items():
-        ours = {name: value(estimate, group) for name, estimate in e.ESTIMATES.items()}
+        ours = {name: value(estimate, group) for name, estimate in more.ESTIMATES.items()}
         ours |= {"entropy": -ours["entropy"], "confidence shift": -ours["confidence shift"]}
         ours["label distance"] = -np.mean([e.label_distance(one) for one in group])
         ours["yardstick agreement"] = value(lambda one: e.projection_agreement(one, together), group)
@@ -261,12 +265,12 @@ def of_language(outcome, code, frequencies):
         ours["yardstick, new words"] = value(
             lambda one: e.projection_agreement(one, together, counted=outcome.new[code]), group
         )
-        ours["consensus agreement"] = value(lambda one: e.consensus_agreement(one, together), group)
+        ours["consensus agreement"] = value(lambda one: more.consensus_agreement(one, together), group)
         if not are_entities:
             ours["weighted yardstick"] = value(
                 lambda one: e.projection_agreement(one, together, weights=weights), group
             )
-        ours["linked share"] = e.linked_share(together)
+        ours["linked share"] = more.linked_share(together)
         best = ours["yardstick agreement" if are_entities else "weighted yardstick"]
         ours["agreement x linked"] = best * ours["linked share"]
         found[s] = ours
@@ -280,14 +284,14 @@ def of_layers(outcome):
         return {}
     runs = {(s, seed): outcome.runs[s, seed].layers for s in outcome.strategies for seed in seeds}
     looked = {key: [Retrieval(**item) for item in found["retrieval"]] for key, found in runs.items()}
-    layer = e.best_layer([item for seed in seeds for item in looked[BASELINE, seed]])
+    layer = best_layer([item for seed in seeds for item in looked[BASELINE, seed]])
 
     def mean(of):
         per = [[[of((s, seed), c) for seed in seeds] for s in outcome.strategies] for c in outcome.languages]
         return np.mean(per, axis=2)
 
-    words = {key: e.word_retrieval(items, layer) for key, items in looked.items()}
-    moved = {key: e.mean_drift([Drift(**item) for item in found["drift"]]) for key, found in runs.items()}
+    words = {key: word_retrieval(items, layer) for key, items in looked.items()}
+    moved = {key: more.mean_drift([Drift(**item) for item in found["drift"]]) for key, found in runs.items()}
     return {
         f"word retrieval (layer {layer})": mean(lambda key, code: words[key][code]),
         "gradient agreement": mean(lambda key, code: runs[key]["gradients"][code]),

@@ -17,9 +17,10 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.zero_shot import evaluate
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.metrics import accuracy
-from alignfreeze.tasks.models import with_head
+from alignfreeze.tasks.models import add_head
+from alignfreeze.tasks.table import TASKS
 from benchmarks import common
 from benchmarks.reference import padded
 
@@ -53,7 +54,7 @@ def main():
     tests = {code: sentences[:PER_LANGUAGE] for code, sentences in corpus.tests.items()}
     encoder = load_encoder(embedded.NAME)
     torch.manual_seed(common.SEED)
-    task_model = with_head(encoder, "words", POS.labels, max_length=128)
+    task_model = add_head(encoder, WORDS, POS.labels, max_length=128)
     times, others = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()

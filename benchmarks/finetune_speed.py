@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.order import taking_turns
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
-from alignfreeze.tasks.models import with_head
+from alignfreeze.tasks.heads import WORDS
+from alignfreeze.tasks.models import add_head
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.tagging import training_examples
 from benchmarks import common
 from benchmarks.reference import adam, tagging_loss
@@ -35,7 +36,7 @@ def ours(sentences, steps):
 def reference(sentences):
     """Return a function that makes the next step of the reference code."""
     encoder = load_encoder(embedded.NAME)
-    task_model = with_head(encoder, "words", POS.labels, max_length=128)
+    task_model = add_head(encoder, WORDS, POS.labels, max_length=128)
     examples = training_examples(task_model, sentences)
     order = taking_turns([range(len(examples))], 2 * STEPS * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model, numbers = task_model.model.train(), count()

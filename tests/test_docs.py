@@ -22,7 +22,8 @@ import alignfreeze
 from alignfreeze.cli import app
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.settings import describe_settings
-from alignfreeze.tasks import TASKS, Source
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 
 BAR = "\\|"
 ROOT = Path(__file__).resolve().parents[1]

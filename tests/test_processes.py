@@ -20,7 +20,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.processes import process_number
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 
 folder, out = map(Path, sys.argv[1:])

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from alignfreeze.realignment.trainer import realign
     from alignfreeze.report.study import study_page
     from alignfreeze.running.dispatch import run_experiment
-    from alignfreeze.tasks import TASKS
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+    from alignfreeze.tasks.table import TASKS, register_task
 
 # The public names in the order of the pipeline, and the modules they live in. They are imported
 # when they are first used: torch takes seconds, and `alignfreeze --help` should not wait for it.
@@ -39,7 +39,8 @@ _HOMES = {
     "realign": "realignment.trainer",
     "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
-    "TASKS": "tasks",
+    "TASKS": "tasks.table",
+    "register_task": "tasks.table",
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
@@ -66,6 +67,7 @@ __all__ = [
     "register_aligner",
     "register_family",
     "register_loss",
+    "register_task",
     "run_experiment",
     "study_page",
 ]

@@ -59,8 +59,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
         del self._choices[name]
 
     def __getitem__(self, name: str) -> Choice:
-        if name not in self._choices:
-            load_extensions()
+        self._look_further(name)
         found = self._choices[name]
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
@@ -68,9 +67,14 @@ class Table(Mapping[str, Choice], Generic[Choice]):
         return found
 
     def __contains__(self, name: object) -> bool:
-        if name not in self._choices:
-            load_extensions()
+        self._look_further(name)
         return name in self._choices
+
+    def _look_further(self, name: object) -> None:
+        """Look for a name in the packages that extend alignfreeze, if it is not here; say which of them failed."""
+        if name not in self._choices:
+            for problem in load_extensions():
+                remark(problem)
 
     def __iter__(self) -> Iterator[str]:
         load_extensions()
@@ -82,10 +86,14 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
 
 @lru_cache(maxsize=1)
-def load_extensions() -> None:
-    """Import the packages that extend alignfreeze; one that fails is left out, and a remark says why."""
+def load_extensions() -> tuple[str, ...]:
+    """Import the packages that extend alignfreeze; return what to say about those that cannot be loaded."""
+    problems = []
     for extension in entry_points(group=GROUP):
         try:
             extension.load()
-        except Exception as error:  # another package may raise anything
-            remark(f"the extension {extension.name!r} ({extension.value}) cannot be loaded and is left out: {error}")
+        except Exception as error:  # other people's packages may raise anything
+            problems.append(
+                f"the extension {extension.name!r} ({extension.value}) cannot be loaded and is left out: {error}"
+            )
+    return tuple(problems)

@@ -20,14 +20,14 @@ from alignfreeze.advice.pilots import (
 )
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation.estimates import Predictions
+from alignfreeze.evaluation.predictions import Predictions
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
 from alignfreeze.experiment.planning import anchored, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 from tests.test_cli import alignfreeze, refused
 
 TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)

@@ -48,7 +48,7 @@ def test_it_goes_through_an_experiment(register, project):
     changes = [("alignment.aligner", NAME), ("strategies", '["front"]'), ("seeds", "[1]")]
     settings = ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
     (record,) = af.run_experiment(plan(settings, base=project), out=project / "out").records
-    assert NAME in json.dumps(record.determined_by)
+    assert NAME in json.dumps(record.identity.settings)
     assert record.realignment.pairs == SamePlace.asked == 240
     assert {score.language for score in record.scores} == {"en", "de", "tr"}
 

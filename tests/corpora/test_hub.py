@@ -4,7 +4,8 @@ from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.corpora.questions import Question
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.tasks import TASKS, Source
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 
 datasets = pytest.importorskip("datasets")
 

@@ -100,8 +100,8 @@ def test_a_tagger_trained_on_a_real_treebank_agrees_with_the_tags(shared_data):
     """Real English text and ours must be tagged alike: at least 85 of 100 words."""
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.evaluation.zero_shot import evaluate
-    from alignfreeze.tasks import TASKS
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+    from alignfreeze.tasks.table import TASKS
 
     train = read_conllu(shared_data / "ud" / "en-train.conllu")
     settings = FinetuningSettings(steps=100, learning_rate=5e-4)

@@ -3,8 +3,10 @@ import pytest
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.checks import doubts
+from alignfreeze.tasks.heads import WORDS as HEAD
 from alignfreeze.tasks.metrics import of_entities, of_words
-from alignfreeze.tasks.models import with_head
+from alignfreeze.tasks.models import add_head
+from alignfreeze.tasks.table import TASKS
 
 WORDS = ("the", "dog", "sees", "the", "cat")
 TAGS = ("DET", "NOUN", "VERB", "DET", "NOUN")
@@ -12,12 +14,13 @@ TAGS = ("DET", "NOUN", "VERB", "DET", "NOUN")
 
 @pytest.fixture(scope="module")
 def model(tiny_folder):
-    return with_head(load_encoder(str(tiny_folder)), "words", ("DET", "NOUN", "VERB"), max_length=32)
+    return add_head(load_encoder(str(tiny_folder)), HEAD, ("DET", "NOUN", "VERB"), max_length=32)
 
 
 def said(model, predicted, items, measure=of_words, *, is_source=True):
     found = measure(predicted, items)
-    return list(doubts("en", found, predicted, items, task_model=model, is_source=is_source))
+    how = {"task": TASKS["tagging"], "task_model": model, "is_source": is_source}
+    return list(doubts("en", found, predicted, items, **how))
 
 
 def test_a_good_result_is_not_doubted(model):

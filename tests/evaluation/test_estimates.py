@@ -12,35 +12,35 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation import estimates
+from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.estimates import (
-    ESTIMATES,
-    Predictions,
-    best_layer,
-    carried_over,
-    confidence,
+    carry_span,
     confidence_shift,
     consensus,
-    consensus_agreement,
     entropy,
-    gradient_agreement,
     label_distance,
+    projection_agreement,
+    spans,
+    value_of,
+)
+from alignfreeze.evaluation.gradients import GradientCosine
+from alignfreeze.evaluation.predictions import Predictions, predict_pairs
+from alignfreeze.evaluation.retrieval import Retrieval, best_layer, word_retrieval
+from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.classification import items_of_pairs
+from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
+from benchmarks.estimates import (
+    ESTIMATES,
+    confidence,
+    consensus_agreement,
+    gradient_agreement,
     label_weights,
     linked_share,
     mean_drift,
     new_words,
-    predict_pairs,
-    projection_agreement,
     soft_agreement,
-    spans,
-    value_of,
-    word_retrieval,
 )
-from alignfreeze.evaluation.gradients import GradientCosine
-from alignfreeze.evaluation.retrieval import Drift, Retrieval
-from alignfreeze.ragged import Ragged
-from alignfreeze.tasks import TASKS
-from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 
@@ -69,7 +69,7 @@ def test_labels_are_carried_over_links_and_weighted_by_confidence():
     assert value_of(soft_agreement(CROSSED)) == pytest.approx((0.66 + 0.56) / 2)
 
 
-def test_the_source_side_of_another_model_is_carried_over():
+def test_the_source_side_of_another_model_is_carry_span():
     other = predictions([([[0.2, 0.8], [0.4, 0.6]], CROSSED.target[0], CROSSED.links[0])])
     # The first word is now a verb (0.8), against a noun; the second agrees (0.6): 0.6 / 1.4.
     assert value_of(projection_agreement(CROSSED, other)) == pytest.approx(3 / 7)
@@ -122,8 +122,8 @@ O, B, I = ([0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.1, 0.3, 0.6])  # noqa: E741
 def test_spans_are_carried_over_from_their_first_to_their_last_linked_word():
     assert spans(IOB2, np.array([O, B, I, O, B])) == [("PER", 1, 2), ("PER", 4, 4)]
     links = np.array([[1, 2], [2, 0]])
-    assert carried_over(("PER", 1, 2), links) == ("PER", 0, 2)
-    assert carried_over(("PER", 4, 4), links) is None
+    assert carry_span(("PER", 1, 2), links) == ("PER", 0, 2)
+    assert carry_span(("PER", 4, 4), links) is None
 
 
 def test_entities_agree_as_whole_spans():
@@ -273,17 +273,17 @@ def test_each_language_pair_has_its_own_value_in_order(models, toy_bitext):
 
 def test_neighbouring_sentences_make_texts(models):
     pairs = [SentencePair(("a", str(n)), ("甲", str(n)), ("en", "zh")) for n in range(3)]
-    items = estimates._texts(pairs, two_texts=True)
+    items = items_of_pairs(pairs, True)
     assert [(item.text, item.second) for item in items[:3]] == [("a 0", "a 1"), ("a 1", "a 2"), ("a 2", "a 0")]
     assert [(item.text, item.second) for item in items[3:]] == [("甲0", "甲1"), ("甲1", "甲2"), ("甲2", "甲0")]
-    assert [(item.text, item.second) for item in estimates._texts(pairs, two_texts=False)][2:4] == [
+    assert [(item.text, item.second) for item in items_of_pairs(pairs, False)][2:4] == [
         ("a 2", None),
         ("甲0", None),
     ]
 
 
 def test_questions_are_refused_and_so_is_nothing(models, toy_bitext):
-    with pytest.raises(SettingsError, match="'qa' cannot be estimated without labels: an answer is a span"):
+    with pytest.raises(SettingsError, match="'qa' cannot be estimated without labels: nothing in a sentence pair"):
         predict_pairs(models["pos"], TASKS["qa"], toy_bitext, [DIAGONAL] * len(toy_bitext))
     with pytest.raises(DataError, match="no sentence pair"):
         predict_pairs(models["pos"], TASKS["pos"], [], [])

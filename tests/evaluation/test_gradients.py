@@ -7,10 +7,10 @@ import torch
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation import gradients
-from alignfreeze.evaluation.gradients import gradient_cosines
+from alignfreeze.evaluation.gradients import compare_gradients
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
 
 POS = TASKS["pos"]
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
@@ -23,7 +23,7 @@ def tagger(tiny_folder, toy_tagged):
 
 
 def cosines(model, items, bitext, **options):
-    return gradient_cosines(model, POS, items, bitext, [DIAGONAL] * len(bitext), batches=3, device="cpu", **options)
+    return compare_gradients(model, POS, items, bitext, [DIAGONAL] * len(bitext), batches=3, device="cpu", **options)
 
 
 def test_every_layer_gets_a_cosine_and_the_model_stays_as_it_is(tagger, toy_tagged, toy_bitext):
@@ -44,7 +44,7 @@ def test_the_gradients_are_those_of_a_plain_loop(tagger, toy_tagged, toy_bitext,
     monkeypatch.setattr(gradients, "_cosine", lambda ours, theirs: seen.append((ours, theirs)) or 0.0)
     monkeypatch.setattr(gradients, "ITEMS", 60)
     monkeypatch.setattr(gradients, "PAIRS", 120)
-    gradient_cosines(tagger, POS, toy_tagged, toy_bitext, [DIAGONAL] * 120, batches=2, device="cpu")
+    compare_gradients(tagger, POS, toy_tagged, toy_bitext, [DIAGONAL] * 120, batches=2, device="cpu")
     last_ours, last_theirs = seen[4]
     model = tagger.model.eval()
     model.zero_grad()
@@ -73,4 +73,4 @@ def test_what_is_not_trained_by_one_of_them_has_a_cosine_of_zero(tagger, toy_tag
 
 def test_one_batch_has_no_deviation(tagger, toy_tagged, toy_bitext):
     with pytest.raises(ValueError, match="two batches"):
-        gradient_cosines(tagger, POS, toy_tagged, toy_bitext, [DIAGONAL] * 120, batches=1)
+        compare_gradients(tagger, POS, toy_tagged, toy_bitext, [DIAGONAL] * 120, batches=1)

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError, EncoderError
-from alignfreeze.evaluation.retrieval import csls, drift, retrieval, strong, weak
+from alignfreeze.evaluation.drift import measure_drift
+from alignfreeze.evaluation.retrieval import csls, measure_retrieval, strong, weak
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from tests.test_cli import alignfreeze
@@ -53,19 +54,19 @@ def test_realignment_lets_words_find_each_other_and_moves_what_is_not_frozen(tin
     links = align(toy_bitext, aligner="fast-align", cache=False)
     settings = RealignmentSettings(steps=60, batch_size=16, learning_rate=3e-3)
     realign(after, toy_bitext, links, freeze="front", settings=settings, device="cpu")
-    found = [retrieval(encoder, toy_bitext, links, device="cpu") for encoder in (before, after)]
+    found = [measure_retrieval(encoder, toy_bitext, links, device="cpu") for encoder in (before, after)]
     assert {item.layer for item in found[0]} == {0, 1, 2, 3, 4}
     assert {item.n for item in found[0]} == {found[0][0].n}
     last = [next(item for item in items if item.layer == 4 and item.method == "weak") for items in found]
     assert last[1].mean > last[0].mean + 0.3
-    moved = drift(before, after)
+    moved = measure_drift(before, after)
     assert [item.layer for item in moved if item.distance == 0] == [1, 2]
     assert all(item.distance > 0 for item in moved if item.layer in {0, 3, 4})
-    assert all(item.distance == 0 for item in drift(before, before))
+    assert all(item.distance == 0 for item in measure_drift(before, before))
 
 
 def test_strong_is_never_easier_than_weak(tiny_encoder, toy_bitext):
-    found = retrieval(tiny_encoder, toy_bitext, align(toy_bitext, cache=False), most_words=7, device="cpu")
+    found = measure_retrieval(tiny_encoder, toy_bitext, align(toy_bitext, cache=False), most_words=7, device="cpu")
     assert {item.n for item in found} == {7}
     by = {(item.language, item.layer, item.method): item for item in found}
     for (language, layer, method), item in by.items():
@@ -77,7 +78,7 @@ def test_strong_is_never_easier_than_weak(tiny_encoder, toy_bitext):
 def test_nothing_to_look_for(tiny_encoder, toy_bitext):
     nothing = align(toy_bitext, aligner="sentence", cache=False)
     with pytest.raises(DataError, match="no sentence pair has a usable link"):
-        retrieval(tiny_encoder, toy_bitext, nothing, device="cpu")
+        measure_retrieval(tiny_encoder, toy_bitext, nothing, device="cpu")
 
 
 def test_other_encoders_have_no_drift(tiny_encoder, toy_bitext):
@@ -89,7 +90,7 @@ def test_other_encoders_have_no_drift(tiny_encoder, toy_bitext):
     for n_layers, message in ((4, "not of the same shape"), (2, "has 4 layers, .* 2")):
         other = replace(tiny_encoder, model=AutoModel.from_config(BertConfig(num_hidden_layers=n_layers, **shape)))
         with pytest.raises(EncoderError, match=message):
-            drift(tiny_encoder, other)
+            measure_drift(tiny_encoder, other)
 
 
 def test_the_command(tiny_folder, tmp_path, toy_bitext):

@@ -22,8 +22,8 @@ from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettin
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.report.plans import outline_text
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training import loop
 from alignfreeze.training.settings import ComputeSettings
 from tests.advice.test_advice import predictions
@@ -290,7 +290,7 @@ def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stop
         return [Retrieval("de", layer, "csls", share, share, 30) for layer, share in enumerate(shares)]
 
     found = iter([layers(0.2, 0.6, 0.4), layers(0.1, 0.5, 0.9)])
-    with mock.patch.object(stopping_module, "retrieval", lambda *args, **options: next(found)):
+    with mock.patch.object(stopping_module, "measure_retrieval", lambda *args, **options: next(found)):
         assert [by_retrieval(tiny_encoder) for _ in range(2)] == pytest.approx([0.6, 0.5])
 
 

@@ -10,7 +10,6 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from alignfreeze.corpora.questions import Question
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.evaluation.zero_shot import evaluate
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.answering import (
     LONGEST_ANSWER,
     best_span,
@@ -20,8 +19,10 @@ from alignfreeze.tasks.answering import (
     windows,
 )
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune, n_examples
+from alignfreeze.tasks.heads import SPANS
 from alignfreeze.tasks.metrics import of_answers
-from alignfreeze.tasks.models import with_head
+from alignfreeze.tasks.models import add_head
+from alignfreeze.tasks.table import TASKS
 
 QA = TASKS["qa"]
 
@@ -43,7 +44,7 @@ def test_the_places_of_answers_in_windows(tiny_encoder):
     """Every window that holds the whole answer points at it; the others point at the first subword."""
     context = "the dog sees the cat " * 6 + "the bird likes the lamp"
     question = Question("1", "the bird likes", context, ("the lamp",), (context.rindex("the lamp"),))
-    model = with_head(tiny_encoder, "spans", (), max_length=20, stride=6)
+    model = add_head(tiny_encoder, SPANS, (), max_length=20, stride=6)
     found = list(windows(model, [question]))
     assert len(found) > 2
     assert all(len(window.subwords) <= 20 for window in found)
@@ -61,7 +62,7 @@ def test_the_places_of_answers_in_windows(tiny_encoder):
 
 def test_a_question_that_leaves_no_room_is_cut(tiny_encoder):
     question = Question("1", "the dog " * 100, "the cat sees the bird", ("cat",), (4,))
-    model = with_head(tiny_encoder, "spans", (), max_length=24)
+    model = add_head(tiny_encoder, SPANS, (), max_length=24)
     assert all(len(window.subwords) <= 24 for window in windows(model, [question]))
     assert "cat" in "".join(question.context[a:b] for w in windows(model, [question]) for a, b in w.places if a >= 0)
 
@@ -144,7 +145,7 @@ def test_answers_do_not_depend_on_the_batch(answerer, toy_items):
 def test_a_space_at_the_edge_of_an_answer_is_no_part_of_it(tiny_encoder, answer):
     context = "the cat sees"
     question = Question("1", "who sees", context, (answer,), (context.index(answer),))
-    model = with_head(tiny_encoder, "spans", (), max_length=20, stride=4)
+    model = add_head(tiny_encoder, SPANS, (), max_length=20, stride=4)
     (window,) = windows(model, [question])
     start, end = training_examples(model, [question]).labels.values.tolist()
     assert context[window.places[start, 0] : window.places[end, 1]] == "cat"

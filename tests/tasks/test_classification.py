@@ -5,10 +5,11 @@ from alignfreeze.corpora.labelled import NLI, LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.zero_shot import assess, evaluate
-from alignfreeze.tasks import TASKS, Source
 from alignfreeze.tasks.classification import predict
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 
 QUICK = FinetuningSettings(epochs=30, batch_size=16, learning_rate=5e-3, max_length=32)
 TASK = TASKS["nli"]

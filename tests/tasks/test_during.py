@@ -12,11 +12,12 @@ from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import prepare
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.during import DuringModel, _together
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.kinds import TaskLoss
-from alignfreeze.tasks.models import with_head
+from alignfreeze.tasks.models import add_head
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
 
 POS = TASKS["pos"]
@@ -50,7 +51,7 @@ def gradients(model, batch):
 @pytest.mark.parametrize("at_once", [None, 3])
 def test_a_frozen_parts_gradient_is_that_of_the_task_alone(*, still, toy_bitext, toy_tagged, links, freeze, at_once):
     """And so its update: Adam sees nothing else. What is not frozen gets that of both."""
-    task_model = with_head(still, "words", POS.labels, max_length=32)
+    task_model = add_head(still, WORDS, POS.labels, max_length=32)
     base = task_model.model.base_model
     prepared = prepare(still, toy_bitext, links, freeze=freeze, settings=SETTINGS, seed=1)
     untrained = FreezePolicy.parse(freeze).parts_of(base)

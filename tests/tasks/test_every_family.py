@@ -14,9 +14,9 @@ from alignfreeze.evaluation.zero_shot import assess
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.table import TASKS
 from tests.conftest import family_config, train_tokenizer
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))

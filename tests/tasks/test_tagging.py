@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import pipeline
@@ -5,11 +7,13 @@ from transformers import pipeline
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.zero_shot import evaluate
-from alignfreeze.tasks import TASKS, Source, Task
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.kinds import IGNORED
-from alignfreeze.tasks.models import load_task_model, with_head
-from alignfreeze.tasks.tagging import TAGGING, predict, training_examples
+from alignfreeze.tasks.models import add_head, load_task_model
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.tagging import predict, training_examples
+from alignfreeze.tasks.task import Source
 
 POS = TASKS["pos"]
 QUICK = FinetuningSettings(epochs=12, batch_size=16, learning_rate=5e-3)
@@ -23,7 +27,7 @@ def tagger(tiny_folder, toy_tagged):
 
 
 def test_labels_stand_on_first_subwords_of_tagged_words(tiny_encoder):
-    model = with_head(tiny_encoder, "words", POS.labels, max_length=16)
+    model = add_head(tiny_encoder, WORDS, POS.labels, max_length=16)
     sentence = TaggedSentence(("the", "doghouse", "sees"), ("DET", "NOUN", None))
     example = training_examples(model, [sentence]).batch([0])
     pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(example["subwords"].tolist())
@@ -35,7 +39,7 @@ def test_labels_stand_on_first_subwords_of_tagged_words(tiny_encoder):
 
 def test_the_head_starts_from_the_encoders_weights_and_leaves_them_alone(tiny_encoder, toy_tagged):
     before = {name: value.clone() for name, value in tiny_encoder.model.state_dict().items()}
-    model = with_head(tiny_encoder, "words", POS.labels, max_length=16)
+    model = add_head(tiny_encoder, WORDS, POS.labels, max_length=16)
     assert torch.equal(model.model.bert.embeddings.word_embeddings.weight, before["embeddings.word_embeddings.weight"])
     finetune(tiny_encoder, POS, toy_tagged, settings=QUICK.model_copy(update={"steps": 2}), device="cpu")
     assert all(torch.equal(before[name], value) for name, value in tiny_encoder.model.state_dict().items())
@@ -113,7 +117,7 @@ def test_a_model_of_another_task(tiny_folder, tagger):
 
 
 def test_a_model_with_other_labels_is_not_scored(tagger, toy_tagged):
-    other = Task("chunks", TAGGING, POS.read, POS.metrics, "accuracy", ("B", "I", "O"), "chunks")
+    other = replace(POS, name="chunks", labels=("B", "I", "O"))
     with pytest.raises(EncoderError, match="'chunks' has B, I, O"):
         evaluate(tagger, other, {"en": toy_tagged})
 

@@ -21,9 +21,7 @@ from alignfreeze.advice.pilots import (
 )
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.estimates import (
-    Counts,
-    Predictions,
-    check_estimable,
+    Addends,
     confidence_shift,
     consensus,
     entropy,
@@ -31,11 +29,12 @@ from alignfreeze.evaluation.estimates import (
     projection_agreement,
     value_of,
 )
+from alignfreeze.evaluation.predictions import Predictions, check_estimable
 from alignfreeze.experiment.planning import anchored, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, Strategy
 from alignfreeze.studies.statistics import CONFIDENCE
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 FRACTION = 0.25
 """Of the steps of the whole experiment, that pilots take unless they are told otherwise."""
@@ -276,7 +275,7 @@ def judge_pilots(
     )
 
 
-def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Counts]:
+def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
     """Return how far the target side of each strategy has the labels that all together give the source side.
 
     Args:
@@ -297,7 +296,7 @@ def _estimated(agreement: float, several: Sequence[Predictions], draws: Float, c
     gains = draws[:, column]
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
 
-    def summed(estimate: Callable[[Predictions], Counts]) -> float | None:
+    def summed(estimate: Callable[[Predictions], Addends]) -> float | None:
         return value_of(np.sum([estimate(one) for one in several], axis=0))
 
     return Estimated(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alignfreeze.tasks import Task
+from alignfreeze.tasks.task import Task
 
 RESAMPLES = 2_000
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from alignfreeze.advice.advice import Advice, calibration_of, judge_pilots
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.estimates import check_estimable
+from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.studies.results import of_record, read_records
 from alignfreeze.studies.statistics import Values, interval_of_gain
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 SHARED = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
 """What runs have in common among whose models one may choose, the baseline included."""

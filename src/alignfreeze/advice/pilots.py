@@ -17,7 +17,7 @@ from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
-from alignfreeze.evaluation.estimates import Predictions
+from alignfreeze.evaluation.predictions import Predictions
 from alignfreeze.experiment.cost import Lengths, estimate
 from alignfreeze.experiment.data import ExperimentData, find_links
 from alignfreeze.experiment.held_out import (
@@ -37,7 +37,7 @@ from alignfreeze.experiment.starting import REALIGNED, places_of, remove_realign
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, read_json, write_json
 from alignfreeze.progress import stage
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 CHECKED = 200
 """Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
@@ -220,7 +220,7 @@ def _trained(
         return Pilot(str(spec.strategy), spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
-    said = doubts(settings.source_language, measures, guesses, held.items, task_model=model, is_source=True)
+    said = doubts(settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True)
     score = measures[0].value if measures[0].n else None
     return Pilot(str(spec.strategy), spec.seed, score, by_language, tuple(said))
 

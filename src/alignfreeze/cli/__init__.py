@@ -470,9 +470,9 @@ def finetune(
         from alignfreeze.experiment.cards import check_hub, realigned_facts, realignment_record
         from alignfreeze.files import check_unused, digest_of_file, digest_of_json
         from alignfreeze.languages import check_language
-        from alignfreeze.tasks import Source
         from alignfreeze.tasks.finetuning import FinetuningSettings
         from alignfreeze.tasks.finetuning import finetune as learn
+        from alignfreeze.tasks.task import Source
 
         values = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         settings = o.settings_of(FinetuningSettings, more, "--set", "max_length=384", **values)
@@ -516,8 +516,8 @@ def evaluate(
         from alignfreeze.evaluation.zero_shot import assess
         from alignfreeze.languages import check_language
         from alignfreeze.progress import remark
-        from alignfreeze.tasks import Source
         from alignfreeze.tasks.models import load_task_model
+        from alignfreeze.tasks.task import Source
 
         chosen = reading.task_named(task)
         files = [o.named(text, "--test", "de=FILE") for text in test]

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperOption
 
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.errors import SettingsError
+from alignfreeze.tasks.table import TASKS
 
 if TYPE_CHECKING:
     from alignfreeze.registry import Table
@@ -78,7 +79,8 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown table
 PushToHub = Annotated[str | None, typer.Option(help="OWNER/NAME on the hub, to which the result is uploaded.")]
 FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
-TaskName = Annotated[str, typer.Option(help="pos, ner, nli, qa, tagging (any tags) or classification (any labels).")]
+TASK_HELP = f"{', '.join(TASKS)}; tagging takes any tags of words, classification any labels of texts."
+TaskName = Annotated[str, typer.Option(help=TASK_HELP)]
 SET_HELP = "NAME=VALUE of any other setting (docs/settings.md), such as {}; may be repeated."
 
 

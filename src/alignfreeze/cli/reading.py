@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.selection import Selection, SelectionSettings
     from alignfreeze.encoding.encoder import Encoder
     from alignfreeze.encoding.vectors import LayerVectors
-    from alignfreeze.tasks import Task
+    from alignfreeze.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +254,6 @@ def task_named(name: str) -> Task:
         SettingsError: There is none.
     """
     from alignfreeze.settings import check_known
-    from alignfreeze.tasks import TASKS
+    from alignfreeze.tasks.table import TASKS
 
     return TASKS[check_known(name, TASKS, "task")]

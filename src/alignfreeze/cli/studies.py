@@ -17,8 +17,8 @@ from alignfreeze.errors import EncoderError, SettingsError
 if TYPE_CHECKING:
     from alignfreeze.report.pages import StudyPage
     from alignfreeze.report.sheets import Sheet
-    from alignfreeze.tasks import Task
     from alignfreeze.tasks.models import TaskModel
+    from alignfreeze.tasks.task import Task
 
 
 def status(
@@ -233,7 +233,7 @@ def probe(
         from alignfreeze.evaluation.probe import look_into
         from alignfreeze.files import check_file
         from alignfreeze.report.probes import probe_sheets
-        from alignfreeze.tasks import Source
+        from alignfreeze.tasks.task import Source
 
         names = _short(encoders)
         if out is not None:

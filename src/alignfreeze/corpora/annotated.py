@@ -34,11 +34,6 @@ class TaggedSentence:
     words: tuple[str, ...]
     tags: tuple[str | None, ...]
 
-    @property
-    def text(self) -> str:
-        """Its words with spaces between."""
-        return " ".join(self.words)
-
 
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
     """Read words and UPOS tags of a CoNLL-U file, plain or gzip.

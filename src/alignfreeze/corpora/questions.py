@@ -31,11 +31,6 @@ class Question:
     answers: tuple[str, ...]
     starts: tuple[int, ...]
 
-    @property
-    def text(self) -> str:
-        """The text that it is on."""
-        return self.context
-
 
 def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Question]:
     """Read the questions of a SQuAD v1.1 JSON file.

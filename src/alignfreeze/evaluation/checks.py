@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.labelled import LabelledText
-from alignfreeze.corpora.questions import Question
 from alignfreeze.languages import name_of
 from alignfreeze.tasks.metrics import Measure
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 LITTLE = 0.01
 """An accuracy no further above the share of the commonest label has learnt nothing, unless it is as near to 1."""
@@ -38,6 +36,7 @@ def doubts(
     predicted: Sequence[Any],
     items: Sequence[Any],
     *,
+    task: Task,
     task_model: TaskModel,
     is_source: bool,
 ) -> Iterator[str]:
@@ -48,11 +47,12 @@ def doubts(
         measures: Its scores, the one that matters first.
         predicted: A prediction an item.
         items: The test items.
+        task: What the model has learnt.
         task_model: The fine-tuned model.
         is_source: Whether it is the language of the training data.
     """
     name = name_of(language)
-    share = _unknown_share(task_model, items)
+    share = _unknown_share(task, task_model, items)
     if share > UNKNOWN:
         yield (
             f"{name}: {share:.0%} of its subwords are unknown to the tokenizer; "
@@ -64,7 +64,7 @@ def doubts(
             f"{name}: F1 is 0, nothing was found; the model has learnt nothing (too few steps, or too low a learning "
             "rate), or the labels of the test file are written otherwise than those of the training file"
         )
-    pairs = [(str(guess), str(label)) for guess, label in _pairs(predicted, items)]
+    pairs = [(str(guess), str(label)) for guess, label in _pairs(task, predicted, items)]
     if main.metric != "accuracy" or not pairs:
         return
     label, count = Counter(label for _, label in pairs).most_common(1)[0]
@@ -81,13 +81,12 @@ def doubts(
         )
 
 
-def _pairs(predicted: Sequence[Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+def _pairs(task: Task, predicted: Sequence[Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """Yield prediction and gold label of every labelled word or text."""
-    for guess, item in zip(predicted, items, strict=True):
-        if isinstance(item, TaggedSentence):
-            yield from ((g, tag) for g, tag in zip(guess, item.tags, strict=True) if tag is not None)
-        elif isinstance(item, LabelledText):
-            yield guess, item.label
+    for prediction, item in zip(predicted, items, strict=True):
+        if labels := task.kind.labels(item):
+            guesses = [prediction] if isinstance(prediction, str) else prediction
+            yield from ((guess, label) for guess, label in zip(guesses, labels, strict=True) if label is not None)
 
 
 def _best_order(pairs: Sequence[tuple[str, str]]) -> float:
@@ -98,21 +97,13 @@ def _best_order(pairs: Sequence[tuple[str, str]]) -> float:
     return confusion[linear_sum_assignment(confusion, maximize=True)].sum() / len(pairs)
 
 
-def _unknown_share(task_model: TaskModel, items: Sequence[Any]) -> float:
+def _unknown_share(task: Task, task_model: TaskModel, items: Sequence[Any]) -> float:
     """Return the share of unknown subwords in a sample of the items."""
     unknown = task_model.tokenizer.unk_token_id
     if unknown is None:
         return 0.0
     step = max(1, len(items) // SAMPLED)
-    texts = [_text(item) for item in items[::step]]
+    texts = [" ".join(task.texts_of(item)) for item in items[::step]]
     numbers: Any = task_model.tokenizer(texts, add_special_tokens=False)["input_ids"]
     counts: Mapping[bool, int] = Counter(number == unknown for row in numbers for number in row)
     return counts[True] / max(1, sum(counts.values()))
-
-
-def _text(item: Any) -> str:
-    if isinstance(item, TaggedSentence):
-        return " ".join(item.words)
-    if isinstance(item, Question):
-        return f"{item.question} {item.context}"
-    return f"{item.text} {item.second or ''}"

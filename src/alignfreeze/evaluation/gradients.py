@@ -24,9 +24,9 @@ from alignfreeze.progress import stage
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import prepare
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import TaskLoss
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 from alignfreeze.training.model import LossModel
 
 BATCHES = 16
@@ -52,7 +52,7 @@ class GradientCosine:
     n: int
 
 
-def gradient_cosines(
+def compare_gradients(
     task_model: TaskModel,
     task: Task,
     items: Sequence[Any],

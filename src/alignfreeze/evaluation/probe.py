@@ -1,4 +1,4 @@
-"""A look into encoders, kept for reports: retrieval by layer, drift, gradients, which languages lie together."""
+"""A look into encoders, kept for reports: retrieval by layer, drift, gradients, and which languages lie together."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.gradients import GradientCosine, gradient_cosines
-from alignfreeze.evaluation.retrieval import MOST_WORDS, Drift, Retrieval, drift, retrieval, retrieved, word_vectors
+from alignfreeze.evaluation.drift import Drift, measure_drift
+from alignfreeze.evaluation.gradients import GradientCosine, compare_gradients
+from alignfreeze.evaluation.retrieval import MOST_WORDS, Retrieval, measure_retrieval, retrieve, word_vectors
 from alignfreeze.files import read_json, write_json
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 PROBE = "probe.json"
-"""The name under which a report looks for it in the folder of a study."""
+"""The file in the folder of a study in which a report looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,11 @@ class Probe:
     """What a look into encoders has found.
 
     Attributes:
-        encoders: What they are, by the names they have here; the first is what the others were made from.
+        encoders: Folders or names on the hub, by short names; the other encoders were made from the first one.
         retrieval: How many words find their translation, by encoder.
-        drift: How far the others are from the first, by encoder.
+        drift: How far the other encoders are from the first, by encoder.
         gradients: How far the task and realignment pull the same way, by fine-tuned model.
-        alike: Pairs of target languages with the cosine of where the first encoder has their words, each seen from
-            the source language's words.
+        alike: Pairs of target languages with the cosine of their places (see `place_of`) in the first encoder.
     """
 
     encoders: Mapping[str, str]
@@ -45,7 +45,7 @@ class Probe:
     alike: Sequence[tuple[str, str, float]] = ()
 
     def write(self, path: Path) -> None:
-        """Write it as JSON.
+        """Write the probe as JSON.
 
         Raises:
             OutputError: The file cannot be written.
@@ -54,7 +54,7 @@ class Probe:
 
     @classmethod
     def read(cls, path: Path) -> Probe:
-        """Read what `write` wrote.
+        """Read a probe that `write` wrote.
 
         Raises:
             DataError: The file is missing, or not a probe of this version.
@@ -63,16 +63,16 @@ class Probe:
         try:
             return cls(
                 encoders=dict(values["encoders"]),
-                retrieval=_several(Retrieval, values["retrieval"]),
-                drift=_several(Drift, values["drift"]),
-                gradients=_several(GradientCosine, values["gradients"]),
+                retrieval=_read_several(Retrieval, values["retrieval"]),
+                drift=_read_several(Drift, values["drift"]),
+                gradients=_read_several(GradientCosine, values["gradients"]),
                 alike=[(str(one), str(other), float(cosine)) for one, other, cosine in values["alike"]],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}: not what `alignfreeze probe --out` of this version wrote ({error})") from error
 
 
-def _several(kind: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _read_several(kind: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {name: [kind(**item) for item in items] for name, items in values.items()}
 
 
@@ -91,19 +91,19 @@ def look_into(
     """Look into encoders: retrieval by layer, drift from the first, gradients of models that have learnt a task.
 
     Args:
-        encoders: Folders or names on the hub, by the names that they have here; the first is the base.
+        encoders: Folders or names on the hub, by short names; the other encoders were made from the first one.
         base: The first encoder, loaded.
         bitext: Sentence pairs that no encoder was realigned on.
         alignments: Their word alignments, in the same order.
-        tuned: Models that have learnt the task, by the names of their encoders.
-        task: What they have learnt.
-        items: Of the task, in the source language.
-        most_words: Words of a language pair.
-        device: Where it is computed.
+        tuned: Models that have learnt the task, by the short names of their encoders.
+        task: What the models have learnt.
+        items: Items of the task, in the source language.
+        most_words: The most words of a language pair.
+        device: Where everything is computed.
 
     Raises:
-        EncoderError: An encoder cannot be loaded, or is not of the base's shape.
-        DataError: A language pair has no two usable links.
+        EncoderError: An encoder cannot be loaded, or has another shape than the first.
+        DataError: A language pair has fewer than two usable links.
         SettingsError: The device does not exist.
     """
     how: dict[str, Any] = {"most_words": most_words, "device": device}
@@ -112,38 +112,37 @@ def look_into(
     moved: dict[str, list[Drift]] = {}
     places: dict[str, Tensor] = {}
     for language, source, target in word_vectors(base, bitext, alignments, **how):
-        found[first] += retrieved(language, source, target)
+        found[first] += retrieve(language, source, target)
         places[language] = place_of(source, target)
     if not places:
         raise DataError("no sentence pair has a usable link")
     for name in others:
         encoder = load_encoder(encoders[name])
-        moved[name] = drift(base, encoder)
-        found[name] = retrieval(encoder, bitext, alignments, **how)
+        moved[name] = measure_drift(base, encoder)
+        found[name] = measure_retrieval(encoder, bitext, alignments, **how)
     pulls: dict[str, list[GradientCosine]] = {}
     if task is not None:
         for name, model in (tuned or {}).items():
-            pulls[name] = gradient_cosines(model, task, items, bitext, alignments, device=device)
-    return Probe(encoders, found, moved, pulls, likeness(places))
+            pulls[name] = compare_gradients(model, task, items, bitext, alignments, device=device)
+    return Probe(encoders, found, moved, pulls, compare_places(places))
 
 
 def place_of(source: Tensor, target: Tensor) -> Tensor:
     """Return where a language lies, seen from the source language, [width].
 
-    The mean, over linked words of the last layer, of the target word's vector
-    less that of the source word: what it says is left out, as both words say
-    the same.
+    This is the mean over linked words of the difference between the vectors of target and source word in the last
+    layer. The meaning is left out, as both words have the same.
 
     Args:
         source: States of the source words, [words, layers, width].
-        target: Those of their translations, [words, layers, width].
+        target: States of their translations, [words, layers, width].
     """
     sides = [F.normalize(side[:, -1].float(), dim=-1) for side in (source, target)]  # [words, width]
     return (sides[1] - sides[0]).mean(dim=0)
 
 
-def likeness(places: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
-    """Return how alike languages are: pairs of codes with the cosine of their places, -1 to 1."""
+def compare_places(places: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
+    """Return how alike languages are: pairs of codes with the cosine of their places, between -1 and 1."""
     return [
         (one, other, F.cosine_similarity(places[one], places[other], dim=0).item())
         for one, other in combinations(places, 2)

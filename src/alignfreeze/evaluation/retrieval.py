@@ -1,4 +1,4 @@
-"""How well words find their translations, layer by layer, and how far layers have moved."""
+"""How well words find their translations, layer by layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from alignfreeze.alignment.links import WordAlignment
@@ -17,14 +17,14 @@ from alignfreeze.encoding.encoder import Encoder, check_device, moved
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
-from alignfreeze.errors import DataError, EncoderError
+from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
 
 NEIGHBOURS = 10
-"""Of CSLS: so many nearest words on the other side tell how crowded the place of a word is."""
+"""Nearest words on the other side that tell CSLS how crowded the place of a word is."""
 
 MOST_WORDS = 2_000
-"""Linked words of a language pair that look for each other."""
+"""The most linked words of a language pair that look for each other."""
 
 SUBWORDS_AT_ONCE = 4_096
 
@@ -59,57 +59,57 @@ def weak(source: Tensor, target: Tensor) -> tuple[float, float]:
     """Return how many words find their translation among the words of the other language.
 
     Args:
-        source: Unit vectors, row i of the translation of row i of the target, [words, width].
-        target: The same of the target, [words, width].
+        source: Unit vectors of the source words, [words, width].
+        target: Unit vectors of the target words, [words, width]; row i translates row i of the source.
 
     Returns:
-        The share of source words, and that of target words.
+        The share of source words, and the share of target words.
     """
     similarity = source @ target.T  # [words, words]
-    return _found(similarity), _found(similarity.T)
+    return _share_found(similarity), _share_found(similarity.T)
 
 
 def strong(source: Tensor, target: Tensor) -> tuple[float, float]:
     """Return how many words find their translation among all words, those of their own language included.
 
-    The strong alignment of Roy et al. (2020): a word must be nearer to its
-    translation than to any other word of either language.
+    A word must be nearer to its translation than to any other word of either language: the strong alignment of
+    Roy et al. (2020).
     """
     across = source @ target.T  # [words, words]
-    return _found_among_all(across, source @ source.T), _found_among_all(across.T, target @ target.T)
+    return _share_found_among_all(across, source @ source.T), _share_found_among_all(across.T, target @ target.T)
 
 
 def csls(source: Tensor, target: Tensor) -> tuple[float, float]:
     """Return how many words find their translation in the other language by CSLS (Conneau et al. 2018).
 
-    Twice the cosine, less the mean cosine of either word to its nearest
-    neighbours on the other side: words that are near to everything win less.
+    The similarity is twice the cosine, less the mean cosine of each of the two words to its nearest neighbours on the
+    other side. Words that are near to everything win less often.
     """
     similarity = source @ target.T  # [words, words]
     n = min(NEIGHBOURS, len(similarity))
     crowded = [similarity.topk(n, dim=side).values.mean(dim=side) for side in (1, 0)]
     corrected = 2 * similarity - crowded[0][:, None] - crowded[1][None, :]
-    return _found(corrected), _found(corrected.T)
+    return _share_found(corrected), _share_found(corrected.T)
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor], tuple[float, float]]] = {"weak": weak, "strong": strong, "csls": csls}
 """Ways to look for a translation."""
 
 
-def _found(similarity: Tensor) -> float:
+def _share_found(similarity: Tensor) -> float:
     """Return the share of rows whose greatest value is on the diagonal."""
     right = similarity.argmax(dim=1) == torch.arange(len(similarity), device=similarity.device)
     return right.float().mean().item()
 
 
-def _found_among_all(across: Tensor, within: Tensor) -> float:
+def _share_found_among_all(across: Tensor, within: Tensor) -> float:
     others = within.clone().fill_diagonal_(-torch.inf).amax(dim=1)
     best, place = across.max(dim=1)
     right = (place == torch.arange(len(across), device=across.device)) & (best > others)
     return right.float().mean().item()
 
 
-def retrieval(
+def measure_retrieval(
     encoder: Encoder,
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
@@ -120,42 +120,41 @@ def retrieval(
 ) -> list[Retrieval]:
     """Let the linked words of a bitext look for each other at every layer of an encoder.
 
-    A word is its first subword, as in realignment; of words with the same two
-    first subwords the first is taken. For an honest figure the bitext should
-    not be the one that the encoder was realigned on.
+    The vector of a word is that of its first subword, as in realignment. Of links between the same two first
+    subwords only the first counts. For an honest figure the encoder must not have been realigned on the bitext.
 
     Args:
         encoder: The encoder.
         bitext: Sentence pairs of one or several language pairs.
         alignments: Their word alignments, in the same order.
-        most_words: Words of a language pair, evenly spread over it.
-        max_length: Most subwords of a sentence.
+        most_words: The most words of a language pair; they are evenly spread over it.
+        max_length: The most subwords of a sentence.
         device: Where the encoder runs.
 
     Raises:
         SettingsError: The device does not exist.
-        DataError: A language pair has no two usable links.
+        DataError: A language pair has fewer than two usable links.
     """
     found = []
     for language, source, target in word_vectors(
         encoder, bitext, alignments, most_words=most_words, max_length=max_length, device=device
     ):
-        found += retrieved(language, source, target)
+        found += retrieve(language, source, target)
     if not found:
         raise DataError("no sentence pair has a usable link")
     return found
 
 
-def retrieved(language: str, source: Tensor, target: Tensor) -> list[Retrieval]:
-    """Let linked words of one language pair look for each other at every layer.
+def retrieve(language: str, source: Tensor, target: Tensor) -> list[Retrieval]:
+    """Let the linked words of one language pair look for each other at every layer.
 
     Args:
         language: Code of the target language.
         source: States of the source words, [words, layers, width].
-        target: Those of their translations, [words, layers, width].
+        target: States of their translations, [words, layers, width].
 
     Raises:
-        DataError: There are no two words.
+        DataError: There are fewer than two words.
     """
     if len(source) < 2:
         raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
@@ -176,14 +175,16 @@ def word_vectors(
     max_length: int = 96,
     device: str = "auto",
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Yield target languages with the states of linked words at every layer: source, target, [words, layers, width].
+    """Yield each target language with the states of linked words at every layer.
+
+    The states are those of the source words and those of their translations, [words, layers, width] each.
 
     Args:
         encoder: The encoder.
         bitext: Sentence pairs of one or several language pairs.
         alignments: Their word alignments, in the same order.
-        most_words: Words of a language pair, evenly spread over it.
-        max_length: Most subwords of a sentence.
+        most_words: The most words of a language pair; they are evenly spread over it.
+        max_length: The most subwords of a sentence.
         device: Where the encoder runs.
 
     Raises:
@@ -225,7 +226,7 @@ def _word_vectors(
 
 
 def _different_links(pairs: EncodedBitext, numbers: np.ndarray) -> list[tuple[int, int]]:
-    """Return pair and place of links, of those between the same two first subwords the first."""
+    """Return pair and place of each link; of links between the same two first subwords only the first."""
     first: dict[tuple[int, int], tuple[int, int]] = {}
     for number in numbers.tolist():
         pair = pairs[number]
@@ -236,52 +237,31 @@ def _different_links(pairs: EncodedBitext, numbers: np.ndarray) -> list[tuple[in
 
 
 def _spread(items: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
-    """Return no more than so many items, evenly spread."""
+    """Return at most so many items, evenly spread."""
     if len(items) <= most:
         return items
     return [items[place * len(items) // most] for place in range(most)]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far a part of an encoder is from where it was.
+def best_layer(before: Sequence[Retrieval], *, method: str = "csls") -> int:
+    """Return the layer at which most words find their translation, in the mean over languages; the lowest of equals.
 
-    Attributes:
-        layer: 0 for the embeddings, 1 for the first layer, and so on.
-        distance: Length of the change of its weights, by that of the weights before.
-    """
-
-    layer: int
-    distance: float
-
-
-def drift(before: Encoder, after: Encoder) -> list[Drift]:
-    """Return how far the embeddings and each layer of an encoder have moved.
+    The layer is chosen before realignment and then taken for all strategies, so that the same layer is compared.
 
     Args:
-        before: As it was, such as the pretrained encoder.
-        after: The same encoder, realigned or fine-tuned.
-
-    Raises:
-        EncoderError: They are not of the same shape.
+        before: Retrieval at all layers, before realignment.
+        method: A name in `METHODS`.
     """
-    pairs = [(before.embeddings, after.embeddings), *zip(before.layers, after.layers, strict=False)]
-    if len(before.layers) != len(after.layers):
-        raise EncoderError(f"{before.name!r} has {len(before.layers)} layers, {after.name!r} {len(after.layers)}")
-    return [Drift(number, _distance(*both, f"{before.name!r} and {after.name!r}")) for number, both in enumerate(pairs)]
+    found: dict[int, list[float]] = {}
+    for item in before:
+        if item.method == method:
+            found.setdefault(item.layer, []).append(item.mean)
+    return max(sorted(found), key=lambda layer: sum(found[layer]) / len(found[layer]))
 
 
-def _distance(before: nn.Module, after: nn.Module, names: str) -> float:
-    squares = list(_squares(before, after, names))
-    change, length = (sum(values) for values in zip(*squares, strict=True))
-    return (change / length) ** 0.5 if length else 0.0
+def word_retrieval(found: Sequence[Retrieval], layer: int, *, method: str = "csls") -> dict[str, float]:
+    """Return the share of words that find their translation at a layer, by language; the mean of both directions.
 
-
-def _squares(before: nn.Module, after: nn.Module, names: str) -> Iterator[tuple[float, float]]:
-    theirs = dict(after.named_parameters())
-    for name, ours in before.named_parameters():
-        other = theirs.get(name)
-        if other is None or other.shape != ours.shape:
-            raise EncoderError(f"{names} are not of the same shape ({name})")
-        difference = other.detach().cpu() - ours.detach().cpu()
-        yield difference.square().sum().item(), ours.detach().cpu().square().sum().item()
+    Between 0 and 1. Realignment trains for exactly this, so that it says little about the task.
+    """
+    return {item.language: item.mean for item in found if (item.layer, item.method) == (layer, method)}

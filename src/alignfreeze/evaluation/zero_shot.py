@@ -11,9 +11,9 @@ from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import doubts
 from alignfreeze.progress import stage
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +102,7 @@ def assess(
             raise DataError(f"the test items of {language!r} have no labels to compare with")
         parts[language] = {measure.metric: measure.parts for measure in measures}
         scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
-        doubted += doubts(language, measures, guesses, items, task_model=task_model, is_source=language == source)
+        doubted += doubts(
+            language, measures, guesses, items, task=task, task_model=task_model, is_source=language == source
+        )
     return Outcome(tuple(scores), tuple(doubted), parts)

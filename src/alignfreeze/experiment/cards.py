@@ -19,15 +19,12 @@ from alignfreeze.experiment.strategies import average_name, is_average_name
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
 
 CARD = "README.md"
 RECORD = "alignfreeze.json"
 """In the folder of a model that a command wrote: how it came about."""
-
-PIPELINES = {"words": "token-classification", "texts": "text-classification", "spans": "question-answering"}
-"""What the hub calls the use of a model, by its head."""
 
 LICENCES = {embedded.NAME: "mit"}
 """Of encoders that are known here; those of others are for the user to fill in."""
@@ -145,7 +142,7 @@ def _data(facts: CardFacts) -> ModelCardData:
     task = None if facts.task is None else TASKS[facts.task]
     results = [
         EvalResult(
-            task_type=PIPELINES[task.kind.head],
+            task_type=task.kind.head.pipeline,
             dataset_type=f"{facts.task}-{score.language}",
             dataset_name=f"{task.what} ({name_of(score.language)})",
             metric_type=score.metric.replace(" ", "_"),
@@ -158,7 +155,7 @@ def _data(facts: CardFacts) -> ModelCardData:
         language=list(facts.languages),
         license=LICENCES.get(facts.encoder, "unknown"),
         library_name="transformers",
-        pipeline_tag=PIPELINES[task.kind.head] if task else "feature-extraction",
+        pipeline_tag=task.kind.head.pipeline if task else "feature-extraction",
         tags=["alignfreeze", "cross-lingual", *(["realignment"] if facts.strategy else [])],
         base_model=_base_model(facts.encoder),
         model_name="model" if results else None,
@@ -222,15 +219,11 @@ def _scores(facts: CardFacts) -> list[str]:
 
 def _use(facts: CardFacts) -> str:
     head = TASKS[facts.task].kind.head if facts.task else None
-    if head is None:
-        code = 'from transformers import AutoModel, AutoTokenizer\n\nmodel = AutoModel.from_pretrained("FOLDER")'
-    elif head == "spans":
-        code = (
-            "from transformers import AutoModelForQuestionAnswering, AutoTokenizer\n\n"
-            'model = AutoModelForQuestionAnswering.from_pretrained("FOLDER")'
-        )
+    if head is not None and head.has_pipeline:
+        code = f'from transformers import pipeline\n\nmodel = pipeline("{head.pipeline}", model="FOLDER")'
     else:
-        code = f'from transformers import pipeline\n\nmodel = pipeline("{PIPELINES[head]}", model="FOLDER")'
+        name = "AutoModel" if head is None else head.auto_class.__name__
+        code = f'from transformers import {name}, AutoTokenizer\n\nmodel = {name}.from_pretrained("FOLDER")'
     return f"## Use\n\n```python\n{code}\n```"
 
 

@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
@@ -24,9 +22,7 @@ from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import policies_of
-
-SUBWORDS = {"pos": 25, "ner": 12, "nli": 40, "tagging": 25, "classification": 40}
-"""Assumed for a training item of a task; of `qa` every window is full."""
+from alignfreeze.tasks.table import TASKS
 
 SUBWORDS_OF_A_PAIR = 40
 """Assumed, both sides together."""
@@ -79,13 +75,14 @@ class Lengths:
     @classmethod
     def usual(cls, settings: ExperimentSettings) -> Lengths:
         """Return what is usual for a task."""
-        return cls(SUBWORDS.get(settings.task, settings.finetuning.max_length), SUBWORDS_OF_A_PAIR, assumed=True)
+        usual = TASKS[settings.task].usual_length or settings.finetuning.max_length
+        return cls(usual, SUBWORDS_OF_A_PAIR, assumed=True)
 
     @classmethod
     def of(cls, plan: Plan) -> Lengths:
         """Return the means over some items and pairs of an experiment whose data are at hand."""
-        usual = cls.usual(plan.settings)
-        items = [_texts(item) for item in _spread(plan.data.train)]
+        usual, task = cls.usual(plan.settings), TASKS[plan.settings.task]
+        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _spread(plan.data.train)]
         pairs = [[pair.source, pair.target] for pair in _spread(plan.data.bitext)]
         most = {"item": plan.settings.finetuning.max_length, "pair": 2 * plan.settings.realignment.max_length}
         found = {
@@ -99,15 +96,6 @@ class Lengths:
 def _spread(items: Sequence[Any]) -> Sequence[Any]:
     """Return some of the items, evenly spread."""
     return items[:: max(1, len(items) // SAMPLED)]
-
-
-def _texts(item: Any) -> list[Any]:
-    """Return the texts of an item, or its words; nothing of a question, whose windows are full."""
-    if isinstance(item, TaggedSentence):
-        return [item.words]
-    if isinstance(item, LabelledText):
-        return [text for text in (item.text, item.second) if text is not None]
-    return []
 
 
 def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:

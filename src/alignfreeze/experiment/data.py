@@ -25,7 +25,8 @@ from alignfreeze.errors import AlignFreezeError, DataError
 from alignfreeze.experiment.settings import LANGUAGE, PAIR, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
-from alignfreeze.tasks import TASKS, Source, Task
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source, Task
 
 Item = TypeVar("Item")
 

@@ -15,16 +15,15 @@ from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import Alignments, WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair, language_pairs
-from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.estimates import Predictions, predict_pairs
+from alignfreeze.evaluation.predictions import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.settings import FEWEST_HELD_OUT, ExperimentSettings
 from alignfreeze.ragged import Ragged
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 
 HELD_OUT = 200
 """Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
@@ -100,7 +99,7 @@ def predict_held_out(
         links: The word alignments of the held-out pairs.
         device: Where the model runs.
     """
-    two_texts = any(isinstance(item, LabelledText) and item.second is not None for item in data.train)
+    two_texts = any(len(task.kind.texts(item)) > 1 for item in data.train)
     return predict_pairs(model, task, data.held, links, two_texts=two_texts, device=device)
 
 

@@ -23,8 +23,8 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.model import realigned_layers
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import n_examples
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.judging import check_alone
 
 

@@ -36,9 +36,9 @@ from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import TrainingHistory
 
 
@@ -233,7 +233,7 @@ def run(
     task = TASKS[settings.task]
     with meter.measured("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
-    if data.held and task.kind.probabilities is not None:
+    if data.held and task.kind.pair_labeller is not None:
         with meter.measured("held-out pairs"):
             links = held_out_links(settings, data)
             found = predict_held_out(model, task, data, links, device=settings.device)

@@ -27,8 +27,8 @@ from alignfreeze.experiment.strategies import PAPER, Strategy
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_toml_value, read_toml
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import FinetuningSettings
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
 
 FEWEST_HELD_OUT = 20
@@ -178,7 +178,7 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _room_for_context(self) -> Self:
         stride, most = self.finetuning.stride, self.finetuning.max_length
-        if self.task == "qa" and stride >= most:
+        if TASKS[self.task].kind.overlaps and stride >= most:
             raise ValueError(f"finetuning.stride: {stride} is not less than finetuning.max_length, {most}")
         return self
 
@@ -234,7 +234,7 @@ class ExperimentSettings(Settings):
                 "realignment.stopping goes by sentence pairs that nothing is realigned on: set bitext.held_out, "
                 "such as bitext.held_out = 100"
             )
-        if stopping.by == "agreement" and TASKS[self.task].kind.probabilities is None:
+        if stopping.by == "agreement" and TASKS[self.task].kind.pair_labeller is None:
             raise ValueError(
                 f"realignment.stopping.by = 'agreement' needs labels that can be carried over links, which the task "
                 f"{self.task!r} has not; take by = 'retrieval'"

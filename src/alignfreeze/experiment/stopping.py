@@ -9,15 +9,16 @@ import numpy as np
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.estimates import Predictions, best_layer, projection_agreement, value_of, word_retrieval
-from alignfreeze.evaluation.retrieval import retrieval
+from alignfreeze.evaluation.estimates import projection_agreement, value_of
+from alignfreeze.evaluation.predictions import Predictions
+from alignfreeze.evaluation.retrieval import best_layer, measure_retrieval, word_retrieval
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.settings import StoppingSettings
 from alignfreeze.realignment.trainer import Judge
-from alignfreeze.tasks import TASKS
 from alignfreeze.tasks.finetuning import finetune
+from alignfreeze.tasks.table import TASKS
 
 
 def judge_of(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
@@ -47,7 +48,7 @@ class _ByRetrieval:
         self.layer: int | None = None
 
     def __call__(self, encoder: Encoder) -> float:
-        found = retrieval(encoder, self.data.held, self.links, device=self.settings.device)
+        found = measure_retrieval(encoder, self.data.held, self.links, device=self.settings.device)
         if self.layer is None:
             self.layer = best_layer(found)
         values = word_retrieval(found, self.layer).values()

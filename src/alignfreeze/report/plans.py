@@ -13,7 +13,7 @@ from alignfreeze.experiment.cost import Estimate
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing
-from alignfreeze.tasks import TASKS
+from alignfreeze.tasks.table import TASKS
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
 
 def _at_least(outline: Outline) -> str:
     """Of questions each window of a long context is an example; how many there are is not known before."""
-    known = outline.settings.finetuning.steps is not None or TASKS[outline.settings.task].kind.head != "spans"
+    known = outline.settings.finetuning.steps is not None or not TASKS[outline.settings.task].kind.overlaps
     return "" if known else "at least "
 
 
@@ -134,7 +134,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     settings, data = plan.settings, plan.data
     yield "experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"
     yield "runs", f"{len(plan.specs)}: {', '.join(f'{spec.strategy} {spec.seed}' for spec in plan.specs)}"
-    sentences = f"{len(data.train):,} {_unit(settings)} ({settings.source_language})"
+    sentences = f"{len(data.train):,} {TASKS[settings.task].kind.item_name} ({settings.source_language})"
     yield "fine-tuning", f"{plan.finetuning_steps:,} steps of {settings.finetuning.batch_size}, over {sentences}"
     if plan.freezing:
         yield "schedule", settings.realignment.schedule
@@ -151,7 +151,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     for strategy, freezing in plan.freezing.items():
         yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
     for language, tests in data.tests.items():
-        yield "test", f"{language} {len(tests):,} {_unit(settings)}"
+        yield "test", f"{language} {len(tests):,} {TASKS[settings.task].kind.item_name}"
     for file in data.files:
         yield "file", f"{file.role}: {file.path} (sha256 {file.digest[:12]})"
 
@@ -164,11 +164,6 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     if choice.diversity is not None and choice.at_random is not None:
         sets = "on average over all sets of as many"
         yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
-
-
-def _unit(settings: ExperimentSettings) -> str:
-    unit = TASKS[settings.task].kind.unit
-    return "sentences" if unit == "words" else unit
 
 
 def _freezing_text(freezing: Freezing) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.gradients import GradientCosine
 from alignfreeze.evaluation.probe import Probe
-from alignfreeze.evaluation.retrieval import METHODS, Drift, Retrieval
+from alignfreeze.evaluation.retrieval import METHODS, Retrieval
 from alignfreeze.languages import name_of
 from alignfreeze.report.sheets import Cell, Sheet
 

@@ -52,7 +52,7 @@ class Sweep:
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
         write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
         write_json(self.out / PLANNED, list(self.jobs))
-        keep_terms(self.out, {plan.settings.name: plan.data for plan in self.plans})
+        keep_terms(self.out, self.plans)
 
     def record(self, name: str) -> RunRecord | None:
         """Return the record of a complete run, None where there is none that can be read."""

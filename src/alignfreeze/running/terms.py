@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.corpora.terms import key_terms
-from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import read_json, write_json
+from alignfreeze.tasks.table import TASKS
 
 TERMS = "terms.json"
 """The file in the folder of an experiment in which they are kept."""
@@ -20,23 +21,24 @@ LOOKED_AT = 2_000
 TRAIN = "train"
 
 
-def terms_of(data: ExperimentData) -> dict[str, list[str]]:
+def terms_of(plan: Plan) -> dict[str, list[str]]:
     """Return the key terms of the source side of each bitext, by its target language, and of the training data."""
+    data, task = plan.data, TASKS[plan.settings.task]
     sides: dict[str, list[str]] = {}
     for language in dict.fromkeys(pair.languages[1] for pair in data.bitext):
         pairs = [pair for pair in data.bitext if pair.languages[1] == language]
         sides[language] = [" ".join(pair.source) for pair in evenly_spread(pairs, LOOKED_AT)]
     items: list[Any] = evenly_spread(data.train, LOOKED_AT)
-    return key_terms({**sides, TRAIN: [item.text for item in items]})
+    return key_terms({**sides, TRAIN: [task.texts_of(item)[0] for item in items]})
 
 
-def keep_terms(out: Path, data: Mapping[str, ExperimentData]) -> None:
-    """Write the key terms of experiments, by their names, into their folder; what is there of others stays."""
+def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
+    """Write the key terms of experiments, by their names, into their folder; those of other experiments stay."""
     found: dict[int, dict[str, list[str]]] = {}
-    for one in data.values():
-        if id(one) not in found:  # experiments share what they read
-            found[id(one)] = terms_of(one)
-    write_json(out / TERMS, read_terms(out) | {name: found[id(one)] for name, one in data.items()})
+    for plan in plans:
+        if id(plan.data) not in found:  # experiments share what they read
+            found[id(plan.data)] = terms_of(plan)
+    write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
 
 
 def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:

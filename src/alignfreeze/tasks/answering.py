@@ -18,6 +18,7 @@ from alignfreeze.encoding.packed import Layout
 from alignfreeze.encoding.packing import encode
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.heads import SPANS
 from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
@@ -185,5 +186,16 @@ def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[f
     return float(scores[start, end]), int(places[starts[start], 0]), int(places[ends[end], 1])
 
 
-ANSWERING = Kind("spans", "questions", training_examples, span_logits, loss_of_spans, predict)
+ANSWERING = Kind(
+    head=SPANS,
+    item_name="questions",
+    texts=lambda item: (item.context, item.question),
+    labels=lambda _: (),
+    examples=training_examples,
+    logits=span_logits,
+    loss=loss_of_spans,
+    predict=predict,
+    splits=True,
+    overlaps=True,
+)
 """A span of a context for each question."""

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.batches import SENTENCES_AT_ONCE
 from alignfreeze.encoding.packing import classify
+from alignfreeze.languages import has_spaces
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
+from alignfreeze.tasks.heads import TEXTS
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, Text, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
@@ -122,5 +126,38 @@ def _text_logits(
             bar.advance(len(numbers))
 
 
-CLASSIFICATION = Kind("texts", "texts", training_examples, classify, loss_of_texts, predict, probabilities)
+def items_of_pairs(pairs: Sequence[SentencePair], two_texts: bool) -> list[LabelledText]:
+    """Return each sentence as a text without a label: all source sides, then all target sides.
+
+    Args:
+        pairs: Sentence pairs of one language pair.
+        two_texts: Whether an item is a sentence with the next one; the last sentence is followed by the first.
+    """
+    items = []
+    for side, code in enumerate(pairs[0].languages):
+        space = " " if has_spaces(code) else ""
+        texts = [space.join((pair.source, pair.target)[side]) for pair in pairs]
+        following = [*texts[1:], texts[0]] if two_texts else [None] * len(texts)
+        items += [LabelledText(text, second, "") for text, second in zip(texts, following, strict=True)]
+    return items
+
+
+def _texts(item: LabelledText) -> tuple[Text, ...]:
+    return (item.text,) if item.second is None else (item.text, item.second)
+
+
+_WHOLE = WordAlignment(frozenset({(0, 0)}))
+"""The text of one side translates that of the other."""
+
+CLASSIFICATION = Kind(
+    head=TEXTS,
+    item_name="texts",
+    texts=_texts,
+    labels=lambda item: (item.label,),
+    examples=training_examples,
+    logits=classify,
+    loss=loss_of_texts,
+    predict=predict,
+    pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, probabilities),
+)
 """A label for each text."""

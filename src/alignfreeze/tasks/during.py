@@ -19,9 +19,9 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.trainer import Prepared
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
 from alignfreeze.training.loop import check_processes, train, visits
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan

@@ -17,10 +17,10 @@ from alignfreeze.encoding.vocabulary import compacted
 from alignfreeze.errors import DataError
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import Settings
-from alignfreeze.tasks import Task
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
-from alignfreeze.tasks.models import STRIDE, TaskModel, with_head
+from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
+from alignfreeze.tasks.task import Task
 from alignfreeze.training.loop import train, visits
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -52,13 +52,16 @@ class FinetuningSettings(Settings):
 
 
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
-    """Return how many examples a fine-tuning makes of some items; of a long text each window is one."""
-    if task.kind.head == "texts":
+    """Return how many examples a fine-tuning makes of some items: one per item, or one per window of a long item."""
+    if not task.kind.splits:
         return len(items)
-    model = with_head(
-        encoder, task.kind.head, task.labels_of(items), max_length=settings.max_length, stride=settings.stride
-    )
+    model = _new_model(encoder, task, items, settings)
     return len(task.kind.examples(model, items))
+
+
+def _new_model(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> TaskModel:
+    labels = task.labels_of(items)
+    return add_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
 
 
 def finetune(
@@ -96,8 +99,7 @@ def finetune(
     compute = compute or ComputeSettings()
     device = check_device(device)
     set_seed(seed)
-    labels = task.labels_of(items)
-    task_model = with_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
+    task_model = _new_model(encoder, task, items, settings)
     examples = task.kind.examples(task_model, items)
     if not len(examples):
         raise DataError("no training item has a label; there is nothing to learn from")
@@ -113,7 +115,7 @@ def finetune(
         seed=seed,
         device=device,
     )
-    identity = [settings.model_dump(mode="json"), examples.digest, list(labels)]
+    identity = [settings.model_dump(mode="json"), examples.digest, list(task.labels_of(items))]
     how: dict[str, Any] = {"compute": compute, "checkpoints": checkpoints, "identity": identity}
     if alongside is None:
         return task_model, _train(task_model, task, examples, plan, **how)

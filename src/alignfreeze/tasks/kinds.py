@@ -1,4 +1,4 @@
-"""What all tasks share: examples as arrays, the loss of a batch, and predictions for sentences of like length."""
+"""What all tasks share: the kind as a value, examples as arrays, the loss of a batch, and runs without a gradient."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.order import by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import packing
@@ -19,6 +21,7 @@ from alignfreeze.files import digest_of_arrays
 from alignfreeze.processes import n_processes, sum_all
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.heads import Head
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.training.model import LossModel
 
@@ -26,7 +29,10 @@ IGNORED = -100
 """The label that torch's cross-entropy passes over."""
 
 SUBWORDS_AT_ONCE = 4_096
-"""Of a prediction; the states of so many fit into some 100 MB with a base encoder."""
+"""Subwords that are predicted for at once; their states take some 100 MB with a base encoder."""
+
+Text = str | tuple[str, ...]
+"""A text, or the words of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,9 @@ class Examples:
     """Training sentences, or windows of long ones, in a few flat arrays.
 
     Attributes:
-        subwords: Of each sentence.
-        labels: Of each sentence, as its kind of task has them.
-        types: Of each subword 1 if it belongs to the second of two texts; None where models are not told.
+        subwords: The subwords of each sentence.
+        labels: The labels of each sentence, in the form of the kind of task.
+        types: For each subword 1 if it belongs to the second of two texts, else 0; None where models are not told.
     """
 
     subwords: Ragged
@@ -48,7 +54,7 @@ class Examples:
 
     @property
     def digest(self) -> str:
-        """A digest of all of them."""
+        """A digest of all arrays."""
         parts = [self.subwords, self.labels, *([] if self.types is None else [self.types])]
         return digest_of_arrays(*(part.values for part in parts), self.subwords.starts)
 
@@ -81,7 +87,7 @@ class Predictor(Protocol):
     def __call__(
         self, task_model: TaskModel, items: Sequence[Any], *, at_once: int = SUBWORDS_AT_ONCE, bar: Bar | None = None
     ) -> list[Any]:
-        """Return a prediction an item, in the same order."""
+        """Return one prediction per item, in the same order."""
         ...
 
 
@@ -91,31 +97,55 @@ class Prober(Protocol):
     def __call__(
         self, task_model: TaskModel, items: Sequence[Any], *, at_once: int = SUBWORDS_AT_ONCE, bar: Bar | None = None
     ) -> Ragged:
-        """Return the probabilities of an item's words, or of the item, in the same order, [units, labels] an item."""
+        """Return the probabilities of the labels for each unit of each item, [units, labels] per item."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a kind of task does with a model.
+class PairLabeller:
+    """Labels both sides of sentence pairs, so that links can carry labels from one side to the other.
 
     Attributes:
-        head: A name in `HEADS`.
-        unit: What its scores count.
-        examples: Turns items into examples.
+        items: Makes items without labels of the sentence pairs of one language pair: first all source sides, then all
+            target sides. It is also told whether an item has two texts.
+        links: Which units translate each other and no others, from the word alignment of a pair.
+        probabilities: Says how probable each label is for each unit: for each word, or for the text.
+    """
+
+    items: Callable[[Sequence[SentencePair], bool], list[Any]]
+    links: Callable[[WordAlignment], WordAlignment]
+    probabilities: Prober
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is predicted, and how: all that tasks with the same form of items and labels have in common.
+
+    Attributes:
+        head: The head of its models.
+        item_name: What its items are called, in the plural.
+        texts: The texts of an item, the main one first.
+        labels: The labels of the units of an item, None for a unit without one; empty where there are no labels.
+        examples: Turns items into examples for training.
         logits: Runs a model with the head.
         loss: The losses of a batch.
         predict: Predicts for items.
-        probabilities: Says how probable each label is; None where there are no labels.
+        pair_labeller: Labels the sides of sentence pairs; None where a sentence is no item, or nothing has a label.
+        splits: Whether a long item goes through in windows, each of them an example; otherwise it is cut.
+        overlaps: Whether windows share `stride` subwords.
     """
 
-    head: str
-    unit: str
+    head: Head
+    item_name: str
+    texts: Callable[[Any], tuple[Text, ...]]
+    labels: Callable[[Any], Sequence[str | None]]
     examples: Items
     logits: Logits
     loss: Loss
     predict: Predictor
-    probabilities: Prober | None = None
+    pair_labeller: PairLabeller | None = None
+    splits: bool = False
+    overlaps: bool = False
 
 
 class TaskLoss(LossModel):
@@ -151,17 +181,17 @@ def run_sorted(
     *,
     at_once: int = SUBWORDS_AT_ONCE,
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Run a model on sentences, those of like length together: they waste no padding.
+    """Run a model on sentences; those of similar length go together, so that no padding is wasted.
 
     Args:
         task_model: The fine-tuned model.
         logits: How it is run.
-        subwords: Of each sentence.
-        types: Of each subword, where the model is told.
-        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
+        subwords: The subwords of each sentence.
+        types: For each subword 1 if it belongs to the second of two texts, else 0; None where models are not told.
+        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
 
     Yields:
-        Numbers of sentences, and what the model gives for them, end to end.
+        Numbers of sentences, and the outputs of the model for them, end to end.
     """
     order = sorted(range(len(subwords)), key=lambda number: len(subwords[number]))
     rows = Ragged.of([subwords[number] for number in order])

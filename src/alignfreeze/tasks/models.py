@@ -9,32 +9,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForQuestionAnswering,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-)
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
-from transformers.modeling_layers import GenericForQuestionAnswering
 
 from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
 from alignfreeze.errors import EncoderError
 from alignfreeze.registry import load_extensions
-
-HEADS: dict[str, Any] = {
-    "words": AutoModelForTokenClassification,
-    "texts": AutoModelForSequenceClassification,
-    "spans": AutoModelForQuestionAnswering,
-}
-"""What labels words, labels whole texts, and finds spans, of the families that transformers has it for."""
+from alignfreeze.tasks.heads import WORDS, Head
 
 STRIDE = 32
-"""Subwords that two windows of a long context share; the reference code's."""
+"""Subwords that two windows of a long context share, as in the reference code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +28,8 @@ class TaskModel:
     Attributes:
         model: An ordinary model of transformers.
         tokenizer: The encoder's tokenizer.
-        max_length: Most subwords at once, special ones included; longer sentences go through in windows.
-        stride: Subwords that windows of a context share.
+        max_length: The most subwords at once, special ones included.
+        stride: Subwords that two windows of a long context share.
     """
 
     model: PreTrainedModel
@@ -78,20 +62,20 @@ class TaskModel:
         self.tokenizer.save_pretrained(folder)
 
 
-def with_head(
-    encoder: Encoder, head: str, labels: Sequence[str], *, max_length: int, stride: int = STRIDE
+def add_head(
+    encoder: Encoder, head: Head, labels: Sequence[str], *, max_length: int, stride: int = STRIDE
 ) -> TaskModel:
-    """Return a model with the encoder's weights and a new head.
+    """Put a new head on an encoder; return a model of its own.
 
-    The encoder's weights are copied, so that it stays as it is when the model is trained; only the table of word
-    embeddings is shared until `compacted(..., shared=True)`, in which the model is to be trained, makes a new one.
+    The weights are copied, so that the encoder stays as it is when the model is trained. Only the table of word
+    embeddings is shared: the model is to be trained inside `compacted(..., shared=True)`, which makes a new one.
 
     Args:
         encoder: The encoder.
-        head: A name in `HEADS`.
-        labels: What the head tells apart; for `spans` nothing.
-        max_length: Most subwords at once.
-        stride: Subwords that windows of a context share.
+        head: The head.
+        labels: The labels that the head tells apart; empty for a task without labels.
+        max_length: The most subwords at once.
+        stride: Subwords that two windows of a long context share.
 
     Raises:
         EncoderError: transformers has no such head for this family.
@@ -101,9 +85,9 @@ def with_head(
         config.id2label = dict(enumerate(labels))
         config.label2id = {label: number for number, label in enumerate(labels)}
     else:
-        config.num_labels = 2  # a beginning and an end
+        config.num_labels = head.n_outputs
     with no_init_weights():  # a random table of 250,000 rows takes a second, and is overwritten at once
-        model = _model_class(head, config)(config)
+        model = head.model_class(config)(config)
     with torch.no_grad():
         heads = [part for name, part in model.named_children() if name != model.base_model_prefix]
         with torch.random.fork_rng(devices=[]):
@@ -128,38 +112,14 @@ def _reset(parts: Sequence[nn.Module]) -> None:
                 reset()
 
 
-def _model_class(head: str, config: PreTrainedConfig) -> Any:
-    """Return the class of a family's models with a head.
-
-    Raises:
-        EncoderError: There is none.
-    """
-    found = HEADS[head]._model_mapping.get(type(config), None)
-    if found is not None:
-        return found
-    if head != "spans":
-        raise EncoderError(f"transformers has no head for {head} for the model family {config.model_type!r}")
-    return _with_spans(config)
-
-
-def _with_spans(config: PreTrainedConfig) -> Any:
-    """Return a class of our own of models that find spans, for families without one (EuroBERT)."""
-    words = HEADS["words"]._model_mapping[type(config)]
-    parent = next(base for base in words.__mro__ if base.__name__.endswith("PreTrainedModel"))
-    name = words.__name__.replace("TokenClassification", "QuestionAnswering")
-    made = type(name, (GenericForQuestionAnswering, parent), {"__module__": __name__, "base_model_prefix": "model"})
-    AutoModelForQuestionAnswering.register(type(config), made, exist_ok=True)
-    return made
-
-
-def load_task_model(folder: Path, head: str = "words", *, max_length: int = 128, stride: int = STRIDE) -> TaskModel:
+def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, stride: int = STRIDE) -> TaskModel:
     """Load a fine-tuned model from its folder, weights as safetensors.
 
     Args:
-        folder: Where it is.
-        head: A name in `HEADS`.
-        max_length: Most subwords at once.
-        stride: Subwords that windows of a context share.
+        folder: The folder.
+        head: The head that the model has.
+        max_length: The most subwords at once.
+        stride: Subwords that two windows of a long context share.
 
     Raises:
         EncoderError: The folder holds no such model.
@@ -169,16 +129,15 @@ def load_task_model(folder: Path, head: str = "words", *, max_length: int = 128,
     load_extensions()  # one may teach transformers a family
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        model, loading = _model_class(head, config).from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True
-        )
+        model_class = head.model_class(config)
+        model, loading = model_class.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except EncoderError:
         raise
-    except Exception as error:  # what a broken checkpoint raises is not to be foreseen
+    except Exception as error:  # a broken checkpoint may raise anything
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
     if loading["missing_keys"]:
         # transformers would give it a random head and go on.
-        raise EncoderError(f"{folder}: this model has no head for {head}; fine-tune it first")
+        raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
     check_tokenizer(str(folder), tokenizer, model)
     return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)), stride)

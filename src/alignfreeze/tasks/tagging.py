@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.packing import encode
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
-from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
+from alignfreeze.tasks.heads import WORDS
+from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 
@@ -120,5 +123,22 @@ def _predict_items(
     return predict(task_model, [item.words for item in items], at_once=at_once, bar=bar)
 
 
-TAGGING = Kind("words", "words", training_examples, encode, loss_of_words, _predict_items, probabilities)
+def items_of_pairs(pairs: Sequence[SentencePair], _: bool) -> list[TaggedSentence]:
+    """Return all source sides, then all target sides, as sentences without tags."""
+    sides = [pair.source for pair in pairs] + [pair.target for pair in pairs]
+    return [TaggedSentence(words, (None,) * len(words)) for words in sides]
+
+
+TAGGING = Kind(
+    head=WORDS,
+    item_name="sentences",
+    texts=lambda item: (item.words,),
+    labels=lambda item: item.tags,
+    examples=training_examples,
+    logits=encode,
+    loss=loss_of_words,
+    predict=_predict_items,
+    pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, probabilities),
+    splits=True,
+)
 """A label for each word."""

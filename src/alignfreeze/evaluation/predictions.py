@@ -1,0 +1,110 @@
+"""What a fine-tuned model says of sentence pairs that it was not realigned on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair, language_pairs
+from alignfreeze.encoding.encoder import check_device
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.progress import stage
+from alignfreeze.ragged import Ragged
+from alignfreeze.tasks.kinds import PairLabeller
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model says of both sides of the sentence pairs of one language.
+
+    A unit is what has a label: a word, or a text.
+
+    Attributes:
+        language: Code of the target language.
+        labels: The labels that the model tells apart.
+        source: Probabilities of the labels for the units of each source side, [units, labels] per pair. They are NaN
+            for a word without a subword that the model sees.
+        target: The same for each target side.
+        links: Which units translate each other and no others, [links, 2] per pair.
+        are_entities: Whether labels mark entities in IOB2, so that spans of words count.
+    """
+
+    language: str
+    labels: tuple[str, ...]
+    source: Ragged
+    target: Ragged
+    links: Ragged
+    are_entities: bool = False
+
+    def __len__(self) -> int:
+        return len(self.links)
+
+
+def predict_pairs(
+    task_model: TaskModel,
+    task: Task,
+    bitext: Sequence[SentencePair],
+    alignments: Sequence[WordAlignment],
+    *,
+    two_texts: bool = True,
+    device: str = "auto",
+) -> list[Predictions]:
+    """Run a model once over both sides of a bitext; return one value per language pair, in the order of the bitext.
+
+    For a task on words the units are words, and only links that are one to one count. For a task on texts an item is
+    a sentence, or two neighbouring sentences, and the item of one side translates that of the other.
+
+    Args:
+        task_model: A fine-tuned model.
+        task: What the model has learnt.
+        bitext: Sentence pairs that the model was not realigned on, of one or several language pairs.
+        alignments: Their word alignments, in the same order; not used for texts.
+        two_texts: Whether items of a task on texts are pairs of texts, as in NLI.
+        device: Where the model runs.
+
+    Raises:
+        SettingsError: The task has no labels that links could carry, or the device does not exist.
+        DataError: There is no sentence pair.
+    """
+    labeller = check_estimable(task)
+    if not bitext:
+        raise DataError("there is no sentence pair to estimate from")
+    task_model.model.to(check_device(device))  # type: ignore[arg-type]
+    groups = language_pairs(bitext)
+    several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
+    items = [item for pairs in several.values() for item in labeller.items(pairs, two_texts)]
+    with stage("predicting for held-out pairs", total=len(items)) as bar:
+        found = labeller.probabilities(task_model, items, bar=bar)
+    predictions, start = [], 0
+    for languages, numbers in groups.items():
+        n = len(numbers)
+        source, target = (_rows(found, range(first, first + n)) for first in (start, start + n))
+        links = [np.array(sorted(labeller.links(alignments[number]).links), dtype=np.int32) for number in numbers]
+        rows = Ragged.of([one.reshape(-1, 2) for one in links])
+        labels = tuple(task_model.labels)
+        predictions.append(Predictions(languages[1], labels, source, target, rows, task.marks_entities))
+        start += 2 * n
+    return predictions
+
+
+def check_estimable(task: Task) -> PairLabeller:
+    """Return what labels sentence pairs for a task.
+
+    Raises:
+        SettingsError: The task has no labels that links could carry from one side of a pair to the other.
+    """
+    if task.kind.pair_labeller is None:
+        raise SettingsError(
+            f"the task {task.name!r} cannot be estimated without labels: nothing in a sentence pair has a label of its "
+            "that links could carry from one side to the other; advice is for tasks that label words or texts"
+        )
+    return task.kind.pair_labeller
+
+
+def _rows(found: Ragged, rows: range) -> Ragged:
+    return Ragged.of([found[row] for row in rows], dtype=found.values.dtype)

@@ -1,0 +1,18 @@
+"""Classification of texts, or of pairs of texts, with the labels that the training data have."""
+
+from __future__ import annotations
+
+from alignfreeze.tasks.classification import CLASSIFICATION
+from alignfreeze.tasks.metrics import of_texts
+from alignfreeze.tasks.reading import read_texts
+from alignfreeze.tasks.task import Task
+
+TASK = Task(
+    name="classification",
+    what="any labels of texts, JSON lines or TSV",
+    kind=CLASSIFICATION,
+    read=read_texts,
+    metrics=of_texts,
+    metric="accuracy",
+    usual_length=40,
+)

@@ -1,0 +1,32 @@
+"""Tagging of words with the tags that the training data have."""
+
+from __future__ import annotations
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.columns import read_columns
+from alignfreeze.tasks.metrics import of_words
+from alignfreeze.tasks.reading import read_hub_sentences
+from alignfreeze.tasks.tagging import TAGGING
+from alignfreeze.tasks.task import Source, Task
+
+
+def read(source: Source) -> list[TaggedSentence]:
+    """Read sentences of a file with one word and its tag in each line, or of the hub.
+
+    Raises:
+        DataError: The data cannot be read.
+    """
+    if source.on_hub:
+        return read_hub_sentences(source, ("tags", "labels", "ner_tags", "pos_tags", "upos"))
+    return read_columns(source.place, max_sentences=source.most)
+
+
+TASK = Task(
+    name="tagging",
+    what="any tags of words",
+    kind=TAGGING,
+    read=read,
+    metrics=of_words,
+    metric="accuracy",
+    usual_length=25,
+)

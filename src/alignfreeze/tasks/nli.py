@@ -1,0 +1,22 @@
+"""Natural language inference: does a hypothesis follow from a premise, contradict it, or neither?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from alignfreeze.corpora.labelled import NLI
+from alignfreeze.tasks.classification import CLASSIFICATION
+from alignfreeze.tasks.metrics import of_texts
+from alignfreeze.tasks.reading import read_texts
+from alignfreeze.tasks.task import Task
+
+TASK = Task(
+    name="nli",
+    what="natural language inference, JSON lines or TSV",
+    kind=CLASSIFICATION,
+    read=partial(read_texts, labels=NLI, pairs=True),
+    metrics=of_texts,
+    metric="accuracy",
+    labels=NLI,
+    usual_length=40,
+)

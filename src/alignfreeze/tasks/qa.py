@@ -1,0 +1,30 @@
+"""Extractive question answering: the answer to a question is a span of a text."""
+
+from __future__ import annotations
+
+from alignfreeze.corpora.questions import Question, questions, read_squad
+from alignfreeze.tasks.answering import ANSWERING
+from alignfreeze.tasks.metrics import of_answers
+from alignfreeze.tasks.task import Source, Task
+
+
+def read(source: Source) -> list[Question]:
+    """Read questions of a SQuAD file or of the hub.
+
+    Raises:
+        DataError: The data cannot be read, or an answer is not in its context.
+    """
+    if source.on_hub:
+        return questions(source.rows(), name=str(source.place), most=source.most)
+    return read_squad(source.place, max_questions=source.most)
+
+
+TASK = Task(
+    name="qa",
+    what="extractive question answering, SQuAD JSON",
+    kind=ANSWERING,
+    read=read,
+    metrics=of_answers,
+    metric="f1",
+    labels=(),
+)

@@ -1,0 +1,51 @@
+"""Reads items of tasks from files and from the hub, where several tasks have the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.hub import field
+from alignfreeze.corpora.labelled import LabelledText, labelled, read_labelled
+from alignfreeze.errors import DataError
+from alignfreeze.tasks.task import Source
+
+
+def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSentence]:
+    """Read tagged sentences of the hub; a word with an unknown tag counts as untagged.
+
+    Args:
+        source: The data set.
+        fields: Names of the field that holds the tags; the first that a row has is taken.
+
+    Raises:
+        DataError: A row is not a list of words with one tag each.
+    """
+    sentences: list[TaggedSentence] = []
+    for where, row in source.rows():
+        words, tags = field(row, ("tokens", "words"), where=where), field(row, fields, where=where)
+        if not isinstance(words, list) or not isinstance(tags, list) or not all(isinstance(w, str) for w in words):
+            raise DataError(f"{where}: expected a list of words and one of tags")
+        if len(words) != len(tags):
+            raise DataError(f"{where}: {len(words)} words and {len(tags)} tags")
+        sentences.append(TaggedSentence(tuple(words), tuple(None if tag == "_" else str(tag) for tag in tags)))
+        if len(sentences) == source.most:
+            break
+    return sentences
+
+
+def read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bool = False) -> list[LabelledText]:
+    """Read texts, or pairs of texts, with one label each.
+
+    Args:
+        source: A file or a data set of the hub.
+        labels: The labels that are allowed; None for any.
+        pairs: Whether every item must be a pair of texts.
+
+    Raises:
+        DataError: The data cannot be read, or a row is not as it should be.
+    """
+    if not source.on_hub:
+        return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)
+    name, language = str(source.place), source.language
+    return labelled(source.rows(), name=name, labels=labels, pairs=pairs, language=language, most=source.most)
