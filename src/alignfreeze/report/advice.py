@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from alignfreeze.advice.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
 from alignfreeze.advice.per_language import Choices
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
+from alignfreeze.report.columns import Column, Row, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import AVERAGE
 
@@ -22,40 +23,54 @@ NOTE = (
 )
 
 
-def advice_sheet(advised: Advised) -> Sheet:
-    """Return what is advised: a row a language, all of them together last."""
-    advice = advised.advice
-    realigned = [name for name in advice.overall.estimated if name != BASELINE]
-    rows = [_row(item, realigned) for item in advice.languages]
-    settings = advised.settings
-    title = (
-        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
-    )
-    columns = ("", "language", "pairs", "agreement", *realigned, "advised", "confidence")
-    return Sheet(title, columns, 2, (*rows, _row(advice.overall, realigned)), NOTE, n_last=1)
+def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
+    """Return what is shown of each language, and of all together; each strategy that realigns has a column."""
+    return [
+        Column("", _code, is_name=True),
+        Column("language", _language, is_name=True),
+        Column("pairs", lambda item: item.n),
+        Column("agreement", lambda item: item.estimated[BASELINE].agreement, _percent),
+        *(_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
+        Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
+        Column("confidence", lambda item: item.confidence, "{:.0%}".format),
+        Column(None, sentence, key="reason"),
+    ]
 
 
-def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
-    code = AVERAGE if item.language is None else item.language
-    name = "all languages" if item.language is None else name_of(item.language)
-    baseline = item.estimated[BASELINE]
-    gains = (_gain(item.estimated[name]) for name in realigned)
-    advised = Cell(item.strategy, int(item.verdict == "better"))
-    return (
-        Cell(code),
-        Cell(name),
-        Cell(str(item.n)),
-        Cell(f"{100 * baseline.agreement:.1f}"),
-        *gains,
-        advised,
-        Cell(f"{item.confidence:.0%}"),
-    )
+def _code(item: Recommendation) -> str:
+    return AVERAGE if item.language is None else item.language
 
 
-def _gain(one: Estimated) -> Cell:
+def _language(item: Recommendation) -> str:
+    return "all languages" if item.language is None else name_of(item.language)
+
+
+def _gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, Estimated]]) -> Column[Row]:
+    return Column(strategy, lambda row: estimated(row)[strategy], _gain_cell)
+
+
+def _gain_cell(one: Estimated) -> Cell:
     low, high = one.interval
     sure = (one.better >= SURE) - (one.better <= 1 - SURE)
     return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _realigned(advice: Advice) -> list[str]:
+    return [strategy for strategy in advice.overall.estimated if strategy != BASELINE]
+
+
+def advice_sheet(advised: Advised) -> Sheet:
+    """Return what is advised, one row per language; the last row is for all together."""
+    advice, settings = advised.advice, advised.settings
+    title = (
+        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
+    )
+    rows = (*advice.languages, advice.overall)
+    return make_sheet(title, advice_columns(_realigned(advice)), rows, NOTE, n_last=1)
 
 
 def advice_lines(advised: Advised) -> Iterator[str]:
@@ -122,34 +137,60 @@ def _names(languages: list[str] | tuple[str, ...]) -> str:
     return ", ".join(map(name_of, languages))
 
 
-def choice_sheet(choices: Choices) -> Sheet:
-    """Return which models are taken for which language, and what they score: a row a language, their mean last."""
-    realigned = [name for name in choices.advice.overall.estimated if name != BASELINE]
-    by_language = {item.language: item for item in choices.advice.languages}
-    single = "" if choices.single is None else choices.single[0]
-    rows = []
-    for one in choices.languages:
-        estimated = by_language[one.language].estimated
-        scores = [_percent(one.scores.get(name)) for name in (one.strategy, single)]
-        best = max(one.scores.values(), default=None)
-        gains = (_gain(estimated[name]) for name in realigned)
-        rows.append(
-            (Cell(one.language), Cell(name_of(one.language)), *gains, Cell(one.strategy), *scores, _percent(best))
-        )
-    theirs = None if choices.single is None else choices.single[1]
-    means = [_percent(value) for value in (choices.chosen, theirs, choices.best)]
-    overall = choices.advice.overall
-    gains = (_gain(overall.estimated[name]) for name in realigned)
-    rows.append((Cell(AVERAGE), Cell("all languages"), *gains, Cell(""), *means))
-    columns = ("", "language", *realigned, "chosen", "its score", f"always {single or '–'}", "best of each")
-    return Sheet(f"{choices.title}: chosen for each language", columns, 2, tuple(rows), CHOICE_NOTE, n_last=1)
-
-
 CHOICE_NOTE = (
     "of each strategy the gain over the baseline that is expected from estimates without labels, in points, with its "
     "95% interval; chosen: where the most is expected. The scores, in percent, are true ones of the test data, which "
     "no choice has seen; the single strategy and the best of each language are found by them, in hindsight"
 )
+
+
+class ChoiceRow(NamedTuple):
+    """What is chosen for a language, or what choosing comes to in the mean over languages.
+
+    Attributes:
+        item: What is estimated.
+        strategy: The chosen one; empty for the mean.
+        chosen: What it scores.
+        single: What the best single strategy scores.
+        best: What the best strategy of each language scores.
+    """
+
+    item: Recommendation
+    strategy: str
+    chosen: float | None
+    single: float | None
+    best: float | None
+
+
+def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
+    """Return what is shown of each language, and of their mean; each strategy that realigns has a column."""
+    single = "–" if choices.single is None else choices.single[0]
+    return [
+        Column("", lambda row: _code(row.item), is_name=True),
+        Column("language", lambda row: _language(row.item), is_name=True),
+        *(_gain_column(strategy, lambda row: row.item.estimated) for strategy in _realigned(choices.advice)),
+        Column("chosen", lambda row: row.strategy),
+        Column("its score", lambda row: row.chosen, _percent),
+        Column(f"always {single}", lambda row: row.single, _percent),
+        Column("best of each", lambda row: row.best, _percent),
+    ]
+
+
+def choice_sheet(choices: Choices) -> Sheet:
+    """Return the chosen models and their scores, one row per language; the last row is their mean."""
+    title = f"{choices.title}: chosen for each language"
+    return make_sheet(title, choice_columns(choices), _choice_rows(choices), CHOICE_NOTE, n_last=1)
+
+
+def _choice_rows(choices: Choices) -> list[ChoiceRow]:
+    """Return a row for each language, and one for their mean."""
+    name, mean = choices.single or ("", None)
+    rows = []
+    for one, item in zip(choices.languages, choices.advice.languages, strict=True):
+        scores = one.scores
+        best = max(scores.values(), default=None)
+        rows.append(ChoiceRow(item, one.strategy, scores.get(one.strategy), scores.get(name), best))
+    return [*rows, ChoiceRow(choices.advice.overall, "", choices.chosen, mean, choices.best)]
 
 
 def choice_lines(choices: Choices) -> Iterator[str]:
@@ -181,6 +222,8 @@ def choice_lines(choices: Choices) -> Iterator[str]:
 
 def choice_facts(choices: Choices) -> dict[str, Any]:
     """Return which models are chosen, as plain values."""
+    *rows, _ = _choice_rows(choices)
+    columns = choice_columns(choices)
     return {
         "runs": choices.title,
         "how_far": how_far(choices.task),
@@ -191,20 +234,22 @@ def choice_facts(choices: Choices) -> dict[str, Any]:
         "gain": choices.gain,
         "interval": choices.interval,
         "languages": [
-            {**asdict(one), "models": [str(path) for path in one.models], "estimated": asdict(item)["estimated"]}
-            for one, item in zip(choices.languages, choices.advice.languages, strict=True)
+            {
+                **asdict(one),
+                "models": [str(path) for path in one.models],
+                "estimated": asdict(row.item)["estimated"],
+                **plain_values(columns, row),
+            }
+            for one, row in zip(choices.languages, rows, strict=True)
         ],
         "not_estimated": list(choices.advice.silent),
     }
 
 
-def _percent(value: float | None) -> Cell:
-    return Cell("–" if value is None else f"{100 * value:.1f}")
-
-
 def advice_facts(advised: Advised) -> dict[str, Any]:
     """Return advice as plain values."""
-    advice: Advice = advised.advice
+    advice = advised.advice
+    columns = advice_columns(_realigned(advice))
     return {
         "experiment": advised.settings.name,
         "task": advised.settings.task,
@@ -214,13 +259,9 @@ def advice_facts(advised: Advised) -> dict[str, Any]:
         "realignment_steps": advised.pilots[1],
         "seeds": list(advice.seeds),
         "source_scores": dict(advice.source_scores),
-        "overall": _facts(advice.overall),
-        "languages": [_facts(item) for item in advice.languages],
+        "overall": asdict(advice.overall) | plain_values(columns, advice.overall),
+        "languages": [asdict(item) | plain_values(columns, item) for item in advice.languages],
         "doubts": list(advice.doubts),
         "not_estimated": list(advice.silent),
         "how_far": how_far(advised.settings.task),
     }
-
-
-def _facts(item: Recommendation) -> dict[str, Any]:
-    return {**asdict(item), "reason": sentence(item)}

@@ -12,7 +12,7 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
-from alignfreeze.report.tables import AVERAGE, Row, Table, note_on
+from alignfreeze.report.tables import AVERAGE, ScoreRow, ScoreTable, note_on
 from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall, Versus
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
@@ -38,13 +38,13 @@ def title_of(comparison: Comparison) -> str:
     return ", ".join(parts)
 
 
-def table_of(comparison: Comparison) -> Table:
+def table_of(comparison: Comparison) -> ScoreTable:
     """Return a comparison language by language, the source language first, the average last."""
     codes = [*([comparison.source] if comparison.source else []), *comparison.languages]
-    rows = [Row(code, name_or_code(code), comparison.cells[code]) for code in codes]
+    rows = [ScoreRow(code, name_or_code(code), comparison.cells[code]) for code in codes]
     if comparison.languages:
         average = {name: overall.average for name, overall in comparison.overall.items()}
-        rows.append(Row(AVERAGE, f"of {len(comparison.languages)} target languages", average))
+        rows.append(ScoreRow(AVERAGE, f"of {len(comparison.languages)} target languages", average))
     note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
     seeds = {
         name: min((row[name].n for row in comparison.cells.values() if name in row), default=0)
@@ -53,7 +53,7 @@ def table_of(comparison: Comparison) -> Table:
     all_seeds = len(comparison.seeds)
     if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in seeds.items() if n < all_seeds]:
         note += f"; {', '.join(fewer)}: gains are over the seeds that both have"
-    return Table(title_of(comparison), comparison.strategies, tuple(rows), note)
+    return ScoreTable(title_of(comparison), comparison.strategies, tuple(rows), note)
 
 
 OVERALL_NOTE = (

@@ -6,11 +6,13 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.files import check_file, new_file, write_lines
+from alignfreeze.report.columns import Column, plain_values
 from alignfreeze.report.comparisons import overall_sheet, table_of
 from alignfreeze.report.forms import chosen_form
 from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
@@ -18,23 +20,25 @@ from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result
 
-COLUMNS = (
-    *("encoder", "task", "aligner", "schedule", "settings", "strategy", "seed", "language", "is_source", "metric"),
-    *("value", "tests"),
+
+def _attribute(name: str) -> Column[Result]:
+    return Column(None, attrgetter(name), key=name.rpartition(".")[2])
+
+
+_NAMES = (
+    *("setup.encoder", "setup.task", "setup.aligner", "setup.schedule", "setup.settings"),
+    *("strategy", "seed", "language", "is_source", "metric", "value", "tests"),
 )
 
-
-def row_of(result: Result) -> dict[str, Any]:
-    """Return a result as a row of a table, a value a column of `COLUMNS`."""
-    setup = result.setup
-    return {name: getattr(setup if hasattr(setup, name) else result, name) for name in COLUMNS}
+RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
+"""What is written of each result."""
 
 
 def _csv(results: Sequence[Result], out: Path) -> None:
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, [column.key for column in RESULT_COLUMNS], lineterminator="\n")
     table.writeheader()
-    table.writerows(row_of(result) for result in results)
+    table.writerows(plain_values(RESULT_COLUMNS, result) for result in results)
     write_lines(out, text.getvalue().splitlines())
 
 
@@ -44,8 +48,7 @@ def _parquet(results: Sequence[Result], out: Path) -> None:
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
         raise SettingsError("Parquet needs the extra: pip install 'alignfreeze[hub]'") from None
-    rows = [row_of(result) for result in results]
-    table = arrow.table({name: [row[name] for row in rows] for name in COLUMNS})
+    table = arrow.table({column.key: [column.value(result) for result in results] for column in RESULT_COLUMNS})
     with new_file(out) as beside:
         parquet.write_table(table, beside)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.addresses import language_address
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
@@ -17,7 +18,7 @@ AVERAGE = "average"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoreRow:
     """The scores of a language, or the average.
 
     Attributes:
@@ -32,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ScoreTable:
     """Scores by language and strategy.
 
     Attributes:
@@ -44,28 +45,28 @@ class Table:
 
     title: str
     strategies: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     note: str
 
 
-def score_tables(study: Study) -> list[Table]:
+def score_tables(study: Study) -> list[ScoreTable]:
     """Return the outcome of an experiment, a table for each metric, the one that matters first."""
     metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
     return [score_table(study, metric) for metric in metrics]
 
 
-def score_table(study: Study, metric: str) -> Table:
+def score_table(study: Study, metric: str) -> ScoreTable:
     """Return the scores of a metric: a row a language, a column a strategy, the average last."""
     settings = study.settings
     values = {language: by_strategy(study.records, language, metric) for language in settings.tested_languages}
     targets = [language for language in settings.tested_languages if language != settings.source_language]
-    rows = [Row(language, name_of(language), summaries(values[language])) for language in values]
+    rows = [ScoreRow(language, name_of(language), summaries(values[language])) for language in values]
     if targets:
         mean = average([values[language] for language in targets])
-        rows.append(Row(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
+        rows.append(ScoreRow(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
     strategies = tuple(dict.fromkeys(settings.strategies))
     seeds = list(dict.fromkeys(settings.seeds))
-    return Table(
+    return ScoreTable(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,
         rows=tuple(rows),
@@ -104,22 +105,21 @@ ARROWS = {"improved": " ↑", "worsened": " ↓"}
 """What marks a verdict behind a number."""
 
 
-def sheet_of(table: Table) -> Sheet:
+def sheet_of(table: ScoreTable) -> Sheet:
     """Return a table of scores as people read it."""
-    rows = [
-        (
-            Cell(row.name),
-            Cell(row.title, page=language_address(row.name)),
-            *(_cell(row.cells.get(strategy)) for strategy in table.strategies),
-        )
-        for row in table.rows
+    columns: list[Column[ScoreRow]] = [
+        Column("", lambda row: row.name, is_name=True),
+        Column("language", lambda row: Cell(row.title, page=language_address(row.name)), is_name=True),
+        *map(_strategy_column, table.strategies),
     ]
     sums = [row for row in table.rows if row.name == AVERAGE]
-    return Sheet(table.title, ("", "language", *table.strategies), 2, tuple(rows), table.note, n_last=len(sums))
+    return make_sheet(table.title, columns, table.rows, table.note, n_last=len(sums))
 
 
-def _cell(summary: Summary | None) -> Cell:
-    if summary is None:
-        return Cell("–")
+def _strategy_column(strategy: str) -> Column[ScoreRow]:
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+
+
+def _score_cell(summary: Summary) -> Cell:
     gain = summary.gain or 0.0
     return Cell(cell_text(summary), (gain > 0) - (gain < 0))
