@@ -12,19 +12,19 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
-from alignfreeze.report.tables import AVERAGE, ScoreRow, ScoreTable, note_on
+from alignfreeze.report.tables import AVERAGE, ScoreRow, ScoreTable, interval_text, note_on
 from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall, Versus
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
 from alignfreeze.studies.statistics import Verdict
 
 
-def described(setup: Setup) -> str:
+def describe_setup(setup: Setup) -> str:
     """Say what runs have in common."""
-    return ", ".join([setup.task, *_parts(setup)])
+    return ", ".join([setup.task, *_setup_parts(setup)])
 
 
-def _parts(setup: Setup) -> list[str]:
+def _setup_parts(setup: Setup) -> list[str]:
     if setup.aligner is None:
         return [setup.encoder]
     return [setup.encoder, f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
@@ -32,7 +32,7 @@ def _parts(setup: Setup) -> list[str]:
 
 def title_of(comparison: Comparison) -> str:
     """Say what a comparison is of."""
-    parts = [f"{comparison.setup.task}, {comparison.metric} in percent", *_parts(comparison.setup)]
+    parts = [f"{comparison.setup.task}, {comparison.metric} in percent", *_setup_parts(comparison.setup)]
     if comparison.label:
         parts.append(f"of {comparison.label}")
     return ", ".join(parts)
@@ -84,11 +84,6 @@ def _gain_cell(gain: float) -> Cell:
     return Cell(f"{100 * gain:+.2f}", (gain > 0) - (gain < 0))
 
 
-def _interval_text(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{100 * low:+.2f} … {100 * high:+.2f}"
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
@@ -98,7 +93,7 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
     Column("mean", lambda row: row.overall.average.mean, _percent, key="mean"),
     Column(None, lambda row: row.overall.average.sd, key="sd"),
     Column("gain", lambda row: row.overall.average.gain, _gain_cell, key="gain"),
-    Column("95% interval", lambda row: row.overall.average.interval, _interval_text, key="interval"),
+    Column("95% interval", lambda row: row.overall.average.interval, interval_text, key="interval"),
     *map(_count_column, VERDICTS),
     Column("better, worse with other sentences", lambda row: row.overall.sure, lambda sure: "{}, {}".format(*sure)),
     Column(None, lambda row: row.overall.p_value, key="p_value"),

@@ -8,8 +8,9 @@ from typing import Any
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address, run_address
-from alignfreeze.report.charts import Chart, checks, losses
+from alignfreeze.report.charts import Chart
 from alignfreeze.report.likeness import alike_runs, flat
+from alignfreeze.report.line_charts import draw_checks, draw_losses
 from alignfreeze.report.lineage import lineage_of
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
@@ -28,7 +29,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
         summary=_said(record),
         facts=_facts(record),
-        charts=[losses(_curves(record), title="Loss"), *_checks(record)],
+        charts=[draw_losses(_curves(record), title="Loss"), *_checks(record)],
         networks=[lineage_of(record)],
         sheets=[_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
     )
@@ -87,7 +88,7 @@ def _checks(record: RunRecord) -> Iterator[Chart]:
     if record.realignment is None or not (found := record.realignment.training.checks):
         return
     by = record.determined_by["settings"]["realignment"]["stopping"]["by"]
-    yield checks({by: found}, title=f"What realignment was stopped by: {by}")
+    yield draw_checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
 def _scores(record: RunRecord) -> Sheet:

@@ -101,6 +101,12 @@ def gain_text(summary: Summary | None) -> str:
     return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
 
 
+def interval_text(interval: tuple[float, float]) -> str:
+    """Return the interval of a gain in points: `+0.52 … +1.08`."""
+    low, high = interval
+    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+
+
 ARROWS = {"improved": " ↑", "worsened": " ↓"}
 """What marks a verdict behind a number."""
 
