@@ -4,7 +4,7 @@ from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.sheets import to_markdown
-from alignfreeze.report.tables import cell_text, score_table, sheet_of
+from alignfreeze.report.tables import score_table, score_text, sheet_of
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary
 from alignfreeze.training.settings import TrainingHistory
@@ -73,4 +73,4 @@ mean ± standard deviation over 2 seeds; in brackets the gain over baseline; ↑
     ],
 )
 def test_cells(summary, text):
-    assert cell_text(summary) == text
+    assert score_text(summary) == text

@@ -13,7 +13,7 @@ from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.columns import Column, Row, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.tables import AVERAGE
+from alignfreeze.report.tables import AVERAGE_ROW
 
 NOTE = (
     "of each strategy the gain over the baseline that is expected of it, in points, with its 95% interval; nothing "
@@ -38,7 +38,7 @@ def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
 
 
 def _code(item: Recommendation) -> str:
-    return AVERAGE if item.language is None else item.language
+    return AVERAGE_ROW if item.language is None else item.language
 
 
 def _language(item: Recommendation) -> str:

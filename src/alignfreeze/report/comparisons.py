@@ -12,7 +12,7 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.summaries import summary
-from alignfreeze.report.tables import AVERAGE, ScoreRow, ScoreTable, interval_text, note_on
+from alignfreeze.report.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
 from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall, Versus
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
@@ -44,7 +44,7 @@ def table_of(comparison: Comparison) -> ScoreTable:
     rows = [ScoreRow(code, name_or_code(code), comparison.cells[code]) for code in codes]
     if comparison.languages:
         average = {name: overall.average for name, overall in comparison.overall.items()}
-        rows.append(ScoreRow(AVERAGE, f"of {len(comparison.languages)} target languages", average))
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(comparison.languages)} target languages", average))
     note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
     seeds = {
         name: min((row[name].n for row in comparison.cells.values() if name in row), default=0)

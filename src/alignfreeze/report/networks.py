@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from alignfreeze.errors import SettingsError
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 
 LIBRARY = "pyvis"
@@ -78,22 +79,19 @@ class Network:
         return list(dict.fromkeys(node.kind for node in self.nodes))
 
     def sheet(self) -> Sheet:
-        """Return the same as a table: a row a thing, with what it is joined with."""
-        labels = {node.name: node.label for node in self.nodes}
-        columns = ("", "kind", *(f"{self._joined} {sense}".strip() for sense in self.edges))
-        rows = [
-            (
-                Cell(node.label, page=node.page),
-                Cell(node.kind),
-                *(Cell(", ".join(labels[name] for name in self._beside(node.name, sense))) for sense in self.edges),
-            )
-            for node in self.nodes
+        """Return the same as a table, one row per thing, with what it is joined with."""
+        columns: list[Column[Node]] = [
+            Column("", lambda node: Cell(node.label, page=node.page), is_name=True),
+            Column("kind", lambda node: node.kind, is_name=True),
+            *map(self._column, self.edges),
         ]
-        return Sheet(self.title, columns, 2, tuple(rows), "")
+        return make_sheet(self.title, columns, self.nodes)
 
-    @property
-    def _joined(self) -> str:
-        return "made into" if self.directed else "joined by"
+    def _column(self, sense: str) -> Column[Node]:
+        """Return the column of what things are joined with in a sense."""
+        labels = {node.name: node.label for node in self.nodes}
+        name = f"{'made into' if self.directed else 'joined by'} {sense}".strip()
+        return Column(name, lambda node: ", ".join(labels[other] for other in self._beside(node.name, sense)))
 
     def _beside(self, name: str, sense: str) -> list[str]:
         edges = self.edges[sense]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address, run_address
 from alignfreeze.report.charts import Chart
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.likeness import alike_runs, flat
 from alignfreeze.report.line_charts import draw_checks, draw_losses
 from alignfreeze.report.lineage import lineage_of
@@ -31,7 +33,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_checks(record)],
         networks=[lineage_of(record)],
-        sheets=[_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+        sheets=[_score_sheet(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
     )
 
 
@@ -91,18 +93,19 @@ def _checks(record: RunRecord) -> Iterator[Chart]:
     yield draw_checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
-def _scores(record: RunRecord) -> Sheet:
-    rows = [
-        (
-            Cell(score.language),
-            Cell(name_or_code(score.language), page=_page_of(score.language, record)),
-            Cell(score.metric),
-            Cell(f"{100 * score.value:.2f}"),
-            Cell(f"{score.n:,} {score.unit}"),
-        )
-        for score in record.scores
+def _score_sheet(record: RunRecord) -> Sheet:
+    columns: list[Column[Score]] = [
+        Column("", lambda score: score.language, is_name=True),
+        Column("language", lambda score: _language_cell(score.language, record), is_name=True),
+        Column("metric", lambda score: score.metric),
+        Column("percent", lambda score: 100 * score.value, "{:.2f}".format),
+        Column("of", lambda score: f"{score.n:,} {score.unit}"),
     ]
-    return Sheet("Scores", ("", "language", "metric", "percent", "of"), 2, tuple(rows), "")
+    return make_sheet("Scores", columns, record.scores)
+
+
+def _language_cell(language: str, record: RunRecord) -> Cell:
+    return Cell(name_or_code(language), page=_page_of(language, record))
 
 
 def _page_of(language: str, record: RunRecord) -> str:

@@ -13,7 +13,7 @@ from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
 
-AVERAGE = "average"
+AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
 
 
@@ -63,7 +63,7 @@ def score_table(study: Study, metric: str) -> ScoreTable:
     rows = [ScoreRow(language, name_of(language), summaries(values[language])) for language in values]
     if targets:
         mean = average([values[language] for language in targets])
-        rows.append(ScoreRow(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summaries(mean)))
     strategies = tuple(dict.fromkeys(settings.strategies))
     seeds = list(dict.fromkeys(settings.seeds))
     return ScoreTable(
@@ -83,32 +83,30 @@ def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
     return f"{gain}; ↑ ↓ beyond both standard deviations" if n_seeds > 1 else gain
 
 
-def cell_text(summary: Summary) -> str:
-    """Return a summary in percent: `81.4 ± 0.2 (+0.7) ↑`."""
-    text = f"{100 * summary.mean:.1f}"
-    if summary.sd is not None:
-        text += f" ± {100 * summary.sd:.1f}"
-    if summary.gain is not None:
-        text += f" ({round(100 * summary.gain, 1) + 0.0:+.1f})"  # no minus before a zero
-    return text + ARROWS.get(summary.verdict or "unchanged", "")
+def score_text(summary: Summary) -> str:
+    """Return a score in percent, with its gain in points: `81.4 ± 0.2 (+0.7)`."""
+    spread = "" if summary.sd is None else f" ± {100 * summary.sd:.1f}"
+    gain = "" if summary.gain is None else f" ({_points(summary.gain)})"
+    return f"{100 * summary.mean:.1f}{spread}{gain}"
 
 
 def gain_text(summary: Summary | None) -> str:
     """Return a gain in points: `+0.7 ↑`; nothing where there is none."""
-    if summary is None or summary.gain is None:
-        return ""
-    points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
-    return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
+    return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
+
+
+def _points(gain: float) -> str:
+    return f"{round(100 * gain, 1) + 0.0:+.1f}"  # no minus before a zero
+
+
+def _arrow(summary: Summary) -> str:
+    return {"improved": " ↑", "worsened": " ↓"}.get(summary.verdict or "", "")
 
 
 def interval_text(interval: tuple[float, float]) -> str:
     """Return the interval of a gain in points: `+0.52 … +1.08`."""
     low, high = interval
     return f"{100 * low:+.2f} … {100 * high:+.2f}"
-
-
-ARROWS = {"improved": " ↑", "worsened": " ↓"}
-"""What marks a verdict behind a number."""
 
 
 def sheet_of(table: ScoreTable) -> Sheet:
@@ -118,7 +116,7 @@ def sheet_of(table: ScoreTable) -> Sheet:
         Column("language", lambda row: Cell(row.title, page=language_address(row.name)), is_name=True),
         *map(_strategy_column, table.strategies),
     ]
-    sums = [row for row in table.rows if row.name == AVERAGE]
+    sums = [row for row in table.rows if row.name == AVERAGE_ROW]
     return make_sheet(table.title, columns, table.rows, table.note, n_last=len(sums))
 
 
@@ -128,4 +126,4 @@ def _strategy_column(strategy: str) -> Column[ScoreRow]:
 
 def _score_cell(summary: Summary) -> Cell:
     gain = summary.gain or 0.0
-    return Cell(cell_text(summary), (gain > 0) - (gain < 0))
+    return Cell(score_text(summary) + _arrow(summary), (gain > 0) - (gain < 0))
