@@ -30,7 +30,7 @@ def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
         Column("language", _language, is_name=True),
         Column("pairs", lambda item: item.n),
         Column("agreement", lambda item: item.estimated[BASELINE].agreement, _percent),
-        *(_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
+        *(_expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
         Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
         Column("confidence", lambda item: item.confidence, "{:.0%}".format),
         Column(None, sentence, key="reason"),
@@ -45,11 +45,11 @@ def _language(item: Recommendation) -> str:
     return "all languages" if item.language is None else name_of(item.language)
 
 
-def _gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, Estimated]]) -> Column[Row]:
-    return Column(strategy, lambda row: estimated(row)[strategy], _gain_cell)
+def _expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, Estimated]]) -> Column[Row]:
+    return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
 
 
-def _gain_cell(one: Estimated) -> Cell:
+def _expected_gain_cell(one: Estimated) -> Cell:
     low, high = one.interval
     sure = (one.better >= SURE) - (one.better <= 1 - SURE)
     return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
@@ -59,7 +59,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _realigned(advice: Advice) -> list[str]:
+def _realigned_strategies(advice: Advice) -> list[str]:
     return [strategy for strategy in advice.overall.estimated if strategy != BASELINE]
 
 
@@ -70,7 +70,7 @@ def advice_sheet(advised: Advised) -> Sheet:
         f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
     )
     rows = (*advice.languages, advice.overall)
-    return make_sheet(title, advice_columns(_realigned(advice)), rows, NOTE, n_last=1)
+    return make_sheet(title, advice_columns(_realigned_strategies(advice)), rows, NOTE, n_last=1)
 
 
 def advice_lines(advised: Advised) -> Iterator[str]:
@@ -82,9 +82,9 @@ def advice_lines(advised: Advised) -> Iterator[str]:
         if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
             differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
     for (strategy, verdict), languages in differing.items():
-        yield f"{_names(languages)}: {_advised(strategy, verdict)}"
+        yield f"{_name_languages(languages)}: {_advised(strategy, verdict)}"
     if advice.silent:
-        yield f"{_names(advice.silent)}: no label could be carried over the links, so nothing can be said"
+        yield f"{_name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
     for doubt in advice.doubts:
         yield f"not to be relied on: {doubt}"
     if advice.doubts and advised.fraction < 1:
@@ -133,7 +133,7 @@ def _advised(strategy: str, verdict: Verdict) -> str:
     return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
 
 
-def _names(languages: list[str] | tuple[str, ...]) -> str:
+def _name_languages(languages: list[str] | tuple[str, ...]) -> str:
     return ", ".join(map(name_of, languages))
 
 
@@ -165,10 +165,11 @@ class ChoiceRow(NamedTuple):
 def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
     """Return what is shown of each language, and of their mean; each strategy that realigns has a column."""
     single = "–" if choices.single is None else choices.single[0]
+    strategies = _realigned_strategies(choices.advice)
     return [
         Column("", lambda row: _code(row.item), is_name=True),
         Column("language", lambda row: _language(row.item), is_name=True),
-        *(_gain_column(strategy, lambda row: row.item.estimated) for strategy in _realigned(choices.advice)),
+        *(_expected_gain_column(strategy, lambda row: row.item.estimated) for strategy in strategies),
         Column("chosen", lambda row: row.strategy),
         Column("its score", lambda row: row.chosen, _percent),
         Column(f"always {single}", lambda row: row.single, _percent),
@@ -202,7 +203,8 @@ def choice_lines(choices: Choices) -> Iterator[str]:
         if one.models:
             yield f"models of {name_of(one.language)}: {', '.join(map(str, one.models))}"
     if choices.advice.silent:
-        yield f"{_names(choices.advice.silent)}: no label could be carried over the links, so nothing can be chosen"
+        languages = _name_languages(choices.advice.silent)
+        yield f"{languages}: no label could be carried over the links, so nothing can be chosen"
     yield how_far(choices.task)
     if choices.single is None or choices.gain is None:
         yield "there are no test data, so what that gains cannot be said"
@@ -249,7 +251,7 @@ def choice_facts(choices: Choices) -> dict[str, Any]:
 def advice_facts(advised: Advised) -> dict[str, Any]:
     """Return advice as plain values."""
     advice = advised.advice
-    columns = advice_columns(_realigned(advice))
+    columns = advice_columns(_realigned_strategies(advice))
     return {
         "experiment": advised.settings.name,
         "task": advised.settings.task,

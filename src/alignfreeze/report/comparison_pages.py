@@ -12,7 +12,7 @@ from alignfreeze.report.charts import Chart
 from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.report.gain_charts import draw_gain_by_cost, draw_gain_by_distance, draw_gain_intervals, draw_gain_map
 from alignfreeze.report.pages import Page
-from alignfreeze.report.pictures import gain_picture
+from alignfreeze.report.pictures import draw_gain_picture
 from alignfreeze.report.summaries import summary
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import Comparison
@@ -39,7 +39,7 @@ def comparison_page(number: int, comparison: Comparison, *others: Comparison, se
             draw_gain_by_distance(comparison, facts),
             draw_gain_by_cost(comparison, cost),
         ]
-        picture = gain_picture(comparison)
+        picture = draw_gain_picture(comparison)
     return Page(
         name=comparison_address(number),
         title=title_of(comparison),

@@ -80,19 +80,19 @@ def _count_column(verdict: Verdict) -> Column[OverviewRow]:
     return Column(verdict, lambda row: _count(verdict, row.overall), key=verdict)
 
 
-def _gain_cell(gain: float) -> Cell:
+def _mean_gain_cell(gain: float) -> Cell:
     return Cell(f"{100 * gain:+.2f}", (gain > 0) - (gain < 0))
 
 
-def _percent(share: float) -> str:
+def _to_percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
 OVERVIEW: tuple[Column[OverviewRow], ...] = (
     Column("strategy", lambda row: row.strategy, is_name=True),
-    Column("mean", lambda row: row.overall.average.mean, _percent, key="mean"),
+    Column("mean", lambda row: row.overall.average.mean, _to_percent, key="mean"),
     Column(None, lambda row: row.overall.average.sd, key="sd"),
-    Column("gain", lambda row: row.overall.average.gain, _gain_cell, key="gain"),
+    Column("gain", lambda row: row.overall.average.gain, _mean_gain_cell, key="gain"),
     Column("95% interval", lambda row: row.overall.average.interval, interval_text, key="interval"),
     *map(_count_column, VERDICTS),
     Column("better, worse with other sentences", lambda row: row.overall.sure, lambda sure: "{}, {}".format(*sure)),
@@ -145,7 +145,7 @@ def _side_by_side(
 
 VERSUS: tuple[Column[VersusRow], ...] = (
     Column("strategy", lambda row: row.strategy, is_name=True),
-    *_side_by_side("mean", lambda overall: overall.average.mean, _percent),
+    *_side_by_side("mean", lambda overall: overall.average.mean, _to_percent),
     *_side_by_side("gain", lambda overall: overall.average.gain, lambda gain: f"{100 * gain:+.2f}"),
     *_side_by_side("improved", lambda overall: _count("improved", overall)),
     *_side_by_side("worsened", lambda overall: _count("worsened", overall)),

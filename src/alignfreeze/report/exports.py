@@ -14,7 +14,7 @@ from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.files import check_file, new_file, write_lines
 from alignfreeze.report.columns import Column, plain_values
 from alignfreeze.report.comparisons import overall_sheet, table_of
-from alignfreeze.report.forms import chosen_form
+from alignfreeze.report.forms import choose_form
 from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import compare
@@ -34,7 +34,7 @@ RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
 """What is written of each result."""
 
 
-def _csv(results: Sequence[Result], out: Path) -> None:
+def _write_csv(results: Sequence[Result], out: Path) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, [column.key for column in RESULT_COLUMNS], lineterminator="\n")
     table.writeheader()
@@ -42,7 +42,7 @@ def _csv(results: Sequence[Result], out: Path) -> None:
     write_lines(out, text.getvalue().splitlines())
 
 
-def _parquet(results: Sequence[Result], out: Path) -> None:
+def _write_parquet(results: Sequence[Result], out: Path) -> None:
     try:
         arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
@@ -53,7 +53,7 @@ def _parquet(results: Sequence[Result], out: Path) -> None:
         parquet.write_table(table, beside)
 
 
-def _tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
+def _write_tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
     def write_tables(results: Sequence[Result], out: Path) -> None:
         found = compare(results)
         sheets = [sheet for item in found for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
@@ -62,25 +62,25 @@ def _tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path],
     return write_tables
 
 
-FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
-    "csv": _csv,
-    "parquet": _parquet,
-    "markdown": _tables(to_markdown),
-    "latex": _tables(to_latex),
+EXPORT_FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "markdown": _write_tables(to_markdown),
+    "latex": _write_tables(to_latex),
 }
 """What writes results in a form."""
 
-_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
+_EXPORT_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
 
 
-def form_of(out: Path, form: str | None) -> str:
+def choose_export_form(out: Path, form: str | None) -> str:
     """Return the form of a file: what is asked for, or what its name tells.
 
     Raises:
         SettingsError: There is no such form, or the name tells none.
     """
-    otherwise = f"name one of {', '.join(FORMS)} with --format"
-    return chosen_form(out, form, forms=FORMS, endings=_ENDINGS, otherwise=otherwise)
+    otherwise = f"name one of {', '.join(EXPORT_FORMS)} with --format"
+    return choose_form(out, form, forms=EXPORT_FORMS, endings=_EXPORT_ENDINGS, otherwise=otherwise)
 
 
 def export_results(results: Sequence[Result], out: Path, form: str) -> None:
@@ -89,7 +89,7 @@ def export_results(results: Sequence[Result], out: Path, form: str) -> None:
     Args:
         results: What to write.
         out: The file.
-        form: A name in `FORMS`.
+        form: A name in `EXPORT_FORMS`.
 
     Raises:
         OutputError: The file cannot be written.
@@ -97,6 +97,6 @@ def export_results(results: Sequence[Result], out: Path, form: str) -> None:
     """
     check_file(out)
     try:
-        FORMS[form](results, out)
+        EXPORT_FORMS[form](results, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error

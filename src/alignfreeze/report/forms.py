@@ -8,7 +8,7 @@ from pathlib import Path
 from alignfreeze.errors import SettingsError, did_you_mean
 
 
-def chosen_form(
+def choose_form(
     out: Path, form: str | None, *, forms: Collection[str], endings: Mapping[str, str], otherwise: str
 ) -> str:
     """Return the form of a file: what is asked for, or what its name tells.

@@ -11,7 +11,7 @@ from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.likeness import Distances, alike_sheet
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.summaries import called
+from alignfreeze.report.summaries import name_strategy
 from alignfreeze.report.tables import score_text
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.statistics import Summary
@@ -47,7 +47,7 @@ def language_page(
         title=f"{name_or_code(code)} ({code})",
         summary=_summarise_language(code, having),
         facts=facts,
-        sheets=[_score_sheet(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
+        sheets=[_language_scores(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
     )
 
 
@@ -60,7 +60,7 @@ def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
     return f"distance of {name}", f"{value:.2f}"
 
 
-def _score_sheet(code: str, compared: Sequence[Comparison]) -> Sheet:
+def _language_scores(code: str, compared: Sequence[Comparison]) -> Sheet:
     """Return the scores of a language, one row per comparison that has it."""
     # A study of one comparison has no page for it.
     rows = [
@@ -95,12 +95,12 @@ def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
                 counts["all"] += 1
                 if one.verdict in counts:
                     counts[one.verdict] += 1
-    unjudged = [called(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
+    unjudged = [name_strategy(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
     if len(having) == 1:
         named = {
-            verdict: [called(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
+            verdict: [name_strategy(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
             for verdict in ("improved", "worsened")
         }
         return [
@@ -111,8 +111,8 @@ def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
             *([f"Of {' and '.join(unjudged)} there are too few seeds to tell."] if unjudged else []),
         ]
     parts = [
-        f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "
-        f"{counts['worsened'] or 'none'}"
+        f"{name_strategy(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it "
+        f"in {counts['worsened'] or 'none'}"
         for strategy, counts in verdicts.items()
     ]
     text = "; ".join(parts)

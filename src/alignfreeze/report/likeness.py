@@ -20,7 +20,7 @@ from alignfreeze.typology import FEATURES, facts_of, family_of
 Distances = Mapping[tuple[str, str], float]
 """How unlike two languages are, by their codes in either order."""
 
-GAINS, TYPOLOGY, VECTORS = "effect of realignment", "typology", "vectors of the encoder"
+BY_GAINS, BY_TYPOLOGY, BY_VECTORS = "effect of realignment", "typology", "vectors of the encoder"
 
 SHOWN = 5
 """How many of the most alike a table names."""
@@ -32,7 +32,9 @@ OTHERS = 8
 """Settings in which two runs differ that are named; of more the number is told."""
 
 
-def distances(codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None) -> dict[str, Distances]:
+def measure_distances(
+    codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None
+) -> dict[str, Distances]:
     """Return how unlike languages are, by the sense in which they are.
 
     Args:
@@ -40,9 +42,9 @@ def distances(codes: Sequence[str], compared: Sequence[Comparison], probe: Probe
         compared: Comparisons; two languages are alike where their gains are, in points.
         probe: Its encoder's vectors say which are alike too, if there is one.
     """
-    found = {GAINS: _by_gains(codes, compared), TYPOLOGY: _by_typology(codes)}
+    found = {BY_GAINS: _by_gains(codes, compared), BY_TYPOLOGY: _by_typology(codes)}
     if probe is not None:
-        found[VECTORS] = _both({(one, other): 1 - cosine for one, other, cosine in probe.alike})
+        found[BY_VECTORS] = _both_ways({(one, other): 1 - cosine for one, other, cosine in probe.alike})
     return {sense: values for sense, values in found.items() if values}
 
 
@@ -55,7 +57,7 @@ def _by_gains(codes: Sequence[str], compared: Sequence[Comparison]) -> Distances
         if len(both) > 1:
             squares = [(gains[one][name] - gains[other][name]) ** 2 for name in both]
             found[one, other] = 100 * float(np.sqrt(np.mean(squares)))
-    return _both(found)
+    return _both_ways(found)
 
 
 def _gains_of(code: str, compared: Sequence[Comparison]) -> dict[tuple[int, str], float]:
@@ -74,14 +76,14 @@ def _by_typology(codes: Sequence[str]) -> Distances:
         values = facts_of(one, other).values
         if known := [values[kind] for kind in FEATURES if kind in values]:
             found[one, other] = float(np.mean(known))
-    return _both(found)
+    return _both_ways(found)
 
 
-def _both(found: Distances) -> Distances:
+def _both_ways(found: Distances) -> Distances:
     return {**found, **{(other, one): value for (one, other), value in found.items()}}
 
 
-def nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
+def find_nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
     """Return the languages that are the most alike to one, the nearest first."""
     others = [other for other in codes if other != code and (code, other) in values]
     return sorted(others, key=lambda other: values[code, other])[:n]
@@ -96,7 +98,7 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
             Cell(f"{values[code, other]:.2f}"),
         )
         for sense, values in found.items()
-        for other in nearest(code, codes, values, SHOWN)
+        for other in find_nearest(code, codes, values, SHOWN)
     ]
     note = (
         f"the {SHOWN} nearest in each sense: by the effect of realignment (root mean square difference of the gains, "
@@ -135,21 +137,21 @@ def language_network(
 
 
 def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
-    joined = {tuple(sorted((code, other))) for code in codes for other in nearest(code, codes, values, JOINED)}
+    joined = {tuple(sorted((code, other))) for code in codes for other in find_nearest(code, codes, values, JOINED)}
     return [Edge(one, other) for one, other in sorted(joined)]
 
 
-def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
+def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
     """Return the runs whose settings are the most like those of a run, and in what they differ; None without others."""
     ours = flat(record.determined_by)
-    others = [(_differences(ours, flat(other.determined_by)), other) for other in records if other is not record]
+    others = [(_find_differences(ours, flat(other.determined_by)), other) for other in records if other is not record]
     if not others:
         return None
     others.sort(key=lambda pair: len(pair[0]))
     rows = [
         (
             Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=run_address(other.folder)),
-            Cell(_told(found)),
+            Cell(_describe_differences(found)),
         )
         for found, other in others[:SHOWN]
     ]
@@ -165,7 +167,7 @@ def flat(value: Any, name: str = "") -> dict[str, str]:
     return {name: str(value)}
 
 
-def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
+def _find_differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
     """Return what differs, by name; of a table that only one of them has the table alone."""
     found: dict[str, tuple[str, str]] = {}
     for name in {**ours, **theirs}:
@@ -180,13 +182,14 @@ def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tupl
     return found
 
 
-def _told(found: dict[str, tuple[str, str]]) -> str:
+def _describe_differences(found: dict[str, tuple[str, str]]) -> str:
     named = [
-        f"{name.removeprefix('settings.')} {_short(here)} → {_short(there)}" for name, (here, there) in found.items()
+        f"{name.removeprefix('settings.')} {_shorten(here)} → {_shorten(there)}"
+        for name, (here, there) in found.items()
     ]
     rest = len(named) - OTHERS
     return ", ".join([*named[:OTHERS], *([f"and {rest} more"] if rest > 0 else [])])
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:12]}…"

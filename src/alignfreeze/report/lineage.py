@@ -18,17 +18,17 @@ RUN, FROM, TO = "run", "made from", "made into"
 LOOKS = {RUN: "--run", FROM: "#0072b2", TO: "#009e73"}
 """Dark grey, blue and green; what the first is depends on the page's light."""
 
-NAMED = 6
+MOST_IN_TITLE = 6
 """Languages that a title names; of more the number is told."""
 
 
-def lineage_of(record: RunRecord) -> Network:
+def trace_run(record: RunRecord) -> Network:
     """Return where a run comes from and what has come of it."""
     nodes = [_run_node(record), *_origins(record), *_outcomes(record)]
     return _network("lineage", "Lineage of this run", nodes, [*_origin_edges(record), *_outcome_edges(record)])
 
 
-def lineage(records: Sequence[RunRecord]) -> Network:
+def trace_runs(records: Sequence[RunRecord]) -> Network:
     """Return where all runs of a study come from; what several have in common stands once."""
     nodes = {node.name: node for record in records for node in (*_origins(record), _run_node(record))}
     edges = {(edge.source, edge.target): edge for record in records for edge in _origin_edges(record)}
@@ -127,4 +127,4 @@ def _realigned(record: RunRecord) -> dict[str, str]:
 
 
 def _listed(codes: Sequence[str]) -> str:
-    return f"{len(codes)} languages" if len(codes) > NAMED else ", ".join(map(name_or_code, codes))
+    return f"{len(codes)} languages" if len(codes) > MOST_IN_TITLE else ", ".join(map(name_or_code, codes))

@@ -15,7 +15,7 @@ from alignfreeze.report.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.report.pages import StudyPage
 from alignfreeze.report.palette import COLOURS
 
-FORMS = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
+NODE_SHAPES = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
 """What nodes of a kind look like, as vis-network calls it, and a sign that looks so: colours alone do not tell."""
 
 
@@ -53,20 +53,20 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
         SettingsError: The package that draws networks is not installed.
     """
     pages = list(study.pages())
-    charts = {f"{page.name}/{chart.name}": _chart(chart) for page in pages for chart in page.charts}
-    networks = {f"{page.name}/{network.name}": _network(network) for page in pages for network in page.networks}
+    charts = {f"{page.name}/{chart.name}": _chart_data(chart) for page in pages for chart in page.charts}
+    networks = {f"{page.name}/{network.name}": _network_data(network) for page in pages for network in page.networks}
     return template("study.html").render(
         study=study,
         addresses={page.name for page in pages},
-        charts=_in_script(charts),
-        networks=_in_script(networks),
+        charts=_script_json(charts),
+        networks=_script_json(networks),
         looks=looks,
-        style=_text("study.css") + _text("notes.css"),
-        script=_text("study.js"),
+        style=_read_template("study.css") + _read_template("notes.css"),
+        script=_read_template("study.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
         most={"characters": MOST_BYTES, "name": MOST_NAME},
-        lens="" if served is None else _text("lens.js"),
+        lens="" if served is None else _read_template("lens.js"),
         plotly=get_plotlyjs(),
         vis=network_script() if networks else "",
     )
@@ -74,14 +74,14 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
 
 def waiting_html(reason: str, *, seconds: int) -> str:
     """Return the page that a server shows where there is no study to show yet; it asks again by itself."""
-    return template("waiting.html").render(reason=reason, seconds=seconds, style=_text("study.css"))
+    return template("waiting.html").render(reason=reason, seconds=seconds, style=_read_template("study.css"))
 
 
-def _chart(chart: Any) -> dict[str, Any]:
+def _chart_data(chart: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(chart).items() if name in {"name", "figure", "choices"}}
 
 
-def _network(network: Network) -> dict[str, Any]:
+def _network_data(network: Network) -> dict[str, Any]:
     """Return a network as the page's script takes it."""
     return {
         "nodes": [asdict(node) for node in network.nodes],
@@ -96,17 +96,17 @@ def looks(network: Network) -> dict[str, dict[str, str]]:
     found = {}
     for number, kind in enumerate(network.kinds):
         # As there are as many forms as colours, after each round the forms move on by one.
-        form, sign = FORMS[(number + number // len(COLOURS)) % len(FORMS)]
+        form, sign = NODE_SHAPES[(number + number // len(COLOURS)) % len(NODE_SHAPES)]
         colour = network.looks.get(kind, COLOURS[number % len(COLOURS)])
         found[kind] = {"colour": colour, "form": form, "sign": sign}
     return found
 
 
-def _in_script(value: Any) -> str:
+def _script_json(value: Any) -> str:
     """Return a value as JSON that cannot end the script it stands in."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _text(name: str) -> str:
+def _read_template(name: str) -> str:
     return (files("alignfreeze.report") / "templates" / name).read_text(encoding="utf-8")

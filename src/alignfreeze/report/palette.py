@@ -20,7 +20,7 @@ def ground_of(gain: float | None, greatest: float) -> str:
         greatest: The greatest gain or loss, which has the full colour.
     """
     share = 0.0 if gain is None else gain / greatest
-    return _mixed(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
+    return _mix(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
 
 
 def ink_on(ground: str) -> str:
@@ -34,7 +34,7 @@ def ink_on(ground: str) -> str:
     return "#1b1b1b" if (luminance + 0.05) / 0.061 > 1.05 / (luminance + 0.05) else "#ffffff"
 
 
-def _mixed(one: str, other: str, share: float) -> str:
+def _mix(one: str, other: str, share: float) -> str:
     """Return the colour at a share of the way from one colour to another."""
     both = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in both)

@@ -23,7 +23,7 @@ PICTURE = "gains.svg"
 _SECTION = f"\n## Gain over the baseline, language by language\n\n![Heat map of gains]({PICTURE})\n"
 
 
-def gain_picture(comparison: Comparison) -> str:
+def draw_gain_picture(comparison: Comparison) -> str:
     """Return the heat map of gains as SVG: a row a language, a column a strategy."""
     gains = {
         (code, name): one.gain
@@ -35,14 +35,14 @@ def gain_picture(comparison: Comparison) -> str:
     rows = [
         (
             name_or_code(code),
-            [_cell(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
+            [_tile(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
         )
         for code in comparison.languages
     ]
     return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realigned, rows=rows)
 
 
-def _cell(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
+def _tile(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
     ground = ground_of(gain, greatest)
     return {"text": gain_text(comparison.cells[code].get(strategy)), "ground": ground, "ink": ink_on(ground)}
 
@@ -72,7 +72,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
 
 
 def _illustrate(model: Path, comparison: Comparison) -> None:
-    write_lines(model / PICTURE, gain_picture(comparison).splitlines())
+    write_lines(model / PICTURE, draw_gain_picture(comparison).splitlines())
     card = (model / CARD).read_text(encoding="utf-8")
     if PICTURE not in card:
         write_lines(model / CARD, (card + _SECTION).split("\n")[:-1])

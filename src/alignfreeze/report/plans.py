@@ -42,11 +42,11 @@ def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
 
 
 def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
-    choice = _choice(settings)
+    choice = _judge_languages(settings)
     return None if choice is None else asdict(choice)
 
 
-def _choice(settings: ExperimentSettings) -> Choice | None:
+def _judge_languages(settings: ExperimentSettings) -> Choice | None:
     """Return which languages of the bitext were chosen, if there was a choice."""
     if settings.bitext is None or settings.bitext.choice is None:
         return None
@@ -93,7 +93,7 @@ def outline_text(outline: Outline) -> str:
     lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
-    return _aligned([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
+    return _align_lines([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
 
 
 def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
@@ -110,11 +110,11 @@ def _at_least(outline: Outline) -> str:
 def estimate_text(estimate: Estimate | None) -> str:
     """Return an estimate as lines to read."""
     if estimate is None:
-        return _aligned([("estimate", "none: the encoder is not at hand, and its shape is not known")])
+        return _align_lines([("estimate", "none: the encoder is not at hand, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
     lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
     steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
-    return _aligned(
+    return _align_lines(
         [
             ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
             ("", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
@@ -122,13 +122,13 @@ def estimate_text(estimate: Estimate | None) -> str:
     )
 
 
-def _aligned(lines: Iterable[tuple[str, str]]) -> str:
+def _align_lines(lines: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<12}{text}" for name, text in lines)
 
 
 def plan_text(plan: Plan) -> str:
     """Return the plan as lines to read."""
-    return _aligned(_lines(plan))
+    return _align_lines(_lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -158,7 +158,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
-    if (choice := _choice(settings)) is None:
+    if (choice := _judge_languages(settings)) is None:
         return
     how = f"by {choice.by}" if choice.seed is None else f"at random (seed {choice.seed})"
     yield "chosen", f"{len(choice.languages)} of {choice.listed} languages {how}: {' '.join(choice.languages)}"
@@ -173,12 +173,12 @@ def _unit(settings: ExperimentSettings) -> str:
 
 
 def _freezing_text(freezing: Freezing) -> str:
-    parts = ", ".join(_shortened(freezing.parts)) or "nothing"
+    parts = ", ".join(_shorten_paths(freezing.parts)) or "nothing"
     counts = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({freezing.share:.1%})"
     return f"{parts}; {counts}"
 
 
-def _shortened(paths: Sequence[str]) -> Iterator[str]:
+def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
     """Yield paths, those that differ in one number as a range: `encoder.layer.0..5`."""
     groups: dict[tuple[str, str], list[int]] = {}
     for path in paths:

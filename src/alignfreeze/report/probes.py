@@ -78,7 +78,7 @@ def drift_sheet(found: Mapping[str, Sequence[Drift]], base: str) -> Sheet:
 def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
     """Return how far task and realignment pull layers the same way: one row per layer, one column per model."""
     by_layer = {name: {item.layer: item for item in items} for name, items in found.items()}
-    columns = [LAYER, *(Column(name, values.get, _cosine) for name, values in by_layer.items())]
+    columns = [LAYER, *(Column(name, values.get, _cosine_text) for name, values in by_layer.items())]
     first = next(iter(found.values()))
     note = (
         f"cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
@@ -87,5 +87,5 @@ def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
     return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note)
 
 
-def _cosine(item: GradientCosine) -> str:
+def _cosine_text(item: GradientCosine) -> str:
     return f"{item.mean:+.3f} ± {item.sd:.3f}"

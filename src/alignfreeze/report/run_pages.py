@@ -11,9 +11,9 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import language_address, run_address
 from alignfreeze.report.charts import Chart
 from alignfreeze.report.columns import Column, make_sheet
-from alignfreeze.report.likeness import alike_runs, flat
+from alignfreeze.report.likeness import alike_runs_sheet, flat
 from alignfreeze.report.line_charts import draw_checks, draw_losses
-from alignfreeze.report.lineage import lineage_of
+from alignfreeze.report.lineage import trace_run
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
 
@@ -25,19 +25,19 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         record: The run.
         records: All runs of the study, itself included.
     """
-    alike = alike_runs(record, records)
+    alike = alike_runs_sheet(record, records)
     return Page(
         name=run_address(record.folder),
         title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
-        summary=_said(record),
+        summary=_summarise_run(record),
         facts=_facts(record),
-        charts=[draw_losses(_curves(record), title="Loss"), *_checks(record)],
-        networks=[lineage_of(record)],
-        sheets=[_score_sheet(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+        charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
+        networks=[trace_run(record)],
+        sheets=[_run_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
     )
 
 
-def _said(record: RunRecord) -> list[str]:
+def _summarise_run(record: RunRecord) -> list[str]:
     """Say what the run scores in the source language and in the others, and what is doubtful about it."""
     source = record.determined_by["settings"]["source_language"]
     metric = record.scores[0].metric if record.scores else ""
@@ -85,7 +85,7 @@ def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     return curves
 
 
-def _checks(record: RunRecord) -> Iterator[Chart]:
+def _draw_checks(record: RunRecord) -> Iterator[Chart]:
     """Yield what realignment was stopped by, if it was."""
     if record.realignment is None or not (found := record.realignment.training.checks):
         return
@@ -93,7 +93,7 @@ def _checks(record: RunRecord) -> Iterator[Chart]:
     yield draw_checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
-def _score_sheet(record: RunRecord) -> Sheet:
+def _run_scores(record: RunRecord) -> Sheet:
     columns: list[Column[Score]] = [
         Column("", lambda score: score.language, is_name=True),
         Column("language", lambda score: _language_cell(score.language, record), is_name=True),

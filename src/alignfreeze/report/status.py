@@ -27,7 +27,7 @@ def _stage(run: RunStatus) -> str | None:
     return run.error.splitlines()[0] if run.error else run.claim and run.claim.stage
 
 
-def _steps(claim: Claim) -> str:
+def _steps_text(claim: Claim) -> str:
     return f"{claim.done:,}/{claim.total:,}" if claim.total else ""
 
 
@@ -35,7 +35,7 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("run", lambda run: run.name, is_name=True),
     Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
     Column("stage", _stage, is_name=True, missing=""),
-    Column("steps", lambda run: run.claim, _steps, missing=""),
+    Column("steps", lambda run: run.claim, _steps_text, missing=""),
     Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
     Column(None, lambda run: run.speed, key="steps_a_second"),
     Column("time", lambda run: run.seconds, duration, missing=""),

@@ -12,8 +12,8 @@ from alignfreeze.report.addresses import STUDY
 from alignfreeze.report.comparison_pages import comparison_page, training_seconds
 from alignfreeze.report.findings import Findings, gather, study_name
 from alignfreeze.report.language_pages import language_page
-from alignfreeze.report.likeness import distances, language_network
-from alignfreeze.report.lineage import lineage
+from alignfreeze.report.likeness import language_network, measure_distances
+from alignfreeze.report.lineage import trace_runs
 from alignfreeze.report.networks import Network
 from alignfreeze.report.notes import Note, notes_of
 from alignfreeze.report.pages import Page, StudyPage
@@ -52,7 +52,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     by_setup = _group(compare(comparable)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
-    alike = distances(codes, compared, findings.probe)
+    alike = measure_distances(codes, compared, findings.probe)
     seconds = training_seconds(findings.records)
     terms = terms_by_language(findings.terms)
     return StudyPage(
@@ -76,7 +76,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
 
 
 def _networks(findings: Findings, languages: Network | None) -> list[Network]:
-    return [*([languages] if languages else []), *([lineage(findings.records)] if findings.records else [])]
+    return [*([languages] if languages else []), *([trace_runs(findings.records)] if findings.records else [])]
 
 
 def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:

@@ -45,14 +45,14 @@ def score_sheets(results: Sequence[Result]) -> list[Sheet]:
     by_setup: dict[Setup, list[Result]] = {}
     for result in results:
         by_setup.setdefault(result.setup, []).append(result)
-    return [_score_sheet(setup, several) for setup, several in by_setup.items()]
+    return [_setup_scores(setup, several) for setup, several in by_setup.items()]
 
 
 Place = tuple[str, str]
 """A language and a metric."""
 
 
-def _score_sheet(setup: Setup, results: Sequence[Result]) -> Sheet:
+def _setup_scores(setup: Setup, results: Sequence[Result]) -> Sheet:
     values: dict[str, dict[Place, list[float]]] = {}
     for result in results:
         values.setdefault(result.strategy, {}).setdefault((result.language, result.metric), []).append(result.value)
