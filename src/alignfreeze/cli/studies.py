@@ -82,7 +82,7 @@ def compare(
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         _print(tables, latex=latex, markdown=markdown)
         if not latex and not markdown:
-            console().print(" ".join(shown.summary(item)) + "\n", highlight=False, markup=False)
+            console().print(" ".join(shown.summarise_comparison(item)) + "\n", highlight=False, markup=False)
     _print(list(map(shown.versus_sheet, versus)), latex=latex, markdown=markdown)
 
 

@@ -13,7 +13,7 @@ from alignfreeze.report.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.report.gain_charts import draw_gain_by_cost, draw_gain_by_distance, draw_gain_intervals, draw_gain_map
 from alignfreeze.report.pages import Page
 from alignfreeze.report.pictures import draw_gain_picture
-from alignfreeze.report.summaries import summary
+from alignfreeze.report.summaries import summarise_comparison
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.results import of_record
@@ -43,7 +43,7 @@ def comparison_page(number: int, comparison: Comparison, *others: Comparison, se
     return Page(
         name=comparison_address(number),
         title=title_of(comparison),
-        summary=summary(comparison),
+        summary=summarise_comparison(comparison),
         charts=[chart for chart in charts if chart is not None],
         sheets=[sheet for one in (comparison, *others) for sheet in (overall_sheet(one), sheet_of(table_of(one)))],
         picture=picture,

@@ -11,7 +11,7 @@ from alignfreeze.experiment.settings import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.summaries import summary
+from alignfreeze.report.summaries import summarise_comparison
 from alignfreeze.report.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
 from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall, Versus
 from alignfreeze.studies.correlations import Correlation
@@ -187,7 +187,7 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values."""
     return {
         **setup_facts(comparison),
-        "summary": summary(comparison),
+        "summary": summarise_comparison(comparison),
         "n_languages": len(comparison.languages),
         "source_language": comparison.source,
         "seeds": list(comparison.seeds),

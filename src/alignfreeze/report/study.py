@@ -20,7 +20,7 @@ from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.probe_charts import draw_probe
 from alignfreeze.report.run_pages import run_page
 from alignfreeze.report.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
-from alignfreeze.report.summaries import overview
+from alignfreeze.report.summaries import summarise_comparisons
 from alignfreeze.studies.comparison import Comparison, compare
 from alignfreeze.studies.results import Result, Setup
 
@@ -59,7 +59,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
         Page(
             name=STUDY,
             title=title,
-            summary=[*(overview(compared) if compared else []), *_warn(findings, comparable)],
+            summary=[*(summarise_comparisons(compared) if compared else []), *_warn(findings, comparable)],
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
             networks=_networks(findings, language_network(codes, compared, alike)),

@@ -20,7 +20,7 @@ MOST_NAMED = 4
 """Languages that are named; of more the number is told."""
 
 
-def summary(comparison: Comparison) -> list[str]:
+def summarise_comparison(comparison: Comparison) -> list[str]:
     """Return what a comparison says, in a few sentences."""
     strategies = [name for name in comparison.realigned if name in comparison.overall]
     if not strategies or not comparison.languages:
@@ -45,10 +45,10 @@ def has_verdicts(comparison: Comparison, strategy: str) -> bool:
     return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
 
 
-def overview(comparisons: Sequence[Comparison]) -> list[str]:
+def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     """Return what several comparisons say together: how often freezing does better, and where the most."""
     if len(comparisons) == 1:
-        return summary(comparisons[0])
+        return summarise_comparison(comparisons[0])
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
     unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realigned)]
