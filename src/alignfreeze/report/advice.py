@@ -1,4 +1,4 @@
-"""Advice as a table, as sentences, and as plain values."""
+"""Advice as a table, as sentences and as plain values."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.report.tables import AVERAGE_ROW
 
 NOTE = (
-    "of each strategy the gain over the baseline that is expected of it, in points, with its 95% interval; nothing "
-    "here was measured with labels of these languages. agreement: of the baseline's labels with those that all pilots "
-    "give the source side, carried over word links; confidence: how probable it is that what is advised is a gain; if "
-    "that is no realignment, that nothing is"
+    "Strategies: the expected gain over the baseline, in points, with its 95% interval. No labels of these languages "
+    "were used. Agreement: of the baseline's labels with the labels that all pilots give to the source side, carried "
+    "over word links. Confidence: the probability that the advised strategy gains, or that no strategy does if no "
+    "realignment is advised."
 )
 
 
 def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
-    """Return what is shown of each language, and of all together; each strategy that realigns has a column."""
+    """Return the columns of advice; each strategy that realigns has one."""
     return [
         Column("", _code, is_name=True),
         Column("language", _language, is_name=True),
@@ -64,7 +64,7 @@ def _realigned_strategies(advice: Advice) -> list[str]:
 
 
 def advice_sheet(advised: Advised) -> Sheet:
-    """Return what is advised, one row per language; the last row is for all together."""
+    """Return what is advised, one row per language; the last row is for all languages together."""
     advice, settings = advised.advice, advised.settings
     title = (
         f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
@@ -74,7 +74,7 @@ def advice_sheet(advised: Advised) -> Sheet:
 
 
 def advice_lines(advised: Advised) -> Iterator[str]:
-    """Yield what is advised as sentences: for all languages first, then for those that differ."""
+    """Yield the advice as sentences: for all languages first, then for those that differ."""
     advice = advised.advice
     yield sentence(advice.overall)
     differing: dict[tuple[str, Verdict], list[str]] = {}
@@ -82,52 +82,52 @@ def advice_lines(advised: Advised) -> Iterator[str]:
         if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
             differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
     for (strategy, verdict), languages in differing.items():
-        yield f"{_name_languages(languages)}: {_advised(strategy, verdict)}"
+        yield f"{_name_languages(languages)}: {_advice_text(strategy, verdict)}"
     if advice.silent:
         yield f"{_name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
     for doubt in advice.doubts:
-        yield f"not to be relied on: {doubt}"
+        yield f"do not rely on this: {doubt}"
     if advice.doubts and advised.fraction < 1:
         yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more: --fraction"
     yield how_far(advised.settings.task)
 
 
 def how_far(task: str) -> str:
-    """Return what was measured of such advice for a task, and what it was worth there."""
+    """Say how far to trust advice for a task, by what was measured."""
     if task == "pos":
         return (
-            "how far to trust this: with the embedded encoder, on 22 languages, such probabilities were right about as "
-            "often as stated, and the advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
+            "how far to trust this: on 22 languages with the embedded encoder, such probabilities were right about as "
+            "often as stated. The advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
         )
     if task == "ner":
         return (
-            "how far to trust this: hardly; with the embedded encoder, on five languages, gains changed with the seed, "
+            "how far to trust this: hardly. On five languages with the embedded encoder, gains changed with the seed, "
             "and such advice lost more than no realignment (docs/advice.md)"
         )
     return f"how far to trust this: nothing was measured for {task}; intervals are as wide as for named entities"
 
 
 def sentence(item: Recommendation) -> str:
-    """Return what is advised for a language, or for all, with its reason and how sure it is."""
+    """Explain what is advised for a language, or for all languages: the reason, and how sure it is."""
     who = "all languages together" if item.language is None else name_of(item.language)
     if item.verdict == "baseline":
         names = [name for name in item.estimated if name != BASELINE]
         best = max(names, key=lambda name: item.estimated[name].gain)
         return (
-            f"{who}: do not realign. The most that is expected is {100 * item.estimated[best].gain:+.1f} points, by "
-            f"{best!r}; that no strategy gains anything has a probability of {item.confidence:.0%}."
+            f"{who}: do not realign. The greatest expected gain is {100 * item.estimated[best].gain:+.1f} points, by "
+            f"{best!r}. The probability that no strategy gains anything is {item.confidence:.0%}."
         )
     text = (
-        f"{who}: {_advised(item.strategy, item.verdict)}. A gain of {100 * item.estimated[item.strategy].gain:+.1f} "
-        f"points over no realignment is expected; that it is a gain at all has a probability of {item.confidence:.0%}"
+        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is "
+        f"{100 * item.estimated[item.strategy].gain:+.1f} points. The probability of any gain is {item.confidence:.0%}"
     )
     if item.rivals:
         rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
-        return f"{text}, and no difference can be told between it and {' or '.join(rivals)}."
-    return f"{text}, and that no other strategy gains more one of {item.best:.0%}."
+        return f"{text}. No difference can be told between {item.strategy!r} and {' or '.join(rivals)}."
+    return f"{text}. The probability that no other strategy gains more is {item.best:.0%}."
 
 
-def _advised(strategy: str, verdict: Verdict) -> str:
+def _advice_text(strategy: str, verdict: Verdict) -> str:
     if verdict == "baseline":
         return "do not realign"
     return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
@@ -138,21 +138,21 @@ def _name_languages(languages: list[str] | tuple[str, ...]) -> str:
 
 
 CHOICE_NOTE = (
-    "of each strategy the gain over the baseline that is expected from estimates without labels, in points, with its "
-    "95% interval; chosen: where the most is expected. The scores, in percent, are true ones of the test data, which "
-    "no choice has seen; the single strategy and the best of each language are found by them, in hindsight"
+    "Strategies: the expected gain over the baseline, in points, with its 95% interval, estimated without labels. "
+    "Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; no choice has seen "
+    "them. The best single strategy and the best of each language are found in hindsight, by these scores."
 )
 
 
 class ChoiceRow(NamedTuple):
-    """What is chosen for a language, or what choosing comes to in the mean over languages.
+    """The choice for a language, or the mean over languages.
 
     Attributes:
-        item: What is estimated.
-        strategy: The chosen one; empty for the mean.
-        chosen: What it scores.
-        single: What the best single strategy scores.
-        best: What the best strategy of each language scores.
+        item: The estimates.
+        strategy: The chosen strategy; empty for the mean.
+        chosen: Its score.
+        single: The score of the best single strategy.
+        best: The score of the best strategy of each language.
     """
 
     item: Recommendation
@@ -163,7 +163,7 @@ class ChoiceRow(NamedTuple):
 
 
 def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
-    """Return what is shown of each language, and of their mean; each strategy that realigns has a column."""
+    """Return the columns of choices; each strategy that realigns has one."""
     single = "–" if choices.single is None else choices.single[0]
     strategies = _realigned_strategies(choices.advice)
     return [
@@ -195,7 +195,7 @@ def _choice_rows(choices: Choices) -> list[ChoiceRow]:
 
 
 def choice_lines(choices: Choices) -> Iterator[str]:
-    """Yield as sentences what it comes to, to choose a model for each language."""
+    """Yield the choices as sentences: what is chosen, and what choosing for each language gains."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
     yield f"seeds: {', '.join(map(str, choices.advice.seeds))}"
@@ -207,7 +207,7 @@ def choice_lines(choices: Choices) -> Iterator[str]:
         yield f"{languages}: no label could be carried over the links, so nothing can be chosen"
     yield how_far(choices.task)
     if choices.single is None or choices.gain is None:
-        yield "there are no test data, so what that gains cannot be said"
+        yield "there are no test data, so the gain of these choices cannot be said"
         return
     name, score = choices.single
     within = ""
@@ -215,15 +215,15 @@ def choice_lines(choices: Choices) -> Iterator[str]:
         low, high = (100 * value for value in choices.interval)
         within = f" ({low:+.1f} … {high:+.1f} over seeds)"
     yield (
-        f"to choose for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
+        f"choosing for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
         f"{name!r}, which scores {100 * score:.1f} on average"
     )
     assert choices.best is not None
-    yield f"labels of every language would have gained {100 * (choices.best - score):+.1f} over it"
+    yield f"the labels of every language would have gained {100 * (choices.best - score):+.1f} points over it"
 
 
 def choice_facts(choices: Choices) -> dict[str, Any]:
-    """Return which models are chosen, as plain values."""
+    """Return the choices as plain values."""
     *rows, _ = _choice_rows(choices)
     columns = choice_columns(choices)
     return {

@@ -1,4 +1,4 @@
-"""Charts as values that plotly draws: which numbers, in which form; colours and fonts are the page's."""
+"""Charts as values that plotly draws. Fonts and the colours of text are the page's."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import plotly.graph_objects as go
 from alignfreeze.report.sheets import Sheet
 
 ROW_HEIGHT = 22
-"""Pixels of a language."""
+"""Height of the row of a language, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart with its numbers.
+    """A chart and its numbers.
 
     Attributes:
-        name: For links and file names.
+        name: Its name in links and file names.
         title: What it shows.
-        figure: As plotly takes it: `data` and `layout`.
+        figure: Its `data` and `layout`, as plotly takes them.
         sheet: The same numbers as a table.
         note: How to read it.
-        choices: What the reader may choose, by name: what is then changed of the figure, `restyle` of its data and
-            `relayout` of the rest, as plotly takes them. The first is how it is drawn.
-        choosing: What is chosen, such as `sort by`.
+        choices: What the reader may choose, by name. A choice changes the figure: `restyle` changes its data and
+            `relayout` the rest, as plotly takes them. The first choice is drawn at the beginning.
+        choosing: The label of the choices, such as `sort by`.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Chart:
 
 
 def plain(text: str) -> str:
-    """Return a text that plotly shows as it is: some of HTML would be taken for markup."""
+    """Escape a text, as plotly takes some HTML for markup."""
     return html.escape(text, quote=False)
 
 
 def figure_values(figure: go.Figure, *, rows: int | None = None) -> dict[str, Any]:
-    """Return a figure as plain values, as high as its rows need, on no ground of its own."""
+    """Return a figure as plain values: as high as its rows need, without a background."""
     figure.update_layout(
         template="none",
         height=420 if rows is None else 130 + ROW_HEIGHT * rows,

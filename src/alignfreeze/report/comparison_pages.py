@@ -20,11 +20,11 @@ from alignfreeze.studies.results import of_record
 from alignfreeze.typology import facts_of
 
 Seconds = Mapping[tuple[str, str], float]
-"""What training takes, by the digest of the settings and the strategy."""
+"""How long training takes, by the digest of the settings and the strategy."""
 
 
 def comparison_page(number: int, comparison: Comparison, *others: Comparison, seconds: Seconds) -> Page:
-    """Return the page of a comparison, with the tables by other metrics after its own."""
+    """Return the page of a comparison; tables by other metrics come after its own."""
     charts: list[Chart | None] = []
     picture = ""
     if len(comparison.strategies) > 1 and comparison.languages:
@@ -68,7 +68,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
         "family": sorted(codes, key=lambda code: (known[code].family or "~", name_or_code(code))),
     }
     if any("syntax" in known[code].values for code in codes):
-        # Those of which it is not known come last.
+        # Languages whose distance is not known come last.
         orders["distance of syntax"] = sorted(codes, key=lambda code: known[code].values.get("syntax", 2.0))
     return orders
 

@@ -1,4 +1,4 @@
-"""Comparisons of strategies as tables, and as plain values."""
+"""Comparisons of strategies as tables and as plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignfreeze.studies.statistics import Verdict
 
 
 def describe_setup(setup: Setup) -> str:
-    """Say what runs have in common."""
+    """Describe what runs have in common."""
     return ", ".join([setup.task, *_setup_parts(setup)])
 
 
@@ -31,7 +31,7 @@ def _setup_parts(setup: Setup) -> list[str]:
 
 
 def title_of(comparison: Comparison) -> str:
-    """Say what a comparison is of."""
+    """Return the title of a comparison."""
     parts = [f"{comparison.setup.task}, {comparison.metric} in percent", *_setup_parts(comparison.setup)]
     if comparison.label:
         parts.append(f"of {comparison.label}")
@@ -39,7 +39,7 @@ def title_of(comparison: Comparison) -> str:
 
 
 def table_of(comparison: Comparison) -> ScoreTable:
-    """Return a comparison language by language, the source language first, the average last."""
+    """Return the scores by language: the source language first, the average last."""
     codes = [*([comparison.source] if comparison.source else []), *comparison.languages]
     rows = [ScoreRow(code, name_or_code(code), comparison.cells[code]) for code in codes]
     if comparison.languages:
@@ -52,15 +52,17 @@ def table_of(comparison: Comparison) -> ScoreTable:
     }
     all_seeds = len(comparison.seeds)
     if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in seeds.items() if n < all_seeds]:
-        note += f"; {', '.join(fewer)}: gains are over the seeds that both have"
+        note += f" {', '.join(fewer)}: gains are over the seeds that both have."
     return ScoreTable(title_of(comparison), comparison.strategies, tuple(rows), note)
 
 
 OVERALL_NOTE = (
-    "mean over the target languages, in percent; gain over the baseline, with its interval over seeds; languages "
-    "improved and worsened by more than both standard deviations; better or worse with other sentences: these very "
-    "models, by a bootstrap at 5%, corrected for the number of languages, which says nothing of other seeds; p of "
-    "Wilcoxon's test over languages, corrected for the number of strategies; mean rank over languages, 1 is the best"
+    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its interval over seeds. "
+    "Improved, worsened: languages that move by more than both standard deviations. "
+    "Better, worse with other sentences: languages in which these very models would still be better, or worse, with "
+    "other test sentences. This is a bootstrap at 5%, corrected for the number of languages; it does not cover other "
+    "seeds. p: Wilcoxon's test over languages, corrected for the number of strategies. "
+    "Rank: mean over languages; 1 is the best."
 )
 
 
@@ -72,7 +74,7 @@ class OverviewRow(NamedTuple):
 
 
 def _count(verdict: Verdict, overall: Overall) -> int | None:
-    """Return in how many languages a strategy has a verdict; None with single seeds, which have no verdicts."""
+    """Return how many languages have a verdict; None with single seeds, which allow no verdicts."""
     return overall.counts[verdict] if any(overall.counts.values()) else None
 
 
@@ -112,8 +114,9 @@ def overall_sheet(comparison: Comparison) -> Sheet:
 
 
 VERSUS_NOTE = (
-    "over the target languages of each study; same verdict: share of the common languages in which both find an "
-    "improvement, none, or a loss; correlation: Spearman's, of the gains over the common languages"
+    "Means, gains and counts are over the target languages of each study. Same verdict: the share of the common "
+    "languages in which both studies find an improvement, a loss, or neither. Correlation: Spearman's, between the "
+    "gains in the common languages."
 )
 
 
@@ -170,7 +173,7 @@ def _versus_rows(versus: Versus) -> list[VersusRow]:
 
 
 def setup_facts(comparison: Comparison) -> dict[str, Any]:
-    """Return what a comparison is of as plain values."""
+    """Return the setup of a comparison as plain values."""
     setup = comparison.setup
     return {
         "encoder": setup.encoder,
@@ -219,15 +222,15 @@ def versus_facts(versus: Versus) -> dict[str, Any]:
 
 
 CORRELATION_NOTE = (
-    "Spearman's correlation, over the target languages, of the gain with what is known of them; in brackets its 95% "
-    "interval, as if languages were independent of each other, which relatives are not; * p < 5% after correction for "
-    "the number of rows (Holm). syntax, phonology, sounds, genealogy, geography: distance from the source language by "
-    "URIEL; pretraining text: of XLM-R, in GiB"
+    "Spearman's correlation over the target languages, between the gain and a fact about the language. In brackets: "
+    "its 95% interval. The interval takes languages for independent, which related languages are not. *: p < 5% after "
+    "correction for the number of rows (Holm). Syntax, phonology, sounds, genealogy, geography: distance from the "
+    "source language by URIEL. Pretraining text: of XLM-R, in GiB."
 )
 
 
 Correlations = Mapping[str, Correlation]
-"""How the gains of strategies go with a fact, by strategy."""
+"""The correlations of a fact with the gains, by strategy."""
 
 
 def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> Sheet:

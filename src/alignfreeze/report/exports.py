@@ -31,7 +31,7 @@ _NAMES = (
 )
 
 RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
-"""What is written of each result."""
+"""The columns of results; all of them are shared by CSV and Parquet."""
 
 
 def _write_csv(results: Sequence[Result], out: Path) -> None:
@@ -68,16 +68,16 @@ EXPORT_FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
     "markdown": _write_tables(to_markdown),
     "latex": _write_tables(to_latex),
 }
-"""What writes results in a form."""
+"""The functions that write results, by form."""
 
 _EXPORT_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
 
 
 def choose_export_form(out: Path, form: str | None) -> str:
-    """Return the form of a file: what is asked for, or what its name tells.
+    """Choose the form of a file: the one that is asked for, or the one that its name tells.
 
     Raises:
-        SettingsError: There is no such form, or the name tells none.
+        SettingsError: There is no such form, or the name tells no form.
     """
     otherwise = f"name one of {', '.join(EXPORT_FORMS)} with --format"
     return choose_form(out, form, forms=EXPORT_FORMS, endings=_EXPORT_ENDINGS, otherwise=otherwise)
@@ -87,13 +87,13 @@ def export_results(results: Sequence[Result], out: Path, form: str) -> None:
     """Write results to a file.
 
     Args:
-        results: What to write.
+        results: The results.
         out: The file.
         form: A name in `EXPORT_FORMS`.
 
     Raises:
         OutputError: The file cannot be written.
-        SettingsError: The form needs a library that is not there, or a baseline that the results lack.
+        SettingsError: The form needs a library that is not installed, or a baseline that the results lack.
     """
     check_file(out)
     try:

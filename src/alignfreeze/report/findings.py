@@ -1,4 +1,4 @@
-"""Gathers what is known of studies: scores, records, states of runs, key terms, a probe of encoders."""
+"""Gathers what is known about studies: scores, records, states of runs, key terms, a probe of encoders."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Terms = Mapping[str, Mapping[str, Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is known of a study.
+    """What is known about a study.
 
     Attributes:
         results: The scores.
-        records: The runs, if they are known.
-        states: How far all runs are.
-        terms: Key terms of its texts.
-        probe: What a look into its encoders has found.
+        records: The complete runs. Tables have none.
+        states: How far each run has come.
+        terms: The key terms of its texts.
+        probe: The probe of its encoders, if there is one.
     """
 
     results: Sequence[Result]
@@ -39,13 +39,13 @@ class Findings:
 
 
 def gather(paths: Sequence[Path]) -> Findings:
-    """Read what is known of studies.
+    """Gather what is known about studies.
 
     Raises:
-        DataError: One is missing or damaged, or there is no result yet.
+        DataError: A folder or table is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    # Of a study that has just begun, or of which every run failed, there is no result yet, but runs there are.
+    # A study that has just begun, or whose runs all failed, has runs but no results.
     begun = [path for path in paths if (path / PLANNED).is_file() and not record_files(path)]
     results, records = read_all([path for path in paths if path not in begun])
     folders = [path for path in paths if path.is_dir()]
@@ -59,7 +59,7 @@ def gather(paths: Sequence[Path]) -> Findings:
 
 
 def _read_probe(folder: Path) -> Probe | None:
-    """Return the probe in a folder; a damaged one is left out with a remark, as the rest can do without."""
+    """Return the probe in a folder. A damaged one is left out with a remark: the rest does not need it."""
     if not (folder / PROBE).is_file():
         return None
     try:
@@ -80,5 +80,5 @@ def _read_states(folders: Sequence[Path]) -> list[RunStatus]:
 
 
 def study_name(path: Path) -> str:
-    """Return what a folder or table of runs is called."""
+    """Return the name of a folder or table."""
     return path.name if path.is_dir() else path.stem

@@ -1,4 +1,4 @@
-"""Charts of gains: by language and strategy, against what is known of languages, against the cost of training."""
+"""Charts of gains: by language and strategy, against facts about languages, against the cost of training."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from alignfreeze.typology import SIZE
 
 
 def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> Chart:
-    """Return a heat map of gains: a row a language, a column a strategy.
+    """Draw a heat map of gains: one row per language, one column per strategy.
 
     Args:
         comparison: The strategies language by language.
-        orders: Ways to sort the languages: their codes from the top, by what they are sorted by.
+        orders: Ways to sort the languages, by name: the codes from the top down.
     """
     strategies = comparison.realigned
     languages = list(next(iter(orders.values())))
@@ -66,7 +66,7 @@ def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]
         title,
         figure_values(figure, rows=len(languages)),
         make_sheet(title, [*_LANGUAGE, *(_gain_column(comparison, name) for name in strategies)], languages),
-        "points of the metric; ↑ ↓ where the gain is beyond both standard deviations over seeds",
+        "Gains are in points of the metric. ↑ ↓: beyond both standard deviations over seeds.",
         {name: _sort_by([_label(code) for code in codes]) for name, codes in orders.items()},
         "sort by",
     )
@@ -77,11 +77,11 @@ def _sort_by(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart:
-    """Return the gain of each language and strategy with its interval over seeds.
+    """Draw the gain of each language and strategy with its interval over seeds.
 
     Args:
         comparison: The strategies language by language.
-        languages: Codes, from the top.
+        languages: The codes from the top down.
     """
     strategies = comparison.realigned
     figure = go.Figure()
@@ -116,20 +116,20 @@ def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> 
         title,
         figure_values(figure, rows=len(languages)),
         make_sheet(title, [*_LANGUAGE, *_interval_columns(comparison)], languages),
-        "over seeds, by Student's t; none with a single seed",
+        "Intervals are over seeds, by Student's t. A single seed has none.",
     )
 
 
 def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, float]]) -> Chart | None:
-    """Return the gain of each language against what is known of it, such as its distance from the source language.
+    """Draw gains against facts about languages, such as the distance from the source language.
 
     Args:
         comparison: The strategies language by language.
-        facts: By language and name; a language of which one is not known has no mark there.
+        facts: Facts by language and name. A language without a fact has no mark there.
     """
     codes = comparison.languages
     kinds = list(dict.fromkeys(kind for code in codes for kind in facts[code]))
-    # What is the same for all languages tells nothing.
+    # A fact that is the same for all languages tells nothing.
     kinds = [kind for kind in kinds if len({facts[code][kind] for code in codes if kind in facts[code]}) > 1]
     if not kinds:
         return None
@@ -147,7 +147,7 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
             x=[facts[code].get(kinds[0]) for code, _ in known],
             y=[100 * gain for _, gain in known],
             mode="markers+text",
-            # Of the marks of a language, which stand one above the other, the uppermost is named.
+            # The marks of a language stand one above the other: only the highest has a name.
             text=[plain(code) if gain == highest[code] else "" for code, gain in known],
             textposition="top center",
             textfont={"size": 11},
@@ -174,9 +174,9 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
         for kind in kinds
     }
     note = (
-        "syntax, phonology, sounds, genealogy: URIEL's distances from the source language, 0 to 1; geography: the way "
-        "over the globe, 1 for the other side; pretraining text: of XLM-R, in GiB; languages of which it is not known "
-        "are left out"
+        "Syntax, phonology, sounds, genealogy: URIEL's distances from the source language, 0 to 1. Geography: the way "
+        "over the globe; 1 is the other side. Pretraining text: of XLM-R, in GiB. A language is left out where its "
+        "value is not known."
     )
     return Chart("distance", title, figure_values(figure), make_sheet(title, columns, codes), note, choices, "against")
 
@@ -191,11 +191,11 @@ def _known_gains(comparison: Comparison, strategy: str) -> list[tuple[str, Summa
 
 
 def draw_gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> Chart | None:
-    """Return the mean gain of each strategy against what its training takes; None where that is not known.
+    """Draw the mean gain of each strategy against the cost of its training; None if the cost is not known.
 
     Args:
         comparison: The strategies language by language.
-        seconds: Of realignment and fine-tuning, mean over seeds, by strategy.
+        seconds: Seconds of realignment and fine-tuning, mean over seeds, by strategy.
     """
     known = [name for name in comparison.strategies if name in seconds and name in comparison.overall]
     if len(known) < 2:
@@ -203,7 +203,7 @@ def draw_gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> C
     gains = [100 * (comparison.overall[name].average.gain or 0.0) for name in known]
     figure = go.Figure()
     for name, gain in zip(known, gains, strict=True):
-        # A strategy looks as it does in the other charts; the baseline, which has no place there, is grey.
+        # A strategy looks the same in all charts. The baseline is in no other chart: it is grey.
         number = comparison.realigned.index(name) if name in comparison.realigned else None
         figure.add_scatter(
             x=[seconds[name] / 60],
@@ -228,7 +228,10 @@ def draw_gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> C
         Column("gain", lambda row: row[1], "{:+.2f}".format),
     ]
     sheet = make_sheet(title, columns, zip(known, gains, strict=True))
-    note = "realignment and fine-tuning, mean over seeds; a realigned encoder that runs share counts for each of them"
+    note = (
+        "Minutes of realignment and fine-tuning, mean over seeds. A realigned encoder that several runs share counts "
+        "for each of them."
+    )
     return Chart("cost", title, figure_values(figure), sheet, note)
 
 

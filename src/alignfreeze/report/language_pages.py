@@ -1,4 +1,4 @@
-"""The page of a language: what is known of it, and what each strategy does to it."""
+"""The page of a language: what is known about it, and what each strategy does to it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def language_page(
     alike: Mapping[str, Distances],
     terms: Sequence[str],
 ) -> Page:
-    """Return all that is known of a language.
+    """Return the page of a language.
 
     Args:
         code: The language.
         compared: The comparisons of the study.
         codes: The study's languages.
-        alike: How unlike languages are, by the sense in which they are.
-        terms: Key terms of its bitext.
+        alike: How unlike languages are, in several senses.
+        terms: The key terms of its bitext.
     """
     having = [comparison for comparison in compared if code in comparison.languages]
     source = having[0].source or "en"
@@ -52,7 +52,7 @@ def language_page(
 
 
 def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
-    """Return a fact of typology as people read it."""
+    """Return a fact of typology and its value as people read them."""
     if name == SIZE:
         return "pretraining text of XLM-R", f"{value:.1f} GiB"
     if name.startswith("same "):
@@ -72,7 +72,7 @@ def _language_scores(code: str, compared: Sequence[Comparison]) -> Sheet:
         Column("", lambda row: Cell(title_of(row[0]), page=row[1]), is_name=True),
         *(_score_column(code, name) for name in dict.fromkeys(name for one, _ in rows for name in one.strategies)),
     ]
-    note = "mean over seeds ± standard deviation, in percent; in brackets the gain over the baseline"
+    note = "Mean over seeds ± standard deviation, in percent. In brackets: the gain over the baseline."
     return make_sheet(f"{name_or_code(code)}: scores", columns, rows, note)
 
 
@@ -86,7 +86,7 @@ def _rounded_score(summary: Summary) -> Cell:
 
 
 def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
-    """Say which strategies improve a language and which worsen it, over all comparisons."""
+    """Say which strategies improve a language, and which worsen it, over all comparisons."""
     verdicts: dict[str, dict[str, int]] = {}
     for comparison in having:
         for strategy, one in comparison.cells[code].items():

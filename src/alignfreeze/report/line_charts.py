@@ -1,4 +1,4 @@
-"""Charts of lines: losses and estimates over the steps of a training, numbers by layer."""
+"""Charts of lines: over the steps of a training, and over the layers of an encoder."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from alignfreeze.report.probes import LAYER
 from alignfreeze.report.sheets import Cell, Sheet
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-"""Tell lines apart where colours do not."""
+"""They tell lines apart that have the same colour."""
 
 
 def draw_losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
-    """Return loss curves.
+    """Draw loss curves.
 
     Args:
         curves: Pairs of step and loss, by the name of the training.
-        title: What they are of.
+        title: Title of the chart.
     """
-    note = "mean training loss since the point before"
+    note = "Each point is the mean training loss since the point before."
     return _draw_steps("losses", ("training", "step", "loss"), curves, title, note)
 
 
 def draw_checks(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
-    """Return what a training was stopped by.
+    """Draw the estimates that a training was stopped by.
 
     Args:
         curves: Pairs of step and estimate, by the name of the estimate.
-        title: What they are of.
+        title: Title of the chart.
     """
-    note = "mean over languages, from held-out sentence pairs"
+    note = "The estimates are means over languages, from held-out sentence pairs."
     return _draw_steps("checks", ("by", "step", "estimate"), curves, title, note)
 
 
 def _draw_steps(
     name: str, columns: tuple[str, str, str], curves: Mapping[str, Sequence[tuple[int, float]]], title: str, note: str
 ) -> Chart:
-    """Return curves over the steps of trainings; the columns of the table are name, step and value."""
+    """Draw curves over steps. The columns of the table are the name, the step and the value."""
     figure = go.Figure()
     for number, (curve, points) in enumerate(curves.items()):
         steps, values = [step for step, _ in points], [value for _, value in points]
@@ -57,14 +57,14 @@ def _draw_steps(
 
 
 def draw_layers(values: Mapping[str, Mapping[int, float]], *, name: str, title: str, unit: str, note: str) -> Chart:
-    """Return a line an encoder over the layers.
+    """Draw a number over the layers, one line per encoder.
 
     Args:
-        values: By encoder and layer, 0 for the embeddings.
-        name: Of the chart.
-        title: Of the chart.
-        unit: Of the values.
-        note: How to read it.
+        values: The number by encoder and layer; layer 0 stands for the embeddings.
+        name: Name of the chart.
+        title: Title of the chart.
+        unit: Unit of the number.
+        note: How to read the chart.
     """
     figure = go.Figure()
     for number, (encoder, layers) in enumerate(values.items()):
@@ -81,4 +81,4 @@ def draw_layers(values: Mapping[str, Mapping[int, float]], *, name: str, title: 
     figure.update_yaxes(title_text=unit, rangemode="tozero")
     columns = [LAYER, *(Column(encoder, layers.get, "{:.2f}".format) for encoder, layers in values.items())]
     numbers = sorted({layer for layers in values.values() for layer in layers})
-    return Chart(name, title, figure_values(figure), make_sheet(title, columns, numbers, unit), note)
+    return Chart(name, title, figure_values(figure), make_sheet(title, columns, numbers, f"In {unit}."), note)

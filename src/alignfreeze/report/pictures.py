@@ -1,4 +1,4 @@
-"""The heat map of gains as a picture of its own, for the cards of models and for notebooks."""
+"""The heat map of gains as a picture, for the cards of models and for notebooks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECTION = f"\n## Gain over the baseline, language by language\n\n![Heat map of 
 
 
 def draw_gain_picture(comparison: Comparison) -> str:
-    """Return the heat map of gains as SVG: a row a language, a column a strategy."""
+    """Draw the heat map of gains as SVG: one row per language, one column per strategy."""
     gains = {
         (code, name): one.gain
         for code in comparison.languages
@@ -48,11 +48,11 @@ def _tile(gain: float | None, greatest: float, comparison: Comparison, code: str
 
 
 def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
-    """Put the heat map of a study beside the models that were kept, and into their cards.
+    """Put the heat map of a study into the folders of the models that were kept, and into their cards.
 
     Args:
         records: The complete runs of a study.
-        runs: The folder of the folders of the runs.
+        runs: The folder that holds the folders of the runs.
     """
     places = {record.digest: runs / record.folder / "model" for record in records}
     kept = [record for record in records if (places[record.digest] / CARD).is_file()]
@@ -64,7 +64,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
         return
     for record in kept:
         own = next(of_record(record, record.folder))
-        # A baseline has no comparison of its own: that of any realignment with the same fine-tuning tells its gains.
+        # A baseline has no comparison of its own: it takes one of any realignment with the same fine-tuning.
         mine = [one for one in compared if one.setup == own.setup]
         mine += [one for one in compared if one.fine_tuned == own.fine_tuned]
         if mine and mine[0].realigned and mine[0].languages:

@@ -1,4 +1,4 @@
-"""What an experiment is going to do, as facts and as text."""
+"""The plan of an experiment, as plain values and as text."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
 
 
 def _judge_languages(settings: ExperimentSettings) -> Choice | None:
-    """Return which languages of the bitext were chosen, if there was a choice."""
+    """Judge the languages of the bitext that were chosen; None if there was no choice."""
     if settings.bitext is None or settings.bitext.choice is None:
         return None
     return judge_choice(settings.bitext_languages, settings.bitext.choice, source=settings.source_language)
 
 
 def outline_facts(outline: Outline) -> dict[str, Any]:
-    """Return what is known of an experiment before its data are fetched, as plain values."""
+    """Return what is known about an experiment before its data are fetched, as plain values."""
     return {
         "settings": outline.settings.model_dump(mode="json"),
         "runs": [{"strategy": strategy, "seed": seed} for strategy, seed in outline.runs],
@@ -68,7 +68,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
 
 
 def outline_text(outline: Outline) -> str:
-    """Return the same as lines to read."""
+    """Return what is known about an experiment before its data are fetched, as lines to read."""
     settings = outline.settings
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
@@ -102,7 +102,7 @@ def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
 
 
 def _at_least(outline: Outline) -> str:
-    """Of questions each window of a long context is an example; how many there are is not known before."""
+    """Return `at least` for questions: every window of a long context is an example, and their number is not known."""
     known = outline.settings.finetuning.steps is not None or TASKS[outline.settings.task].kind.head != "spans"
     return "" if known else "at least "
 
@@ -110,7 +110,7 @@ def _at_least(outline: Outline) -> str:
 def estimate_text(estimate: Estimate | None) -> str:
     """Return an estimate as lines to read."""
     if estimate is None:
-        return _align_lines([("estimate", "none: the encoder is not at hand, and its shape is not known")])
+        return _align_lines([("estimate", "none: the encoder is not on this machine, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
     lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
     steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
@@ -179,7 +179,7 @@ def _freezing_text(freezing: Freezing) -> str:
 
 
 def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
-    """Yield paths, those that differ in one number as a range: `encoder.layer.0..5`."""
+    """Yield paths; those that differ in one number become a range: `encoder.layer.0..5`."""
     groups: dict[tuple[str, str], list[int]] = {}
     for path in paths:
         match = _NUMBER.search(path)

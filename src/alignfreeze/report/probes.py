@@ -1,4 +1,4 @@
-"""What a probe of encoders finds, as tables."""
+"""The findings of a probe of encoders as tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alignfreeze.report.sheets import Sheet
 
 
 def probe_sheets(probe: Probe) -> list[Sheet]:
-    """Return what a probe of encoders found: retrieval by language and on average, drift, gradients."""
+    """Return the findings of a probe: retrieval by language and on average, drift, gradients."""
     first = next(iter(probe.encoders))
     languages: list[str | None] = list(dict.fromkeys(item.language for item in probe.retrieval[first]))
     sheets = [
@@ -33,7 +33,7 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
     """Return the share of words that find their translation: one row per layer, one column per encoder and method.
 
     Args:
-        found: What each encoder's words find, by its name.
+        found: Retrieval by encoder.
         language: Code of the target language; None for the mean over all.
     """
     chosen = {name: [item for item in items if language in {None, item.language}] for name, items in found.items()}
@@ -49,9 +49,9 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
     items = next(iter(chosen.values()))
     alike = [item for item in items if (item.layer, item.method) == (items[0].layer, items[0].method)]
     note = (
-        f"percent of {sum(item.n for item in alike):,} words that find their translation, mean of both directions; "
-        "weak: among the words of the other language, strong: among those of both, csls: weak with crowded places made "
-        "up for"
+        f"The share of {sum(item.n for item in alike):,} words that find their translation, in percent, mean of both "
+        "directions. weak: among the words of the other language. strong: among the words of both languages. csls: "
+        "like weak, but words that are near to everything win less."
     )
     shown = f"mean of {len(alike)} languages" if language is None else f"{name_of(language)} ({language})"
     return make_sheet(f"Word retrieval, {shown}", columns, layers, note)
@@ -71,18 +71,18 @@ def drift_sheet(found: Mapping[str, Sequence[Drift]], base: str) -> Sheet:
     by_layer = {name: {item.layer: 100 * item.distance for item in items} for name, items in found.items()}
     columns = [LAYER, *(Column(name, values.get, "{:.3f}".format) for name, values in by_layer.items())]
     layers = sorted({layer for values in by_layer.values() for layer in values})
-    note = "length of the change of the weights, in percent of the weights' length"
+    note = "The length of the change of the weights, in percent of the length of the weights."
     return make_sheet(f"Drift from {base}", columns, layers, note)
 
 
 def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
-    """Return how far task and realignment pull layers the same way: one row per layer, one column per model."""
+    """Return whether task and realignment pull layers the same way: one row per layer, one column per model."""
     by_layer = {name: {item.layer: item for item in items} for name, items in found.items()}
     columns = [LAYER, *(Column(name, values.get, _cosine_text) for name, values in by_layer.items())]
     first = next(iter(found.values()))
     note = (
-        f"cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
-        "batches: 1 the same way, 0 nothing to do with each other, -1 against each other"
+        f"The cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
+        "batches. 1: the same way. 0: unrelated. -1: against each other."
     )
     return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note)
 

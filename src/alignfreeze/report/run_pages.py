@@ -1,4 +1,4 @@
-"""The page of a run: what it was made from, what it took, what it scores."""
+"""The page of a run: what it was made from, what it cost, what it scores."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from alignfreeze.report.sheets import Cell, Sheet
 
 
 def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
-    """Return all that is known of a run.
+    """Return the page of a run.
 
     Args:
         record: The run.
-        records: All runs of the study, itself included.
+        records: All runs of the study, this one included.
     """
     alike = alike_runs_sheet(record, records)
     return Page(
@@ -86,7 +86,7 @@ def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
 
 
 def _draw_checks(record: RunRecord) -> Iterator[Chart]:
-    """Yield what realignment was stopped by, if it was."""
+    """Yield a chart of the estimates that realignment was stopped by, if it was."""
     if record.realignment is None or not (found := record.realignment.training.checks):
         return
     by = record.determined_by["settings"]["realignment"]["stopping"]["by"]
@@ -109,7 +109,7 @@ def _language_cell(language: str, record: RunRecord) -> Cell:
 
 
 def _page_of(language: str, record: RunRecord) -> str:
-    """Return the address of a language's page; the source language has none."""
+    """Return the address of the page of a language; the source language has none."""
     return "" if language == record.determined_by["settings"]["source_language"] else language_address(language)
 
 

@@ -1,4 +1,4 @@
-"""The pages of a study: what they show is computed here and painted elsewhere."""
+"""Computes the pages of a study; page.py paints them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from alignfreeze.studies.results import Result, Setup
 
 
 def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
-    """Return what is to be shown of studies.
+    """Return the pages of a study.
 
     Args:
-        paths: Folders of runs, and tables in the layout of the paper's.
-        title: Name of the study; by default that of the folder or table, if there is one.
+        paths: Folders of runs, and tables in the layout of the paper's results. They are shown as one study.
+        title: Name of the study; by default the name of the folder or table, if there is only one.
 
     Raises:
-        DataError: One is missing or damaged, or there is no result yet.
+        DataError: A folder or table is missing or damaged, or there is no result yet.
         SettingsError: Results contradict each other.
     """
-    paths = list({path.resolve(): path for path in paths}.values())  # one that is named twice is read once
+    paths = list({path.resolve(): path for path in paths}.values())  # a path that is named twice is read once
     named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
     return with_notes(build_study(gather(paths), title=named), notes_of(paths))
 
@@ -45,7 +45,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     """Compute the pages of a study.
 
     Args:
-        findings: What is known of it.
+        findings: What is known about it.
         title: Its name.
     """
     comparable, alone = _split(findings.results)
@@ -80,7 +80,7 @@ def _networks(findings: Findings, languages: Network | None) -> list[Network]:
 
 
 def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:
-    """Return a study with these notes, each on the page that it is about, or on the study's where there is none."""
+    """Return a study with notes: each on the page that it is about, or else on the first page."""
     about: dict[str, list[Note]] = {}
     for note in notes:
         about.setdefault(note.about, []).append(note)
@@ -96,7 +96,7 @@ def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
     """Return the results that have a baseline, and those that have none."""
 
     def key(result: Result) -> tuple[str, str, str]:
-        """Return what a run has in common with its baseline."""
+        """Return what a run shares with its baseline."""
         return result.setup.encoder, result.setup.task, result.fine_tuned
 
     baselines = {key(result) for result in results if result.strategy == BASELINE}
@@ -113,7 +113,7 @@ def _group(compared: Sequence[Comparison]) -> list[list[Comparison]]:
 
 
 def _warn(findings: Findings, comparable: Sequence[Result]) -> list[str]:
-    """Return what a reader must know before believing the rest."""
+    """Say what a reader must know before believing the rest."""
     warnings = []
     states = findings.states
     if not findings.results:

@@ -17,13 +17,14 @@ from alignfreeze.studies.results import Result, Setup
 
 
 def term_sheets(terms: Terms) -> list[Sheet]:
-    """Return the key terms of the texts of each experiment; of several with the same texts once."""
+    """Return the key terms of the texts, one table per experiment; experiments with the same texts share one."""
     sheets: dict[str, Sheet] = {}
     for name, texts in terms.items():
         rows = [(_text_cell(text), Cell(", ".join(found) or "no key terms")) for text, found in texts.items()]
         note = (
-            "the source side's words that weigh more in this text than in any other, by TF-IDF; those of the training "
-            "data show where a bitext is of another domain; none where there is too little text, or nothing of its own"
+            "Words of the source side that weigh more in this text than in any other, by TF-IDF. Compare them with "
+            "those of the training data to see whether a bitext is of another domain. A text has none if it is too "
+            "short, or if no word sets it apart."
         )
         sheets.setdefault(str(rows), Sheet(f"Key terms of the texts: {name}", ("text", "terms"), 2, tuple(rows), note))
     return list(sheets.values())
@@ -41,7 +42,7 @@ def terms_by_language(terms: Terms) -> dict[str, Sequence[str]]:
 
 
 def score_sheets(results: Sequence[Result]) -> list[Sheet]:
-    """Return scores that there is nothing to compare with: one table per setup, one row per language and metric."""
+    """Return scores without a baseline: one table per setup, one row per language and metric."""
     by_setup: dict[Setup, list[Result]] = {}
     for result in results:
         by_setup.setdefault(result.setup, []).append(result)
@@ -64,7 +65,7 @@ def _setup_scores(setup: Setup, results: Sequence[Result]) -> Sheet:
     ]
     places = dict.fromkeys((result.language, result.metric) for result in results)
     seeds = ", ".join(map(str, sorted({result.seed for result in results})))
-    note = f"in percent, mean over the seeds {seeds}; there is no baseline with the same settings"
+    note = f"In percent, mean over the seeds {seeds}. There is no baseline with the same settings."
     return make_sheet(f"Scores: {describe_setup(setup)}", columns, places, note)
 
 

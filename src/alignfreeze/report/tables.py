@@ -1,4 +1,4 @@
-"""Tables: numbers first, text from them."""
+"""Tables of scores by language and strategy: the numbers first, then their text."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ AVERAGE_ROW = "average"
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """The scores of a language, or the average.
+    """The scores of a language, or their average.
 
     Attributes:
         name: Code of the language, or `average`.
-        title: What it is called.
-        cells: A summary a strategy.
+        title: The name that people read.
+        cells: The scores by strategy.
     """
 
     name: str
@@ -39,7 +39,7 @@ class ScoreTable:
     Attributes:
         title: What it shows.
         strategies: The columns.
-        rows: The source language, the target languages, the average of the target languages.
+        rows: The source language, the target languages and their average, in this order.
         note: How to read it.
     """
 
@@ -50,13 +50,13 @@ class ScoreTable:
 
 
 def score_tables(study: Study) -> list[ScoreTable]:
-    """Return the outcome of an experiment, a table for each metric, the one that matters first."""
+    """Return the scores of an experiment, one table per metric; the metric that matters most comes first."""
     metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
     return [score_table(study, metric) for metric in metrics]
 
 
 def score_table(study: Study, metric: str) -> ScoreTable:
-    """Return the scores of a metric: a row a language, a column a strategy, the average last."""
+    """Return the scores by a metric: one row per language, one column per strategy, the average last."""
     settings = study.settings
     values = {language: by_strategy(study.records, language, metric) for language in settings.tested_languages}
     targets = [language for language in settings.tested_languages if language != settings.source_language]
@@ -75,12 +75,10 @@ def score_table(study: Study, metric: str) -> ScoreTable:
 
 
 def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
-    """Say how to read the cells of a table."""
-    spread = f"mean ± standard deviation over {n_seeds} seeds" if n_seeds > 1 else f"seed {seed} only"
-    if not has_baseline:
-        return spread
-    gain = f"{spread}; in brackets the gain over {BASELINE}"
-    return f"{gain}; ↑ ↓ beyond both standard deviations" if n_seeds > 1 else gain
+    """Explain the cells of a table."""
+    spread = f"Mean ± standard deviation over {n_seeds} seeds." if n_seeds > 1 else f"Seed {seed} only."
+    gain = f" In brackets: the gain over {BASELINE}." if has_baseline else ""
+    return spread + gain + (" ↑ ↓: beyond both standard deviations." if gain and n_seeds > 1 else "")
 
 
 def score_text(summary: Summary) -> str:
@@ -91,7 +89,7 @@ def score_text(summary: Summary) -> str:
 
 
 def gain_text(summary: Summary | None) -> str:
-    """Return a gain in points: `+0.7 ↑`; nothing where there is none."""
+    """Return a gain in points: `+0.7 ↑`; empty if there is none."""
     return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
 
 

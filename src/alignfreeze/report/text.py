@@ -1,4 +1,4 @@
-"""A study as text for papers and pull requests: what it comes to, and the tables."""
+"""A study as text for papers and pull requests: its summary and its tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _markdown(study: StudyPage) -> Iterator[str]:
 
 
 def study_latex(study: StudyPage) -> str:
-    """Return the study and its comparisons in LaTeX, to be put into a paper; it needs the package `booktabs`."""
+    """Return the study and its comparisons in LaTeX, for a paper; it needs the package `booktabs`."""
     return "\n\n".join(_latex(study)) + "\n"
 
 
@@ -42,12 +42,12 @@ def _latex(study: StudyPage) -> Iterator[str]:
 
 
 def _own_summary(page: Page, study: StudyPage) -> list[str]:
-    """Return the sentences of a comparison, unless they are those of the study."""
+    """Return the sentences of a comparison that the study does not already say."""
     return [sentence for sentence in page.summary if sentence not in study.study.summary]
 
 
 def _write_html(study: StudyPage) -> str:
-    from alignfreeze.report.page import to_html  # plotly, which the others do without
+    from alignfreeze.report.page import to_html  # it needs plotly; the other forms do not
 
     return to_html(study)
 
@@ -57,16 +57,16 @@ REPORT_FORMS: dict[str, Callable[[StudyPage], str]] = {
     "markdown": study_markdown,
     "latex": study_latex,
 }
-"""What writes a study in a form."""
+"""The functions that write a study, by form."""
 
 _REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
 
 
 def choose_report_form(out: Path, form: str | None) -> str:
-    """Return the form of a file: what is asked for, or what its name tells.
+    """Choose the form of a file: the one that is asked for, or the one that its name tells.
 
     Raises:
-        SettingsError: There is no such form, or the name tells none.
+        SettingsError: There is no such form, or the name tells no form.
     """
     otherwise = "end it in .html, .md or .tex, or say --format"
     return choose_form(out, form, forms=REPORT_FORMS, endings=_REPORT_ENDINGS, otherwise=otherwise)
