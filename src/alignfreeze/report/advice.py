@@ -117,9 +117,10 @@ def sentence(item: Recommendation) -> str:
             f"{who}: do not realign. The greatest expected gain is {100 * item.estimated[best].gain:+.1f} points, by "
             f"{best!r}. The probability that no strategy gains anything is {item.confidence:.0%}."
         )
+    gain = 100 * item.estimated[item.strategy].gain
     text = (
-        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is "
-        f"{100 * item.estimated[item.strategy].gain:+.1f} points. The probability of any gain is {item.confidence:.0%}"
+        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain:+.1f} "
+        f"points. The probability that it gains at all is {item.confidence:.0%}"
     )
     if item.rivals:
         rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
