@@ -9,8 +9,15 @@ pytest.importorskip("plotly")
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.probe import Probe
 from alignfreeze.report import networks
-from alignfreeze.report.likeness import GAINS, VECTORS, alike_runs, distances, language_network, nearest
-from alignfreeze.report.lineage import lineage, lineage_of
+from alignfreeze.report.likeness import (
+    BY_GAINS,
+    BY_VECTORS,
+    alike_runs_sheet,
+    find_nearest,
+    language_network,
+    measure_distances,
+)
+from alignfreeze.report.lineage import trace_run, trace_runs
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
@@ -30,7 +37,7 @@ def joined(network):
 
 
 def test_the_lineage_of_a_realigned_run():
-    found = lineage_of(RECORDS[2])
+    found = trace_run(RECORDS[2])
     assert kinds(found) == {
         "front 31": "run",
         "tiny": "made from",
@@ -51,7 +58,7 @@ def test_the_lineage_of_a_realigned_run():
 
 
 def test_the_lineage_of_the_baseline_knows_no_bitext():
-    assert joined(lineage_of(RECORDS[0])) == {
+    assert joined(trace_run(RECORDS[0])) == {
         ("tiny", "baseline 31"),
         ("pos training data", "baseline 31"),
         ("baseline 31", "scores in 4 languages"),
@@ -62,58 +69,58 @@ def test_the_lineage_of_an_average_leads_to_each_member():
     name = "average(1*baseline,1*full,2*front)"
     one = replace(RECORDS[2], strategy=name, digest="0" * 64)
     realigned = {f"realigned {strategy} 31" for strategy in ("full", "front")}
-    assert joined(lineage_of(one)) == {
+    assert joined(trace_run(one)) == {
         ("bitext: German, Turkish, Japanese", "links: fast-align"),
         *((start, member) for start in ("tiny", "links: fast-align") for member in realigned),
         *((start, f"{name} 31") for start in ("tiny", "pos training data", *realigned)),
         (f"{name} 31", "scores in 4 languages"),
     }
     # It starts from what the runs of its members start from.
-    assert len(lineage([*RECORDS, one]).nodes) == len(lineage(RECORDS).nodes) + 1
+    assert len(trace_runs([*RECORDS, one]).nodes) == len(trace_runs(RECORDS).nodes) + 1
 
 
 def test_what_runs_have_in_common_stands_once():
-    found = lineage(RECORDS)
+    found = trace_runs(RECORDS)
     assert len(found.nodes) == len({node.name for node in found.nodes}) == 3 + 4 + 2
     assert sum(node.kind == "run" for node in found.nodes) == 3
     assert {node.page for node in found.nodes if node.page} == {f"run/{one.folder}" for one in RECORDS}
 
 
 def test_every_edge_joins_nodes_that_there_are():
-    for found in (lineage(RECORDS), *map(lineage_of, RECORDS)):
+    for found in (trace_runs(RECORDS), *map(trace_run, RECORDS)):
         names = {node.name for node in found.nodes}
         assert all({edge.source, edge.target} <= names for edge in found.edges[""])
 
 
 def test_languages_are_alike_where_their_gains_are(tmp_path):
     (compared,) = compare(read_results([table(tmp_path)]))
-    found = distances(["de", "tr"], [compared], None)
+    found = measure_distances(["de", "tr"], [compared], None)
     # Full gains 0.10 in German and 0.01 in Turkish, back 0.01 and -0.10: (9 ** 2 + 11 ** 2) / 2 = 101.
-    assert found[GAINS]["de", "tr"] == pytest.approx(101**0.5)
-    assert found[GAINS]["tr", "de"] == found[GAINS]["de", "tr"]
+    assert found[BY_GAINS]["de", "tr"] == pytest.approx(101**0.5)
+    assert found[BY_GAINS]["tr", "de"] == found[BY_GAINS]["de", "tr"]
 
 
 def test_vectors_of_a_probe_join_languages():
     probe = Probe({"tiny": "tiny"}, {}, alike=[("de", "tr", 0.1), ("de", "ja", 0.3), ("tr", "ja", 0.8)])
-    found = distances(["de", "tr", "ja"], [], probe)
-    assert nearest("tr", ["de", "tr", "ja"], found[VECTORS], 2) == ["ja", "de"]
-    shown = language_network(["de", "tr", "ja"], [], {VECTORS: found[VECTORS]})
+    found = measure_distances(["de", "tr", "ja"], [], probe)
+    assert find_nearest("tr", ["de", "tr", "ja"], found[BY_VECTORS], 2) == ["ja", "de"]
+    shown = language_network(["de", "tr", "ja"], [], {BY_VECTORS: found[BY_VECTORS]})
     assert shown is not None
-    assert len(shown.edges[VECTORS]) == 3
+    assert len(shown.edges[BY_VECTORS]) == 3
 
 
 def test_two_languages_are_no_network():
-    assert language_network(["de", "tr"], [], {GAINS: {("de", "tr"): 1.0}}) is None
+    assert language_network(["de", "tr"], [], {BY_GAINS: {("de", "tr"): 1.0}}) is None
 
 
 def test_the_runs_most_alike_come_first():
-    sheet = alike_runs(RECORDS[2], RECORDS)
+    sheet = alike_runs_sheet(RECORDS[2], RECORDS)
     assert sheet is not None
     assert [row[0].text for row in sheet.rows] == ["full, seed 31: golden", "baseline, seed 31: golden"]
     assert sheet.rows[0][1].text == "strategy front → full"
     assert "realignment some → none" in sheet.rows[1][1].text
     assert sheet.rows[0][0].page == f"run/{RECORDS[1].folder}"
-    assert alike_runs(RECORDS[0], RECORDS[:1]) is None
+    assert alike_runs_sheet(RECORDS[0], RECORDS[:1]) is None
 
 
 def test_a_network_as_a_table():

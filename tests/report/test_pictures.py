@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("plotly")
 
 from alignfreeze.report.palette import ground_of, ink_on
-from alignfreeze.report.pictures import gain_picture, illustrate
+from alignfreeze.report.pictures import draw_gain_picture, illustrate
 from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
@@ -21,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_the_picture_holds_every_gain(tmp_path):
     (compared,) = compare(read_results([table(tmp_path)]))
-    picture = ET.fromstring(gain_picture(compared))
+    picture = ET.fromstring(draw_gain_picture(compared))
     texts = [element.text for element in picture.iter(f"{SVG}text")]
     assert texts[1:] == ["full", "back", "German", "+10.0 ↑", "+1.0", "Turkish", "+1.0", "-10.0 ↓"]
     grounds = [element.get("fill") for element in picture.iter(f"{SVG}rect")][1:]
@@ -34,7 +34,9 @@ def test_markup_in_a_name_is_text_in_the_picture(tmp_path):
     from dataclasses import replace
 
     (compared,) = compare(read_results([table(tmp_path)]))
-    evil = gain_picture(replace(compared, setup=replace(compared.setup, encoder="</title><script>alert(1)</script>")))
+    evil = draw_gain_picture(
+        replace(compared, setup=replace(compared.setup, encoder="</title><script>alert(1)</script>"))
+    )
     assert not list(ET.fromstring(evil).iter(f"{SVG}script"))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from alignfreeze.report.charts import gain_map
+from alignfreeze.report.gain_charts import draw_gain_map
 from alignfreeze.report.page import to_html
 from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
@@ -80,7 +80,7 @@ def test_names_that_carry_markup_come_out_as_text(tmp_path):
     assert page.count("</script>") == 5
     (compared,) = compare(read_results([tmp_path / "results.csv"]))
     marked = replace(compared, strategies=("baseline", "<b>full</b>"))
-    assert gain_map(marked, orders={"gain": ["de"]}).figure["data"][0]["x"] == ["&lt;b&gt;full&lt;/b&gt;"]
+    assert draw_gain_map(marked, orders={"gain": ["de"]}).figure["data"][0]["x"] == ["&lt;b&gt;full&lt;/b&gt;"]
 
 
 def test_a_page_for_each_run(project):

@@ -1,7 +1,7 @@
 import pytest
 
-from alignfreeze.report.sheets import to_markdown
-from alignfreeze.report.tables import cell_text, score_table, sheet_of
+from alignfreeze.report.sheets import Cell, Sheet, to_latex, to_markdown
+from alignfreeze.report.tables import score_table, score_text, sheet_of
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary
 from tests.support.records import make_record, make_settings
@@ -40,7 +40,7 @@ def test_the_whole_table(study):
 | tr | Turkish | 50.0 ± 0.0 | 45.0 ± 7.1 (-5.0) |
 | average | of 2 target languages | 60.5 ± 0.7 | 60.0 ± 3.5 (-0.5) |
 
-mean ± standard deviation over 2 seeds; in brackets the gain over baseline; ↑ ↓ beyond both standard deviations."""
+Mean ± standard deviation over 2 seeds. In brackets: the gain over baseline. ↑ ↓: beyond both standard deviations."""
     )
 
 
@@ -53,4 +53,10 @@ mean ± standard deviation over 2 seeds; in brackets the gain over baseline; ↑
     ],
 )
 def test_cells(summary, text):
-    assert cell_text(summary) == text
+    assert score_text(summary) == text
+
+
+def test_a_table_without_a_note_ends_with_its_last_row():
+    sheet = Sheet("Runs", ("run",), 1, ((Cell("full"),),), "")
+    assert to_markdown(sheet).splitlines()[-1] == "| full |"
+    assert r"\caption{Runs.}" in to_latex(sheet)

@@ -11,7 +11,7 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.comparisons import comparison_facts, table_of
-from alignfreeze.report.summaries import summary
+from alignfreeze.report.summaries import summarise_comparison
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result, Setup, read_results
@@ -172,7 +172,7 @@ def test_what_an_average_gains_over_the_best_of_its_members():
     facts = comparison_facts(found)["strategies"]
     assert facts[BOTH]["over_best_member"]["member"] == "front"
     assert "over_best_member" not in facts["full"]
-    assert summary(found)[-1] == (
+    assert summarise_comparison(found)[-1] == (
         "The average(full,front) is 2.0 points above the best of its members, front-freezing (95% interval over 3 "
         "seeds -2.3 to +6.3); languages move either way (p = 0.5)."
     )
@@ -181,7 +181,7 @@ def test_what_an_average_gains_over_the_best_of_its_members():
 def test_an_average_with_the_baseline_may_be_below_it():
     step = "average(1*baseline,3*full)"
     (found,) = compare(with_averages({"baseline": (0.5, 0.5), "full": (0.4, 0.4), step: (0.45, 0.45)}, seeds=(31,)))
-    assert summary(found) == [
+    assert summarise_comparison(found) == [
         "With a single seed gains cannot be told from chance. Over 2 languages the mean gain of the "
         "average(1*baseline,3*full) is -5.0 points, the best of 2 strategies.",
         "No language gains anything.",
@@ -193,7 +193,7 @@ def test_an_average_with_the_baseline_may_be_below_it():
 def test_nothing_is_said_of_the_best_member_where_one_was_not_run():
     (found,) = compare(with_averages({"baseline": (0.4, 0.4), "full": (0.6, 0.4), BOTH: (0.61, 0.51)}))
     assert found.overall[BOTH].over_best is None
-    assert not any("its members" in sentence for sentence in summary(found))
+    assert not any("its members" in sentence for sentence in summarise_comparison(found))
 
 
 def test_tests_of_several_averages_are_corrected():

@@ -151,7 +151,7 @@ def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():
     settings = read("pos", "mbert").model_copy(update={"encoder": "nobody/nothing", "device": "cpu"})
     assert estimate(settings, finetuning_steps=1) is None
-    assert "not at hand" in estimate_text(None)
+    assert "not on this machine" in estimate_text(None)
 
 
 def test_the_papers_encoders_have_known_shapes():

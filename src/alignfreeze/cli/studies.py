@@ -83,7 +83,7 @@ def compare(
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         _print(tables, latex=latex, markdown=markdown)
         if not latex and not markdown:
-            console().print(" ".join(shown.summary(item)) + "\n", highlight=False, markup=False)
+            console().print(" ".join(shown.summarise_comparison(item)) + "\n", highlight=False, markup=False)
     _print(list(map(shown.versus_sheet, versus)), latex=latex, markdown=markdown)
 
 
@@ -144,10 +144,10 @@ def export(
 ) -> None:
     """Write all scores, a row each (csv, parquet), or the tables of `compare` (markdown, latex)."""
     from alignfreeze.files import check_apart
-    from alignfreeze.report.exports import export_results, form_of
+    from alignfreeze.report.exports import choose_export_form, export_results
     from alignfreeze.studies.results import read_results
 
-    chosen = form_of(out, form)
+    chosen = choose_export_form(out, form)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     results = read_results(paths)
     export_results(results, out, chosen)
@@ -167,9 +167,9 @@ def report(
     In Markdown or LaTeX what it comes to and the tables alone, for a pull request or a paper.
     """
     with working():
-        from alignfreeze.report.text import form_of
+        from alignfreeze.report.text import choose_report_form
 
-        chosen = form_of(out, form)
+        chosen = choose_report_form(out, form)
         page = write_report(paths, out, chosen, title)
     typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
 
@@ -186,11 +186,11 @@ def write_report(paths: Sequence[Path], out: Path, form: str, title: str | None 
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     try:
         from alignfreeze.report.study import study_page
-        from alignfreeze.report.text import FORMS
+        from alignfreeze.report.text import REPORT_FORMS
     except ModuleNotFoundError as error:
         raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
     page = study_page(paths, title=title)
-    write_lines(out, FORMS[form](page).removesuffix("\n").split("\n"))
+    write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
     return page
 
 

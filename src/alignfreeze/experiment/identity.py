@@ -208,7 +208,7 @@ def identify(
             files[part][role] = digest
     facts: dict[str, dict[str, Any]] = {}
     if Part.PAIRS in parts:
-        facts[Part.PAIRS] = {"source_language": settings.source_language, "splitters": _splitters(settings)}
+        facts[Part.PAIRS] = {"splitters": _splitters(settings)}
     if Part.LINKS in parts and digests.aligning is not None:
         facts[Part.LINKS] = {"encoder": digests.aligning}
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
@@ -230,6 +230,7 @@ def _resolved(settings: ExperimentSettings) -> dict[str, Any]:
     values["languages"] = sorted(settings.tested_languages)
     if settings.bitext is not None:
         values["bitext.languages"] = settings.realigned_languages
+        values["bitext.source_language"] = settings.source_language  # not a setting, but a side of every pair
     return values
 
 

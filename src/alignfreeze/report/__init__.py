@@ -1,1 +1,1 @@
-"""Stage 12: read it: tables, pages, notes."""
+"""Stage 12: tables, pages and notes to read."""

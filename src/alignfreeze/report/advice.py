@@ -1,65 +1,80 @@
-"""Advice as a table, as sentences, and as plain values."""
+"""Advice as a table, as sentences and as plain values."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from alignfreeze.advice.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
 from alignfreeze.advice.per_language import Choices
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
+from alignfreeze.report.columns import Column, Row, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.tables import AVERAGE
+from alignfreeze.report.tables import AVERAGE_ROW
 
 NOTE = (
-    "of each strategy the gain over the baseline that is expected of it, in points, with its 95% interval; nothing "
-    "here was measured with labels of these languages. agreement: of the baseline's labels with those that all pilots "
-    "give the source side, carried over word links; confidence: how probable it is that what is advised is a gain; if "
-    "that is no realignment, that nothing is"
+    "Strategies: the expected gain over the baseline, in points, with its 95% interval. No labels of these languages "
+    "were used. Agreement: of the baseline's labels with the labels that all pilots give to the source side, carried "
+    "over word links. Confidence: the probability that the advised strategy gains, or that no strategy does if no "
+    "realignment is advised."
 )
 
 
-def advice_sheet(advised: Advised) -> Sheet:
-    """Return what is advised: a row a language, all of them together last."""
-    advice = advised.advice
-    realigned = [name for name in advice.overall.estimated if name != BASELINE]
-    rows = [_row(item, realigned) for item in advice.languages]
-    settings = advised.settings
-    title = (
-        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
-    )
-    columns = ("", "language", "pairs", "agreement", *realigned, "advised", "confidence")
-    return Sheet(title, columns, 2, (*rows, _row(advice.overall, realigned)), NOTE, n_last=1)
+def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
+    """Return the columns of advice; each strategy that realigns has one."""
+    return [
+        Column("", _code, is_name=True),
+        Column("language", _language, is_name=True),
+        Column("pairs", lambda item: item.n),
+        Column("agreement", lambda item: item.estimated[BASELINE].agreement, _percent),
+        *(_expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
+        Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
+        Column("confidence", lambda item: item.confidence, "{:.0%}".format),
+        Column(None, sentence, key="reason"),
+    ]
 
 
-def _row(item: Recommendation, realigned: list[str]) -> tuple[Cell, ...]:
-    code = AVERAGE if item.language is None else item.language
-    name = "all languages" if item.language is None else name_of(item.language)
-    baseline = item.estimated[BASELINE]
-    gains = (_gain(item.estimated[name]) for name in realigned)
-    advised = Cell(item.strategy, int(item.verdict == "better"))
-    return (
-        Cell(code),
-        Cell(name),
-        Cell(str(item.n)),
-        Cell(f"{100 * baseline.agreement:.1f}"),
-        *gains,
-        advised,
-        Cell(f"{item.confidence:.0%}"),
-    )
+def _code(item: Recommendation) -> str:
+    return AVERAGE_ROW if item.language is None else item.language
 
 
-def _gain(one: Estimated) -> Cell:
+def _language(item: Recommendation) -> str:
+    return "all languages" if item.language is None else name_of(item.language)
+
+
+def _expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, Estimated]]) -> Column[Row]:
+    return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
+
+
+def _expected_gain_cell(one: Estimated) -> Cell:
     low, high = one.interval
     sure = (one.better >= SURE) - (one.better <= 1 - SURE)
     return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _realigned_strategies(advice: Advice) -> list[str]:
+    return [strategy for strategy in advice.overall.estimated if strategy != BASELINE]
+
+
+def advice_sheet(advised: Advised) -> Sheet:
+    """Return what is advised, one row per language; the last row is for all languages together."""
+    advice, settings = advised.advice, advised.settings
+    title = (
+        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
+    )
+    rows = (*advice.languages, advice.overall)
+    return make_sheet(title, advice_columns(_realigned_strategies(advice)), rows, NOTE, n_last=1)
+
+
 def advice_lines(advised: Advised) -> Iterator[str]:
-    """Yield what is advised as sentences: for all languages first, then for those that differ."""
+    """Yield the advice as sentences: for all languages first, then for those that differ."""
     advice = advised.advice
     yield sentence(advice.overall)
     differing: dict[tuple[str, Verdict], list[str]] = {}
@@ -67,93 +82,121 @@ def advice_lines(advised: Advised) -> Iterator[str]:
         if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
             differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
     for (strategy, verdict), languages in differing.items():
-        yield f"{_names(languages)}: {_advised(strategy, verdict)}"
+        yield f"{_name_languages(languages)}: {_advice_text(strategy, verdict)}"
     if advice.silent:
-        yield f"{_names(advice.silent)}: no label could be carried over the links, so nothing can be said"
+        yield f"{_name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
     for doubt in advice.doubts:
-        yield f"not to be relied on: {doubt}"
+        yield f"do not rely on this: {doubt}"
     if advice.doubts and advised.fraction < 1:
         yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more: --fraction"
     yield how_far(advised.settings.task)
 
 
 def how_far(task: str) -> str:
-    """Return what was measured of such advice for a task, and what it was worth there."""
+    """Say how far to trust advice for a task, by what was measured."""
     if task == "pos":
         return (
-            "how far to trust this: with the embedded encoder, on 22 languages, such probabilities were right about as "
-            "often as stated, and the advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
+            "how far to trust this: on 22 languages with the embedded encoder, such probabilities were right about as "
+            "often as stated. The advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
         )
     if task == "ner":
         return (
-            "how far to trust this: hardly; with the embedded encoder, on five languages, gains changed with the seed, "
+            "how far to trust this: hardly. On five languages with the embedded encoder, gains changed with the seed, "
             "and such advice lost more than no realignment (docs/advice.md)"
         )
     return f"how far to trust this: nothing was measured for {task}; intervals are as wide as for named entities"
 
 
 def sentence(item: Recommendation) -> str:
-    """Return what is advised for a language, or for all, with its reason and how sure it is."""
+    """Explain what is advised for a language, or for all languages: the reason, and how sure it is."""
     who = "all languages together" if item.language is None else name_of(item.language)
     if item.verdict == "baseline":
         names = [name for name in item.estimated if name != BASELINE]
         best = max(names, key=lambda name: item.estimated[name].gain)
         return (
-            f"{who}: do not realign. The most that is expected is {100 * item.estimated[best].gain:+.1f} points, by "
-            f"{best!r}; that no strategy gains anything has a probability of {item.confidence:.0%}."
+            f"{who}: do not realign. The greatest expected gain is {100 * item.estimated[best].gain:+.1f} points, by "
+            f"{best!r}. The probability that no strategy gains anything is {item.confidence:.0%}."
         )
+    gain = 100 * item.estimated[item.strategy].gain
     text = (
-        f"{who}: {_advised(item.strategy, item.verdict)}. A gain of {100 * item.estimated[item.strategy].gain:+.1f} "
-        f"points over no realignment is expected; that it is a gain at all has a probability of {item.confidence:.0%}"
+        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain:+.1f} "
+        f"points. The probability that it gains at all is {item.confidence:.0%}"
     )
     if item.rivals:
         rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
-        return f"{text}, and no difference can be told between it and {' or '.join(rivals)}."
-    return f"{text}, and that no other strategy gains more one of {item.best:.0%}."
+        return f"{text}. No difference can be told between {item.strategy!r} and {' or '.join(rivals)}."
+    return f"{text}. The probability that no other strategy gains more is {item.best:.0%}."
 
 
-def _advised(strategy: str, verdict: Verdict) -> str:
+def _advice_text(strategy: str, verdict: Verdict) -> str:
     if verdict == "baseline":
         return "do not realign"
     return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
 
 
-def _names(languages: list[str] | tuple[str, ...]) -> str:
+def _name_languages(languages: list[str] | tuple[str, ...]) -> str:
     return ", ".join(map(name_of, languages))
 
 
-def choice_sheet(choices: Choices) -> Sheet:
-    """Return which models are taken for which language, and what they score: a row a language, their mean last."""
-    realigned = [name for name in choices.advice.overall.estimated if name != BASELINE]
-    by_language = {item.language: item for item in choices.advice.languages}
-    single = "" if choices.single is None else choices.single[0]
-    rows = []
-    for one in choices.languages:
-        estimated = by_language[one.language].estimated
-        scores = [_percent(one.scores.get(name)) for name in (one.strategy, single)]
-        best = max(one.scores.values(), default=None)
-        gains = (_gain(estimated[name]) for name in realigned)
-        rows.append(
-            (Cell(one.language), Cell(name_of(one.language)), *gains, Cell(one.strategy), *scores, _percent(best))
-        )
-    theirs = None if choices.single is None else choices.single[1]
-    means = [_percent(value) for value in (choices.chosen, theirs, choices.best)]
-    overall = choices.advice.overall
-    gains = (_gain(overall.estimated[name]) for name in realigned)
-    rows.append((Cell(AVERAGE), Cell("all languages"), *gains, Cell(""), *means))
-    columns = ("", "language", *realigned, "chosen", "its score", f"always {single or '–'}", "best of each")
-    return Sheet(f"{choices.title}: chosen for each language", columns, 2, tuple(rows), CHOICE_NOTE, n_last=1)
-
-
 CHOICE_NOTE = (
-    "of each strategy the gain over the baseline that is expected from estimates without labels, in points, with its "
-    "95% interval; chosen: where the most is expected. The scores, in percent, are true ones of the test data, which "
-    "no choice has seen; the single strategy and the best of each language are found by them, in hindsight"
+    "Strategies: the expected gain over the baseline, in points, with its 95% interval, estimated without labels. "
+    "Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; no choice has seen "
+    "them. The best single strategy and the best of each language are found in hindsight, by these scores."
 )
 
 
+class ChoiceRow(NamedTuple):
+    """The choice for a language, or the mean over languages.
+
+    Attributes:
+        item: The estimates.
+        strategy: The chosen strategy; empty for the mean.
+        chosen: Its score.
+        single: The score of the best single strategy.
+        best: The score of the best strategy of each language.
+    """
+
+    item: Recommendation
+    strategy: str
+    chosen: float | None
+    single: float | None
+    best: float | None
+
+
+def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
+    """Return the columns of choices; each strategy that realigns has one."""
+    single = "–" if choices.single is None else choices.single[0]
+    strategies = _realigned_strategies(choices.advice)
+    return [
+        Column("", lambda row: _code(row.item), is_name=True),
+        Column("language", lambda row: _language(row.item), is_name=True),
+        *(_expected_gain_column(strategy, lambda row: row.item.estimated) for strategy in strategies),
+        Column("chosen", lambda row: row.strategy),
+        Column("its score", lambda row: row.chosen, _percent),
+        Column(f"always {single}", lambda row: row.single, _percent),
+        Column("best of each", lambda row: row.best, _percent),
+    ]
+
+
+def choice_sheet(choices: Choices) -> Sheet:
+    """Return the chosen models and their scores, one row per language; the last row is their mean."""
+    title = f"{choices.title}: chosen for each language"
+    return make_sheet(title, choice_columns(choices), _choice_rows(choices), CHOICE_NOTE, n_last=1)
+
+
+def _choice_rows(choices: Choices) -> list[ChoiceRow]:
+    """Return a row for each language, and one for their mean."""
+    name, mean = choices.single or ("", None)
+    rows = []
+    for one, item in zip(choices.languages, choices.advice.languages, strict=True):
+        scores = one.scores
+        best = max(scores.values(), default=None)
+        rows.append(ChoiceRow(item, one.strategy, scores.get(one.strategy), scores.get(name), best))
+    return [*rows, ChoiceRow(choices.advice.overall, "", choices.chosen, mean, choices.best)]
+
+
 def choice_lines(choices: Choices) -> Iterator[str]:
-    """Yield as sentences what it comes to, to choose a model for each language."""
+    """Yield the choices as sentences: what is chosen, and what choosing for each language gains."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
     yield f"seeds: {', '.join(map(str, choices.advice.seeds))}"
@@ -161,10 +204,11 @@ def choice_lines(choices: Choices) -> Iterator[str]:
         if one.models:
             yield f"models of {name_of(one.language)}: {', '.join(map(str, one.models))}"
     if choices.advice.silent:
-        yield f"{_names(choices.advice.silent)}: no label could be carried over the links, so nothing can be chosen"
+        languages = _name_languages(choices.advice.silent)
+        yield f"{languages}: no label could be carried over the links, so nothing can be chosen"
     yield how_far(choices.task)
     if choices.single is None or choices.gain is None:
-        yield "there are no test data, so what that gains cannot be said"
+        yield "there are no test data, so the gain of these choices cannot be said"
         return
     name, score = choices.single
     within = ""
@@ -172,15 +216,17 @@ def choice_lines(choices: Choices) -> Iterator[str]:
         low, high = (100 * value for value in choices.interval)
         within = f" ({low:+.1f} … {high:+.1f} over seeds)"
     yield (
-        f"to choose for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
+        f"choosing for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
         f"{name!r}, which scores {100 * score:.1f} on average"
     )
     assert choices.best is not None
-    yield f"labels of every language would have gained {100 * (choices.best - score):+.1f} over it"
+    yield f"the labels of every language would have gained {100 * (choices.best - score):+.1f} points over it"
 
 
 def choice_facts(choices: Choices) -> dict[str, Any]:
-    """Return which models are chosen, as plain values."""
+    """Return the choices as plain values."""
+    *rows, _ = _choice_rows(choices)
+    columns = choice_columns(choices)
     return {
         "runs": choices.title,
         "how_far": how_far(choices.task),
@@ -191,20 +237,22 @@ def choice_facts(choices: Choices) -> dict[str, Any]:
         "gain": choices.gain,
         "interval": choices.interval,
         "languages": [
-            {**asdict(one), "models": [str(path) for path in one.models], "estimated": asdict(item)["estimated"]}
-            for one, item in zip(choices.languages, choices.advice.languages, strict=True)
+            {
+                **asdict(one),
+                "models": [str(path) for path in one.models],
+                "estimated": asdict(row.item)["estimated"],
+                **plain_values(columns, row),
+            }
+            for one, row in zip(choices.languages, rows, strict=True)
         ],
         "not_estimated": list(choices.advice.silent),
     }
 
 
-def _percent(value: float | None) -> Cell:
-    return Cell("–" if value is None else f"{100 * value:.1f}")
-
-
 def advice_facts(advised: Advised) -> dict[str, Any]:
     """Return advice as plain values."""
-    advice: Advice = advised.advice
+    advice = advised.advice
+    columns = advice_columns(_realigned_strategies(advice))
     return {
         "experiment": advised.settings.name,
         "task": advised.settings.task,
@@ -214,13 +262,9 @@ def advice_facts(advised: Advised) -> dict[str, Any]:
         "realignment_steps": advised.pilots[1],
         "seeds": list(advice.seeds),
         "source_scores": dict(advice.source_scores),
-        "overall": _facts(advice.overall),
-        "languages": [_facts(item) for item in advice.languages],
+        "overall": asdict(advice.overall) | plain_values(columns, advice.overall),
+        "languages": [asdict(item) | plain_values(columns, item) for item in advice.languages],
         "doubts": list(advice.doubts),
         "not_estimated": list(advice.silent),
         "how_far": how_far(advised.settings.task),
     }
-
-
-def _facts(item: Recommendation) -> dict[str, Any]:
-    return {**asdict(item), "reason": sentence(item)}

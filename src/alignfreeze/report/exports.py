@@ -6,51 +6,54 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.files import check_file, new_file, write_lines
+from alignfreeze.report.columns import Column, plain_values
 from alignfreeze.report.comparisons import overall_sheet, table_of
-from alignfreeze.report.forms import chosen_form
+from alignfreeze.report.forms import choose_form
 from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result
 
-COLUMNS = (
-    *("encoder", "task", "aligner", "schedule", "settings", "strategy", "seed", "language", "is_source", "metric"),
-    *("value", "tests"),
+
+def _attribute(name: str) -> Column[Result]:
+    return Column(None, attrgetter(name), key=name.rpartition(".")[2])
+
+
+_NAMES = (
+    *("setup.encoder", "setup.task", "setup.aligner", "setup.schedule", "setup.settings"),
+    *("strategy", "seed", "language", "is_source", "metric", "value", "tests"),
 )
 
-
-def row_of(result: Result) -> dict[str, Any]:
-    """Return a result as a row of a table, a value a column of `COLUMNS`."""
-    setup = result.setup
-    return {name: getattr(setup if hasattr(setup, name) else result, name) for name in COLUMNS}
+RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
+"""The columns of results; all of them are shared by CSV and Parquet."""
 
 
-def _csv(results: Sequence[Result], out: Path) -> None:
+def _write_csv(results: Sequence[Result], out: Path) -> None:
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, [column.key for column in RESULT_COLUMNS], lineterminator="\n")
     table.writeheader()
-    table.writerows(row_of(result) for result in results)
+    table.writerows(plain_values(RESULT_COLUMNS, result) for result in results)
     write_lines(out, text.getvalue().splitlines())
 
 
-def _parquet(results: Sequence[Result], out: Path) -> None:
+def _write_parquet(results: Sequence[Result], out: Path) -> None:
     try:
         arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
         raise SettingsError("Parquet needs the extra: pip install 'alignfreeze[hub]'") from None
-    rows = [row_of(result) for result in results]
-    table = arrow.table({name: [row[name] for row in rows] for name in COLUMNS})
+    table = arrow.table({column.key: [column.value(result) for result in results] for column in RESULT_COLUMNS})
     with new_file(out) as beside:
         parquet.write_table(table, beside)
 
 
-def _tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
+def _write_tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
     def write_tables(results: Sequence[Result], out: Path) -> None:
         found = compare(results)
         sheets = [sheet for item in found for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
@@ -59,41 +62,41 @@ def _tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path],
     return write_tables
 
 
-FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
-    "csv": _csv,
-    "parquet": _parquet,
-    "markdown": _tables(to_markdown),
-    "latex": _tables(to_latex),
+EXPORT_FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "markdown": _write_tables(to_markdown),
+    "latex": _write_tables(to_latex),
 }
-"""What writes results in a form."""
+"""The functions that write results, by form."""
 
-_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
+_EXPORT_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".tex": "latex"}
 
 
-def form_of(out: Path, form: str | None) -> str:
-    """Return the form of a file: what is asked for, or what its name tells.
+def choose_export_form(out: Path, form: str | None) -> str:
+    """Choose the form of a file: the one that is asked for, or the one that its name tells.
 
     Raises:
-        SettingsError: There is no such form, or the name tells none.
+        SettingsError: There is no such form, or the name tells no form.
     """
-    otherwise = f"name one of {', '.join(FORMS)} with --format"
-    return chosen_form(out, form, forms=FORMS, endings=_ENDINGS, otherwise=otherwise)
+    otherwise = f"name one of {', '.join(EXPORT_FORMS)} with --format"
+    return choose_form(out, form, forms=EXPORT_FORMS, endings=_EXPORT_ENDINGS, otherwise=otherwise)
 
 
 def export_results(results: Sequence[Result], out: Path, form: str) -> None:
     """Write results to a file.
 
     Args:
-        results: What to write.
+        results: The results.
         out: The file.
-        form: A name in `FORMS`.
+        form: A name in `EXPORT_FORMS`.
 
     Raises:
         OutputError: The file cannot be written.
-        SettingsError: The form needs a library that is not there, or a baseline that the results lack.
+        SettingsError: The form needs a library that is not installed, or a baseline that the results lack.
     """
     check_file(out)
     try:
-        FORMS[form](results, out)
+        EXPORT_FORMS[form](results, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error

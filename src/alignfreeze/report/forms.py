@@ -1,4 +1,4 @@
-"""Which form a file is to have: what is asked for, or what its name tells."""
+"""Chooses the form of a file: the one that is asked for, or the one that its name tells."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from alignfreeze.errors import SettingsError, did_you_mean
 
 
-def chosen_form(
+def choose_form(
     out: Path, form: str | None, *, forms: Collection[str], endings: Mapping[str, str], otherwise: str
 ) -> str:
-    """Return the form of a file: what is asked for, or what its name tells.
+    """Choose the form of a file: the one that is asked for, or the one that its name tells.
 
     Args:
         out: The file.
-        form: What is asked for; None for what the name tells.
-        forms: Those that there are.
-        endings: Forms by the ending of a name.
-        otherwise: What to do where the name tells none.
+        form: The form that is asked for; None to go by the name.
+        forms: The forms that exist.
+        endings: Forms by the ending of the name.
+        otherwise: What the message advises if the name tells no form.
 
     Raises:
-        SettingsError: There is no such form, or the name tells none.
+        SettingsError: There is no such form, or the name tells no form.
     """
     if form is None:
         if (told := endings.get(out.suffix.lower())) is None:

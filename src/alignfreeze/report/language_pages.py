@@ -1,4 +1,4 @@
-"""The page of a language: what is known of it, and what each strategy does to it."""
+"""The page of a language: what is known about it, and what each strategy does to it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import address_of_comparison, address_of_language
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.comparisons import title_of
 from alignfreeze.report.likeness import Distances, alike_sheet
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
-from alignfreeze.report.summaries import called
+from alignfreeze.report.summaries import name_strategy
+from alignfreeze.report.tables import score_text
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.statistics import Summary
 from alignfreeze.typology import SIZE, facts_of
@@ -24,33 +26,33 @@ def language_page(
     alike: Mapping[str, Distances],
     terms: Sequence[str],
 ) -> Page:
-    """Return all that is known of a language.
+    """Return the page of a language.
 
     Args:
         code: The language.
         compared: The comparisons of the study.
         codes: The study's languages.
-        alike: How unlike languages are, by the sense in which they are.
-        terms: Key terms of its bitext.
+        alike: How unlike languages are, in several senses.
+        terms: The key terms of its bitext.
     """
     having = [comparison for comparison in compared if code in comparison.languages]
     source = having[0].source or "en"
     known = facts_of(code, source)
     facts = {"family": known.family or "not known"}
-    facts |= dict(_fact(name, value, source) for name, value in known.values.items())
+    facts |= dict(_typology_fact(name, value, source) for name, value in known.values.items())
     if terms:
         facts["key terms of its bitext"] = ", ".join(terms)
     return Page(
         name=address_of_language(code),
         title=f"{name_or_code(code)} ({code})",
-        summary=_said(code, having),
+        summary=_summarise_language(code, having),
         facts=facts,
-        sheets=[_scores(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
+        sheets=[_language_scores(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
     )
 
 
-def _fact(name: str, value: float, source: str) -> tuple[str, str]:
-    """Return a fact of typology as people read it."""
+def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
+    """Return a fact of typology and its value as people read them."""
     if name == SIZE:
         return "pretraining text of XLM-R", f"{value:.1f} GiB"
     if name.startswith("same "):
@@ -58,32 +60,33 @@ def _fact(name: str, value: float, source: str) -> tuple[str, str]:
     return f"distance of {name}", f"{value:.2f}"
 
 
-def _scores(code: str, compared: Sequence[Comparison]) -> Sheet:
-    """Return a row a comparison that has the language."""
-    having = [(number, one) for number, one in enumerate(compared) if code in one.languages]
-    strategies = list(dict.fromkeys(strategy for _, one in having for strategy in one.strategies))
+def _language_scores(code: str, compared: Sequence[Comparison]) -> Sheet:
+    """Return the scores of a language, one row per comparison that has it."""
     # A study of one comparison has no page for it.
-    pages = [address_of_comparison(number) if len(compared) > 1 else "" for number, _ in having]
     rows = [
-        (Cell(title_of(one), page=page), *(_score(one.cells[code].get(strategy)) for strategy in strategies))
-        for (_, one), page in zip(having, pages, strict=True)
+        (one, address_of_comparison(number) if len(compared) > 1 else "")
+        for number, one in enumerate(compared)
+        if code in one.languages
     ]
-    note = "mean over seeds ± standard deviation, in percent; in brackets the gain over the baseline"
-    return Sheet(f"{name_or_code(code)}: scores", ("", *strategies), 1, tuple(rows), note)
+    columns: list[Column[tuple[Comparison, str]]] = [
+        Column("", lambda row: Cell(title_of(row[0]), page=row[1]), is_name=True),
+        *(_score_column(code, name) for name in dict.fromkeys(name for one, _ in rows for name in one.strategies)),
+    ]
+    note = "Mean over seeds ± standard deviation, in percent. In brackets: the gain over the baseline."
+    return make_sheet(f"{name_or_code(code)}: scores", columns, rows, note)
 
 
-def _score(summary: Summary | None) -> Cell:
-    if summary is None:
-        return Cell("–")
-    text = f"{100 * summary.mean:.1f}" + ("" if summary.sd is None else f" ± {100 * summary.sd:.1f}")
-    if summary.gain is None:
-        return Cell(text)
-    gain = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
-    return Cell(f"{text} ({gain:+.1f})", (gain > 0) - (gain < 0))
+def _score_column(code: str, strategy: str) -> Column[tuple[Comparison, str]]:
+    return Column(strategy, lambda row: row[0].cells[code].get(strategy), _rounded_score)
 
 
-def _said(code: str, having: Sequence[Comparison]) -> list[str]:
-    """Say which strategies improve a language and which worsen it, over all comparisons."""
+def _rounded_score(summary: Summary) -> Cell:
+    gain = round(100 * (summary.gain or 0.0), 1)
+    return Cell(score_text(summary), (gain > 0) - (gain < 0))
+
+
+def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
+    """Say which strategies improve a language, and which worsen it, over all comparisons."""
     verdicts: dict[str, dict[str, int]] = {}
     for comparison in having:
         for strategy, one in comparison.cells[code].items():
@@ -92,12 +95,12 @@ def _said(code: str, having: Sequence[Comparison]) -> list[str]:
                 counts["all"] += 1
                 if one.verdict in counts:
                     counts[one.verdict] += 1
-    unjudged = [called(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
+    unjudged = [name_strategy(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
     if len(having) == 1:
         named = {
-            verdict: [called(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
+            verdict: [name_strategy(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
             for verdict in ("improved", "worsened")
         }
         return [
@@ -108,8 +111,8 @@ def _said(code: str, having: Sequence[Comparison]) -> list[str]:
             *([f"Of {' and '.join(unjudged)} there are too few seeds to tell."] if unjudged else []),
         ]
     parts = [
-        f"{called(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it in "
-        f"{counts['worsened'] or 'none'}"
+        f"{name_strategy(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it "
+        f"in {counts['worsened'] or 'none'}"
         for strategy, counts in verdicts.items()
     ]
     text = "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Which languages are alike, in several senses, and which runs."""
+"""Which languages are alike, in several senses, and which runs are alike."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ from alignfreeze.typology import FEATURES, facts_of, family_of
 Distances = Mapping[tuple[str, str], float]
 """How unlike two languages are, by their codes in either order."""
 
-GAINS, TYPOLOGY, VECTORS = "effect of realignment", "typology", "vectors of the encoder"
+BY_GAINS, BY_TYPOLOGY, BY_VECTORS = "effect of realignment", "typology", "vectors of the encoder"
 
 SHOWN = 5
-"""How many of the most alike a table names."""
+"""How many of the nearest a table names."""
 
 JOINED = 2
-"""With how many of the most alike a language is joined in the network."""
+"""How many of the nearest a language is joined with in the network."""
 
 OTHERS = 8
-"""Settings in which two runs differ that are named; of more the number is told."""
+"""How many differences between two runs are named. Of more only the number is given."""
 
 
-def distances(codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None) -> dict[str, Distances]:
-    """Return how unlike languages are, by the sense in which they are.
+def measure_distances(
+    codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None
+) -> dict[str, Distances]:
+    """Measure how unlike languages are, in several senses.
 
     Args:
         codes: The languages.
-        compared: Comparisons; two languages are alike where their gains are, in points.
-        probe: Its encoder's vectors say which are alike too, if there is one.
+        compared: Comparisons. Two languages are alike if their gains are, in points.
+        probe: A probe, if there is one. Two languages are alike if its encoder has their words in the same place.
     """
-    found = {GAINS: _by_gains(codes, compared), TYPOLOGY: _by_typology(codes)}
+    found = {BY_GAINS: _by_gains(codes, compared), BY_TYPOLOGY: _by_typology(codes)}
     if probe is not None:
-        found[VECTORS] = _both({(one, other): 1 - cosine for one, other, cosine in probe.alike})
+        found[BY_VECTORS] = _both_ways({(one, other): 1 - cosine for one, other, cosine in probe.alike})
     return {sense: values for sense, values in found.items() if values}
 
 
@@ -55,7 +57,7 @@ def _by_gains(codes: Sequence[str], compared: Sequence[Comparison]) -> Distances
         if len(both) > 1:
             squares = [(gains[one][name] - gains[other][name]) ** 2 for name in both]
             found[one, other] = 100 * float(np.sqrt(np.mean(squares)))
-    return _both(found)
+    return _both_ways(found)
 
 
 def _gains_of(code: str, compared: Sequence[Comparison]) -> dict[tuple[int, str], float]:
@@ -68,27 +70,27 @@ def _gains_of(code: str, compared: Sequence[Comparison]) -> dict[tuple[int, str]
 
 
 def _by_typology(codes: Sequence[str]) -> Distances:
-    """Return the mean of URIEL's distances, as far as they are known of both languages."""
+    """Return the mean of URIEL's distances that are known for both languages."""
     found = {}
     for one, other in combinations(codes, 2):
         values = facts_of(one, other).values
         if known := [values[kind] for kind in FEATURES if kind in values]:
             found[one, other] = float(np.mean(known))
-    return _both(found)
+    return _both_ways(found)
 
 
-def _both(found: Distances) -> Distances:
+def _both_ways(found: Distances) -> Distances:
     return {**found, **{(other, one): value for (one, other), value in found.items()}}
 
 
-def nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
-    """Return the languages that are the most alike to one, the nearest first."""
+def find_nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
+    """Return the languages that are most like another, the nearest first."""
     others = [other for other in codes if other != code and (code, other) in values]
     return sorted(others, key=lambda other: values[code, other])[:n]
 
 
 def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances]) -> Sheet:
-    """Return the languages most alike to one: a row a sense and place."""
+    """Return the languages most like another: one row per sense and language."""
     rows = [
         (
             Cell(sense),
@@ -96,11 +98,12 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
             Cell(f"{values[code, other]:.2f}"),
         )
         for sense, values in found.items()
-        for other in nearest(code, codes, values, SHOWN)
+        for other in find_nearest(code, codes, values, SHOWN)
     ]
     note = (
-        f"the {SHOWN} nearest in each sense: by the effect of realignment (root mean square difference of the gains, "
-        "in points), by typology (mean of URIEL's cosine distances), by where the encoder has its words (1 - cosine)"
+        f"The {SHOWN} nearest languages in each sense. Effect of realignment: root mean square difference of the "
+        "gains, in points. Typology: mean of URIEL's cosine distances. Vectors of the encoder: where it has the words "
+        "of a language (1 - cosine)."
     )
     return Sheet(f"Most like {name_or_code(code)}", ("by", "language", "distance"), 2, tuple(rows), note)
 
@@ -108,7 +111,7 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
 def language_network(
     codes: Sequence[str], compared: Sequence[Comparison], found: Mapping[str, Distances]
 ) -> Network | None:
-    """Return the languages, joined where they are alike; None where nothing tells which are."""
+    """Return the languages, joined if they are alike; None if nothing is known about that."""
     if len(codes) < 3 or not found:
         return None
     gains = {code: max(_gains_of(code, compared).values(), default=0.0) for code in codes}
@@ -121,39 +124,40 @@ def language_network(
             f"{name_or_code(code)}: largest gain {100 * gains[code]:+.1f} points; {families[code]}",
             families[code],
             address_of_language(code),
-            # A negative gain is no size: those that lose are the smallest.
+            # A loss cannot be a size: languages that lose are the smallest.
             size=0.6 + 1.4 * max(0.0, gains[code]) / greatest,
         )
         for code in sorted(codes, key=lambda code: (families[code], name_or_code(code)))
     ]
     edges = {sense: _edges(codes, values) for sense, values in found.items()}
     note = (
-        f"each language is joined with the {JOINED} most like it; colour and form: family; size: the largest gain "
-        "of any strategy"
+        f"Each language is joined with the {JOINED} most like it. Colour and form show the family, size shows the "
+        "largest gain of any strategy."
     )
     return Network("languages", "Languages that are alike", nodes, edges, note, {})
 
 
 def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
-    joined = {tuple(sorted((code, other))) for code in codes for other in nearest(code, codes, values, JOINED)}
+    joined = {tuple(sorted((code, other))) for code in codes for other in find_nearest(code, codes, values, JOINED)}
     return [Edge(one, other) for one, other in sorted(joined)]
 
 
-def alike_runs(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
-    """Return the runs whose settings are the most like those of a run, and in what they differ; None without others."""
+def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
+    """Return the runs whose settings are most like a run's, with the differences; None without other runs."""
     ours = _flatten(record)
-    others = [(_differences(ours, _flatten(other)), other) for other in records if other is not record]
+    others = [(_find_differences(ours, _flatten(other)), other) for other in records if other is not record]
     if not others:
         return None
     others.sort(key=lambda pair: len(pair[0]))
     rows = [
         (
             Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=address_of_run(other.folder)),
-            Cell(_told(found)),
+            Cell(_describe_differences(found)),
         )
         for found, other in others[:SHOWN]
     ]
-    return Sheet("Runs most like this one", ("run", "differs in"), 2, tuple(rows), "here → there")
+    note = "Differences: this run → the other run."
+    return Sheet("Runs most like this one", ("run", "differs in"), 2, tuple(rows), note)
 
 
 def _flatten(record: RunRecord) -> dict[str, str]:
@@ -165,8 +169,8 @@ def _flatten(record: RunRecord) -> dict[str, str]:
     return {name: str(value) for name, value in flatten(values)}
 
 
-def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return what differs, by name; of a table that only one of them has the table alone."""
+def _find_differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return what differs, by name. A table that only one run has is a single difference."""
     found: dict[str, tuple[str, str]] = {}
     for name in {**ours, **theirs}:
         here, there = ours.get(name), theirs.get(name)
@@ -180,13 +184,14 @@ def _differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tupl
     return found
 
 
-def _told(found: dict[str, tuple[str, str]]) -> str:
+def _describe_differences(found: dict[str, tuple[str, str]]) -> str:
     named = [
-        f"{name.removeprefix('settings.')} {_short(here)} → {_short(there)}" for name, (here, there) in found.items()
+        f"{name.removeprefix('settings.')} {_shorten(here)} → {_shorten(there)}"
+        for name, (here, there) in found.items()
     ]
     rest = len(named) - OTHERS
     return ", ".join([*named[:OTHERS], *([f"and {rest} more"] if rest > 0 else [])])
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:12]}…"

@@ -14,30 +14,30 @@ from alignfreeze.report.networks import Edge, Network, Node
 RUN, FROM, TO = "run", "made from", "made into"
 
 LOOKS = {RUN: "--run", FROM: "#0072b2", TO: "#009e73"}
-"""Dark grey, blue and green; what the first is depends on the page's light."""
+"""Dark grey, blue and green. The grey depends on whether the page is light or dark."""
 
-NAMED = 6
-"""Languages that a title names; of more the number is told."""
+MOST_IN_TITLE = 6
+"""How many languages a title names. Of more only the number is given."""
 
 
-def lineage_of(record: RunRecord) -> Network:
-    """Return where a run comes from and what has come of it."""
+def trace_run(record: RunRecord) -> Network:
+    """Trace what a run was made from, and what was made from it."""
     nodes = [_run_node(record), *_origins(record), *_outcomes(record)]
     return _network("lineage", "Lineage of this run", nodes, [*_origin_edges(record), *_outcome_edges(record)])
 
 
-def lineage(records: Sequence[RunRecord]) -> Network:
-    """Return where all runs of a study come from; what several have in common stands once."""
+def trace_runs(records: Sequence[RunRecord]) -> Network:
+    """Trace what the runs of a study were made from; what several runs share is shown once."""
     nodes = {node.name: node for record in records for node in (*_origins(record), _run_node(record))}
     edges = {(edge.source, edge.target): edge for record in records for edge in _origin_edges(record)}
     return _network("lineage", "What the runs were made from", list(nodes.values()), list(edges.values()))
 
 
 def _network(name: str, title: str, nodes: Sequence[Node], edges: Sequence[Edge]) -> Network:
-    note = "arrows lead to what was made: runs are grey, what they were made from blue"
+    note = "Arrows lead to what was made. Runs are grey, what they were made from is blue"
     if any(node.kind == TO for node in nodes):
-        note += ", what came of them green"
-    return Network(name, title, nodes, {"": edges}, note, LOOKS, directed=True)
+        note += ", what was made from them is green"
+    return Network(name, title, nodes, {"": edges}, f"{note}.", LOOKS, directed=True)
 
 
 def _run_node(record: RunRecord) -> Node:
@@ -118,4 +118,4 @@ def _realigned(record: RunRecord) -> dict[str, str]:
 
 
 def _listed(codes: Sequence[str]) -> str:
-    return f"{len(codes)} languages" if len(codes) > NAMED else ", ".join(map(name_or_code, codes))
+    return f"{len(codes)} languages" if len(codes) > MOST_IN_TITLE else ", ".join(map(name_or_code, codes))

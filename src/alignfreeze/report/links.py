@@ -1,4 +1,4 @@
-"""Word links to look at: coloured in a terminal, and as matrices on a page that needs no network."""
+"""Word links to look at: in colour in a terminal, and as matrices on a page that needs no network."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from alignfreeze.report.palette import COLOURS
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A sentence pair with its links, to be shown.
+    """A sentence pair and its links, to be shown.
 
     Attributes:
-        number: Its line, from 1.
+        number: The number of its line, from 1.
         pair: The sentences.
         alignment: Their links.
     """
@@ -29,9 +29,9 @@ class Linked:
     alignment: WordAlignment
 
     def groups(self) -> tuple[list[int | None], list[int | None]]:
-        """Return for each word of either side the number, from 1, of the words it is linked with; None without a link.
+        """Number the groups of linked words, on both sides; a word without a link has None.
 
-        Words that are linked directly or through others share a number, counted along the source sentence.
+        Words that are linked directly or through others share a number. Numbers start from 1 and follow the source.
         """
         neighbours: dict[tuple[int, int], set[tuple[int, int]]] = {}
         for source, target in self.alignment.links:
@@ -55,13 +55,13 @@ class Linked:
 
 
 def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
-    """Return up to n sentence pairs with links, evenly spread over the bitext."""
+    """Return up to n sentence pairs that have links, evenly spread over the bitext."""
     places = [place for place, alignment in enumerate(alignments) if alignment.links]
     return [Linked(place + 1, bitext[place], alignments[place]) for place in evenly_spread(places, n)]
 
 
 def to_terminal(linked: Linked) -> Text:
-    """Return a sentence pair whose linked words share a colour and a number."""
+    """Return a sentence pair in which linked words share a colour and a number."""
     text = Text(f"{linked.number:,}\n", style="dim")
     for language, words, groups in zip(
         linked.pair.languages, (linked.pair.source, linked.pair.target), linked.groups(), strict=True
@@ -83,6 +83,6 @@ def to_page(sample: Sequence[Linked], *, facts: dict[str, str]) -> str:
 
     Args:
         sample: The sentence pairs.
-        facts: What is said above them, by name.
+        facts: Facts to show above them, by name.
     """
     return template("links.html").render(sample=sample, facts=facts)

@@ -1,4 +1,4 @@
-"""Networks as values that vis-network draws: what is joined with what; colours and forces are the page's."""
+"""Networks as values that vis-network draws. The page chooses most colours, and the forces."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from alignfreeze.errors import SettingsError
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 
 LIBRARY = "pyvis"
-"""The package that brings vis-network with it. It is read as data and never imported, which would take IPython."""
+"""The package that contains vis-network. It is read as data and never imported: an import would need IPython."""
 
 _SCRIPT = "pyvis/lib/vis-9.1.2/vis-network.min.js"
 
@@ -21,12 +22,12 @@ class Node:
     """A thing in a network.
 
     Attributes:
-        name: Tells it from the others.
-        label: What stands beside it.
-        title: What is said of it when it is pointed at.
-        kind: What it is; nodes of a kind look alike.
-        page: The address of its page; empty where it has none.
-        size: How large it is drawn, 1 for the usual size.
+        name: Its name, which no other node has.
+        label: The text beside it.
+        title: The text that is shown when it is pointed at.
+        kind: Its kind. Nodes of a kind look alike.
+        page: The address of its page; empty if it has none.
+        size: Its size; 1 is the usual one.
     """
 
     name: str
@@ -39,10 +40,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Two things that are joined.
+    """Two nodes that are joined.
 
     Attributes:
-        source: Name of the one; in a lineage what the other was made from.
+        source: Name of one node. In a lineage the other was made from it.
         target: Name of the other.
     """
 
@@ -52,15 +53,15 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What is joined with what.
+    """Nodes and the edges between them.
 
     Attributes:
-        name: For links.
+        name: Its name in links.
         title: What it shows.
-        nodes: The things.
-        edges: What joins them, by the sense in which they are joined; the first is shown at the beginning.
+        nodes: The nodes.
+        edges: The edges in each sense. Those in the first sense are shown at the beginning.
         note: How to read it.
-        looks: Colours that mean something, by kind; other kinds get one each as they come.
+        looks: Colours that mean something, by kind. Other kinds get the next free colour.
         directed: Whether edges have a direction.
     """
 
@@ -78,22 +79,19 @@ class Network:
         return list(dict.fromkeys(node.kind for node in self.nodes))
 
     def sheet(self) -> Sheet:
-        """Return the same as a table: a row a thing, with what it is joined with."""
-        labels = {node.name: node.label for node in self.nodes}
-        columns = ("", "kind", *(f"{self._joined} {sense}".strip() for sense in self.edges))
-        rows = [
-            (
-                Cell(node.label, page=node.page),
-                Cell(node.kind),
-                *(Cell(", ".join(labels[name] for name in self._beside(node.name, sense))) for sense in self.edges),
-            )
-            for node in self.nodes
+        """Return the network as a table: one row per node, with the nodes that it is joined with."""
+        columns: list[Column[Node]] = [
+            Column("", lambda node: Cell(node.label, page=node.page), is_name=True),
+            Column("kind", lambda node: node.kind, is_name=True),
+            *map(self._column, self.edges),
         ]
-        return Sheet(self.title, columns, 2, tuple(rows), "")
+        return make_sheet(self.title, columns, self.nodes)
 
-    @property
-    def _joined(self) -> str:
-        return "made into" if self.directed else "joined by"
+    def _column(self, sense: str) -> Column[Node]:
+        """Return the column of the nodes that a node is joined with in a sense."""
+        labels = {node.name: node.label for node in self.nodes}
+        name = f"{'made into' if self.directed else 'joined by'} {sense}".strip()
+        return Column(name, lambda node: ", ".join(labels[other] for other in self._beside(node.name, sense)))
 
     def _beside(self, name: str, sense: str) -> list[str]:
         edges = self.edges[sense]
@@ -105,7 +103,7 @@ def network_script() -> str:
     """Return the text of vis-network.
 
     Raises:
-        SettingsError: The package that brings it is not installed, or has no such file.
+        SettingsError: The package that contains it is not installed, or has no such file.
     """
     try:
         return Path(str(distribution(LIBRARY).locate_file(_SCRIPT))).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Paints the pages of a study: one file that needs no network."""
+"""Paints the pages of a study as one file that needs no network."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from alignfreeze.report.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.report.pages import StudyPage
 from alignfreeze.report.palette import COLOURS
 
-FORMS = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
-"""What nodes of a kind look like, as vis-network calls it, and a sign that looks so: colours alone do not tell."""
+NODE_SHAPES = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
+"""The shapes of nodes by kind, as vis-network calls them, and signs that look like them. Colours alone do not tell."""
 
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
     "connect-src data: blob:"
 )
-"""What a browser lets a page load and run: what is inside it."""
+"""A browser lets the page load and run nothing but what is inside it."""
 
 SERVED_POLICY = f"{POLICY} 'self'; form-action 'self'; base-uri 'none'"
-"""The same for a page that a server shows, which may also ask that server, and send it notes."""
+"""The same for a page from a server. It may also ask that server, and send notes to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a page must know of the server that shows it.
+    """What a page knows about the server that shows it.
 
     Attributes:
-        state: A digest of what the page was made from; once the server says another one, it shows a new page.
-        writer: Whose name stands in the form for notes; None where no folder keeps notes.
+        state: A digest of what the page was made from. The page is refreshed when the server has another one.
+        writer: The name in the form for notes; None if no folder keeps notes.
     """
 
     state: str
@@ -46,43 +46,43 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
     """Return an HTML page with everything in it: styles, scripts, numbers.
 
     Args:
-        study: What it shows.
-        served: Of a page that a server shows, which refreshes itself and has a form for notes; None for a file.
+        study: What the page shows.
+        served: The server that shows it. Such a page refreshes itself and has a form for notes. None for a file.
 
     Raises:
         SettingsError: The package that draws networks is not installed.
     """
     pages = list(study.pages())
-    charts = {f"{page.name}/{chart.name}": _chart(chart) for page in pages for chart in page.charts}
-    networks = {f"{page.name}/{network.name}": _network(network) for page in pages for network in page.networks}
+    charts = {f"{page.name}/{chart.name}": _chart_data(chart) for page in pages for chart in page.charts}
+    networks = {f"{page.name}/{network.name}": _network_data(network) for page in pages for network in page.networks}
     return template("study.html").render(
         study=study,
         addresses={page.name for page in pages},
-        charts=_in_script(charts),
-        networks=_in_script(networks),
+        charts=_script_json(charts),
+        networks=_script_json(networks),
         looks=looks,
-        style=_text("study.css") + _text("notes.css"),
-        script=_text("study.js"),
+        style=_read_template("study.css") + _read_template("notes.css"),
+        script=_read_template("study.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
         most={"characters": MOST_BYTES, "name": MOST_NAME},
-        lens="" if served is None else _text("lens.js"),
+        lens="" if served is None else _read_template("lens.js"),
         plotly=get_plotlyjs(),
         vis=network_script() if networks else "",
     )
 
 
 def waiting_html(reason: str, *, seconds: int) -> str:
-    """Return the page that a server shows where there is no study to show yet; it asks again by itself."""
-    return template("waiting.html").render(reason=reason, seconds=seconds, style=_text("study.css"))
+    """Return the page that a server shows while there is no study to show. It asks again by itself."""
+    return template("waiting.html").render(reason=reason, seconds=seconds, style=_read_template("study.css"))
 
 
-def _chart(chart: Any) -> dict[str, Any]:
+def _chart_data(chart: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(chart).items() if name in {"name", "figure", "choices"}}
 
 
-def _network(network: Network) -> dict[str, Any]:
-    """Return a network as the page's script takes it."""
+def _network_data(network: Network) -> dict[str, Any]:
+    """Return a network as the script of the page takes it."""
     return {
         "nodes": [asdict(node) for node in network.nodes],
         "edges": {sense: [[edge.source, edge.target] for edge in edges] for sense, edges in network.edges.items()},
@@ -92,21 +92,21 @@ def _network(network: Network) -> dict[str, Any]:
 
 
 def looks(network: Network) -> dict[str, dict[str, str]]:
-    """Return colour, form and sign of each kind of node; colours that begin with `--` are the page's."""
+    """Return the colour, shape and sign of each kind of node. Colours that begin with `--` are named by the page."""
     found = {}
     for number, kind in enumerate(network.kinds):
-        # As there are as many forms as colours, after each round the forms move on by one.
-        form, sign = FORMS[(number + number // len(COLOURS)) % len(FORMS)]
+        # There are as many shapes as colours: after each round the shapes move on by one.
+        form, sign = NODE_SHAPES[(number + number // len(COLOURS)) % len(NODE_SHAPES)]
         colour = network.looks.get(kind, COLOURS[number % len(COLOURS)])
         found[kind] = {"colour": colour, "form": form, "sign": sign}
     return found
 
 
-def _in_script(value: Any) -> str:
-    """Return a value as JSON that cannot end the script it stands in."""
+def _script_json(value: Any) -> str:
+    """Return a value as JSON that cannot end the script around it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _text(name: str) -> str:
+def _read_template(name: str) -> str:
     return (files("alignfreeze.report") / "templates" / name).read_text(encoding="utf-8")

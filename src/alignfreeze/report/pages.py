@@ -1,4 +1,4 @@
-"""What the pages of a study hold, as values: computed first, painted elsewhere."""
+"""The pages of a study as values: what they hold is computed first and painted elsewhere."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from alignfreeze.report.sheets import Sheet
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: of a comparison, a language or a run.
+    """The page of a study, a comparison, a language or a run.
 
     Attributes:
         name: Its address, such as `language/tr`.
-        title: What it is of.
-        summary: What there is to say, in sentences.
+        title: What it is about.
+        summary: Its findings, in sentences.
         facts: What is known, by name.
         charts: Its charts.
         networks: Its networks.
         sheets: Its tables.
-        notes: What people say about it.
-        picture: Its most telling chart as SVG, for places where no script runs; empty where it has none.
+        notes: The notes that people wrote about it.
+        picture: Its most telling chart as SVG, for places where no script runs; empty if there is none.
     """
 
     name: str
@@ -41,13 +41,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class StudyPage:
-    """All that is shown of a study.
+    """All pages of a study.
 
     Attributes:
-        study: The page that comes first: what the comparisons come to, and what is wrong or missing.
-        comparisons: A page each, one a setup and metric that matters.
-        languages: A page each.
-        runs: A page each; none of tables.
+        study: The first page: what the comparisons show, and what is wrong or missing.
+        comparisons: One page per setup.
+        languages: One page per target language.
+        runs: One page per run. Tables have no runs.
     """
 
     study: Page
@@ -56,12 +56,12 @@ class StudyPage:
     runs: Sequence[Page]
 
     def pages(self) -> Iterator[Page]:
-        """Yield all pages."""
+        """Yield all pages, the first page first."""
         yield self.study
         yield from self.comparisons
         yield from self.languages
         yield from self.runs
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show: the summary, and a picture of the gains."""
+        """Return what notebooks show: the summary, the overview and a picture of the gains."""
         return template("notebook.html").render(study=self)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Told apart by the colour-blind too (Okabe and Ito 2008)."""
+"""The colour-blind can tell them apart too (Okabe and Ito 2008)."""
 
 GREY = "#7f7f7f"
-"""Of what the others are compared with; seen on light and on dark."""
+"""The colour of the baseline. It is visible on light and on dark ground."""
 
 WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
-"""Orange and blue, which the colour-blind tell apart, and which differ from white in print."""
+"""Orange and blue. The colour-blind can tell them apart, and in print they differ from white."""
 
 
 def ground_of(gain: float | None, greatest: float) -> str:
     """Return the colour of a gain.
 
     Args:
-        gain: The gain; None where there is none.
-        greatest: The greatest gain or loss, which has the full colour.
+        gain: The gain; None if it is not known.
+        greatest: The greatest gain or loss. It has the full colour.
     """
     share = 0.0 if gain is None else gain / greatest
-    return _mixed(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
+    return _mix(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
 
 
 def ink_on(ground: str) -> str:
-    """Return the ink that stands out the most on a ground: near to black, or white (WCAG's contrast)."""
+    """Return the ink with the greatest contrast to a ground: nearly black, or white (WCAG)."""
     linear = [
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
         for value in (channel / 255 for channel in _channels(ground))
@@ -34,8 +34,8 @@ def ink_on(ground: str) -> str:
     return "#1b1b1b" if (luminance + 0.05) / 0.061 > 1.05 / (luminance + 0.05) else "#ffffff"
 
 
-def _mixed(one: str, other: str, share: float) -> str:
-    """Return the colour at a share of the way from one colour to another."""
+def _mix(one: str, other: str, share: float) -> str:
+    """Mix two colours; a share of 0 is the one, 1 the other."""
     both = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in both)
 

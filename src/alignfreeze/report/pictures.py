@@ -1,4 +1,4 @@
-"""The heat map of gains as a picture of its own, for the cards of models and for notebooks."""
+"""The heat map of gains as a picture, for the cards of models and for notebooks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PICTURE = "gains.svg"
 _SECTION = f"\n## Gain over the baseline, language by language\n\n![Heat map of gains]({PICTURE})\n"
 
 
-def gain_picture(comparison: Comparison) -> str:
-    """Return the heat map of gains as SVG: a row a language, a column a strategy."""
+def draw_gain_picture(comparison: Comparison) -> str:
+    """Draw the heat map of gains as SVG: one row per language, one column per strategy."""
     gains = {
         (code, name): one.gain
         for code in comparison.languages
@@ -35,24 +35,24 @@ def gain_picture(comparison: Comparison) -> str:
     rows = [
         (
             name_or_code(code),
-            [_cell(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
+            [_tile(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
         )
         for code in comparison.languages
     ]
     return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realigned, rows=rows)
 
 
-def _cell(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
+def _tile(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
     ground = ground_of(gain, greatest)
     return {"text": gain_text(comparison.cells[code].get(strategy)), "ground": ground, "ink": ink_on(ground)}
 
 
 def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
-    """Put the heat map of a study beside the models that were kept, and into their cards.
+    """Put the heat map of a study into the folders of the models that were kept, and into their cards.
 
     Args:
         records: The complete runs of a study.
-        runs: The folder of the folders of the runs.
+        runs: The folder that holds the folders of the runs.
     """
     places = {record.digest: runs / record.folder / "model" for record in records}
     kept = [record for record in records if (places[record.digest] / CARD).is_file()]
@@ -64,7 +64,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
         return
     for record in kept:
         own = next(of_record(record, record.folder))
-        # A baseline has no comparison of its own: that of any realignment with the same fine-tuning tells its gains.
+        # A baseline has no comparison of its own: it takes one of any realignment with the same fine-tuning.
         mine = [one for one in compared if one.setup == own.setup]
         mine += [one for one in compared if one.fine_tuned == own.fine_tuned]
         if mine and mine[0].realigned and mine[0].languages:
@@ -72,7 +72,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
 
 
 def _illustrate(model: Path, comparison: Comparison) -> None:
-    write_lines(model / PICTURE, gain_picture(comparison).splitlines())
+    write_lines(model / PICTURE, draw_gain_picture(comparison).splitlines())
     card = (model / CARD).read_text(encoding="utf-8")
     if PICTURE not in card:
         write_lines(model / CARD, (card + _SECTION).split("\n")[:-1])

@@ -1,4 +1,4 @@
-"""What an experiment is going to do, as facts and as text."""
+"""The plan of an experiment, as plain values and as text."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
 
 
 def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
-    choice = _choice(settings)
+    choice = _judge_languages(settings)
     return None if choice is None else asdict(choice)
 
 
-def _choice(settings: ExperimentSettings) -> Choice | None:
-    """Return which languages of the bitext were chosen, if there was a choice."""
+def _judge_languages(settings: ExperimentSettings) -> Choice | None:
+    """Judge the languages of the bitext that were chosen; None if there was no choice."""
     if settings.bitext is None or settings.bitext.choice is None:
         return None
     return judge_choice(settings.bitext_languages, settings.bitext.choice, source=settings.source_language)
 
 
 def outline_facts(outline: Outline) -> dict[str, Any]:
-    """Return what is known of an experiment before its data are fetched, as plain values."""
+    """Return what is known about an experiment before its data are fetched, as plain values."""
     return {
         "settings": outline.settings.model_dump(mode="json"),
         "runs": [{"strategy": str(strategy), "seed": seed} for strategy, seed in outline.runs],
@@ -67,7 +67,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
 
 
 def outline_text(outline: Outline) -> str:
-    """Return the same as lines to read."""
+    """Return what is known about an experiment before its data are fetched, as lines to read."""
     settings = outline.settings
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
@@ -92,7 +92,7 @@ def outline_text(outline: Outline) -> str:
     lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
-    return _aligned([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
+    return _align_lines([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
 
 
 def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
@@ -109,11 +109,11 @@ def _at_least(outline: Outline) -> str:
 def estimate_text(estimate: Estimate | None) -> str:
     """Return an estimate as lines to read."""
     if estimate is None:
-        return _aligned([("estimate", "none: the encoder is not at hand, and its shape is not known")])
+        return _align_lines([("estimate", "none: the encoder is not on this machine, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
     lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
     steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
-    return _aligned(
+    return _align_lines(
         [
             ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
             ("", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
@@ -121,13 +121,13 @@ def estimate_text(estimate: Estimate | None) -> str:
     )
 
 
-def _aligned(lines: Iterable[tuple[str, str]]) -> str:
+def _align_lines(lines: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<12}{text}" for name, text in lines)
 
 
 def plan_text(plan: Plan) -> str:
     """Return the plan as lines to read."""
-    return _aligned(_lines(plan))
+    return _align_lines(_lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -157,7 +157,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
-    if (choice := _choice(settings)) is None:
+    if (choice := _judge_languages(settings)) is None:
         return
     how = f"by {choice.by}" if choice.seed is None else f"at random (seed {choice.seed})"
     yield "chosen", f"{len(choice.languages)} of {choice.listed} languages {how}: {' '.join(choice.languages)}"
@@ -167,13 +167,13 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
 
 
 def _freezing_text(freezing: Freezing) -> str:
-    parts = ", ".join(_shortened(freezing.parts)) or "nothing"
+    parts = ", ".join(_shorten_paths(freezing.parts)) or "nothing"
     counts = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({freezing.share:.1%})"
     return f"{parts}; {counts}"
 
 
-def _shortened(paths: Sequence[str]) -> Iterator[str]:
-    """Yield paths, those that differ in one number as a range: `encoder.layer.0..5`."""
+def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
+    """Yield paths; those that differ in one number become a range: `encoder.layer.0..5`."""
     groups: dict[tuple[str, str], list[int]] = {}
     for path in paths:
         match = _NUMBER.search(path)

@@ -1,4 +1,4 @@
-"""What a probe of encoders finds, as tables."""
+"""The findings of a probe of encoders as tables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from alignfreeze.evaluation.gradients import GradientCosine
 from alignfreeze.evaluation.probe import Probe
 from alignfreeze.evaluation.retrieval import METHODS, Retrieval
 from alignfreeze.languages import name_of
-from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.columns import Column, make_sheet
+from alignfreeze.report.sheets import Sheet
 
 
 def probe_sheets(probe: Probe) -> list[Sheet]:
-    """Return what a look into encoders has found: retrieval by language and on average, drift, gradients."""
+    """Return the findings of a probe: retrieval by language and on average, drift, gradients."""
     first = next(iter(probe.encoders))
     languages: list[str | None] = list(dict.fromkeys(item.language for item in probe.retrieval[first]))
     sheets = [
@@ -26,61 +27,66 @@ def probe_sheets(probe: Probe) -> list[Sheet]:
     return sheets
 
 
+LAYER: Column[int] = Column("layer", lambda layer: "embeddings" if layer == 0 else layer, is_name=True)
+
+
 def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | None = None) -> Sheet:
-    """Return the share of words that find their translation: a row a layer, a column an encoder and method.
+    """Return the share of words that find their translation: one row per layer, one column per encoder and method.
 
     Args:
-        found: Of each encoder, by name.
+        found: Retrieval by encoder.
         language: Code of the target language; None for the mean over all.
     """
-    values: dict[tuple[str, int, str], list[Retrieval]] = {}
-    for encoder, items in found.items():
-        for item in items:
-            if language in {None, item.language}:
-                values.setdefault((encoder, item.layer, item.method), []).append(item)
-    layers = sorted({layer for _, layer, _ in values})
-    columns = [(encoder, method) for encoder in found for method in METHODS]
-    rows = [
-        (Cell(_layer(layer)), *(_cell(values.get((encoder, layer, method), [])) for encoder, method in columns))
-        for layer in layers
+    chosen = {name: [item for item in items if language in {None, item.language}] for name, items in found.items()}
+    layers = sorted({item.layer for items in chosen.values() for item in items})
+    columns = [
+        LAYER,
+        *(
+            Column(f"{name} {method}", share_by_layer(items, method).get, "{:.1f}".format)
+            for name, items in chosen.items()
+            for method in METHODS
+        ),
     ]
-    first = next(iter(values.values()))
+    items = next(iter(chosen.values()))
+    alike = [item for item in items if (item.layer, item.method) == (items[0].layer, items[0].method)]
     note = (
-        f"percent of {sum(item.n for item in first):,} words that find their translation, mean of both directions; "
-        "weak: among the words of the other language, strong: among those of both, csls: weak with crowded places made "
-        "up for"
+        f"The share of {sum(item.n for item in alike):,} words that find their translation, in percent, mean of both "
+        "directions. weak: among the words of the other language. strong: among the words of both languages. csls: "
+        "like weak, but words that are near to everything win less."
     )
-    names = ("layer", *(f"{encoder} {method}" for encoder, method in columns))
-    shown = f"mean of {len(first)} languages" if language is None else f"{name_of(language)} ({language})"
-    return Sheet(f"Word retrieval, {shown}", names, 1, tuple(rows), note)
+    shown = f"mean of {len(alike)} languages" if language is None else f"{name_of(language)} ({language})"
+    return make_sheet(f"Word retrieval, {shown}", columns, layers, note)
 
 
-def _layer(layer: int) -> str:
-    return "embeddings" if layer == 0 else str(layer)
-
-
-def _cell(items: Sequence[Retrieval]) -> Cell:
-    return Cell(f"{100 * sum(item.mean for item in items) / len(items):.1f}" if items else "–")
+def share_by_layer(items: Sequence[Retrieval], method: str) -> dict[int, float]:
+    """Return the share of words that find their translation by a method, in percent, mean over languages, by layer."""
+    layers: dict[int, list[float]] = {}
+    for item in items:
+        if item.method == method:
+            layers.setdefault(item.layer, []).append(100 * item.mean)
+    return {layer: sum(shares) / len(shares) for layer, shares in layers.items()}
 
 
 def drift_sheet(found: Mapping[str, Sequence[Drift]], base: str) -> Sheet:
-    """Return how far the layers of encoders have moved: a row a layer, a column an encoder."""
-    layers = sorted({item.layer for items in found.values() for item in items})
-    by_layer = {name: {item.layer: item.distance for item in items} for name, items in found.items()}
-    rows = [(Cell(_layer(layer)), *(Cell(f"{100 * by_layer[name][layer]:.3f}") for name in found)) for layer in layers]
-    note = "length of the change of the weights, in percent of the weights' length"
-    return Sheet(f"Drift from {base}", ("layer", *found), 1, tuple(rows), note)
+    """Return how far the layers of encoders have moved: one row per layer, one column per encoder."""
+    by_layer = {name: {item.layer: 100 * item.distance for item in items} for name, items in found.items()}
+    columns = [LAYER, *(Column(name, values.get, "{:.3f}".format) for name, values in by_layer.items())]
+    layers = sorted({layer for values in by_layer.values() for layer in values})
+    note = "The length of the change of the weights, in percent of the length of the weights."
+    return make_sheet(f"Drift from {base}", columns, layers, note)
 
 
 def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
-    """Return how far task and realignment pull layers the same way: a row a layer, a column a model."""
-    rows = [
-        (Cell(_layer(items[0].layer)), *(Cell(f"{item.mean:+.3f} ± {item.sd:.3f}") for item in items))
-        for items in zip(*found.values(), strict=True)
-    ]
-    n = next(iter(found.values()))[0].n
+    """Return whether task and realignment pull layers the same way: one row per layer, one column per model."""
+    by_layer = {name: {item.layer: item for item in items} for name, items in found.items()}
+    columns = [LAYER, *(Column(name, values.get, _cosine_text) for name, values in by_layer.items())]
+    first = next(iter(found.values()))
     note = (
-        f"cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {n} batches: "
-        "1 the same way, 0 nothing to do with each other, -1 against each other"
+        f"The cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
+        "batches. 1: the same way. 0: unrelated. -1: against each other."
     )
-    return Sheet("Task and realignment gradients", ("layer", *found), 1, tuple(rows), note)
+    return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note)
+
+
+def _cosine_text(item: GradientCosine) -> str:
+    return f"{item.mean:+.3f} ± {item.sd:.3f}"

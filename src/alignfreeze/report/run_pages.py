@@ -1,39 +1,42 @@
-"""The page of a run: what it was made from, what it took, what it scores."""
+"""The page of a run: what it was made from, what it cost, what it scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import address_of_language, address_of_run
-from alignfreeze.report.charts import Chart, checks, losses
-from alignfreeze.report.likeness import alike_runs
-from alignfreeze.report.lineage import lineage_of
+from alignfreeze.report.charts import Chart
+from alignfreeze.report.columns import Column, make_sheet
+from alignfreeze.report.likeness import alike_runs_sheet
+from alignfreeze.report.line_charts import draw_checks, draw_losses
+from alignfreeze.report.lineage import trace_run
 from alignfreeze.report.pages import Page
 from alignfreeze.report.sheets import Cell, Sheet
 
 
 def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
-    """Return all that is known of a run.
+    """Return the page of a run.
 
     Args:
         record: The run.
-        records: All runs of the study, itself included.
+        records: All runs of the study, this one included.
     """
-    alike = alike_runs(record, records)
+    alike = alike_runs_sheet(record, records)
     return Page(
         name=address_of_run(record.folder),
         title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
-        summary=_said(record),
+        summary=_summarise_run(record),
         facts=_facts(record),
-        charts=[losses(_curves(record), title="Loss"), *_checks(record)],
-        networks=[lineage_of(record)],
-        sheets=[_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+        charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
+        networks=[trace_run(record)],
+        sheets=[_run_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
     )
 
 
-def _said(record: RunRecord) -> list[str]:
+def _summarise_run(record: RunRecord) -> list[str]:
     """Say what the run scores in the source language and in the others, and what is doubtful about it."""
     source = record.source_language
     metric = record.scores[0].metric if record.scores else ""
@@ -79,30 +82,31 @@ def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     return curves
 
 
-def _checks(record: RunRecord) -> Iterator[Chart]:
-    """Yield what realignment was stopped by, if it was."""
+def _draw_checks(record: RunRecord) -> Iterator[Chart]:
+    """Yield a chart of the estimates that realignment was stopped by, if it was."""
     if record.realignment is None or record.stopping is None:
         return
     found, by = record.realignment.training.checks, record.stopping["by"]
-    yield checks({by: found}, title=f"What realignment was stopped by: {by}")
+    yield draw_checks({by: found}, title=f"What realignment was stopped by: {by}")
 
 
-def _scores(record: RunRecord) -> Sheet:
-    rows = [
-        (
-            Cell(score.language),
-            Cell(name_or_code(score.language), page=_page_of(score.language, record)),
-            Cell(score.metric),
-            Cell(f"{100 * score.value:.2f}"),
-            Cell(f"{score.n:,} {score.unit}"),
-        )
-        for score in record.scores
+def _run_scores(record: RunRecord) -> Sheet:
+    columns: list[Column[Score]] = [
+        Column("", lambda score: score.language, is_name=True),
+        Column("language", lambda score: _language_cell(score.language, record), is_name=True),
+        Column("metric", lambda score: score.metric),
+        Column("percent", lambda score: 100 * score.value, "{:.2f}".format),
+        Column("of", lambda score: f"{score.n:,} {score.unit}"),
     ]
-    return Sheet("Scores", ("", "language", "metric", "percent", "of"), 2, tuple(rows), "")
+    return make_sheet("Scores", columns, record.scores)
+
+
+def _language_cell(language: str, record: RunRecord) -> Cell:
+    return Cell(name_or_code(language), page=_page_of(language, record))
 
 
 def _page_of(language: str, record: RunRecord) -> str:
-    """Return the address of a language's page; the source language has none."""
+    """Return the address of the page of a language; the source language has none."""
     return "" if language == record.source_language else address_of_language(language)
 
 

@@ -1,4 +1,4 @@
-"""Sheets of text, and the same in a terminal, in Markdown and in LaTeX."""
+"""Tables of text, and their forms in a terminal, in Markdown and in LaTeX."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text in a sheet.
+    """One cell of a table.
 
     Attributes:
-        text: As it is read.
-        tone: 1 where something is better, -1 where it is worse, else 0.
-        page: The address of the page of what is named, where there are pages; empty where it has none.
+        text: What people read.
+        tone: 1 for better, -1 for worse, 0 for neither.
+        page: The address of the page about what the cell names; empty if there is none.
     """
 
     text: str
@@ -31,11 +31,11 @@ class Sheet:
 
     Attributes:
         title: What it shows.
-        columns: Their names; the first ones name what a row is of.
-        n_names: How many those are.
-        rows: A cell a column.
-        note: How to read it.
-        n_last: How many rows at the end are set apart, as they sum up the others.
+        columns: The headings. The first columns say what a row is about.
+        n_names: How many columns do that.
+        rows: One cell per column.
+        note: How to read the table, in whole sentences.
+        n_last: How many rows at the end sum up the others; a line sets them apart.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Sheet:
 
 
 def to_rich(sheet: Sheet) -> RichTable:
-    """Return a sheet for the terminal; what is better is green, what is worse red."""
+    """Return a table for the terminal. Green is better, red is worse."""
     shown = RichTable(title=Text(sheet.title), caption=Text(sheet.note), box=box.SIMPLE_HEAD, title_justify="left")
     for number, column in enumerate(sheet.columns):
         named = number < sheet.n_names
@@ -65,7 +65,7 @@ _STYLES = {-1: "red", 0: "", 1: "green"}
 
 
 def to_markdown(sheet: Sheet) -> str:
-    """Return a sheet in Markdown, with its title and note."""
+    """Return a table in Markdown, with its title and its note."""
     rules = ["---" if number < sheet.n_names else "---:" for number in range(len(sheet.columns))]
     lines = [
         f"**{markdown_text(sheet.title)}**",
@@ -74,23 +74,24 @@ def to_markdown(sheet: Sheet) -> str:
         f"|{'|'.join(rules)}|",
     ]
     lines += [f"| {' | '.join(markdown_text(cell.text) for cell in row)} |" for row in sheet.rows]
-    return "\n".join([*lines, "", f"{markdown_text(sheet.note)}."])
+    return "\n".join([*lines, *(["", markdown_text(sheet.note)] if sheet.note else [])])
 
 
 def markdown_text(text: str) -> str:
-    """Return text that Markdown takes as text."""
+    """Escape what Markdown would take for markup."""
     return re.sub(r"([\\|<*`\[])", r"\\\1", text)
 
 
 def to_latex(sheet: Sheet) -> str:
-    r"""Return a sheet as a LaTeX table; it needs the package `booktabs`."""
+    r"""Return a table in LaTeX; it needs the package `booktabs`."""
     kinds = "l" * sheet.n_names + "r" * (len(sheet.columns) - sheet.n_names)
     rows = [_latex_row([cell.text for cell in row]) for row in sheet.rows]
     if sheet.n_last:
         rows.insert(len(rows) - sheet.n_last, r"\midrule")
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
     lines += [_latex_row(sheet.columns), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*lines, rf"\caption{{{latex_text(sheet.title)}. {latex_text(sheet.note)}.}}", r"\end{table}"])
+    caption = f"{latex_text(sheet.title)}. {latex_text(sheet.note)}".rstrip()
+    return "\n".join([*lines, rf"\caption{{{caption}}}", r"\end{table}"])
 
 
 def _latex_row(texts: list[str] | tuple[str, ...]) -> str:
@@ -115,5 +116,5 @@ _TEX = {
 
 
 def latex_text(text: str) -> str:
-    """Return text that LaTeX takes as text."""
+    """Escape what LaTeX would take for commands."""
     return "".join(_TEX.get(sign, sign) for sign in text)

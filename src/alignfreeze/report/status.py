@@ -5,38 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.running.claims import Claim
 from alignfreeze.running.status import RunStatus, Status
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 
-
-def status_sheet(status: Status) -> Sheet:
-    """Return a row a run: its state, its stage, its speed."""
-    columns = ("run", "state", "stage", "steps", "steps/s", "time", "where")
-    counts = {state: count for state in _STATES if (count := status.count(state))}
-    note = ", ".join(f"{count} {state}" for state, count in counts.items())
-    if status.seconds_left:
-        note += f"; about {duration(status.seconds_left)} left"
-    return Sheet("Runs", columns, 3, tuple(_row(run) for run in status.runs), note)
-
-
 _STATES = ("complete", "failed", "running", "interrupted", "waiting")
-
-
-def _row(run: RunStatus) -> tuple[Cell, ...]:
-    claim = run.claim
-    stage = run.error.splitlines()[0] if run.error else claim.stage if claim else ""
-    steps = f"{claim.done:,}/{claim.total:,}" if claim and claim.total else ""
-    return (
-        Cell(run.name),
-        Cell(run.state, _TONES.get(run.state, 0)),
-        Cell(stage),
-        Cell(steps),
-        Cell("" if run.speed is None or run.state != "running" else f"{run.speed:.2g}"),
-        Cell("" if run.seconds is None else duration(run.seconds)),
-        Cell(f"{claim.host}:{claim.process}" if claim else ""),
-    )
 
 
 def duration(seconds: float) -> str:
@@ -46,7 +22,38 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _stage(run: RunStatus) -> str | None:
+    """Return why a run failed, or the stage that it has reached."""
+    return run.error.splitlines()[0] if run.error else run.claim and run.claim.stage
+
+
+def _steps_text(claim: Claim) -> str:
+    return f"{claim.done:,}/{claim.total:,}" if claim.total else ""
+
+
+RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
+    Column("run", lambda run: run.name, is_name=True),
+    Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
+    Column("stage", _stage, is_name=True, missing=""),
+    Column("steps", lambda run: run.claim, _steps_text, missing=""),
+    Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
+    Column(None, lambda run: run.speed, key="steps_a_second"),
+    Column("time", lambda run: run.seconds, duration, missing=""),
+    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
+)
+"""What is shown of each run."""
+
+
+def status_sheet(status: Status) -> Sheet:
+    """Return the state, stage and speed of the runs, one row per run."""
+    counts = {state: count for state in _STATES if (count := status.count(state))}
+    note = ", ".join(f"{count} {state}" for state, count in counts.items())
+    if status.seconds_left:
+        note += f"; about {duration(status.seconds_left)} left"
+    return make_sheet("Runs", RUN_COLUMNS, status.runs, note)
+
+
 def status_facts(status: Status) -> dict[str, Any]:
-    """Return the same as plain values."""
-    runs = [asdict(run) | {"steps_a_second": run.speed} for run in status.runs]
+    """Return how far the runs have come as plain values."""
+    runs = [asdict(run) | plain_values(RUN_COLUMNS, run) for run in status.runs]
     return {"runs": runs, "seconds_left": status.seconds_left} | {state: status.count(state) for state in _STATES}

@@ -1,4 +1,4 @@
-"""A comparison in two or three sentences, made from its figures."""
+"""A comparison in a few sentences, which are made from its figures."""
 
 from __future__ import annotations
 
@@ -9,43 +9,48 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
 from alignfreeze.studies.statistics import Verdict
 
-NAMES = {BASELINE: "the baseline", "full": "full realignment", "front": "front-freezing", "back": "back-freezing"}
+STRATEGY_NAMES = {
+    BASELINE: "the baseline",
+    "full": "full realignment",
+    "front": "front-freezing",
+    "back": "back-freezing",
+}
 
-NAMED = 4
-"""Languages that are named; of more the number is told."""
+MOST_NAMED = 4
+"""How many languages are named. Of more only the number is given."""
 
 
-def summary(comparison: Comparison) -> list[str]:
-    """Return what a comparison says, in a few sentences."""
+def summarise_comparison(comparison: Comparison) -> list[str]:
+    """Say in a few sentences what a comparison shows."""
     strategies = [name for name in comparison.realigned if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
-    averages = [_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
+    averages = [_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
     if not judged:
-        return [_by_mean(comparison, strategies), _largest(comparison, strategies), *averages]
-    unknown = [called(name) for name in strategies if name not in judged]
+        return [_say_mean(comparison, strategies), _say_largest(comparison, strategies), *averages]
+    unknown = [name_strategy(name) for name in strategies if name not in judged]
     found = [
-        _counts(comparison, judged),
+        _say_counts(comparison, judged),
         f"Of {' and '.join(unknown)} there are too few seeds to tell gains from chance." if unknown else "",
-        _largest(comparison, strategies),
-        _harm(comparison, judged),
+        _say_largest(comparison, strategies),
+        _say_harm(comparison, judged),
         *averages,
     ]
     return [sentence for sentence in found if sentence]
 
 
 def has_verdicts(comparison: Comparison, strategy: str) -> bool:
-    """Tell whether there are seeds enough to tell gains of a strategy from chance."""
+    """Tell whether a strategy has enough seeds to tell its gains from chance."""
     return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
 
 
-def overview(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return what several comparisons say together: how often freezing does better, and where the most."""
+def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
+    """Say what several comparisons show together: how often freezing is better, and where it is best."""
     if len(comparisons) == 1:
-        return summary(comparisons[0])
+        return summarise_comparison(comparisons[0])
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
-    text = f"{len(comparisons)} comparisons of {_number(encoders, 'encoder')} and {_number(tasks, 'task')}."
+    text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
     unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realigned)]
     if unsure:
         which = "All" if len(unsure) == len(comparisons) else f"{len(unsure)} of {len(comparisons)}"
@@ -56,7 +61,7 @@ def overview(comparisons: Sequence[Comparison]) -> list[str]:
         for strategy in ("front", "back")
         if has_verdicts(c, "full") and has_verdicts(c, strategy)
     ]
-    margins = [(_improvements(c, strategy) - _improvements(c, "full"), c, strategy) for c, strategy in rivals]
+    margins = [(_count_improved(c, strategy) - _count_improved(c, "full"), c, strategy) for c, strategy in rivals]
     fronts = [margin for margin, _, strategy in margins if strategy == "front"]
     if not fronts:
         return [text]
@@ -71,73 +76,74 @@ def overview(comparisons: Sequence[Comparison]) -> list[str]:
     where = f"{setup.task} with {setup.encoder}" + (f" and links by {setup.aligner}" if setup.aligner else "")
     return [
         text,
-        f"Most in {where}: {called(strategy)} improves {_improvements(most, strategy)} of {len(most.languages)} "
-        f"languages by more than one standard deviation, full realignment {_improvements(most, 'full')}.",
+        f"Most in {where}: {name_strategy(strategy)} improves {_count_improved(most, strategy)} of "
+        f"{len(most.languages)} languages by more than one standard deviation, full realignment "
+        f"{_count_improved(most, 'full')}.",
     ]
 
 
-def _number(values: set[str], what: str) -> str:
+def _count_things(values: set[str], what: str) -> str:
     return f"{len(values)} {what}{'s' if len(values) > 1 else ''}"
 
 
-def _improvements(comparison: Comparison, strategy: str) -> int:
+def _count_improved(comparison: Comparison, strategy: str) -> int:
     return comparison.overall[strategy].counts["improved"]
 
 
-def called(strategy: str) -> str:
-    """Return what a strategy is called in a sentence."""
-    return NAMES.get(strategy, f"the {strategy}" if is_average_name(strategy) else f"freezing {strategy}")
+def name_strategy(strategy: str) -> str:
+    """Return the name of a strategy in a sentence."""
+    return STRATEGY_NAMES.get(strategy, f"the {strategy}" if is_average_name(strategy) else f"freezing {strategy}")
 
 
-def _counts(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Return the languages that the best strategy improves and worsens, those of another beside it, and its gain."""
+def _say_counts(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Say how many languages the best strategy and one other improve and worsen, and what the best one gains."""
 
     def merit(strategy: str) -> tuple[int, int, float]:
         counts = comparison.overall[strategy].counts
-        return counts["improved"], -counts["worsened"], _gain(comparison, strategy)
+        return counts["improved"], -counts["worsened"], _mean_gain(comparison, strategy)
 
     best = max(strategies, key=merit)
     n = len(comparison.languages)
-    text = f"{called(best)} improves {_count(comparison, best, 'improved')} of {n} languages by more than one standard "
-    text += f"deviation and worsens {_count(comparison, best, 'worsened')}"
+    text = f"{name_strategy(best)} improves {_count_text(comparison, best, 'improved')} of {n} languages by more than "
+    text += f"one standard deviation and worsens {_count_text(comparison, best, 'worsened')}"
     for other in [name for name in ("full", *strategies) if name in strategies and name != best][:1]:
-        text += f"; {called(other)} improves {_count(comparison, other, 'improved')} and worsens "
-        text += _count(comparison, other, "worsened")
-    text += f". The mean gain of {called(best)} is {_points(_gain(comparison, best))}"
+        text += f"; {name_strategy(other)} improves {_count_text(comparison, other, 'improved')} and worsens "
+        text += _count_text(comparison, other, "worsened")
+    text += f". The mean gain of {name_strategy(best)} is {_points_text(_mean_gain(comparison, best))}"
     average = comparison.overall[best].average
-    text += _how_sure(average.interval, average.n, comparison.overall[best].corrected)
+    text += _say_how_sure(average.interval, average.n, comparison.overall[best].corrected)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
-    """Return how sure one may be of a mean gain: over seeds, and over languages."""
+def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
+    """Say how sure a mean gain is: over seeds and over languages."""
     text = ""
     if interval is not None:
         text += f" (95% interval over {n_seeds} seeds {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
     if p is not None:
         alike = "most languages move the same way" if p < SIGNIFICANT else "languages move either way"
-        text += f"; {alike} ({_p(p)})"
+        text += f"; {alike} ({_p_text(p)})"
     return text
 
 
-def _over_best(average: str, over: OverBest) -> str:
-    """Return what an average gains over the best of its members."""
+def _say_over_best(average: str, over: OverBest) -> str:
+    """Say what an average gains over the best of its members."""
     where = "above" if over.gain >= 0 else "below"
-    text = f"{called(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
-    text += called(over.member) + _how_sure(over.interval, over.n, over.p_value)
+    text = f"{name_strategy(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
+    text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _by_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
-    best = max(strategies, key=lambda name: _gain(comparison, name))
+def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
+    best = max(strategies, key=lambda name: _mean_gain(comparison, name))
     among = f", the best of {len(strategies)} strategies" if len(strategies) > 1 else ""
     return (
         f"With a single seed gains cannot be told from chance. Over {len(comparison.languages)} languages the mean "
-        f"gain of {called(best)} is {_points(_gain(comparison, best))}{among}."
+        f"gain of {name_strategy(best)} is {_points_text(_mean_gain(comparison, best))}{among}."
     )
 
 
-def _largest(comparison: Comparison, strategies: Sequence[str]) -> str:
+def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
     gains = [
         (gain, language, strategy)
         for language in comparison.languages
@@ -149,22 +155,25 @@ def _largest(comparison: Comparison, strategies: Sequence[str]) -> str:
     gain, language, strategy = max(gains)
     row = comparison.cells[language]
     scores = f"{100 * row[BASELINE].mean:.1f} to {100 * row[strategy].mean:.1f}"
-    return f"Largest gain: {name_or_code(language)}, {_points(gain)} with {called(strategy)} ({scores})."
+    return f"Largest gain: {name_or_code(language)}, {_points_text(gain)} with {name_strategy(strategy)} ({scores})."
 
 
-def _harm(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Return which languages full realignment worsens, and which of them freezing spares."""
+def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Say which languages full realignment worsens, and which of them freezing spares."""
     harmed = _with_verdict(comparison, "full") if "full" in strategies else []
     others = [name for name in strategies if name != "full"]
     if not harmed:
         return "Full realignment worsens no language that much." if "full" in strategies else ""
     spared = {name: [code for code in harmed if _is_spared(comparison, code, name)] for name in others}
     best = max(others, key=lambda name: len(spared[name]), default=None)
-    text = f"Full realignment hurts {_list(harmed)}"
+    text = f"Full realignment hurts {_enumerate(harmed)}"
     if best is None or not spared[best]:
         return f"{text}."
-    what = "all of them" if len(spared[best]) == len(harmed) > 1 else "it" if len(harmed) == 1 else _list(spared[best])
-    return f"{text}; {called(best)} spares {what}."
+    if len(spared[best]) == len(harmed):
+        what = "all of them" if len(harmed) > 1 else "it"
+    else:
+        what = _enumerate(spared[best])
+    return f"{text}; {name_strategy(best)} spares {what}."
 
 
 def _is_spared(comparison: Comparison, code: str, strategy: str) -> bool:
@@ -178,24 +187,24 @@ def _with_verdict(comparison: Comparison, strategy: str, verdict: str = "worsene
     return [code for code, summary in rows if summary is not None and summary.verdict == verdict]
 
 
-def _count(comparison: Comparison, strategy: str, verdict: Verdict) -> str:
+def _count_text(comparison: Comparison, strategy: str, verdict: Verdict) -> str:
     return str(comparison.overall[strategy].counts[verdict] or "none")
 
 
-def _p(value: float) -> str:
+def _p_text(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
 
 
-def _gain(comparison: Comparison, strategy: str) -> float:
+def _mean_gain(comparison: Comparison, strategy: str) -> float:
     return comparison.overall[strategy].average.gain or 0.0
 
 
-def _points(gain: float) -> str:
+def _points_text(gain: float) -> str:
     return f"{100 * gain:+.1f} points"
 
 
-def _list(codes: Sequence[str]) -> str:
-    if len(codes) > NAMED:
+def _enumerate(codes: Sequence[str]) -> str:
+    if len(codes) > MOST_NAMED:
         return f"{len(codes)} languages"
     names = [name_or_code(code) for code in codes]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

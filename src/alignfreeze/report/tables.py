@@ -1,4 +1,4 @@
-"""Tables: numbers first, text from them."""
+"""Tables of scores by language and strategy: the numbers first, then their text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.addresses import address_of_language
+from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.dispatch import Study
 from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
 
-AVERAGE = "average"
+AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The scores of a language, or the average.
+class ScoreRow:
+    """The scores of a language, or their average.
 
     Attributes:
         name: Code of the language, or `average`.
-        title: What it is called.
-        cells: A summary a strategy.
+        title: The name that people read.
+        cells: The scores by strategy.
     """
 
     name: str
@@ -32,40 +33,40 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ScoreTable:
     """Scores by language and strategy.
 
     Attributes:
         title: What it shows.
         strategies: The columns.
-        rows: The source language, the target languages, the average of the target languages.
+        rows: The source language, the target languages and their average, in this order.
         note: How to read it.
     """
 
     title: str
     strategies: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     note: str
 
 
-def score_tables(study: Study) -> list[Table]:
-    """Return the outcome of an experiment, a table for each metric, the one that matters first."""
+def score_tables(study: Study) -> list[ScoreTable]:
+    """Return the scores of an experiment, one table per metric; the metric that matters most comes first."""
     metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
     return [score_table(study, metric) for metric in metrics]
 
 
-def score_table(study: Study, metric: str) -> Table:
-    """Return the scores of a metric: a row a language, a column a strategy, the average last."""
+def score_table(study: Study, metric: str) -> ScoreTable:
+    """Return the scores by a metric: one row per language, one column per strategy, the average last."""
     settings = study.settings
     values = {language: by_strategy(study.records, language, metric) for language in settings.tested_languages}
     targets = [language for language in settings.tested_languages if language != settings.source_language]
-    rows = [Row(language, name_of(language), summaries(values[language])) for language in values]
+    rows = [ScoreRow(language, name_of(language), summaries(values[language])) for language in values]
     if targets:
         mean = average([values[language] for language in targets])
-        rows.append(Row(AVERAGE, f"of {len(targets)} target languages", summaries(mean)))
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summaries(mean)))
     strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
     seeds = list(dict.fromkeys(settings.seeds))
-    return Table(
+    return ScoreTable(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,
         rows=tuple(rows),
@@ -74,52 +75,53 @@ def score_table(study: Study, metric: str) -> Table:
 
 
 def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
-    """Say how to read the cells of a table."""
-    spread = f"mean ± standard deviation over {n_seeds} seeds" if n_seeds > 1 else f"seed {seed} only"
-    if not has_baseline:
-        return spread
-    gain = f"{spread}; in brackets the gain over {BASELINE}"
-    return f"{gain}; ↑ ↓ beyond both standard deviations" if n_seeds > 1 else gain
+    """Explain the cells of a table."""
+    spread = f"Mean ± standard deviation over {n_seeds} seeds." if n_seeds > 1 else f"Seed {seed} only."
+    gain = f" In brackets: the gain over {BASELINE}." if has_baseline else ""
+    return spread + gain + (" ↑ ↓: beyond both standard deviations." if gain and n_seeds > 1 else "")
 
 
-def cell_text(summary: Summary) -> str:
-    """Return a summary in percent: `81.4 ± 0.2 (+0.7) ↑`."""
-    text = f"{100 * summary.mean:.1f}"
-    if summary.sd is not None:
-        text += f" ± {100 * summary.sd:.1f}"
-    if summary.gain is not None:
-        text += f" ({round(100 * summary.gain, 1) + 0.0:+.1f})"  # no minus before a zero
-    return text + ARROWS.get(summary.verdict or "unchanged", "")
+def score_text(summary: Summary) -> str:
+    """Return a score in percent, with its gain in points: `81.4 ± 0.2 (+0.7)`."""
+    spread = "" if summary.sd is None else f" ± {100 * summary.sd:.1f}"
+    gain = "" if summary.gain is None else f" ({_points(summary.gain)})"
+    return f"{100 * summary.mean:.1f}{spread}{gain}"
 
 
 def gain_text(summary: Summary | None) -> str:
-    """Return a gain in points: `+0.7 ↑`; nothing where there is none."""
-    if summary is None or summary.gain is None:
-        return ""
-    points = round(100 * summary.gain, 1) + 0.0  # no minus before a zero
-    return f"{points:+.1f}{ARROWS.get(summary.verdict or '', '')}"
+    """Return a gain in points: `+0.7 ↑`; empty if there is none."""
+    return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
 
 
-ARROWS = {"improved": " ↑", "worsened": " ↓"}
-"""What marks a verdict behind a number."""
+def _points(gain: float) -> str:
+    return f"{round(100 * gain, 1) + 0.0:+.1f}"  # no minus before a zero
 
 
-def sheet_of(table: Table) -> Sheet:
+def _arrow(summary: Summary) -> str:
+    return {"improved": " ↑", "worsened": " ↓"}.get(summary.verdict or "", "")
+
+
+def interval_text(interval: tuple[float, float]) -> str:
+    """Return the interval of a gain in points: `+0.52 … +1.08`."""
+    low, high = interval
+    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+
+
+def sheet_of(table: ScoreTable) -> Sheet:
     """Return a table of scores as people read it."""
-    rows = [
-        (
-            Cell(row.name),
-            Cell(row.title, page=address_of_language(row.name)),
-            *(_cell(row.cells.get(strategy)) for strategy in table.strategies),
-        )
-        for row in table.rows
+    columns: list[Column[ScoreRow]] = [
+        Column("", lambda row: row.name, is_name=True),
+        Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),
+        *map(_strategy_column, table.strategies),
     ]
-    sums = [row for row in table.rows if row.name == AVERAGE]
-    return Sheet(table.title, ("", "language", *table.strategies), 2, tuple(rows), table.note, n_last=len(sums))
+    sums = [row for row in table.rows if row.name == AVERAGE_ROW]
+    return make_sheet(table.title, columns, table.rows, table.note, n_last=len(sums))
 
 
-def _cell(summary: Summary | None) -> Cell:
-    if summary is None:
-        return Cell("–")
+def _strategy_column(strategy: str) -> Column[ScoreRow]:
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+
+
+def _score_cell(summary: Summary) -> Cell:
     gain = summary.gain or 0.0
-    return Cell(cell_text(summary), (gain > 0) - (gain < 0))
+    return Cell(score_text(summary) + _arrow(summary), (gain > 0) - (gain < 0))

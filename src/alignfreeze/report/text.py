@@ -1,11 +1,11 @@
-"""A study as text for papers and pull requests: what it comes to, and the tables."""
+"""A study as text for papers and pull requests: its summary and its tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alignfreeze.report.forms import chosen_form
+from alignfreeze.report.forms import choose_form
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.sheets import latex_text, markdown_text, to_latex, to_markdown
 
@@ -21,13 +21,13 @@ def _markdown(study: StudyPage) -> Iterator[str]:
     yield "\n".join(f"- {name}: {markdown_text(value)}" for name, value in study.study.facts.items())
     for page in study.comparisons:
         yield f"## {markdown_text(page.title)}"
-        yield from map(markdown_text, _said(page, study))
+        yield from map(markdown_text, _own_summary(page, study))
         yield from map(to_markdown, page.sheets)
     yield from map(to_markdown, study.study.sheets)
 
 
 def study_latex(study: StudyPage) -> str:
-    """Return the study and its comparisons in LaTeX, to be put into a paper; it needs the package `booktabs`."""
+    """Return the study and its comparisons in LaTeX, for a paper; it needs the package `booktabs`."""
     return "\n\n".join(_latex(study)) + "\n"
 
 
@@ -36,33 +36,37 @@ def _latex(study: StudyPage) -> Iterator[str]:
     yield from map(latex_text, study.study.summary)
     for page in study.comparisons:
         yield rf"\subsection*{{{latex_text(page.title)}}}"
-        yield from map(latex_text, _said(page, study))
+        yield from map(latex_text, _own_summary(page, study))
         yield from map(to_latex, page.sheets)
     yield from map(to_latex, study.study.sheets)
 
 
-def _said(page: Page, study: StudyPage) -> list[str]:
-    """Return the sentences of a comparison, unless they are those of the study."""
+def _own_summary(page: Page, study: StudyPage) -> list[str]:
+    """Return the sentences of a comparison that the study does not already say."""
     return [sentence for sentence in page.summary if sentence not in study.study.summary]
 
 
-def _html(study: StudyPage) -> str:
-    from alignfreeze.report.page import to_html  # plotly, which the others do without
+def _write_html(study: StudyPage) -> str:
+    from alignfreeze.report.page import to_html  # it needs plotly; the other forms do not
 
     return to_html(study)
 
 
-FORMS: dict[str, Callable[[StudyPage], str]] = {"html": _html, "markdown": study_markdown, "latex": study_latex}
-"""What writes a study in a form."""
+REPORT_FORMS: dict[str, Callable[[StudyPage], str]] = {
+    "html": _write_html,
+    "markdown": study_markdown,
+    "latex": study_latex,
+}
+"""The functions that write a study, by form."""
 
-_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
+_REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
 
 
-def form_of(out: Path, form: str | None) -> str:
-    """Return the form of a file: what is asked for, or what its name tells.
+def choose_report_form(out: Path, form: str | None) -> str:
+    """Choose the form of a file: the one that is asked for, or the one that its name tells.
 
     Raises:
-        SettingsError: There is no such form, or the name tells none.
+        SettingsError: There is no such form, or the name tells no form.
     """
     otherwise = "end it in .html, .md or .tex, or say --format"
-    return chosen_form(out, form, forms=FORMS, endings=_ENDINGS, otherwise=otherwise)
+    return choose_form(out, form, forms=REPORT_FORMS, endings=_REPORT_ENDINGS, otherwise=otherwise)

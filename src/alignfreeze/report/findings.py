@@ -1,0 +1,84 @@
+"""Gathers what is known about studies: scores, records, states of runs, key terms, a probe of encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alignfreeze.errors import DataError
+from alignfreeze.evaluation.probe import PROBE, Probe
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.progress import remark
+from alignfreeze.running.folder import PLANNED
+from alignfreeze.running.status import RunStatus, status
+from alignfreeze.running.terms import read_terms
+from alignfreeze.studies.results import Result, read_all, record_files
+
+Terms = Mapping[str, Mapping[str, Sequence[str]]]
+"""Key terms by experiment and text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known about a study.
+
+    Attributes:
+        results: The scores.
+        records: The complete runs. Tables have none.
+        states: How far each run has come.
+        terms: The key terms of its texts.
+        probe: The probe of its encoders, if there is one.
+    """
+
+    results: Sequence[Result]
+    records: Sequence[RunRecord] = ()
+    states: Sequence[RunStatus] = ()
+    terms: Terms = field(default_factory=dict)
+    probe: Probe | None = None
+
+
+def gather(paths: Sequence[Path]) -> Findings:
+    """Gather what is known about studies.
+
+    Raises:
+        DataError: A folder or table is missing or damaged, or there is no result yet.
+        SettingsError: Results contradict each other.
+    """
+    # A study that has just begun, or whose runs all failed, has runs but no results.
+    begun = [path for path in paths if (path / PLANNED).is_file() and not record_files(path)]
+    results, records = read_all([path for path in paths if path not in begun])
+    folders = [path for path in paths if path.is_dir()]
+    terms: dict[str, Mapping[str, Sequence[str]]] = {}
+    for folder in folders:
+        for name, texts in read_terms(folder).items():
+            # Experiments of the same name in several folders are told apart by the folder.
+            terms[name if name not in terms else f"{name}, {study_name(folder.resolve())}"] = texts
+    probes = [probe for folder in folders if (probe := _read_probe(folder)) is not None]
+    return Findings(results, records, _read_states(folders), terms, probes[0] if probes else None)
+
+
+def _read_probe(folder: Path) -> Probe | None:
+    """Return the probe in a folder. A damaged one is left out with a remark: the rest does not need it."""
+    if not (folder / PROBE).is_file():
+        return None
+    try:
+        return Probe.read(folder / PROBE)
+    except DataError as error:
+        remark(f"{error}; it is left out")
+        return None
+
+
+def _read_states(folders: Sequence[Path]) -> list[RunStatus]:
+    found: list[RunStatus] = []
+    for folder in folders:
+        try:
+            found += status(folder).runs
+        except DataError:  # a folder of records alone
+            continue
+    return found
+
+
+def study_name(path: Path) -> str:
+    """Return the name of a folder or table."""
+    return path.name if path.is_dir() else path.stem
