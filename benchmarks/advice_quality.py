@@ -28,9 +28,9 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation import estimates as e
 from alignfreeze.evaluation.drift import Drift, measure_drift
 from alignfreeze.evaluation.gradients import compare_gradients
-from alignfreeze.evaluation.predictions import predict_pairs
+from alignfreeze.evaluation.predictions import predict_pairs, read_predictions, write_predictions
 from alignfreeze.evaluation.retrieval import Retrieval, best_layer, measure_retrieval, word_retrieval
-from alignfreeze.experiment.held_out import links_of_held_out, read_predictions, write_predictions
+from alignfreeze.experiment.held_out import links_of_held_out
 from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json

@@ -21,6 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 import alignfreeze
 from alignfreeze.cli import app
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.running.grid import read_grid
 from alignfreeze.settings import describe_settings
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source
@@ -146,7 +147,7 @@ def test_experiment_files_in_the_documentation_are_valid(block, tmp_path):
         head = "".join(f"{name} = {value!r}\n" for name, value in WHOLE.items() if name not in values | {"data": 0})
         block = head + block + ("" if "data" in values else "[data]\ntrain = 'en'\ntest = '{language}'\n")
     (tmp_path / "sample.toml").write_text(block)
-    assert ExperimentSettings.grid_from_toml(tmp_path / "sample.toml")
+    assert read_grid(tmp_path / "sample.toml")
 
 
 @pytest.mark.parametrize("block", samples("sh"))

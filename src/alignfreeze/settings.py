@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -59,6 +60,26 @@ def parse_toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def parse_changes(changes: Sequence[tuple[str, str]]) -> list[tuple[str, Any]]:
+    """Return names with the values that texts stand for, as `parse_toml_value` reads them."""
+    return [(name, parse_toml_value(text)) for name, text in changes]
+
+
+def replace_by_name(values: Mapping[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return nested values with some of them replaced, by their names with dots."""
+    replaced = deepcopy(dict(values))
+    for name, value in changes:
+        *tables, last = name.split(".")
+        place = replaced
+        for table in tables:
+            inner = place.setdefault(table, {})
+            if not isinstance(inner, dict):
+                inner = place[table] = {}
+            place = inner
+        place[last] = value
+    return replaced
 
 
 def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:

@@ -20,9 +20,9 @@ from alignfreeze.advice.pilots import (
 )
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation.predictions import Predictions
+from alignfreeze.evaluation.predictions import Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import hold_out, read_predictions, write_predictions
+from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.planning import anchored, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from alignfreeze.advice.per_language import choose
+from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.held_out import PREDICTIONS, write_predictions
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
 from alignfreeze.report.advice import choice_lines, choice_sheet, how_far

@@ -9,6 +9,7 @@ from alignfreeze.experiment.planning import anchored, outline, plan, plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import outline_facts, outline_text, plan_facts, plan_text
 from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.running.grid import read_grid
 from alignfreeze.typology import is_installed
 from tests.studies.test_paper import FOLDER, read
 from tests.test_cli import alignfreeze
@@ -117,7 +118,7 @@ def test_a_grid_compares_choices(project):
     path = project / "experiment.toml"
     tables = ['{n = 2, by = "random"}', *(f'{{n = 1, by = "random", seed = {seed}}}' for seed in (0, 1))]
     path.write_text(f'{path.read_text()}\n[grid]\n"bitext.choice" = [{", ".join(tables)}]\n')
-    every, *draws = ExperimentSettings.grid_from_toml(path)
+    every, *draws = read_grid(path)
     assert every.realigned_languages == ["de", "tr"]
     assert [len(one.realigned_languages) for one in draws] == [1, 1]
     assert draws[1].name == "toy: choice n 1 by random seed 1"

@@ -9,6 +9,7 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment, run_experiments
+from alignfreeze.running.sharing import remove_realigned
 from tests.support.runs import comparable, planned
 from tests.test_cli import alignfreeze
 
@@ -141,8 +142,8 @@ def test_an_encoder_that_another_process_is_at_stays(project, realignments):
     plans, out = at_rates(project, *RATES), project / "out"
     run_experiments(plans, out=out, only=[plans[0].specs[1].folder])
     (place,) = (out / "realigned").iterdir()
-    with starting._lock(place):
-        starting.remove_realigned(place)
+    with starting.lock_of(place):
+        remove_realigned(place)
         assert place.exists()
-    starting.remove_realigned(place)
+    remove_realigned(place)
     assert not place.exists()

@@ -11,9 +11,9 @@ import torch
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.evaluation.estimates import projection_agreement, value_of
+from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
 from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment import stopping as stopping_module
-from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
 from alignfreeze.experiment.planning import outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.stopping import judge_of

@@ -10,8 +10,7 @@ from pathlib import Path
 from alignfreeze.advice.advice import Advice, calibration_of, judge_pilots
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.predictions import check_estimable
-from alignfreeze.experiment.held_out import PREDICTIONS, read_predictions
+from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, read_predictions
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE

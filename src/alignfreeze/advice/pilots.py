@@ -17,26 +17,19 @@ from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
-from alignfreeze.evaluation.predictions import Predictions
+from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate
 from alignfreeze.experiment.data import ExperimentData, find_links
-from alignfreeze.experiment.held_out import (
-    PREDICTIONS,
-    held_out_links,
-    hold_out,
-    predict_held_out,
-    read_predictions,
-    write_predictions,
-)
+from alignfreeze.experiment.held_out import held_out_links, hold_out, predict_held_out
 from alignfreeze.experiment.identity import identify
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, train
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.starting import REALIGNED, places_of, remove_realigned, users_of
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, read_json, write_json
 from alignfreeze.progress import stage
+from alignfreeze.running.sharing import REALIGNED, places_of, remove_realigned, users_of
 from alignfreeze.tasks.table import TASKS
 
 CHECKED = 200

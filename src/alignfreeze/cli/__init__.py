@@ -143,14 +143,14 @@ def run(
     """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
     with working():
         from alignfreeze.experiment.planning import plan_all
-        from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
+        from alignfreeze.running.grid import read_grid
 
         changed = [o.named(text, "--set", "NAME=VALUE, such as realignment.steps=200") for text in changes or []]
         grid = [
             (path.parent, _changed(settings, seed, device, compute, log_to))
             for path in experiments
-            for settings in ExperimentSettings.grid_from_toml(path, changes=changed)
+            for settings in read_grid(path, changes=changed)
         ]
         if out is not None:
             check_folder(out)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,6 +19,9 @@ from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.kinds import PairLabeller
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
+
+PREDICTIONS = "predictions.npz"
+"""What the model of a run says of the held-out pairs, in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +114,46 @@ def check_estimable(task: Task) -> PairLabeller:
 
 def _rows(found: Ragged, rows: range) -> Ragged:
     return Ragged.of([found[row] for row in rows], dtype=found.values.dtype)
+
+
+_PARTS = ("source", "target", "links")
+
+
+def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
+    """Write what a model says of sentence pairs; half precision is enough for probabilities."""
+    found: dict[str, Any] = {
+        "labels": np.array(several[0].labels),
+        "are_entities": np.array(several[0].are_entities),
+        "languages": np.array([one.language for one in several]),
+    }
+    for one in several:
+        for part in _PARTS:
+            rows: Ragged = getattr(one, part)
+            found[f"{one.language} {part}"] = rows.values.astype(np.int32 if part == "links" else np.float16)
+            found[f"{one.language} {part} starts"] = rows.starts
+    with path.open("wb") as file:
+        np.savez(file, **found)
+
+
+def read_predictions(path: Path) -> dict[str, Predictions]:
+    """Read what a model says of sentence pairs, by language.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    try:
+        return _predictions(path)
+    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: not what a run says of held-out pairs ({error}); remove the folder of the run and do it again"
+        ) from error
+
+
+def _predictions(path: Path) -> dict[str, Predictions]:
+    with np.load(path) as found:
+        labels, are_entities = tuple(map(str, found["labels"])), bool(found["are_entities"])
+        several = {}
+        for language in map(str, found["languages"]):
+            rows = [Ragged(found[f"{language} {part}"], found[f"{language} {part} starts"]) for part in _PARTS]
+            several[language] = Predictions(language, labels, *rows, are_entities=are_entities)
+    return several

@@ -13,10 +13,11 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import PREDICTIONS, held_out_links, predict_held_out, write_predictions
+from alignfreeze.experiment.held_out import held_out_links, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -26,7 +24,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.strategies import PAPER, Strategy
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.settings import Settings, check_known, parse_toml_value, read_toml
+from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
@@ -279,66 +277,9 @@ class ExperimentSettings(Settings):
         """
         values = read_toml(Path(path))
         if GRID in values:
-            raise SettingsError(
-                f"{path}: has a table [{GRID}]; here a file with one value for each setting is expected"
-            )
-        return cls.from_values(
-            _changed(values, [(name, parse_toml_value(text)) for name, text in changes]), origin=str(path)
-        )
-
-    @classmethod
-    def grid_from_toml(cls, path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
-        """Read an experiment file with any settings varied: one experiment for each combination of their values.
-
-        The table `[grid]` names settings with dots and gives a list of values
-        for each, such as `"realignment.temperature" = [0.05, 0.1]`. Each
-        experiment is named after the values that it has.
-
-        Args:
-            path: The file; without a table `[grid]` it is one experiment.
-            changes: As for `from_toml`.
-
-        Raises:
-            DataError: The file cannot be read.
-            SettingsError: Some settings are wrong; all of a combination are named.
-        """
-        values = _changed(read_toml(Path(path)), [(name, parse_toml_value(text)) for name, text in changes])
-        grid = values.pop(GRID, {})
-        if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
-            example = '"realignment.temperature" = [0.05, 0.1]'
-            raise SettingsError(f"{path}: [{GRID}] takes lists of values by the names of settings, such as {example}")
-        if twice := [name for name, _ in changes if name in grid]:
-            raise SettingsError(
-                f"--set {twice[0]}: the table [{GRID}] of {path} gives values for it too; change them there"
-            )
-        found = []
-        for chosen in product(*grid.values()):
-            settings = cls.from_values(_changed(values, list(zip(grid, chosen, strict=True))), origin=str(path))
-            suffix = ", ".join(map(_said, grid, chosen))
-            found.append(settings.model_copy(update={"name": f"{settings.name}: {suffix}"}) if grid else settings)
-        return found
-
-
-def _said(name: str, value: Any) -> str:
-    """Return a setting and its value as they are said in the name of an experiment; of a table all that it sets."""
-    said = " ".join(f"{inner} {of_it}" for inner, of_it in value.items()) if isinstance(value, dict) else value
-    return f"{name.rsplit('.', 1)[-1]} {said}"
+            raise SettingsError(f"{path}: has a table [{GRID}]; here a file with one value per setting is expected")
+        return cls.from_values(replace_by_name(values, parse_changes(changes)), origin=str(path))
 
 
 GRID = "grid"
 """The table of an experiment file that gives several values for settings."""
-
-
-def _changed(values: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the values of an experiment file with some of them set anew, by names with dots."""
-    values = deepcopy(values)
-    for name, value in changes:
-        *tables, last = name.split(".")
-        place = values
-        for table in tables:
-            inner = place.setdefault(table, {})
-            if not isinstance(inner, dict):
-                inner = place[table] = {}
-            place = inner
-        place[last] = value
-    return values

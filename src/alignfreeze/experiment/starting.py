@@ -1,10 +1,8 @@
-"""The encoders that runs start from; realigned ones that several have in common are made once, then read."""
+"""The encoders that runs start from. A realigned one that several runs share is made once, then read."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Container, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,14 +13,10 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import realignment_from_json
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
-from alignfreeze.processes import n_processes
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.trainer import RealignmentHistory
-
-REALIGNED = "realigned"
-"""The folder of an experiment in which they are kept."""
 
 Realign = Callable[[Encoder, FreezePolicy, Meter], RealignmentHistory]
 """Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`."""
@@ -34,45 +28,9 @@ _STAGE = "realignment"
 _HISTORY = "realignment.json"
 
 
-def remove_realigned(place: Path) -> None:
-    """Remove a realigned encoder, unless another process is at it just now.
-
-    Its lock stays: others may wait for it, and one that is taken away keeps nobody out.
-    """
-    with suppress(Timeout, OSError), _lock(place).acquire(timeout=0):
-        shutil.rmtree(place, ignore_errors=True)
-        with suppress(OSError):
-            place.parent.rmdir()
-
-
-def _lock(place: Path) -> FileLock:
-    return FileLock(place.parent.parent / "locks" / f"{REALIGNED}-{place.name}.lock")
-
-
-def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return the runs that start from each realigned encoder, by its name.
-
-    Args:
-        runs: Of each run the names of the realigned encoders that it starts from, by strategy.
-    """
-    found: dict[str, list[str]] = {}
-    for run, realigned in runs.items():
-        for name in realigned.values():
-            found.setdefault(name, []).append(run)
-    return found
-
-
-def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -> dict[str, Path]:
-    """Return the folders of those realigned encoders that a run has in common with others, by strategy.
-
-    Args:
-        out: The folder of the experiment.
-        realigned: The names of the encoders that the run starts from, by strategy.
-        shared: The names of those that are kept.
-    """
-    if n_processes() > 1:  # they would wait for each other's locks
-        return {}
-    return {strategy: out / REALIGNED / name for strategy, name in realigned.items() if name in shared}
+def lock_of(place: Path) -> FileLock:
+    """Return the lock of a shared encoder, which stands with those of the runs."""
+    return FileLock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock")
 
 
 def starting_encoder(
@@ -136,7 +94,7 @@ def realign_once(
     """
     make_folder(place.parent)
     make_folder(place.parent.parent / "locks")
-    lock = _lock(place)
+    lock = lock_of(place)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -21,12 +21,12 @@ from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, run
 from alignfreeze.experiment.records import MODEL, RECORD, RunRecord
-from alignfreeze.experiment.starting import places_of, remove_realigned, users_of
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claimed
 from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failed_file
+from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
 POLLED = 0.5

@@ -8,6 +8,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiments
+from alignfreeze.running.grid import read_grid
 from tests.test_cli import alignfreeze
 
 GRID = """
@@ -25,7 +26,7 @@ def grid(project):
 
 
 def test_every_combination_is_an_experiment(grid):
-    found = ExperimentSettings.grid_from_toml(grid)
+    found = read_grid(grid)
     assert [(one.realignment.temperature, one.finetuning.learning_rate) for one in found] == [
         (0.05, 1e-3),
         (0.05, 2e-3),
@@ -39,7 +40,7 @@ def test_every_combination_is_an_experiment(grid):
 
 def test_a_file_without_a_grid_is_one_experiment(project):
     path = project / "experiment.toml"
-    assert ExperimentSettings.grid_from_toml(path) == [ExperimentSettings.from_toml(path)]
+    assert read_grid(path) == [ExperimentSettings.from_toml(path)]
 
 
 @pytest.mark.parametrize(
@@ -55,11 +56,11 @@ def test_what_is_no_grid(project, text, message):
     path = project / "experiment.toml"
     path.write_text(f"{path.read_text()}\n[grid]\n{text}\n")
     with pytest.raises(SettingsError, match=message):
-        ExperimentSettings.grid_from_toml(path)
+        read_grid(path)
 
 
 def test_what_combinations_share_is_done_once(grid, project):
-    plans = plan_all((project, settings) for settings in ExperimentSettings.grid_from_toml(grid))
+    plans = plan_all((project, settings) for settings in read_grid(grid))
     assert len({id(planned.data) for planned in plans}) == 1
     studies = run_experiments(plans, out=project / "out", only=["*-1-*"])
     # Four realigned runs, and a baseline for each rate of fine-tuning.
@@ -84,4 +85,4 @@ def test_the_commands_on_a_grid(grid, project):
 
 def test_a_setting_in_the_grid_is_not_changed_beside_it(grid):
     with pytest.raises(SettingsError, match=r"--set realignment.temperature: the table \[grid\] of .* gives values"):
-        ExperimentSettings.grid_from_toml(grid, changes=[("realignment.temperature", "0.7")])
+        read_grid(grid, changes=[("realignment.temperature", "0.7")])

@@ -1,0 +1,53 @@
+"""The realigned encoders that several runs start from: which runs need which, where they are, when they go."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import Timeout
+
+from alignfreeze.experiment.starting import lock_of
+from alignfreeze.processes import n_processes
+
+REALIGNED = "realigned"
+"""The folder of a study in which they are kept."""
+
+
+def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the runs that start from each realigned encoder, by its name.
+
+    Args:
+        runs: The names of the realigned encoders that each run starts from, by run and strategy.
+    """
+    users: dict[str, list[str]] = {}
+    for run, realigned in runs.items():
+        for name in realigned.values():
+            users.setdefault(name, []).append(run)
+    return users
+
+
+def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -> dict[str, Path]:
+    """Return the folders of the realigned encoders that a run shares with others, by strategy.
+
+    Args:
+        out: The folder of the study.
+        realigned: The names of the encoders that the run starts from, by strategy.
+        shared: The names of those that are shared.
+    """
+    if n_processes() > 1:  # they would wait for each other's locks
+        return {}
+    return {strategy: out / REALIGNED / name for strategy, name in realigned.items() if name in shared}
+
+
+def remove_realigned(place: Path) -> None:
+    """Remove a realigned encoder, unless another process holds it.
+
+    Its lock stays: others may wait for it, and a lock that is removed keeps nobody out.
+    """
+    with suppress(Timeout, OSError), lock_of(place).acquire(timeout=0):
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            place.parent.rmdir()
