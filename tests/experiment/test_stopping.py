@@ -10,13 +10,13 @@ import torch
 
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
+from alignfreeze.evaluation import judges
 from alignfreeze.evaluation.estimates import projection_agreement, value_of
 from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
 from alignfreeze.evaluation.retrieval import Retrieval
-from alignfreeze.experiment import stopping as stopping_module
 from alignfreeze.experiment.planning import outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.stopping import judge_of
+from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.progress import showing, stage
 from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettings
 from alignfreeze.realignment.trainer import realign
@@ -241,7 +241,7 @@ def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_enco
 def judge(stopping, *changes):
     settings = ExperimentSettings.from_toml(stopping, changes=changes)
     data = plan(settings, base=stopping.parent).data
-    return data, judge_of(settings, data, seed=1)
+    return data, make_judge(settings, data, seed=1)
 
 
 def test_words_that_find_each_other_are_liked(stopping, tiny_encoder):
@@ -276,8 +276,8 @@ def test_labels_are_compared_with_those_of_the_encoder_before_realignment(stoppi
     assert expected[1] < 0.7
     said = iter([[before], [later], [before]])
     with (
-        mock.patch.object(stopping_module, "finetune", lambda *args, **options: (None, None)),
-        mock.patch.object(stopping_module, "predict_held_out", lambda *args, **options: next(said)),
+        mock.patch.object(judges, "finetune", lambda *args, **options: (None, None)),
+        mock.patch.object(judges, "predict_pairs", lambda *args, **options: next(said)),
     ):
         assert [by_agreement(tiny_encoder) for _ in range(3)] == pytest.approx([*expected, expected[0]])
 
@@ -290,7 +290,7 @@ def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stop
         return [Retrieval("de", layer, "csls", share, share, 30) for layer, share in enumerate(shares)]
 
     found = iter([layers(0.2, 0.6, 0.4), layers(0.1, 0.5, 0.9)])
-    with mock.patch.object(stopping_module, "measure_retrieval", lambda *args, **options: next(found)):
+    with mock.patch.object(judges, "measure_retrieval", lambda *args, **options: next(found)):
         assert [by_retrieval(tiny_encoder) for _ in range(2)] == pytest.approx([0.6, 0.5])
 
 

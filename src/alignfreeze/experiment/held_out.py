@@ -83,7 +83,7 @@ def held_out_links(settings: ExperimentSettings, data: ExperimentData) -> Alignm
 def predict_held_out(
     model: TaskModel, task: Task, data: ExperimentData, links: Sequence[WordAlignment], *, device: str
 ) -> list[Predictions]:
-    """Return what a fine-tuned model says of the held-out pairs, a value a language.
+    """Return what a fine-tuned model says of the held-out pairs, one value per language.
 
     Args:
         model: It has learnt the task.
@@ -92,5 +92,9 @@ def predict_held_out(
         links: The word alignments of the held-out pairs.
         device: Where the model runs.
     """
-    two_texts = any(len(task.kind.texts(item)) > 1 for item in data.train)
-    return predict_pairs(model, task, data.held, links, two_texts=two_texts, device=device)
+    return predict_pairs(model, task, data.held, links, two_texts=takes_two_texts(task, data), device=device)
+
+
+def takes_two_texts(task: Task, data: ExperimentData) -> bool:
+    """Tell whether an item of the task has two texts, so that the texts of pairs are taken by twos."""
+    return any(len(task.kind.texts(item)) > 1 for item in data.train)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from alignfreeze.experiment.records import (
 )
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import starting_encoder
-from alignfreeze.experiment.stopping import judge_of
+from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.experiment.strategies import Strategy, plain_name
 from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
@@ -40,7 +39,7 @@ from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training.settings import TrainingHistory
+from alignfreeze.training.settings import TrainingHistory, chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def train(
 
     def realign_measured(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
         saved = places.checkpoints_of(spec.strategy, policy)
-        judge = judge_of(settings, data, seed=spec.seed)
+        judge = make_judge(settings, data, seed=spec.seed)
         with meter.measured("realignment"):
             return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start)
 
@@ -161,7 +160,7 @@ def train(
             meter=meter,
             describe=lambda place, history: write_card(place, _encoder_card(spec, history)),
         )
-        history = _together(spec, encoder, histories)
+        history = _join(spec, encoder, histories)
     else:
         encoder = load(None)
     alongside = None
@@ -185,29 +184,15 @@ def train(
     return Trained(model, history, training)
 
 
-def _together(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
-    """Return the realignments that an encoder came of as one: their trainings, of the same pairs, one after the other.
-
-    What it says is frozen is what all of them held fixed. Of several that a judge looked at no step alone was kept: of
-    each it is that of its best check.
-    """
-    trainings = [history.training for history in histories]
-    begun = [0, *accumulate(training.steps for training in trainings)]  # steps before each
-
-    def in_line(curves: Iterable[Sequence[tuple[int, float]]]) -> tuple[tuple[int, float], ...]:
-        return tuple(
-            (before + step, value) for before, curve in zip(begun, curves, strict=False) for step, value in curve
-        )
-
-    training = TrainingHistory(
-        steps=begun[-1],
-        seconds=sum(training.seconds for training in trainings),
-        losses=in_line(training.losses for training in trainings),
-        checks=in_line(training.checks for training in trainings),
-        kept=trainings[0].kept if len(trainings) == 1 else None,
-    )
+def _join(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
+    """Return the realignments of an average as one: frozen is what all of them held fixed."""
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
-    return replace(histories[0], training=training, freeze=str(spec.strategy), frozen=Freezing.of(encoder.model, fixed))
+    return replace(
+        histories[0],
+        training=chain([history.training for history in histories]),
+        freeze=str(spec.strategy),
+        frozen=Freezing.of(encoder.model, fixed),
+    )
 
 
 def run(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -84,3 +86,24 @@ class TrainingPlan:
     seed: int
     device: str
     head_learning_rate: float | None = None
+
+
+def chain(trainings: Sequence[TrainingHistory]) -> TrainingHistory:
+    """Return several trainings as one, as if each went on where the one before ended.
+
+    Of several trainings with a judge no single step was kept.
+    """
+    starts = [0, *accumulate(training.steps for training in trainings)]
+
+    def line_up(curves: Iterable[Sequence[tuple[int, float]]]) -> tuple[tuple[int, float], ...]:
+        return tuple(
+            (start + step, value) for start, curve in zip(starts, curves, strict=False) for step, value in curve
+        )
+
+    return TrainingHistory(
+        steps=starts[-1],
+        seconds=sum(training.seconds for training in trainings),
+        losses=line_up(training.losses for training in trainings),
+        checks=line_up(training.checks for training in trainings),
+        kept=trainings[0].kept if len(trainings) == 1 else None,
+    )
