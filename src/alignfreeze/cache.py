@@ -32,7 +32,7 @@ def cache_folder() -> Path:
     return Path(named) if named else platformdirs.user_cache_path("alignfreeze")
 
 
-def cached_arrays(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
+def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
     """Return arrays by name: memory-mapped if they were computed before, else computed and kept.
 
     Args:

@@ -104,7 +104,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise EndsEarlyError.at(path, number + 1, reason) from error
 
 
-def without_compression(path: Path) -> Path:
+def strip_compression(path: Path) -> Path:
     """Return a path without the ending of a compression."""
     return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path
 

@@ -1,7 +1,7 @@
 """How far a long stage has come: stages report, whoever shows it decides how.
 
 The library itself is silent. The command line installs a display with
-`showing`; a stage announces itself with `stage` and counts its steps.
+`use_display`; a stage announces itself with `stage` and counts its steps.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ _display: ContextVar[Display] = ContextVar("display")
 _SILENCE = _Silence()
 
 
-def current_display() -> Display:
+def get_display() -> Display:
     """Return the display that progress is sent to."""
     return _display.get(_SILENCE)
 
 
 @contextmanager
-def showing(display: Display) -> Iterator[None]:
+def use_display(display: Display) -> Iterator[None]:
     """Send the progress of all stages inside the block to a display."""
     token = _display.set(display)
     try:
@@ -80,7 +80,7 @@ class _RemarksAlone(_Silence):
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
     """Announce a stage; count its steps on the bar that the block receives."""
-    display = current_display()
+    display = get_display()
     bar = display.start(title, total)
     try:
         yield bar
@@ -91,10 +91,10 @@ def stage(title: str, total: int | None = None) -> Iterator[Bar]:
 @contextmanager
 def as_one_stage(title: str) -> Iterator[None]:
     """Announce the block as a single stage, whatever stages it is made of; its remarks are passed on."""
-    with stage(title), showing(_RemarksAlone(current_display())):
+    with stage(title), use_display(_RemarksAlone(get_display())):
         yield
 
 
 def remark(text: str) -> None:
     """Tell the user something that is not an error."""
-    current_display().remark(text)
+    get_display().remark(text)

@@ -128,7 +128,7 @@ def check_gold(
                 raise DataError.at(path, number, problem)
 
 
-def agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
+def measure_agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
     """Compare found links with those made by hand.
 
     Raises:

@@ -68,7 +68,7 @@ class DictionaryAligner(WordAligner):
         return WordAlignment(frozenset(links)).one_to_one()
 
 
-def coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
+def measure_coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
     """Return the share of a bitext's source words, punctuation left out, that a word list translates."""
     words = Counter(word.lower() for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
     known = sum(count for word, count in words.items() if word in dictionary)

@@ -92,7 +92,7 @@ class Alignments(Sequence[WordAlignment]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def links_for_realignment(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:
+def select_links(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:
     """Return the links that realignment trains on, in order: one-to-one, then not identical.
 
     The order of the two rules is the reference code's (realignment_task.py).

@@ -21,7 +21,7 @@ from alignfreeze.alignment.aligners import AlignerKind, Resources, TrainableAlig
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
 from alignfreeze.files import digest_of_file, new_folder, write_json
 from alignfreeze.progress import remark, stage
@@ -107,7 +107,7 @@ class StatisticalAligner(TrainableAligner):
         """Train the model in both directions, unless it was loaded."""
         if self.directions or not bitext:
             return
-        pairs = evenly_spread(bitext, self.max_pairs or len(bitext))
+        pairs = spread_evenly(bitext, self.max_pairs or len(bitext))
         if len(pairs) < len(bitext):
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)

@@ -95,7 +95,7 @@ def _columns(text: str | None) -> tuple[str, str] | None:
 
 def in_words(chosen: Sequence[ChosenBitext], *, pretokenized: bool) -> list[SentencePair]:
     """Split the sentence pairs into words, one language pair after the other."""
-    from alignfreeze.corpora.bitext import in_words as split
+    from alignfreeze.corpora.bitext import split_into_words as split
 
     return [
         pair
@@ -204,14 +204,14 @@ def facts_of_links(
     resources: Resources,
 ) -> dict[str, Any]:
     """Return what a summary says of links."""
-    from alignfreeze.alignment.dictionary import coverage
-    from alignfreeze.alignment.links import links_for_realignment
+    from alignfreeze.alignment.dictionary import measure_coverage
+    from alignfreeze.alignment.links import select_links
 
     linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
     words = [
         sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)
     ]
-    usable = [len(links_for_realignment(*both)) for both in zip(pairs, alignments, strict=True)]
+    usable = [len(select_links(*both)) for both in zip(pairs, alignments, strict=True)]
     n_links = sum(len(alignment.links) for alignment in alignments)
     facts: dict[str, Any] = {
         "links": n_links,
@@ -225,7 +225,7 @@ def facts_of_links(
     }
     languages = pairs[0].languages
     if languages in resources.dictionaries:
-        facts["source_words_in_dictionary"] = round(coverage(resources.dictionaries[languages], pairs), 4)
+        facts["source_words_in_dictionary"] = round(measure_coverage(resources.dictionaries[languages], pairs), 4)
     return facts
 
 
@@ -236,10 +236,10 @@ def read_links(files: Mapping[tuple[str, str], str], pairs: list[SentencePair]) 
         DataError: A language pair has none, or they do not fit.
     """
     from alignfreeze.alignment.links import read_pharaoh
-    from alignfreeze.corpora.bitext import language_pairs
+    from alignfreeze.corpora.bitext import group_by_languages
 
     found: dict[int, WordAlignment] = {}
-    for languages, positions in language_pairs(pairs).items():
+    for languages, positions in group_by_languages(pairs).items():
         if languages not in files:
             raise DataError(f"--links: no file for {'-'.join(languages)}")
         links = read_pharaoh(files[languages], [pairs[position] for position in positions])

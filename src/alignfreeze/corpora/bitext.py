@@ -17,7 +17,7 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
-from alignfreeze.corpora.words import split_on_spaces, word_splitter
+from alignfreeze.corpora.words import find_splitter, split_on_spaces
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
@@ -75,7 +75,7 @@ def read_bitext(
         raise SettingsError("keep_best needs an encoder: choose pairs first, then call `encoding.quality.best`")
     reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
     chosen = choose(reader, selection, max_pairs=max_pairs)
-    return in_words(chosen.texts, languages=languages, pretokenized=pretokenized)
+    return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
 
 class BitextReader:
@@ -161,7 +161,9 @@ def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int 
     return Selection(chosen.texts, chosen.read, left_out, chosen.distinct)
 
 
-def in_words(texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized: bool = False) -> list[SentencePair]:
+def split_into_words(
+    texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized: bool = False
+) -> list[SentencePair]:
     """Split sentence pairs into words.
 
     Args:
@@ -169,7 +171,7 @@ def in_words(texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized
         languages: Codes of the source and the target language.
         pretokenized: The words are already separated by spaces; split nowhere else.
     """
-    split = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
+    split = [split_on_spaces if pretokenized else find_splitter(check_language(code)) for code in languages]
     return [
         SentencePair(_interned(split[0](source)), _interned(split[1](target)), languages) for source, target in texts
     ]
@@ -189,7 +191,7 @@ class HasLanguages(Protocol):
         ...
 
 
-def language_pairs(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list[int]]:
+def group_by_languages(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list[int]]:
     """Return the positions of the pairs of each language pair, in the order of first appearance."""
     positions: dict[tuple[str, str], list[int]] = {}
     for position, pair in enumerate(bitext):

@@ -44,7 +44,7 @@ class ChoiceSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LanguageChoice:
     """The languages that were chosen, and how.
 
     Attributes:
@@ -89,42 +89,21 @@ def check_budget(n: int, languages: Sequence[str]) -> None:
         raise SettingsError(f"bitext.choice.n: {n} languages are to be chosen, and there are {len(languages)}")
 
 
-def judge_choice(languages: Sequence[str], settings: ChoiceSettings, *, source: str) -> Choice:
+def judge_choice(languages: Sequence[str], settings: ChoiceSettings, *, source: str) -> LanguageChoice:
     """Choose languages as `choose_languages` does, and tell how diverse they are beside a draw."""
     chosen = choose_languages(languages, settings, source=source)
     there = is_installed()
-    return Choice(
+    return LanguageChoice(
         languages=tuple(chosen),
         listed=len(languages),
         by=settings.by,
         seed=settings.seed if settings.by == "random" else None,
-        diversity=diversity([source, *chosen]) if there else None,
-        at_random=diversity_at_random(languages, settings.n, source=source) if there else None,
+        diversity=measure_diversity([source, *chosen]) if there else None,
+        at_random=expect_diversity(languages, settings.n, source=source) if there else None,
     )
 
 
-def diverse(languages: Sequence[str], n: int, *, source: str) -> list[str]:
-    """Return languages that are unlike each other and the source language, in the order in which they are listed.
-
-    Realignment on few languages of much diversity can do what realignment on all does, and more for languages that
-    the encoder has never seen (Nguyen et al. 2025, arXiv 2511.06497). As there, the source language counts as chosen
-    from the beginning. There one of three measures (URIEL's features, family, script) is maximised over all sets;
-    here their mean is, one language after the other: the next is the one least like those chosen so far, and of
-    equals the first in the alphabet. That finds one language exactly; of more, out of eight at a time of 33 that the
-    tests draw, sets within 3% of the most diverse.
-
-    Args:
-        languages: Codes of all that there are, each once, without the source language.
-        n: How many are wanted.
-        source: Code of the source language.
-
-    Raises:
-        SettingsError: There are not so many, or the extra `typology` is not installed.
-    """
-    return choose_languages(languages, ChoiceSettings(n=n), source=source)
-
-
-def diversity(languages: Sequence[str]) -> float:
+def measure_diversity(languages: Sequence[str]) -> float:
     """Return how unlike languages are, from 0 to 1: the mean over all pairs of them; 0 for one alone.
 
     Two languages are unlike by the mean of three parts, each from 0 to 1: the cosine distances of URIEL's vectors
@@ -144,7 +123,7 @@ def diversity(languages: Sequence[str]) -> float:
     return _mean_of_pairs(_unlikeness(distinct)) if len(distinct) > 1 else 0.0
 
 
-def diversity_at_random(languages: Sequence[str], n: int, *, source: str) -> float:
+def expect_diversity(languages: Sequence[str], n: int, *, source: str) -> float:
     """Return the mean diversity of the source language and n others, over all sets of n: what to expect of a draw.
 
     Args:
@@ -164,6 +143,14 @@ def diversity_at_random(languages: Sequence[str], n: int, *, source: str) -> flo
 
 
 def _by_diversity(languages: tuple[str, ...], source: str, _: int) -> Sequence[str]:
+    """Return languages in the order in which each is the least like those before it.
+
+    Realignment on few, diverse languages can do what realignment on all does, and more for languages that the encoder
+    has never seen (Nguyen et al. 2025, arXiv 2511.06497). As there, the source language counts as chosen from the
+    beginning. There one of three measures (URIEL's features, family, script) is maximised over all sets. Here their
+    mean is, one language after the other; ties go to the first in the alphabet. This finds the best single language.
+    Sets of more languages are within 3% of the most diverse ones, for the eight languages at a time that tests draw.
+    """
     _check_installed()
     return _from_unlike_to_alike(languages, source)
 

@@ -11,7 +11,7 @@ from alignfreeze.errors import DataError, SettingsError
 HUB = "hub:"
 
 
-def hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Iterator[dict[str, Any]]:
+def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the rows of a data set, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`; labels by their names.
 
     Args:
@@ -70,7 +70,7 @@ def _names(feature: Any) -> Callable[[Any], Any] | None:
     return name_of
 
 
-def field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
+def find_field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
     """Return the first of several fields that a row has.
 
     Raises:

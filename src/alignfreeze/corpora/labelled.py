@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.corpora.hub import field
+from alignfreeze.corpora.hub import find_field
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -66,10 +66,10 @@ def read_labelled(
     """
     path = Path(path)
     rows = ((f"{path}, line {number}", row) for number, row in _rows(path))
-    return labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
+    return parse_labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
 
 
-def labelled(
+def parse_labelled(
     rows: Iterator[tuple[str, Mapping[str, Any]]],
     *,
     name: str,
@@ -88,7 +88,7 @@ def labelled(
     for where, row in rows:
         if language is not None and row.get(LANGUAGE, language) != language:
             continue
-        given = field(dict(row), LABEL, where=where)
+        given = find_field(dict(row), LABEL, where=where)
         label = "" if given is None else str(given).strip()
         label = _OTHER_SPELLINGS.get(label, label)
         if label in _NO_LABEL:
@@ -98,7 +98,7 @@ def labelled(
             proposal = did_you_mean(label, labels)
             raise DataError(f"{where}: the label {label!r} is none of {', '.join(labels)}.{proposal}")
         second = next((row[name] for name in SECOND if name in row), None)
-        first = field(dict(row), FIRST, where=where)
+        first = find_field(dict(row), FIRST, where=where)
         if not isinstance(first, str) or not isinstance(second, str | None):
             raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
         if pairs and second is None:

@@ -59,7 +59,7 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
         raise DataError(
             f"{path}: not SQuAD v1.1 JSON (data, paragraphs, context, qas, answers): {type(error).__name__} {error}"
         ) from error
-    return questions(iter(rows), name=str(path), most=max_questions)
+    return parse_questions(iter(rows), name=str(path), most=max_questions)
 
 
 def _row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
     }
 
 
-def questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most: int | None) -> list[Question]:
+def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most: int | None) -> list[Question]:
     """Turn rows in the form of the hub's `squad`, each with its place, into questions.
 
     Raises:

@@ -15,14 +15,14 @@ import regex
 from pydantic import Field
 
 from alignfreeze.corpora.forms.form import Texts
-from alignfreeze.corpora.words import word_splitter
+from alignfreeze.corpora.words import find_splitter
 from alignfreeze.errors import SettingsError
 from alignfreeze.languages import name_of, scripts_of, tag_fits
 from alignfreeze.settings import Settings
 
 Item = TypeVar("Item")
 
-SURE = 0.9
+SURE_OF_LANGUAGE = 0.9
 """How probable another language must be before a side is left out."""
 
 _ALIKE = 10
@@ -120,7 +120,7 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
     return Selection(taken, read, dict(left_out), sample.offered() if settings.deduplicate else None)
 
 
-def evenly_spread(items: Sequence[Item], n: int) -> list[Item]:
+def spread_evenly(items: Sequence[Item], n: int) -> list[Item]:
     """Return exactly n items at equal distances from the first on, or all where there are no more."""
     n = min(n, len(items))
     return [items[number * len(items) // n] for number in range(n)]
@@ -225,7 +225,7 @@ def _in_other_language(language: str) -> Callable[[str], bool]:
 
     def other(text: str) -> bool:
         found, probability = identifier.classify(text)
-        return probability > SURE and not alike(found)
+        return probability > SURE_OF_LANGUAGE and not alike(found)
 
     return other
 
@@ -239,7 +239,7 @@ def _identifier() -> Any:
 
 
 def _by_words(settings: SelectionSettings, languages: tuple[str, str]) -> dict[str, Filter]:
-    split = [word_splitter(language) for language in languages]
+    split = [find_splitter(language) for language in languages]
 
     def counts(pair: Texts) -> list[int]:
         return sorted(len(words(text)) for words, text in zip(split, pair, strict=True))

@@ -18,7 +18,7 @@ LEAST_RATIO = 1.5
 """A word of all texts weighs a little more in one of them than in the others, and is no term of it."""
 
 
-def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[str, list[str]]:
+def find_key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[str, list[str]]:
     """Return the terms that weigh more in each text than in any other, by TF-IDF, the heaviest first.
 
     Args:

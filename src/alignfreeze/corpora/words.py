@@ -99,7 +99,7 @@ def _segmenter(language: str) -> Splitter | None:
         return None
 
 
-def word_splitter(language: str) -> Splitter:
+def find_splitter(language: str) -> Splitter:
     """Return the function that splits a language's sentences into words.
 
     Where a script puts no spaces between words, a library does it; without one, text is split
@@ -124,7 +124,7 @@ def _fallback(language: str) -> str:
     return f"{text}; for words install {' and '.join(libraries)}: pip install 'alignfreeze[{extra}]'"
 
 
-def splitter_version(language: str) -> list[str]:
+def describe_splitter(language: str) -> list[str]:
     """Return what decides how a language's sentences are split: libraries with their versions, or the fallback."""
     if has_spaces(language):
         return ["spaces"]

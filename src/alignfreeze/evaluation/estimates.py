@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.bitext import SentencePair, language_pairs
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.encoding.encoder import check_device
@@ -91,7 +91,7 @@ def predict_pairs(
     probabilities = task.kind.probabilities
     assert probabilities is not None
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
-    groups = language_pairs(bitext)
+    groups = group_by_languages(bitext)
     by_words = task.kind.head == "words"
     made = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
     items = [item for pairs in made.values() for item in (_sentences(pairs) if by_words else _texts(pairs, two_texts))]

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
-from alignfreeze.corpora.words import splitter_version
+from alignfreeze.corpora.words import describe_splitter
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.experiment.data import ExperimentData, read_data
 from alignfreeze.experiment.held_out import hold_out
@@ -213,4 +213,4 @@ def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
     if settings.bitext is None or settings.bitext.pretokenized:
         return {}
     languages = [settings.source_language, *settings.realigned_languages]
-    return {language: splitter_version(language) for language in languages}
+    return {language: describe_splitter(language) for language in languages}

@@ -10,9 +10,9 @@ from typing import Any
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
 from alignfreeze.corpora.columns import OUTSIDE, check_iob2, read_columns, read_iob2
-from alignfreeze.corpora.hub import HUB, field, hub_rows
-from alignfreeze.corpora.labelled import NLI, labelled, read_labelled
-from alignfreeze.corpora.questions import questions, read_squad
+from alignfreeze.corpora.hub import HUB, find_field, read_hub_rows
+from alignfreeze.corpora.labelled import NLI, parse_labelled, read_labelled
+from alignfreeze.corpora.questions import parse_questions, read_squad
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.answering import ANSWERING
 from alignfreeze.tasks.classification import CLASSIFICATION
@@ -45,7 +45,7 @@ class Source:
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the rows of a data set of the hub, each with its place."""
         name = str(self.place)
-        return ((f"{name}, row {n}", row) for n, row in enumerate(hub_rows(name, split=self.split), start=1))
+        return ((f"{name}, row {n}", row) for n, row in enumerate(read_hub_rows(name, split=self.split), start=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSenten
     """
     sentences: list[TaggedSentence] = []
     for where, row in source.rows():
-        words, tags = field(row, ("tokens", "words"), where=where), field(row, fields, where=where)
+        words, tags = find_field(row, ("tokens", "words"), where=where), find_field(row, fields, where=where)
         if not isinstance(words, list) or not isinstance(tags, list) or not all(isinstance(w, str) for w in words):
             raise DataError(f"{where}: expected a list of words and one of tags")
         if len(words) != len(tags):
@@ -158,13 +158,13 @@ def _read_words(source: Source) -> list[TaggedSentence]:
 def _read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bool = False) -> list[Any]:
     if source.on_hub:
         options = {"labels": labels, "pairs": pairs, "language": source.language, "most": source.most}
-        return labelled(source.rows(), name=str(source.place), **options)
+        return parse_labelled(source.rows(), name=str(source.place), **options)
     return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)
 
 
 def _read_questions(source: Source) -> list[Any]:
     if source.on_hub:
-        return questions(source.rows(), name=str(source.place), most=source.most)
+        return parse_questions(source.rows(), name=str(source.place), most=source.most)
     return read_squad(source.place, max_questions=source.most)
 
 
