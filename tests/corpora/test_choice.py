@@ -57,9 +57,9 @@ def world(monkeypatch):
 
     monkeypatch.setattr(choice, "facts_of", facts_of)
     monkeypatch.setattr(choice, "is_installed", lambda: True)
-    choice._from_unlike_to_alike.cache_clear()
+    choice._order_by_difference.cache_clear()
     yield
-    choice._from_unlike_to_alike.cache_clear()
+    choice._order_by_difference.cache_clear()
 
 
 def test_diversity_by_hand(world):

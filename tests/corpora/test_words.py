@@ -83,9 +83,9 @@ def without_libraries(monkeypatch):
     for module in ("jieba", "fugashi", "pythainlp", "icu4py", "icu4py.breakers"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(words, "_announced", set())
-    words._segmenter.cache_clear()
+    words._find_segmenter.cache_clear()
     yield
-    words._segmenter.cache_clear()
+    words._find_segmenter.cache_clear()
 
 
 @pytest.mark.parametrize(

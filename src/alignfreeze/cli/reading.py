@@ -70,7 +70,7 @@ def choose_bitexts(
     Raises:
         AlignFreezeError: An option or a file is wrong.
     """
-    from alignfreeze.corpora.bitext import BitextReader, choose
+    from alignfreeze.corpora.bitext import BitextReader, choose_pairs
     from alignfreeze.corpora.selection import SelectionSettings
     from alignfreeze.files import check_apart
 
@@ -81,7 +81,7 @@ def choose_bitexts(
         for languages, places in bitext_options(options)
     ]
     check_apart(outputs or {}, (path for reader in readers for _, files in reader.parts for path in files))
-    return [ChosenBitext(reader, choose(reader, settings), settings) for reader in readers]
+    return [ChosenBitext(reader, choose_pairs(reader, settings), settings) for reader in readers]
 
 
 def _columns(text: str | None) -> tuple[str, str] | None:

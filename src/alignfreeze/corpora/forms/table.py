@@ -42,7 +42,7 @@ def guess_form(path: Path) -> str:
             return next(name for name, form in FORMS.items() if form.in_utf16)
     number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
     if not line:
-        return USUAL  # whoever finds no pair in it says that
+        return USUAL  # an empty file: whoever finds no pair in it says so
     for name, form in reversed(FORMS.items()):
         if form.is_begun_by(line):
             return name
