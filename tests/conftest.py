@@ -273,7 +273,7 @@ def without_typology(monkeypatch):
     found = (typology.facts_of, typology.family_of)
     for function in found:
         function.cache_clear()
-    monkeypatch.setattr(typology, "_folder", lambda: None)
+    monkeypatch.setattr(typology, "_find_folder", lambda: None)
     yield
     for function in found:
         function.cache_clear()

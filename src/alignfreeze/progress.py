@@ -1,7 +1,7 @@
-"""How far a long stage has come: stages report, whoever shows it decides how.
+"""Progress of long stages.
 
-The library itself is silent. The command line installs a display with
-`use_display`; a stage announces itself with `stage` and counts its steps.
+A stage announces itself with `stage` and counts its steps. The library itself is silent; the command line installs a
+display with `use_display`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ class Bar(Protocol):
 
 
 class Display(Protocol):
-    """Shows the progress of stages and passes on remarks."""
+    """Shows the progress of stages, and remarks."""
 
     def start(self, title: str, total: int | None) -> Bar:
-        """Show a new stage of so many steps."""
+        """Show a new stage; `total` is its number of steps, if that is known."""
         ...
 
     def finish(self, bar: Bar) -> None:
-        """Take note that a stage has ended, well or not."""
+        """Remove a stage that has ended, with or without an error."""
         ...
 
     def remark(self, text: str) -> None:
-        """Show something the user should know."""
+        """Show the user a remark."""
         ...
 
 
@@ -79,7 +79,7 @@ class _RemarksAlone(_Silence):
 
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
-    """Announce a stage; count its steps on the bar that the block receives."""
+    """Announce a stage, and yield a bar that counts its steps."""
     display = get_display()
     bar = display.start(title, total)
     try:
@@ -90,7 +90,7 @@ def stage(title: str, total: int | None = None) -> Iterator[Bar]:
 
 @contextmanager
 def as_one_stage(title: str) -> Iterator[None]:
-    """Announce the block as a single stage, whatever stages it is made of; its remarks are passed on."""
+    """Announce the block as one stage and hide the stages inside it; their remarks are shown."""
     with stage(title), use_display(_RemarksAlone(get_display())):
         yield
 
