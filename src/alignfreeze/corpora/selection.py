@@ -116,10 +116,10 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
     sample = _Sample(settings.sample, settings.seed)
     for number, pair in passing:
         sample.offer(_to_bytes(pair) if settings.deduplicate else number.to_bytes(8), number, pair)
-    taken = sample.taken()
+    taken = sample.list_members()
     not_taken = read - left_out.total() - len(taken)
     left_out["repeated, or not in the sample" if settings.deduplicate else "not in the sample"] = not_taken
-    return Selection(taken, read, dict(left_out), sample.offered() if settings.deduplicate else None)
+    return Selection(taken, read, dict(left_out), sample.count_offered() if settings.deduplicate else None)
 
 
 def spread_evenly(items: Sequence[Item], n: int) -> list[Item]:
@@ -171,11 +171,11 @@ class _Sample:
             del self.members[-heapq.heapreplace(self.keys, -key)]
         self.members[key] = (number, pair)
 
-    def taken(self) -> list[Texts]:
+    def list_members(self) -> list[Texts]:
         """Return the pairs, in the order in which they were offered."""
         return [pair for _, pair in sorted(self.members.values())]
 
-    def offered(self) -> int:
+    def count_offered(self) -> int:
         """Return about how many different pairs were offered; the exact number if all of them were taken."""
         if not self.turned_away:
             return len(self.keys)

@@ -44,6 +44,6 @@ def guess_form(path: Path) -> str:
     if not line:
         return USUAL  # an empty file: whoever finds no pair in it says so
     for name, form in reversed(FORMS.items()):
-        if form.is_begun_by(line):
+        if form.fits_line(line):
             return name
     raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
