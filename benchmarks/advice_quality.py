@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignfreeze.advice import advice
 from alignfreeze.advice.pilots import Pilot
-from alignfreeze.corpora.bitext import language_pairs, read_bitext
+from alignfreeze.corpora.bitext import group_by_languages, read_bitext
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation import estimates as e
 from alignfreeze.evaluation.drift import Drift, measure_drift
@@ -141,7 +141,7 @@ def look_into(folder, record, pairs, place):
                 device="cpu",
             )
         )
-        for (_, language), numbers in language_pairs(pairs).items()
+        for (_, language), numbers in group_by_languages(pairs).items()
     }
     found = {
         "retrieval": [asdict(item) for item in measure_retrieval(encoder, pairs, links, device="cpu")],

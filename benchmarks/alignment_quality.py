@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alignfreeze.alignment.agreement import agreement, read_gold
+from alignfreeze.alignment.agreement import measure_agreement, read_gold
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner
@@ -78,7 +78,7 @@ def by_vectors(name, data, results, others):
             row["threshold"] = way.threshold
         elif not centred and (peer := simalign(way.layer, SIMALIGN[matching])) is not None:
             links = [peer.get_word_aligns(list(pair.source), list(pair.target))[RESULT[matching]] for pair in bitext]
-            row["simalign_aer"] = agreement([WordAlignment(frozenset(found)) for found in links], gold).aer
+            row["simalign_aer"] = measure_agreement([WordAlignment(frozenset(found)) for found in links], gold).aer
         yield row
 
 
@@ -87,7 +87,7 @@ def by_statistics(name, data):
     bitext, gold = data[name]
     for aligner in STATISTICAL:
         links = align(bitext, aligner=aligner, cache=False)
-        yield {"pair": name, "aligner": aligner, "aer": agreement(links, gold).aer}
+        yield {"pair": name, "aligner": aligner, "aer": measure_agreement(links, gold).aer}
 
 
 def speed(encoder, bitext, layer):

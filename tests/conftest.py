@@ -24,7 +24,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.labelled import NLI, LabelledText
 from alignfreeze.corpora.questions import Question
 from alignfreeze.encoding.encoder import Encoder, load_encoder
-from alignfreeze.progress import showing
+from alignfreeze.progress import use_display
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -253,7 +253,7 @@ class _Remarks:
 def remarks():
     """The remarks made in a test, as a list that grows."""
     display = _Remarks()
-    with showing(display):
+    with use_display(display):
         yield display.texts
 
 
@@ -273,7 +273,7 @@ def without_typology(monkeypatch):
     found = (typology.facts_of, typology.family_of)
     for function in found:
         function.cache_clear()
-    monkeypatch.setattr(typology, "_folder", lambda: None)
+    monkeypatch.setattr(typology, "_find_folder", lambda: None)
     yield
     for function in found:
         function.cache_clear()

@@ -7,7 +7,7 @@ import pytest
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.statistical import StatisticalAligner
-from alignfreeze.cache import cached_arrays
+from alignfreeze.cache import load_or_compute
 from alignfreeze.encoding import batches
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.ragged import Ragged
@@ -32,7 +32,7 @@ def counting(values):
 def test_arrays_are_computed_once_and_then_lie_on_disk(cache):
     compute, calls = counting([1, 2, 3])
     for _ in range(3):
-        found = cached_arrays("things", {"a": 1}, compute)["values"]
+        found = load_or_compute("things", {"a": 1}, compute)["values"]
         assert found.tolist() == [1, 2, 3]
         assert isinstance(found.base, np.memmap)
     assert len(calls) == 1
@@ -41,21 +41,21 @@ def test_arrays_are_computed_once_and_then_lie_on_disk(cache):
 
 def test_another_key_is_another_thing(cache):
     for key in (1, 2):
-        assert cached_arrays("things", key, counting([key])[0])["values"].tolist() == [key]
+        assert load_or_compute("things", key, counting([key])[0])["values"].tolist() == [key]
 
 
 def test_arrays_without_a_value_are_kept_too(cache):
     for _ in range(2):
-        assert cached_arrays("things", 0, counting([])[0])["values"].tolist() == []
+        assert load_or_compute("things", 0, counting([])[0])["values"].tolist() == []
 
 
 def test_a_damaged_file_is_computed_again(cache):
-    cached_arrays("things", 0, counting([1, 2])[0])
+    load_or_compute("things", 0, counting([1, 2])[0])
     (file,) = cache.rglob("*.npy")
     file.write_bytes(b"nonsense")
     compute, calls = counting([1, 2])
     for _ in range(2):
-        assert cached_arrays("things", 0, compute)["values"].tolist() == [1, 2]
+        assert load_or_compute("things", 0, compute)["values"].tolist() == [1, 2]
     assert len(calls) == 1
     assert not list(cache.rglob("*.part"))
 
@@ -69,7 +69,7 @@ def test_of_several_that_want_the_same_one_computes(cache):
         return {"values": np.array([7])}
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: cached_arrays("things", 0, compute)["values"].tolist(), range(4)))
+        found = list(pool.map(lambda _: load_or_compute("things", 0, compute)["values"].tolist(), range(4)))
     assert found == [[7]] * 4
     assert len(calls) == 1
 
@@ -77,7 +77,7 @@ def test_of_several_that_want_the_same_one_computes(cache):
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ALIGNFREEZE_CACHE", str(tmp_path / "file" / "below"))
-    assert cached_arrays("things", 0, counting([1])[0])["values"].tolist() == [1]
+    assert load_or_compute("things", 0, counting([1])[0])["values"].tolist() == [1]
 
 
 def test_links_are_found_once_a_bitext(cache, toy_bitext, monkeypatch):

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from alignfreeze.cli.shown import _table_of
-from alignfreeze.progress import as_one_stage, remark, showing, stage
+from alignfreeze.progress import as_one_stage, remark, stage, use_display
 from alignfreeze.progress_bars import ProgressBars
 from alignfreeze.running.dispatch import run_experiment
 from tests.support.runs import planned
@@ -33,7 +33,7 @@ class Noted:
 
 def test_stages_within_one_stage_are_not_shown_and_remarks_are():
     noted = Noted()
-    with showing(noted):
+    with use_display(noted):
         with as_one_stage("estimating"), stage("fine-tuning", total=3) as bar:
             bar.advance()
             remark("slow")

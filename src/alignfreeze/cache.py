@@ -21,67 +21,67 @@ from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
 VARIABLE = "ALIGNFREEZE_CACHE"
 
 FORMAT = 2
-"""Goes up when what is computed for the cache changes and its key does not."""
+"""Raise it when cached values change but their keys do not."""
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def cache_folder() -> Path:
-    """Return the folder of what can be computed again: `$ALIGNFREEZE_CACHE`, else the user's cache."""
+    """Return the folder for values that can be computed again: `$ALIGNFREEZE_CACHE`, or else the user's cache."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else platformdirs.user_cache_path("alignfreeze")
 
 
-def cached_arrays(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
-    """Return arrays by name: memory-mapped if they were computed before, else computed and kept.
+def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
+    """Return arrays from the cache, mapped into memory; if they are not there, compute and keep them.
 
     Args:
         kind: The subfolder of the cache.
-        key: Everything that the arrays depend on, but for the version of alignfreeze; as plain values.
-        compute: Computes them. Of several processes that want the same, one computes and the others wait.
+        key: Everything that the arrays depend on except the version of alignfreeze, as plain values.
+        compute: Computes the arrays. If several processes ask for the same arrays, one computes and the others wait.
     """
     folder = cache_folder() / kind / digest_of_json([version("alignfreeze"), FORMAT, key])[:32]
     if (found := _read(folder)) is not None:
         return found
-    with _locked(folder):
+    with _lock(folder):
         if (found := _read(folder)) is not None:
             return found
         arrays = compute()
-        # A cache that cannot be written costs time and nothing else.
+        # A cache that cannot be written costs only time.
         with suppress(OutputError, OSError):
             remove_leftovers(folder.parent)
-            shutil.rmtree(folder, ignore_errors=True)  # what is there cannot be read
+            shutil.rmtree(folder, ignore_errors=True)  # it may hold files that cannot be read
             with new_folder(folder) as unfinished:
                 for name, values in arrays.items():
                     np.save(unfinished / f"{name}.npy", values, allow_pickle=False)
-    # Read back, so that memory is given free.
+    # Read back from disk, which frees memory.
     return _read(folder) or arrays
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the only right to fill a folder of the cache inside the block, where the cache can be written."""
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder of the cache inside the block; without a lock if the cache cannot be written."""
     with ExitStack() as stack:
-        with suppress(OSError, NotImplementedError):  # the second where the file system has no locks
+        with suppress(OSError, NotImplementedError):  # the second: the file system has no locks
             folder.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(folder.with_suffix(".lock")))
         yield
 
 
 def _read(folder: Path) -> Arrays | None:
-    """Return the arrays in a folder, None if there are none or they cannot be read."""
+    """Return the arrays in a folder; None if there are none or they cannot be read."""
     try:
-        found = {path.stem: _mapped(path) for path in folder.glob("*.npy")}
+        found = {path.stem: _map_file(path) for path in folder.glob("*.npy")}
     except (OSError, ValueError):
         return None
     return found or None
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def _map_file(path: Path) -> NDArray[Any]:
     values = np.load(path, mmap_mode="r" if path.stat().st_size > _HEADER else None, allow_pickle=False)
-    # A plain array over the same memory: numpy is slower with its own class for maps.
+    # A plain array over the same memory: numpy's class for maps is slower.
     return np.asarray(values)
 
 
 _HEADER = 128
-"""Bytes of a file without values, which cannot be mapped."""
+"""Bytes of a file without values, which cannot be mapped into memory."""

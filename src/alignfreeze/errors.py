@@ -1,8 +1,7 @@
-"""What can go wrong through input, and how it is said.
+"""The errors that a user can cause.
 
-Every error that a user can cause is a child of `AlignFreezeError`: its message
-says what was found, where, and what to do. The command line turns it into one
-red message and exit code 2; a mistake of a programmer stays a `ValueError`.
+Each is a child of `AlignFreezeError`. Its message says what was found, where, and what to do. The command line turns it
+into one red message and exit code 2. A programmer's mistake stays a `ValueError`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ class AlignFreezeError(Exception):
 
 
 class SettingsError(AlignFreezeError, ValueError):
-    """One or more settings are wrong; all of them are named.
+    """One or more settings are wrong; the message names all of them.
 
-    It is a `ValueError` too, so that pydantic collects it with the other wrong settings.
+    It is a `ValueError`, too, so that pydantic collects it with the other wrong settings.
     """
 
 
 class DataError(AlignFreezeError):
-    """A file of data cannot be used as it is."""
+    """A data file cannot be used as it is."""
 
     @classmethod
     def at(cls, path: Path | str, line: int, problem: str) -> Self:
@@ -34,22 +33,22 @@ class DataError(AlignFreezeError):
 
 
 class EndsEarlyError(DataError):
-    """A compressed file ends in the middle, as after a download that broke off; what comes before can be read."""
+    """A compressed file ends too early, for example after a broken download; its beginning can be read."""
 
 
 class EncoderError(AlignFreezeError):
-    """An encoder cannot be found, loaded, or used as asked."""
+    """An encoder cannot be found, loaded or used as requested."""
 
 
 class TrainingError(AlignFreezeError):
-    """A training went wrong in a way that its settings explain."""
+    """A training failed, and its settings explain why."""
 
 
 class OutputError(AlignFreezeError):
-    """A result cannot be written where the user wants it."""
+    """A result cannot be written to the place that the user chose."""
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the nearest choice, or nothing when none is near."""
+    """Return ` Did you mean 'x'?` for the nearest choice; an empty text if none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Files: read line by line with exact places, written whole or not at all."""
+"""Files: read line by line, with the numbers of lines; written whole or not at all."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
     b"\xfd7zXZ\x00": lzma.open,
     b"\x28\xb5\x2f\xfd": zstd.open,
 }
-"""What opens a compressed file, by the bytes that it begins with."""
+"""The function that opens a compressed file, by the first bytes of the file."""
 
 COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
-    # Without the time and the name of the file: the same content gives the same bytes.
+    # Without the time and the name of the file, so that the same content gives the same bytes.
     ".gz": lambda file: gzip.GzipFile("", "wb", fileobj=file, mtime=0),
     ".xz": partial(lzma.open, mode="wb"),
     ".zst": partial(zstd.open, mode="wb"),
 }
-"""What compresses a file, by the ending of its name."""
+"""The function that compresses a file, by the ending of its name."""
 
 _OTHER_COMPRESSIONS = {"bzip2": b"BZh[1-9]1AY&SY", "zip": b"PK\x03\x04", "7z": b"7z\xbc\xaf\x27\x1c"}
-"""Compressions that are not read, with patterns of the bytes that they begin with."""
+"""Compressions that are not read, with patterns of their first bytes."""
 
 OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
-"""Endings of compressions that are neither read nor made."""
+"""Endings of compressions that are neither read nor written."""
 
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
 
@@ -56,10 +56,10 @@ _LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")
 
 @contextmanager
 def open_binary(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, plain or compressed by gzip, xz or zstd; its content decides which it is.
+    """Open a file for reading: plain, or compressed by gzip, xz or zstd, as its content tells.
 
     Raises:
-        EndsEarlyError: Its compressed data end early or are damaged.
+        EndsEarlyError: The compressed data end early or are damaged.
         DataError: There is no such file, or it cannot be read.
     """
     try:
@@ -83,16 +83,16 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, plain or compressed.
+    """Yield the number of each line, from 1, and the line without its end, of a UTF-8 file, plain or compressed.
 
     Raises:
-        EndsEarlyError: Its compressed data end early or are damaged.
-        DataError: The file cannot be read, or is not UTF-8 (with the line).
+        EndsEarlyError: The compressed data end early or are damaged.
+        DataError: The file cannot be read, or a line is not UTF-8; the message names the line.
     """
     number = 0
     try:
         with open_binary(path) as file:
-            # Only \n ends a line: str.splitlines would also cut at U+2028 inside a sentence.
+            # Only \n ends a line; str.splitlines would also cut at U+2028 inside a sentence.
             for number, raw in enumerate(file, start=1):
                 line = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line
@@ -104,7 +104,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise EndsEarlyError.at(path, number + 1, reason) from error
 
 
-def without_compression(path: Path) -> Path:
+def strip_compression(path: Path) -> Path:
     """Return a path without the ending of a compression."""
     return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path
 
@@ -123,13 +123,13 @@ def digest_of_file(path: Path) -> str:
 
 
 def digest_of_json(value: Any) -> str:
-    """Return the SHA-256 of a value's canonical JSON: the same for the same content, whatever its order."""
+    """Return the SHA-256 of a value's JSON with sorted keys: the same content gives the same digest."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_of_arrays(*arrays: NDArray[Any]) -> str:
-    """Return a digest of the content of arrays, their types and shapes."""
+    """Return a digest of the contents, types and shapes of arrays."""
     digest = hashlib.blake2b(digest_size=32)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -138,10 +138,10 @@ def digest_of_arrays(*arrays: NDArray[Any]) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """Check that a folder could be made and written at a path, without creating anything.
+    """Check that a folder can be made and written at a path; nothing is left there.
 
     Raises:
-        OutputError: It could not.
+        OutputError: It cannot.
     """
     try:
         nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
@@ -153,10 +153,10 @@ def check_folder(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Check that a file could be written at a path, without creating anything.
+    """Check that a file can be written at a path; nothing is left there.
 
     Raises:
-        OutputError: It could not.
+        OutputError: It cannot.
     """
     check_folder(path.parent)
     if path.is_dir():
@@ -164,14 +164,14 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:
-    """Check that no output takes the place of another, or of a file that is read.
+    """Check that no output overwrites another one, or a file that is read.
 
     Args:
-        outputs: Where the user wants them, by option; those left out are None.
+        outputs: The places of the outputs by option; None for an option that was left out.
         inputs: The files that are read.
 
     Raises:
-        OutputError: One does.
+        OutputError: An output would overwrite something.
     """
     taken = {path.resolve(): "is read" for path in inputs}
     for option, path in outputs.items():
@@ -183,10 +183,10 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ())
 
 
 def check_unused(path: Path) -> None:
-    """Check that a new folder may take this name: nothing of the user's is ever replaced.
+    """Check that a new folder can be written at a path where there is nothing yet, or an empty folder.
 
     Raises:
-        OutputError: There is something already, or it could not be written.
+        OutputError: There is something already, or the folder cannot be written.
     """
     check_folder(path.resolve().parent)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
@@ -194,7 +194,7 @@ def check_unused(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder with its parents, unless it is there, and return it.
+    """Create a folder and its parents, if they do not exist, and return it.
 
     Raises:
         OutputError: It cannot be created or written to.
@@ -204,18 +204,18 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def _name_beside(path: Path) -> Path:
+def _temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> None:
-    """Remove what killed processes left half-written in a folder; the work of living ones stays.
+    """Remove files and folders that killed processes left half-written; those of running processes stay.
 
     Args:
         folder: Where to look.
-        of: The name of what was to be written; by default whatever it was.
-        is_ours: Nobody else may write it now. The number of a process then says nothing: in a container, and on
-            another machine, a process that lives may have that of one that was killed.
+        of: The name of the file or folder that was to be written; by default any.
+        is_ours: Nobody else can be writing it now, so remove it even if a process of that number runs. In a container,
+            or on another machine, a running process may have the number of the killed one.
     """
     for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
@@ -234,14 +234,14 @@ def _is_running(process: int) -> bool:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a UTF-8 text file; whoever reads the path sees the old content or all of the new.
+    """Write a UTF-8 text file; readers of the path see either the old content or all of the new.
 
-    It is compressed if its name ends in `.gz`, `.xz` or `.zst`.
+    The file is compressed if its name ends in `.gz`, `.xz` or `.zst`.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    beside = _name_beside(path)
+    beside = _temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
@@ -259,8 +259,8 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield where to write a file; it takes the name `path` when the block ends without an exception."""
-    beside = _name_beside(path)
+    """Yield a path to write a file to; it gets the name `path` when the block ends without an exception."""
+    beside = _temporary_name(path)
     try:
         yield beside
         beside.replace(path)
@@ -275,7 +275,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the value in a JSON file, None where there is no such file or what is in it is not JSON."""
+    """Return the value in a JSON file; None if there is no such file or its content is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -284,16 +284,16 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill; it takes the name `path` when the block ends without an exception.
+    """Yield a folder to fill; it gets the name `path` when the block ends without an exception.
 
-    An empty folder makes way; anything else that has appeared there stays, and
-    the filled folder is kept under the name it was filled in.
+    An empty folder of this name is replaced. Anything else that has appeared there stays; the filled folder then keeps
+    its temporary name.
 
     Raises:
-        OutputError: The folder cannot be written, or cannot take its name.
+        OutputError: The folder cannot be written, or cannot get its name.
     """
     path = path.resolve()
-    beside = _name_beside(path)
+    beside = _temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()

@@ -1,4 +1,4 @@
-"""Language codes: which exist, what they are called, and how they are written."""
+"""Language codes: which ones exist, the names of languages, and their scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCRIPTS_WITHOUT_SPACES = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mym
 
 
 def check_language(code: str) -> str:
-    """Return a language code as given when such a language exists.
+    """Return a language code as it was given, if there is such a language.
 
     Raises:
         SettingsError: No language has this code; the message proposes one.
@@ -25,28 +25,28 @@ def check_language(code: str) -> str:
     except LanguageTagError:
         valid = False
     if not valid:
-        raise SettingsError(f"unknown language code {code!r}.{_proposal(code)}")
+        raise SettingsError(f"unknown language code {code!r}.{_propose(code)}")
     return code
 
 
-def _proposal(code: str) -> str:
-    """Return a proposal for a code that does not exist, or nothing when none is near."""
-    for guess in (_by_territory, _by_older_code, _by_name):
+def _propose(code: str) -> str:
+    """Return a proposal for a code that does not exist; an empty text if none is near."""
+    for guess in (_guess_by_territory, _guess_by_older_code, _guess_by_name):
         if language := guess(code):
             return f" Did you mean {language!r} ({name_of(language)})?"
     return did_you_mean(code, sorted(CLDR_LANGUAGES, key=lambda known: (len(known), known)))
 
 
-def _by_name(code: str) -> str | None:
-    """`turkish` is tr."""
+def _guess_by_name(code: str) -> str | None:
+    """Take the code for a name: `turkish` is tr."""
     try:
         return langcodes.find(code).to_tag()
     except LookupError:
         return None
 
 
-def _by_older_code(code: str) -> str | None:
-    """`ger` is de."""
+def _guess_by_older_code(code: str) -> str | None:
+    """Take the code for an older one: `ger` is de."""
     try:
         language = langcodes.Language.get(code)
     except LanguageTagError:
@@ -54,8 +54,8 @@ def _by_older_code(code: str) -> str | None:
     return language.to_tag() if language.is_valid() else None
 
 
-def _by_territory(code: str) -> str | None:
-    """`jp` is a country; its language is ja."""
+def _guess_by_territory(code: str) -> str | None:
+    """Take the code for a country: the language of `jp` is ja."""
     try:
         place = langcodes.Language.get(f"und-{code}")
     except LanguageTagError:
@@ -71,14 +71,14 @@ def name_of(code: str) -> str:
 
 
 def name_or_code(code: str) -> str:
-    """Return the English name of a language, or what it is called in a table that names languages as it likes."""
+    """Return the English name of a language, or the code itself if it is none, as in tables of other people."""
     try:
         return name_of(code)
     except ValueError:
         return code
 
 
-# Codes of ISO 15924 that stand for several of Unicode's scripts.
+# Codes of ISO 15924 that stand for several scripts of Unicode.
 _MIXED_SCRIPTS = {
     "Hans": ("Hani",),
     "Hant": ("Hani",),
@@ -98,7 +98,7 @@ def _script_of(code: str) -> str:
 
 
 def direction_of(code: str) -> str:
-    """Return `rtl` for a language that is written from right to left, else `ltr`, as HTML takes it."""
+    """Return `rtl` for a language that is written from right to left, else `ltr`, as in HTML."""
     return "rtl" if _script_of(code) in _RIGHT_TO_LEFT else "ltr"
 
 
@@ -106,7 +106,7 @@ _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Tha
 
 
 def has_spaces(code: str) -> bool:
-    """Tell whether the language's script separates words by spaces."""
+    """Tell whether the script of a language separates words by spaces."""
     return _script_of(code) not in SCRIPTS_WITHOUT_SPACES
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train together, as `torchrun` or `accelerate launch` starts them."""
+"""Several processes that train together, started by `torchrun` or `accelerate launch`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ T = TypeVar("T")
 
 
 def n_processes() -> int:
-    """Return how many processes train together: 1 unless a launcher started more."""
+    """Return how many processes train together: 1, unless a launcher started more."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def process_number() -> int:
-    """Return the number of this process among those that train together, from 0; process 0 writes and prints."""
+    """Return the number of this process, from 0; process 0 writes files and prints."""
     return int(os.environ.get("RANK", "0"))
 
 
 def wait_for_all() -> None:
-    """Go on when all processes have come here."""
-    if not _alone():
+    """Wait until all processes have come here."""
+    if not _is_alone():
         distributed.barrier()
 
 
 def agree(value: T) -> T:
-    """Return what process 0 says, on all processes."""
-    if _alone():
+    """Return the value of process 0 on all processes."""
+    if _is_alone():
         return value
     values = [value]
     distributed.broadcast_object_list(values)
@@ -37,23 +37,23 @@ def agree(value: T) -> T:
 
 
 def gather(rows: Tensor, rows_per_process: list[int] | None = None) -> Tensor:
-    """Return the rows of all processes, one process after the other, with gradients to each.
+    """Return the rows of all processes, one process after the other; gradients flow back to each process.
 
-    Gradients are summed over the processes, which is right for a loss that every process computes in
-    full and whose gradients are averaged afterwards.
+    Gradients are summed over the processes. This is right for a loss that every process computes in full and whose
+    gradients are averaged afterwards.
 
     Args:
-        rows: Of this process, [rows, ...]; others may have more or fewer.
-        rows_per_process: How many rows each process has, if it is known.
+        rows: The rows of this process, [rows, ...]; other processes may have more or fewer.
+        rows_per_process: How many rows each process has; None to ask them.
     """
-    if _alone():
+    if _is_alone():
         return rows
     return _Gather.apply(rows, rows_per_process or count_rows(len(rows), rows.device))  # type: ignore[return-value]
 
 
 def sum_all(value: Tensor) -> Tensor:
     """Return the sum of a value over all processes, without gradients."""
-    if _alone():
+    if _is_alone():
         return value
     summed = value.detach().clone()
     distributed.all_reduce(summed)
@@ -62,14 +62,14 @@ def sum_all(value: Tensor) -> Tensor:
 
 def count_rows(rows: int, device: torch.device) -> list[int]:
     """Return how many rows each process has."""
-    if _alone():
+    if _is_alone():
         return [rows]
-    found = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(found, torch.tensor([rows], device=device))
-    return [int(count) for count in found]
+    counts = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(counts, torch.tensor([rows], device=device))
+    return [int(count) for count in counts]
 
 
-def _alone() -> bool:
+def _is_alone() -> bool:
     return not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1)
 
 
@@ -77,7 +77,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, rows_per_process: list[int]) -> Tensor:
         ctx.counts = rows_per_process
-        # Collectives need equal shapes.
+        # All processes must send the same shape.
         padded = rows.new_zeros(max(ctx.counts), *rows.shape[1:])
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in ctx.counts]

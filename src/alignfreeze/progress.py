@@ -1,7 +1,7 @@
-"""How far a long stage has come: stages report, whoever shows it decides how.
+"""Progress of long stages.
 
-The library itself is silent. The command line installs a display with
-`showing`; a stage announces itself with `stage` and counts its steps.
+A stage announces itself with `stage` and counts its steps. The library itself is silent; the command line installs a
+display with `use_display`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ class Bar(Protocol):
 
 
 class Display(Protocol):
-    """Shows the progress of stages and passes on remarks."""
+    """Shows the progress of stages, and remarks."""
 
     def start(self, title: str, total: int | None) -> Bar:
-        """Show a new stage of so many steps."""
+        """Show a new stage; `total` is its number of steps, if that is known."""
         ...
 
     def finish(self, bar: Bar) -> None:
-        """Take note that a stage has ended, well or not."""
+        """Remove a stage that has ended, with or without an error."""
         ...
 
     def remark(self, text: str) -> None:
-        """Show something the user should know."""
+        """Show the user a remark."""
         ...
 
 
@@ -54,13 +54,13 @@ _display: ContextVar[Display] = ContextVar("display")
 _SILENCE = _Silence()
 
 
-def current_display() -> Display:
+def get_display() -> Display:
     """Return the display that progress is sent to."""
     return _display.get(_SILENCE)
 
 
 @contextmanager
-def showing(display: Display) -> Iterator[None]:
+def use_display(display: Display) -> Iterator[None]:
     """Send the progress of all stages inside the block to a display."""
     token = _display.set(display)
     try:
@@ -79,8 +79,8 @@ class _RemarksAlone(_Silence):
 
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
-    """Announce a stage; count its steps on the bar that the block receives."""
-    display = current_display()
+    """Announce a stage, and yield a bar that counts its steps."""
+    display = get_display()
     bar = display.start(title, total)
     try:
         yield bar
@@ -90,11 +90,11 @@ def stage(title: str, total: int | None = None) -> Iterator[Bar]:
 
 @contextmanager
 def as_one_stage(title: str) -> Iterator[None]:
-    """Announce the block as a single stage, whatever stages it is made of; its remarks are passed on."""
-    with stage(title), showing(_RemarksAlone(current_display())):
+    """Announce the block as one stage and hide the stages inside it; their remarks are shown."""
+    with stage(title), use_display(_RemarksAlone(get_display())):
         yield
 
 
 def remark(text: str) -> None:
     """Tell the user something that is not an error."""
-    current_display().remark(text)
+    get_display().remark(text)

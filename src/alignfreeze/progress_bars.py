@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, and single lines where none is watching."""
+"""Progress bars on a terminal; without a terminal, one line per long stage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.progress import (
 from alignfreeze.progress import Bar
 
 NOTEWORTHY_SECONDS = 2.0
-"""Without a terminal, stages shorter than this leave no line."""
+"""Stages shorter than this leave no line when they end."""
 
 
 class _Bar:
@@ -38,19 +38,19 @@ class _Bar:
 
 
 class _Bars(Progress):
-    """Bars with something below them."""
+    """Bars, with something else below them."""
 
     below: Callable[[], RenderableType | None] | None = None
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Return what is shown, from the top."""
+        """Yield what is shown, from top to bottom."""
         yield from super().get_renderables()
         if self.below is not None and (shown := self.below()) is not None:
             yield shown
 
 
 class ProgressBars:
-    """Shows the running stages on standard error, and what `below` returns beneath them."""
+    """Shows the running stages on standard error, and below them what `below` returns."""
 
     def __init__(self, below: Callable[[], RenderableType | None] | None = None) -> None:
         self.console = Console(stderr=True)
@@ -80,7 +80,7 @@ class ProgressBars:
         return _Bar(self.progress, self.progress.add_task(title, total=total), title)
 
     def finish(self, bar: Bar) -> None:
-        """Take a stage off the display; what took long leaves a line."""
+        """Remove a stage; a long one leaves a line."""
         assert isinstance(bar, _Bar)
         seconds = time.perf_counter() - bar.began
         self.progress.remove_task(bar.task)

@@ -1,4 +1,4 @@
-"""Rows of unequal length in one flat array: what sentences, words and links are kept in."""
+"""Rows of unequal length in one flat array, for sentences, words and links."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Rows of unequal length, one after the other; the array may lie on disk.
+    """Rows of unequal length, one after the other; the array may be on disk.
 
     Attributes:
         values: All rows, end to end, [values, ...].
-        starts: Where each row begins, and at last the end, [rows + 1].
+        starts: Where each row begins, and where the last one ends, [rows + 1].
     """
 
     values: NDArray[Any]
@@ -24,7 +24,7 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Sequence[NDArray[Any]], *, dtype: Any = np.int32) -> Ragged:
-        """Put rows together; those without a value keep their place."""
+        """Put rows together; empty rows keep their places."""
         ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
         values = np.concatenate(rows) if len(rows) else np.empty(0)
         return cls(values.astype(dtype, copy=False), np.concatenate([np.zeros(1, np.int64), ends]))
@@ -38,15 +38,15 @@ class Ragged:
         return self.values[self.starts[row] : self.starts[row + 1]]
 
     def lengths(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
-        """Return how many values rows have, [rows]; by default all."""
+        """Return how many values rows have, by default all rows, [rows]."""
         return self.starts[1:][rows] - self.starts[:-1][rows]
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return the values of some rows, end to end, [values, ...]."""
-        return self.values[spans(self.starts[rows], self.lengths(rows))]
+        return self.values[expand_ranges(self.starts[rows], self.lengths(rows))]
 
 
-def spans(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return `start, start + 1, ...` for each start, as many numbers as its length says, end to end."""
+def expand_ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `start, start + 1, ...` for each start, as many numbers as its length, end to end."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)

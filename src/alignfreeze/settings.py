@@ -1,4 +1,4 @@
-"""Settings: frozen, explained in place, and refused all at once before anything runs."""
+"""Settings: they cannot be changed, are explained in place, and are checked all at once before anything runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alignfreeze.files import read_lines
 
 
 class Settings(BaseModel):
-    """Parent of every settings class: unknown names are refused, values cannot change afterwards."""
+    """Parent of every settings class: unknown names are refused, and values cannot be changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -32,12 +32,12 @@ class Settings(BaseModel):
             origin: Where they come from, for the message.
 
         Raises:
-            SettingsError: Some values are wrong; the message names every one.
+            SettingsError: Some values are wrong; the message names all of them.
         """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise SettingsError(_all_problems(error, cls, origin)) from None
+            raise SettingsError(_describe_errors(error, cls, origin)) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_toml_value(text: str) -> Any:
-    """Return the value that a text stands for in TOML (`3`, `true`, `["de", "tr"]`), else the text itself."""
+    """Return the value of a text in TOML (`3`, `true`, `["de", "tr"]`), or the text itself if it is not TOML."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -83,28 +83,28 @@ def replace_by_name(values: Mapping[str, Any], changes: Sequence[tuple[str, Any]
 
 
 def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:
-    """Yield the lines of a TOML file that `read_toml` reads back as these values: plain ones first, then tables.
+    """Yield the lines of a TOML file for some values: plain ones first, then tables.
 
     Args:
-        values: Texts, numbers, truth values, lists of them, and further such mappings.
-        table: Name of the table that they are in.
+        values: Texts, numbers, truth values, lists of them, and mappings of the same kind.
+        table: The name of the table that they are in.
     """
     inner = {name: value for name, value in values.items() if isinstance(value, Mapping)}
     plain = {name: value for name, value in values.items() if name not in inner}
     if table and (plain or not inner):
         yield f"[{table}]"
-    yield from (f"{_key(name)} = {_as_toml(value)}" for name, value in plain.items())
+    yield from (f"{_quote_key(name)} = {_write_value(value)}" for name, value in plain.items())
     for name, more in inner.items():
         yield ""
-        yield from to_toml(more, table=f"{table}.{_key(name)}" if table else _key(name))
+        yield from to_toml(more, table=f"{table}.{_quote_key(name)}" if table else _quote_key(name))
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _as_toml(name)
+def _quote_key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _write_value(name)
 
 
-def _as_toml(value: Any) -> str:
-    # What JSON writes of texts, numbers, truth values and lists of them is TOML, but for the sign DEL.
+def _write_value(value: Any) -> str:
+    # JSON and TOML write texts, numbers, truth values and lists of them in the same way, except for the sign DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
@@ -119,30 +119,30 @@ def check_known(value: str, choices: Mapping[str, Any] | list[str], what: str) -
     raise SettingsError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
 
 
-def _all_problems(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
+def _describe_errors(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
     details = error.errors(include_url=False)
     count = f"{len(details)} wrong setting{'s' if len(details) > 1 else ''}"
-    return "\n".join([f"{origin} has {count}:", *(f"  {_problem(detail, settings)}" for detail in details)])
+    return "\n".join([f"{origin} has {count}:", *(f"  {_describe_error(detail, settings)}" for detail in details)])
 
 
-def _problem(detail: ErrorDetails, settings: type[BaseModel]) -> str:
+def _describe_error(detail: ErrorDetails, settings: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in detail["loc"]) or "settings"
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, ValueError):
         return f"{place}: {cause}"
     if detail["type"] == "extra_forbidden":
-        siblings = _field_names(settings, detail["loc"][:-1])
+        siblings = _list_siblings(settings, detail["loc"][:-1])
         return f"{place}: there is no such setting.{did_you_mean(str(detail['loc'][-1]), siblings)}"
     if detail["type"] == "missing":
         return f"{place}: this setting is required"
     return f"{place}: {detail['msg']} (got {detail['input']!r})"
 
 
-def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the names of the settings that stand beside a wrong one."""
+def _list_siblings(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings at a place."""
     for part in path:
         field = settings.model_fields.get(str(part))
-        nested = _nested(field) if field else None
+        nested = _find_nested(field) if field else None
         if nested is None:
             return []
         settings = nested
@@ -150,11 +150,11 @@ def _field_names(settings: type[BaseModel], path: tuple[int | str, ...]) -> list
 
 
 def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
-    """Return (name, default, meaning) of every setting, nested ones with their path."""
+    """Return the name, the default and the meaning of every setting; names of nested ones have dots."""
     rows: list[tuple[str, str, str]] = []
     for name, field in settings.model_fields.items():
         path = f"{prefix}{name}"
-        nested = _nested(field)
+        nested = _find_nested(field)
         if nested is not None:
             rows += describe_settings(nested, prefix=f"{path}.")
         else:
@@ -171,7 +171,7 @@ def _default_text(default: Any) -> str:
     return json.dumps(default, default=str).replace("null", "left out")
 
 
-def _nested(field: FieldInfo) -> type[BaseModel] | None:
+def _find_nested(field: FieldInfo) -> type[BaseModel] | None:
     """Return the settings class that a field holds, if it holds one (or, optionally, none)."""
     kinds: tuple[Any, ...] = (field.annotation, *get_args(field.annotation))
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

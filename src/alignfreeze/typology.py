@@ -1,4 +1,4 @@
-"""What is known of languages apart from any text: how far apart they are, their families, how much of them there is."""
+"""Facts about languages: how different they are, their families, and how much text of them there is."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ FEATURES = {
     "sounds": ("feature_predictions.npz", "INV_"),
     "genealogy": ("family_features.npz", "F_"),
 }
-"""Kinds of distance by URIEL's vectors (Littell et al. 2017), which the package `lang2vec` brings: the file and the
-beginning of the features' names. What is not known of a language is predicted there from its neighbours."""
+"""Kinds of distance between URIEL's vectors (Littell et al. 2017; the package `lang2vec`): the file, and the beginning
+of the features' names. URIEL predicts unknown features of a language from its neighbours."""
 
 GEOGRAPHY = "geocoord_features.npz"
 
 CC100_GIB = dict(
-    # Conneau et al. 2020 (arXiv 1911.02116), table 6: the text that XLM-R was pretrained on, in GiB; Swedish and
-    # Ukrainian as its authors have corrected them (github.com/mayhewsw/multilingual-data-stats). Languages that it has
-    # in several scripts are added up.
+    # The text that XLM-R was pretrained on, in GiB: Conneau et al. 2020 (arXiv 1911.02116), table 6. Swedish and
+    # Ukrainian are as its authors corrected them (github.com/mayhewsw/multilingual-data-stats). For a language in
+    # several scripts, it is the sum.
     en=300.8, vi=137.3, ru=278, id=148.3, fa=111.6, sv=85, ro=61.4, de=66.6, fr=56.8, es=53.3, no=49, pt=49.1, da=45.6,
     hu=58.4, uk=84.6, fi=54.3, pl=44.6, ko=54.2, bg=57.5, nl=29.3, it=30.2, el=46.9, sk=23.2, he=31.6, hr=20.5, ar=28,
     tr=20.9, cs=16.3, lt=13.7, th=71.7, ca=10.1, hi=20.7, sl=10.3, ms=8.5, lv=8.8, sq=5.4, et=6.1, sr=9.1, az=6.5,
@@ -42,78 +42,78 @@ CC100_GIB = dict(
 
 
 SIZE = "pretraining text"
-"""The name of the fact that is in GiB."""
+"""The name of the fact in GiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a language, seen from a source language.
+    """Facts about a language, seen from a source language.
 
     Attributes:
-        values: By name: distances from 0 to 1 (see `FEATURES`; `geography` is the way over the globe by half its
-            circumference), `same script` and `same family` 1 or 0, `pretraining text` in GiB. What is not known is
-            left out.
-        family: The name of its family; None where that is not known.
+        values: Facts by name; unknown ones are left out. Distances lie from 0 to 1 (see `FEATURES`; `geography` is the
+            distance over the globe, divided by half its circumference). `same script` and `same family` are 1 or 0.
+            `pretraining text` is in GiB.
+        family: The name of its family; None if it is not known.
     """
 
     values: dict[str, float]
     family: str | None
 
 
-@lru_cache(maxsize=8192)  # a page asks for the same pairs time and again
+@lru_cache(maxsize=8192)  # a page asks for the same pairs again and again
 def facts_of(language: str, source: str) -> Facts:
-    """Return what is known of a language, seen from a source language.
+    """Return facts about a language, seen from a source language.
 
     Args:
-        language: Its code.
-        source: The source language's code.
+        language: The code of the language.
+        source: The code of the source language.
     """
     values = {kind: d for kind in FEATURES if (d := _cosine_distance(kind, language, source)) is not None}
-    if (way := _way(language, source)) is not None:
+    if (way := _distance_over_globe(language, source)) is not None:
         values["geography"] = way
     families = [family_of(code) for code in (language, source)]
     if None not in families:
         values["same family"] = float(families[0] == families[1])
-    with suppress(ValueError):  # a table may name languages as it likes
+    with suppress(ValueError):  # a table of other people may hold something else than a code
         values["same script"] = float(scripts_of(language) == scripts_of(source))
-    if (size := CC100_GIB.get(_base(language))) is not None:
+    if (size := CC100_GIB.get(_strip_region(language))) is not None:
         values[SIZE] = size
     return Facts(values, families[0])
 
 
 def is_installed() -> bool:
-    """Tell whether the extra `typology` is there."""
-    return _folder() is not None
+    """Tell whether the extra `typology` is installed."""
+    return _find_folder() is not None
 
 
 @lru_cache
 def family_of(language: str) -> str | None:
-    """Return the name of a language's family, such as `Indo-European`; None where it is not known."""
+    """Return the name of a language's family, such as `Indo-European`; None if it is not known."""
     file, prefix = FEATURES["genealogy"]
-    vector = _vector(file, prefix, language)
+    vector = _vector_of(file, prefix, language)
     if vector is None or not vector.any():
         return None
-    table = _table(file)
+    table = _load_table(file)
     names = table.names(prefix)
     held = [name for name, value in zip(names, vector, strict=True) if value > 0]
-    # Of all groups that a language is in the family is the one with the most languages.
+    # The family is the largest of all groups that a language belongs to.
     return max(held, key=table.sizes.__getitem__).removeprefix(prefix)
 
 
 def _cosine_distance(kind: str, language: str, source: str) -> float | None:
-    ours, theirs = (_vector(*FEATURES[kind], code) for code in (language, source))
+    ours, theirs = (_vector_of(*FEATURES[kind], code) for code in (language, source))
     if ours is None or theirs is None or not ours.any() or not theirs.any():
         return None
     return float(1 - ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)))
 
 
-def _way(language: str, source: str) -> float | None:
-    """Return the way between two languages over the globe: 0 for the same place, 1 for the other side.
+def _distance_over_globe(language: str, source: str) -> float | None:
+    """Return the distance of two languages over the globe: 0 for the same place, 1 for the opposite one.
 
-    URIEL has the ways to some 300 points; those to one that lies behind
-    either, seen from the other, differ by the way between them.
+    URIEL has the distances of a language to some 300 points. For a point that lies behind one language, seen from the
+    other, they differ by the distance between the languages.
     """
-    ours, theirs = (_vector(GEOGRAPHY, "", code) for code in (language, source))
+    ours, theirs = (_vector_of(GEOGRAPHY, "", code) for code in (language, source))
     return None if ours is None or theirs is None else float(np.abs(ours - theirs).max())
 
 
@@ -132,48 +132,48 @@ class _Table:
         return [name for name in self.features if name.startswith(prefix)]
 
     def vector(self, prefix: str, code: str) -> NDArray[np.float32] | None:
-        """Return what is known of a language, None for nothing; found once."""
+        """Return the vector of a language, which is read once; None if it is not known."""
         if (prefix, code) not in self.vectors:
-            self.vectors[prefix, code] = self._found(prefix, code)
+            self.vectors[prefix, code] = self._read_vector(prefix, code)
         return self.vectors[prefix, code]
 
-    def _found(self, prefix: str, code: str) -> NDArray[np.float32] | None:
+    def _read_vector(self, prefix: str, code: str) -> NDArray[np.float32] | None:
         if code not in self.rows:
             return None
         chosen = [number for number, name in enumerate(self.features) if name.startswith(prefix)]
         row = self.data[self.rows[code], chosen]
-        return None if (row == -1).any() else row  # -1 stands for what is not known
+        return None if (row == -1).any() else row  # -1 stands for an unknown value
 
 
-def _vector(file: str, prefix: str, language: str) -> NDArray[np.float32] | None:
-    base = _base(language)
-    return None if _folder() is None else _table(file).vector(prefix, _codes().get(base, base))
+def _vector_of(file: str, prefix: str, language: str) -> NDArray[np.float32] | None:
+    base = _strip_region(language)
+    return None if _find_folder() is None else _load_table(file).vector(prefix, _load_codes().get(base, base))
 
 
-def _base(language: str) -> str:
-    """Return a language's code without a country or script: `pt` for `pt-BR`."""
+def _strip_region(language: str) -> str:
+    """Return the code of a language without a country or script: `pt` for `pt-BR`."""
     return language.partition("-")[0]
 
 
 @lru_cache
-def _table(file: str) -> _Table:
-    folder = _folder()
+def _load_table(file: str) -> _Table:
+    folder = _find_folder()
     assert folder is not None
     with (folder / file).open("rb") as opened:
         return _Table(opened)
 
 
 @lru_cache
-def _codes() -> dict[str, str]:
-    """Return URIEL's codes, of three letters, by those of two."""
-    folder = _folder()
+def _load_codes() -> dict[str, str]:
+    """Return the codes of three letters, which URIEL uses, by codes of two letters."""
+    folder = _find_folder()
     assert folder is not None
     return json.loads((folder / "letter_codes.json").read_text(encoding="utf-8"))
 
 
 @lru_cache
-def _folder() -> Path | None:
-    """Return the folder of URIEL's data; its package, which needs an old setuptools, is never imported."""
+def _find_folder() -> Path | None:
+    """Return the folder of URIEL's data; its package is never imported, as it needs an old setuptools."""
     try:
         folder = Path(str(distribution("lang2vec").locate_file("lang2vec/data")))
     except PackageNotFoundError:

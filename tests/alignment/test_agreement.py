@@ -1,6 +1,6 @@
 import pytest
 
-from alignfreeze.alignment.agreement import GoldAlignment, agreement, check_gold, read_gold
+from alignfreeze.alignment.agreement import GoldAlignment, check_gold, measure_agreement, read_gold
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
@@ -16,7 +16,7 @@ def test_a_worked_example():
     Precision 3/4, recall 2/3, AER = 1 - (2 + 3) / (4 + 3) = 2/7.
     """
     gold = [GoldAlignment(links((0, 0), (1, 1), (4, 4)), links((0, 0), (1, 1), (4, 4), (2, 2)))]
-    found = agreement([WordAlignment(links((0, 0), (1, 1), (2, 2), (3, 3)))], gold)
+    found = measure_agreement([WordAlignment(links((0, 0), (1, 1), (2, 2), (3, 3)))], gold)
     assert (found.precision, found.recall) == (3 / 4, 2 / 3)
     assert found.aer == pytest.approx(2 / 7)
     assert (found.found, found.sure, found.possible, found.pairs) == (4, 3, 4, 1)
@@ -24,8 +24,8 @@ def test_a_worked_example():
 
 def test_nothing_found_and_nothing_to_find():
     empty = GoldAlignment(links(), links())
-    assert agreement([WordAlignment(links())], [empty]).aer == 0
-    assert agreement([WordAlignment(links())], [GoldAlignment(links((0, 0)), links((0, 0)))]).aer == 1
+    assert measure_agreement([WordAlignment(links())], [empty]).aer == 0
+    assert measure_agreement([WordAlignment(links())], [GoldAlignment(links((0, 0)), links((0, 0)))]).aer == 1
 
 
 def test_gold_files_counted_from_0_or_1(tmp_path):

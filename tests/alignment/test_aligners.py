@@ -203,11 +203,11 @@ def test_the_links_are_those_of_sil_thot_called_directly(shared_data, code, name
 @pytest.mark.parametrize(("name", "most"), [("fast-align", 0.35), ("eflomal", 0.35), ("hmm", 0.35)])
 def test_learnt_links_are_near_those_made_by_hand(shared_data, name, most):
     """AER on 447 sentence pairs alone; far from random (above 0.8), as a guard of direction."""
-    from alignfreeze.alignment.agreement import agreement, read_gold
+    from alignfreeze.alignment.agreement import measure_agreement, read_gold
 
     bitext = gold_text(shared_data, "fr")
     gold = read_gold(shared_data / "gold_alignments" / "enfr.gold", first=1)
-    assert agreement(align(bitext, aligner=name), gold).aer < most
+    assert measure_agreement(align(bitext, aligner=name), gold).aer < most
 
 
 # --- symmetrisation -----------------------------------------------------------
@@ -324,14 +324,11 @@ EN_DE = ("en", "de")
 
 
 def test_a_folder_without_a_trained_model(tmp_path):
-    for content in (None, "", "[]", "{}"):
+    for content in (None, "", "[]", "{}", '{"model": "hmm"}'):
         if content is not None:
             (tmp_path / "aligner.json").write_text(content)
         with pytest.raises(DataError, match="holds no trained aligner"):
             StatisticalAligner("hmm").load(tmp_path, languages=EN_DE)
-    (tmp_path / "aligner.json").write_text('{"model": "hmm"}')
-    with pytest.raises(DataError, match=r"says neither its languages nor what its files hold.*train it again"):
-        StatisticalAligner("hmm").load(tmp_path, languages=EN_DE)
 
 
 def test_a_trained_model_that_does_not_fit(toy_bitext, tmp_path):

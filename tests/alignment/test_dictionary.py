@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from alignfreeze.alignment.dictionary import DictionaryAligner, coverage, read_dictionary
+from alignfreeze.alignment.dictionary import DictionaryAligner, measure_coverage, read_dictionary
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
 
@@ -55,4 +55,4 @@ def test_files_that_are_no_word_list(tmp_path, text, message):
 
 
 def test_coverage_counts_words_of_the_text_not_of_the_list():
-    assert coverage(WORDS, [pair("dog dog cat .", "x"), pair("Bank", "y")]) == 3 / 4
+    assert measure_coverage(WORDS, [pair("dog dog cat .", "x"), pair("Bank", "y")]) == 3 / 4

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from alignfreeze.alignment.links import (
     WordAlignment,
-    links_for_realignment,
     read_pharaoh,
+    select_links,
     write_pharaoh,
 )
 from alignfreeze.corpora.bitext import SentencePair
@@ -48,8 +48,8 @@ def test_links_between_identical_words_are_dropped_after_the_one_to_one_rule():
     pair = SentencePair(("Berlin", "is", "big"), ("Berlin", "ist", "Berlin"), ("en", "de"))
     # 0-0 is identical. 2-2 stays. Were identical links dropped first, 1-1 would become one-to-one: it has
     # the rival 1-0? No: 0-0 and 1-0 share target 0, so neither is one-to-one, whatever is dropped later.
-    assert links_for_realignment(pair, WordAlignment.from_pharaoh("0-0 1-1 2-2")) == [(1, 1), (2, 2)]
-    assert links_for_realignment(pair, WordAlignment.from_pharaoh("0-0 1-0 2-2")) == [(2, 2)]
+    assert select_links(pair, WordAlignment.from_pharaoh("0-0 1-1 2-2")) == [(1, 1), (2, 2)]
+    assert select_links(pair, WordAlignment.from_pharaoh("0-0 1-0 2-2")) == [(2, 2)]
 
 
 def test_files_are_read_again(tmp_path, toy_bitext):

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs, read_bitext
+from alignfreeze.corpora.bitext import SentencePair, digest_of, group_by_languages, read_bitext
 from alignfreeze.errors import DataError, SettingsError
 from tests.conftest import write_bars
 
@@ -101,7 +101,7 @@ def test_bars_are_read_again(tmp_path, toy_bitext):
 def test_language_pairs_in_the_order_of_appearance():
     codes = [("en", "tr"), ("en", "de"), ("en", "tr")]
     bitext = [SentencePair(("a",), ("b",), languages) for languages in codes]
-    assert language_pairs(bitext) == {("en", "tr"): [0, 2], ("en", "de"): [1]}
+    assert group_by_languages(bitext) == {("en", "tr"): [0, 2], ("en", "de"): [1]}
 
 
 def test_unlike_bitexts_have_unlike_digests():

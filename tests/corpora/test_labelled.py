@@ -41,7 +41,7 @@ def test_single_texts_with_any_label(tmp_path):
 def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
     lines = "".join(json.dumps({**ROWS[0], "gold_label": label}) + "\n" for label in ("-", "neutral"))
     assert len(read_labelled(write(tmp_path, lines), labels=NLI)) == 1
-    assert "1 rows without a label are passed over" in remarks[0]
+    assert "1 rows without a label are skipped" in remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
         ('{"label": "neutral", "premise": "a"}', "line 1: a second text is missing: expected a field sentence2 or hyp"),
         ('{"label": "neutral", "premise": "a", "hypothesis": null}', "line 1: a second text is missing"),
         ('{"label": "neutral"', "line 1: not JSON"),
-        ("a\tb\tc\n", "line 1: the first line has to name the columns"),
-        ("label\ttext\nneutral\n", "line 2: expected 2 columns with a tab between, found 1"),
+        ("a\tb\tc\n", "line 1: the first line must name the columns"),
+        ("label\ttext\nneutral\n", "line 2: expected 2 columns separated by tabs, found 1"),
         ("", "no labelled text found"),
     ],
 )
@@ -69,4 +69,4 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, text, message):
 def test_null_is_no_label(tmp_path, remarks):
     path = write(tmp_path, '{"text": "a", "label": null}\n{"text": "b", "label": "x"}\n')
     assert [item.label for item in read_labelled(path)] == ["x"]
-    assert any("1 rows without a label are passed over" in text for text in remarks)
+    assert any("1 rows without a label are skipped" in text for text in remarks)

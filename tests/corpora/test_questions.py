@@ -29,7 +29,7 @@ def test_questions_with_their_answers(tmp_path):
     [
         (
             squad([("dog", 5)]),
-            r"article 1, question 'q1': the answer 'dog' is not in its context at 5; there stands 'og '",
+            r"article 1, question 'q1': the answer 'dog' is not in its context at 5; the text there is 'og '",
         ),
         (squad([("cow", 4)]), "the answer 'cow' is not in its context"),
         (squad([("", 4)]), "the answer '' is not"),
@@ -53,5 +53,5 @@ def test_real_files(shared_data):
 
 def test_null_is_no_context(tmp_path):
     text = squad([("None", 0)], context=None)
-    with pytest.raises(DataError, match="question, context and answers have to be texts"):
+    with pytest.raises(DataError, match="question, context and answers must be texts"):
         read(tmp_path, text)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alignfreeze.corpora import selection
 from alignfreeze.corpora.bitext import read_bitext
-from alignfreeze.corpora.selection import SelectionSettings, evenly_spread, select
+from alignfreeze.corpora.selection import SelectionSettings, select, spread_evenly
 from alignfreeze.errors import DataError, SettingsError
 
 EN_DE = ("en", "de")
@@ -217,7 +217,7 @@ def test_ten_million_lines_are_sampled_in_little_memory(tmp_path):
 
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_evenly_spread_items_are_as_many_as_asked_for_at_equal_distances(n_items, n):
-    found = evenly_spread(range(n_items), n)
+    found = spread_evenly(range(n_items), n)
     assert len(found) == min(n, n_items)
     gaps = {after - before for before, after in zip(found, [*found, n_items][1:], strict=False)}
     assert not gaps or max(gaps) - min(gaps) <= 1

@@ -23,12 +23,12 @@ from alignfreeze.corpora import words
     ],
 )
 def test_words_of_many_scripts(language, text, expected):
-    assert list(words.word_splitter(language)(text)) == expected
+    assert list(words.find_splitter(language)(text)) == expected
 
 
 def test_nothing_is_lost_but_spaces(shared_data):
     for path in sorted((shared_data / "tatoeba").glob("en-*.*")):
-        split = words.word_splitter(path.suffix[1:])
+        split = words.find_splitter(path.suffix[1:])
         for line in path.read_text(encoding="utf-8").splitlines()[:100]:
             kept = "".join(split(line))
             visible = "".join(line.split())
@@ -63,7 +63,7 @@ INVISIBLE = "\u200b\u200e\u2060\ufeff\xad\x1f\x07\u3000\xa0 "
     ],
 )
 def test_what_cannot_be_seen_is_no_word(language, text):
-    split = words.word_splitter(language)
+    split = words.find_splitter(language)
     found = split(f"{INVISIBLE}{text}\u200b \u200b{text}{INVISIBLE}")
     assert found
     assert all(set(word) - set(INVISIBLE) for word in found)
@@ -83,9 +83,9 @@ def without_libraries(monkeypatch):
     for module in ("jieba", "fugashi", "pythainlp", "icu4py", "icu4py.breakers"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(words, "_announced", set())
-    words._segmenter.cache_clear()
+    words._find_segmenter.cache_clear()
     yield
-    words._segmenter.cache_clear()
+    words._find_segmenter.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def without_libraries(monkeypatch):
 )
 def test_the_character_fallback_says_once_what_to_install(without_libraries, remarks, language, install):
     for _ in range(3):
-        assert words.word_splitter(language) is words.split_characters
+        assert words.find_splitter(language) is words.split_characters
     assert len(remarks) == 1
     assert "is written without spaces: its sentences are split into characters" in remarks[0]
     assert re.search(install, remarks[0])
-    assert words.splitter_version(language) == ["characters"]
+    assert words.describe_splitter(language) == ["characters"]
 
 
 def tatoeba(shared_data, language, n=50):
@@ -114,23 +114,23 @@ def tatoeba(shared_data, language, n=50):
 
 def test_chinese_as_jieba_splits_it(shared_data):
     jieba = pytest.importorskip("jieba")
-    split = words.word_splitter("zh")
+    split = words.find_splitter("zh")
     for line in tatoeba(shared_data, "zh"):
         assert split(line) == tuple(word for word in jieba.lcut(line) if word.strip())
-    assert words.splitter_version("zh") == [f"jieba {version('jieba')}"]
+    assert words.describe_splitter("zh") == [f"jieba {version('jieba')}"]
 
 
 def test_japanese_as_fugashi_splits_it(shared_data):
     fugashi = pytest.importorskip("fugashi")
     tagger = fugashi.Tagger()  # finds unidic-lite by itself
-    split = words.word_splitter("ja")
+    split = words.find_splitter("ja")
     for line in tatoeba(shared_data, "ja"):
         assert split(line) == tuple(str(word) for word in tagger(line))
 
 
 def test_thai_as_pythainlp_splits_it(shared_data):
     pythainlp = pytest.importorskip("pythainlp")
-    split = words.word_splitter("th")
+    split = words.find_splitter("th")
     for line in tatoeba(shared_data, "th"):
         assert split(line) == tuple(word for word in pythainlp.word_tokenize(line) if word.strip())
 
@@ -145,12 +145,12 @@ def test_thai_as_pythainlp_splits_it(shared_data):
 )
 def test_khmer_lao_and_burmese(language, text, expected):
     pytest.importorskip("icu4py")
-    assert list(words.word_splitter(language)(text)) == expected
+    assert list(words.find_splitter(language)(text)) == expected
 
 
 @pytest.mark.parametrize("language", ["ar", "hi", "ta"])
 def test_scripts_with_spaces_are_split_at_spaces_and_punctuation(shared_data, language):
-    split = words.word_splitter(language)
+    split = words.find_splitter(language)
     for line in tatoeba(shared_data, language):
         assert "".join(split(line)) == "".join(line.split())
         assert len(split(line)) >= len(line.split())

@@ -17,7 +17,7 @@ from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment.planning import outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.stopping import make_judge
-from alignfreeze.progress import showing, stage
+from alignfreeze.progress import stage, use_display
 from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.report.plans import outline_text
@@ -157,7 +157,7 @@ def test_what_a_judge_does_is_shown_as_one_stage(tiny_folder, toy_bitext):
             return 0
 
     noted = Noted()
-    with showing(noted):
+    with use_display(noted):
         realigned(tiny_folder, toy_bitext, judge=judge)
     started = [title for kind, *rest in noted.told if kind == "start" for title in rest]
     assert started.count("estimating without labels") == 3  # at first, and twice without a better one

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
-from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
@@ -124,7 +124,7 @@ def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut
         raise SettingsError(f"--held-out {most}: bitext.held_out of the experiment says {theirs}; give one of the two")
     if not theirs:
         data = hold_out(data, most=most, seed=settings.bitext.selection.seed)
-    items = evenly_spread(data.train, min(CHECKED, len(data.train) // 10))
+    items = spread_evenly(data.train, min(CHECKED, len(data.train) // 10))
     chosen = {id(item) for item in items}
     data = replace(data, train=[item for item in data.train if id(item) not in chosen])
     links = held_out_links(settings, data)

@@ -1,4 +1,4 @@
-"""How good word links are: precision, recall and alignment error rate against links made by hand."""
+"""Measures how good word links are: precision, recall and alignment error rate against links made by hand."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _GOLD_LINK = re.compile(r"([0-9]+)([-p])([0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class GoldAlignment:
-    """The links of a sentence pair as people made them.
+    """The links of a sentence pair, made by hand.
 
     Attributes:
-        sure: Links that must be found.
-        possible: Links that may be found; the sure ones are among them.
+        sure: Links that should be found.
+        possible: Links that may be found, the sure ones included.
     """
 
     sure: frozenset[tuple[int, int]]
@@ -30,16 +30,16 @@ class GoldAlignment:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How found links agree with those made by hand (Och and Ney 2003).
+    """How well found links agree with links made by hand (Och and Ney 2003).
 
     Attributes:
-        precision: Share of the found links that are possible.
-        recall: Share of the sure links that are found.
+        precision: The share of the found links that are possible.
+        recall: The share of the sure links that are found.
         aer: Alignment error rate: 1 - (found sure + found possible) / (found + sure); 0 is best.
-        found: Links found.
-        sure: Sure links.
-        possible: Possible links, the sure ones included.
-        pairs: Sentence pairs.
+        found: The number of found links.
+        sure: The number of sure links.
+        possible: The number of possible links, the sure ones included.
+        pairs: The number of sentence pairs.
     """
 
     precision: float
@@ -52,23 +52,23 @@ class Agreement:
 
 
 def read_gold(path: Path | str, *, first: int = 0) -> list[GoldAlignment]:
-    """Read links made by hand, one line a sentence pair: `3-4` is a sure link, `3p4` a possible one.
+    """Read links made by hand, one line per sentence pair: `3-4` is a sure link, `3p4` a possible one.
 
     Args:
         path: The file.
         first: The number of a sentence's first word, 0 or 1.
 
     Raises:
-        DataError: The file cannot be read or is empty, or a line has something else in it.
+        DataError: The file cannot be read or is empty, or something in a line is not a link.
     """
     path = Path(path)
-    gold = [_gold(path, number, line, first) for number, line in read_lines(path)]
+    gold = [_parse_gold(path, number, line, first) for number, line in read_lines(path)]
     if not gold:
-        raise DataError(f"{path}: no line in it; links made by hand are expected, one line a sentence pair")
+        raise DataError(f"{path}: no line in it; links made by hand are expected, one line per sentence pair")
     return gold
 
 
-def _gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
+def _parse_gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
     sure, possible = set(), set()
     for part in line.split():
         match = _GOLD_LINK.fullmatch(part)
@@ -84,15 +84,15 @@ def _gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
 
 
 def read_predicted(path: Path | str, gold: Sequence[GoldAlignment], *, first: int = 0) -> list[WordAlignment]:
-    """Read links to be compared, in Pharaoh notation.
+    """Read the links to be measured, in Pharaoh notation.
 
     Args:
         path: The file.
-        gold: What they are compared with.
+        gold: The links made by hand.
         first: The number of a sentence's first word, 0 or 1.
 
     Raises:
-        DataError: A line is not Pharaoh notation, or there are more or fewer lines than in the gold file.
+        DataError: A line is not Pharaoh notation, or the gold file has another number of lines.
     """
     path = Path(path)
     links = []
@@ -114,11 +114,17 @@ def check_gold(
 ) -> None:
     """Check that links made by hand fit the sentences.
 
+    Args:
+        gold: The links.
+        bitext: The sentences.
+        path: The file of the links, for messages.
+        first: The number of a sentence's first word in the file, 0 or 1.
+
     Raises:
-        DataError: There are more or fewer of them, or one points beyond its sentence.
+        DataError: The numbers of sentence pairs differ, or a link points beyond its sentence.
     """
     if len(gold) != len(bitext):
-        raise DataError(f"{path} has {len(gold):,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
+        raise DataError(f"{path} has {len(gold):,} lines for {len(bitext):,} sentence pairs; it needs one per pair")
     for number, (links, pair) in enumerate(zip(gold, bitext, strict=True), start=1):
         for source, target in sorted(links.possible):
             if source >= len(pair.source) or target >= len(pair.target):
@@ -128,11 +134,15 @@ def check_gold(
                 raise DataError.at(path, number, problem)
 
 
-def agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
-    """Compare found links with those made by hand.
+def measure_agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
+    """Measure how well found links agree with links made by hand.
+
+    Args:
+        found: The found links of each sentence pair.
+        gold: The links made by hand, in the same order.
 
     Raises:
-        ValueError: There are not as many of one as of the other.
+        ValueError: The numbers of sentence pairs differ.
     """
     n_found = hits = sure_hits = sure = possible = 0
     for alignment, by_hand in zip(found, gold, strict=True):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, TrainableAligner, WordAligner
 from alignfreeze.alignment.links import Alignments
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.cache import cached_arrays
-from alignfreeze.corpora.bitext import SentencePair, digest_of, language_pairs
+from alignfreeze.cache import load_or_compute
+from alignfreeze.corpora.bitext import SentencePair, digest_of, group_by_languages
 from alignfreeze.errors import SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark, stage
@@ -50,7 +50,7 @@ def align(
     if isinstance(aligner, str):
         aligner = AlignmentSettings(aligner=check_known(aligner, ALIGNERS, "aligner"))
     resources = resources or Resources()
-    groups = language_pairs(bitext)
+    groups = group_by_languages(bitext)
     # All are made before the first begins its work: an error about what one lacks comes at once.
     aligners = {languages: _make_aligner(aligner, resources, languages) for languages in groups}
     rows = []
@@ -129,7 +129,7 @@ def _find_links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[s
                 fit()
                 return _align_chunk(aligner, chunk)
 
-            arrays = find() if key is None else cached_arrays("alignments", {**key, "start": start}, find)
+            arrays = find() if key is None else load_or_compute("alignments", {**key, "start": start}, find)
             rows.append(Ragged(arrays["values"], arrays["starts"]))
             beyond += int(arrays["beyond"][0])
             bar.advance(len(chunk))

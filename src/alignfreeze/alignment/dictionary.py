@@ -1,4 +1,4 @@
-"""Word alignment by a bilingual word list."""
+"""Word alignment by bilingual word lists."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
 Dictionary = Mapping[str, frozenset[str]]
-"""The translations of each source word; all in lower case."""
+"""The translations of each source word, all in lower case."""
 
 
 def read_dictionary(path: Path | str) -> Dictionary:
-    """Read a bilingual word list: a source word and a target word a line, a space or a tab between (MUSE's form).
+    """Read a bilingual word list: one source word and one target word per line, as in MUSE.
+
+    Args:
+        path: The file; a space or a tab separates the two words.
 
     Raises:
-        DataError: The file cannot be read or is empty, or a line has not two words.
+        DataError: The file cannot be read or is empty, or a line does not have two words.
     """
     path = Path(path)
     translations: defaultdict[str, set[str]] = defaultdict(set)
@@ -31,7 +34,7 @@ def read_dictionary(path: Path | str) -> Dictionary:
         words = line.split("\t") if "\t" in line else line.split()
         if len(words) != 2 or not all(word.strip() for word in words):
             problem = (
-                f"expected a source word and a target word with a space or tab between, found {len(words)} part(s)"
+                f"expected a source word and a target word, separated by a space or tab, found {len(words)} part(s)"
             )
             raise DataError.at(path, number, problem)
         source, target = (word.strip().lower() for word in words)
@@ -42,20 +45,20 @@ def read_dictionary(path: Path | str) -> Dictionary:
 
 
 class DictionaryAligner(WordAligner):
-    """Links words that a word list makes translations of each other without ambiguity.
+    """Links words that are translations of each other without ambiguity.
 
-    A link counts if its target word is the only one in the sentence that translates its source word, and its source
-    word is the only one that it translates (the paper, section 3.2; MUSE dictionaries).
+    The target word must be the only one in its sentence that translates the source word. The source word must be the
+    only one in its sentence that the target word translates (the paper, section 3.2).
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
-        """Return one alignment a pair, in the same order, source word first."""
-        return [self._links(pair) for pair in bitext]
+        """Return one alignment per pair, in the same order."""
+        return [self._link(pair) for pair in bitext]
 
-    def _links(self, pair: SentencePair) -> WordAlignment:
+    def _link(self, pair: SentencePair) -> WordAlignment:
         places: defaultdict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(pair.target):
             places[word.lower()].append(place)
@@ -68,8 +71,8 @@ class DictionaryAligner(WordAligner):
         return WordAlignment(frozenset(links)).one_to_one()
 
 
-def coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
-    """Return the share of a bitext's source words, punctuation left out, that a word list translates."""
+def measure_coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
+    """Return the share of the source words of a bitext, without punctuation, that a word list translates."""
     words = Counter(word.lower() for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
     known = sum(count for word, count in words.items() if word in dictionary)
     return known / max(1, words.total())

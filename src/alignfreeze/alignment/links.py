@@ -1,4 +1,4 @@
-"""The links between the words of a sentence pair: notation, files, and which of them realignment keeps."""
+"""The links between the words of a sentence pair: notation, files, and the links that realignment uses."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class WordAlignment:
 
     @classmethod
     def from_pharaoh(cls, line: str) -> WordAlignment:
-        """Read one line of Pharaoh notation, as fast_align writes it.
+        """Read a line in Pharaoh notation, the output of fast_align.
 
         Raises:
-            ValueError: A part of the line is not `source-target` with two whole numbers.
+            ValueError: A part of the line is not two whole numbers joined by `-`.
         """
         links = []
         for part in line.split():
@@ -45,7 +45,7 @@ class WordAlignment:
         return cls(frozenset(links))
 
     def to_pharaoh(self) -> str:
-        """Return the links in Pharaoh notation, in order."""
+        """Return the links in Pharaoh notation, in ascending order."""
         return " ".join(f"{source}-{target}" for source, target in sorted(self.links))
 
     def one_to_one(self) -> WordAlignment:
@@ -65,7 +65,7 @@ class Alignments(Sequence[WordAlignment]):
     """The word alignments of a bitext, in two flat arrays.
 
     Attributes:
-        links: Of each sentence pair: (source word, target word), ascending, [links, 2].
+        links: The links of each sentence pair as (source word, target word), in ascending order, [links, 2].
     """
 
     def __init__(self, links: Ragged) -> None:
@@ -73,7 +73,7 @@ class Alignments(Sequence[WordAlignment]):
 
     @classmethod
     def of(cls, alignments: Iterable[WordAlignment]) -> Alignments:
-        """Put word alignments together."""
+        """Put the word alignments of sentence pairs together."""
         rows = [np.array(sorted(alignment.links), dtype=np.int32).reshape(-1, 2) for alignment in alignments]
         return cls(Ragged.of(rows))
 
@@ -81,7 +81,7 @@ class Alignments(Sequence[WordAlignment]):
         return len(self.links)
 
     def __getitem__(self, pair: int | slice) -> Any:
-        """Return the alignment of one sentence pair, or a list of those of several."""
+        """Return the alignment of one sentence pair, or a list of the alignments of several."""
         if isinstance(pair, slice):
             return [self[number] for number in range(len(self))[pair]]
         return WordAlignment(frozenset((source, target) for source, target in self.links[pair].tolist()))
@@ -92,34 +92,35 @@ class Alignments(Sequence[WordAlignment]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def links_for_realignment(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:
-    """Return the links that realignment trains on, in order: one-to-one, then not identical.
+def select_links(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:
+    """Return the links that realignment trains on, in ascending order.
 
-    The order of the two rules is the reference code's (realignment_task.py).
+    One-to-one links are kept first; then links between identical words are dropped, as in the reference code
+    (realignment_task.py).
     """
     return sorted(alignment.one_to_one().without_identical(pair).links)
 
 
 def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair], *, more: bool = False) -> list[WordAlignment]:
-    """Read the word alignments of a bitext, one line a sentence pair.
+    """Read the word alignments of a bitext, one line per sentence pair.
 
     Args:
         path: The file.
-        bitext: Its sentence pairs.
-        more: The file may have further lines, of pairs that were not read.
+        bitext: The sentence pairs.
+        more: The file may have more lines, for pairs that were not read.
 
     Raises:
-        DataError: The file has another number of lines than the bitext has pairs, a line is
-            not Pharaoh notation, or a link points beyond its sentence.
+        DataError: The file and the bitext have different lengths, a line is not Pharaoh notation, or a link points
+            beyond its sentence.
     """
     path = Path(path)
     lines = list(read_lines(path))
     if len(lines) < len(bitext) or (len(lines) > len(bitext) and not more):
-        raise DataError(f"{path} has {len(lines):,} lines for {len(bitext):,} sentence pairs; it needs one a pair")
-    return [_checked(path, number, line, pair) for (number, line), pair in zip(lines, bitext, strict=False)]
+        raise DataError(f"{path} has {len(lines):,} lines for {len(bitext):,} sentence pairs; it needs one per pair")
+    return [_parse_links(path, number, line, pair) for (number, line), pair in zip(lines, bitext, strict=False)]
 
 
-def _checked(path: Path, number: int, line: str, pair: SentencePair) -> WordAlignment:
+def _parse_links(path: Path, number: int, line: str, pair: SentencePair) -> WordAlignment:
     try:
         alignment = WordAlignment.from_pharaoh(line)
     except ValueError as error:
@@ -140,5 +141,5 @@ def _check_range(path: Path, number: int, alignment: WordAlignment, pair: Senten
 
 
 def write_pharaoh(path: Path | str, alignments: Sequence[WordAlignment]) -> None:
-    """Write word alignments, one line a sentence pair."""
+    """Write word alignments in Pharaoh notation, one line per sentence pair."""
     write_lines(Path(path), [alignment.to_pharaoh() for alignment in alignments])

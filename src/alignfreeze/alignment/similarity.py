@@ -1,4 +1,4 @@
-"""Word alignment by the similarity of subword vectors, a batch of sentence pairs at a time."""
+"""Word alignment by the similarity of subword vectors, in batches of sentence pairs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 
 CELLS_AT_ONCE = 2**21
-"""Similarities at once, padded ones included: 8 MiB of them."""
+"""The most similarities computed at once, padding included: 8 MiB."""
 
 MEAN_OF = 1_000
-"""Sentence pairs of which the mean vector of each language is taken."""
+"""The mean vector of each language is that of this many sentence pairs."""
 
 DISCOUNT = 0.9
-"""What a similarity counts in `itermax` if one of its two sides is linked already (alpha in the paper)."""
+"""The weight of a similarity in `itermax` if one of its two sides is linked already (alpha in the paper)."""
 
 
 class WordVectors(Protocol):
-    """Turns sentences into vectors of their subwords: an encoder, at one of its layers."""
+    """Turns sentences into vectors of their subwords: an encoder at one of its layers."""
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the vectors depend on, as plain values."""
+        """Everything that the vectors depend on, as plain values."""
         ...
 
     def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
@@ -42,12 +42,12 @@ class WordVectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SubwordVectors:
-    """The vectors of a sentence's subwords, special ones left out.
+    """The vectors of a sentence's subwords, without special ones.
 
     Attributes:
-        vectors: One a subword, [subwords, width].
-        words: Number of the word that each subword belongs to, [subwords].
-        is_cut: Whether the sentence has words beyond, which are too many for the encoder.
+        vectors: One vector per subword, [subwords, width].
+        words: The number of the word that each subword belongs to, [subwords].
+        is_cut: Whether the sentence has more words than the encoder takes.
     """
 
     vectors: Tensor
@@ -56,43 +56,43 @@ class SubwordVectors:
 
 
 def softmax(products: Tensor, _: Tensor, there: Tensor, threshold: float) -> Tensor:
-    """Link what the softmax of either side gives more than a threshold (AWESOME-align; Dou and Neubig 2021).
+    """Link subwords if the softmax over either side exceeds a threshold (AWESOME-align; Dou and Neubig 2021).
 
     Args:
         products: Dot products, [pairs, source subwords, target subwords].
-        there: Which of them are no padding, likewise.
-        threshold: The least that counts.
+        there: Which of them are not padding, likewise.
+        threshold: The limit of both probabilities.
     """
     products = products.masked_fill(~there, -torch.inf)
-    # A row of padding alone has no softmax.
+    # The softmax of a row of padding is not a number.
     shares = [products.softmax(dim).nan_to_num(0.0) for dim in (1, 2)]
     return (shares[0] > threshold) & (shares[1] > threshold)
 
 
 def argmax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor:
-    """Link subwords that are each other's most similar (SimAlign's Argmax; Jalili Sabet et al. 2020)."""
-    return _mutual_best(cosines.masked_fill(~there, -torch.inf)) & there
+    """Link two subwords if each is the most similar one to the other (SimAlign's Argmax; Jalili Sabet et al. 2020)."""
+    return _find_mutual_best(cosines.masked_fill(~there, -torch.inf)) & there
 
 
 def itermax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor:
-    """Link as `argmax`, and once more among what is left, discounting what is linked (SimAlign's Itermax, two rounds).
+    """Link as `argmax` does, then a second time among the rest (SimAlign's Itermax with two rounds).
 
-    In the second round a similarity counts for nothing if both its sides are linked, and less if one is; shares of
-    similarity are (1 + cosine) / 2. Sentences of one or two subwords get the first round alone.
+    In the second round a similarity counts nothing if both sides are linked, and less if one side is. A similarity is
+    (1 + cosine) / 2. Sentences of one or two subwords get the first round only.
     """
     linked = argmax(_, cosines, there)
-    rows, columns = linked.any(2, keepdim=True), linked.any(1, keepdim=True)  # which sides are linked
-    sizes = [there.any(dim).sum(1) for dim in (2, 1)]  # of either side, [pairs]
+    rows, columns = linked.any(2, keepdim=True), linked.any(1, keepdim=True)  # which subwords are linked
+    sizes = [there.any(dim).sum(1) for dim in (2, 1)]  # of either sentence, [pairs]
     free = [there.any(2, keepdim=True) & ~rows, there.any(1, keepdim=True) & ~columns]
     goes_on = (torch.minimum(*sizes) > 2) & free[0].any((1, 2)) & free[1].any((1, 2))
     weights = torch.where(rows & columns, 0.0, torch.where(rows | columns, DISCOUNT, 1.0))
     rest = ((1 + cosines) / 2 * weights).masked_fill(~there, -torch.inf)
-    second = _mutual_best(rest) & there & ~(rows & columns) & goes_on[:, None, None]
+    second = _find_mutual_best(rest) & there & ~(rows & columns) & goes_on[:, None, None]
     return linked | second
 
 
-def _mutual_best(similarities: Tensor) -> Tensor:
-    """Return where a row's first best column has that row as its first best, [pairs, source, target]."""
+def _find_mutual_best(similarities: Tensor) -> Tensor:
+    """Return where the best column of a row has that row as its best, [pairs, source, target]; the first of equals."""
     best_columns = F.one_hot(similarities.argmax(2), similarities.shape[2]).bool()
     best_rows = F.one_hot(similarities.argmax(1), similarities.shape[1]).bool().transpose(1, 2)
     return best_columns & best_rows
@@ -121,13 +121,13 @@ MATCHINGS = {
 
 
 class SimilarityAligner(WordAligner):
-    """Links words one of whose subwords is linked to one of the other's.
+    """Links two words if any of their subwords are linked.
 
     Args:
         vectors: An encoder at a layer.
         matching: A name in `MATCHINGS`.
-        threshold: Of `softmax`.
-        centred: Subtract the mean vector of each language first: vectors that all point one way are hard to tell apart.
+        threshold: The threshold of `softmax`.
+        centred: Subtract the mean vector of each language first. Vectors that all point one way are hard to tell apart.
     """
 
     def __init__(self, vectors: WordVectors, *, matching: str, threshold: float = 1e-3, centred: bool = False) -> None:
@@ -139,13 +139,13 @@ class SimilarityAligner(WordAligner):
         self.limit = "no links for the words beyond what the encoder takes at once"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
-        """Take the mean vectors of the two languages."""
+        """Compute the mean vectors of the two languages, if they are to be subtracted."""
         if self.centred and bitext:
             sides = zip(*((pair.source, pair.target) for pair in bitext[:MEAN_OF]), strict=True)
             self.means = [torch.cat([item.vectors for item in self.encode(side)]).mean(0) for side in sides]
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
-        """Return one alignment a pair, in the same order, source word first."""
+        """Return one alignment per pair, in the same order."""
         encoded = self.encode([side for pair in bitext for side in (pair.source, pair.target)])
         if self.means:
             encoded = [
@@ -154,15 +154,15 @@ class SimilarityAligner(WordAligner):
         sources, targets = encoded[::2], encoded[1::2]
         self.beyond += sum(source.is_cut or target.is_cut for source, target in zip(sources, targets, strict=True))
         alignments = [WordAlignment(frozenset())] * len(bitext)
-        for numbers in _batches(sources, targets):
-            linked = self._linked([sources[n].vectors for n in numbers], [targets[n].vectors for n in numbers])
+        for numbers in _make_batches(sources, targets):
+            linked = self._link_batch([sources[n].vectors for n in numbers], [targets[n].vectors for n in numbers])
             for number, found in zip(numbers, linked, strict=True):
                 source, target = sources[number].words[found[:, 0]], targets[number].words[found[:, 1]]
                 alignments[number] = WordAlignment(frozenset(zip(source.tolist(), target.tolist(), strict=True)))
         return alignments
 
-    def _linked(self, sources: list[Tensor], targets: list[Tensor]) -> list[NDArray[np.int64]]:
-        """Return the pairs of subwords that are linked, [links, 2], of each sentence pair."""
+    def _link_batch(self, sources: list[Tensor], targets: list[Tensor]) -> list[NDArray[np.int64]]:
+        """Return the pairs of linked subwords of each sentence pair, [links, 2]."""
         source, target = (torch.nn.utils.rnn.pad_sequence(side, batch_first=True) for side in (sources, targets))
         lengths = [torch.tensor([len(item) for item in side], device=source.device) for side in (sources, targets)]
         there = [
@@ -176,14 +176,14 @@ class SimilarityAligner(WordAligner):
         return np.split(places[:, 1:], np.searchsorted(places[:, 0], np.arange(1, len(sources))))
 
 
-def _batches(sources: Sequence[SubwordVectors], targets: Sequence[SubwordVectors]) -> Iterator[list[int]]:
-    """Yield numbers of sentence pairs of like size, that together have not too many similarities."""
+def _make_batches(sources: Sequence[SubwordVectors], targets: Sequence[SubwordVectors]) -> Iterator[list[int]]:
+    """Yield the numbers of sentence pairs of similar sizes; each batch has a limited number of similarities."""
     sizes = [(len(source.words), len(target.words)) for source, target in zip(sources, targets, strict=True)]
     numbers = sorted((number for number, size in enumerate(sizes) if min(size)), key=lambda number: sizes[number])
     batch: list[int] = []
     width = 0
     for number in numbers:
-        # The sources come in the order of their length.
+        # The source sentences come in the order of their length.
         height, width = sizes[number][0], max(width, sizes[number][1])
         if batch and (len(batch) + 1) * height * width > CELLS_AT_ONCE:
             yield batch

@@ -1,8 +1,7 @@
-"""Word alignment learnt from the bitext itself, by the models of sil-thot."""
+"""Word alignment that is learnt from the bitext itself, by the models of sil-thot."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,42 +20,46 @@ from alignfreeze.alignment.aligners import AlignerKind, Resources, TrainableAlig
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
-from alignfreeze.files import digest_of_file, new_folder, write_json
+from alignfreeze.files import digest_of_file, new_folder, read_json, write_json
 from alignfreeze.progress import remark, stage
 
 ITERATIONS = 5
-"""Rounds of expectation maximisation of a model: fast_align's default, and GIZA++'s for each of IBM 1 and HMM."""
+"""Rounds of expectation maximisation per model: the default of fast_align, and of GIZA++ for IBM 1 and for HMM."""
 
 PAIRS_AT_ONCE = 1_000
 
 BYTES_A_WORD = 400
-"""Memory that training takes at most for a word of the bitext, on either side.
+"""Memory that training takes at most per word of the bitext, both sides counted.
 
-Measured 240 to 380 on sentences of 12 random words, of which nearly every two meet but once; real text takes less.
+It was 240 to 380 bytes for sentences of 12 random words, where almost every pair of words occurs once. Real text takes
+less.
 """
 
 Cascade = list[tuple[Any, int | None]]
-"""Models that are trained one after the other and how many rounds each; None: as many as the model plans itself."""
+"""Models that are trained one after the other, with their numbers of rounds; None for as many as the model plans."""
 
 
 def fast_align() -> Cascade:
-    """Diagonal prior, optimised tension, variational Bayes: the paper's `-d -o -v` (Dyer, Chahuneau and Smith 2013)."""
+    """Return IBM 2 with a diagonal prior, optimised tension and variational Bayes (Dyer, Chahuneau and Smith 2013).
+
+    These are the options `-d -o -v` of fast_align, as in the paper.
+    """
     model = FastAlignModel()
     model.variational_bayes = True
     return [(model, ITERATIONS)]
 
 
 def eflomal() -> Cascade:
-    """IBM 1, HMM and fertilities by Gibbs sampling (Östling and Tiedemann 2016), with a seed of its own."""
+    """Return IBM 1, HMM and fertilities by Gibbs sampling with a fixed seed (Östling and Tiedemann 2016)."""
     model = EflomalAlignmentModel()
     model.deterministic = True
     return [(model, None)]
 
 
 def hmm() -> Cascade:
-    """IBM 1, then a hidden Markov model over the places of links (Vogel, Ney and Tillmann 1996)."""
+    """Return IBM 1 and a hidden Markov model over the positions of links (Vogel, Ney and Tillmann 1996)."""
     first = Ibm1AlignmentModel()
     return [(first, ITERATIONS), (HmmAlignmentModel(first), ITERATIONS)]
 
@@ -80,16 +83,16 @@ MODELS = {"fast-align": Model(fast_align, 1_024), "eflomal": Model(eflomal, 1_02
 _FACTS = "aligner.json"
 
 _DIRECTIONS = ("forward", "reverse")
-"""How the names of a trained model's files begin."""
+"""The beginnings of the names of a trained model's files."""
 
 
 class StatisticalAligner(TrainableAligner):
-    """A model in each direction, symmetrised.
+    """A model in each direction, whose links are symmetrised.
 
     Args:
         model: A name in `MODELS`.
         symmetrization: A name in `settings.SYMMETRIZATIONS`.
-        max_pairs: Train on no more sentence pairs than these, evenly spread; memory and time grow with them.
+        max_pairs: Train on at most this many sentence pairs, evenly spread; memory and time grow with them.
     """
 
     def __init__(
@@ -104,10 +107,10 @@ class StatisticalAligner(TrainableAligner):
         self.limit = f"no links for sentences of more than {self.model.most_words:,} words"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
-        """Train the model in both directions, unless it was loaded."""
+        """Train a model in each direction, unless they were loaded."""
         if self.directions or not bitext:
             return
-        pairs = evenly_spread(bitext, self.max_pairs or len(bitext))
+        pairs = spread_evenly(bitext, self.max_pairs or len(bitext))
         if len(pairs) < len(bitext):
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
@@ -116,23 +119,23 @@ class StatisticalAligner(TrainableAligner):
         self.languages = bitext[0].languages
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
             for sides in (("source", "target"), ("target", "source")):
-                self.directions.append(_trained(self.model.make(), pairs, sides, lambda: bar.advance(len(pairs))))
+                self.directions.append(_train(self.model.make(), pairs, sides, lambda: bar.advance(len(pairs))))
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
-        """Return one alignment a pair, in the same order, source word first."""
+        """Return one alignment per pair, in the same order."""
         aligner = SymmetrizedAligner(*self.directions)
         aligner.heuristic = getattr(SymmetrizationHeuristic, self.symmetrization.upper().replace("-", "_"))
         alignments = []
         for start in range(0, len(bitext), PAIRS_AT_ONCE):
             pairs = bitext[start : start + PAIRS_AT_ONCE]
             found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
-            alignments += [_links(matrix.to_numpy()) for _, matrix in found]
+            alignments += [_to_alignment(matrix.to_numpy()) for _, matrix in found]
         most = self.model.most_words
         self.beyond += sum(max(len(pair.source), len(pair.target)) > most for pair in bitext)
         return alignments
 
     def save(self, folder: Path) -> None:
-        """Write the trained model, to be used again on other text of the same languages.
+        """Write the trained model, for other text of the same languages.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -140,22 +143,22 @@ class StatisticalAligner(TrainableAligner):
         with new_folder(folder) as unfinished:
             for name, model in zip(_DIRECTIONS, self.directions, strict=True):
                 model.print(str(unfinished / name))
-            facts = {"model": self.name, "languages": self.languages, "files": _digests(unfinished)}
+            facts = {"model": self.name, "languages": self.languages, "files": _digest_files(unfinished)}
             write_json(unfinished / _FACTS, facts)
 
     def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
         """Read a trained model instead of training one.
 
         Raises:
-            DataError: There is none in the folder, it is damaged, or it is of another kind or of other languages.
+            DataError: The folder holds none, or one that is damaged, of another kind or of other languages.
         """
-        facts = _facts(folder)
+        facts = _read_facts(folder)
         if facts["model"] != self.name:
             raise DataError(f"{folder}: this aligner is {facts['model']}, not {self.name}")
         if facts["languages"] != list(languages):
             trained = "-".join(map(str, facts["languages"]))
             raise DataError(f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}")
-        if facts["files"] != _digests(folder):
+        if facts["files"] != _digest_files(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
         directions = []
         for name in _DIRECTIONS:
@@ -166,28 +169,22 @@ class StatisticalAligner(TrainableAligner):
         self.directions, self.languages = directions, languages
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """Return what was written about the trained model in a folder."""
-    try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        kind = facts["model"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
-    if not (isinstance(facts.get("languages"), list) and isinstance(facts.get("files"), dict)):
-        raise DataError(
-            f"{folder}: {_FACTS} of this {kind} says neither its languages nor what its files hold: "
-            "it was written by an earlier version; train it again"
-        )
+def _read_facts(folder: Path) -> dict[str, Any]:
+    """Return what a folder says about its trained model."""
+    facts = read_json(folder / _FACTS)
+    kinds = {"model": str, "languages": list, "files": dict}
+    if not (isinstance(facts, dict) and all(isinstance(facts.get(name), kind) for name, kind in kinds.items())):
+        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)")
     return facts
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """Return the digest of each file of a trained model."""
+def _digest_files(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a trained model, by its name."""
     return {path.name: digest_of_file(path) for path in sorted(folder.iterdir()) if path.name.startswith(_DIRECTIONS)}
 
 
-def _trained(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, str], count: Callable[[], None]) -> Any:
-    """Train the models of a cascade, and return the last."""
+def _train(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, str], count: Callable[[], None]) -> Any:
+    """Train the models of a cascade and return the last one; `count` is called after each round."""
     last = cascade[-1][0]
     for pair in pairs:
         last.add_sentence_pair(*(getattr(pair, side) for side in sides))
@@ -200,7 +197,7 @@ def _trained(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, 
     return last
 
 
-def _links(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]
+def _to_alignment(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]
     sources, targets = matrix.nonzero()
     return WordAlignment(frozenset(zip(sources.tolist(), targets.tolist(), strict=True)))
 

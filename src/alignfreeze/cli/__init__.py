@@ -274,10 +274,10 @@ def aer(
     as_json: o.Json = False,
 ) -> None:
     """Compare word links with those made by hand: precision, recall, alignment error rate."""
-    from alignfreeze.alignment.agreement import agreement, read_gold, read_predicted
+    from alignfreeze.alignment.agreement import measure_agreement, read_gold, read_predicted
 
     by_hand = read_gold(gold, first=gold_starts_at)
-    show_facts(asdict(agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)), as_json)
+    show_facts(asdict(measure_agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)), as_json)
 
 
 @app.command()

@@ -70,7 +70,7 @@ def choose_bitexts(
     Raises:
         AlignFreezeError: An option or a file is wrong.
     """
-    from alignfreeze.corpora.bitext import BitextReader, choose
+    from alignfreeze.corpora.bitext import BitextReader, choose_pairs
     from alignfreeze.corpora.selection import SelectionSettings
     from alignfreeze.files import check_apart
 
@@ -81,7 +81,7 @@ def choose_bitexts(
         for languages, places in bitext_options(options)
     ]
     check_apart(outputs or {}, (path for reader in readers for _, files in reader.parts for path in files))
-    return [ChosenBitext(reader, choose(reader, settings), settings) for reader in readers]
+    return [ChosenBitext(reader, choose_pairs(reader, settings), settings) for reader in readers]
 
 
 def _columns(text: str | None) -> tuple[str, str] | None:
@@ -95,7 +95,7 @@ def _columns(text: str | None) -> tuple[str, str] | None:
 
 def in_words(chosen: Sequence[ChosenBitext], *, pretokenized: bool) -> list[SentencePair]:
     """Split the sentence pairs into words, one language pair after the other."""
-    from alignfreeze.corpora.bitext import in_words as split
+    from alignfreeze.corpora.bitext import split_into_words as split
 
     return [
         pair
@@ -204,14 +204,14 @@ def facts_of_links(
     resources: Resources,
 ) -> dict[str, Any]:
     """Return what a summary says of links."""
-    from alignfreeze.alignment.dictionary import coverage
-    from alignfreeze.alignment.links import links_for_realignment
+    from alignfreeze.alignment.dictionary import measure_coverage
+    from alignfreeze.alignment.links import select_links
 
     linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
     words = [
         sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)
     ]
-    usable = [len(links_for_realignment(*both)) for both in zip(pairs, alignments, strict=True)]
+    usable = [len(select_links(*both)) for both in zip(pairs, alignments, strict=True)]
     n_links = sum(len(alignment.links) for alignment in alignments)
     facts: dict[str, Any] = {
         "links": n_links,
@@ -225,7 +225,7 @@ def facts_of_links(
     }
     languages = pairs[0].languages
     if languages in resources.dictionaries:
-        facts["source_words_in_dictionary"] = round(coverage(resources.dictionaries[languages], pairs), 4)
+        facts["source_words_in_dictionary"] = round(measure_coverage(resources.dictionaries[languages], pairs), 4)
     return facts
 
 
@@ -236,10 +236,10 @@ def read_links(files: Mapping[tuple[str, str], str], pairs: list[SentencePair]) 
         DataError: A language pair has none, or they do not fit.
     """
     from alignfreeze.alignment.links import read_pharaoh
-    from alignfreeze.corpora.bitext import language_pairs
+    from alignfreeze.corpora.bitext import group_by_languages
 
     found: dict[int, WordAlignment] = {}
-    for languages, positions in language_pairs(pairs).items():
+    for languages, positions in group_by_languages(pairs).items():
         if languages not in files:
             raise DataError(f"--links: no file for {'-'.join(languages)}")
         links = read_pharaoh(files[languages], [pairs[position] for position in positions])

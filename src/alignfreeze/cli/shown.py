@@ -38,12 +38,12 @@ def working(runs: Path | None = None) -> Iterator[None]:
     """
     from transformers.utils import logging
 
-    from alignfreeze.progress import showing
+    from alignfreeze.progress import use_display
     from alignfreeze.progress_bars import ProgressBars
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    with warnings.catch_warnings(), ProgressBars(None if runs is None else _table_of(runs)) as bars, showing(bars):
+    with warnings.catch_warnings(), ProgressBars(None if runs is None else _table_of(runs)) as bars, use_display(bars):
         warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
         try:
             yield

@@ -1,4 +1,4 @@
-"""Reads sentences whose words carry tags: CoNLL-U."""
+"""Reads sentences whose words have tags, in CoNLL-U."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COLUMNS = 10
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentence:
-    """A sentence whose words carry one tag each; None where the file gives none.
+    """A sentence whose words have one tag each.
 
     Attributes:
         words: The syntactic words.
-        tags: Their tags, as many as words.
+        tags: The tag of each word; None for a word without one.
     """
 
     words: tuple[str, ...]
@@ -36,19 +36,22 @@ class TaggedSentence:
 
 
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
-    """Read words and UPOS tags of a CoNLL-U file, plain or gzip.
+    """Read the words and UPOS tags of a CoNLL-U file, plain or compressed.
 
-    The words are the syntactic words: of a multi-word token (`3-4 del`) its
-    parts count, not its surface; empty nodes (`8.1`) are left out. The tag `_`
-    means untagged: such a word is read but neither trained on nor scored.
+    The words are the syntactic words. The parts of a multi-word token (`3-4 del`) count, not its surface; empty nodes
+    (`8.1`) are left out. A word with the tag `_` is read, but neither trained on nor scored.
+
+    Args:
+        path: The file.
+        max_sentences: Read no more than this many sentences.
 
     Raises:
-        DataError: The file cannot be read, is empty, or a line is not CoNLL-U (with the line).
+        DataError: The file cannot be read or is empty, or a line is not CoNLL-U; the message names the line.
     """
     path = Path(path)
     sentences: list[TaggedSentence] = []
-    for block in _blocks(path):
-        sentence = _sentence(path, block)
+    for block in _split_blocks(path):
+        sentence = _to_sentence(path, block)
         if sentence.words:
             sentences.append(sentence)
         if max_sentences is not None and len(sentences) >= max_sentences:
@@ -58,7 +61,7 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
     return sentences
 
 
-def _blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
+def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
     """Yield the numbered word lines of each sentence."""
     block: list[tuple[int, str]] = []
     for number, line in read_lines(path):
@@ -72,17 +75,17 @@ def _blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
+def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
     words, tags = [], []
     for number, line in block:
-        token = _token(path, number, line)
+        token = _parse_token(path, number, line)
         if isinstance(token["id"], int):
             words.append(token["form"])
-            tags.append(_tag(path, number, line))
+            tags.append(_find_tag(path, number, line))
     return TaggedSentence(tuple(words), tuple(tags))
 
 
-def _token(path: Path, number: int, line: str) -> conllu.Token:
+def _parse_token(path: Path, number: int, line: str) -> conllu.Token:
     columns = line.count("\t") + 1
     if columns != COLUMNS:
         problem = f"a CoNLL-U line has {COLUMNS} columns separated by tabs, this one has {columns}"
@@ -96,7 +99,7 @@ def _token(path: Path, number: int, line: str) -> conllu.Token:
     return token
 
 
-def _tag(path: Path, number: int, line: str) -> str | None:
+def _find_tag(path: Path, number: int, line: str) -> str | None:
     tag = line.split("\t")[3]
     if tag == UNTAGGED:
         return None

@@ -17,7 +17,7 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
-from alignfreeze.corpora.words import split_on_spaces, word_splitter
+from alignfreeze.corpora.words import find_splitter, split_on_spaces
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
@@ -54,39 +54,39 @@ def read_bitext(
     Args:
         source: The source side of two parallel files, or what holds both sides: a file, a pattern (`*.tmx`), a folder,
             the common beginning of two files that end in the language codes, or a data set (`hub:OWNER/NAME/CONFIG`).
-        target: The target side; None when `source` holds both.
+        target: The target side; None if `source` holds both sides.
         languages: Codes of the source and the target language.
-        form: A name in `FORMS`; None to tell it from name and content.
-        columns: Names or numbers of the two columns or fields, where a form has several.
+        form: A name in `FORMS`; None to guess it from name and content.
+        columns: Names or numbers of the two columns or fields, if the form has several.
         pretokenized: The words are already separated by spaces; split nowhere else.
         selection: Which pairs to take.
-        max_pairs: Read no more than the first so many pairs.
+        max_pairs: Read no more than this many pairs.
 
     Returns:
-        One pair a line, in the order of the file, so that files of links fit, unless a selection
-        leaves some out. An empty line gives an empty side, which gets no links and so is never trained on.
+        One pair per line, in the order of the file, so that files of links fit, unless the selection leaves pairs out.
+        An empty line gives an empty side. Its pair gets no links and is never trained on.
 
     Raises:
-        DataError: A file cannot be read, is empty, or is not what its form demands.
+        DataError: A file cannot be read, is empty, or does not fit its form.
         SettingsError: There is no such language or form, or the selection needs an encoder.
     """
     selection = selection or SelectionSettings()
     if selection.keep_best is not None:
         raise SettingsError("keep_best needs an encoder: choose pairs first, then call `encoding.quality.best`")
     reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
-    chosen = choose(reader, selection, max_pairs=max_pairs)
-    return in_words(chosen.texts, languages=languages, pretokenized=pretokenized)
+    chosen = choose_pairs(reader, selection, max_pairs=max_pairs)
+    return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
 
 class BitextReader:
     """Streams the sentence pairs of one language pair as texts, from files of any form.
 
     Attributes:
-        name: What was asked for.
+        name: The source that was asked for, or both sides.
         languages: Codes of the source and the target language.
-        parts: The form of each part, and its files.
-        left_out: How many entries of the files are no pair of sentences, by reason.
-        notes: What the user should know of the files.
+        parts: The form and the files of each part.
+        left_out: How many entries of the files are not pairs of sentences, by reason.
+        notes: What the user should know about the files.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class BitextReader:
         """Find the files; they are read when the pairs are asked for.
 
         Raises:
-            DataError: There are no such files, or they cannot be told to be of a form.
+            DataError: There are no such files, or their form cannot be told.
             SettingsError: There is no such language or form, or the form has no such columns.
         """
         if form is not None and form not in FORMS:
@@ -125,7 +125,7 @@ class BitextReader:
             try:
                 yield from FORMS[form].read(files, self.sides, self.left_out)
             except EndsEarlyError as error:
-                # Half of a download is worth keeping, if it is said.
+                # Half of a download is worth using, with a note.
                 note = f"{error}; the pairs before are used"
                 self.notes.append(note)
                 remark(note)
@@ -141,8 +141,13 @@ def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, Files]])
         check(columns)
 
 
-def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int | None = None) -> Selection:
-    """Take sentence pairs as the settings say; what the files hold beside pairs is counted too.
+def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int | None = None) -> Selection:
+    """Choose sentence pairs.
+
+    Args:
+        reader: Where they come from. It counts the entries that are not pairs.
+        settings: Which pairs to take.
+        max_pairs: Choose among no more than this many pairs.
 
     Raises:
         DataError: A file cannot be read, or no pair is left.
@@ -151,7 +156,7 @@ def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int 
     chosen = select(islice(texts, max_pairs), settings, languages=reader.languages)
     if max_pairs is not None and not reader.hub:
         for _ in texts:
-            pass  # a slip further down would mean that the sides do not belong together from some line on
+            pass  # read on: a slip further down would mean that the sides do not fit from some line on
     left_out = {**reader.left_out, **chosen.left_out}
     if not any(source.strip() and target.strip() for source, target in chosen.texts):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
@@ -161,7 +166,9 @@ def choose(reader: BitextReader, settings: SelectionSettings, *, max_pairs: int 
     return Selection(chosen.texts, chosen.read, left_out, chosen.distinct)
 
 
-def in_words(texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized: bool = False) -> list[SentencePair]:
+def split_into_words(
+    texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized: bool = False
+) -> list[SentencePair]:
     """Split sentence pairs into words.
 
     Args:
@@ -169,19 +176,17 @@ def in_words(texts: Iterable[Texts], *, languages: tuple[str, str], pretokenized
         languages: Codes of the source and the target language.
         pretokenized: The words are already separated by spaces; split nowhere else.
     """
-    split = [split_on_spaces if pretokenized else word_splitter(check_language(code)) for code in languages]
-    return [
-        SentencePair(_interned(split[0](source)), _interned(split[1](target)), languages) for source, target in texts
-    ]
+    split = [split_on_spaces if pretokenized else find_splitter(check_language(code)) for code in languages]
+    return [SentencePair(_intern(split[0](source)), _intern(split[1](target)), languages) for source, target in texts]
 
 
-def _interned(words: tuple[str, ...]) -> tuple[str, ...]:
-    # Each word is kept once, however often it occurs.
+def _intern(words: tuple[str, ...]) -> tuple[str, ...]:
+    # Each word is held in memory once, however often it occurs.
     return tuple(map(sys.intern, words))
 
 
 class HasLanguages(Protocol):
-    """A sentence pair in whatever form, as long as it names its languages."""
+    """Anything that names its two languages, such as a sentence pair."""
 
     @property
     def languages(self) -> tuple[str, str]:
@@ -189,8 +194,8 @@ class HasLanguages(Protocol):
         ...
 
 
-def language_pairs(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list[int]]:
-    """Return the positions of the pairs of each language pair, in the order of first appearance."""
+def group_by_languages(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list[int]]:
+    """Return the positions of the sentence pairs of each language pair, in the order of first appearance."""
     positions: dict[tuple[str, str], list[int]] = {}
     for position, pair in enumerate(bitext):
         positions.setdefault(pair.languages, []).append(position)
@@ -198,10 +203,10 @@ def language_pairs(bitext: Sequence[HasLanguages]) -> dict[tuple[str, str], list
 
 
 def digest_of(bitext: Sequence[SentencePair]) -> str:
-    """Return a digest of the words and languages of a bitext, in their order."""
+    """Return a digest of the words and languages of a bitext, in order."""
     digest = hashlib.blake2b(digest_size=32)
     for pair in bitext:
-        # No word holds a line break, and the numbers tell where a side ends.
+        # No word holds a line break, and the sizes tell where a side ends.
         sizes = (str(len(pair.source)), str(len(pair.target)))
         digest.update("\n".join((*pair.languages, *sizes, *pair.source, *pair.target, "")).encode())
     return digest.hexdigest()

@@ -1,9 +1,10 @@
-"""Reads sentences a word a line, with a tag in another column: IOB2 of named entities, and any other tags."""
+"""Reads sentences with one word per line and a tag in another column: named entities in IOB2, and any other tags."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from alignfreeze.corpora.annotated import TaggedSentence
@@ -14,61 +15,63 @@ OUTSIDE = "O"
 _IOB2 = re.compile(r"O|[BI]-\S+")
 _DOCUMENT = "-DOCSTART-"
 _PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*):.")
-"""The code of a language before each word, as WikiANN's files have it."""
+"""A language code before each word, as in WikiANN's files."""
 
 Line = tuple[int, str, str]
-"""Number of a line, its word, its tag."""
+"""The number of a line, its word and its tag."""
 
 
 def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
-    """Read words and tags of named entities in IOB2: `B-PER` begins an entity, `I-PER` goes on with it, `O` is none.
+    """Read words and tags of named entities in IOB2.
 
-    A word a line, an empty line after each sentence; the columns are separated by tabs or spaces: word first and
-    tag last (CoNLL-2003, WikiANN), or word second and tag third if the first is the word's number (Universal NER).
+    `B-PER` begins an entity, `I-PER` continues it, and `O` belongs to none. There is one word per line, and an empty
+    line after each sentence. Tabs or spaces separate the columns. The word comes first and the tag last (CoNLL-2003,
+    WikiANN). If the first column is the word's number, the word is second and the tag third (Universal NER).
+
+    Args:
+        path: The file.
+        max_sentences: Read no more than this many sentences.
 
     Raises:
-        DataError: The file cannot be read, is empty, or a line is not IOB2 (with the line).
+        DataError: The file cannot be read or is empty, or a line is not IOB2; the message names the line.
     """
     path = Path(path)
     sentences = []
-    for lines in _first(_sentences(path), max_sentences):
+    for lines in islice(_read_sentences(path), max_sentences):
         check_iob2((f"{path}, line {number}", word, tag) for number, word, tag in lines)
-        sentences.append(_tagged(lines))
-    return _prefix_removed(_some(path, sentences))
+        sentences.append(_to_sentence(lines))
+    return _remove_prefix(_check_some(path, sentences))
 
 
 def read_columns(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
-    """Read words with tags of any kind, in the columns of `read_iob2`; the tag `_` means untagged.
+    """Read words with tags of any kind, in the columns of `read_iob2`; a word with the tag `_` has none.
+
+    Args:
+        path: The file.
+        max_sentences: Read no more than this many sentences.
 
     Raises:
-        DataError: The file cannot be read, is empty, or a line has one column (with the line).
+        DataError: The file cannot be read or is empty, or a line has one column; the message names the line.
     """
     path = Path(path)
-    return _some(path, [_tagged(lines) for lines in _first(_sentences(path), max_sentences)])
+    return _check_some(path, [_to_sentence(lines) for lines in islice(_read_sentences(path), max_sentences)])
 
 
-def _first(sentences: Iterator[list[Line]], most: int | None) -> Iterator[list[Line]]:
-    for number, lines in enumerate(sentences):
-        if number == most:
-            return
-        yield lines
-
-
-def _some(path: Path, sentences: list[TaggedSentence]) -> list[TaggedSentence]:
+def _check_some(path: Path, sentences: list[TaggedSentence]) -> list[TaggedSentence]:
     if not sentences:
-        raise DataError(f"{path}: no sentence found; expected a word and its tag a line")
+        raise DataError(f"{path}: no sentence found; expected one word and its tag per line")
     return sentences
 
 
-def _tagged(lines: Sequence[Line]) -> TaggedSentence:
+def _to_sentence(lines: Sequence[Line]) -> TaggedSentence:
     return TaggedSentence(tuple(word for _, word, _ in lines), tuple(None if tag == "_" else tag for *_, tag in lines))
 
 
-def _sentences(path: Path) -> Iterator[list[Line]]:
+def _read_sentences(path: Path) -> Iterator[list[Line]]:
     numbered: bool | None = None
-    for rows in _rows(path):
+    for rows in _read_rows(path):
         if numbered is None:
-            # Words may be numbers too; those of words count from 1.
+            # Words may be numbers, too; the numbers of words count from 1.
             numbered = all(len(row) > 2 and row[0] == str(place) for place, (_, row) in enumerate(rows, start=1))
         yield [
             (number, *((row[1], row[2].strip()) if numbered and len(row) > 2 else (row[0], row[-1].strip())))
@@ -76,7 +79,7 @@ def _sentences(path: Path) -> Iterator[list[Line]]:
         ]
 
 
-def _rows(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
+def _read_rows(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield the lines of each sentence, in columns."""
     sentence: list[tuple[int, list[str]]] = []
     for number, line in read_lines(path):
@@ -128,8 +131,8 @@ def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
         before = tag
 
 
-def _prefix_removed(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
-    """Remove the code of a language from the words, if all have the same before them."""
+def _remove_prefix(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
+    """Remove the language code before the words, if all words have the same one."""
     prefixes = {
         match[1] if (match := _PREFIX.match(word)) else None for sentence in sentences for word in sentence.words
     }

@@ -11,17 +11,17 @@ from alignfreeze.errors import DataError, SettingsError
 HUB = "hub:"
 
 
-def hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a data set, `hub:OWNER/NAME/CONFIG` or `.../CONFIG/SPLIT`; labels by their names.
+def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a data set, with names instead of numbers for labels.
 
     Args:
-        name: Which data set.
+        name: `hub:OWNER/NAME/CONFIG` or `hub:OWNER/NAME/CONFIG/SPLIT`.
         split: The split, if the name has none.
-        streaming: Fetch rows as they are asked for, instead of the whole data set first.
+        streaming: Fetch rows when they are asked for, instead of the whole data set first.
 
     Raises:
         SettingsError: The name is not of this form, or the library is not installed.
-        DataError: There is no such data set, or no connection and no earlier download.
+        DataError: There is no such data set, or neither a connection nor an earlier download.
     """
     parts = name.removeprefix(HUB).split("/")
     if not 2 <= len(parts) <= 4:
@@ -34,20 +34,22 @@ def hub_rows(name: str, *, split: str = "train", streaming: bool = False) -> Ite
     options |= {"split": parts[3] if len(parts) > 3 else split, "streaming": streaming}
     try:
         loaded = datasets.load_dataset("/".join(parts[:2]), **options)
-        names = {column: found for column, feature in (loaded.features or {}).items() if (found := _names(feature))}
+        names = {
+            column: found for column, feature in (loaded.features or {}).items() if (found := _label_namer(feature))
+        }
         rows = iter(loaded)
         first = next(rows, None)
-    except Exception as error:  # what the hub's client raises is not to be foreseen
-        raise _not_read(name, error, datasets.config.HF_DATASETS_CACHE) from error
+    except Exception as error:  # the hub's client may raise anything
+        raise _reading_error(name, error, datasets.config.HF_DATASETS_CACHE) from error
     while first is not None:
         yield {column: names[column](value) if column in names else value for column, value in first.items()}
         try:
             first = next(rows, None)
         except Exception as error:  # the connection may be lost on the way
-            raise _not_read(name, error, datasets.config.HF_DATASETS_CACHE) from error
+            raise _reading_error(name, error, datasets.config.HF_DATASETS_CACHE) from error
 
 
-def _not_read(name: str, error: Exception, cache: object) -> DataError:
+def _reading_error(name: str, error: Exception, cache: object) -> DataError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return DataError(
         f"{name}: cannot be read from the hub ({reason}). It needs a connection, or an earlier download in {cache}; "
@@ -55,23 +57,28 @@ def _not_read(name: str, error: Exception, cache: object) -> DataError:
     )
 
 
-def _names(feature: Any) -> Callable[[Any], Any] | None:
-    """Return what turns numbers of labels into their names, None for columns that hold something else."""
+def _label_namer(feature: Any) -> Callable[[Any], Any] | None:
+    """Return a function that turns numbers of labels into their names; None for columns without labels."""
     inner = getattr(feature, "feature", feature)
     labels = getattr(inner, "names", None)
     if labels is None:
         return None
 
-    def name_of(value: Any) -> Any:
+    def to_name(value: Any) -> Any:
         if isinstance(value, list):
-            return [name_of(item) for item in value]
+            return [to_name(item) for item in value]
         return labels[value] if isinstance(value, int) and 0 <= value < len(labels) else value
 
-    return name_of
+    return to_name
 
 
-def field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
-    """Return the first of several fields that a row has.
+def find_field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
+    """Return the value of the first of several fields that a row has.
+
+    Args:
+        row: The row.
+        names: Names of the fields.
+        where: The place of the row, for the message.
 
     Raises:
         DataError: It has none of them.

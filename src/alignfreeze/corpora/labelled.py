@@ -1,4 +1,4 @@
-"""Reads texts, or pairs of texts, that carry a label each: NLI as XNLI ships it, and any other classification."""
+"""Reads texts, or pairs of texts, with one label each: NLI in XNLI's form, and any other classification."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.corpora.hub import field
+from alignfreeze.corpora.hub import find_field
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -30,8 +30,8 @@ class LabelledText:
     """A text, or a pair of texts, with its label.
 
     Attributes:
-        text: The text; of NLI the premise.
-        second: The second text; of NLI the hypothesis; None if there is none.
+        text: The text; for NLI the premise.
+        second: The second text, for NLI the hypothesis; None if there is none.
         label: The label.
     """
 
@@ -48,28 +48,28 @@ def read_labelled(
     language: str | None = None,
     max_texts: int | None = None,
 ) -> list[LabelledText]:
-    """Read labelled texts of a file: JSON lines, or columns with a tab between whose first line names them.
+    """Read the labelled texts of a file: JSON lines, or columns separated by tabs whose first line names them.
 
-    The fields are `sentence1` (or `premise`, `text`, `sentence`), for pairs `sentence2` (or `hypothesis`,
-    `hypo`, `text2`), and `gold_label` (or `label`). A row of another language, where a field `language`
-    tells, is passed over; so is one whose label is `-`, as where annotators did not agree.
+    The fields are `sentence1` (or `premise`, `text`, `sentence`), for pairs also `sentence2` (or `hypothesis`, `hypo`,
+    `text2`), and `gold_label` (or `label`). Two kinds of rows are skipped: those of another language, if there is a
+    field `language`, and those with the label `-`, on which annotators did not agree.
 
     Args:
         path: The file.
-        labels: The labels there are; None for any.
-        pairs: Whether each has to be a pair of texts, as in NLI.
-        language: The language that is wanted of a file of several.
-        max_texts: Read no more than the first so many.
+        labels: The possible labels; None for any.
+        pairs: Whether each row must be a pair of texts, as in NLI.
+        language: The language to read from a file of several languages.
+        max_texts: Read no more than this many texts.
 
     Raises:
-        DataError: The file cannot be read, holds nothing, or a line is not as it should be (with the line).
+        DataError: The file cannot be read or holds no text, or a line is wrong; the message names the line.
     """
     path = Path(path)
-    rows = ((f"{path}, line {number}", row) for number, row in _rows(path))
-    return labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
+    rows = ((f"{path}, line {number}", row) for number, row in _read_rows(path))
+    return parse_labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
 
 
-def labelled(
+def parse_labelled(
     rows: Iterator[tuple[str, Mapping[str, Any]]],
     *,
     name: str,
@@ -78,17 +78,25 @@ def labelled(
     language: str | None,
     most: int | None,
 ) -> list[LabelledText]:
-    """Turn rows, each with its place, into labelled texts.
+    """Turn rows into labelled texts.
+
+    Args:
+        rows: The place of each row, for messages, and its fields.
+        name: The name of the data, for messages.
+        labels: The possible labels; None for any.
+        pairs: Whether each row must be a pair of texts.
+        language: Skip rows of another language; None for all.
+        most: Stop after this many texts; None for all.
 
     Raises:
-        DataError: A row is not as it should be, or there is none.
+        DataError: A row is wrong, or there is no row with a label.
     """
     texts: list[LabelledText] = []
     unlabelled = 0
     for where, row in rows:
         if language is not None and row.get(LANGUAGE, language) != language:
             continue
-        given = field(dict(row), LABEL, where=where)
+        given = find_field(dict(row), LABEL, where=where)
         label = "" if given is None else str(given).strip()
         label = _OTHER_SPELLINGS.get(label, label)
         if label in _NO_LABEL:
@@ -98,7 +106,7 @@ def labelled(
             proposal = did_you_mean(label, labels)
             raise DataError(f"{where}: the label {label!r} is none of {', '.join(labels)}.{proposal}")
         second = next((row[name] for name in SECOND if name in row), None)
-        first = field(dict(row), FIRST, where=where)
+        first = find_field(dict(row), FIRST, where=where)
         if not isinstance(first, str) or not isinstance(second, str | None):
             raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
         if pairs and second is None:
@@ -107,23 +115,23 @@ def labelled(
         if len(texts) == most:
             break
     if unlabelled:
-        remark(f"{name}: {unlabelled:,} rows without a label are passed over")
+        remark(f"{name}: {unlabelled:,} rows without a label are skipped")
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
         raise DataError(f"{name}: no labelled text{of_language} found")
     return texts
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     lines = ((number, line) for number, line in read_lines(path) if line.strip())
     first = next(lines, None)
     if first is None:
         return
     lines = chain([first], lines)
-    yield from (_json_rows if first[1].lstrip().startswith("{") else _tab_rows)(path, lines)
+    yield from (_read_json_rows if first[1].lstrip().startswith("{") else _read_tab_rows)(path, lines)
 
 
-def _json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for number, line in lines:
         try:
             row = json.loads(line)
@@ -134,17 +142,17 @@ def _json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[i
         yield number, row
 
 
-def _tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     number, header = next(lines)
     names = header.split("\t")
     if not set(LABEL) & set(names) or not set(FIRST) & set(names):
         problem = (
-            f"the first line has to name the columns, {'/'.join(LABEL)} and {'/'.join(FIRST)} among them; "
+            f"the first line must name the columns, {'/'.join(LABEL)} and {'/'.join(FIRST)} among them; "
             f"found {', '.join(names[:8])}"
         )
         raise DataError.at(path, number, problem)
     for number, line in lines:
         values = line.split("\t")
         if len(values) != len(names):
-            raise DataError.at(path, number, f"expected {len(names)} columns with a tab between, found {len(values)}")
+            raise DataError.at(path, number, f"expected {len(names)} columns separated by tabs, found {len(values)}")
         yield number, dict(zip(names, values, strict=True))

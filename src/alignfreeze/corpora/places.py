@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alignfreeze.corpora.forms.table import FORMS, guess_form
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.files import without_compression
+from alignfreeze.files import strip_compression
 from alignfreeze.progress import remark
 
 Files = tuple[Path, ...]
@@ -80,7 +80,7 @@ def _find_beginning(path: Path, languages: tuple[str, str]) -> Sequence[Files]:
     parts = _pair_by_ending(paths, languages)
     # Lists of sentence numbers and files of links begin so too.
     pairs = [files for files in parts if len(files) == 2]
-    named = [files for files in pairs if without_compression(files[0]).with_suffix("") == path]
+    named = [files for files in pairs if strip_compression(files[0]).with_suffix("") == path]
     return named or pairs or parts
 
 
@@ -99,7 +99,7 @@ def _find_matches(pattern: str) -> list[Path]:
 
 def _pair_by_ending(paths: Sequence[Path], languages: tuple[str, str]) -> list[Files]:
     """Put two files together whose names differ only in the ending, a language code; the others stay alone."""
-    plain = [(without_compression(path), path) for path in paths]
+    plain = [(strip_compression(path), path) for path in paths]
     sources, targets = (
         {name.with_suffix(""): path for name, path in plain if name.suffix == f".{code}"} for code in languages
     )

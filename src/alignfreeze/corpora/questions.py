@@ -1,4 +1,4 @@
-"""Reads questions whose answers are spans of a text: SQuAD v1.1 JSON, as XQuAD ships it."""
+"""Reads questions whose answers are spans of a text: SQuAD v1.1 JSON, the form of XQuAD."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from alignfreeze.progress import remark
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question on a text, with its answers.
+    """A question about a text, with its answers.
 
     Attributes:
-        id: What the data set calls it.
+        id: Its name in the data set.
         question: The question.
         context: The text that holds the answers.
-        answers: The answers that people gave; any of them is right.
-        starts: Where each begins in the context, in characters.
+        answers: The answers that people gave; each of them is right.
+        starts: The position of each answer in the context, in characters.
     """
 
     id: str
@@ -35,6 +35,10 @@ class Question:
 def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Question]:
     """Read the questions of a SQuAD v1.1 JSON file.
 
+    Args:
+        path: The file.
+        max_questions: Read no more than this many questions.
+
     Raises:
         DataError: The file cannot be read, is not SQuAD JSON, holds no question, or an answer is not in its context.
     """
@@ -43,7 +47,7 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
     try:
         articles = json.loads(text)["data"]
         rows = [
-            (f"{path}, article {number}, question {qa.get('id')!r}", _row(qa, paragraph["context"]))
+            (f"{path}, article {number}, question {qa.get('id')!r}", _to_row(qa, paragraph["context"]))
             for number, article in enumerate(articles, start=1)
             for paragraph in article["paragraphs"]
             for qa in paragraph["qas"]
@@ -54,10 +58,10 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
         raise DataError(
             f"{path}: not SQuAD v1.1 JSON (data, paragraphs, context, qas, answers): {type(error).__name__} {error}"
         ) from error
-    return questions(iter(rows), name=str(path), most=max_questions)
+    return parse_questions(iter(rows), name=str(path), most=max_questions)
 
 
-def _row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
+def _to_row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
     answers = qa["answers"]
     return {
         "id": qa["id"],
@@ -70,11 +74,16 @@ def _row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
     }
 
 
-def questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most: int | None) -> list[Question]:
-    """Turn rows in the form of the hub's `squad`, each with its place, into questions.
+def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most: int | None) -> list[Question]:
+    """Turn rows in the form of the hub's `squad` into questions.
+
+    Args:
+        rows: The place of each row, for messages, and its fields.
+        name: The name of the data, for messages.
+        most: Stop after this many questions; None for all.
 
     Raises:
-        DataError: A row is not as it should be, or there is none.
+        DataError: A row is wrong, or there is no question with an answer.
     """
     found: list[Question] = []
     unanswerable = 0
@@ -83,7 +92,7 @@ def questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most:
             answers, starts = row["answers"]["text"], row["answers"]["answer_start"]
             asked, context = row["question"], row["context"]
             if not all(isinstance(text, str) for text in (asked, context, *answers)) or len(answers) != len(starts):
-                raise TypeError("question, context and answers have to be texts, and every answer needs its start")
+                raise TypeError("question, context and answers must be texts, and every answer needs its start")
             question = Question(str(row["id"]), asked, context, tuple(answers), tuple(map(int, starts)))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: not a question of SQuAD ({type(error).__name__} {error})") from error
@@ -94,13 +103,13 @@ def questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most:
             there = question.context[max(0, start) : start + len(answer)]
             if not answer.strip() or there != answer:
                 raise DataError(
-                    f"{where}: the answer {answer!r} is not in its context at {start}; there stands {there!r}"
+                    f"{where}: the answer {answer!r} is not in its context at {start}; the text there is {there!r}"
                 )
         found.append(question)
         if len(found) == most:
             break
     if unanswerable:
-        remark(f"{name}: {unanswerable:,} questions without an answer are passed over")
+        remark(f"{name}: {unanswerable:,} questions without an answer are skipped")
     if not found:
         raise DataError(f"{name}: no question with an answer found")
     return found

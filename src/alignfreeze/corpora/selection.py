@@ -1,4 +1,4 @@
-"""Which sentence pairs of a bitext are taken: filters, deduplication and a sample, in one pass."""
+"""Chooses sentence pairs of a bitext: filters, deduplication and a sample, in one pass."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ import regex
 from pydantic import Field
 
 from alignfreeze.corpora.forms.form import Texts
-from alignfreeze.corpora.words import word_splitter
+from alignfreeze.corpora.words import find_splitter
 from alignfreeze.errors import SettingsError
 from alignfreeze.languages import name_of, scripts_of, tag_fits
 from alignfreeze.settings import Settings
 
 Item = TypeVar("Item")
 
-SURE = 0.9
-"""How probable another language must be before a side is left out."""
+SURE_OF_LANGUAGE = 0.9
+"""A side is left out if another language is more probable than this."""
 
 _ALIKE = 10
-"""Languages whose distance (CLDR's) is less are not told apart: Bokmål and Norwegian, Indonesian and Malay."""
+"""Languages with a smaller distance (CLDR's) are taken for one: Bokmål and Norwegian, Indonesian and Malay."""
 
 _KEY_BYTES = 16
-"""So that unlike pairs never share a key: among 10 billion the probability is 1e-19."""
+"""Enough that different pairs never share a key: among 10 billion the probability is 1e-19."""
 
 Filter = Callable[[Texts], bool]
-"""Tells whether a pair is left out."""
+"""Tells whether to leave a pair out."""
 
 
 class SelectionSettings(Settings):
     """Which sentence pairs of a bitext are taken; by default all of them."""
 
     sample: int | None = Field(default=None, gt=0)
-    """Take so many pairs at random, each with the same chance."""
+    """Take this many pairs at random, each with the same chance."""
     seed: int = Field(default=0, ge=0, lt=2**63)
-    """Of the sample."""
+    """The random start of the sample."""
     deduplicate: bool = False
-    """Take a pair that occurs again only once."""
+    """Take a pair that occurs several times only once."""
     max_words: int | None = Field(default=None, gt=0)
-    """Most words on a side."""
+    """Leave out pairs with more words than this on one side."""
     max_ratio: float | None = Field(default=None, ge=1)
-    """Most words on one side for each word on the other."""
+    """Leave out pairs with more words than this on one side for each word on the other."""
     drop_identical: bool = False
-    """Leave out pairs whose two sides are the same text."""
+    """Leave out pairs with the same text on both sides."""
     check_script: bool = False
-    """Leave out pairs with a side whose letters are mostly of a script that its language is not written in."""
+    """Leave out pairs if the letters of a side are mostly of a script that its language does not use."""
     check_language: bool = False
-    """Leave out pairs with a side that is in another language (by py3langid: the extra `langid`)."""
+    """Leave out pairs with a side in another language, as py3langid tells it (the extra `langid`)."""
     keep_best: float | None = Field(default=None, gt=0, le=1)
-    """After all else keep this share of the pairs: those whose two sides have the most similar sentence vectors."""
+    """Last of all, keep this share of the pairs: those whose sides have the most similar sentence vectors."""
 
     @property
     def keeps_lines(self) -> bool:
-        """Whether each line stays, even one with an empty side, so that files of links keep their fit."""
+        """Whether every line is kept, even one with an empty side, so that files of links still fit."""
         return self.model_copy(update={"seed": 0}) == SelectionSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The sentence pairs that were taken, and what became of the others.
+    """The sentence pairs that were taken, and why others were not.
 
     Attributes:
-        texts: The pairs, in the order in which they came.
+        texts: The pairs, in the order of the files.
         read: How many pairs there were.
         left_out: How many were left out, by reason.
-        distinct: How many unlike pairs a deduplicated sample was taken from: an estimate, whose standard error is
-            this number divided by the square root of the sample's size.
+        distinct: About how many different pairs a deduplicated sample was taken from. The standard error is this number
+            divided by the square root of the sample's size.
     """
 
     texts: list[Texts]
@@ -86,20 +86,20 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
 
     Args:
         texts: The pairs.
-        settings: Which ones; `keep_best` is left to those who have an encoder.
+        settings: Which pairs to take. `keep_best` needs an encoder and is not done here.
         languages: Codes of the source and the target language.
 
     Raises:
-        SettingsError: A filter needs a library that is not there, or does not know the language.
+        SettingsError: A filter needs a library that is not installed, or does not know the language.
     """
     if settings.keeps_lines:
         taken = list(texts)
         return Selection(taken, len(taken), {})
     left_out: Counter[str] = Counter()
-    filters = _filters(settings, languages)
+    filters = _make_filters(settings, languages)
     read = 0
 
-    def passing() -> Iterator[tuple[int, Texts]]:
+    def pass_filters() -> Iterator[tuple[int, Texts]]:
         nonlocal read
         for read, pair in enumerate(texts, start=1):
             reason = next((reason for reason, leaves_out in filters.items() if leaves_out(pair)), None)
@@ -108,33 +108,35 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
             else:
                 left_out[reason] += 1
 
+    passing = pass_filters()
     if settings.sample is None:
-        taken = [pair for _, pair in (_once(passing(), left_out) if settings.deduplicate else passing())]
+        kept = _drop_repeated(passing, left_out) if settings.deduplicate else passing
+        taken = [pair for _, pair in kept]
         return Selection(taken, read, dict(left_out))
     sample = _Sample(settings.sample, settings.seed)
-    for number, pair in passing():
-        sample.offer(_identity(pair) if settings.deduplicate else number.to_bytes(8), number, pair)
-    taken = sample.taken()
+    for number, pair in passing:
+        sample.offer(_to_bytes(pair) if settings.deduplicate else number.to_bytes(8), number, pair)
+    taken = sample.list_members()
     not_taken = read - left_out.total() - len(taken)
     left_out["repeated, or not in the sample" if settings.deduplicate else "not in the sample"] = not_taken
-    return Selection(taken, read, dict(left_out), sample.offered() if settings.deduplicate else None)
+    return Selection(taken, read, dict(left_out), sample.count_offered() if settings.deduplicate else None)
 
 
-def evenly_spread(items: Sequence[Item], n: int) -> list[Item]:
-    """Return exactly n items at equal distances from the first on, or all where there are no more."""
+def spread_evenly(items: Sequence[Item], n: int) -> list[Item]:
+    """Return n items at equal distances, beginning with the first; all items if there are no more than n."""
     n = min(n, len(items))
     return [items[number * len(items) // n] for number in range(n)]
 
 
-def _identity(pair: Texts) -> bytes:
-    # No text holds a tab and a line break in this order, as a line of a file has one or the other.
+def _to_bytes(pair: Texts) -> bytes:
+    # No text holds a tab followed by a line break: it comes from a line, or from a column of a line.
     return "\t\n".join(pair).encode()
 
 
-def _once(pairs: Iterable[tuple[int, Texts]], left_out: Counter[str]) -> Iterator[tuple[int, Texts]]:
+def _drop_repeated(pairs: Iterable[tuple[int, Texts]], left_out: Counter[str]) -> Iterator[tuple[int, Texts]]:
     seen: set[bytes] = set()
     for number, pair in pairs:
-        key = blake2b(_identity(pair), digest_size=_KEY_BYTES).digest()
+        key = blake2b(_to_bytes(pair), digest_size=_KEY_BYTES).digest()
         if key in seen:
             left_out["repeated"] += 1
         else:
@@ -143,17 +145,17 @@ def _once(pairs: Iterable[tuple[int, Texts]], left_out: Counter[str]) -> Iterato
 
 
 class _Sample:
-    """The pairs with the smallest values of a hash that the seed keys, met once each.
+    """A sample of the pairs that are offered: those with the smallest values of a hash, whose key is the seed.
 
-    Every unlike pair has the same chance, however often it comes, and no table of all that was seen is needed:
-    bottom-k sampling (Cohen and Kaplan 2007). How small the values are tells how many unlike pairs there were.
+    Every different pair has the same chance, however often it is offered, and no table of all pairs is needed. This is
+    bottom-k sampling (Cohen and Kaplan 2007). The smaller the values are, the more different pairs there were.
     """
 
     def __init__(self, size: int, seed: int) -> None:
         self.size = size
         self.seed = seed.to_bytes(8)
         self.members: dict[int, tuple[int, Texts]] = {}
-        self.keys: list[int] = []  # negative, so that the first of the heap is the greatest
+        self.keys: list[int] = []  # negative, so that the greatest comes first in the heap
         self.turned_away = False
 
     def offer(self, identity: bytes, number: int, pair: Texts) -> None:
@@ -169,50 +171,50 @@ class _Sample:
             del self.members[-heapq.heapreplace(self.keys, -key)]
         self.members[key] = (number, pair)
 
-    def taken(self) -> list[Texts]:
-        """Return the pairs in the order in which they came."""
+    def list_members(self) -> list[Texts]:
+        """Return the pairs, in the order in which they were offered."""
         return [pair for _, pair in sorted(self.members.values())]
 
-    def offered(self) -> int:
-        """Return about how many unlike pairs were offered; exactly, if all of them were taken."""
+    def count_offered(self) -> int:
+        """Return about how many different pairs were offered; the exact number if all of them were taken."""
         if not self.turned_away:
             return len(self.keys)
         return round((self.size - 1) * 2 ** (8 * _KEY_BYTES) / -self.keys[0]) if self.size > 1 else 1
 
 
-def _filters(settings: SelectionSettings, languages: tuple[str, str]) -> dict[str, Filter]:
-    """Return the filters that the settings ask for, by the reason that they stand for; the quick ones first."""
+def _make_filters(settings: SelectionSettings, languages: tuple[str, str]) -> dict[str, Filter]:
+    """Return the filters of the settings by the reason for which they leave a pair out, the fastest first."""
     filters: dict[str, Filter] = {"empty": lambda pair: not (pair[0].strip() and pair[1].strip())}
     if settings.drop_identical:
         filters["identical sides"] = lambda pair: pair[0].strip() == pair[1].strip()
     if settings.check_script:
-        filters["wrong script"] = _either(_in_other_script, languages)
+        filters["wrong script"] = _filter_either(_make_script_test, languages)
     if settings.max_words or settings.max_ratio:
-        filters |= _by_words(settings, languages)
+        filters |= _filter_by_words(settings, languages)
     if settings.check_language:
-        filters["wrong language"] = _either(_in_other_language, languages)
+        filters["wrong language"] = _filter_either(_make_language_test, languages)
     return filters
 
 
-def _either(test_of: Callable[[str], Callable[[str], bool]], languages: tuple[str, str]) -> Filter:
-    """Return a filter that leaves out a pair if the test of either language holds for its side."""
-    tests = [test_of(language) for language in languages]
+def _filter_either(make_test: Callable[[str], Callable[[str], bool]], languages: tuple[str, str]) -> Filter:
+    """Return a filter that leaves a pair out if one of its sides fails the test of its language."""
+    tests = [make_test(language) for language in languages]
     return lambda pair: any(test(text) for test, text in zip(tests, pair, strict=True))
 
 
-def _in_other_script(language: str) -> Callable[[str], bool]:
+def _make_script_test(language: str) -> Callable[[str], bool]:
     own = regex.compile("[" + "".join(rf"\p{{Script={script}}}" for script in scripts_of(language)) + "]")
     letter = regex.compile(r"\p{L}")
 
-    def other(text: str) -> bool:
+    def is_other(text: str) -> bool:
         letters = letter.findall(text)
         return len(own.findall("".join(letters))) * 2 < len(letters)
 
-    return other
+    return is_other
 
 
-def _in_other_language(language: str) -> Callable[[str], bool]:
-    identifier = _identifier()
+def _make_language_test(language: str) -> Callable[[str], bool]:
+    identifier = _load_identifier()
     base = langcodes.Language.get(language, normalize=False).language or language  # regions are not told apart
     if not any(tag_fits(label, base) for label in identifier.labels):
         raise SettingsError(
@@ -220,17 +222,17 @@ def _in_other_language(language: str) -> Callable[[str], bool]:
         )
 
     @cache
-    def alike(found: str) -> bool:
+    def is_alike(found: str) -> bool:
         return langcodes.tag_distance(found, base) < _ALIKE
 
-    def other(text: str) -> bool:
+    def is_other(text: str) -> bool:
         found, probability = identifier.classify(text)
-        return probability > SURE and not alike(found)
+        return probability > SURE_OF_LANGUAGE and not is_alike(found)
 
-    return other
+    return is_other
 
 
-def _identifier() -> Any:
+def _load_identifier() -> Any:
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError:
@@ -238,15 +240,15 @@ def _identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def _by_words(settings: SelectionSettings, languages: tuple[str, str]) -> dict[str, Filter]:
-    split = [word_splitter(language) for language in languages]
+def _filter_by_words(settings: SelectionSettings, languages: tuple[str, str]) -> dict[str, Filter]:
+    split = [find_splitter(language) for language in languages]
 
-    def counts(pair: Texts) -> list[int]:
+    def count_words(pair: Texts) -> list[int]:
         return sorted(len(words(text)) for words, text in zip(split, pair, strict=True))
 
     filters: dict[str, Filter] = {}
     if (most := settings.max_words) is not None:
-        filters["too long"] = lambda pair: counts(pair)[1] > most
+        filters["too long"] = lambda pair: count_words(pair)[1] > most
     if (ratio := settings.max_ratio) is not None:
-        filters["unequal lengths"] = lambda pair: counts(pair)[1] > ratio * counts(pair)[0]
+        filters["unequal lengths"] = lambda pair: count_words(pair)[1] > ratio * count_words(pair)[0]
     return filters

@@ -1,4 +1,4 @@
-"""Key terms: the words that tell one body of text from the others."""
+"""Key terms: the words that set one body of text apart from others."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import Any
 N_TERMS = 8
 
 LEAST_WORDS = 200
-"""Of a shorter text nothing can be said."""
+"""A shorter text gets no terms."""
 
 LEAST_COUNT = 3
-"""A word that occurs more seldom is no term of a text."""
-
+"""A term of a text occurs at least this often in it."""
 
 LEAST_RATIO = 1.5
-"""A word of all texts weighs a little more in one of them than in the others, and is no term of it."""
+"""A term weighs at least this many times as much in its text as in any other."""
 
 
-def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[str, list[str]]:
-    """Return the terms that weigh more in each text than in any other, by TF-IDF, the heaviest first.
+def find_key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[str, list[str]]:
+    """Find the terms that weigh more in each text than in any other, by TF-IDF.
 
     Args:
-        texts: Sentences of each body of text, all in one language, by its name.
-        n: Most terms of a text.
+        texts: The sentences of each body of text, by its name. All are in one language.
+        n: Return at most this many terms per text.
 
     Returns:
-        Terms by name; none where there is too little text, or where nothing sets it apart.
+        Terms by name, the heaviest first. A text that is too short, or is not set apart by any word, has none.
     """
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
@@ -36,10 +35,10 @@ def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[s
     found: dict[str, list[str]] = {name: [] for name in documents}
     if len(long) < 2:
         return found
-    # Words of letters; an apostrophe or hyphen between letters does not end one.
+    # Words consist of letters; an apostrophe or a hyphen between letters does not end a word.
     counter = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
     counts: Any = counter.fit_transform([documents[name] for name in long])
-    # With the logarithm a word is not a term because one text is long, or because it says one thing all the time.
+    # The logarithm keeps out words that are frequent only because a text is long or repeats itself.
     sparse: Any = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
     weights = sparse.toarray()  # [texts, words]
     words = counter.get_feature_names_out()
@@ -48,7 +47,7 @@ def key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> dict[s
         margin = weights[number] - others
         margin[counts[number].toarray()[0] < LEAST_COUNT] = 0.0
         margin[weights[number] < LEAST_RATIO * others] = 0.0
-        # Words that are as heavy here in the order of the alphabet: the same text gives the same terms.
+        # Ties are in the order of the alphabet, so that the same text gives the same terms.
         order = sorted(np.flatnonzero(margin > 0), key=lambda place: (-margin[place], words[place]))
         found[name] = [str(words[place]) for place in order[:n]]
     return found

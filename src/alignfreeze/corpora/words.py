@@ -15,20 +15,19 @@ from alignfreeze.progress import remark
 Splitter = Callable[[str], tuple[str, ...]]
 """Splits a sentence into words."""
 
-# A word is a run of letters, marks and digits; an apostrophe, hyphen, point or
-# comma between two of them stays inside (it's, e-mail, 3.14); marks are named
-# because vowel signs of Indic scripts are no letters. All else is a word of its own.
+# A word is a run of letters, marks and digits. An apostrophe, hyphen, point or comma between two of them stays inside
+# (it's, e-mail, 3.14). Marks are named because vowel signs of Indic scripts are no letters. Any other sign is a word.
 _SPACED = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’.,\-‑\u200c\u200d][\p{L}\p{M}\p{N}]+)*|[^\s\p{C}]")
-# Without spaces: a run of Latin letters or digits, else one user-perceived character.
+# Without spaces, a word is a run of Latin letters or digits, or else one user-perceived character.
 _CHARACTERS = regex.compile(r"[\p{Latin}\p{N}]+|(?!\s)\X")
-# What no word of a script with spaces consists of either.
+# No word consists of these alone, whatever the script.
 _INVISIBLE = regex.compile(r"[\s\p{C}]*")
 
 _announced: set[str] = set()
 
 
 def split_on_spaces(text: str) -> tuple[str, ...]:
-    """Split text whose words are already separated by spaces or tabs; other spaces (U+00A0, U+3000) belong to words."""
+    """Split text whose words are separated by spaces or tabs; other spaces (U+00A0, U+3000) belong to words."""
     return tuple(word for word in text.replace("\t", " ").split(" ") if word)
 
 
@@ -39,57 +38,57 @@ def split_spaced(text: str) -> tuple[str, ...]:
 
 def split_characters(text: str) -> tuple[str, ...]:
     """Split text of a script without spaces into its user-perceived characters."""
-    return _visible(_CHARACTERS.findall(text))
+    return _drop_invisible(_CHARACTERS.findall(text))
 
 
-def _visible(words: Iterable[str]) -> tuple[str, ...]:
-    """Leave out what is nothing but spaces, control and format characters, such as U+200B between Thai words."""
+def _drop_invisible(words: Iterable[str]) -> tuple[str, ...]:
+    """Leave out words of spaces, control and format characters alone, such as U+200B between Thai words."""
     return tuple(word for word in words if not _INVISIBLE.fullmatch(word))
 
 
-def _jieba(_: str) -> Splitter:
+def _split_by_jieba(_: str) -> Splitter:
     import logging
 
     import jieba
 
-    jieba.setLogLevel(logging.WARNING)  # it tells on standard error that it builds its table
-    return lambda text: _visible(jieba.cut(text))
+    jieba.setLogLevel(logging.WARNING)  # else it announces on standard error that it builds its table
+    return lambda text: _drop_invisible(jieba.cut(text))
 
 
-def _fugashi(_: str) -> Splitter:
+def _split_by_fugashi(_: str) -> Splitter:
     from fugashi import Tagger  # type: ignore[attr-defined]
     from unidic_lite import DICDIR
 
     tagger = Tagger(f'-d "{DICDIR}" -r "{DICDIR}/dicrc" -Owakati')
-    return lambda text: _visible(str(word) for word in tagger(text))
+    return lambda text: _drop_invisible(str(word) for word in tagger(text))
 
 
-def _pythainlp(_: str) -> Splitter:
+def _split_by_pythainlp(_: str) -> Splitter:
     from pythainlp import word_tokenize
 
-    return lambda text: _visible(word_tokenize(text, engine="newmm"))
+    return lambda text: _drop_invisible(word_tokenize(text, engine="newmm"))
 
 
-def _icu(language: str) -> Splitter:
+def _split_by_icu(language: str) -> Splitter:
     from icu4py.breakers import WordBreaker
 
-    return lambda text: _visible(WordBreaker(text, language))
+    return lambda text: _drop_invisible(WordBreaker(text, language))
 
 
 SEGMENTERS: dict[str, tuple[str, Callable[[str], Splitter], tuple[str, ...]]] = {
-    "zh": ("zh", _jieba, ("jieba",)),
-    "ja": ("ja", _fugashi, ("fugashi", "unidic-lite")),
-    "th": ("th", _pythainlp, ("pythainlp",)),
-    "km": ("icu", _icu, ("icu4py",)),
-    "lo": ("icu", _icu, ("icu4py",)),
-    "my": ("icu", _icu, ("icu4py",)),
+    "zh": ("zh", _split_by_jieba, ("jieba",)),
+    "ja": ("ja", _split_by_fugashi, ("fugashi", "unidic-lite")),
+    "th": ("th", _split_by_pythainlp, ("pythainlp",)),
+    "km": ("icu", _split_by_icu, ("icu4py",)),
+    "lo": ("icu", _split_by_icu, ("icu4py",)),
+    "my": ("icu", _split_by_icu, ("icu4py",)),
 }
-"""Of languages without spaces between words: the extra of alignfreeze, what makes the splitter, and its libraries."""
+"""For languages without spaces between words: the extra of alignfreeze, the maker of the splitter, its libraries."""
 
 
 @cache
-def _segmenter(language: str) -> Splitter | None:
-    """Return the splitter of a language that has one and whose libraries are there."""
+def _find_segmenter(language: str) -> Splitter | None:
+    """Return the splitter of a language without spaces; None if there is none or its libraries are not installed."""
     base = langcodes.Language.get(language, normalize=False).language
     if base not in SEGMENTERS:
         return None
@@ -99,23 +98,23 @@ def _segmenter(language: str) -> Splitter | None:
         return None
 
 
-def word_splitter(language: str) -> Splitter:
-    """Return the function that splits a language's sentences into words.
+def find_splitter(language: str) -> Splitter:
+    """Return the function that splits sentences of a language into words.
 
-    Where a script puts no spaces between words, a library does it; without one, text is split
-    into characters, which is said once a language.
+    If a script puts no spaces between words, a library splits them. Without the library, text is split into
+    characters; a remark says so once per language.
     """
     if has_spaces(language):
         return split_spaced
-    if (segmenter := _segmenter(language)) is not None:
+    if (segmenter := _find_segmenter(language)) is not None:
         return segmenter
     if language not in _announced:
         _announced.add(language)
-        remark(_fallback(language))
+        remark(_explain_fallback(language))
     return split_characters
 
 
-def _fallback(language: str) -> str:
+def _explain_fallback(language: str) -> str:
     text = f"{name_of(language)} is written without spaces: its sentences are split into characters"
     base = langcodes.Language.get(language, normalize=False).language
     if base not in SEGMENTERS:
@@ -124,11 +123,11 @@ def _fallback(language: str) -> str:
     return f"{text}; for words install {' and '.join(libraries)}: pip install 'alignfreeze[{extra}]'"
 
 
-def splitter_version(language: str) -> list[str]:
-    """Return what decides how a language's sentences are split: libraries with their versions, or the fallback."""
+def describe_splitter(language: str) -> list[str]:
+    """Return how sentences of a language are split: by which versions of libraries, by spaces, or into characters."""
     if has_spaces(language):
         return ["spaces"]
-    if _segmenter(language) is None:
+    if _find_segmenter(language) is None:
         return ["characters"]
     base = langcodes.Language.get(language, normalize=False).language
     return [f"{library} {version(library)}" for library in SEGMENTERS[str(base)][2]]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from alignfreeze.alignment.links import Alignments, WordAlignment, links_for_realignment
-from alignfreeze.cache import cached_arrays
+from alignfreeze.alignment.links import Alignments, WordAlignment, select_links
+from alignfreeze.cache import load_or_compute
 from alignfreeze.corpora.bitext import SentencePair, digest_of
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.files import digest_of_arrays
@@ -317,7 +317,7 @@ def encode_pairs(
         "max_length": max_length,
         "needs_links": needs_links,
     }
-    return EncodedBitext.from_arrays(cached_arrays("encoded", key, encode))
+    return EncodedBitext.from_arrays(load_or_compute("encoded", key, encode))
 
 
 def _digest_of_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
@@ -341,7 +341,7 @@ def _encode_pairs(
     encoded = []
     with stage("encoding bitext", total=len(bitext)) as bar:
         for pair, alignment, source, target in zip(bitext, alignments, sources, targets, strict=True):
-            links = _links_of_rows(links_for_realignment(pair, alignment), source.words, target.words)
+            links = _links_of_rows(select_links(pair, alignment), source.words, target.words)
             if len(links) or (not needs_links and len(source.words) and len(target.words)):
                 item = EncodedPair(source.subwords, target.subwords, source.first, target.first, links, pair.languages)
                 encoded.append(item)

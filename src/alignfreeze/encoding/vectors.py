@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
+from alignfreeze.alignment.agreement import Agreement, GoldAlignment, measure_agreement
 from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
@@ -152,7 +152,7 @@ def by_layer(
                 for threshold in thresholds if MATCHINGS[matching].has_threshold else thresholds[:1]:
                     aligner = SimilarityAligner(vectors, matching=matching, threshold=threshold, centred=centred)
                     aligner.fit(bitext)
-                    found = agreement(aligner.align(bitext), gold)
+                    found = measure_agreement(aligner.align(bitext), gold)
                     results.append(LayerResult(matching, layer, threshold, centred, found))
                     if len(results) == 1:  # the same for all
                         tell_of_long_pairs(aligner, bitext, aligner.beyond)

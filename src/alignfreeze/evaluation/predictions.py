@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.corpora.bitext import SentencePair, language_pairs
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.progress import stage
@@ -81,7 +81,7 @@ def predict_pairs(
     if not bitext:
         raise DataError("there is no sentence pair to estimate from")
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
-    groups = language_pairs(bitext)
+    groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
     items = [item for pairs in several.values() for item in labeller.items(pairs, two_texts)]
     with stage("predicting for held-out pairs", total=len(items)) as bar:

@@ -16,7 +16,7 @@ from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora import mini
-from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose, in_words
+from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding.encoder import device_here, load_encoder
 from alignfreeze.encoding.quality import best
@@ -254,10 +254,10 @@ def _read_bitext(
         for side, path in zip(("source", "target"), paths, strict=False):
             files.append(DataFile(f"bitext {language} {side}{part}", path, digest_of_file(path)))
     selection = settings.bitext.selection
-    chosen = choose(reader, selection, max_pairs=settings.bitext.max_pairs)
+    chosen = choose_pairs(reader, selection, max_pairs=settings.bitext.max_pairs)
     if vectors is not None:
         chosen = best(chosen, selection, vectors)
-    return in_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
+    return split_into_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
 
 
 def _read_dictionary(paths: dict[str, Path], language: str) -> list[tuple[str, frozenset[str]]]:

@@ -11,7 +11,7 @@ from alignfreeze.alignment.aligners import Resources
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import Alignments, WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.corpora.bitext import SentencePair, language_pairs
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
@@ -44,7 +44,7 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
     """
     held: list[SentencePair] = []
     problems = []
-    for (_, language), positions in language_pairs(data.bitext).items():
+    for (_, language), positions in group_by_languages(data.bitext).items():
         usable = [pair for n in positions if (pair := data.bitext[n]).source and pair.target]
         usable = list(dict.fromkeys(usable))
         n = min(HELD_OUT, len(usable) // 5) if most is None else most

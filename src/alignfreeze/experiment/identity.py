@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from alignfreeze.corpora.words import splitter_version
+from alignfreeze.corpora.words import describe_splitter
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
@@ -239,7 +239,7 @@ def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
     if settings.bitext is None or settings.bitext.pretokenized:
         return {}
     languages = [settings.source_language, *settings.realigned_languages]
-    return {language: list(splitter_version(language)) for language in languages}
+    return {language: list(describe_splitter(language)) for language in languages}
 
 
 def reading_key(settings: ExperimentSettings) -> str:

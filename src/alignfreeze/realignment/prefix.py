@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.ragged import Ragged, spans
+from alignfreeze.ragged import Ragged, expand_ranges
 
 Keep = Literal["no", "memory", "disk"]
 
@@ -70,7 +70,7 @@ class Store:
 
     def write(self, sentences: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Keep the vectors of sentences, [subwords, width]."""
-        self.rows.values[spans(self.rows.starts[sentences], self.rows.lengths(sentences))] = vectors
+        self.rows.values[expand_ranges(self.rows.starts[sentences], self.rows.lengths(sentences))] = vectors
         self.known[sentences] = True
 
     def read(self, sentences: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.corpora.selection import evenly_spread
+from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.report.html import template
 from alignfreeze.report.palette import COLOURS
 
@@ -57,7 +57,7 @@ class Linked:
 def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
     """Return up to n sentence pairs that have links, evenly spread over the bitext."""
     places = [place for place, alignment in enumerate(alignments) if alignment.links]
-    return [Linked(place + 1, bitext[place], alignments[place]) for place in evenly_spread(places, n)]
+    return [Linked(place + 1, bitext[place], alignments[place]) for place in spread_evenly(places, n)]
 
 
 def to_terminal(linked: Linked) -> Text:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.corpora.bitext import language_pairs
-from alignfreeze.corpora.choice import Choice, judge_choice
+from alignfreeze.corpora.bitext import group_by_languages
+from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Estimate
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -18,7 +18,7 @@ from alignfreeze.tasks.table import TASKS
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """Return the plan as plain values: settings, runs, steps, data, what is frozen, files."""
-    pairs = language_pairs(plan.data.bitext)
+    pairs = group_by_languages(plan.data.bitext)
     return {
         "settings": plan.settings.model_dump(mode="json"),
         "runs": [{"strategy": str(s.strategy), "seed": s.seed, "folder": s.folder} for s in plan.specs],
@@ -28,7 +28,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "choice": _choice_facts(plan.settings),
         "sentence_pairs": {"-".join(languages): len(positions) for languages, positions in pairs.items()},
         "held_out": {
-            "-".join(languages): len(positions) for languages, positions in language_pairs(plan.data.held).items()
+            "-".join(languages): len(positions) for languages, positions in group_by_languages(plan.data.held).items()
         },
         "frozen": _frozen_facts(plan.freezing),
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
@@ -45,7 +45,7 @@ def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
     return None if choice is None else asdict(choice)
 
 
-def _judge_languages(settings: ExperimentSettings) -> Choice | None:
+def _judge_languages(settings: ExperimentSettings) -> LanguageChoice | None:
     """Judge the languages of the bitext that were chosen; None if there was no choice."""
     if settings.bitext is None or settings.bitext.choice is None:
         return None
@@ -141,11 +141,11 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield from _choice_lines(settings)
         steps, batch = settings.realignment.steps or 0, settings.realignment.batch_size
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
-        for languages, positions in language_pairs(data.bitext).items():
+        for languages, positions in group_by_languages(data.bitext).items():
             yield "", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
         yield from _stopping_lines(settings)
     if data.held:
-        groups = language_pairs(data.held)
+        groups = group_by_languages(data.held)
         each = len(next(iter(groups.values())))
         yield "held out", f"{each:,} sentence pairs of each of {len(groups)} language pairs"
     for strategy, freezing in plan.freezing.items():

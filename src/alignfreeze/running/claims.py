@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.processes import n_processes
-from alignfreeze.progress import Bar, Display, current_display, remark, showing
+from alignfreeze.progress import Bar, Display, get_display, remark, use_display
 
 WRITTEN = 1.0
 """Seconds between two notes of how far a run is."""
@@ -73,7 +73,7 @@ def claimed(out: Path, name: str) -> Iterator[bool]:
             remark(
                 f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle of it"
             )
-        with showing(_Noting(note, current_display())):
+        with use_display(_Noting(note, get_display())):
             yield True
     finally:
         with suppress(OSError):

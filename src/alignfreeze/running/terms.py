@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.corpora.selection import evenly_spread
-from alignfreeze.corpora.terms import key_terms
+from alignfreeze.corpora.selection import spread_evenly
+from alignfreeze.corpora.terms import find_key_terms
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import read_json, write_json
 from alignfreeze.tasks.table import TASKS
@@ -27,9 +27,9 @@ def terms_of(plan: Plan) -> dict[str, list[str]]:
     sides: dict[str, list[str]] = {}
     for language in dict.fromkeys(pair.languages[1] for pair in data.bitext):
         pairs = [pair for pair in data.bitext if pair.languages[1] == language]
-        sides[language] = [" ".join(pair.source) for pair in evenly_spread(pairs, LOOKED_AT)]
-    items: list[Any] = evenly_spread(data.train, LOOKED_AT)
-    return key_terms({**sides, TRAIN: [task.texts_of(item)[0] for item in items]})
+        sides[language] = [" ".join(pair.source) for pair in spread_evenly(pairs, LOOKED_AT)]
+    items: list[Any] = spread_evenly(data.train, LOOKED_AT)
+    return find_key_terms({**sides, TRAIN: [task.texts_of(item)[0] for item in items]})
 
 
 def keep_terms(out: Path, plans: Sequence[Plan]) -> None:

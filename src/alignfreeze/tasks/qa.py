@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alignfreeze.corpora.questions import Question, questions, read_squad
+from alignfreeze.corpora.questions import Question, parse_questions, read_squad
 from alignfreeze.tasks.answering import ANSWERING
 from alignfreeze.tasks.metrics import of_answers
 from alignfreeze.tasks.task import Source, Task
@@ -15,7 +15,7 @@ def read(source: Source) -> list[Question]:
         DataError: The data cannot be read, or an answer is not in its context.
     """
     if source.on_hub:
-        return questions(source.rows(), name=str(source.place), most=source.most)
+        return parse_questions(source.rows(), name=str(source.place), most=source.most)
     return read_squad(source.place, max_questions=source.most)
 
 

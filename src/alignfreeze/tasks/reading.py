@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.hub import field
-from alignfreeze.corpora.labelled import LabelledText, labelled, read_labelled
+from alignfreeze.corpora.hub import find_field
+from alignfreeze.corpora.labelled import LabelledText, parse_labelled, read_labelled
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.task import Source
 
@@ -23,7 +23,7 @@ def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
     """
     sentences: list[TaggedSentence] = []
     for where, row in source.rows():
-        words, tags = field(row, ("tokens", "words"), where=where), field(row, fields, where=where)
+        words, tags = find_field(row, ("tokens", "words"), where=where), find_field(row, fields, where=where)
         if not isinstance(words, list) or not isinstance(tags, list) or not all(isinstance(w, str) for w in words):
             raise DataError(f"{where}: expected a list of words and one of tags")
         if len(words) != len(tags):
@@ -48,4 +48,4 @@ def read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bo
     if not source.on_hub:
         return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)
     name, language = str(source.place), source.language
-    return labelled(source.rows(), name=name, labels=labels, pairs=pairs, language=language, most=source.most)
+    return parse_labelled(source.rows(), name=name, labels=labels, pairs=pairs, language=language, most=source.most)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignfreeze.corpora.columns import OUTSIDE
-from alignfreeze.corpora.hub import HUB, hub_rows
+from alignfreeze.corpora.hub import HUB, read_hub_rows
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.metrics import Measure
 
@@ -40,7 +40,7 @@ class Source:
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the rows of a data set of the hub, each with its place for messages."""
         name = str(self.place)
-        return ((f"{name}, row {n}", row) for n, row in enumerate(hub_rows(name, split=self.split), start=1))
+        return ((f"{name}, row {n}", row) for n, row in enumerate(read_hub_rows(name, split=self.split), start=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ def test_a_form_is_a_value_of_the_table(tmp_path, monkeypatch, remarks):
     arrows = Form(
         lambda paths, *_: (tuple(line.split(" -> ")) for _, line in read_lines(paths[0])),
         endings=(".arrows",),
-        is_begun_by=lambda line: " -> " in line,
+        fits_line=lambda line: " -> " in line,
         to_lines=lambda pairs, _: map(" -> ".join, pairs),
     )
     monkeypatch.setitem(FORMS, "arrows", arrows)

@@ -26,4 +26,4 @@ def read_bars(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[T
         yield parts[0], parts[1]
 
 
-BARS = Form(read_bars, is_begun_by=lambda line: SEPARATOR in line and "\t" not in line)
+BARS = Form(read_bars, fits_line=lambda line: SEPARATOR in line and "\t" not in line)

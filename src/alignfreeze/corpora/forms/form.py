@@ -36,7 +36,7 @@ class Form:
         read: Yields the pairs of texts in one or two files, one at a time. It counts by reason what it leaves out,
             such as fuzzy entries.
         endings: Endings of file names that tell the form, in lower case.
-        is_begun_by: Tells whether the first line of a file shows the form.
+        fits_line: Tells whether the first line of a file is of this form.
         in_utf16: Whether files in UTF-16 are of this form.
         n_files: How many files it consists of.
         check_columns: Refuses columns that cannot be; None for a form without columns.
@@ -45,7 +45,7 @@ class Form:
 
     read: Callable[[tuple[Path, ...], Sides, Counter[str]], Iterator[Texts]]
     endings: tuple[str, ...] = ()
-    is_begun_by: Callable[[str], bool] = _never
+    fits_line: Callable[[str], bool] = _never
     in_utf16: bool = False
     n_files: int = 1
     check_columns: Callable[[tuple[str, str]], None] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from alignfreeze.corpora.forms.fields import texts_of_fields
 from alignfreeze.corpora.forms.form import Sides, Texts
-from alignfreeze.corpora.hub import hub_rows
+from alignfreeze.corpora.hub import read_hub_rows
 from alignfreeze.errors import DataError
 
 
@@ -20,7 +20,7 @@ def read_hub(name: str, sides: Sides) -> Iterator[Texts]:
     Raises:
         DataError: The data set cannot be read, or a row is not a pair of texts.
     """
-    for number, row in enumerate(hub_rows(name, streaming=True), start=1):
+    for number, row in enumerate(read_hub_rows(name, streaming=True), start=1):
         try:
             texts = texts_of_fields(row, sides)
         except ValueError as error:

@@ -61,7 +61,7 @@ def _to_lines(texts: Iterable[Texts], languages: tuple[str, str]) -> Iterator[st
 JSONL = Form(
     read_jsonl,
     endings=(".jsonl", ".ndjson", ".json"),
-    is_begun_by=_is_object,
+    fits_line=_is_object,
     check_columns=_check_columns,
     to_lines=_to_lines,
 )

@@ -21,11 +21,11 @@ def read_moses(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[
     source, target = paths
     for first, second in zip_longest(read_lines(source), read_lines(target)):
         if first is None or second is None:
-            raise _unequal_lengths(source, target)
+            raise _length_error(source, target)
         yield first[1], second[1]
 
 
-def _unequal_lengths(source: Path, target: Path) -> DataError:
+def _length_error(source: Path, target: Path) -> DataError:
     """Return an error that says how far two files differ in length, and where the first likely slip is."""
     counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
     message = (

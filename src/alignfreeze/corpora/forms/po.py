@@ -24,7 +24,7 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
         DataError: The file is no catalogue, or a catalogue of another language.
     """
     path = paths[0]
-    lines, broken = _lines_until_it_breaks(path)
+    lines, broken = _read_until_break(path)
     catalogue = _parse(path, lines)
     _check_language(path, catalogue.gettargetlanguage(), sides.languages[1])
     for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last
@@ -39,7 +39,7 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
         raise broken
 
 
-def _lines_until_it_breaks(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
+def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
     """Return the lines of a file, and the error that came after them."""
     lines: list[bytes] = []
     try:
@@ -122,4 +122,4 @@ def _to_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-PO = Form(read_po, endings=(".po", ".pot"), is_begun_by=lambda line: begins_with(line, 'msgid "'))
+PO = Form(read_po, endings=(".po", ".pot"), fits_line=lambda line: begins_with(line, 'msgid "'))

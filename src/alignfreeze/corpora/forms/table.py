@@ -12,7 +12,7 @@ from alignfreeze.corpora.forms.po import PO
 from alignfreeze.corpora.forms.tmx import TMX
 from alignfreeze.corpora.forms.tsv import TSV
 from alignfreeze.errors import DataError
-from alignfreeze.files import open_binary, read_lines, without_compression
+from alignfreeze.files import open_binary, read_lines, strip_compression
 
 FORMS: dict[str, Form] = {"moses": MOSES, "tsv": TSV, "bars": BARS, "tmx": TMX, "po": PO, "jsonl": JSONL}
 """The forms by name; a new one is a file and a line. Where several fit a first line, the last one is taken."""
@@ -25,7 +25,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 def form_of_name(path: Path) -> str | None:
     """Return the form that the ending of a name tells, in any case and with any compression behind it."""
-    ending = without_compression(path).suffix.lower()
+    ending = strip_compression(path).suffix.lower()
     return next((name for name, form in FORMS.items() if ending in form.endings), None)
 
 
@@ -42,8 +42,8 @@ def guess_form(path: Path) -> str:
             return next(name for name, form in FORMS.items() if form.in_utf16)
     number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
     if not line:
-        return USUAL  # whoever finds no pair in it says that
+        return USUAL  # an empty file: whoever finds no pair in it says so
     for name, form in reversed(FORMS.items()):
-        if form.is_begun_by(line):
+        if form.fits_line(line):
             return name
     raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")

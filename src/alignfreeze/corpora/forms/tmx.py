@@ -38,7 +38,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 _forget(element)
         except etree.XMLSyntaxError as error:
             if "amplification" in error.msg:
-                raise _entities_refused(path) from error
+                raise _entities_error(path) from error
             problem = f"not well-formed XML; is the file cut off? ({error.msg})"
             raise DataError.at(path, error.lineno or 1, problem) from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
@@ -48,10 +48,10 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
 def _refuse_entities(path: Path, element: Any) -> None:
     document = element.getroottree().docinfo.internalDTD
     if document is not None and any(True for _ in document.iterentities()):
-        raise _entities_refused(path)
+        raise _entities_error(path)
 
 
-def _entities_refused(path: Path) -> DataError:
+def _entities_error(path: Path) -> DataError:
     return DataError(f"{path}: this file declares XML entities, which can blow up or fetch other files; refused")
 
 
@@ -90,6 +90,6 @@ def _forget(element: Any) -> None:
 TMX = Form(
     read_tmx,
     endings=(".tmx",),
-    is_begun_by=lambda line: begins_with(line, "<?xml", "<tmx"),
+    fits_line=lambda line: begins_with(line, "<?xml", "<tmx"),
     in_utf16=True,
 )

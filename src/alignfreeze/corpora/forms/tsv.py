@@ -68,7 +68,7 @@ def _to_lines(texts: Iterable[Texts], _: tuple[str, str]) -> Iterator[str]:
 TSV = Form(
     read_tsv,
     endings=(".tsv",),
-    is_begun_by=lambda line: "\t" in line,
+    fits_line=lambda line: "\t" in line,
     check_columns=_check_columns,
     to_lines=_to_lines,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from alignfreeze.corpora.forms.form import Texts
 from alignfreeze.corpora.forms.table import FORMS, USUAL, form_of_name
 from alignfreeze.errors import OutputError
-from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, without_compression, write_lines
+from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, strip_compression, write_lines
 
 
 def write_bitext(path: Path, texts: Iterable[Texts], languages: tuple[str, str]) -> None:
@@ -33,7 +33,7 @@ def _find_writer(path: Path) -> Callable[[Iterable[Texts], tuple[str, str]], Ite
     to_lines = FORMS[form_of_name(path) or USUAL].to_lines
     if to_lines is not None and path.suffix.lower() not in OTHER_COMPRESSED_NAMES:
         return to_lines
-    ending = without_compression(path).suffix if to_lines is None else path.suffix
+    ending = strip_compression(path).suffix if to_lines is None else path.suffix
     raise OutputError(
         f"{path}: files that end in {ending} are not written; name one that ends in .tsv, or in .jsonl for JSON "
         f"lines; {', '.join(COMPRESSED_NAMES)} behind it compress it"

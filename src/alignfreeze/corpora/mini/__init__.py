@@ -1,6 +1,6 @@
-"""The embedded mini corpus: hand-written everyday sentences, for the demo and for tests.
+"""The embedded mini corpus: everyday sentences, written by hand, for the demo and for tests.
 
-It demonstrates transfer and does not measure it; its README says how it was made.
+It shows transfer but does not measure it; its README says how it was made.
 """
 
 from pathlib import Path
@@ -17,14 +17,12 @@ ENDINGS = frozenset({".conllu", ".tsv", ".iob2", ".jsonl", ".json"})
 
 
 def mini_path(name: str) -> Path:
-    """Return the file of a name in the corpus, such as `en-train.conllu` or `en-tr.tsv`.
+    """Return the path of a file of the corpus, such as `en-train.conllu` or `en-tr.tsv`.
 
     Raises:
         DataError: The corpus has no such file.
     """
-    names = sorted(
-        path.name for path in FOLDER.iterdir() if path.suffix in {".conllu", ".tsv", ".iob2", ".jsonl", ".json"}
-    )
+    names = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
     if name not in names:
         raise DataError(f"the mini corpus has no file {name!r}.{did_you_mean(name, names)}")
     return FOLDER / name
