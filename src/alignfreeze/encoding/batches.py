@@ -278,6 +278,17 @@ class AlignedBatch(TypedDict):
     links: Tensor
 
 
+def move_batch(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
+    """Move the tensors of a batch to a device, those of batches inside it too."""
+    return {name: _move(value, device) for name, value in batch.items()}
+
+
+def _move(value: Any, device: Any) -> Any:
+    if isinstance(value, Mapping):
+        return move_batch(value, device)
+    return value.to(device) if isinstance(value, Tensor) else value
+
+
 def encode_pairs(
     tokenizer: PreTrainedTokenizerFast,
     bitext: Sequence[SentencePair],

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
-from torch import Tensor, nn
+from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -196,8 +195,3 @@ def device_here(device: str) -> str:
         return check_device(device)
     except SettingsError:
         return check_device("auto")
-
-
-def moved(value: Any, device: Any) -> Any:
-    """Return a tensor on a device; anything else as it is."""
-    return value.to(device) if isinstance(value, Tensor) else value

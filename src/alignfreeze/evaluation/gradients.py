@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device, moved
+from alignfreeze.encoding.batches import move_batch, sides_of
+from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import embeddings_of, layers_of
 from alignfreeze.encoding.order import taking_turns
 from alignfreeze.encoding.packing import packing
@@ -129,7 +129,7 @@ def gradient_cosines(
 def _gradients(loss: LossModel, batch: Mapping[str, Any], parts: Sequence[nn.Module], device: str) -> list[Tensor]:
     """Return the gradient of a loss, one vector a part; zero where the loss does not depend on a parameter."""
     loss.zero_grad(set_to_none=True)
-    loss(**{name: moved(value, device) for name, value in batch.items()})["loss"].backward()
+    loss(**move_batch(batch, device))["loss"].backward()
     found = [
         torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in part.parameters()])
         for part in parts

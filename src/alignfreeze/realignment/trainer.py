@@ -28,8 +28,8 @@ from alignfreeze.realignment.freezing import Freezing, check_policy, frozen, fro
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.training.judging import Checks, check_alone
-from alignfreeze.training.loop import train, visits
+from alignfreeze.training.judging import JudgingPlan, check_one_process
+from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 Judge = Callable[[Encoder], float]
@@ -101,7 +101,7 @@ def realign(
             "..., settings=RealignmentSettings(steps=1000, stopping={'every': 100, 'patience': 3}), judge=judge)"
         )
     if judge is not None:
-        check_alone()
+        check_one_process()
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=freeze, settings=settings, seed=seed)
     plan = TrainingPlan(
@@ -192,7 +192,7 @@ def _train(
     spare, start = None, 0.0
     if settings.stopping is not None and judge is not None:
         spare, start = deepcopy(encoder.model), _judged(judge, encoder)
-    order = visits(pairs.positions(), pairs.lengths(), plan)
+    order = order_visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
         packing(encoder.model),
@@ -224,7 +224,7 @@ def _train(
             compute=compute,
             checkpoints=checkpoints,
             identity=prepared.identity,
-            checks=None if stopping is None else Checks(judged, start, stopping.every, stopping.patience),
+            judging=None if stopping is None else JudgingPlan(judged, start, stopping.every, stopping.patience),
         )
 
 

@@ -22,7 +22,7 @@ from alignfreeze.realignment.trainer import Prepared, held_fixed
 from alignfreeze.tasks import Task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.training.loop import check_processes, train, visits
+from alignfreeze.training.loop import check_processes, order_visits, train
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -101,8 +101,8 @@ def train_during(
     check_processes(settings.batch_size)
     pair_plan = replace(plan, batch_size=settings.batch_size)
     orders = [
-        visits([np.arange(len(examples))], examples.subwords.lengths(), plan),
-        visits(pairs.positions(), pairs.lengths(), pair_plan),
+        order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan),
+        order_visits(pairs.positions(), pairs.lengths(), pair_plan),
     ]
     used = [examples.subwords.take(np.unique(orders[0])), pairs.subwords.take(sides_of(np.unique(orders[1])))]
     network = task_model.model

@@ -21,7 +21,7 @@ from alignfreeze.tasks import Task
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, with_head
-from alignfreeze.training.loop import train, visits
+from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 
@@ -131,7 +131,7 @@ def _train(
     checkpoints: Path | None,
     identity: Any,
 ) -> TrainingHistory:
-    order = visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
+    order = order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),
