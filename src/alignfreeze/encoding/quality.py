@@ -15,7 +15,7 @@ from alignfreeze.progress import stage
 PAIRS_AT_ONCE = 1_000
 
 
-def best(selection: Selection, settings: SelectionSettings, vectors: LayerVectors) -> Selection:
+def keep_most_alike(selection: Selection, settings: SelectionSettings, vectors: LayerVectors) -> Selection:
     """Keep the share of sentence pairs whose mean-pooled vectors are most alike, in their order.
 
     Args:

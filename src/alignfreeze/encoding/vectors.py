@@ -15,11 +15,11 @@ from alignfreeze.alignment import tell_of_long_pairs
 from alignfreeze.alignment.agreement import Agreement, GoldAlignment, agreement
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space
 from alignfreeze.encoding.encoder import Encoder, check_device
-from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.encoding.subwords import EncodedWords, digest_of_tokenizer, encode_words, lone_space
 from alignfreeze.errors import SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
@@ -60,7 +60,7 @@ class LayerVectors:
     def identity(self) -> dict[str, Any]:
         """What the vectors depend on: weights, tokenizer, layer, length."""
         weights = digest_of_arrays(*(value.cpu().numpy() for value in self.encoder.model.state_dict().values()))
-        tokenizer = _digest_of_tokenizer(self.encoder.tokenizer)
+        tokenizer = digest_of_tokenizer(self.encoder.tokenizer)
         return {"weights": weights, "tokenizer": tokenizer, "layer": self.layer, "max_length": self.max_length}
 
     def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
@@ -96,7 +96,7 @@ class LayerVectors:
         rows = Ragged.of([subwords[number] for number in order])
         states: list[Tensor] = [torch.empty(0)] * len(order)
         with packing(model), torch.inference_mode():
-            for numbers in by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
+            for numbers in split_by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
                 sentences = Packed.take(rows, numbers).to(self.device)
                 found = encode(model, sentences, padding=self.encoder.padding, layers=range(self.layer))
                 pieces = found.split(rows.lengths(numbers).tolist())
@@ -124,7 +124,7 @@ class LayerResult:
     agreement: Agreement
 
 
-def by_layer(
+def compare_layers(
     encoder: Encoder,
     bitext: Sequence[SentencePair],
     gold: Sequence[GoldAlignment],

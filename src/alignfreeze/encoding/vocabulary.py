@@ -57,7 +57,7 @@ class Vocabulary:
 
 
 @contextmanager
-def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
+def compacting(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
     """Keep only the given word embeddings in a model inside the block; put them back into the full table after it.
 
     The full table is the same parameter as before, so whatever is tied to it stays tied; rows that are

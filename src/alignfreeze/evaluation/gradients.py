@@ -16,9 +16,9 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import move_batch, sides_of
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import embeddings_of, layers_of
-from alignfreeze.encoding.order import taking_turns
+from alignfreeze.encoding.order import take_turns
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
 from alignfreeze.realignment.model import RealignmentModel
@@ -98,13 +98,13 @@ def gradient_cosines(
     if not len(examples):
         raise DataError("no item has a label; there is no gradient to compare")
     chosen = [
-        taking_turns([np.arange(len(examples))], batches * ITEMS, seed=seed),
-        taking_turns(pairs.positions(), batches * PAIRS, seed=seed),
+        take_turns([np.arange(len(examples))], batches * ITEMS, seed=seed),
+        take_turns(pairs.positions(), batches * PAIRS, seed=seed),
     ]
     used = [examples.subwords.take(np.unique(chosen[0])), pairs.subwords.take(sides_of(np.unique(chosen[1])))]
     with (
         packing(network),
-        compacted(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
+        compacting(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
         stage("comparing gradients", total=batches) as bar,
     ):
         padding = int(vocabulary.numbers[task_model.padding])

@@ -14,7 +14,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, move_batch
 from alignfreeze.encoding.encoder import Encoder, check_device
-from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError, EncoderError
@@ -209,7 +209,7 @@ def _word_vectors(
     sources, targets = [], []
     order = chosen[np.argsort(pairs.lengths()[chosen], kind="stable")]
     with packing(model), torch.inference_mode():
-        for places in by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
+        for places in split_by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
             some = order[places]
             batch = move_batch(pairs.batch(some), device)
             states = encode(model, Packed.of(batch), padding=encoder.padding, at=layers)  # [subwords, layers, width]

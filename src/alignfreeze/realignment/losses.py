@@ -55,7 +55,7 @@ def contrastive_loss(
     partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
     # Half precision cannot hold a softmax over thousands of words, nor may autocast bring it back.
     with torch.autocast(words.device.type, enabled=False):
-        directions = F.normalize(wide(words), dim=-1)
+        directions = F.normalize(widen(words), dim=-1)
         similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
     if negatives == "strong":
         hidden = rows[:, None] == torch.arange(len(words), device=words.device)  # a word and itself
@@ -74,7 +74,7 @@ def l2_loss(words: Tensor, links: Tensor) -> Tensor:
     Returns:
         The mean over links and width, a scalar in float32 or wider.
     """
-    return F.mse_loss(wide(words.index_select(0, links[:, 0])), wide(words.index_select(0, links[:, 1])))
+    return F.mse_loss(widen(words.index_select(0, links[:, 0])), widen(words.index_select(0, links[:, 1])))
 
 
 def pull_loss(states: Tensor, initial: Tensor) -> Tensor:
@@ -87,24 +87,24 @@ def pull_loss(states: Tensor, initial: Tensor) -> Tensor:
     Returns:
         The mean over subwords and width, a scalar in float32 or wider.
     """
-    return F.mse_loss(wide(states), wide(initial))
+    return F.mse_loss(widen(states), widen(initial))
 
 
-def mean_pooled(states: Tensor, lengths: Tensor) -> Tensor:
+def pool_means(states: Tensor, lengths: Tensor) -> Tensor:
     """Return the mean of each sentence's states, special subwords included, [sentences, width].
 
     Args:
         states: Hidden states of sentences that lie end to end, [subwords, width].
         lengths: How many subwords each has, [sentences].
     """
-    states = wide(states)
+    states = widen(states)
     numbers = torch.arange(len(lengths), device=states.device)
     owner = numbers.repeat_interleave(lengths, output_size=len(states))  # [subwords]
     sums = states.new_zeros(len(lengths), states.shape[1]).index_add(0, owner, states)
     return sums / lengths[:, None]
 
 
-def wide(values: Tensor) -> Tensor:
+def widen(values: Tensor) -> Tensor:
     """Return values in float32 at least: half precision loses too much in sums."""
     return values.float() if values.dtype.itemsize < 4 else values
 
@@ -156,7 +156,7 @@ def _contrastive(states: Tensor, inputs: LossInputs) -> Tensor:
 
 def _sentence(states: Tensor, inputs: LossInputs) -> Tensor:
     """Return the loss over sentences, each of which has to find its translation."""
-    vectors = mean_pooled(states, inputs.batch["lengths"])  # [2 * pairs, width]
+    vectors = pool_means(states, inputs.batch["lengths"])  # [2 * pairs, width]
     numbers = torch.arange(len(vectors), device=vectors.device)
     pairs = len(vectors) // 2
     return _against_all(vectors, torch.stack([numbers[:pairs], numbers[pairs:]], dim=1), numbers >= pairs, inputs)

@@ -20,7 +20,7 @@ from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import family_of
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
@@ -196,7 +196,7 @@ def _train(
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
         packing(encoder.model),
-        compacted(encoder.model, np.append(used, encoder.padding)) as vocabulary,
+        compacting(encoder.model, np.append(used, encoder.padding)) as vocabulary,
         frozen(prepared.fixed),
         _prefix(encoder, prepared) as prefix,
     ):

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alignfreeze.corpora.labelled import LabelledText
-from alignfreeze.encoding.batches import SENTENCES_AT_ONCE
 from alignfreeze.encoding.packing import classify
+from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted

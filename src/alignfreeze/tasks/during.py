@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.encoding.batches import sides_of
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.model import RealignmentModel
@@ -108,7 +108,7 @@ def train_during(
     network = task_model.model
     with (
         packing(network),
-        compacted(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
+        compacting(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
     ):
         padding = int(vocabulary.numbers[task_model.padding])
         base: Any = network.base_model

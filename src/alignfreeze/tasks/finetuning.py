@@ -13,7 +13,7 @@ from transformers import set_seed
 
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import Settings
@@ -135,7 +135,7 @@ def _train(
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),
-        compacted(task_model.model, np.append(used, task_model.padding), shared=True) as vocabulary,
+        compacting(task_model.model, np.append(used, task_model.padding), shared=True) as vocabulary,
     ):
         model = TaskLoss(task_model.model, task.kind, padding=int(vocabulary.numbers[task_model.padding]))
         model.at_once = compute.micro_batch

@@ -84,7 +84,7 @@ def with_head(
     """Return a model with the encoder's weights and a new head.
 
     The encoder's weights are copied, so that it stays as it is when the model is trained; only the table of word
-    embeddings is shared until `compacted(..., shared=True)`, in which the model is to be trained, makes a new one.
+    embeddings is shared until `compacting(..., shared=True)`, in which the model is to be trained, makes a new one.
 
     Args:
         encoder: The encoder.

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.packing import encode
+from alignfreeze.encoding.subwords import encode_words
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, run_sorted

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import TrainingArguments
 
-from alignfreeze.encoding.order import by_length, taking_turns
+from alignfreeze.encoding.order import sort_by_length, take_turns
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import agreed, n_processes, process_number
 from alignfreeze.progress import stage
@@ -124,8 +124,8 @@ def order_visits(
         lengths: Subwords of each item, [items].
         plan: How long to train.
     """
-    order = taking_turns(groups, plan.steps * plan.batch_size, seed=plan.seed)
-    return by_length(order, lengths, plan.batch_size, seed=plan.seed)
+    order = take_turns(groups, plan.steps * plan.batch_size, seed=plan.seed)
+    return sort_by_length(order, lengths, plan.batch_size, seed=plan.seed)
 
 
 def check_processes(batch_size: int) -> None:
