@@ -27,7 +27,7 @@ class ComputeSettings(Settings):
     compile: bool = False
     """Compile the model with `torch.compile`, after a test that its loss stays the same."""
     checkpoint_steps: int | None = Field(default=500, gt=0)
-    """Optimiser steps between checkpoints, from which a killed training goes on."""
+    """Optimiser steps between checkpoints, from which a killed training goes on; None in Python: no checkpoints."""
     log_to: list[LoggerName] = Field(default=[])
     """Loggers of losses and learning rates: `tensorboard`, `wandb`, `mlflow`, `trackio`, or another that transformers
     knows."""
