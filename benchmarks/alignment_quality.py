@@ -21,7 +21,7 @@ from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner
 from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.vectors import LayerVectors, by_layer
+from alignfreeze.encoding.vectors import LayerVectors, compare_layers
 from benchmarks import common
 
 PAIRS = {"fr-en": ("enfr", ("en", "fr")), "ro-en": ("roen", ("ro", "en"))}
@@ -115,7 +115,9 @@ def speed(encoder, bitext, layer):
 
 def main():
     data, encoder = corpora(), load_encoder(embedded.NAME)
-    ways = {name: by_layer(encoder, *data[name], thresholds=THRESHOLDS, layers=LAYERS, device="cpu") for name in data}
+    ways = {
+        name: compare_layers(encoder, *data[name], thresholds=THRESHOLDS, layers=LAYERS, device="cpu") for name in data
+    }
     others = {"fr-en": "ro-en", "ro-en": "fr-en"}
     rows = [
         common.rounded(row)

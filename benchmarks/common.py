@@ -59,7 +59,7 @@ def corpus(languages=LANGUAGES, max_pairs=200):
     return Corpus("Tatoeba, UD", bitext, read_conllu(SHARED / "ud" / "en-train.conllu"), tests)
 
 
-class Stopwatch(loop._Watch):
+class Stopwatch(loop.Watch):
     """Times the steps of a training of ours, and makes a step of something else before each of them.
 
     Some steps warm up, and in the window of steps after them the matrix products are noted. The windows from then on
@@ -138,17 +138,17 @@ class Stopwatch(loop._Watch):
 @contextmanager
 def stopwatch(other=None, warm=WINDOW):
     """Time the training made inside the block; yields a function that returns its `Stopwatch`."""
-    before, made = loop._Watch, []
+    before, made = loop.Watch, []
 
     def make(bar, title):
         made.append(Stopwatch(bar, title, other, warm))
         return made[-1]
 
-    loop._Watch = make
+    loop.Watch = make
     try:
         yield lambda: made[-1]
     finally:
-        loop._Watch = before
+        loop.Watch = before
 
 
 def windows(values):

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.subwords import encode_words
 from alignfreeze.evaluation.zero_shot import evaluate
 from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.metrics import accuracy

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.order import taking_turns
+from alignfreeze.encoding.order import take_turns
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.models import add_head
@@ -38,7 +38,7 @@ def reference(sentences):
     encoder = load_encoder(embedded.NAME)
     task_model = add_head(encoder, WORDS, POS.labels, max_length=128)
     examples = training_examples(task_model, sentences)
-    order = taking_turns([range(len(examples))], 2 * STEPS * BATCH, seed=common.SEED).reshape(-1, BATCH)
+    order = take_turns([range(len(examples))], 2 * STEPS * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model, numbers = task_model.model.train(), count()
     optimizer = adam(model)
 

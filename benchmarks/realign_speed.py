@@ -16,7 +16,7 @@ from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.order import taking_turns
+from alignfreeze.encoding.order import take_turns
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import ProjectionHead
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -56,7 +56,7 @@ def ours(encoder, bitext, alignments, case, steps):
 def reference(encoder, bitext, alignments, case):
     """Return a function that makes the next step of the reference algorithm."""
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
-    order = taking_turns(pairs.positions(), (PASS + STEPS) * BATCH, seed=common.SEED).reshape(-1, BATCH)
+    order = take_turns(pairs.positions(), (PASS + STEPS) * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
     for part in FreezePolicy.parse(CASES[case][0]).parts_of(encoder.model):  # the encoder is the reference's own copy
         part.requires_grad_(False)

@@ -47,8 +47,8 @@ RESUMED = """
 import sys
 import torch
 from pathlib import Path
-from alignfreeze.training import loop
 from alignfreeze.training.settings import ComputeSettings
+from alignfreeze.training.watching import Watch
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.encoder import load_encoder
@@ -60,7 +60,7 @@ folder, out, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 words = [(f"word{i}", "sees", f"word{i + 1}") for i in range(40)]
 bitext = [SentencePair(w, w[::-1], ("en", "de")) for w in words]
 links = [WordAlignment(frozenset([(0, 0), (2, 2)]))] * 40
-count = loop._Watch.on_step_end
+count = Watch.on_step_end
 
 
 def on_step_end(self, args, state, *rest, **options):
@@ -70,7 +70,7 @@ def on_step_end(self, args, state, *rest, **options):
         sys.exit(7)
 
 
-loop._Watch.on_step_end = on_step_end
+Watch.on_step_end = on_step_end
 encoder = load_encoder(str(folder))
 settings = RealignmentSettings(steps=6, batch_size=8, learning_rate=1e-3)
 compute = ComputeSettings(checkpoint_steps=2)

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_pairs, encode_words, lone_space
+from alignfreeze.encoding.batches import encode_pairs, move_batch
+from alignfreeze.encoding.subwords import encode_words, lone_space
 
 
 def sentencepiece_tokenizer():
@@ -88,7 +90,7 @@ def test_windows_hold_every_word_exactly_once():
 
 
 def test_more_sentences_than_are_encoded_at_once(tiny_encoder, monkeypatch):
-    monkeypatch.setattr("alignfreeze.encoding.batches.SENTENCES_AT_ONCE", 2)
+    monkeypatch.setattr("alignfreeze.encoding.subwords.SENTENCES_AT_ONCE", 2)
     items = list(encode_words(tiny_encoder.tokenizer, [["dog"]] * 5, max_length=8))
     assert [item.sentence for item in items] == [0, 1, 2, 3, 4]
 
@@ -147,3 +149,11 @@ def test_a_batch_equals_a_loop_over_pairs_and_words(tiny_encoder, toy_bitext):
     assert batch["lengths"].tolist() == [len(side) for side in sides]
     assert batch["longest"] == max(map(len, sides))
     assert batch["sentences"].tolist() == [8, 0, 12, 9, 1, 13]
+
+
+def test_a_batch_is_moved_with_the_batches_inside_it():
+    batch = {"items": {"labels": torch.zeros(2), "longest": 3}, "lengths": torch.ones(1)}
+    moved = move_batch(batch, "meta")
+    assert moved["items"]["labels"].device.type == moved["lengths"].device.type == "meta"
+    assert moved["items"]["longest"] == 3
+    assert batch["lengths"].device.type == "cpu"

@@ -89,7 +89,7 @@ def test_it_is_unpacked_once(encoder):
 
 def test_a_file_of_another_kind_is_refused():
     with pytest.raises(EncoderError, match="does not begin with"):
-        embedded.read_packed(b"GGUF" + bytes(100))
+        embedded.read_quantised(b"GGUF" + bytes(100))
 
 
 def test_without_the_wheel_the_error_names_the_extra(monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignfreeze.encoding.order import by_budget, by_length, taking_turns
+from alignfreeze.encoding.order import sort_by_length, split_by_budget, take_turns
 
 
 def groups(*counts):
@@ -14,31 +14,31 @@ def groups(*counts):
 
 
 def test_groups_take_turns_even_when_one_is_small():
-    order = taking_turns(groups(50, 3), 60, seed=1)
+    order = take_turns(groups(50, 3), 60, seed=1)
     assert (order[::2] < 50).all()
     assert (order[1::2] >= 50).all()
 
 
 def test_a_group_is_seen_whole_before_it_repeats_and_then_in_another_order():
-    order = taking_turns(groups(20), 40, seed=1).tolist()
+    order = take_turns(groups(20), 40, seed=1).tolist()
     assert Counter(order[:20]) == Counter(order[20:]) == Counter(range(20))
     assert order[:20] != order[20:]
 
 
 def test_the_order_depends_on_the_seed_alone():
-    orders = [taking_turns(groups(20, 20), 30, seed=seed).tolist() for seed in (1, 1, 2)]
+    orders = [take_turns(groups(20, 20), 30, seed=seed).tolist() for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
 
 
 def test_an_order_shorter_than_the_groups_are_many():
-    assert taking_turns(groups(5, 5, 5), 2, seed=0).tolist()[0] < 5
+    assert take_turns(groups(5, 5, 5), 2, seed=0).tolist()[0] < 5
 
 
 @given(st.integers(1, 6), st.integers(0, 200), st.integers(0, 5))
 def test_by_length_visits_the_same_members_as_often(batch_size, visits, seed):
     order = np.random.default_rng(seed).integers(0, 30, visits)
     lengths = np.arange(30)[::-1]
-    assert Counter(by_length(order, lengths, batch_size, seed=seed).tolist()) == Counter(order.tolist())
+    assert Counter(sort_by_length(order, lengths, batch_size, seed=seed).tolist()) == Counter(order.tolist())
 
 
 @given(st.integers(2, 40), st.integers(1, 4), st.integers(0, 50))
@@ -48,15 +48,15 @@ def test_sorting_puts_no_member_beside_itself(members, n_groups, seed):
     def repeats(order):
         return sum(len(batch) - len(set(batch)) for batch in order.reshape(-1, 4).tolist())
 
-    order = taking_turns(groups(*[members] * n_groups), 120, seed=seed)
+    order = take_turns(groups(*[members] * n_groups), 120, seed=seed)
     lengths = np.random.default_rng(seed).integers(3, 9, members * n_groups)
-    assert repeats(by_length(order, lengths, 4, seed=seed)) <= repeats(order)
+    assert repeats(sort_by_length(order, lengths, 4, seed=seed)) <= repeats(order)
 
 
 def test_batches_hold_members_of_like_length_and_are_shuffled():
     lengths = np.random.default_rng(0).integers(3, 97, 4000)
-    order = taking_turns([np.arange(4000)], 4000, seed=0)
-    batches = lengths[by_length(order, lengths, 16, seed=0)].reshape(-1, 16)
+    order = take_turns([np.arange(4000)], 4000, seed=0)
+    batches = lengths[sort_by_length(order, lengths, 16, seed=0)].reshape(-1, 16)
 
     def padded(batches):
         return (batches.max(axis=1) * 16).sum() / batches.sum()
@@ -71,7 +71,7 @@ def test_languages_stay_evenly_mixed_over_any_50_steps():
     # Group 0 is short, group 4 long: sorting by length sorts by language, but only within a window.
     sizes = groups(2000, 2000, 2000, 2000, 2000)
     lengths = np.concatenate([np.full(2000, length) for length in (10, 20, 30, 40, 50)])
-    order = by_length(taking_turns(sizes, 16 * 500, seed=3), lengths, 16, seed=3)
+    order = sort_by_length(take_turns(sizes, 16 * 500, seed=3), lengths, 16, seed=3)
     language = (order // 2000).reshape(-1, 16)
     for start in range(0, 450, 7):
         shares = np.bincount(language[start : start + 50].ravel(), minlength=5) / 800
@@ -81,6 +81,6 @@ def test_languages_stay_evenly_mixed_over_any_50_steps():
 @given(st.lists(st.integers(1, 60), max_size=80), st.integers(1, 200))
 def test_budgets_are_kept_and_everybody_is_visited_once(lengths, budget):
     lengths = np.sort(np.array(lengths, dtype=np.int64))
-    batches = list(by_budget(lengths, budget))
+    batches = list(split_by_budget(lengths, budget))
     assert np.concatenate([[], *batches]).tolist() == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= budget for batch in batches)

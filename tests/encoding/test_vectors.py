@@ -5,7 +5,7 @@ from alignfreeze.alignment.aligners import Resources
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.vectors import LayerVectors, by_layer
+from alignfreeze.encoding.vectors import LayerVectors, compare_layers
 from tests.conftest import train_tokenizer
 
 
@@ -27,7 +27,9 @@ def test_pairs_that_are_longer_than_the_encoder_takes_are_counted(tiny_encoder, 
 def test_the_comparison_of_layers_counts_them_too(tiny_encoder, remarks):
     long = ("dog",) * (tiny_encoder.max_length + 1)
     gold = [GoldAlignment(frozenset({(0, 0)}), frozenset({(0, 0)}))] * 2
-    by_layer(tiny_encoder, [SentencePair(long, side, ("en", "de")) for side in (long, ("cat",))], gold, device="cpu")
+    compare_layers(
+        tiny_encoder, [SentencePair(long, side, ("en", "de")) for side in (long, ("cat",))], gold, device="cpu"
+    )
     assert remarks == [
         "en-de: 2 of 2 sentence pairs are long: no links for the words beyond what the encoder takes at once"
     ]

@@ -24,8 +24,8 @@ from alignfreeze.report.plans import outline_text
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training import loop
 from alignfreeze.training.settings import ComputeSettings
+from alignfreeze.training.watching import Watch
 from tests.advice.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.studies.test_paper import FOLDER, read
@@ -124,14 +124,14 @@ def test_a_training_that_was_killed_goes_on_to_the_same_end(tiny_folder, toy_bit
     whole, history = realigned(tiny_folder, toy_bitext, judge=says(*values))
     options = {"compute": ComputeSettings(checkpoint_steps=2), "checkpoints": tmp_path / "checkpoints"}
 
-    original = loop._Watch.on_step_end
+    original = Watch.on_step_end
 
     def killed(self, args, state, control, **more):
         if state.global_step == step:
             raise KeyboardInterrupt
         original(self, args, state, control, **more)
 
-    with mock.patch.object(loop._Watch, "on_step_end", killed), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(Watch, "on_step_end", killed), pytest.raises(KeyboardInterrupt):
         realigned(tiny_folder, toy_bitext, judge=says(*values), **options)
     # The judge is asked about the pretrained encoder again, and then about the steps after the checkpoint.
     left = values[0], *values[1 + (step - 1) // 2 :]

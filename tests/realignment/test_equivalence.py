@@ -16,7 +16,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.realignment.freezing import FREEZE_POLICIES, FreezePolicy, frozen
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -57,7 +57,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
     full_size = encoder.model.config.vocab_size
     with ExitStack() as stack:
         stack.enter_context(packing(encoder.model))
-        vocabulary = stack.enter_context(compacted(encoder.model, used)) if compact else None
+        vocabulary = stack.enter_context(compacting(encoder.model, used)) if compact else None
         stack.enter_context(frozen(FreezePolicy.parse(policy).parts_of(encoder.model)))
         model = RealignmentModel(encoder.model, RealignmentSettings(), padding=encoder.padding).train()
         model.projection.to(encoder.model.dtype).load_state_dict(projection.state_dict())

@@ -13,7 +13,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.realignment.losses import contrastive_loss, l2_loss, mean_pooled, pull_loss
+from alignfreeze.realignment.losses import contrastive_loss, l2_loss, pool_means, pull_loss
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
@@ -42,14 +42,14 @@ def states_of(encoder, batch, *layers):
 
 def test_sentences_are_means_of_their_subwords():
     states = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0]])
-    assert mean_pooled(states, torch.tensor([2, 1])).tolist() == [[2.0, 1.0], [5.0, 5.0]]
+    assert pool_means(states, torch.tensor([2, 1])).tolist() == [[2.0, 1.0], [5.0, 5.0]]
 
 
 def test_each_sentence_has_to_find_its_translation(tiny_encoder, pairs):
     batch = pairs.batch(range(6))
     loss, model = loss_of(tiny_encoder, batch, loss="sentence", temperature=0.2)
     (states,) = states_of(tiny_encoder, batch, 4)
-    vectors = F.normalize(model.projection(mean_pooled(states, batch["lengths"])), dim=-1)
+    vectors = F.normalize(model.projection(pool_means(states, batch["lengths"])), dim=-1)
     slow = []
     for i in range(12):
         scores = torch.stack([vectors[i] @ vectors[j] / 0.2 for j in range(12) if j != i])

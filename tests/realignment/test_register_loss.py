@@ -11,7 +11,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.losses import LOSSES, mean_pooled
+from alignfreeze.realignment.losses import LOSSES, pool_means
 from alignfreeze.realignment.model import RealignmentModel
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
@@ -31,7 +31,7 @@ def distance_of_words(states, inputs):
 
 def distance_of_sentences(states, inputs):
     """The mean cosine distance of a sentence and its translation."""
-    vectors = mean_pooled(states, inputs.batch["lengths"])  # [2 * pairs, width]
+    vectors = pool_means(states, inputs.batch["lengths"])  # [2 * pairs, width]
     return distance(*vectors.chunk(2))
 
 

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 import alignfreeze as af
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packing import classify
+from alignfreeze.encoding.subwords import encode_words
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.cost import Lengths

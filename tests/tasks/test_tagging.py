@@ -151,12 +151,12 @@ def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tin
 
     rates = []
 
-    class Watching(loop._Trainer):
+    class Watching(loop.OrderedTrainer):
         def training_step(self, *args, **kwargs):
             rates.append(self.lr_scheduler.get_last_lr()[0])
             return super().training_step(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "_Trainer", Watching)
+    monkeypatch.setattr(loop, "OrderedTrainer", Watching)
     settings = FinetuningSettings(steps=20, batch_size=4, learning_rate=1.0)
     finetune(tiny_encoder, POS, toy_tagged, settings=settings, device="cpu")
     # Warm-up over 2 steps from 0, then linearly down over 18.

@@ -9,8 +9,9 @@ from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training import loop
 from alignfreeze.training.settings import ComputeSettings
+from alignfreeze.training.trainer import OrderedTrainer
+from alignfreeze.training.watching import Watch
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 SETTINGS = RealignmentSettings(steps=7, batch_size=4, learning_rate=1e-3)
@@ -34,14 +35,14 @@ def same(weights, others):
 
 
 def kill_after(monkeypatch, step):
-    original = loop._Watch.on_step_end
+    original = Watch.on_step_end
 
     def on_step_end(self, arguments, state, *rest, **options):
         original(self, arguments, state, *rest, **options)
         if state.global_step == step:
             raise Killed
 
-    monkeypatch.setattr(loop._Watch, "on_step_end", on_step_end)
+    monkeypatch.setattr(Watch, "on_step_end", on_step_end)
 
 
 @pytest.mark.parametrize("step", range(1, 8))
@@ -80,7 +81,7 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tiny_folder, toy_bit
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop.Trainer, "_save_rng_state", _nth(2, loop.Trainer._save_rng_state, killed))
+        patch.setattr(OrderedTrainer, "_save_rng_state", _nth(2, OrderedTrainer._save_rng_state, killed))
         run(tiny_folder, toy_bitext, **options)
     kept = {path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")}
     assert kept == {"checkpoint-2", "checkpoint-4"}

@@ -299,7 +299,7 @@ def layers(
         from alignfreeze.alignment.similarity import MATCHINGS
         from alignfreeze.cli import reading
         from alignfreeze.encoding.encoder import load_encoder
-        from alignfreeze.encoding.vectors import by_layer
+        from alignfreeze.encoding.vectors import compare_layers
 
         thresholds = threshold or [1e-3]
         for value in thresholds:
@@ -310,7 +310,7 @@ def layers(
         )
         by_hand = read_gold(gold, first=gold_starts_at)
         check_gold(by_hand, pairs, path=gold, first=gold_starts_at)
-        found = by_layer(load_encoder(encoder), pairs, by_hand, thresholds=thresholds, device=device or "auto")
+        found = compare_layers(load_encoder(encoder), pairs, by_hand, thresholds=thresholds, device=device or "auto")
     found.sort(key=lambda row: row.agreement.aer)
     if as_json:
         typer.echo(json_text([asdict(row) for row in found]))

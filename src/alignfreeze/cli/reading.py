@@ -135,10 +135,11 @@ def keep_best(chosen: Sequence[ChosenBitext], *, encoder: str | Encoder, device:
     """
     if not any(bitext.settings.keep_best for bitext in chosen):
         return list(chosen)
-    from alignfreeze.encoding.quality import best
+    from alignfreeze.encoding.quality import keep_most_alike
 
     vectors = _vectors(encoder, None, device)
-    return [replace(bitext, selection=best(bitext.selection, bitext.settings, vectors)) for bitext in chosen]
+    kept = [keep_most_alike(bitext.selection, bitext.settings, vectors) for bitext in chosen]
+    return [replace(bitext, selection=selection) for bitext, selection in zip(chosen, kept, strict=True)]
 
 
 def _vectors(encoder: str | Encoder, layer: int | None, device: str | None) -> LayerVectors:

@@ -72,7 +72,9 @@ def read_bitext(
     """
     selection = selection or SelectionSettings()
     if selection.keep_best is not None:
-        raise SettingsError("keep_best needs an encoder: choose pairs first, then call `encoding.quality.best`")
+        raise SettingsError(
+            "keep_best needs an encoder: choose pairs first, then call `encoding.quality.keep_most_alike`"
+        )
     reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
     chosen = choose_pairs(reader, selection, max_pairs=max_pairs)
     return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)

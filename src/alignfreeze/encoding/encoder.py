@@ -1,4 +1,4 @@
-"""Loads an encoder with its tokenizer, and knows where its layers are."""
+"""Loads an encoder with its tokenizer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
-from torch import Tensor, nn
+from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -30,9 +29,9 @@ class Encoder:
     """A pretrained multilingual encoder and its tokenizer.
 
     Attributes:
-        name: As the user named it.
+        name: The name that the user gave: a folder, a name on the hub, or `embedded:e5-small`.
         model: The encoder without a head; training changes its weights in place.
-        tokenizer: A fast tokenizer, which knows the words of its subwords.
+        tokenizer: A fast tokenizer, which knows the word of each subword.
     """
 
     name: str
@@ -46,12 +45,12 @@ class Encoder:
 
     @property
     def embeddings(self) -> nn.Module:
-        """What turns subwords into the vectors that go into the lowest layer."""
+        """The module that turns subwords into the vectors that go into the lowest layer."""
         return embeddings_of(self.model)
 
     @property
     def padding(self) -> int:
-        """Number of the padding subword."""
+        """The number of the padding subword."""
         number = self.tokenizer.pad_token_id
         if not isinstance(number, int):
             raise EncoderError(f"the tokenizer of {self.name!r} has no padding token")
@@ -59,7 +58,7 @@ class Encoder:
 
     @property
     def max_length(self) -> int:
-        """Most subwords that the encoder takes at once, special ones included."""
+        """The most subwords that the encoder takes at once, special ones included."""
         return most_subwords(self.model, self.tokenizer)
 
     def save(self, folder: Path) -> None:
@@ -71,20 +70,20 @@ class Encoder:
 def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:
     """Load an encoder: `embedded:e5-small`, a folder, or a name on the hub.
 
-    Weights are read from safetensors only and no code that comes with a model is run.
+    Weights are read from safetensors only. Code that comes with a model is never run.
 
     Args:
-        name: Which one.
-        tokenizer: The tokenizer of this encoder, if it is loaded already: reading it takes longer than the weights.
+        name: The name.
+        tokenizer: The tokenizer of this encoder, if it is loaded already; loading it takes longer than the weights.
 
     Raises:
-        EncoderError: There is no such encoder, weights or tokenizer are missing or broken, or the
-            tokenizer cannot tell the words of its subwords.
+        EncoderError: There is no such encoder, its weights or tokenizer are missing or broken, or the tokenizer does
+            not know the word of each subword.
     """
-    place = _place(name)
+    place = _resolve(name)
     load_extensions()  # one may teach transformers a family
     try:
-        # What a checkpoint lacks (a pooler, say) is initialised alike each time, whatever the seed of the run.
+        # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time.
         with torch.random.fork_rng(devices=[]), _without_report():
             torch.default_generator.manual_seed(0)
             model, loading = AutoModel.from_pretrained(
@@ -95,9 +94,9 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
                 output_loading_info=True,
             )
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-    except Exception as error:  # what a broken checkpoint raises is not to be foreseen
+    except Exception as error:  # a broken checkpoint may raise anything
         raise _not_an_encoder(name, error) from error
-    # transformers would leave all other missing weights random and go on.
+    # transformers would give all other missing weights random numbers and go on.
     missing = [key for key in loading["missing_keys"] if "pooler" not in key]
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
@@ -109,7 +108,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
 
 @contextmanager
 def _without_report() -> Iterator[None]:
-    """Keep back what transformers says of missing weights: they are checked here, and a pooler is not missed."""
+    """Keep transformers from reporting missing weights: they are checked here, and no pooler is needed."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -119,7 +118,7 @@ def _without_report() -> Iterator[None]:
 
 
 def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
-    """Check that a tokenizer is that of its model and knows the words of its subwords.
+    """Check that a tokenizer belongs to its model and knows the word of each subword.
 
     Raises:
         EncoderError: It does not.
@@ -127,13 +126,13 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
     if not tokenizer.is_fast:
         raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
     if len(tokenizer) < model.config.vocab_size / 2:
-        # Without tokenizer files transformers makes one up that knows nothing.
+        # Without tokenizer files transformers invents a tokenizer that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {model.config.vocab_size:,}"
         raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or another model's")
 
 
-def _place(name: str) -> str:
-    """Return what `from_pretrained` understands."""
+def _resolve(name: str) -> str:
+    """Return the folder or the name on the hub, for `from_pretrained`."""
     if name == embedded.NAME:
         return str(embedded.embedded_folder())
     if name.startswith("embedded:"):
@@ -150,7 +149,7 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     what = f"{name!r} cannot be loaded as an encoder: {reason}\n"
     local = f"Name {embedded.NAME!r}, or a folder with config.json and model.safetensors"
-    if Path(_place(name)).exists():
+    if Path(_resolve(name)).exists():
         return EncoderError(f"{what}{local}.")
     return EncoderError(
         f"{what}An encoder on the hub needs a connection, or an earlier download in {HF_HUB_CACHE}. {local}."
@@ -158,7 +157,7 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
 
 
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Return how many subwords a model takes at once: what its positions allow and its tokenizer says."""
+    """Return the most subwords that a model takes at once: its positions and its tokenizer limit them."""
     table = positions_of(model)
     most = tokenizer.model_max_length
     return most if table is None else min(most, table.num_embeddings - first_position(model))
@@ -166,7 +165,7 @@ def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
 
 def digest_of_encoder(name: str) -> str:
     """Return a digest of the files of an encoder on disk, or of its name and revision on the hub."""
-    place = Path(_place(name))
+    place = Path(_resolve(name))
     if place.is_dir():
         files = sorted(path for path in place.iterdir() if path.suffix in {".json", ".safetensors", ".model", ".txt"})
         return digest_of_json({path.name: digest_of_file(path) for path in files})
@@ -175,10 +174,10 @@ def digest_of_encoder(name: str) -> str:
 
 
 def check_device(device: str) -> str:
-    """Return the device's name when this machine has it; `auto` chooses the best there is.
+    """Return the name of a device if this machine has it; `auto` chooses the best one.
 
     Raises:
-        SettingsError: The device is unknown or not there.
+        SettingsError: The device is unknown, or this machine does not have it.
     """
     available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device not in available:
@@ -191,13 +190,8 @@ def check_device(device: str) -> str:
 
 
 def device_here(device: str) -> str:
-    """Return a device if this machine has it, else the best that it has."""
+    """Return a device if this machine has it, else the best one that it has."""
     try:
         return check_device(device)
     except SettingsError:
         return check_device("auto")
-
-
-def moved(value: Any, device: Any) -> Any:
-    """Return a tensor on a device; anything else as it is."""
-    return value.to(device) if isinstance(value, Tensor) else value

@@ -1,4 +1,4 @@
-"""In which order sentences are trained on; it depends on the seed alone."""
+"""The order in which a training visits sentences; it depends on the seed alone."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW = 8
-"""Batches among which sentences are sorted by length: longer windows waste less padding and mix less."""
+_WINDOW = 8
+"""So many batches are sorted by length together: longer windows need less padding, and mix less."""
 
 
-def taking_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int, *, seed: int) -> NDArray[np.int64]:
+def take_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int, *, seed: int) -> NDArray[np.int64]:
     """Return an order in which the members of several groups take turns.
 
-    Each group is shuffled anew whenever it runs out, so that a small one
-    neither ends the training nor repeats in the same order (the reference code
-    does both).
+    Each group is shuffled again whenever it runs out. So a small group neither
+    ends the training nor repeats in the same order (the reference code does both).
 
     Args:
         groups: The members of each group, such as the sentence pairs of each language.
-        length: How many places the order has.
-        seed: For the shuffling.
+        length: The length of the order.
+        seed: The seed of the shuffling.
 
     Returns:
         Members of the groups, [length].
@@ -37,23 +36,22 @@ def taking_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: in
     return order
 
 
-def by_length(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = WINDOW
+def sort_by_length(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = _WINDOW
 ) -> NDArray[np.int64]:
-    """Return an order whose batches hold sentences of like length.
+    """Return an order whose batches hold sentences of similar length.
 
-    Within each window of a few batches the members are sorted by length; the
-    batches of a window are then shuffled. What takes turns in the order
-    stays evenly mixed from one window to the next, and no member meets itself
-    in a batch that did not meet itself there before: of a sentence pair the
-    other copy would be a negative.
+    A window is a few batches. Its members are sorted by length, and the resulting
+    batches are shuffled. So groups that take turns stay evenly mixed from one window
+    to the next. No window holds a member twice unless one of its batches did: the
+    second copy of a sentence pair would be a negative of the first.
 
     Args:
-        order: What is visited, [visits].
+        order: The members to visit, [visits].
         lengths: Subwords of each member, [members].
-        batch_size: Members a batch; visits beyond the last whole batch are left where they are.
-        seed: For the shuffling.
-        window: Most batches that are sorted together.
+        batch_size: Members per batch; visits beyond the last whole batch keep their places.
+        seed: The seed of the shuffling.
+        window: The most batches that are sorted together.
     """
     generator = random.Random(seed)
     batches: list[NDArray[np.int64]] = []
@@ -65,7 +63,7 @@ def by_length(
 
 
 def _windows(batches: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the members of consecutive batches, as many as have none in common, [batches * batch size]."""
+    """Yield the members of consecutive batches that have no member in common, [batches * batch size]."""
     start, seen = 0, set()
     for number, batch in enumerate(batches.tolist()):
         if number - start == most or not seen.isdisjoint(batch):
@@ -76,12 +74,12 @@ def _windows(batches: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64
         yield batches[start:].ravel()
 
 
-def by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield consecutive members that together, each padded to the longest of them, stay within a budget.
+def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+    """Split members into batches of limited size, and yield the numbers of each batch's members.
 
     Args:
         lengths: Subwords of each member, in ascending order, [members].
-        budget: Most subwords of a batch; a longer member is a batch of its own.
+        budget: The most subwords of a batch, with each member padded to the longest; a longer member is alone.
     """
     start = 0
     for end in range(1, len(lengths) + 1):

@@ -1,4 +1,4 @@
-"""Which sentence pairs are translations at all: by how alike an encoder finds the two sides."""
+"""Finds the sentence pairs that are real translations: those whose two sides an encoder finds most alike."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from alignfreeze.corpora.words import split_on_spaces
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.progress import stage
 
-PAIRS_AT_ONCE = 1_000
+_PAIRS_AT_ONCE = 1_000
 
 
-def best(selection: Selection, settings: SelectionSettings, vectors: LayerVectors) -> Selection:
-    """Keep the share of sentence pairs whose mean-pooled vectors are most alike, in their order.
+def keep_most_alike(selection: Selection, settings: SelectionSettings, vectors: LayerVectors) -> Selection:
+    """Keep a share of the sentence pairs, those whose mean vectors are most alike; their order stays the same.
+
+    The paper's appendix C filters its bitext in this way.
 
     Args:
-        selection: The pairs.
-        settings: `keep_best` says which share.
+        selection: The sentence pairs.
+        settings: `keep_best` is the share.
         vectors: An encoder at a layer.
-
-    Returns:
-        The selection without the others (the paper's appendix C filters its bitext so).
     """
     if settings.keep_best is None or not selection.texts:
         return selection
     n_kept = math.ceil(settings.keep_best * len(selection.texts))
     likeness = np.empty(len(selection.texts), dtype=np.float32)
     with stage("comparing sentences", total=len(likeness)) as bar:
-        for start in range(0, len(likeness), PAIRS_AT_ONCE):
-            sides = zip(*selection.texts[start : start + PAIRS_AT_ONCE], strict=True)
+        for start in range(0, len(likeness), _PAIRS_AT_ONCE):
+            sides = zip(*selection.texts[start : start + _PAIRS_AT_ONCE], strict=True)
             source, target = (vectors.means([split_on_spaces(text) for text in side]) for side in sides)
-            likeness[start : start + PAIRS_AT_ONCE] = F.cosine_similarity(source, target).float().cpu().numpy()
+            likeness[start : start + _PAIRS_AT_ONCE] = F.cosine_similarity(source, target).float().cpu().numpy()
             bar.advance(len(source))
     kept = np.sort(np.argsort(-likeness, kind="stable")[:n_kept])
     left_out = {**selection.left_out, "less alike": len(likeness) - n_kept}

@@ -15,22 +15,22 @@ from alignfreeze.alignment.agreement import Agreement, GoldAlignment, measure_ag
 from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import EncodedWords, _digest_of_tokenizer, encode_words, lone_space
 from alignfreeze.encoding.encoder import Encoder, check_device
-from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
+from alignfreeze.encoding.subwords import EncodedWords, digest_of_tokenizer, encode_words, lone_space
 from alignfreeze.errors import SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
 
 SUBWORDS_AT_ONCE = 2_048
-"""So many subwords go through the encoder together."""
+"""The most subwords that go through the encoder together."""
 
 
 class LayerVectors:
-    """An encoder at one of its layers, as similarity aligners take it.
+    """An encoder at one of its layers, for similarity aligners.
 
     Attributes:
         encoder: The encoder.
@@ -41,7 +41,7 @@ class LayerVectors:
     def __init__(
         self, encoder: Encoder, *, layer: int | None = None, max_length: int = 512, device: str = "auto"
     ) -> None:
-        """Choose a layer; by default the one at two thirds of the height, as AWESOME-align and SimAlign do (8 of 12).
+        """Choose a layer; by default the one at two thirds of the height (8 of 12), as in AWESOME-align and SimAlign.
 
         Raises:
             SettingsError: The encoder has no such layer, or the device does not exist.
@@ -58,20 +58,20 @@ class LayerVectors:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the vectors depend on: weights, tokenizer, layer, length."""
+        """Everything that determines the vectors: weights, tokenizer, layer, length."""
         weights = digest_of_arrays(*(value.cpu().numpy() for value in self.encoder.model.state_dict().values()))
-        tokenizer = _digest_of_tokenizer(self.encoder.tokenizer)
+        tokenizer = digest_of_tokenizer(self.encoder.tokenizer)
         return {"weights": weights, "tokenizer": tokenizer, "layer": self.layer, "max_length": self.max_length}
 
     def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
-        """Return the vectors of each sentence's subwords, special ones left out; words cut off have none.
+        """Return the vectors of each sentence's subwords, without special ones; words that are cut off have none.
 
-        A lone `▁`, which says nothing of its word, goes through the encoder but has no part in the matching:
-        links agree better with those made by hand than with it, or with it removed (docs/alignment.md).
+        A lone `▁` says nothing about its word. It goes through the encoder, but has no vector here: links then
+        agree best with those made by hand (docs/alignment.md).
         """
         encoded = list(encode_words(self.encoder.tokenizer, sentences, max_length=self.max_length, as_tokenized=True))
         states = self._states([item.subwords for item in encoded])
-        # No subword has the number -1.
+        # No subword has the number -1, which stands for no lone space.
         lone = lone_space(self.encoder.tokenizer) or -1
         inside = [np.flatnonzero((item.word_of >= 0) & (item.subwords != lone)) for item in encoded]
         return [
@@ -80,7 +80,7 @@ class LayerVectors:
         ]
 
     def _is_cut(self, item: EncodedWords, words: Sequence[str]) -> bool:
-        """Tell whether a sentence was too long; a last word may also have no subword because nothing is left of it."""
+        """Tell whether a sentence was too long; a last word may lack subwords for another reason, too."""
         return len(item.subwords) >= self.max_length and int(item.word_of.max()) < len(words) - 1
 
     def means(self, sentences: Sequence[Sequence[str]]) -> Tensor:
@@ -90,13 +90,13 @@ class LayerVectors:
         return torch.stack([vectors.mean(0) for vectors in states])
 
     def _states(self, subwords: Sequence[Any]) -> list[Tensor]:
-        """Return the hidden states of each sentence, [subwords, width]; like lengths go through together."""
+        """Return the hidden states of each sentence, [subwords, width]; similar lengths go through together."""
         model = self.encoder.model.to(self.device).eval()  # type: ignore[arg-type]
         order = np.argsort([len(ids) for ids in subwords], kind="stable")
         rows = Ragged.of([subwords[number] for number in order])
         states: list[Tensor] = [torch.empty(0)] * len(order)
         with packing(model), torch.inference_mode():
-            for numbers in by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
+            for numbers in split_by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
                 sentences = Packed.take(rows, numbers).to(self.device)
                 found = encode(model, sentences, padding=self.encoder.padding, layers=range(self.layer))
                 pieces = found.split(rows.lengths(numbers).tolist())
@@ -107,14 +107,14 @@ class LayerVectors:
 
 @dataclass(frozen=True, slots=True)
 class LayerResult:
-    """How the links of one way to align agree with those made by hand.
+    """How well the links of one aligner agree with those made by hand.
 
     Attributes:
         aligner: A name in `MATCHINGS`.
         layer: The layer, 0 for the embeddings.
-        threshold: Of `softmax`.
+        threshold: The threshold of `softmax`.
         centred: Whether the mean vector of each language was subtracted.
-        agreement: With the links made by hand.
+        agreement: The agreement with the links made by hand.
     """
 
     aligner: str
@@ -124,7 +124,7 @@ class LayerResult:
     agreement: Agreement
 
 
-def by_layer(
+def compare_layers(
     encoder: Encoder,
     bitext: Sequence[SentencePair],
     gold: Sequence[GoldAlignment],
@@ -138,30 +138,30 @@ def by_layer(
     Args:
         encoder: The encoder.
         bitext: Sentence pairs of one language pair.
-        gold: Their links as people made them.
-        thresholds: Of `softmax`, those to try.
-        layers: Those to try; by default all.
+        gold: The links that people made.
+        thresholds: The thresholds of `softmax` to try.
+        layers: The layers to try; by default all.
         device: Where the encoder runs.
     """
     results = []
     layers = range(len(encoder.layers) + 1) if layers is None else layers
     with stage("comparing layers", total=len(layers)) as bar:
         for layer in layers:
-            vectors = _Remembered(LayerVectors(encoder, layer=layer, device=device))
+            vectors = _Memory(LayerVectors(encoder, layer=layer, device=device))
             for matching, centred in product(MATCHINGS, (False, True)):
                 for threshold in thresholds if MATCHINGS[matching].has_threshold else thresholds[:1]:
                     aligner = SimilarityAligner(vectors, matching=matching, threshold=threshold, centred=centred)
                     aligner.fit(bitext)
                     found = measure_agreement(aligner.align(bitext), gold)
                     results.append(LayerResult(matching, layer, threshold, centred, found))
-                    if len(results) == 1:  # the same for all
+                    if len(results) == 1:  # all aligners would say the same
                         tell_of_long_pairs(aligner, bitext, aligner.beyond)
             bar.advance()
     return results
 
 
-class _Remembered:
-    """Computes the vectors of a sentence once."""
+class _Memory:
+    """Computes the vectors of each sentence once."""
 
     def __init__(self, vectors: LayerVectors) -> None:
         self.inner = vectors

@@ -1,8 +1,8 @@
 """Trains with only the word embeddings that the data use, and puts them back into the full table.
 
-Of the 118 million parameters of multilingual-e5-small 96 million are word embeddings, of which a batch
-touches a few hundred rows. Adam without weight decay leaves a row that never gets a gradient exactly as it
-is, so a table without those rows trains to the same weights, in a fraction of the memory and time.
+Multilingual-e5-small has 118 million parameters. 96 million of them are word embeddings, and a batch uses a few hundred
+rows. Adam without weight decay does not change a row that never gets a gradient. So a table without those rows trains
+to the same weights, in a fraction of the memory and time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-RESERVED = 10
-"""The number of the padding subword is kept if it is no higher: 0 in BERT, 1 in RoBERTa and their kin."""
+_RESERVED = 10
+"""The number of the padding subword is kept if it is not higher: it is 0 in BERT, 1 in RoBERTa and their relatives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,17 @@ class Vocabulary:
 
     Attributes:
         subwords: Their numbers in the full table, ascending, [rows].
-        numbers: Of each subword of the full table its row in the compact one, or -1, [vocabulary].
+        numbers: The row in the compact table of each subword of the full table, or -1, [vocabulary].
     """
 
     subwords: Tensor
     numbers: Tensor
 
     def compact(self, subwords: Tensor) -> Tensor:
-        """Return the rows of subwords in the compact table, of the same shape.
+        """Return the rows of subwords in the compact table, in the same shape.
 
         Raises:
-            ValueError: A subword is not in it.
+            ValueError: A subword is not in the compact table.
         """
         rows = self.numbers[subwords]
         if rows.numel() and rows.min() < 0:
@@ -46,7 +46,7 @@ class Vocabulary:
         return rows
 
     def write(self, compact: PreTrainedModel, full: PreTrainedModel) -> None:
-        """Write the weights of a model whose table is the compact one into a copy of it that has the full table."""
+        """Write the weights of a model with the compact table into a copy of the model with the full table."""
         table = compact.get_input_embeddings().weight
         with torch.no_grad():
             for (_, ours), (_, theirs) in zip(compact.named_parameters(), full.named_parameters(), strict=True):
@@ -57,17 +57,16 @@ class Vocabulary:
 
 
 @contextmanager
-def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
+def compacting(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
     """Keep only the given word embeddings in a model inside the block; put them back into the full table after it.
 
-    The full table is the same parameter as before, so whatever is tied to it stays tied; rows that are
-    not among the given ones are bit-identical. Inside the block the model has to be given the numbers
-    that `Vocabulary.compact` returns.
+    The full table is the same parameter before and after, so tied weights stay tied. Its other rows
+    are bit-identical. Inside the block, the model takes the numbers that `Vocabulary.compact` returns.
 
     Args:
-        model: The model; its parameters must be collected for an optimiser inside the block.
-        subwords: The subwords that will occur, in any order and repeated or not.
-        shared: The memory of the full table is another model's too, which is to keep it as it is.
+        model: The model; an optimiser must collect its parameters inside the block.
+        subwords: The subwords that will occur, in any order, repeated or not.
+        shared: Whether another model shares the memory of the full table, and is to keep it as it is.
 
     Yields:
         The compact vocabulary.
@@ -79,8 +78,8 @@ def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: 
     assert isinstance(embedding, nn.Embedding)
     table, padding = embedding.weight, embedding.padding_idx
     n_subwords = len(table)
-    # Families that find positions by the padding's number are not to notice: it stays, with the few before it.
-    reserved = np.arange(padding + 1) if padding is not None and padding <= RESERVED else []
+    # Some families find positions by the padding's number, so it stays, with the few rows before it.
+    reserved = np.arange(padding + 1) if padding is not None and padding <= _RESERVED else []
     rows = torch.from_numpy(np.union1d(subwords, reserved).astype(np.int64))
     if len(rows) and not 0 <= int(rows[0]) <= int(rows[-1]) < n_subwords:
         raise ValueError(f"the subwords {int(rows[0])} to {int(rows[-1])} go beyond the model's {n_subwords:,}")
@@ -94,7 +93,7 @@ def compacted(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: 
     finally:
         with torch.no_grad():
             trained = embedding.weight.detach()
-            # Training may have moved the model to another device; the full table stayed where it was.
+            # Training may have moved the model to another device, but not the full table.
             if shared:
                 table.data = table.clone()
             table.index_copy_(0, where, trained.to(table.device))

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device, moved
+from alignfreeze.encoding.batches import move_batch, sides_of
+from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import embeddings_of, layers_of
-from alignfreeze.encoding.order import taking_turns
+from alignfreeze.encoding.order import take_turns
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
 from alignfreeze.realignment.model import RealignmentModel
@@ -98,13 +98,13 @@ def compare_gradients(
     if not len(examples):
         raise DataError("no item has a label; there is no gradient to compare")
     chosen = [
-        taking_turns([np.arange(len(examples))], batches * ITEMS, seed=seed),
-        taking_turns(pairs.positions(), batches * PAIRS, seed=seed),
+        take_turns([np.arange(len(examples))], batches * ITEMS, seed=seed),
+        take_turns(pairs.positions(), batches * PAIRS, seed=seed),
     ]
     used = [examples.subwords.take(np.unique(chosen[0])), pairs.subwords.take(sides_of(np.unique(chosen[1])))]
     with (
         packing(network),
-        compacted(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
+        compacting(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
         stage("comparing gradients", total=batches) as bar,
     ):
         padding = int(vocabulary.numbers[task_model.padding])
@@ -129,7 +129,7 @@ def compare_gradients(
 def _gradients(loss: LossModel, batch: Mapping[str, Any], parts: Sequence[nn.Module], device: str) -> list[Tensor]:
     """Return the gradient of a loss, one vector a part; zero where the loss does not depend on a parameter."""
     loss.zero_grad(set_to_none=True)
-    loss(**{name: moved(value, device) for name, value in batch.items()})["loss"].backward()
+    loss(**move_batch(batch, device))["loss"].backward()
     found = [
         torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in part.parameters()])
         for part in parts

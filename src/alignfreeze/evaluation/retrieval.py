@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import EncodedBitext, encode_pairs
-from alignfreeze.encoding.encoder import Encoder, check_device, moved
-from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, move_batch
+from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import DataError
@@ -210,9 +210,9 @@ def _word_vectors(
     sources, targets = [], []
     order = chosen[np.argsort(pairs.lengths()[chosen], kind="stable")]
     with packing(model), torch.inference_mode():
-        for places in by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
+        for places in split_by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
             some = order[places]
-            batch = {name: moved(value, device) for name, value in pairs.batch(some).items()}
+            batch = move_batch(pairs.batch(some), device)
             states = encode(model, Packed.of(batch), padding=encoder.padding, at=layers)  # [subwords, layers, width]
             words = states.index_select(0, batch["words"])  # [words, layers, width]
             names = [(int(pair), place) for pair in some for place in range(len(pairs.links[int(pair)]))]

@@ -19,7 +19,7 @@ from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding.encoder import device_here, load_encoder
-from alignfreeze.encoding.quality import best
+from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
 from alignfreeze.experiment.settings import LANGUAGE, PAIR, ExperimentSettings
@@ -256,7 +256,7 @@ def _read_bitext(
     selection = settings.bitext.selection
     chosen = choose_pairs(reader, selection, max_pairs=settings.bitext.max_pairs)
     if vectors is not None:
-        chosen = best(chosen, selection, vectors)
+        chosen = keep_most_alike(chosen, selection, vectors)
     return split_into_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
 
 

@@ -25,7 +25,7 @@ from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training.judging import check_alone
+from alignfreeze.training.judging import check_one_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool
         alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
         settings = settings.model_copy(update={"alignment": alignment})
     if settings.realignment.stopping is not None:
-        check_alone()
+        check_one_process()
     # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
     loaded = read.encoder(settings.encoder)
     freezing = freezing_of(settings, loaded.model)

@@ -1,9 +1,9 @@
-"""Averages the weights of encoders: one encoder, as quick as each of them, that has something of all.
+"""Averages the weights of encoders into one encoder, which is as quick as each of them and has something of all.
 
-Encoders that came from the same pretrained one often lie in the same valley of the loss: then the mean of their weights
-does about what the mean of their outputs would, and no one of them has to be chosen (model soups, Wortsman et al. 2022,
-arXiv 2203.05482). With the pretrained encoder among them it is a step back towards what that one knew (WiSE-FT,
-Wortsman et al. 2022, arXiv 2109.01903).
+Encoders that come from the same pretrained one often lie in the same valley of the loss. Then the mean of their weights
+works about as well as the mean of their outputs, and nobody has to choose one of them (model soups, Wortsman et al.
+2022, arXiv 2203.05482). If the pretrained encoder is among them, the average goes a step back towards its knowledge
+(WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from alignfreeze.errors import EncoderError, SettingsError
 
 
 def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | None = None) -> Encoder:
-    """Return the weighted mean of encoders, which takes the place of the first: its weights change.
+    """Return the weighted mean of encoders; it is written into the first of them.
 
-    Each encoder is asked for when its turn has come, and let go before the
-    next: of a generator no more than two are in memory. A parameter that is
-    the same in all of them stays bit-identical; whole numbers are the first's.
+    The encoders are requested and released one by one: with a generator, no
+    more than two are in memory. A parameter that is the same in all of them
+    stays bit-identical. Whole numbers are taken from the first.
 
     Args:
-        encoders: One or more, of the same architecture and with the same vocabulary.
-        weights: How much each counts, in the same order; by default all count alike.
+        encoders: One or more encoders, of the same architecture and with the same vocabulary.
+        weights: The weight of each encoder, in the same order; by default all weights are equal.
 
     Raises:
-        EncoderError: Two of them do not go together.
+        EncoderError: Two encoders do not go together.
         SettingsError: A weight is not more than 0.
-        ValueError: There are not as many weights as encoders, or none at all.
+        ValueError: The numbers of weights and encoders differ, or there is no encoder.
     """
     shares = repeat(1.0) if weights is None else iter(check_weights(weights))
     mean, total = None, 0.0
@@ -45,18 +45,18 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
             mean = encoder
         else:
             check_alike(mean, encoder)
-            _move(mean.model, encoder.model, share / total)
-        del encoder  # else it would be held while the next one is made
+            _move_towards(mean.model, encoder.model, share / total)
+        del encoder  # otherwise it would stay in memory while the next one is loaded
     if mean is None or (weights is not None and next(shares, None) is not None):
         raise ValueError("fewer encoders than weights, or none at all")
     return mean
 
 
 def check_weights(weights: Sequence[float]) -> Sequence[float]:
-    """Return the weights of an average as given when all of them are more than 0.
+    """Return the weights of an average as given if all of them are more than 0.
 
     Raises:
-        SettingsError: One is not.
+        SettingsError: A weight is not more than 0.
     """
     for weight in weights:
         if not (weight > 0 and math.isfinite(weight)):
@@ -65,17 +65,17 @@ def check_weights(weights: Sequence[float]) -> Sequence[float]:
 
 
 @torch.no_grad()
-def _move(mean: nn.Module, other: nn.Module, share: float) -> None:
+def _move_towards(mean: nn.Module, other: nn.Module, share: float) -> None:
     """Move the weights of a model towards those of another, by a share of the way."""
     theirs = dict(_tensors(other))
     for name, ours in _tensors(mean):
-        # Rounding is not to touch what is the same: a part that was frozen stays what it was.
+        # Equal weights are skipped, as rounding would change them: a frozen part stays as it was.
         if ours.is_floating_point() and not torch.equal(ours, there := theirs[name].to(ours)):
             ours.lerp_(there, share)
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield parameters and buffers by name, those that are tied once."""
+    """Yield parameters and buffers by name, tied ones once."""
     yield from model.named_parameters()
     yield from model.named_buffers()
 
@@ -84,7 +84,7 @@ def check_alike(one: Encoder, other: Encoder) -> None:
     """Check that two encoders can be averaged.
 
     Raises:
-        EncoderError: They cannot; the message says in what they differ.
+        EncoderError: They cannot be averaged; the message names the difference.
     """
     if (difference := _difference(one, other)) is not None:
         raise EncoderError(
@@ -94,7 +94,7 @@ def check_alike(one: Encoder, other: Encoder) -> None:
 
 
 def _difference(one: Encoder, other: Encoder) -> str | None:
-    """Say in what two encoders differ that keeps them from being averaged; None where nothing does."""
+    """Describe the difference that keeps two encoders from being averaged; None if there is none."""
     kinds = [encoder.model.config.model_type for encoder in (one, other)]
     if kinds[0] != kinds[1]:
         return f"one is a {kinds[0]} model, the other a {kinds[1]} model"
@@ -104,7 +104,7 @@ def _difference(one: Encoder, other: Encoder) -> str | None:
     for name, shape in shapes[0].items():
         if shape != (theirs := shapes[1][name]):
             return f"{name} has the shape {shape} in one and {theirs} in the other"
-    # Weights of the same shape may be cut into heads in more than one way.
+    # Weights of the same shape may belong to different numbers of heads.
     heads = [getattr(encoder.model.config, "num_attention_heads", None) for encoder in (one, other)]
     if heads[0] != heads[1]:
         return f"one has {heads[0]} attention heads, the other {heads[1]}"

@@ -1,4 +1,4 @@
-"""Losses of realignment: tensors in, a scalar out."""
+"""The losses of realignment: tensors in, a scalar out."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def contrastive_loss(
     """InfoNCE over linked words, with the words of the batch as negatives.
 
     Each word of a link has to find its counterpart by cosine similarity. Its
-    negatives are all other words of the batch, linked or not: of both languages
-    (`strong`), or of the other language only (`weak`); Wu and Dredze (2020),
-    and realignment_loss.py in the reference code.
+    negatives are all other words of the batch, linked or not: those of both
+    languages (`strong`), or of the other language only (`weak`). See Wu and
+    Dredze (2020), and realignment_loss.py in the reference code.
 
     Args:
         words: Vectors of all words of both sides, or of whole sentences, [words, width].
         links: Pairs of (row of a source word, row of a target word), [links, 2].
         is_target: Whether a word belongs to a target sentence, [words].
         temperature: Divides the cosine similarities; smaller is sharper.
-        negatives: Which words stand against a counterpart.
+        negatives: Which words are the negatives.
 
     Returns:
         The mean loss of all 2 * links words, a scalar in float32 or wider.
 
     Raises:
-        ValueError: There is no link, or the shapes do not fit together.
+        ValueError: There is no link, or the shapes do not match.
     """
     if links.ndim != 2 or links.shape[1] != 2 or not len(links):
         raise ValueError(f"links must be [links, 2] with at least one link, got {list(links.shape)}")
@@ -53,9 +53,9 @@ def contrastive_loss(
         raise ValueError(f"is_target must have one value a word: {list(is_target.shape)} for {list(words.shape)}")
     rows = torch.cat([links[:, 0], links[:, 1]])  # [2 * links]
     partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
-    # Half precision cannot hold a softmax over thousands of words, nor may autocast bring it back.
+    # A softmax over thousands of words needs more than half precision, so autocast is off.
     with torch.autocast(words.device.type, enabled=False):
-        directions = F.normalize(wide(words), dim=-1)
+        directions = F.normalize(widen(words), dim=-1)
         similarity = directions.index_select(0, rows) @ directions.T / temperature  # [2 * links, words]
     if negatives == "strong":
         hidden = rows[:, None] == torch.arange(len(words), device=words.device)  # a word and itself
@@ -74,52 +74,52 @@ def l2_loss(words: Tensor, links: Tensor) -> Tensor:
     Returns:
         The mean over links and width, a scalar in float32 or wider.
     """
-    return F.mse_loss(wide(words.index_select(0, links[:, 0])), wide(words.index_select(0, links[:, 1])))
+    return F.mse_loss(widen(words.index_select(0, links[:, 0])), widen(words.index_select(0, links[:, 1])))
 
 
 def pull_loss(states: Tensor, initial: Tensor) -> Tensor:
-    """Mean squared difference from what the initial model computes, which keeps an encoder near it (Cao et al. 2020).
+    """Mean squared difference from the states of the initial model; it keeps an encoder near it (Cao et al. 2020).
 
     Args:
         states: Hidden states, [subwords, width].
-        initial: Those of the initial model, likewise.
+        initial: Hidden states of the initial model, [subwords, width].
 
     Returns:
         The mean over subwords and width, a scalar in float32 or wider.
     """
-    return F.mse_loss(wide(states), wide(initial))
+    return F.mse_loss(widen(states), widen(initial))
 
 
-def mean_pooled(states: Tensor, lengths: Tensor) -> Tensor:
+def pool_means(states: Tensor, lengths: Tensor) -> Tensor:
     """Return the mean of each sentence's states, special subwords included, [sentences, width].
 
     Args:
         states: Hidden states of sentences that lie end to end, [subwords, width].
-        lengths: How many subwords each has, [sentences].
+        lengths: The number of subwords of each sentence, [sentences].
     """
-    states = wide(states)
+    states = widen(states)
     numbers = torch.arange(len(lengths), device=states.device)
     owner = numbers.repeat_interleave(lengths, output_size=len(states))  # [subwords]
     sums = states.new_zeros(len(lengths), states.shape[1]).index_add(0, owner, states)
     return sums / lengths[:, None]
 
 
-def wide(values: Tensor) -> Tensor:
-    """Return values in float32 at least: half precision loses too much in sums."""
+def widen(values: Tensor) -> Tensor:
+    """Convert half precision to float32, as sums would lose too much; wider values stay as they are."""
     return values.float() if values.dtype.itemsize < 4 else values
 
 
-# --- the losses of the table: from the states of a layer to a number ---------------------
+# --- the table of losses: from the states of a layer to a number -------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class LossInputs:
-    """What a loss is given beside the states of a layer.
+    """The inputs of a loss beside the states of a layer.
 
     Attributes:
         batch: An `AlignedBatch`.
-        project: The head between vectors and loss; it changes nothing where there is none.
-        settings: Of the realignment.
+        project: Applies the projection head to vectors; without a head it returns them unchanged.
+        settings: The settings of the realignment.
         initial: The states of the source sentences in the initial model, [source subwords, width]; None unless the
             loss needs them.
     """
@@ -135,10 +135,11 @@ class RealignmentLoss:
     """A loss of realignment, and what it needs.
 
     Attributes:
-        compute: From the states of a layer, [subwords, width], and the other inputs, to the loss of that layer.
-        needs_links: Whether it goes by word links.
-        projects: Whether vectors pass the projection head before it.
-        needs_initial: Whether it compares with the initial model, as far as `pull` says; a copy of it is then kept.
+        compute: Returns the loss of a layer, given its states, [subwords, width], and the other inputs.
+        needs_links: Whether it uses word links.
+        projects: Whether vectors go through the projection head first.
+        needs_initial: Whether it compares with the initial model, with the weight `pull`; a copy of that model is
+            then kept.
     """
 
     compute: Callable[[Tensor, LossInputs], Tensor]
@@ -148,7 +149,7 @@ class RealignmentLoss:
 
 
 def _contrastive(states: Tensor, inputs: LossInputs) -> Tensor:
-    """Return the loss over linked words; those of all processes stand against each other."""
+    """Return the loss over linked words; the words of all processes are negatives of each other."""
     batch = inputs.batch
     vectors = states.index_select(0, batch["words"])  # [words, width]
     return _against_all(vectors, batch["links"], batch["is_target"], inputs)
@@ -156,7 +157,7 @@ def _contrastive(states: Tensor, inputs: LossInputs) -> Tensor:
 
 def _sentence(states: Tensor, inputs: LossInputs) -> Tensor:
     """Return the loss over sentences, each of which has to find its translation."""
-    vectors = mean_pooled(states, inputs.batch["lengths"])  # [2 * pairs, width]
+    vectors = pool_means(states, inputs.batch["lengths"])  # [2 * pairs, width]
     numbers = torch.arange(len(vectors), device=vectors.device)
     pairs = len(vectors) // 2
     return _against_all(vectors, torch.stack([numbers[:pairs], numbers[pairs:]], dim=1), numbers >= pairs, inputs)
@@ -175,7 +176,7 @@ def _against_all(vectors: Tensor, links: Tensor, is_target: Tensor, inputs: Loss
 
 
 def _l2(states: Tensor, inputs: LossInputs) -> Tensor:
-    """Return the squared difference of linked words, each link of all processes alike, and the pull to the start."""
+    """Return the squared difference of linked words and the pull; links count alike, whatever process they are on."""
     links = inputs.batch["links"]
     count = torch.tensor(float(len(links)), device=states.device)
     loss = l2_loss(states.index_select(0, inputs.batch["words"]), links) * count * n_processes() / sum_all(count)
@@ -192,7 +193,7 @@ LOSSES = Table(
         "sentence": RealignmentLoss(_sentence, needs_links=False),
     },
 )
-"""The losses by name; a new one is a function and a line."""
+"""The losses by name; a new one is a function and a line here, or a call of `register_loss`."""
 
 
 def register_loss(
@@ -203,15 +204,15 @@ def register_loss(
     projects: bool = True,
     needs_initial: bool = False,
 ) -> None:
-    """Add a loss of realignment, which `realignment.loss` then takes.
+    """Add a loss of realignment; `realignment.loss` then takes its name.
 
     Args:
-        name: In settings and records.
-        compute: From the states of a layer, [subwords, width], and the other inputs, to the loss of that layer, a
-            scalar that is least when translations are alike.
-        needs_links: Whether it goes by word links.
-        projects: Whether vectors pass the projection head before it.
-        needs_initial: Whether it compares with the states of the initial model.
+        name: The name in settings and records.
+        compute: Returns the loss of a layer, a scalar, given the states of the layer, [subwords, width], and the
+            other inputs. It is least when translations are alike.
+        needs_links: Whether it uses word links.
+        projects: Whether vectors go through the projection head, `inputs.project`, first.
+        needs_initial: Whether it compares with the states of the initial model, `inputs.initial`.
 
     Raises:
         ValueError: There is a loss of this name already.

@@ -22,7 +22,7 @@ from alignfreeze.training.model import LossModel
 
 
 class ProjectionHead(nn.Sequential):
-    """The head between word vectors and the loss; it is thrown away after realignment."""
+    """The head between vectors and the loss; it is thrown away after realignment."""
 
     def __init__(self, width: int, projection: int) -> None:
         super().__init__(nn.Linear(width, width, bias=False), nn.ReLU(), nn.Linear(width, projection, bias=False))
@@ -31,14 +31,14 @@ class ProjectionHead(nn.Sequential):
 class RealignmentModel(LossModel):
     """An encoder with a projection head, whose output is the realignment loss of a batch.
 
-    With a prefix, the embeddings and the lowest layers are a fixed function: they run without dropout
-    and without gradients, once a sentence where their output is kept.
+    With a prefix, the embeddings and the lowest layers are a fixed function. They run without dropout
+    and without gradients, and only once per sentence if their output is kept.
 
     Attributes:
         encoder: The encoder.
         projection: The head between vectors and loss.
-        layers: Whose outputs are realigned, by how many layers they count.
-        untrained: Parts that get no gradient from this loss, though they may from another.
+        layers: The layers whose outputs are realigned, counted from 1; 0 stands for the embeddings.
+        untrained: Parts that get no gradient from this loss, but may get one from another.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RealignmentModel(LossModel):
         self.padding = padding
         self.prefix = prefix
         self.layers = realigned_layers(encoder, settings.layer)
-        # Not modules of this one: they are neither trained nor saved with it.
+        # Tuples hide them from torch: they are neither trained nor saved with this model.
         self.untrained = tuple(untrained)
         self.initial: tuple[PreTrainedModel, ...] = (
             (deepcopy(encoder).eval(),) if self.loss.needs_initial and settings.pull else ()
@@ -109,9 +109,9 @@ class RealignmentModel(LossModel):
 
 
 def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tuple[int, ...]:
-    """Return whose outputs are realigned, by how many layers they count; 0 is the embeddings' output.
+    """Return the layers whose outputs are realigned, counted from 1; 0 stands for the embeddings.
 
-    The reference code takes `num_hidden_layers - 1`, which is the last layer but one; the last is then
+    The reference code takes `num_hidden_layers - 1`, which is the last layer but one. The last layer is then
     not even run.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The frozen embeddings and lowest layers of an encoder, which compute the same for a sentence each time."""
+"""The frozen embeddings and lowest layers of an encoder; their output for a sentence is always the same."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ Keep = Literal["no", "memory", "disk"]
 
 
 class Prefix:
-    """Runs the frozen part of an encoder without gradients, in evaluation mode, and may keep what it computes.
+    """Runs the frozen part of an encoder without gradients, in evaluation mode, and may keep its output.
 
     Attributes:
         embeddings: The frozen embeddings.
-        layers: The frozen layers above them.
+        layers: The frozen layers above the embeddings.
+        store: Keeps the output; None to keep nothing.
     """
 
     def __init__(self, embeddings: nn.Module, layers: Sequence[nn.Module], store: Store | None = None) -> None:
@@ -34,15 +35,15 @@ class Prefix:
         self.store = store
 
     def eval(self) -> None:
-        """Turn dropout off in it."""
+        """Turn dropout off."""
         for module in (self.embeddings, *self.layers):
             module.eval()
 
     def states(self, sentences: Tensor, encode: Callable[..., Tensor]) -> Tensor:
-        """Return what the prefix computes for the sentences of a batch, [subwords, width].
+        """Return the output of the prefix for the sentences of a batch, [subwords, width].
 
         Args:
-            sentences: Their numbers, [sentences].
+            sentences: The numbers of the sentences, [sentences].
             encode: Runs the encoder on the batch.
         """
         if self.store is None:
@@ -58,10 +59,10 @@ class Prefix:
 
 
 class Store:
-    """Vectors of the subwords of sentences, once they are known.
+    """Keeps the vectors of the subwords of sentences.
 
     Attributes:
-        known: Whether a sentence's vectors are there, [sentences].
+        known: Whether the vectors of a sentence are there, [sentences].
     """
 
     def __init__(self, vectors: NDArray[np.float32], starts: NDArray[np.int64]) -> None:
@@ -69,18 +70,18 @@ class Store:
         self.known = np.zeros(len(self.rows), dtype=bool)
 
     def write(self, sentences: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Keep the vectors of sentences, [subwords, width]."""
+        """Write the vectors of sentences, [subwords, width]."""
         self.rows.values[expand_ranges(self.rows.starts[sentences], self.rows.lengths(sentences))] = vectors
         self.known[sentences] = True
 
     def read(self, sentences: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors of sentences, [subwords, width]."""
+        """Read the vectors of sentences, [subwords, width]."""
         return self.rows.take(sentences)
 
 
 @contextmanager
 def storing(keep: Keep, subwords: Ragged, width: int) -> Iterator[Store | None]:
-    """Yield a place for the vectors of all sentences, in memory or in a temporary file; None to keep nothing."""
+    """Yield a store for the vectors of all sentences, in memory or in a temporary file; None to keep nothing."""
     shape: Any = (len(subwords.values), width)
     with ExitStack() as stack:
         if keep == "no":
@@ -91,15 +92,15 @@ def storing(keep: Keep, subwords: Ragged, width: int) -> Iterator[Store | None]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alignfreeze-")))
             _check_room(folder, needed=4 * shape[0] * shape[1])
             file = folder / "states.f4"
-            # A sparse file: it takes up room as it is filled.
+            # The file is sparse: it needs space on the disk only where it is filled.
             vectors = np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
             with suppress(OSError):  # Windows keeps the name of a file in use
-                file.unlink()  # its room is free again when the process ends, in whatever way
+                file.unlink()  # its space is free again when the process ends, in whatever way
             yield Store(vectors, subwords.starts)
 
 
 def _check_room(folder: Path, *, needed: int) -> None:
-    """Check that so many bytes fit: a full disk would end the process without a word when it is written to."""
+    """Check that so many bytes fit on the disk; writing to a full one would end the process without a message."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SettingsError(

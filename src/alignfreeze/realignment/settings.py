@@ -1,4 +1,4 @@
-"""How an encoder is realigned."""
+"""The settings of realignment."""
 
 from __future__ import annotations
 
@@ -11,69 +11,71 @@ from alignfreeze.realignment.prefix import Keep
 from alignfreeze.settings import Settings, check_known
 
 
-def _layer(value: str | list[int]) -> str | list[int]:
+def _check_layer(value: str | list[int]) -> str | list[int]:
     if not value:
         raise ValueError("name at least one layer")
     return check_known(value, ["last", "reference"], "layer") if isinstance(value, str) else value
 
 
 class StoppingSettings(Settings):
-    """By what a realignment ends before its last step; what is best of it is kept."""
+    """When a realignment ends before its last step; the best encoder on the way is kept."""
 
     by: Literal["agreement", "retrieval"] = "agreement"
-    """What is estimated without labels, in the mean over languages. `agreement`: a short fine-tuning from the encoder
-    as it is, and how far its labels of the target sides agree with those of the source sides, carried over the links;
-    `retrieval`: how many linked words find each other, at the layer where most do before realignment."""
+    """The estimate without labels, as a mean over languages. `agreement`: a short fine-tuning starts from the encoder,
+    and its labels of the source sides, carried over the links, are compared with those of the target sides.
+    `retrieval`: the share of linked words that find each other, at the layer where most do before realignment."""
     every: int = Field(default=50, gt=0)
-    """Optimiser steps from one estimate to the next; the first is before realignment."""
+    """Optimiser steps from one estimate to the next; the first estimate is before realignment."""
     patience: int = Field(default=3, gt=0)
-    """So many estimates in a row without a better one end the realignment."""
+    """The realignment ends after so many estimates in a row without a better one."""
     finetuning_steps: int = Field(default=50, gt=0)
-    """Of `agreement`: optimiser steps of the short fine-tuning."""
+    """For `agreement`: optimiser steps of the short fine-tuning."""
 
 
 class RealignmentSettings(Settings):
     """Settings of the realignment stage; the defaults are the paper's."""
 
     schedule: Literal["before", "during", "after"] = "before"
-    """When: `before` fine-tuning, `during` it (each of its steps adds the realignment loss), or `after` it."""
+    """Realign `before` fine-tuning, `during` it (each of its steps adds the realignment loss), or `after` it."""
     steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps; left out, an experiment takes as many as fine-tuning does. `during` takes those of
-    fine-tuning in any case."""
+    """Optimiser steps; left out: in an experiment, as many as in fine-tuning. `during` always takes the steps of
+    fine-tuning."""
     batch_size: int = Field(default=16, gt=0)
-    """Sentence pairs a step."""
+    """Sentence pairs per step."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """Of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R. `during` takes that of fine-tuning."""
+    """Learning rate of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R. `during` takes the learning rate of
+    fine-tuning."""
     loss: Annotated[str, AfterValidator(lambda name: check_known(name, LOSSES, "loss"))] = "contrastive"
-    """`contrastive`: each linked word has to find its counterpart; `l2`: squared difference of linked words, and a
-    pull to the initial model (Cao et al. 2020); `sentence`: each sentence has to find its translation, by mean-pooled
-    vectors and without word links."""
+    """`contrastive`: each linked word has to find its counterpart. `l2`: the squared difference of linked words, and a
+    pull to the initial model (Cao et al. 2020). `sentence`: each sentence has to find its translation, by mean vectors
+    and without word links."""
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine similarities of the contrastive losses; smaller is sharper."""
     negatives: Negatives = "strong"
-    """`strong`: words of both languages stand against a counterpart; `weak`: of the other language only."""
+    """Negatives of the contrastive losses. `strong`: words of both languages; `weak`: words of the other language
+    only."""
     coefficient: float = Field(default=0.1, gt=0)
-    """Of `during`: what the realignment loss counts beside the task's."""
+    """For `during`: the weight of the realignment loss beside the loss of the task."""
     pull: float = Field(default=1.0, ge=0)
-    """Of `l2`: what the squared difference from the initial model's states of the source sentences counts."""
-    layer: Annotated[str | list[Annotated[int, Field(ge=0)]], AfterValidator(_layer)] = "last"
-    """Whose output is realigned: the last layer's, or the last but one's as in the reference code; or a list of
-    numbers (0 for the embeddings, 1 for the first layer, and so on), over which the loss is averaged."""
+    """For `l2`: the weight of the squared difference from the initial model's states of the source sentences."""
+    layer: Annotated[str | list[Annotated[int, Field(ge=0)]], AfterValidator(_check_layer)] = "last"
+    """The layer whose output is realigned: `last`, or `reference` for the last but one, as in the reference code. A
+    list of numbers (0 for the embeddings, 1 for the first layer, and so on) averages the loss over these layers."""
     projection: int = Field(default=128, ge=0)
-    """Width of the projection head's output, of the contrastive losses; 0 for none."""
+    """For the contrastive losses: the width of the projection head's output; 0 for no head."""
     max_length: int = Field(default=96, ge=3)
-    """Most subwords a sentence; words beyond lose their links."""
+    """The most subwords of a sentence; words beyond lose their links."""
     freeze_embeddings: bool = False
-    """Freeze the embeddings too, as `+embeddings` in the name of a strategy does. They and the frozen layers above
-    them then run without dropout, which the reference code never does."""
+    """Freeze the embeddings too, as `+embeddings` in the name of a strategy does. The embeddings and the frozen layers
+    above them then run without dropout, unlike in the reference code."""
     keep_prefix: Keep = "no"
-    """With frozen embeddings and frozen layers above them: keep what they compute for a sentence, so that it is
-    computed once. 4 bytes times the encoder's width a subword."""
+    """With frozen embeddings and frozen layers above them: keep their output for a sentence, so that it is computed
+    once: `no`, in `memory` or on `disk`. It takes 4 bytes times the encoder's width per subword."""
     stopping: StoppingSettings | None = None
-    """End early by estimates from held-out pairs; `steps` are then the most. Left out: all steps."""
+    """End early, by estimates from held-out pairs; `steps` is then the maximum. Left out: all steps."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.keep_prefix != "no" and (self.schedule == "during" or LOSSES[self.loss].needs_initial):
             raise ValueError(
                 f"keep_prefix: with schedule {self.schedule!r} and loss {self.loss!r} nothing stays the same"
@@ -84,5 +86,5 @@ class RealignmentSettings(Settings):
 
     @property
     def needs_links(self) -> bool:
-        """Whether the loss goes by word links."""
+        """Whether the loss uses word links."""
         return LOSSES[self.loss].needs_links

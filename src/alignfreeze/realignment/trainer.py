@@ -20,7 +20,7 @@ from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import family_of
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
@@ -28,8 +28,8 @@ from alignfreeze.realignment.freezing import EMBEDDINGS, FreezePolicy, Freezing,
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.training.judging import Checks, check_alone
-from alignfreeze.training.loop import train, visits
+from alignfreeze.training.judging import JudgingPlan, check_one_process
+from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 Judge = Callable[[Encoder], float]
@@ -101,7 +101,7 @@ def realign(
             "..., settings=RealignmentSettings(steps=1000, stopping={'every': 100, 'patience': 3}), judge=judge)"
         )
     if judge is not None:
-        check_alone()
+        check_one_process()
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=policy, settings=settings, seed=seed)
     plan = TrainingPlan(
@@ -195,11 +195,11 @@ def _train(
     spare, start = None, 0.0
     if settings.stopping is not None and judge is not None:
         spare, start = deepcopy(encoder.model), _judged(judge, encoder)
-    order = visits(pairs.positions(), pairs.lengths(), plan)
+    order = order_visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
         packing(encoder.model),
-        compacted(encoder.model, np.append(used, encoder.padding)) as vocabulary,
+        compacting(encoder.model, np.append(used, encoder.padding)) as vocabulary,
         frozen(prepared.fixed),
         _prefix(encoder, prepared) as prefix,
     ):
@@ -227,7 +227,7 @@ def _train(
             compute=compute,
             checkpoints=checkpoints,
             identity=prepared.identity,
-            checks=None if stopping is None else Checks(judged, start, stopping.every, stopping.patience),
+            judging=None if stopping is None else JudgingPlan(judged, start, stopping.every, stopping.patience),
         )
 
 

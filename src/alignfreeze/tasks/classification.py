@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.labelled import LabelledText
-from alignfreeze.encoding.batches import SENTENCES_AT_ONCE
 from alignfreeze.encoding.packing import classify
+from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
 from alignfreeze.languages import has_spaces
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.encoding.batches import sides_of
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.model import RealignmentModel
@@ -22,7 +22,7 @@ from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
-from alignfreeze.training.loop import check_processes, train, visits
+from alignfreeze.training.loop import check_processes, order_visits, train
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -101,14 +101,14 @@ def train_during(
     check_processes(settings.batch_size)
     pair_plan = replace(plan, batch_size=settings.batch_size)
     orders = [
-        visits([np.arange(len(examples))], examples.subwords.lengths(), plan),
-        visits(pairs.positions(), pairs.lengths(), pair_plan),
+        order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan),
+        order_visits(pairs.positions(), pairs.lengths(), pair_plan),
     ]
     used = [examples.subwords.take(np.unique(orders[0])), pairs.subwords.take(sides_of(np.unique(orders[1])))]
     network = task_model.model
     with (
         packing(network),
-        compacted(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
+        compacting(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
     ):
         padding = int(vocabulary.numbers[task_model.padding])
         base: Any = network.base_model

@@ -13,7 +13,7 @@ from transformers import set_seed
 
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.packing import packing
-from alignfreeze.encoding.vocabulary import compacted
+from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import Settings
@@ -21,7 +21,7 @@ from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
 from alignfreeze.tasks.task import Task
-from alignfreeze.training.loop import train, visits
+from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 
@@ -133,11 +133,11 @@ def _train(
     checkpoints: Path | None,
     identity: Any,
 ) -> TrainingHistory:
-    order = visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
+    order = order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),
-        compacted(task_model.model, np.append(used, task_model.padding), shared=True) as vocabulary,
+        compacting(task_model.model, np.append(used, task_model.padding), shared=True) as vocabulary,
     ):
         model = TaskLoss(task_model.model, task.kind, padding=int(vocabulary.numbers[task_model.padding]))
         model.at_once = compute.micro_batch

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.order import by_budget
+from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import packing
 from alignfreeze.files import digest_of_arrays
@@ -198,6 +198,6 @@ def run_sorted(
     kinds = None if types is None else Ragged.of([types[number] for number in order])
     model = task_model.model.eval()
     with packing(model), torch.inference_mode():
-        for places in by_budget(rows.lengths(), at_once):
+        for places in split_by_budget(rows.lengths(), at_once):
             batch = Packed.take(rows, places, types=kinds).to(model.device)
             yield [order[place] for place in places.tolist()], logits(model, batch, padding=task_model.padding)

@@ -68,7 +68,7 @@ def add_head(
     """Put a new head on an encoder; return a model of its own.
 
     The weights are copied, so that the encoder stays as it is when the model is trained. Only the table of word
-    embeddings is shared: the model is to be trained inside `compacted(..., shared=True)`, which makes a new one.
+    embeddings is shared: the model is to be trained inside `compacting(..., shared=True)`, which makes a new one.
 
     Args:
         encoder: The encoder.

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.encoding.batches import encode_words
 from alignfreeze.encoding.packing import encode
+from alignfreeze.encoding.subwords import encode_words
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import WORDS

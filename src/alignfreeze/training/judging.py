@@ -1,4 +1,4 @@
-"""Judges a training from time to time, keeps the best weights, and ends it when it gets no better."""
+"""Judges a network during its training, keeps the best weights, and ends a training that gets no better."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import read_json, write_json
 from alignfreeze.processes import n_processes
+from alignfreeze.training.checkpoints import checkpoint_of
 from alignfreeze.training.model import LossModel
+from alignfreeze.training.settings import TrainingHistory
 
 _CHECKS, _BEST = "checks.json", "best.safetensors"
-"""What a judge has said up to a checkpoint, and the trained weights that it liked best."""
+"""Files beside a checkpoint: the checks so far, and the trained weights of the best one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
-    """When a training is judged, and when it ends before its last step.
+class JudgingPlan:
+    """When a network is judged during its training, and when the training ends before its last step.
 
     Attributes:
-        judge: Says how good the network is just now; more is better.
-        start: What it says before the first step.
+        judge: Returns how good the network is at this moment; more is better.
+        start: The value of the judge before the first step.
         every: Optimiser steps from one check to the next.
-        patience: So many checks in a row without a better one end the training.
+        patience: The training ends after so many checks in a row without a better one.
     """
 
     judge: Callable[[], float]
@@ -42,89 +43,93 @@ class Checks:
     patience: int
 
 
-class JudgedTraining(TrainerCallback):
-    """Asks a judge from time to time, keeps the weights that it likes best, and stops a training that gets no better.
+class JudgeCallback(TrainerCallback):
+    """Asks the judge, keeps the weights of the best check, and stops a training that gets no better.
 
-    The Trainer's own early stopping evaluates in the training's device state, and keeps the best of what it has
-    written to disk as a checkpoint with the optimiser's state; here the trained weights alone are kept.
+    The Trainer's own early stopping does not fit: it changes the state of the device, and keeps the best weights as a
+    whole checkpoint with the optimiser's state. Here only the trained weights are kept.
     """
 
-    def __init__(self, checks: Checks, model: LossModel) -> None:
-        self.checks = checks
+    def __init__(self, plan: JudgingPlan, model: LossModel) -> None:
+        self.plan = plan
         self.trained = {name: value for name, value in model.network.named_parameters() if value.requires_grad}
-        self.found: list[tuple[int, float]] = []
+        self.checks: list[tuple[int, float]] = []
         self.best: dict[str, Tensor] = {}
 
     @property
-    def kept(self) -> int:
-        """The step of the best check; the first of equals."""
-        return max(self.found, key=lambda check: check[1])[0]
+    def best_step(self) -> int:
+        """The step of the best check; of equal ones the first."""
+        return max(self.checks, key=lambda check: check[1])[0]
 
     @property
     def is_over(self) -> bool:
-        """Whether so many checks in a row as patience allows were no better."""
-        steps = [step for step, _ in self.found]
-        return len(steps) - 1 - steps.index(self.kept) >= self.checks.patience
+        """Whether as many checks in a row as patience allows were no better."""
+        steps = [step for step, _ in self.checks]
+        return len(steps) - 1 - steps.index(self.best_step) >= self.plan.patience
 
-    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **__: Any) -> None:
-        """Begin with the first check, or with those that a checkpoint holds."""
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Begin with the first check, or with the checks of a checkpoint."""
         if state.global_step == 0:
-            self._take(0, self.checks.start)
+            self._add_check(0, self.plan.start)
             return
-        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        self.found = [(step, value) for step, value in read_json(saved / _CHECKS)]
-        self.best = load_file(saved / _BEST)
-        # It was killed after it had ended: a step that is taken all the same is not kept.
+        checkpoint = checkpoint_of(args, state)
+        self.checks = [(step, value) for step, value in read_json(checkpoint / _CHECKS)]
+        self.best = load_file(checkpoint / _BEST)
+        # A training may be killed after its end. The Trainer then takes one more step, which is not kept.
         control.should_training_stop |= self.is_over
 
-    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **__: Any) -> None:
-        """Check when it is due, and end what gets no better."""
-        is_due = state.global_step % self.checks.every == 0 or state.global_step == state.max_steps
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Check the network when a check is due."""
+        is_due = state.global_step % self.plan.every == 0 or state.global_step == state.max_steps
         if is_due and not self.is_over:
-            self._check(state.global_step)
+            with _keeping_random_numbers():
+                value = self.plan.judge()
+            self._add_check(state.global_step, value)
         control.should_training_stop |= self.is_over
 
-    def on_save(self, args: Any, state: TrainerState, *_: Any, **__: Any) -> None:
-        """Keep the checks and the best weights beside a checkpoint."""
-        saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        write_json(saved / _CHECKS, self.found)
-        save_file(self.best, saved / _BEST)
+    def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
+        """Save the checks and the best weights beside a checkpoint."""
+        checkpoint = checkpoint_of(args, state)
+        write_json(checkpoint / _CHECKS, self.checks)
+        save_file(self.best, checkpoint / _BEST)
 
-    def _check(self, step: int) -> None:
-        with same_random_numbers():
-            self._take(step, self.checks.judge())
-
-    def _take(self, step: int, value: float) -> None:
+    def _add_check(self, step: int, value: float) -> None:
         if not math.isfinite(value):
             raise TrainingError(f"the judge says {value} at step {step}: nothing can be told by it")
-        self.found.append((step, value))
-        if self.kept == step:
+        self.checks.append((step, value))
+        if self.best_step == step:
             self.best = {name: weights.detach().cpu().clone() for name, weights in self.trained.items()}
 
-    def restore(self) -> None:
+    def restore_best(self) -> None:
         """Put the best weights into the network."""
         with torch.no_grad():
             for name, weights in self.trained.items():
                 weights.copy_(self.best[name])
 
+    def add_to(self, history: TrainingHistory) -> TrainingHistory:
+        """Return a history with the checks, cut off after the last of them."""
+        last = self.checks[-1][0]
+        losses = tuple((step, loss) for step, loss in history.losses if step <= last)
+        return replace(history, steps=last, losses=losses, checks=tuple(self.checks), kept=self.best_step)
+
 
 @contextmanager
-def same_random_numbers() -> Iterator[None]:
-    """Let whatever is drawn inside the block leave no trace in what is drawn after it."""
-    drawn = random.getstate(), np.random.get_state()
+def _keeping_random_numbers() -> Iterator[None]:
+    """Draw the same random numbers after the block as without it."""
+    states = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         try:
             yield
         finally:
-            random.setstate(drawn[0])
-            np.random.set_state(drawn[1])
+            random.setstate(states[0])
+            np.random.set_state(states[1])
 
 
-def check_alone() -> None:
-    """Check that no other process trains along, as a judge trains and predicts by itself.
+def check_one_process() -> None:
+    """Check that no other process trains along: a judge trains and predicts by itself.
 
     Raises:
-        SettingsError: There are several.
+        SettingsError: There are several processes.
     """
     if n_processes() > 1:
         raise SettingsError("realignment.stopping goes with one process: its judge trains and predicts by itself")

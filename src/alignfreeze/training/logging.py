@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from alignfreeze.settings import check_known
 
-TENSORBOARD, WANDB = "tensorboard", "wandb"
+_TENSORBOARD, _WANDB = "tensorboard", "wandb"
 
 
 def check_logger(name: str) -> str:
-    """Return the name of a logger as given when there is such a one, and it is installed."""
+    """Return the name of a logger as given if it exists and is installed.
+
+    Raises:
+        ValueError: It does not exist, or is not installed.
+    """
     callback: Any = INTEGRATION_TO_CALLBACK[check_known(name, INTEGRATION_TO_CALLBACK, "logger")]
     try:
         callback()
@@ -24,17 +29,29 @@ def check_logger(name: str) -> str:
     return name
 
 
+def loggers_of_trainer(names: Sequence[str], folder: Path | None) -> list[str]:
+    """Return the loggers that the Trainer starts by itself: all but one whose files go to a folder of ours."""
+    return [name for name in names if name != _TENSORBOARD or folder is None]
+
+
 def file_loggers(names: Sequence[str], folder: Path | None, title: str) -> list[TrainerCallback]:
-    """Return the logger that writes files; by itself it would write among the checkpoints, which are removed."""
-    if TENSORBOARD not in names or folder is None:
+    """Return the loggers that write files into a folder; by default they would write among the checkpoints."""
+    if _TENSORBOARD not in names or folder is None:
         return []
     from torch.utils.tensorboard import SummaryWriter
 
-    return [INTEGRATION_TO_CALLBACK[TENSORBOARD](SummaryWriter(str(folder / title)))]  # type: ignore[call-arg]
+    return [INTEGRATION_TO_CALLBACK[_TENSORBOARD](SummaryWriter(str(folder / title)))]  # type: ignore[call-arg]
 
 
-def end_wandb() -> None:
+def begin_loggers(names: Sequence[str]) -> None:
+    """Name the project in W&B, unless the user has named one."""
+    if _WANDB in names:
+        os.environ.setdefault("WANDB_PROJECT", "alignfreeze")
+
+
+def end_loggers(names: Sequence[str]) -> None:
     """End the run of W&B: the Trainer begins one only where there is none, and never ends it."""
-    import wandb  # type: ignore[import-not-found]
+    if _WANDB in names:
+        import wandb  # type: ignore[import-not-found]
 
-    wandb.finish()
+        wandb.finish()

@@ -1,4 +1,4 @@
-"""What is trained: a model that returns the loss of a batch."""
+"""The model that is trained: it returns the loss of a batch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from transformers import PreTrainedModel
 
 
 class LossModel(nn.Module, ABC):
-    """A model that returns the loss of a batch, and can take the batch in pieces."""
+    """A model that returns the loss of a batch, and can compute the batch in pieces."""
 
     _at_once: int | None = None
 
     @property
     def at_once(self) -> int | None:
-        """Most sentences at once; None for all of a batch."""
+        """The most sentences that are computed at once; None for the whole batch."""
         return self._at_once
 
     @at_once.setter
@@ -25,10 +25,10 @@ class LossModel(nn.Module, ABC):
         self._at_once = sentences
 
     def n_sentences(self, batch: Mapping[str, Any]) -> int:
-        """Return how many sentences are in a batch."""
+        """Return the number of sentences in a batch."""
         return len(batch["lengths"])
 
     @property
     @abstractmethod
     def network(self) -> PreTrainedModel:
-        """The model inside, without what is added for the loss."""
+        """The model inside, without the parts that are added for the loss."""

@@ -1,4 +1,4 @@
-"""How long, how fast and in what manner a network is trained, and what is told of it afterwards."""
+"""How long, how fast and in what way a network is trained, and the history of a training."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ LoggerName = Annotated[str, AfterValidator(check_logger)]
 
 
 class ComputeSettings(Settings):
-    """How trainings are computed; none of it changes a result but for rounding and what dropout happens to hit."""
+    """How trainings are computed; it changes results only by rounding and by the values that dropout hits."""
 
     precision: Literal["float32", "bf16"] = "float32"
-    """`bf16`: matrix products in half precision, weights and loss in float32."""
+    """`bf16` computes matrix products in half precision; weights and loss stay in float32."""
     micro_batch: int | None = Field(default=None, gt=0)
-    """Sentences, or sentence pairs, at once; left out, the whole batch. The loss is that of the whole batch in
-    any case, negatives included. Where memory runs out it is halved."""
+    """Sentences, or sentence pairs, that are computed at once; left out: the whole batch. The loss is always that of
+    the whole batch, negatives included. When memory runs out, the number is halved."""
     gradient_checkpointing: bool = False
-    """Keep only what goes into each layer, and compute the rest again for the gradients: memory for time."""
+    """Keep only the input of each layer, and compute the rest again for the gradients: less memory, more time."""
     compile: bool = False
-    """Run the model through `torch.compile`, after checking that its loss is the same."""
+    """Compile the model with `torch.compile`, after a test that its loss stays the same."""
     checkpoint_steps: int | None = Field(default=500, gt=0)
-    """Optimiser steps between checkpoints, from which a training that was killed goes on; left out: never."""
+    """Optimiser steps between checkpoints, from which a killed training goes on; None in Python: no checkpoints."""
     log_to: list[LoggerName] = Field(default=[])
-    """Loggers that follow losses and learning rates: `tensorboard`, `wandb`, `mlflow`, `trackio`, or another that
-    transformers knows."""
+    """Loggers of losses and learning rates: `tensorboard`, `wandb`, `mlflow`, `trackio`, or another that transformers
+    knows."""
     log_folder: Path | None = None
-    """Where `tensorboard` finds its files; left out: `logs` in the folder of the runs, or beside the model's."""
+    """The folder for the files of `tensorboard`; left out: `logs` in the folder of the runs, or beside the model's."""
 
     def logging_in(self, folder: Path) -> Self:
-        """Return the same settings with a place of their own for the files of loggers, in the folder they may name."""
+        """Return settings with a log folder: the given one, or a folder of its name inside `log_folder`."""
         place = folder if self.log_folder is None else self.log_folder / folder.name
         return self.model_copy(update={"log_folder": place})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """What a training did.
+    """The history of a training.
 
     Attributes:
         steps: Optimiser steps.
-        seconds: Wall-clock time, without loading data; of a resumed training, since then.
-        losses: Pairs of (step, mean training loss since the point before).
-        checks: Pairs of (step, what a judge said of the network then), more being better; empty without a judge.
-        kept: The step whose weights were kept as the best; None without a judge: those of the last.
+        seconds: Wall-clock time, without loading data; for a resumed training, since it was resumed.
+        losses: Pairs of (step, mean training loss since the pair before).
+        checks: Pairs of (step, value of the judge), more is better; empty without a judge.
+        kept: The step whose weights were kept as the best; None without a judge, when those of the last step are kept.
     """
 
     steps: int
@@ -66,15 +66,15 @@ class TrainingPlan:
     """How long and how fast to train.
 
     Attributes:
-        title: What the progress bar is called.
+        title: The title of the progress bar.
         steps: Optimiser steps.
-        batch_size: Items a step, on all processes together.
-        learning_rate: Of Adam, at its highest.
-        schedule: Of the learning rate after warm-up; it follows optimiser steps.
+        batch_size: Items per step, on all processes together.
+        learning_rate: The highest learning rate of Adam.
+        schedule: How the learning rate goes on after warm-up; it follows optimiser steps.
         warmup_steps: Optimiser steps in which the learning rate rises from 0.
-        seed: For dropout.
+        seed: The seed of dropout.
         device: `cpu`, `cuda` or `mps`.
-        head_learning_rate: Of Adam, at its highest, for what the network has on top of its encoder; None for the same.
+        head_learning_rate: The highest learning rate for the head; None for the same as for the encoder.
     """
 
     title: str

@@ -1,0 +1,53 @@
+"""Watches a training: counts its steps, completes its checkpoints, and stops it when it has diverged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alignfreeze.errors import TrainingError
+from alignfreeze.processes import process_number, wait_for_all
+from alignfreeze.progress import Bar, remark
+from alignfreeze.training.checkpoints import checkpoint_of, complete_checkpoint
+from alignfreeze.training.model import LossModel
+
+
+class Watch(TrainerCallback):
+    """Counts the steps, completes checkpoints, and stops a training that has diverged."""
+
+    def __init__(self, bar: Bar, title: str) -> None:
+        self.bar = bar
+        self.title = title
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
+        """Draw the random numbers of this process, and say where a training goes on."""
+        # Each process needs dropout masks of its own. A checkpoint restores its own random numbers after this.
+        torch.manual_seed(args.seed + process_number())
+        if state.global_step:
+            remark(f"{self.title}: going on after step {state.global_step:,}")
+            self.bar.advance(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Count a step."""
+        self.bar.advance()
+        # The loss is logged, and so checked, before each checkpoint and at the end.
+        is_last = control.should_training_stop or state.global_step == state.max_steps
+        control.should_log = control.should_log or control.should_save or is_last
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
+        """Complete a checkpoint when all processes have written their parts."""
+        wait_for_all()
+        if process_number() == 0:
+            complete_checkpoint(checkpoint_of(args, state), {"at_once": model.at_once})
+
+    def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
+        """Check that the loss is a number."""
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{self.title}: the loss is {loss} at step {state.global_step}; "
+                "the training has diverged, lower the learning rate"
+            )
