@@ -61,7 +61,7 @@ a gain over the baseline is expected."""
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How estimated gains go with true ones, as found on the tuning languages of benchmarks/advice_quality.py.
+    """How estimated gains go with true ones, as found on the tuning languages of benchmarks/studies/advice_quality.py.
 
     The defaults are those of part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps, by which
     the gains of whole runs with the same seed were foretold (benchmarks/results/advice_quality_pilots.json). Half of a

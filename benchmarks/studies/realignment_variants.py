@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 from alignfreeze.experiment.recipe import REALIGNED_ON
@@ -130,7 +130,7 @@ def facts_of(runs, reference):
     return found
 
 
-def shown(figure):
+def difference_text(figure):
     return "" if figure is None else f"{figure['value']:+.2f} ({figure['low']:+.2f} … {figure['high']:+.2f})"
 
 
@@ -151,9 +151,9 @@ def main():
             name,
             " ".join(map(str, one["seeds"])),
             f"{one['mean']:.2f}",
-            shown(one["difference"]),
-            shown(one["on its languages"]),
-            shown(one["on others"]),
+            difference_text(one["difference"]),
+            difference_text(one["on its languages"]),
+            difference_text(one["on others"]),
             " ".join(
                 f"{steps}" + ("" if k is None else f" (kept {k})")
                 for steps, k in zip(one["steps"], one["kept"], strict=True)
