@@ -18,7 +18,7 @@ from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.models import add_head
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.tasks.tagging import training_examples
+from alignfreeze.tasks.tagging import examples_of
 from benchmarks import common
 from benchmarks.reference import adam, tagging_loss
 
@@ -37,7 +37,7 @@ def reference(sentences):
     """Return a function that makes the next step of the reference code."""
     encoder = load_encoder(embedded.NAME)
     task_model = add_head(encoder, WORDS, POS.labels, max_length=128)
-    examples = training_examples(task_model, sentences)
+    examples = examples_of(task_model, sentences)
     order = take_turns([range(len(examples))], 2 * STEPS * BATCH, seed=common.SEED).reshape(-1, BATCH)
     model, numbers = task_model.model.train(), count()
     optimizer = adam(model)

@@ -2,9 +2,9 @@ import pytest
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.evaluation.checks import doubts
+from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.tasks.heads import WORDS as HEAD
-from alignfreeze.tasks.metrics import of_entities, of_words
+from alignfreeze.tasks.metrics import measure_entities, measure_tags
 from alignfreeze.tasks.models import add_head
 from alignfreeze.tasks.table import TASKS
 
@@ -17,10 +17,10 @@ def model(tiny_folder):
     return add_head(load_encoder(str(tiny_folder)), HEAD, ("DET", "NOUN", "VERB"), max_length=32)
 
 
-def said(model, predicted, items, measure=of_words, *, is_source=True):
+def said(model, predicted, items, measure=measure_tags, *, is_source=True):
     found = measure(predicted, items)
     how = {"task": TASKS["tagging"], "task_model": model, "is_source": is_source}
-    return list(doubts("en", found, predicted, items, **how))
+    return list(find_doubts("en", found, predicted, items, **how))
 
 
 def test_a_good_result_is_not_doubted(model):
@@ -36,7 +36,7 @@ def test_always_the_same_label(model):
 
 def test_nothing_found(model):
     items = [TaggedSentence(WORDS, ("O", "B-X", "O", "O", "O"))]
-    (doubt,) = said(model, [["O"] * 5], items, of_entities, is_source=False)
+    (doubt,) = said(model, [["O"] * 5], items, measure_entities, is_source=False)
     assert "F1 is 0, nothing was found" in doubt
 
 
@@ -52,7 +52,7 @@ def test_f1_of_entities_is_seqevals():
     gold = [("B-PER", "I-PER", "O", "B-LOC"), ("O", "B-ORG", "I-ORG", "O")]
     found = [["B-PER", "O", "O", "B-LOC"], ["O", "B-ORG", "I-ORG", None]]
     items = [TaggedSentence(("a",) * 4, tags) for tags in gold]
-    (measure,) = of_entities(found, items)
+    (measure,) = measure_entities(found, items)
     # Two of three entities are found, and one of the three that were said is wrong.
     assert (measure.metric, measure.value, measure.n) == ("f1", pytest.approx(2 / 3), 3)
     told = [[tag or "O" for tag in tags] for tags in found]

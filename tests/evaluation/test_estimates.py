@@ -18,9 +18,9 @@ from alignfreeze.evaluation.estimates import (
     confidence_shift,
     consensus,
     entropy,
+    find_spans,
     label_distance,
     projection_agreement,
-    spans,
     value_of,
 )
 from alignfreeze.evaluation.gradients import GradientCosine
@@ -120,7 +120,7 @@ O, B, I = ([0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.1, 0.3, 0.6])  # noqa: E741
 
 
 def test_spans_are_carried_over_from_their_first_to_their_last_linked_word():
-    assert spans(IOB2, np.array([O, B, I, O, B])) == [("PER", 1, 2), ("PER", 4, 4)]
+    assert find_spans(IOB2, np.array([O, B, I, O, B])) == [("PER", 1, 2), ("PER", 4, 4)]
     links = np.array([[1, 2], [2, 0]])
     assert carry_span(("PER", 1, 2), links) == ("PER", 0, 2)
     assert carry_span(("PER", 4, 4), links) is None

@@ -13,14 +13,14 @@ from alignfreeze.evaluation.zero_shot import evaluate
 from alignfreeze.tasks.answering import (
     LONGEST_ANSWER,
     best_span,
+    examples_of,
     loss_of_spans,
     predict,
-    training_examples,
-    windows,
+    windows_of,
 )
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune, n_examples
 from alignfreeze.tasks.heads import SPANS
-from alignfreeze.tasks.metrics import of_answers
+from alignfreeze.tasks.metrics import measure_answers
 from alignfreeze.tasks.models import add_head
 from alignfreeze.tasks.table import TASKS
 
@@ -45,10 +45,10 @@ def test_the_places_of_answers_in_windows(tiny_encoder):
     context = "the dog sees the cat " * 6 + "the bird likes the lamp"
     question = Question("1", "the bird likes", context, ("the lamp",), (context.rindex("the lamp"),))
     model = add_head(tiny_encoder, SPANS, (), max_length=20, stride=6)
-    found = list(windows(model, [question]))
+    found = list(windows_of(model, [question]))
     assert len(found) > 2
     assert all(len(window.subwords) <= 20 for window in found)
-    examples = training_examples(model, [question])
+    examples = examples_of(model, [question])
     pointed = 0
     for window, (start, end) in zip(found, examples.labels.values.reshape(-1, 2).tolist(), strict=True):
         if (start, end) == (0, 0):
@@ -63,8 +63,8 @@ def test_the_places_of_answers_in_windows(tiny_encoder):
 def test_a_question_that_leaves_no_room_is_cut(tiny_encoder):
     question = Question("1", "the dog " * 100, "the cat sees the bird", ("cat",), (4,))
     model = add_head(tiny_encoder, SPANS, (), max_length=24)
-    assert all(len(window.subwords) <= 24 for window in windows(model, [question]))
-    assert "cat" in "".join(question.context[a:b] for w in windows(model, [question]) for a, b in w.places if a >= 0)
+    assert all(len(window.subwords) <= 24 for window in windows_of(model, [question]))
+    assert "cat" in "".join(question.context[a:b] for w in windows_of(model, [question]) for a, b in w.places if a >= 0)
 
 
 def test_the_best_span_is_that_of_a_slow_search():
@@ -131,7 +131,7 @@ def test_the_saved_model_works_without_alignfreeze(answerer, toy_items, tmp_path
 def test_exact_match_and_f1_are_the_official_ones(predicted, answers, f1, exact):
     assert "。" not in string.punctuation
     question = Question("1", "?", " ".join(answers), tuple(answers), (0,) * len(answers))
-    found = {measure.metric: measure.value for measure in of_answers([predicted], [question])}
+    found = {measure.metric: measure.value for measure in measure_answers([predicted], [question])}
     assert found == {"f1": pytest.approx(f1), "exact match": exact}
 
 
@@ -146,8 +146,8 @@ def test_a_space_at_the_edge_of_an_answer_is_no_part_of_it(tiny_encoder, answer)
     context = "the cat sees"
     question = Question("1", "who sees", context, (answer,), (context.index(answer),))
     model = add_head(tiny_encoder, SPANS, (), max_length=20, stride=4)
-    (window,) = windows(model, [question])
-    start, end = training_examples(model, [question]).labels.values.tolist()
+    (window,) = windows_of(model, [question])
+    start, end = examples_of(model, [question]).labels.values.tolist()
     assert context[window.places[start, 0] : window.places[end, 1]] == "cat"
 
 
@@ -157,5 +157,5 @@ def test_an_epoch_visits_every_window(tiny_encoder):
     settings = FinetuningSettings(epochs=2, batch_size=4, max_length=24, stride=4)
     found = n_examples(tiny_encoder, QA, [question] * 3, settings)
     model, history = finetune(tiny_encoder, QA, [question] * 3, settings=settings, device="cpu")
-    assert found == len(list(windows(model, [question] * 3))) > 12
+    assert found == len(list(windows_of(model, [question] * 3))) > 12
     assert history.steps == 2 * -(-found // 4)

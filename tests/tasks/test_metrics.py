@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.questions import Question
-from alignfreeze.tasks.metrics import accuracy, of_answers, of_entities
+from alignfreeze.tasks.metrics import accuracy, measure_answers, measure_entities
 
 
 def test_accuracy_by_hand():
@@ -36,7 +36,7 @@ TAGS = st.lists(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]), min_
 def test_what_sentences_add_to_f1_is_seqevals_f1(sentences):
     pairs = [(ours[: len(gold)], gold[: len(ours)]) for ours, gold in sentences]
     items = [TaggedSentence(tuple("w" * len(gold)), tuple(gold)) for _, gold in pairs]
-    (measure,) = of_entities([ours for ours, _ in pairs], items)
+    (measure,) = measure_entities([ours for ours, _ in pairs], items)
     above, below = (sum(part[place] for part in measure.parts) for place in (0, 1))
     assert measure.value == pytest.approx(above / below if below else 0)
 
@@ -46,7 +46,7 @@ def test_what_questions_add_is_what_the_whole_set_scores():
         Question("1", "?", "the red dog sat", ("the red dog", "dog"), (0, 8)),
         Question("2", "?", "a cat", ("cat",), (2,)),
     ]
-    f1, exact = of_answers(["Red dog!", "a mouse"], questions)
+    f1, exact = measure_answers(["Red dog!", "a mouse"], questions)
     assert [measure.metric for measure in (f1, exact)] == ["f1", "exact match"]
     assert f1.parts == exact.parts == ((1.0, 1), (0.0, 1))
     assert f1.value == exact.value == 0.5

@@ -27,7 +27,7 @@ from alignfreeze.running.terms import read_terms
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune, n_examples
 from alignfreeze.tasks.heads import TEXTS
 from alignfreeze.tasks.kinds import Examples, Kind, run_sorted
-from alignfreeze.tasks.metrics import Measure, of_words
+from alignfreeze.tasks.metrics import Measure, measure_tags
 from alignfreeze.tasks.models import load_task_model
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.tagging import TAGGING
@@ -60,7 +60,7 @@ SLASHES = Task(
     what="tags after slashes",
     kind=TAGGING,
     read=read_slashes,
-    metrics=of_words,
+    metrics=measure_tags,
     metric="accuracy",
     usual_length=7,
 )

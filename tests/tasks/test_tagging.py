@@ -12,7 +12,7 @@ from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.kinds import IGNORED
 from alignfreeze.tasks.models import add_head, load_task_model
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.tasks.tagging import predict, training_examples
+from alignfreeze.tasks.tagging import examples_of, predict
 from alignfreeze.tasks.task import Source
 
 POS = TASKS["pos"]
@@ -29,7 +29,7 @@ def tagger(tiny_folder, toy_tagged):
 def test_labels_stand_on_first_subwords_of_tagged_words(tiny_encoder):
     model = add_head(tiny_encoder, WORDS, POS.labels, max_length=16)
     sentence = TaggedSentence(("the", "doghouse", "sees"), ("DET", "NOUN", None))
-    example = training_examples(model, [sentence]).batch([0])
+    example = examples_of(model, [sentence]).batch([0])
     pieces = tiny_encoder.tokenizer.convert_ids_to_tokens(example["subwords"].tolist())
     labelled = {p: POS.labels[n] for p, n in zip(pieces, example["labels"].tolist(), strict=True) if n != IGNORED}
     assert len(pieces) > 5  # doghouse is more than one subword

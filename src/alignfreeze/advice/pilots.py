@@ -16,7 +16,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.checks import doubts
+from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate
 from alignfreeze.experiment.data import ExperimentData, find_links
@@ -213,7 +213,9 @@ def _trained(
         return Pilot(str(spec.strategy), spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
-    said = doubts(settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True)
+    said = find_doubts(
+        settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True
+    )
     score = measures[0].value if measures[0].n else None
     return Pilot(str(spec.strategy), spec.seed, score, by_language, tuple(said))
 

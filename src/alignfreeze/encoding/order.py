@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_WINDOW = 8
+WINDOW = 8
 """So many batches are sorted by length together: longer windows need less padding, and mix less."""
 
 
@@ -37,7 +37,7 @@ def take_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int,
 
 
 def sort_by_length(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = _WINDOW
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = WINDOW
 ) -> NDArray[np.int64]:
     """Return an order whose batches hold sentences of similar length.
 

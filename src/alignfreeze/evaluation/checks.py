@@ -1,4 +1,4 @@
-"""Results that cannot be right, said with their probable cause."""
+"""Finds results that cannot be right, and names the probable cause."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
 LITTLE = 0.01
-"""An accuracy no further above the share of the commonest label has learnt nothing, unless it is as near to 1."""
+"""A model has learnt nothing if its accuracy exceeds the share of the commonest label by no more than this.
+
+An accuracy that is as near to 1 is not doubted.
+"""
 
 ENOUGH = 20
-"""So many predictions a label are needed to tell an order of labels from chance."""
+"""Predictions per label that are needed to tell another order of labels from chance."""
 
 REORDERED_GAIN = 0.3
-"""So much more would be right with the labels in another order: too much to be chance."""
+"""If another order of the labels makes so much more right, it is no chance."""
 
 UNKNOWN = 0.3
-"""Share of unknown subwords from which a tokenizer is said not to know a language."""
+"""From this share of unknown subwords on, the tokenizer does not know the language."""
 
 SAMPLED = 300
-"""Items of a language whose subwords are looked at."""
+"""About as many items of a language are looked at for unknown subwords."""
 
 
-def doubts(
+def find_doubts(
     language: str,
     measures: Sequence[Measure],
     predicted: Sequence[Any],
@@ -43,9 +46,9 @@ def doubts(
     """Yield what is suspicious in the outcome of a language, one sentence each.
 
     Args:
-        language: Its code.
-        measures: Its scores, the one that matters first.
-        predicted: A prediction an item.
+        language: The code of the language.
+        measures: Its scores, the most important one first.
+        predicted: One prediction per item.
         items: The test items.
         task: What the model has learnt.
         task_model: The fine-tuned model.
@@ -82,7 +85,7 @@ def doubts(
 
 
 def _pairs(task: Task, predicted: Sequence[Any], items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield prediction and gold label of every labelled word or text."""
+    """Yield prediction and gold label of each labelled word or text."""
     for prediction, item in zip(predicted, items, strict=True):
         if labels := task.kind.labels(item):
             guesses = [prediction] if isinstance(prediction, str) else prediction

@@ -165,10 +165,10 @@ def _agreement_of_spans(predictions: Predictions, reference: Predictions, counte
         weight_of: dict[int, float] = {
             int(t): float(sure[s]) for s, t in (predictions.links if counted is None else counted)[row]
         }
-        found = {span: _mean_weight(span, weight_of) for span in spans(predictions.labels, target)}
+        found = {span: _mean_weight(span, weight_of) for span in find_spans(predictions.labels, target)}
         expected = {
             carried: _mean_weight(carried, weight_of)
-            for span in spans(reference.labels, source)
+            for span in find_spans(reference.labels, source)
             if (carried := carry_span(span, links)) is not None
         }
         both = sum(found[span] + expected[span] for span in found.keys() & expected.keys())
@@ -176,7 +176,7 @@ def _agreement_of_spans(predictions: Predictions, reference: Predictions, counte
     return np.array(rows, dtype=np.float64)
 
 
-def spans(labels: Sequence[str], probabilities: NDArray[np.float64]) -> list[Span]:
+def find_spans(labels: Sequence[str], probabilities: NDArray[np.float64]) -> list[Span]:
     """Return the entities among the most probable labels of words, as seqeval finds them.
 
     Args:

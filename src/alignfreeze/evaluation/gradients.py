@@ -32,7 +32,7 @@ from alignfreeze.training.model import LossModel
 BATCHES = 16
 
 ITEMS, PAIRS = 32, 16
-"""Of a batch: the paper's sizes in fine-tuning and realignment."""
+"""Items and sentence pairs of a batch, as in the paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class GradientCosine:
 
     Attributes:
         layer: 0 for the embeddings, 1 for the first layer, and so on.
-        mean: Of the cosine, over batches: 1 for the same way, 0 for ways that have nothing to do with each other.
-        sd: Its standard deviation (n - 1).
-        n: How many batches.
+        mean: The mean cosine over batches: 1 for the same way, 0 where the two have nothing to do with each other.
+        sd: The standard deviation of the cosine (n - 1).
+        n: The number of batches.
     """
 
     layer: int
@@ -64,21 +64,20 @@ def compare_gradients(
     seed: int = 31,
     device: str = "auto",
 ) -> list[GradientCosine]:
-    """Compare the gradients of a task's loss and of a realignment's, layer by layer, at the weights of a model.
+    """Compare the gradients of a task loss and a realignment loss, layer by layer, at the weights of a model.
 
-    The realignment loss is that of the encoder's own vectors, without a
-    projection head: a new one would be random, and turn the gradient. There
-    is no dropout. arXiv 2603.18863 finds the two often close to orthogonal.
+    There is no projection head, as a new one would be random and turn the gradient, and no dropout. arXiv 2603.18863
+    finds the two gradients often close to orthogonal.
 
     Args:
         task_model: A fine-tuned model.
-        task: What it has learnt.
-        items: Items of the source language, such as those it was trained on.
+        task: What the model has learnt.
+        items: Items of the source language, such as the training items.
         bitext: Sentence pairs of one or several language pairs, which take turns.
         alignments: Their word alignments, in the same order.
-        settings: Of the realignment loss.
-        batches: How many of either are compared, at least two.
-        seed: Of the choice of items and pairs.
+        settings: The settings of the realignment loss.
+        batches: The number of batches of items and of pairs, at least two.
+        seed: The random start of the choice of items and pairs.
         device: Where the model runs.
 
     Raises:
@@ -127,7 +126,7 @@ def compare_gradients(
 
 
 def _gradients(loss: LossModel, batch: Mapping[str, Any], parts: Sequence[nn.Module], device: str) -> list[Tensor]:
-    """Return the gradient of a loss, one vector a part; zero where the loss does not depend on a parameter."""
+    """Return the gradient of a loss, one vector per part; zero where the loss does not depend on a parameter."""
     loss.zero_grad(set_to_none=True)
     loss(**move_batch(batch, device))["loss"].backward()
     found = [
@@ -144,7 +143,7 @@ def _cosine(ours: Tensor, theirs: Tensor) -> float:
 
 
 def _over_batches(cosines: NDArray[np.float64]) -> list[GradientCosine]:
-    """Return mean and deviation of cosines, [batches, layers]."""
+    """Return mean and deviation of cosines, given as [batches, layers]."""
     means, deviations = cosines.mean(axis=0), cosines.std(axis=0, ddof=1)
     return [
         GradientCosine(layer, float(mean), float(sd), len(cosines))

@@ -1,4 +1,4 @@
-"""Tests a fine-tuned model in languages it saw no task data of."""
+"""Tests a fine-tuned model in languages without training data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, EncoderError
-from alignfreeze.evaluation.checks import doubts
+from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.progress import stage
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
@@ -21,10 +21,10 @@ class Score:
     """How well a model does in a language.
 
     Attributes:
-        language: Its code.
-        metric: What is measured.
+        language: The code of the language.
+        metric: The name of the metric.
         value: A share between 0 and 1.
-        n: Its denominator.
+        n: The denominator of the share.
         unit: What the denominator counts: words, entities, texts, questions.
     """
 
@@ -40,7 +40,7 @@ class Outcome:
     """How well a model does in all languages.
 
     Attributes:
-        scores: One a language and metric, in the order given; of a language the one that matters first.
+        scores: One per language and metric, in the order of the languages; the most important metric comes first.
         doubts: What cannot be right, with the probable cause.
         parts: What each test item adds to a score, by language and metric.
     """
@@ -53,7 +53,19 @@ class Outcome:
 def evaluate(
     task_model: TaskModel, task: Task, tests: Mapping[str, Sequence[Any]], *, device: str = "auto"
 ) -> list[Score]:
-    """Return one score a language and metric, in the order given; the arguments are those of `assess`."""
+    """Test a model in several languages; return one score per language and metric.
+
+    Args:
+        task_model: The fine-tuned model.
+        task: What the model has learnt.
+        tests: Test items by language code.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        SettingsError: The device does not exist here.
+        EncoderError: The model predicts other labels than the task has.
+        DataError: The test items of a language have no labels, or labels that the model does not know.
+    """
     return list(assess(task_model, task, tests, device=device).scores)
 
 
@@ -65,11 +77,11 @@ def assess(
     source: str | None = None,
     device: str = "auto",
 ) -> Outcome:
-    """Test a model in every language, and look for results that cannot be right.
+    """Test a model in several languages, and look for results that cannot be right.
 
     Args:
         task_model: The fine-tuned model.
-        task: What it was trained for.
+        task: What the model has learnt.
         tests: Test items by language code.
         source: The language of the training data.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -88,7 +100,7 @@ def assess(
         for language, items in tests.items():
             task.check_labels(items, task_model.labels, name=f"test {language}")
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
-    # One stream of all languages, so that sentences of like length meet across them.
+    # One stream of all languages, so that sentences of similar length come together across languages.
     stream = [item for items in tests.values() for item in items]
     with stage("testing", total=len(stream)) as bar:
         predicted = iter(task.kind.predict(task_model, stream, bar=bar))
@@ -102,7 +114,7 @@ def assess(
             raise DataError(f"the test items of {language!r} have no labels to compare with")
         parts[language] = {measure.metric: measure.parts for measure in measures}
         scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
-        doubted += doubts(
+        doubted += find_doubts(
             language, measures, guesses, items, task=task, task_model=task_model, is_source=language == source
         )
     return Outcome(tuple(scores), tuple(doubted), parts)

@@ -23,13 +23,13 @@ from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 N_BEST = 20
-"""Beginnings and ends that are combined."""
+"""The best beginnings and ends whose combinations are looked at."""
 
 LONGEST_ANSWER = 30
-"""Subwords."""
+"""Subwords of an answer, at most."""
 
 LONGEST_QUESTION = 64
-"""Subwords; what is beyond is cut, so that the context has room."""
+"""Subwords of a question, at most; the rest is cut, so that the context has room."""
 
 QUESTIONS_AT_ONCE = 256
 
@@ -39,10 +39,10 @@ class Window:
     """A question with a part of its context.
 
     Attributes:
-        question: Number of the question.
-        subwords: Question and context with the special ones, [subwords].
-        types: Which of the two each belongs to, where the model is told, [subwords].
-        places: Where each subword of the context begins and ends in it, in characters; -1 elsewhere, [subwords, 2].
+        question: The number of the question.
+        subwords: Subwords of question and context, and the special ones, [subwords].
+        types: 1 for subwords of the context, else 0, [subwords]; None where models are not told.
+        places: Where each subword of the context begins and ends, in characters, [subwords, 2]; -1 for the others.
     """
 
     question: int
@@ -51,12 +51,12 @@ class Window:
     places: NDArray[np.int64]
 
 
-def windows(task_model: TaskModel, items: Sequence[Question]) -> Iterator[Window]:
-    """Yield each question with its context, in windows that overlap where it is long."""
+def windows_of(task_model: TaskModel, items: Sequence[Question]) -> Iterator[Window]:
+    """Yield each question with its context; a long context comes in windows that overlap."""
     tokenizer = task_model.tokenizer
     room = max(1, task_model.max_length // 2 - 4)
     shortened = min(LONGEST_QUESTION, room)
-    # Two windows may share less than what is left for the context beside the longest question.
+    # Windows must share less than the room that the longest question leaves to the context.
     stride = max(0, min(task_model.stride, task_model.max_length - shortened - 8))
     for start in range(0, len(items), QUESTIONS_AT_ONCE):
         chunk = items[start : start + QUESTIONS_AT_ONCE]
@@ -83,12 +83,12 @@ def _cut(tokenizer: Any, question: str, most: int) -> str:
     return question if len(places) <= most else question[: places[most - 1][1]]
 
 
-def training_examples(task_model: TaskModel, items: Sequence[Question]) -> Examples:
-    """Return model inputs with the places of the first and the last subword of the first answer.
+def examples_of(task_model: TaskModel, items: Sequence[Question]) -> Examples:
+    """Return model inputs, labelled with the places of the first and the last subword of the first answer.
 
-    In a window without the answer they are those of the first subword of all, which is a special one.
+    In a window without the answer both are the place of the first subword, which is a special one.
     """
-    found = list(windows(task_model, items))
+    found = list(windows_of(task_model, items))
     return Examples(
         Ragged.of([window.subwords for window in found]),
         Ragged.of([np.array(_span(window, items[window.question])) for window in found]),
@@ -98,22 +98,22 @@ def training_examples(task_model: TaskModel, items: Sequence[Question]) -> Examp
 
 def _span(window: Window, question: Question) -> tuple[int, int]:
     answer = question.answers[0]
-    # A space at its edge is in no subword, or in one that goes beyond the answer.
+    # A space at an edge of the answer is in no subword, or in one that goes beyond the answer.
     start = question.starts[0] + len(answer) - len(answer.lstrip())
     end = start + len(answer.strip())
     inside = np.flatnonzero((window.places[:, 1] > start) & (window.places[:, 0] < end) & (window.places[:, 0] >= 0))
-    # Of an answer that a window cuts, no part is the answer.
+    # An answer that a window cuts is not in the window.
     whole = len(inside) and window.places[inside[0], 0] <= start and window.places[inside[-1], 1] >= end
     return (int(inside[0]), int(inside[-1])) if whole else (0, 0)
 
 
 def _both(output: Any) -> Tensor:
-    """Return the logits of beginning and end, [..., subwords, 2]."""
+    """Return the logits for beginning and end, [..., subwords, 2]."""
     return torch.stack([output.start_logits, output.end_logits], dim=-1)
 
 
 span_logits = partial(encode, read=_both)
-"""Runs a model with a head for spans; two values a subword, [subwords, 2]."""
+"""Runs a model with a head for spans, [subwords, 2]."""
 
 
 def loss_of_spans(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,8 +121,8 @@ def loss_of_spans(logits: Tensor, labels: Tensor, lengths: Tensor) -> tuple[Tens
 
     Args:
         logits: [subwords, 2].
-        labels: Places in the window of the first and the last subword of the answer, end to end, [2 * windows].
-        lengths: Subwords of each window, [windows].
+        labels: Places of the first and the last subword of the answer, window by window, [2 * windows].
+        lengths: The number of subwords of each window, [windows].
     """
     layout = Layout.of(lengths, int(lengths.max()), len(logits))
     hidden = ~layout.mask[:, 0, 0, :, None]  # [windows, longest, 1]
@@ -138,15 +138,15 @@ def predict(
     at_once: int = SUBWORDS_AT_ONCE,
     bar: Bar | None = None,
 ) -> list[str]:
-    """Answer every question by a span of its context: the best of the best beginnings and ends, over all windows.
+    """Answer each question with the best span of its context, over all windows.
 
     Args:
         task_model: The fine-tuned model.
-        items: Questions with their contexts, in whatever languages.
-        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
-        bar: Counts the questions done.
+        items: Questions with their contexts, in any languages.
+        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        bar: Counts the questions that are done.
     """
-    found = list(windows(task_model, items))
+    found = list(windows_of(task_model, items))
     types = [window.types for window in found if window.types is not None] if task_model.has_types else None
     best: list[tuple[float, str]] = [(-np.inf, "")] * len(items)
     waiting = np.bincount([window.question for window in found], minlength=len(items))
@@ -157,7 +157,7 @@ def predict(
             window = found[number]
             score, start, end = best_span(values.cpu().numpy(), window.places)
             answer = items[window.question].context[start:end].strip()
-            # Of equal scores the first window's: their order must not depend on the batches.
+            # Windows come in an order that does not depend on the batches, so that ties do not either.
             if score > best[window.question][0]:
                 best[window.question] = (score, answer)
             waiting[window.question] -= 1
@@ -170,8 +170,8 @@ def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[f
     """Return the score of the best span of a window, and where it begins and ends in the context, in characters.
 
     Args:
-        logits: Of beginning and end, [subwords, 2].
-        places: Where each subword of the context begins and ends; -1 elsewhere, [subwords, 2].
+        logits: Logits for beginning and end, [subwords, 2].
+        places: Where each subword of the context begins and ends, [subwords, 2]; -1 for the others.
     """
     inside = np.flatnonzero(places[:, 0] >= 0)
     if not len(inside):
@@ -191,7 +191,7 @@ ANSWERING = Kind(
     item_name="questions",
     texts=lambda item: (item.context, item.question),
     labels=lambda _: (),
-    examples=training_examples,
+    examples=examples_of,
     logits=span_logits,
     loss=loss_of_spans,
     predict=predict,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alignfreeze.tasks.classification import CLASSIFICATION
-from alignfreeze.tasks.metrics import of_texts
+from alignfreeze.tasks.metrics import measure_texts
 from alignfreeze.tasks.reading import read_texts
 from alignfreeze.tasks.task import Task
 
@@ -12,7 +12,7 @@ TASK = Task(
     what="any labels of texts, JSON lines or TSV",
     kind=CLASSIFICATION,
     read=read_texts,
-    metrics=of_texts,
+    metrics=measure_texts,
     metric="accuracy",
     usual_length=40,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.columns import read_columns
-from alignfreeze.tasks.metrics import of_words
+from alignfreeze.tasks.metrics import measure_tags
 from alignfreeze.tasks.reading import read_hub_sentences
 from alignfreeze.tasks.tagging import TAGGING
 from alignfreeze.tasks.task import Source, Task
@@ -26,7 +26,7 @@ TASK = Task(
     what="any tags of words",
     kind=TAGGING,
     read=read,
-    metrics=of_words,
+    metrics=measure_tags,
     metric="accuracy",
     usual_length=25,
 )

@@ -23,18 +23,18 @@ from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabell
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
-"""Subwords, and which of two texts each belongs to."""
+"""Subwords, and for each 1 if it belongs to the second of two texts, else 0."""
 
 
-def _encoded(task_model: TaskModel, texts: Sequence[LabelledText]) -> Iterator[Encoded]:
-    """Yield the subwords of texts; of what is too long the longer text is cut first."""
+def _encode_texts(task_model: TaskModel, texts: Sequence[LabelledText]) -> Iterator[Encoded]:
+    """Yield the subwords of texts; where a pair is too long, the longer text is cut first."""
     for start in range(0, len(texts), SENTENCES_AT_ONCE):
-        # The tokenizer takes single texts or pairs, but not both at once.
+        # The tokenizer takes single texts or pairs, not both at once.
         for is_pair, group in groupby(texts[start : start + SENTENCES_AT_ONCE], lambda item: item.second is not None):
-            yield from _encoded_alike(task_model, list(group), is_pair=is_pair)
+            yield from _encode_alike(task_model, list(group), is_pair=is_pair)
 
 
-def _encoded_alike(task_model: TaskModel, texts: Sequence[LabelledText], *, is_pair: bool) -> Iterator[Encoded]:
+def _encode_alike(task_model: TaskModel, texts: Sequence[LabelledText], *, is_pair: bool) -> Iterator[Encoded]:
     encoding = task_model.tokenizer(
         [item.text for item in texts],
         [item.second or "" for item in texts] if is_pair else None,
@@ -48,10 +48,10 @@ def _encoded_alike(task_model: TaskModel, texts: Sequence[LabelledText], *, is_p
         yield np.asarray(subwords, dtype=np.int64), types
 
 
-def training_examples(task_model: TaskModel, items: Sequence[LabelledText]) -> Examples:
-    """Return model inputs with the number of each text's label."""
+def examples_of(task_model: TaskModel, items: Sequence[LabelledText]) -> Examples:
+    """Return model inputs, each with the number of its label."""
     numbers = {label: number for number, label in enumerate(task_model.labels)}
-    encoded = list(_encoded(task_model, items))
+    encoded = list(_encode_texts(task_model, items))
     return Examples(
         Ragged.of([subwords for subwords, _ in encoded]),
         Ragged.of([np.array([numbers[item.label]]) for item in items]),
@@ -76,48 +76,48 @@ def predict(
     at_once: int = SUBWORDS_AT_ONCE,
     bar: Bar | None = None,
 ) -> list[str]:
-    """Label every text.
+    """Label each text.
 
     Args:
         task_model: The fine-tuned model.
-        items: Texts or pairs of texts, in whatever languages.
-        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
-        bar: Counts the texts done.
+        items: Texts or pairs of texts, in any languages.
+        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        bar: Counts the texts that are done.
     """
     labels = task_model.labels
     predicted = [""] * len(items)
-    for numbers, logits in _text_logits(task_model, items, at_once=at_once, bar=bar):
+    for numbers, logits in _run_texts(task_model, items, at_once=at_once, bar=bar):
         for number, label in zip(numbers, logits.argmax(dim=-1).tolist(), strict=True):
             predicted[number] = labels[label]
     return predicted
 
 
-def probabilities(
+def predict_probabilities(
     task_model: TaskModel,
     items: Sequence[LabelledText],
     *,
     at_once: int = SUBWORDS_AT_ONCE,
     bar: Bar | None = None,
 ) -> Ragged:
-    """Return the probability of each label for every text, [1, labels] a text.
+    """Return the probability of each label for each text, [1, labels] per text.
 
     Args:
         task_model: The fine-tuned model.
-        items: Texts or pairs of texts, in whatever languages; their labels are not looked at.
-        at_once: Most subwords at once.
-        bar: Counts the texts done.
+        items: Texts or pairs of texts, in any languages; their labels are not used.
+        at_once: The most subwords at once.
+        bar: Counts the texts that are done.
     """
     found = np.zeros((len(items), len(task_model.labels)), dtype=np.float32)
-    for numbers, logits in _text_logits(task_model, items, at_once=at_once, bar=bar):
+    for numbers, logits in _run_texts(task_model, items, at_once=at_once, bar=bar):
         found[numbers] = logits.float().softmax(dim=-1).cpu().numpy()
     return Ragged(found, np.arange(len(items) + 1, dtype=np.int64))
 
 
-def _text_logits(
+def _run_texts(
     task_model: TaskModel, items: Sequence[LabelledText], *, at_once: int, bar: Bar | None
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield numbers of texts, and what the model gives for them, [texts, labels]."""
-    encoded = list(_encoded(task_model, items))
+    """Yield numbers of texts, and the outputs of the model for them, [texts, labels]."""
+    encoded = list(_encode_texts(task_model, items))
     types = [kinds for _, kinds in encoded if kinds is not None] if task_model.has_types else None
     subwords = [one for one, _ in encoded]
     for numbers, logits in run_sorted(task_model, classify, subwords, types, at_once=at_once):
@@ -154,10 +154,10 @@ CLASSIFICATION = Kind(
     item_name="texts",
     texts=_texts,
     labels=lambda item: (item.label,),
-    examples=training_examples,
+    examples=examples_of,
     logits=classify,
     loss=loss_of_texts,
     predict=predict,
-    pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, probabilities),
+    pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities),
 )
 """A label for each text."""

@@ -28,9 +28,9 @@ from alignfreeze.training.settings import ComputeSettings, TrainingHistory, Trai
 
 
 class DuringModel(LossModel):
-    """A task model whose output is the task's loss and, with a coefficient, the realignment loss of its encoder.
+    """A task model whose output is the task loss plus the realignment loss of its encoder, with a coefficient.
 
-    What is frozen gets no gradient from the realignment loss, and all of the task's.
+    Frozen parts get the gradient of the task loss, and none of the realignment loss.
     """
 
     def __init__(self, task: TaskLoss, realignment: RealignmentModel) -> None:
@@ -47,7 +47,7 @@ class DuringModel(LossModel):
 
     @property
     def at_once(self) -> int | None:
-        """Most sentences at once, of either part; None for all of a batch."""
+        """The most sentences at once of each of the two parts; None for all of a batch."""
         return self.task.at_once
 
     @at_once.setter
@@ -55,7 +55,7 @@ class DuringModel(LossModel):
         self.task.at_once = self.alongside[0].at_once = sentences
 
     def n_sentences(self, batch: Mapping[str, Any]) -> int:
-        """Return how many sentences are in the larger part of a batch."""
+        """Return the number of sentences in the larger part of a batch."""
         return max(len(part["lengths"]) for part in batch.values())
 
     def forward(self, items: Mapping[str, Any], pairs: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -83,10 +83,10 @@ def train_during(
         task: What to learn.
         examples: Training examples.
         prepared: The realignment.
-        plan: How long and how fast; its batch is that of the task.
-        compute: How it is computed.
+        plan: How long and how fast; its batch size is that of the task.
+        compute: How the training is computed.
         checkpoints: A folder for checkpoints.
-        identity: What distinguishes the training from others.
+        identity: What distinguishes this training from others.
 
     Raises:
         SettingsError: Gradient checkpointing is asked for together with frozen parts.
@@ -134,7 +134,7 @@ def train_during(
 
 
 def _together(items: NDArray[np.int64], pairs: NDArray[np.int64], n_items: int, n_pairs: int) -> NDArray[np.int64]:
-    """Return an order whose batches hold a batch of either; each process gets its share of both."""
+    """Return an order whose batches hold one batch of each part; each process gets its share of both."""
     parts = n_processes()
     shares = [items.reshape(-1, parts, n_items // parts), pairs.reshape(-1, parts, n_pairs // parts)]
     return np.concatenate(shares, axis=2).ravel()

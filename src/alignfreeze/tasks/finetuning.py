@@ -29,22 +29,22 @@ class FinetuningSettings(Settings):
     """Settings of the fine-tuning stage; the defaults are the paper's for PoS tagging."""
 
     epochs: int = Field(default=5, gt=0)
-    """Passes over the training data, each window of a long text included."""
+    """Passes over the training data; each window of a long text is one example."""
     steps: int | None = Field(default=None, gt=0)
     """Optimiser steps, instead of epochs."""
     batch_size: int = Field(default=32, gt=0)
-    """Sentences a step."""
+    """Sentences per step."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """Of Adam, at its highest. The paper takes 7.5e-6 for XLM-R."""
+    """The highest learning rate of Adam. The paper takes 7.5e-6 for XLM-R."""
     head_learning_rate: float | None = Field(default=None, gt=0)
-    """Of the new head, at its highest, if not that of the encoder. Ten times as much lets rare labels, such as names,
-    be learnt in few steps."""
+    """The highest learning rate of the new head; left out, that of the encoder. Ten times as much helps to learn rare
+    labels, such as names, in few steps."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises; it falls linearly after."""
+    """Share of the steps in which the learning rate rises; then it falls linearly."""
     max_length: int = Field(default=128, ge=3)
-    """Most subwords at once; longer sentences and contexts are trained on, and tested, in windows, longer texts cut."""
+    """The most subwords at once. Longer sentences and contexts go through in windows; longer texts are cut."""
     stride: int = Field(default=STRIDE, ge=0)
-    """Of `qa`: subwords that two windows of a context share."""
+    """For `qa`: subwords that two windows of a context share."""
 
     def total_steps(self, examples: int) -> int:
         """Return the number of optimiser steps for so many training examples: sentences, or windows of long ones."""
@@ -76,19 +76,19 @@ def finetune(
     device: str = "auto",
     checkpoints: Path | None = None,
 ) -> tuple[TaskModel, TrainingHistory]:
-    """Put a new head on an encoder and train both; the encoder given stays as it is.
+    """Put a new head on a copy of an encoder, and train both.
 
     Args:
-        encoder: The encoder, realigned or not.
+        encoder: The encoder, realigned or not; it stays as it is.
         task: What to learn.
         items: Training items of the source language, as the task reads them.
         settings: How to train.
-        alongside: A realignment whose loss is added to the task's in each step (schedule `during`); its parts that
-            are frozen ignore that loss alone.
-        compute: How it is computed.
-        seed: For the head, the order of the items and dropout.
+        alongside: A realignment whose loss is added to the task's loss in each step (schedule `during`). Its frozen
+            parts ignore that loss, and learn the task.
+        compute: How the training is computed.
+        seed: The random start of the head, of the order of the items, and of dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        checkpoints: A folder for checkpoints, from which a training that was killed goes on.
+        checkpoints: A folder for checkpoints; a training that was killed goes on from them.
 
     Raises:
         SettingsError: The device does not exist here.

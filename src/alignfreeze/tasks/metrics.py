@@ -13,7 +13,7 @@ from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.corpora.questions import Question
 
 Parts = tuple[tuple[float, float], ...]
-"""Of each item what a score adds up above and below its line: the score is the sum of the one by that of the other."""
+"""What each item adds to a score above and below its line; the score is the one sum divided by the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Measure:
     """A number that says how good predictions are.
 
     Attributes:
-        metric: What is measured.
+        metric: The name of the metric.
         value: A share between 0 and 1.
-        n: Of how many.
-        unit: Of what.
-        parts: What each item adds to it.
+        n: The denominator of the share.
+        unit: What the denominator counts.
+        parts: What each item adds to the share.
     """
 
     metric: str
@@ -36,14 +36,14 @@ class Measure:
 
 
 def accuracy(predicted: Sequence[Sequence[str | None]], gold: Sequence[Sequence[str | None]]) -> tuple[float, Parts]:
-    """Return the share of labelled words whose label is predicted, and right and labelled words of each sentence.
+    """Return the share of labelled words that are right, and the numbers of right and labelled words per sentence.
 
     Args:
-        predicted: A label a word, None where there is no prediction, which counts as wrong.
-        gold: A label a word, None where a word is not labelled, which does not count.
+        predicted: One label per word; None, for no prediction, counts as wrong.
+        gold: One label per word; a word with None has no label and does not count.
 
     Raises:
-        ValueError: A sentence has another number of predictions than of words.
+        ValueError: A sentence has more or fewer predictions than words.
     """
     parts = []
     for guesses, labels in zip(predicted, gold, strict=True):
@@ -53,14 +53,14 @@ def accuracy(predicted: Sequence[Sequence[str | None]], gold: Sequence[Sequence[
     return (sum(right for right, _ in parts) / total if total else float("nan")), tuple(parts)
 
 
-def of_words(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
+def measure_tags(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
     """Return the accuracy of tags."""
     value, parts = accuracy(predicted, [item.tags for item in items])
     return [Measure("accuracy", value, int(sum(n for _, n in parts)), "words", parts)]
 
 
-def of_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
-    """Return F1 of whole entities, as seqeval counts them (conlleval's rules); a word without a tag is outside."""
+def measure_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
+    """Return F1 of whole entities, counted by seqeval (the rules of conlleval); a word without a tag is outside."""
     from seqeval.metrics import f1_score
     from seqeval.metrics.sequence_labeling import get_entities
 
@@ -68,22 +68,22 @@ def of_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[Tagge
     found = [[tag or OUTSIDE for tag in tags] for tags in predicted]
     pairs = [(set(get_entities(ours)), set(get_entities(theirs))) for ours, theirs in zip(found, gold, strict=True)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that nothing was predicted is said by the score
+        warnings.simplefilter("ignore")  # seqeval warns if nothing is predicted; the score says it
         score: Any = f1_score(gold, found, zero_division=0) if gold else float("nan")  # type: ignore[arg-type]
     parts = tuple((2 * len(ours & theirs), len(ours) + len(theirs)) for ours, theirs in pairs)
     return [Measure("f1", float(score), sum(len(theirs) for _, theirs in pairs), "entities", parts)]
 
 
-def of_texts(predicted: Sequence[str], items: Sequence[LabelledText]) -> list[Measure]:
+def measure_texts(predicted: Sequence[str], items: Sequence[LabelledText]) -> list[Measure]:
     """Return the accuracy of labels."""
     value, parts = accuracy([[label] for label in predicted], [[item.label] for item in items])
     return [Measure("accuracy", value, len(parts), "texts", parts)]
 
 
-def of_answers(predicted: Sequence[str], items: Sequence[Question]) -> list[Measure]:
-    """Return F1 of words and exact match, as SQuAD's official script counts them, against the best of the answers.
+def measure_answers(predicted: Sequence[str], items: Sequence[Question]) -> list[Measure]:
+    """Return F1 of words and exact match, counted like the official script of SQuAD, against the best answer.
 
-    Of an answer without any word, such as "the", F1 is what the script of SQuAD 2 says: whether it is the same.
+    For an answer without any word, such as "the", F1 is that of the script of SQuAD 2: 1 for the same answer, else 0.
     """
     from torchmetrics.functional.text import squad
 

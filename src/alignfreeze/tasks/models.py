@@ -39,25 +39,25 @@ class TaskModel:
 
     @property
     def labels(self) -> list[str]:
-        """The labels in the order of the head's outputs."""
+        """The labels, in the order of the head's outputs."""
         names: dict[int, str] = dict(self.model.config.id2label or {})  # type: ignore[arg-type]
         return [names[number] for number in range(len(names))]
 
     @property
     def padding(self) -> int:
-        """Number of the padding subword."""
+        """The number of the padding subword."""
         number = self.tokenizer.pad_token_id
         assert isinstance(number, int)
         return number
 
     @property
     def has_types(self) -> bool:
-        """Whether the model is told which of two texts a subword belongs to."""
+        """Whether the model is told to which of two texts a subword belongs."""
         names = self.tokenizer.model_input_names
         return "token_type_ids" in names and (getattr(self.model.config, "type_vocab_size", 0) or 0) > 1
 
     def save(self, folder: Path) -> None:
-        """Write an ordinary Hugging Face folder, which loads without alignfreeze."""
+        """Write an ordinary Hugging Face folder; it loads without alignfreeze."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
@@ -91,7 +91,7 @@ def add_head(
     with torch.no_grad():
         heads = [part for name, part in model.named_children() if name != model.base_model_prefix]
         with torch.random.fork_rng(devices=[]):
-            _reset(heads)  # what the family leaves alone would be whatever is in memory
+            _reset(heads)  # parameters that the family does not initialise would be whatever is in memory
         for part in heads:
             part.apply(model._init_weights)
         model._init_weights(model)  # some families initialise their heads from outside
@@ -105,7 +105,7 @@ def add_head(
 
 
 def _reset(parts: Sequence[nn.Module]) -> None:
-    """Give the parameters of modules the values that torch gives new ones."""
+    """Give the parameters of modules the values that torch gives to new ones."""
     for part in parts:
         for module in part.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
@@ -137,7 +137,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     except Exception as error:  # a broken checkpoint may raise anything
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
     if loading["missing_keys"]:
-        # transformers would give it a random head and go on.
+        # transformers would go on with a random head.
         raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
     check_tokenizer(str(folder), tokenizer, model)
     return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)), stride)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.columns import check_iob2, read_iob2
-from alignfreeze.tasks.metrics import of_entities
+from alignfreeze.tasks.metrics import measure_entities
 from alignfreeze.tasks.reading import read_hub_sentences
 from alignfreeze.tasks.tagging import TAGGING
 from alignfreeze.tasks.task import Source, Task
@@ -30,7 +30,7 @@ TASK = Task(
     what="named entities, IOB2",
     kind=TAGGING,
     read=read,
-    metrics=of_entities,
+    metrics=measure_entities,
     metric="f1",
     marks_entities=True,
     usual_length=12,

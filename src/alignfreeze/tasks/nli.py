@@ -6,7 +6,7 @@ from functools import partial
 
 from alignfreeze.corpora.labelled import NLI
 from alignfreeze.tasks.classification import CLASSIFICATION
-from alignfreeze.tasks.metrics import of_texts
+from alignfreeze.tasks.metrics import measure_texts
 from alignfreeze.tasks.reading import read_texts
 from alignfreeze.tasks.task import Task
 
@@ -15,7 +15,7 @@ TASK = Task(
     what="natural language inference, JSON lines or TSV",
     kind=CLASSIFICATION,
     read=partial(read_texts, labels=NLI, pairs=True),
-    metrics=of_texts,
+    metrics=measure_texts,
     metric="accuracy",
     labels=NLI,
     usual_length=40,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
 from alignfreeze.errors import DataError
-from alignfreeze.tasks.metrics import of_words
+from alignfreeze.tasks.metrics import measure_tags
 from alignfreeze.tasks.reading import read_hub_sentences
 from alignfreeze.tasks.tagging import TAGGING
 from alignfreeze.tasks.task import Source, Task
@@ -33,7 +33,7 @@ TASK = Task(
     what="part-of-speech tags, CoNLL-U",
     kind=TAGGING,
     read=read,
-    metrics=of_words,
+    metrics=measure_tags,
     metric="accuracy",
     labels=UPOS,
     usual_length=25,

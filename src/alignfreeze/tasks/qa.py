@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alignfreeze.corpora.questions import Question, parse_questions, read_squad
 from alignfreeze.tasks.answering import ANSWERING
-from alignfreeze.tasks.metrics import of_answers
+from alignfreeze.tasks.metrics import measure_answers
 from alignfreeze.tasks.task import Source, Task
 
 
@@ -24,7 +24,7 @@ TASK = Task(
     what="extractive question answering, SQuAD JSON",
     kind=ANSWERING,
     read=read,
-    metrics=of_answers,
+    metrics=measure_answers,
     metric="f1",
     labels=(),
 )

@@ -21,8 +21,8 @@ from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, P
 from alignfreeze.tasks.models import TaskModel
 
 
-def training_examples(task_model: TaskModel, items: Sequence[TaggedSentence]) -> Examples:
-    """Return model inputs whose labels stand on the first subword of each tagged word."""
+def examples_of(task_model: TaskModel, items: Sequence[TaggedSentence]) -> Examples:
+    """Return model inputs; the label of a tagged word stands at its first subword."""
     numbers = {label: number for number, label in enumerate(task_model.labels)}
     subwords, labels = [], []
     words = [item.words for item in items]
@@ -41,7 +41,7 @@ def loss_of_words(logits: Tensor, labels: Tensor, _: Tensor) -> tuple[Tensor, Te
 
     Args:
         logits: [subwords, labels].
-        labels: A number a subword, `IGNORED` where there is no label, [subwords].
+        labels: One number per subword, `IGNORED` where there is no label, [subwords].
     """
     return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum"), (labels != IGNORED).sum()
 
@@ -53,50 +53,50 @@ def predict(
     at_once: int = SUBWORDS_AT_ONCE,
     bar: Bar | None = None,
 ) -> list[list[str | None]]:
-    """Label every word of every sentence, None for a word without a subword.
+    """Label each word of each sentence; a word without a subword gets None.
 
     Args:
         task_model: The fine-tuned model.
-        sentences: Words of each sentence, in whatever languages.
-        at_once: Most subwords at once; memory grows with it, and on a GPU speed.
-        bar: Counts the sentences done.
+        sentences: The words of each sentence, in any languages.
+        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        bar: Counts the sentences that are done.
     """
     labels = task_model.labels
     predicted: list[list[str | None]] = [[None] * len(sentence) for sentence in sentences]
-    for sentence, words, logits in _word_logits(task_model, sentences, at_once=at_once, bar=bar):
+    for sentence, words, logits in _run_words(task_model, sentences, at_once=at_once, bar=bar):
         for word, label in zip(words.tolist(), logits.argmax(dim=-1).tolist(), strict=True):
             predicted[sentence][word] = labels[label]
     return predicted
 
 
-def probabilities(
+def predict_probabilities(
     task_model: TaskModel,
     items: Sequence[TaggedSentence],
     *,
     at_once: int = SUBWORDS_AT_ONCE,
     bar: Bar | None = None,
 ) -> Ragged:
-    """Return the probability of each label for every word, [words, labels] a sentence; NaN without a subword.
+    """Return the probability of each label for each word, [words, labels] per sentence; NaN without a subword.
 
     Args:
         task_model: The fine-tuned model.
-        items: Sentences, in whatever languages; their tags are not looked at.
-        at_once: Most subwords at once.
-        bar: Counts the sentences done.
+        items: Sentences, in any languages; their tags are not used.
+        at_once: The most subwords at once.
+        bar: Counts the sentences that are done.
     """
     sentences = [item.words for item in items]
     rows = [np.full((len(words), len(task_model.labels)), np.nan, dtype=np.float32) for words in sentences]
-    for sentence, words, logits in _word_logits(task_model, sentences, at_once=at_once, bar=bar):
+    for sentence, words, logits in _run_words(task_model, sentences, at_once=at_once, bar=bar):
         rows[sentence][words] = logits.float().softmax(dim=-1).numpy()
     return Ragged.of(rows, dtype=np.float32)
 
 
-def _word_logits(
+def _run_words(
     task_model: TaskModel, sentences: Sequence[Sequence[str]], *, at_once: int, bar: Bar | None
 ) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
-    """Yield the number of a sentence, words of it, and what the model gives for their first subwords, [words, labels].
+    """Yield the number of a sentence, numbers of its words, and outputs for their first subwords, [words, labels].
 
-    A long sentence comes once a window.
+    A long sentence comes once per window.
     """
     encoded = list(encode_words(task_model.tokenizer, sentences, max_length=task_model.max_length, windows=True))
     done: set[int] = set()
@@ -134,11 +134,11 @@ TAGGING = Kind(
     item_name="sentences",
     texts=lambda item: (item.words,),
     labels=lambda item: item.tags,
-    examples=training_examples,
+    examples=examples_of,
     logits=encode,
     loss=loss_of_words,
     predict=_predict_items,
-    pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, probabilities),
+    pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities),
     splits=True,
 )
 """A label for each word."""

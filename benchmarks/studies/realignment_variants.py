@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
-from alignfreeze.experiment.recipe import REALIGNED_ON
+from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import digest_of_json
-from alignfreeze.studies.results import READ_AS, read_records
+from alignfreeze.studies.results import read_records
 from benchmarks import common
 
 RESAMPLES = 5_000
@@ -25,7 +25,7 @@ RESAMPLES = 5_000
 
 def name_of(record, *, with_steps):
     """Return what a run is a run of, without its seed; its steps are told where runs differ in them."""
-    settings = record.determined_by["settings"]
+    settings = record.settings
     parts = [record.strategy]
     if record.strategy != BASELINE:
         if choice := settings["bitext"].get("choice"):
@@ -42,12 +42,13 @@ def by_variant(records):
     """Return the runs of each variant; those that differ in anything else are refused."""
     realigned = [record for record in records if record.strategy != BASELINE]
     if (
-        len({digest_of_json(common_to_all(record)) for record in records}) > 1
+        len({record.identity.digest_of(Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS) for record in records})
+        > 1
         or len({digest_of_json(common_to_realigned(record)) for record in realigned}) > 1
         or any(len(digests) > 1 for digests in digests_by_role(realigned).values())
     ):
         sys.exit("the runs differ in more than strategy, seed, steps, stopping and choice of languages")
-    settings = [record.determined_by["settings"]["realignment"] for record in realigned]
+    settings = [record.settings["realignment"] for record in realigned]
     with_steps = len({one["steps"] for one in settings if not one.get("stopping")}) > 1
     found = {}
     for record in records:
@@ -58,35 +59,34 @@ def by_variant(records):
     return found
 
 
-def common_to_all(record):
-    by = record.determined_by
-    data = {role: digest for role, digest in by["data"].items() if role.split()[0] in {"train", "test"}}
-    return [by["encoder"], by["precision"], by["settings"]["finetuning"], data]
+OF_ALL = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS)
+"""What all runs have in common, the baseline included."""
 
-
-NAMED = ("steps", "stopping")
-"""Settings of realignment that are part of a variant's name."""
+NAMED = ("realignment.steps", "realignment.stopping", "bitext.languages", "bitext.held_out")
+"""Settings that are part of a variant's name, or that come with it."""
 
 
 def common_to_realigned(record):
     """Beside that; which bitext is used of those that there are is part of the name."""
-    settings = record.determined_by["settings"]
-    realignment = {name: value for name, value in settings["realignment"].items() if name not in NAMED}
-    return [realignment, settings["alignment"], *(settings["bitext"].get(name) for name in READ_AS)]
+    return {
+        name: value
+        for part in (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
+        for name, value in record.identity.settings.get(part, {}).items()
+        if not name.startswith(NAMED)
+    }
 
 
 def digests_by_role(records):
     """The digests that files of each role have, of those that are realigned on."""
     found = {}
     for record in records:
-        for role, digest in record.determined_by["data"].items():
-            if role.split()[0] in REALIGNED_ON:
-                found.setdefault(role, set()).add(digest)
+        for role, digest in record.identity.files_of(Part.PAIRS, Part.LINKS).items():
+            found.setdefault(role, set()).add(digest)
     return found
 
 
 def scores_of(record):
-    metric, source = record.scores[0].metric, record.determined_by["settings"]["source_language"]
+    metric, source = record.scores[0].metric, record.source_language
     return {
         score.language: score.value for score in record.scores if score.metric == metric and score.language != source
     }
@@ -109,7 +109,7 @@ def facts_of(runs, reference):
     found = {}
     for name, records in runs.items():
         scores = {record.seed: scores_of(record) for record in records}
-        realigned = sorted(set(records[0].determined_by["realigned_languages"]) & set(languages))
+        realigned = sorted(set(records[0].realigned_languages) & set(languages))
         if len(realigned) == len(languages):
             realigned = []
         mean = float(100 * np.mean([[one[c] for c in languages] for one in scores.values()]))
@@ -130,7 +130,7 @@ def facts_of(runs, reference):
     return found
 
 
-def shown(figure):
+def difference_text(figure):
     return "" if figure is None else f"{figure['value']:+.2f} ({figure['low']:+.2f} … {figure['high']:+.2f})"
 
 
@@ -141,7 +141,7 @@ def main():
     parser.add_argument("--against", default="full", help="the variant that others are compared with")
     options = parser.parse_args()
     records = [record for study in options.studies for _, record in read_records(study)]
-    runs = by_variant([record for record in records if record.determined_by["settings"]["task"] == options.task])
+    runs = by_variant([record for record in records if record.task == options.task])
     if options.against not in runs:
         sys.exit(f"no run of {options.against!r}; there are {', '.join(runs)}")
     reference = {record.seed: scores_of(record) for record in runs[options.against]}
@@ -151,9 +151,9 @@ def main():
             name,
             " ".join(map(str, one["seeds"])),
             f"{one['mean']:.2f}",
-            shown(one["difference"]),
-            shown(one["on its languages"]),
-            shown(one["on others"]),
+            difference_text(one["difference"]),
+            difference_text(one["on its languages"]),
+            difference_text(one["on others"]),
             " ".join(
                 f"{steps}" + ("" if k is None else f" (kept {k})")
                 for steps, k in zip(one["steps"], one["kept"], strict=True)
