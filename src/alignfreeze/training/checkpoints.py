@@ -30,13 +30,13 @@ def checkpoint_folder(checkpoints: Path | None, model: nn.Module, order: NDArray
         return
     key = {"training": identity, "order": digest_of_arrays(order), "weights": digest_of_arrays(*_arrays(model))}
     if process_number() == 0 and read_json(checkpoints / _KEY) != key:
-        removecheckpoints_in(checkpoints)
+        remove_checkpoints(checkpoints)
         make_folder(checkpoints)
         write_json(checkpoints / _KEY, key)
     yield checkpoints
 
 
-def removecheckpoints_in(folder: Path) -> None:
+def remove_checkpoints(folder: Path) -> None:
     """Remove what trainings have written to a folder for checkpoints, and the folder if nothing else is in it."""
     (folder / _KEY).unlink(missing_ok=True)
     for old in checkpoints_in(folder):
