@@ -1,55 +1,23 @@
 """Each command as a user types it: what it prints, and what it says to wrong input."""
 
-import io
 import json
 import re
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from unittest import mock
 
 import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from alignfreeze.cli import main
 from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from tests.conftest import write_bars
+from tests.support.cli import alignfreeze, in_own_process, refused
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "finetune", "evaluate"),
     *("compare", "correlate", "status", "export", "report", "probe", "advise"),
     *("note", "lens"),
 ]
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def alignfreeze(*arguments):
-    """Run a command in this process: importing torch anew for each would take minutes."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    code = 0
-    with (
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-        mock.patch.object(sys, "argv", ["alignfreeze", *map(str, arguments)]),
-    ):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-    return Done(code, stdout.getvalue(), stderr.getvalue())
-
-
-def in_own_process(*arguments, python=()):
-    command = [sys.executable, *python, "-m", "alignfreeze", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -191,16 +159,6 @@ def test_wrong_input_of_average(tmp_path, tiny_folder):
 def test_a_mistake_in_an_own_process(tmp_path):
     done = in_own_process("run", tmp_path / "none.toml", "--out", tmp_path / "out")
     refused(done, "none.toml: cannot be read")
-
-
-def refused(done, *expected):
-    """Exit code 2, one message, nothing on standard output, no traceback."""
-    assert done.returncode == 2, done.stderr
-    assert not done.stdout
-    assert "Traceback" not in done.stderr
-    assert done.stderr.count("error:") == 1
-    for text in expected:
-        assert text in done.stderr
 
 
 CONLLU = "1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"

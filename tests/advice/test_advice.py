@@ -36,7 +36,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
 from alignfreeze.tasks import TASKS
-from tests.test_cli import alignfreeze, refused
+from tests.support.cli import alignfreeze, refused
 
 TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)
 """Estimated differences are true ones, as far as a fifth of them."""

@@ -15,7 +15,7 @@ from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
 from alignfreeze.report.advice import choice_lines, choice_sheet, how_far
 from tests.advice.test_advice import predictions
-from tests.test_cli import alignfreeze, refused
+from tests.support.cli import alignfreeze, refused
 
 HELD = ("--set", "bitext.held_out=30")
 

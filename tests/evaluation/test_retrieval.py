@@ -12,7 +12,7 @@ from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.retrieval import csls, drift, retrieval, strong, weak
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 # Unit vectors at these angles, in degrees: each source word is nearest to its translation, but the first two source
 # words are nearer to each other than to it. The third target word is nearest to the second source word.

@@ -28,7 +28,7 @@ from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
 from tests.running.test_sweep import comparable, planned
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 BOTH = "average(full,front)"
 

@@ -8,7 +8,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiments
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 GRID = """
 [grid]

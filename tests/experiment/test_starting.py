@@ -10,7 +10,7 @@ from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment, run_experiments
 from tests.running.test_sweep import comparable, planned
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from alignfreeze.report.notes import (
 )
 from alignfreeze.running.dispatch import run_experiment
 from tests.running.test_sweep import planned
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 
 def test_a_note_is_read_as_it_was_written(tmp_path):

@@ -14,7 +14,7 @@ from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.running.test_sweep import planned
 from tests.studies.test_comparison import table
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -22,7 +22,7 @@ from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from tests.running.test_sweep import planned
 from tests.studies.test_comparison import table
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

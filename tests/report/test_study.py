@@ -16,7 +16,7 @@ from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.running.test_sweep import failing, planned
 from tests.studies.test_comparison import ROWS, table
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 
 def charts_of(page):

@@ -15,7 +15,7 @@ from alignfreeze.running.cluster import _check_resources
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
 from tests.running.test_sweep import comparable, planned
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 
 def longer(project, **changes):

@@ -21,7 +21,7 @@ from alignfreeze.running import dispatch, sweep
 from alignfreeze.running.claims import claimed, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 
 def planned(project, **changes):

@@ -15,7 +15,7 @@ from alignfreeze.report.summaries import summary
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import against, compare
 from alignfreeze.studies.results import Result, Setup, read_results
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
 ROWS = f"""\
