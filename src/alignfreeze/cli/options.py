@@ -1,19 +1,14 @@
-"""The options that several commands share, and how their values are read."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from alignfreeze.errors import SettingsError
-
-if TYPE_CHECKING:
-    from alignfreeze.settings import Settings
-
-    S = TypeVar("S", bound=Settings)
+EMBEDDED = "embedded:e5-small"
+"""The encoder of commands that are told none."""
 
 BITEXT_FORMS = "a file, a pattern, a folder, or hub:OWNER/NAME/CONFIG"
 BITEXT_HELP = f"en-de=PLACE or en-de=SOURCE,TARGET; a place is {BITEXT_FORMS}."
@@ -59,96 +54,3 @@ FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, 
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
 TaskName = Annotated[str, typer.Option(help="pos, ner, nli, qa, tagging (any tags) or classification (any labels).")]
 SET_HELP = "NAME=VALUE of any other setting (docs/settings.md), such as {}; may be repeated."
-
-
-def named(text: str, option: str, example: str) -> tuple[str, str]:
-    """Split NAME=VALUE.
-
-    Raises:
-        SettingsError: It is not of this form.
-    """
-    name, _, value = text.partition("=")
-    if not (name and value):
-        raise SettingsError(f"{option} {text!r}: expected {example}")
-    return name, value
-
-
-def settings_of(kind: type[S], options: list[str] | None, option: str, example: str, **given: Any) -> S:
-    """Return settings: what the options NAME=VALUE say, and what was given before they did.
-
-    Raises:
-        SettingsError: Some are wrong; all are named.
-    """
-    values = dict(named(text, option, f"NAME=VALUE, such as {example}") for text in options or [])
-    return kind.checked({**given, **values}, origin=option)
-
-
-def weights(text: str | None, n: int) -> list[float]:
-    """Read as many numbers as there are encoders to be averaged; none where all count alike.
-
-    Raises:
-        SettingsError: There are fewer than two encoders, or the numbers do not fit them.
-    """
-    if n < 2:
-        raise SettingsError("an average is of at least two encoders; name another")
-    try:
-        found = [] if text is None else [float(number) for number in text.split(",")]
-    except ValueError:
-        found = None
-    if found is None or len(found) not in {0, n}:
-        raise SettingsError(f"--weights {text!r}: expected {n} numbers, one for each encoder, such as 0.25,0.75")
-    return found
-
-
-def language_pair(name: str, option: str) -> tuple[str, str]:
-    """Read a language pair, such as `en-de` or `en-zh-Hant`.
-
-    Raises:
-        SettingsError: It is none.
-    """
-    from alignfreeze.languages import check_language
-
-    parts = name.split("-")
-    for end in range(1, len(parts)):
-        codes = "-".join(parts[:end]), "-".join(parts[end:])
-        try:
-            return check_language(codes[0]), check_language(codes[1])
-        except SettingsError:
-            if len(parts) == 2:
-                raise
-    raise SettingsError(f"{option} {name!r}: expected two language codes, such as en-de")
-
-
-def by_language_pair(options: list[str] | None, option: str) -> Mapping[tuple[str, str], str]:
-    """Read options of the form en-de=FILE.
-
-    Raises:
-        SettingsError: One is not of this form, or a language pair comes twice.
-    """
-    found: dict[tuple[str, str], str] = {}
-    for text in options or []:
-        name, value = named(text, option, "en-de=FILE")
-        languages = language_pair(name, option)
-        if languages in found:
-            raise SettingsError(f"{option}: one file a language pair; {name} is named twice")
-        found[languages] = value
-    return found
-
-
-def places(value: str) -> tuple[str, ...]:
-    """Split SOURCE,TARGET; a file whose name has a comma in it is one file."""
-    return (value,) if Path(value).exists() else tuple(value.split(","))
-
-
-def bitext_options(options: list[str]) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
-    """Yield the languages and the places of each option --bitext.
-
-    Raises:
-        SettingsError: One is not of its form.
-    """
-    for option in options:
-        name, value = named(option, "--bitext", "en-de=PLACE or en-de=SOURCE,TARGET")
-        found = places(value)
-        if len(found) > 2:
-            raise SettingsError(f"--bitext {option!r}: expected one file or two, found {len(found)}")
-        yield language_pair(name, "--bitext"), found
