@@ -354,7 +354,7 @@ def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
     [
         (["--set", "task=qa"], "the task 'qa' cannot be estimated without labels"),
         (["--set", 'strategies=["baseline"]'], "only 'baseline' is there"),
-        (["--fraction", "0"], "--fraction 0: it is of the steps"),
+        (["--fraction", "0"], "--fraction 0: expected a share of the steps"),
         (["--fraction", "1.5"], "--fraction 1.5"),
         (["--held-out", "70"], "too few sentence pairs to hold some out"),
         (["--held-out", "3"], "too few sentence pairs to hold some out"),

@@ -146,7 +146,7 @@ def test_what_cannot_be_chosen_from_is_refused(study, project):
     refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
     folder = study(baseline={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
-    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only pilots have that")
+    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only for pilots")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "with the same seed each", "front 3")
 

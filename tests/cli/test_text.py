@@ -119,7 +119,7 @@ def test_a_trained_model_by_command(tmp_path, bitext_file):
     refused(alignfreeze(*basis, "--trained", tmp_path / "none"), "holds no trained aligner")
     refused(alignfreeze(*basis, "--save-trained", tmp_path / "model"), "exists already")
     both = ("--trained", tmp_path / "model", "--save-trained", tmp_path / "copy")
-    refused(alignfreeze(*basis, *both), "with --trained nothing is")
+    refused(alignfreeze(*basis, *both), "with --trained nothing is trained")
 
 
 def test_a_page_of_links_escapes_what_it_shows(tmp_path):

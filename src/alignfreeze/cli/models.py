@@ -20,8 +20,10 @@ def realign(
     freeze: o.Freeze = "full",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
     batch_size: Annotated[int, typer.Option(help="Sentence pairs per step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 2e-5,
-    layer: Annotated[str, typer.Option(help="last, or reference (the last but one).")] = "last",
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 2e-5,
+    layer: Annotated[
+        str, typer.Option(help="Layer whose vectors are realigned: last, or reference (the last but one).")
+    ] = "last",
     aligner: o.Aligner = "fast-align",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
@@ -30,7 +32,7 @@ def realign(
     columns: o.Columns = None,
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
-    freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze them too.")] = False,
+    freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze the embeddings too.")] = False,
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
     push_to_hub: o.PushToHub = None,
     seed: o.Seed = None,
@@ -64,12 +66,12 @@ def average(
     ],
     out: o.OutFolder,
     weights: Annotated[
-        str | None, typer.Option(help="How much each counts, such as 0.25,0.75; left out, all count alike.")
+        str | None, typer.Option(help="Weight of each encoder, such as 0.25,0.75; by default all count alike.")
     ] = None,
     push_to_hub: o.PushToHub = None,
     as_json: o.Json = False,
 ) -> None:
-    """Write the mean of the weights of encoders, such as realigned ones, as an ordinary model folder."""
+    """Average the weights of encoders, such as realigned ones, and write an ordinary model folder."""
     with working():
         from alignfreeze.experiment.single import SingleTraining, average_and_save
 
@@ -87,7 +89,7 @@ def finetune(
     task: o.TaskName = "pos",
     epochs: Annotated[int, typer.Option(help="Passes over the training sentences.")] = 5,
     batch_size: Annotated[int, typer.Option(help="Sentences per step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam, at its highest.")] = 2e-5,
+    learning_rate: Annotated[float, typer.Option(help="Highest learning rate of Adam.")] = 2e-5,
     language: Annotated[str, typer.Option(help="Language of the training items.")] = "en",
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("max_length=384"))] = None,
     push_to_hub: o.PushToHub = None,
@@ -116,11 +118,13 @@ def finetune(
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
-    test: Annotated[list[str], typer.Option("--test", help="de=FILE of test items, or de=hub:...; may be repeated.")],
+    test: Annotated[
+        list[str], typer.Option("--test", help="de=FILE: test items, or de=hub:OWNER/NAME/CONFIG; may be repeated.")
+    ],
     task: o.TaskName = "pos",
-    max_length: Annotated[int, typer.Option(min=3, help="Most subwords at once.")] = 128,
-    stride: Annotated[int, typer.Option(min=0, help="Of qa: subwords that windows of a context share.")] = 32,
-    seed: Annotated[int | None, typer.Option(help="Taken for likeness: testing has no random start.")] = None,
+    max_length: Annotated[int, typer.Option(min=3, help="Most subwords in one piece of text.")] = 128,
+    stride: Annotated[int, typer.Option(min=0, help="For qa: subwords that two windows of a context share.")] = 32,
+    seed: Annotated[int | None, typer.Option(help="Has no effect, as nothing in testing is random.")] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:

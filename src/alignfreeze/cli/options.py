@@ -8,40 +8,43 @@ from typing import Annotated
 import typer
 
 EMBEDDED = "embedded:e5-small"
-"""The encoder of commands that are told none."""
+"""The encoder of commands that are given none."""
 
 BITEXT_FORMS = "a file, a pattern, a folder, or hub:OWNER/NAME/CONFIG"
 BITEXT_HELP = f"en-de=PLACE or en-de=SOURCE,TARGET; a place is {BITEXT_FORMS}."
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
-Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The random start.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
-EncoderName = Annotated[str, typer.Argument(help="embedded:e5-small, a folder, or a name on the hub.")]
-EncoderOption = Annotated[
-    str, typer.Option("--encoder", help="For aligners that go by similarity: embedded:e5-small, a folder, a hub name.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
+Device = Annotated[str | None, typer.Option(help="Where it is computed: auto, cpu, cuda or mps.")]
+EncoderName = Annotated[str, typer.Argument(help="The encoder: embedded:e5-small, a folder, or a name on the hub.")]
+ENCODER_HELP = "Encoder for aligners, and selections, that compare vectors: embedded:e5-small, a folder, or a hub name."
+EncoderOption = Annotated[str, typer.Option("--encoder", help=ENCODER_HELP)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for the result.")]
 Bitext = Annotated[str, typer.Option("--bitext", help=BITEXT_HELP)]
 Bitexts = Annotated[list[str], typer.Option("--bitext", help=f"{BITEXT_HELP} May be repeated.")]
 BitextForm = Annotated[
-    str | None, typer.Option("--form", help="moses, tsv, bars, tmx, po or jsonl; left out, it is guessed.")
+    str | None,
+    typer.Option("--form", help="Form of the bitext: moses, tsv, bars, tmx, po or jsonl; by default it is guessed."),
 ]
 Columns = Annotated[
     str | None, typer.Option(help="SOURCE,TARGET: names or numbers of columns (tsv) or fields (jsonl).")
 ]
-SELECT_HELP = "NAME=VALUE of which pairs are taken, such as sample=100000 or deduplicate=true; may be repeated."
+SELECT_HELP = "NAME=VALUE: which sentence pairs are taken, such as sample=100000 or deduplicate=true; may be repeated."
 Select = Annotated[list[str] | None, typer.Option("--select", help=SELECT_HELP)]
 Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
-LINKS_HELP = "en-de=FILE in Pharaoh notation, instead of aligning; may be repeated."
+LINKS_HELP = "en-de=FILE: links in Pharaoh notation, instead of aligning; may be repeated."
 Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
 Aligner = Annotated[
-    str, typer.Option(help="fast-align, eflomal, hmm, softmax, argmax, itermax, dictionary or sentence.")
+    str,
+    typer.Option(
+        help="How words are aligned: fast-align, eflomal, hmm, softmax, argmax, itermax, dictionary or sentence."
+    ),
 ]
-ALIGNMENT_HELP = "NAME=VALUE of the aligner, such as symmetrization=union or layer=6; may be repeated."
+ALIGNMENT_HELP = "NAME=VALUE: a setting of the aligner, such as symmetrization=union or layer=6; may be repeated."
 AlignmentOptions = Annotated[list[str] | None, typer.Option("--alignment", help=ALIGNMENT_HELP)]
 DICTIONARY_HELP = "en-de=FILE: a bilingual word list, for the aligner dictionary; may be repeated."
 Dictionaries = Annotated[list[str] | None, typer.Option("--dictionary", help=DICTIONARY_HELP)]
-COMPUTE_HELP = "NAME=VALUE of how it is computed, such as precision=bf16 or micro_batch=8; may be repeated."
+COMPUTE_HELP = "NAME=VALUE: a setting of the computation, such as precision=bf16 or micro_batch=8; may be repeated."
 Compute = Annotated[list[str] | None, typer.Option("--compute", help=COMPUTE_HELP)]
 LOG_TO_HELP = "A logger that follows the trainings: tensorboard, wandb, mlflow, trackio; may be repeated."
 LogTo = Annotated[list[str] | None, typer.Option("--log-to", help=LOG_TO_HELP)]
@@ -49,8 +52,11 @@ RESULTS_HELP = "Folders of runs, and tables (CSV) in the layout of the paper's r
 Results = Annotated[list[Path], typer.Argument(help=RESULTS_HELP)]
 Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
-PushToHub = Annotated[str | None, typer.Option(help="OWNER/NAME on the hub, to which the result is uploaded.")]
-FREEZE_HELP = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, or several joined by +."
+PushToHub = Annotated[str | None, typer.Option(help="Upload the result to OWNER/NAME on the hub.")]
+POLICIES = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4"
+FREEZE_HELP = f"What stays fixed: {POLICIES}, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
-TaskName = Annotated[str, typer.Option(help="pos, ner, nli, qa, tagging (any tags) or classification (any labels).")]
-SET_HELP = "NAME=VALUE of any other setting (docs/settings.md), such as {}; may be repeated."
+TaskName = Annotated[
+    str, typer.Option(help="The task: pos, ner, nli, qa, tagging (any tags) or classification (any labels).")
+]
+SET_HELP = "NAME=VALUE: any other setting (docs/settings.md), such as {}; may be repeated."

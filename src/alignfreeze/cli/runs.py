@@ -29,17 +29,18 @@ if TYPE_CHECKING:
 
 
 def demo(
-    task: Annotated[str, typer.Option(help="pos, ner, nli or qa.")] = "pos",
+    task: Annotated[str, typer.Option(help="The task: pos, ner, nli or qa.")] = "pos",
     out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
     report: Annotated[
-        Path | None, typer.Option(help="File for the report; left out, report.html in --out, or demo-report.html here.")
+        Path | None,
+        typer.Option(help="File for the report; by default report.html in --out, or demo-report.html here."),
     ] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
     as_json: o.Json = False,
 ) -> None:
-    """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
+    """Run a small experiment on the embedded encoder and mini corpus, without downloads, in a few minutes."""
     with ExitStack() as stack:
         with working():
             from alignfreeze.experiment.demo import FILES, demo_settings
@@ -63,27 +64,27 @@ def demo(
 
 def run(
     experiments: Annotated[
-        list[Path], typer.Argument(help="Experiment files, in TOML; what they have in common is done once.")
+        list[Path], typer.Argument(help="Experiment files, in TOML; runs that several have in common are done once.")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that share the runs.")] = None,
     ray: Annotated[
-        str | None, typer.Option(help="Address of a Ray cluster that does the runs: auto, ray://HOST:PORT, or local.")
+        str | None, typer.Option(help="Do the runs on a Ray cluster; its address: auto, ray://HOST:PORT, or local.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="Do only the runs of this name, such as 'front-*'; may be repeated.")
+        list[str] | None, typer.Option(help="Do only the runs with this name, such as 'front-*'; may be repeated.")
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Do complete runs again; their records are removed.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed runs again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do complete runs again, and replace their records.")] = False,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
     log_to: o.LogTo = None,
     as_json: o.Json = False,
 ) -> None:
-    """Realign, fine-tune and test as an experiment file says; complete runs are not repeated."""
+    """Realign, fine-tune and test as experiment files say; complete runs are not repeated."""
     with working():
         from alignfreeze.experiment.planning import plan_all
         from alignfreeze.files import check_folder
@@ -126,16 +127,16 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     elsewhere = bool(how.get("ray")) or (how.get("workers") or 1) > 1
     show_outcome(outcome, as_json, doubts=elsewhere)
     if outcome.failures:
-        typer.echo(f"what went wrong is kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
+        typer.echo(f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
         raise typer.Exit(1)
 
 
 def status(
     out: Annotated[Path, typer.Argument(help="The folder of the runs.")],
-    watch: Annotated[bool, typer.Option("--watch", help="Go on showing it until no run is left.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the table until no run is left.")] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show how far an experiment has come: its runs, their stage and speed, the time left; from any terminal."""
+    """Show the progress of an experiment from any terminal: its runs, their stage and speed, the time left."""
     from alignfreeze.report.status import status_facts
     from alignfreeze.running.status import status as look
 
@@ -149,37 +150,39 @@ def advise(
     experiment: Annotated[
         Path,
         typer.Argument(
-            help="Experiment file, in TOML; its test data are not read. Or a folder of complete runs whose experiment "
-            "holds pairs out (bitext.held_out): which of their models to take for which language."
+            help="Experiment file, in TOML; its test data are not read. Or a folder of complete runs with held-out "
+            "sentence pairs (bitext.held_out): then the advice is which of their models to use for which language."
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for the advice; left out, of a file one named after it, beside it, and of a folder of runs "
-            "none.",
+            help="Folder for the advice; by default it lies beside the experiment file and is named after it. "
+            "Advice on a folder of runs is only shown by default.",
         ),
     ] = None,
     fraction: Annotated[
-        float | None, typer.Option(help="Of the steps of either training, that the pilots take.", show_default="0.25")
+        float | None,
+        typer.Option(help="Share of the steps of each training that the pilots take.", show_default="0.25"),
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="Minutes for the pilots; their fraction of the steps shrinks to fit.")
+        float | None, typer.Option(min=0, help="Minutes for the pilots; --fraction shrinks to fit.")
     ] = None,
     held_out: Annotated[
-        int | None, typer.Option("--held-out", min=1, help="Sentence pairs a language that nothing is realigned on.")
+        int | None,
+        typer.Option("--held-out", min=1, help="Sentence pairs per language that are kept out of realignment."),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="How many of the experiment's seeds the pilots have.", show_default="1"),
+        typer.Option(min=1, help="How many of the experiment's seeds the pilots use.", show_default="1"),
     ] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
-    """Advise without labels, by short runs: whether to realign, and what to freeze, for each language."""
+    """Advise without labels, from short runs (pilots), whether to realign and what to freeze for each language."""
     pilots = values.keep_given({"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": seeds})
     if experiment.is_dir():
         options = pilots | values.keep_given({"set": changes or None, "seed": seed, "device": device})
@@ -193,7 +196,7 @@ def advise(
         from alignfreeze.report.writing import RECOMMENDED, write_advice
 
         if fraction is not None and not 0 < fraction <= 1:
-            raise SettingsError(f"--fraction {fraction:g}: it is of the steps, more than 0 and at most 1")
+            raise SettingsError(f"--fraction {fraction:g}: expected a share of the steps, more than 0 and at most 1")
         settings = ExperimentSettings.from_toml(experiment, changes=values.read_changes(changes))
         settings = values.change(settings, seed=seed, device=device)
         folder = out or experiment.with_name(f"{experiment.stem}-advice")
@@ -208,7 +211,7 @@ def advise(
 
 
 def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
-    """Say which of the models of complete runs to take for which language."""
+    """Show which model of complete runs to use for which language."""
     with working():
         from alignfreeze.advice.per_language import choose
         from alignfreeze.files import check_folder
@@ -217,7 +220,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
 
         if options:
             names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in options)
-            raise SettingsError(f"{names}: only pilots have that, and {runs} is a folder of complete runs")
+            raise SettingsError(f"{names}: only for pilots, and {runs} is a folder of complete runs")
         if out is not None:
             check_folder(out)
         choices = choose(runs)

@@ -62,7 +62,7 @@ def correlate(
     markdown: o.Markdown = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show what gains go with over languages: distance from the source language, script, family, pretraining text."""
+    """Correlate gains with facts about languages: distance from the source, script, family, pretraining text."""
     _check_forms(latex, markdown, as_json)
     with working():
         from alignfreeze.progress import remark
@@ -92,10 +92,10 @@ def export(
     paths: o.Results,
     out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet, .md or .tex.")],
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; left out, the file's name tells.")
+        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; by default the file's name tells.")
     ] = None,
 ) -> None:
-    """Write all scores, a row each (csv, parquet), or the tables of `compare` (markdown, latex)."""
+    """Write all scores, one per row (csv, parquet), or the tables of `compare` (markdown, latex)."""
     from alignfreeze.files import check_apart
     from alignfreeze.report.exports import export_results, form_of
     from alignfreeze.studies.results import read_results
@@ -112,12 +112,12 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .html, .md or .tex.")],
     title: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="html, markdown or latex; left out, the file's name tells.")
+        str | None, typer.Option("--format", help="html, markdown or latex; by default the file's name tells.")
     ] = None,
 ) -> None:
-    """Write a study as one page that needs no network: what it comes to, charts, networks, every language, every run.
+    """Write a study as one page that needs no network: the outcome, charts, networks, every language, every run.
 
-    In Markdown or LaTeX what it comes to and the tables alone, for a pull request or a paper.
+    Markdown and LaTeX, for a pull request or a paper, have the outcome and the tables alone.
     """
     with working():
         from alignfreeze.report.text import form_of
@@ -130,7 +130,7 @@ def report(
 def probe(
     encoders: Annotated[
         list[str],
-        typer.Argument(help="Encoders or fine-tuned models; the first is what the others were made from."),
+        typer.Argument(help="Encoders or fine-tuned models; the first is the one that the others were made from."),
     ],
     bitext: o.Bitexts,
     aligner: o.Aligner = "fast-align",
@@ -141,23 +141,25 @@ def probe(
     columns: o.Columns = None,
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
-    most_words: Annotated[int, typer.Option("--words", min=2, help="Most words of a language pair.")] = 2_000,
+    most_words: Annotated[int, typer.Option("--words", min=2, help="Most words per language pair.")] = 2_000,
     task: Annotated[
-        str | None, typer.Option(help="Of the fine-tuned models: compare its gradients with those of realignment.")
+        str | None, typer.Option(help="Task of the fine-tuned models: compare its gradients with those of realignment.")
     ] = None,
     train: Annotated[
         str | None, typer.Option(help="For --task: items of the source language, a file or hub:OWNER/NAME/CONFIG.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Keep what is found in this file; `report` shows it as probe.json of a study."),
+        typer.Option(
+            "--out", help="Keep the result in this file; `report` shows a probe.json in the folder of a study."
+        ),
     ] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
     """Look into encoders, layer by layer: how many words find their translation, how far the weights have moved.
 
-    With --task and --train also whether the task and realignment pull fine-tuned models the same way.
+    With --task and --train it also shows whether the task and realignment pull fine-tuned models the same way.
     """
     with working():
         from alignfreeze.evaluation.probing import probe_encoders

@@ -19,7 +19,7 @@ VIEWED = 50
 
 def bitext(
     source: o.Bitexts,
-    out: Annotated[Path, typer.Option("--out", help="File for the pairs: .jsonl, or columns with a tab between.")],
+    out: Annotated[Path, typer.Option("--out", help="File for the sentence pairs: .jsonl, or .tsv for two columns.")],
     form: o.BitextForm = None,
     columns: o.Columns = None,
     select: o.Select = None,
@@ -51,14 +51,18 @@ def align(
     alignment: o.AlignmentOptions = None,
     encoder: o.EncoderOption = o.EMBEDDED,
     dictionary: o.Dictionaries = None,
-    trained: Annotated[Path | None, typer.Option(help="Folder of a model trained before, instead of training.")] = None,
-    save_trained: Annotated[Path | None, typer.Option(help="Keep the trained model in this folder.")] = None,
+    trained: Annotated[
+        Path | None, typer.Option(help="Use the aligner that was trained before and kept in this folder.")
+    ] = None,
+    save_trained: Annotated[Path | None, typer.Option(help="Keep the trained aligner in this folder.")] = None,
     form: o.BitextForm = None,
     columns: o.Columns = None,
     select: o.Select = None,
-    kept: Annotated[Path | None, typer.Option(help="File for the pairs that --select takes; links fit it.")] = None,
+    kept: Annotated[
+        Path | None, typer.Option(help="File for the sentence pairs that --select takes; the links belong to it.")
+    ] = None,
     pretokenized: o.Pretokenized = False,
-    show: Annotated[int, typer.Option(min=0, help="Show so many linked sentence pairs, in colour.")] = 0,
+    show: Annotated[int, typer.Option(min=0, help="Show this many linked sentence pairs, in colour.")] = 0,
     view: Annotated[Path | None, typer.Option(help="File for an HTML page with matrices of links.")] = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -80,7 +84,7 @@ def align(
         check_apart(outputs, request.files)
         if kept is None and not request.selection.keeps_lines:
             raise SettingsError(
-                "--select leaves out pairs, so that links fit no file: name one for the pairs with --kept"
+                "--select leaves out pairs, so that links fit no file; name one for the pairs with --kept FILE"
             )
         linked = align_and_save(
             request,
@@ -116,7 +120,7 @@ def _check_outputs(
     if save_trained is not None:
         check_unused(save_trained)
         if trained is not None:
-            raise SettingsError("--save-trained keeps what is trained; with --trained nothing is; leave one out")
+            raise SettingsError("--save-trained and --trained exclude each other: with --trained nothing is trained")
 
 
 def aer(
@@ -145,7 +149,7 @@ def layers(
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
-    """Find the layer of an encoder, the threshold and the aligner whose links agree best with links made by hand."""
+    """Find the layer, aligner and threshold of an encoder whose links agree best with links made by hand."""
     with working():
         from alignfreeze.alignment.agreement import check_gold, read_gold
         from alignfreeze.encoding.encoder import load_encoder
@@ -154,7 +158,9 @@ def layers(
         thresholds = threshold or [1e-3]
         for value in thresholds:
             if not 0 < value < 1:
-                raise SettingsError(f"--threshold {value}: a probability between 0 and 1 is expected, neither of them")
+                raise SettingsError(
+                    f"--threshold {value}: a probability between 0 and 1 is expected, and neither of these"
+                )
         request = values.bitext_request([bitext], form=form, columns=columns, pretokenized=pretokenized)
         pairs = request.split(request.choose())
         by_hand = read_gold(gold, first=gold_starts_at)

@@ -59,7 +59,7 @@ def read_weights(text: str | None, n: int) -> list[float]:
         SettingsError: There are fewer than two encoders, or the numbers do not fit them.
     """
     if n < 2:
-        raise SettingsError("an average is of at least two encoders; name another")
+        raise SettingsError("an average needs at least two encoders; name another")
     try:
         weights = [] if text is None else [float(number) for number in text.split(",")]
     except ValueError:
