@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.requests import LinkRequest
+from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.evaluation.probe import Probe, look_into
 from alignfreeze.evaluation.retrieval import MOST_WORDS
@@ -38,13 +38,12 @@ def probe_encoders(
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
-        AlignFreezeError: An encoder or a file cannot be read, or the encoders do not go together.
-        SettingsError: An encoder is named twice, or none of the encoders has learnt the task.
+        AlignFreezeError: An encoder or a file cannot be read, or none of the encoders has learnt the task.
     """
     named = dict(zip(shorten(encoders), encoders, strict=True))
     chosen = bitext.choose()
     base = load_encoder(encoders[0])
-    pairs = bitext.split(chosen)
+    pairs = bitext.split(keep_best(bitext, chosen, encoder=base, device=device))
     alignments = links.find(pairs, base, device=device)
     tuned = {} if task is None else _load_tuned(named, task)
     items = [] if task is None else task.read(Source(str(train), pairs[0].languages[0]))
