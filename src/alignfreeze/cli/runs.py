@@ -12,15 +12,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import (
-    show_json,
-    show_lines,
-    show_outcome,
-    show_plans,
-    show_sheets,
-    show_status,
-    working,
-)
+from alignfreeze.cli.shown import show_json, show_lines, show_outcome, show_plans, show_sheets, show_status, working
 from alignfreeze.errors import SettingsError, did_you_mean
 
 if TYPE_CHECKING:

@@ -20,18 +20,15 @@ from alignfreeze.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from alignfreeze.encoding.requests import LinkedBitext
     from alignfreeze.encoding.vectors import LayerResult
     from alignfreeze.evaluation.zero_shot import Score
+    from alignfreeze.report.links import Linked
     from alignfreeze.report.sheets import Sheet
     from alignfreeze.report.writing import RunOutcome
     from alignfreeze.running.status import Status
 
 WIDTH = 1_000
 """Of a table where no terminal says how wide it is."""
-
-
-# --- while a command works ---------------------------------------------------
 
 
 def complain(message: str) -> None:
@@ -80,9 +77,6 @@ def _table_of(out: Path) -> Callable[[], RenderableType | None]:
         return shown
 
     return table
-
-
-# --- facts, lines and tables -------------------------------------------------
 
 
 def console() -> Console:
@@ -145,15 +139,12 @@ def show_sheets(sheets: Iterable[Sheet], *, latex: bool = False, markdown: bool 
             console().print(to_rich(sheet))
 
 
-# --- what single commands show -----------------------------------------------
+def show_links(sample: Iterable[Linked]) -> None:
+    """Show linked sentence pairs in colour."""
+    from alignfreeze.report.links import to_terminal
 
-
-def show_links(linked: LinkedBitext, n: int) -> None:
-    """Show some linked sentence pairs in colour."""
-    from alignfreeze.report.links import spread, to_terminal
-
-    for sample in spread(linked.pairs, linked.alignments, n):
-        console().print(to_terminal(sample))
+    for linked in sample:
+        console().print(to_terminal(linked))
 
 
 def show_layers(results: Sequence[LayerResult], as_json: bool) -> None:
@@ -187,13 +178,7 @@ def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 
 def show_outcome(outcome: RunOutcome, as_json: bool, *, doubts: bool) -> None:
-    """Show tables and cost of experiments on standard output, and failed runs on standard error.
-
-    Args:
-        outcome: What came of the experiments.
-        as_json: Whether standard output gets JSON.
-        doubts: Whether doubts about scores are shown too; runs in this process have shown theirs.
-    """
+    """Show tables and cost of experiments, failed runs, and if wanted the doubts about scores."""
     from alignfreeze.report.tables import sheet_of
 
     if as_json:

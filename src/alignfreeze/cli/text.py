@@ -86,7 +86,7 @@ def align(
             raise SettingsError(
                 "--select leaves out pairs, so that links fit no file; name one for the pairs with --kept FILE"
             )
-        linked = align_and_save(
+        pairs, alignments, facts = align_and_save(
             request,
             links,
             out,
@@ -96,13 +96,12 @@ def align(
             encoder=encoder,
             device=device or "auto",
         )
-        facts = linked.facts
         if view is not None:
-            page = to_page(spread(linked.pairs, linked.alignments, VIEWED), facts=fact_texts(facts))
+            page = to_page(spread(pairs, alignments, VIEWED), facts=fact_texts(facts))
             write_lines(view, page.splitlines())
             facts["page"] = str(view)
     if show and not as_json:
-        show_links(linked, show)
+        show_links(spread(pairs, alignments, show))
     show_facts(facts, as_json)
 
 

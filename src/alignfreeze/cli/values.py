@@ -1,4 +1,4 @@
-"""Turns the options of commands into values of the library."""
+"""Turns the options of commands into values of the library; a wrong option raises `SettingsError`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
     S = TypeVar("S", bound=Settings)
 
-# --- options of the form NAME=VALUE ------------------------------------------
-
 
 def split_option(text: str, option: str, example: str) -> tuple[str, str]:
-    """Split NAME=VALUE.
-
-    Raises:
-        SettingsError: It is not of this form.
-    """
+    """Split NAME=VALUE."""
     name, _, value = text.partition("=")
     if not (name and value):
         raise SettingsError(f"{option} {text!r}: expected {example}")
@@ -35,17 +29,13 @@ def split_option(text: str, option: str, example: str) -> tuple[str, str]:
 
 
 def settings_of(kind: type[S], options: list[str] | None, option: str, example: str, **given: Any) -> S:
-    """Return settings from options NAME=VALUE; they go before the values given.
-
-    Raises:
-        SettingsError: Some are wrong; all are named.
-    """
+    """Return settings: what the options NAME=VALUE say, and the values given for the others."""
     values = dict(split_option(text, option, f"NAME=VALUE, such as {example}") for text in options or [])
     return kind.checked({**given, **values}, origin=option)
 
 
 def compute_settings(options: list[str] | None, loggers: list[str] | None = None, **given: Any) -> ComputeSettings:
-    """Return how it is computed, from --compute and --log-to; they go before the values given."""
+    """Return how it is computed: what --compute and --log-to say, and the values given for the rest."""
     from alignfreeze.training.settings import ComputeSettings
 
     given |= {"log_to": loggers} if loggers else {}
@@ -53,11 +43,7 @@ def compute_settings(options: list[str] | None, loggers: list[str] | None = None
 
 
 def read_weights(text: str | None, n: int) -> list[float]:
-    """Read as many numbers as there are encoders to be averaged; without a text all count alike.
-
-    Raises:
-        SettingsError: There are fewer than two encoders, or the numbers do not fit them.
-    """
+    """Read as many numbers as there are encoders to be averaged; without a text all count alike."""
     if n < 2:
         raise SettingsError("an average needs at least two encoders; name another")
     try:
@@ -69,15 +55,8 @@ def read_weights(text: str | None, n: int) -> list[float]:
     return weights
 
 
-# --- language pairs, bitext and links ----------------------------------------
-
-
 def read_language_pair(name: str, option: str) -> tuple[str, str]:
-    """Read a language pair, such as `en-de` or `en-zh-Hant`.
-
-    Raises:
-        SettingsError: It is none.
-    """
+    """Read a language pair, such as `en-de` or `en-zh-Hant`."""
     from alignfreeze.languages import check_language
 
     parts = name.split("-")
@@ -92,11 +71,7 @@ def read_language_pair(name: str, option: str) -> tuple[str, str]:
 
 
 def read_files_by_pair(options: list[str] | None, option: str) -> dict[tuple[str, str], Path]:
-    """Read options of the form en-de=FILE.
-
-    Raises:
-        SettingsError: One is not of this form, or a language pair comes twice.
-    """
+    """Read options of the form en-de=FILE."""
     files: dict[tuple[str, str], Path] = {}
     for text in options or []:
         name, value = split_option(text, option, "en-de=FILE")
@@ -108,11 +83,7 @@ def read_files_by_pair(options: list[str] | None, option: str) -> dict[tuple[str
 
 
 def read_places(option: str) -> tuple[tuple[str, str], list[str]]:
-    """Return the languages and the places of a value of --bitext.
-
-    Raises:
-        SettingsError: It is not of its form.
-    """
+    """Return the languages and the places of a value of --bitext."""
     name, value = split_option(option, "--bitext", "en-de=PLACE or en-de=SOURCE,TARGET")
     places = [value] if Path(value).exists() else value.split(",")  # the name of one file may have a comma in it
     if len(places) > 2:
@@ -121,11 +92,7 @@ def read_places(option: str) -> tuple[tuple[str, str], list[str]]:
 
 
 def read_columns(text: str | None) -> tuple[str, str] | None:
-    """Read the two columns of --columns.
-
-    Raises:
-        SettingsError: There are not two.
-    """
+    """Read the two columns of --columns."""
     if text is None:
         return None
     parts = tuple(text.split(","))
@@ -143,19 +110,7 @@ def bitext_request(
     seed: int | None = None,
     pretokenized: bool = False,
 ) -> BitextRequest:
-    """Return the bitext that options name; its files are found, but not yet read.
-
-    Args:
-        options: Values of --bitext.
-        form: Value of --form.
-        columns: Value of --columns.
-        select: Values of --select.
-        seed: Value of --seed; a seed among those of --select goes before it.
-        pretokenized: Value of --pretokenized.
-
-    Raises:
-        AlignFreezeError: An option is wrong, or there are no such files.
-    """
+    """Return the bitext that options name; its files are found, but not yet read."""
     from alignfreeze.corpora.bitext import BitextReader
     from alignfreeze.corpora.chosen import BitextRequest
     from alignfreeze.corpora.selection import SelectionSettings
@@ -173,26 +128,13 @@ def bitext_request(
 def link_request(
     aligner: str, options: list[str] | None, *, dictionaries: list[str] | None = None, links: list[str] | None = None
 ) -> LinkRequest:
-    """Return how links are to be found.
-
-    Args:
-        aligner: Value of --aligner.
-        options: Values of --alignment.
-        dictionaries: Values of --dictionary.
-        links: Values of --links.
-
-    Raises:
-        SettingsError: An option is wrong.
-    """
+    """Return how links are to be found."""
     from alignfreeze.alignment import AlignmentSettings
     from alignfreeze.encoding.requests import LinkRequest
 
     settings = settings_of(AlignmentSettings, options, "--alignment", "symmetrization=union", aligner=aligner)
     files = read_files_by_pair(links, "--links")
     return LinkRequest(settings, read_files_by_pair(dictionaries, "--dictionary"), files)
-
-
-# --- trainings and experiments -----------------------------------------------
 
 
 def single_training(
@@ -204,11 +146,7 @@ def single_training(
     compute: list[str] | None,
     log_to: list[str] | None,
 ) -> SingleTraining:
-    """Return how one training is computed and where its result goes, from the options of the same names.
-
-    Raises:
-        SettingsError: Some values of --compute or --log-to are wrong; all are named.
-    """
+    """Return how one training is computed and where its result goes, from the options of the same names."""
     from alignfreeze.experiment.single import SingleTraining
 
     given = keep_given({"push_to": push_to, "seed": seed, "device": device})
@@ -216,11 +154,7 @@ def single_training(
 
 
 def find_task(name: str) -> Task:
-    """Return the task of a name.
-
-    Raises:
-        SettingsError: There is none.
-    """
+    """Return the task of a name."""
     from alignfreeze.settings import known
     from alignfreeze.tasks import TASKS
 
@@ -233,16 +167,7 @@ def find_task(name: str) -> Task:
 def read_experiments(
     paths: Sequence[Path], options: list[str] | None, **changes: Any
 ) -> list[tuple[Path, ExperimentSettings]]:
-    """Read experiment files; each experiment comes with the folder of its file.
-
-    Args:
-        paths: The files; each may stand for several experiments.
-        options: Values of --set.
-        changes: Arguments of `change`.
-
-    Raises:
-        AlignFreezeError: A file or an option is wrong.
-    """
+    """Read experiment files; each experiment comes with the folder of its file."""
     from alignfreeze.experiment.settings import ExperimentSettings
 
     settings_changed = read_changes(options)
@@ -254,11 +179,7 @@ def read_experiments(
 
 
 def read_changes(options: list[str] | None) -> list[tuple[str, str]]:
-    """Read the values of --set that change an experiment.
-
-    Raises:
-        SettingsError: One is not of the form NAME=VALUE.
-    """
+    """Read the values of --set that change an experiment."""
     example = "NAME=VALUE, such as realignment.steps=200"
     return [split_option(text, "--set", example) for text in options or []]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,9 @@ class BitextRequest:
 
     def split(self, chosen: Iterable[ChosenBitext]) -> list[SentencePair]:
         """Split chosen sentence pairs into words, one reader after the other."""
-        return [
-            pair
-            for bitext in chosen
-            for pair in in_words(
-                bitext.selection.texts, languages=bitext.reader.languages, pretokenized=self.pretokenized
-            )
-        ]
+        sides = ((bitext.selection.texts, bitext.reader.languages) for bitext in chosen)
+        split = (in_words(texts, languages=pair, pretokenized=self.pretokenized) for texts, pair in sides)
+        return list(chain.from_iterable(split))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,7 @@ class LinkRequest:
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     def load(self, encoder: str | Encoder, *, device: str) -> Resources:
-        """Load what the aligner needs beside the bitext.
-
-        Args:
-            encoder: For an aligner that compares vectors; loaded only for such a one.
-            device: Where the encoder runs.
+        """Load what the aligner needs beside the bitext; the encoder only where it compares vectors.
 
         Raises:
             AlignFreezeError: Something that the aligner needs is missing or broken.
@@ -94,21 +90,6 @@ def choose_and_save(request: BitextRequest, out: Path, *, encoder: str | Encoder
     return sum_up(chosen) | {"file": str(out)}
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedBitext:
-    """Sentence pairs with their links.
-
-    Attributes:
-        pairs: The sentence pairs.
-        alignments: Their links, in the same order.
-        facts: What a summary says of both.
-    """
-
-    pairs: Sequence[SentencePair]
-    alignments: Sequence[WordAlignment]
-    facts: dict[str, Any]
-
-
 def align_and_save(
     request: BitextRequest,
     links: LinkRequest,
@@ -119,7 +100,7 @@ def align_and_save(
     save_trained: Path | None = None,
     encoder: str | Encoder,
     device: str,
-) -> LinkedBitext:
+) -> tuple[list[SentencePair], Sequence[WordAlignment], dict[str, Any]]:
     """Find the links of one language pair and write them in Pharaoh notation.
 
     Args:
@@ -131,6 +112,9 @@ def align_and_save(
         save_trained: Folder in which a model trained now is kept.
         encoder: For aligners, and a selection, that compare vectors.
         device: Where the encoder runs.
+
+    Returns:
+        The sentence pairs, their links, and a summary of both.
 
     Raises:
         AlignFreezeError: A file or the encoder cannot be read, or a file cannot be written.
@@ -145,7 +129,7 @@ def align_and_save(
         _write(kept, chosen)
     facts = sum_up(chosen) | link_facts(pairs, alignments, links.settings, resources)
     facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
-    return LinkedBitext(pairs, alignments, facts)
+    return pairs, alignments, facts
 
 
 def _write(path: Path, chosen: Sequence[ChosenBitext]) -> None:

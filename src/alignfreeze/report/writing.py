@@ -77,13 +77,7 @@ class RunOutcome:
 
 
 def write_report(paths: Sequence[Path], out: Path, form: str, *, title: str | None = None) -> StudyPage:
-    """Write the page of studies, and return what is on it.
-
-    Args:
-        paths: Folders of runs, and tables in the layout of the paper's.
-        out: The file.
-        form: A name in `report.text.FORMS`.
-        title: Name of the study; by default that of the folder or table, if there is one.
+    """Write what `study_page` returns in a form of `report.text.FORMS`, and return it.
 
     Raises:
         SettingsError: The extra `report` is not installed, or results contradict each other.
@@ -104,11 +98,6 @@ def write_report(paths: Sequence[Path], out: Path, form: str, *, title: str | No
 
 def report_demo(folder: Path, page: Path, *, required: bool) -> str:
     """Write the page of the demo, and say where it is, or why there is none.
-
-    Args:
-        folder: Of the demo's runs.
-        page: The file.
-        required: Whether a page that cannot be written is an error.
 
     Raises:
         SettingsError: The extra `report` is not installed, and the page is required.
