@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from alignfreeze.experiment import demo
+from alignfreeze.experiment.settings import ExperimentSettings
 from tests.support.cli import alignfreeze, refused
 
 
@@ -70,3 +74,14 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
     refused(alignfreeze("run", path, "--out", tmp_path / "file" / "out"), "cannot be written", "choose another place")
     refused(alignfreeze("run", path, "--out", tmp_path / "file"), "cannot be written")
     refused(alignfreeze("run", path, "--out", "/proc/alignfreeze"), "cannot be written")
+
+
+def test_the_demo_shows_a_table_and_writes_a_report(project, monkeypatch):
+    pytest.importorskip("plotly")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(demo, "demo_settings", lambda _: ExperimentSettings.from_toml(project / "experiment.toml"))
+    done = alignfreeze("demo", "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert "of 2 target languages" in done.stdout
+    assert "the report is demo-report.html" in done.stderr
+    assert (project / "demo-report.html").exists()
