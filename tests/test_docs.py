@@ -52,8 +52,9 @@ def commands_page():
     parts = [
         "# Commands\n",
         MADE.format("command line"),
-        "Every command has `--help`. A mistake of the user's gives one message and exit code 2; "
-        "`run` ends with 1 when runs have failed.\n",
+        "Every command has `--help`.\n"
+        "Wrong input gives one message and exit code 2.\n"
+        "`run` ends with exit code 1 when runs have failed.\n",
     ]
     for command in app.registered_commands:
         callback = command.callback

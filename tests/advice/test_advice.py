@@ -28,7 +28,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
 from alignfreeze.tasks.table import TASKS
-from tests.test_cli import alignfreeze, refused
+from tests.support.cli import alignfreeze, refused
 
 TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)
 """Estimated differences are true ones, as far as a fifth of them."""
@@ -347,7 +347,7 @@ def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
     [
         (["--set", "task=qa"], "the task 'qa' cannot be estimated without labels"),
         (["--set", 'strategies=["baseline"]'], "only 'baseline' is there"),
-        (["--fraction", "0"], "--fraction 0: it is of the steps"),
+        (["--fraction", "0"], "--fraction 0: expected a share of the steps"),
         (["--fraction", "1.5"], "--fraction 1.5"),
         (["--held-out", "70"], "too few sentence pairs to hold some out"),
         (["--held-out", "3"], "too few sentence pairs to hold some out"),

@@ -14,7 +14,7 @@ from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
 from alignfreeze.report.advice import choice_lines, choice_sheet, how_far
 from tests.advice.test_advice import predictions
-from tests.test_cli import alignfreeze, refused
+from tests.support.cli import alignfreeze, refused
 
 HELD = ("--set", "bitext.held_out=30")
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_chosen_from_is_refused(study, project):
     refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
     folder = study(baseline={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
-    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only pilots have that")
+    refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only for pilots")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "with the same seed each", "front 3")
 

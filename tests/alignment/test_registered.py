@@ -4,16 +4,16 @@ import json
 import re
 
 import pytest
+from alignfreeze.cli.reading import find_links
 
 import alignfreeze as af
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, WordAligner
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.cli.reading import find_links
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 NAME = "same-place"
 

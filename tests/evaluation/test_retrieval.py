@@ -13,7 +13,7 @@ from alignfreeze.evaluation.drift import measure_drift
 from alignfreeze.evaluation.retrieval import csls, measure_retrieval, strong, weak
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 # Unit vectors at these angles, in degrees: each source word is nearest to its translation, but the first two source
 # words are nearer to each other than to it. The third target word is nearest to the second source word.

@@ -27,8 +27,8 @@ from alignfreeze.realignment.trainer import realign
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
+from tests.support.cli import alignfreeze
 from tests.support.runs import change, comparable, planned
-from tests.test_cli import alignfreeze
 
 BOTH = "average(full,front)"
 

@@ -1,13 +1,11 @@
 import json
 
-import pytest
 from huggingface_hub import ModelCard
 
 from alignfreeze.encoding import embedded
-from alignfreeze.errors import OutputError
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment import cards
-from alignfreeze.experiment.cards import CardFacts, card_text, check_hub, push, realigned_facts, write_card
+from alignfreeze.experiment.cards import CardFacts, card_text, write_card
+from alignfreeze.experiment.single import card_of_encoder
 from alignfreeze.realignment.freezing import Freezing
 
 FACTS = CardFacts(
@@ -60,43 +58,9 @@ def test_what_a_realigned_folder_tells(tmp_path):
         "digests": {"bitext en-de": ["d1"]},
     }
     (tmp_path / "alignfreeze.json").write_text(json.dumps(record))
-    facts = realigned_facts(str(tmp_path))
+    facts = card_of_encoder(str(tmp_path))
     assert (facts.encoder, facts.strategy, facts.aligner) == ("xlm-roberta-base", "front", "eflomal")
-    assert realigned_facts("bert-base-multilingual-cased") == CardFacts("bert-base-multilingual-cased", [])
-
-
-class FakeApi:
-    """The part of the hub's client that is used."""
-
-    endpoint = "hub"
-
-    def __init__(self):
-        self.calls = []
-
-    def whoami(self):
-        return {"name": "somebody"}
-
-    def create_repo(self, name, *, exist_ok):
-        self.calls.append(("create", name, exist_ok))
-
-    def upload_folder(self, *, repo_id, folder_path, commit_message):
-        self.calls.append(("upload", repo_id, folder_path))
-
-
-def test_a_folder_is_uploaded(tmp_path, monkeypatch):
-    api = FakeApi()
-    monkeypatch.setattr(cards, "HfApi", lambda: api)
-    check_hub("me/model")
-    assert push(tmp_path, "me/model") == "hub/me/model"
-    assert api.calls == [("create", "me/model", True), ("upload", "me/model", tmp_path)]
-
-
-def test_without_a_connection_nothing_begins(tmp_path):
-    """The real client, which may not connect in tests."""
-    with pytest.raises(OutputError, match=r"me/model: the hub (cannot be reached|does not know you)"):
-        check_hub("me/model")
-    with pytest.raises(OutputError, match="the model is in"):
-        push(tmp_path, "me/model")
+    assert card_of_encoder("bert-base-multilingual-cased") == CardFacts("bert-base-multilingual-cased", [])
 
 
 def test_what_an_encoder_went_through_is_not_forgotten(tmp_path):
@@ -112,7 +76,7 @@ def test_what_an_encoder_went_through_is_not_forgotten(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "alignfreeze.json").write_text(json.dumps(record))
-        facts = realigned_facts(str(folder))
+        facts = card_of_encoder(str(folder))
         assert (facts.encoder, facts.strategy, facts.languages) == ("some/encoder", "front", ["en", "de"])
         assert facts.aligner is None
-    assert realigned_facts(str(tmp_path)) == CardFacts(str(tmp_path), [])
+    assert card_of_encoder(str(tmp_path)) == CardFacts(str(tmp_path), [])

@@ -12,7 +12,7 @@ from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.grid import read_grid
 from alignfreeze.typology import is_installed
 from tests.studies.test_paper import FOLDER, read
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 uriel = pytest.mark.skipif(not is_installed(), reason="the extra `typology` is not installed")
 

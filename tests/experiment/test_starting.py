@@ -10,8 +10,8 @@ from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment, run_experiments
 from alignfreeze.running.sharing import remove_realigned
+from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, planned
-from tests.test_cli import alignfreeze
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from alignfreeze.training.watching import Watch
 from tests.advice.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.studies.test_paper import FOLDER, read
-from tests.test_cli import alignfreeze, refused
+from tests.support.cli import alignfreeze, refused
 from tests.test_progress import Noted
 
 # Eight steps, looked at after every second one.

@@ -20,8 +20,8 @@ from alignfreeze.report.notes import (
     read_notes,
 )
 from alignfreeze.running.dispatch import run_experiment
+from tests.support.cli import alignfreeze
 from tests.support.runs import planned
-from tests.test_cli import alignfreeze
 
 
 def test_a_note_is_read_as_it_was_written(tmp_path):

@@ -13,8 +13,8 @@ from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table
+from tests.support.cli import alignfreeze
 from tests.support.runs import planned
-from tests.test_cli import alignfreeze
 
 SVG = "{http://www.w3.org/2000/svg}"
 

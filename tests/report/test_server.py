@@ -27,8 +27,8 @@ from alignfreeze.report.serving import state_of
 from alignfreeze.report.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from tests.studies.test_comparison import table
+from tests.support.cli import alignfreeze
 from tests.support.runs import planned
-from tests.test_cli import alignfreeze
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

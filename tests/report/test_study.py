@@ -15,8 +15,8 @@ from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import ROWS, table
+from tests.support.cli import alignfreeze
 from tests.support.runs import failing, planned
-from tests.test_cli import alignfreeze
 
 
 def charts_of(page):

@@ -14,8 +14,8 @@ from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.running.cluster import _check_resources
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
+from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, planned
-from tests.test_cli import alignfreeze
 
 
 def longer(project, **changes):

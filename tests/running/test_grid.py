@@ -9,7 +9,7 @@ from alignfreeze.experiment.planning import plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiments
 from alignfreeze.running.grid import read_grid
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 GRID = """
 [grid]

@@ -19,8 +19,8 @@ from alignfreeze.running import dispatch, sweep
 from alignfreeze.running.claims import claimed, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
+from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, failing, planned
-from tests.test_cli import alignfreeze
 
 
 def test_a_run_that_fails_does_not_stop_the_others_and_its_error_is_kept(project, monkeypatch, remarks):

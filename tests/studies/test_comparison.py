@@ -16,8 +16,8 @@ from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result, Setup, read_results
 from alignfreeze.studies.versus import set_side_by_side
+from tests.support.cli import alignfreeze
 from tests.support.runs import change
-from tests.test_cli import alignfreeze
 
 SCORES = "final_eval_de_accuracy,final_eval_tr_accuracy,final_eval_avg_accuracy,final_eval_same_accuracy"
 ROWS = f"""\

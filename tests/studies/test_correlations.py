@@ -9,7 +9,7 @@ from alignfreeze.errors import DataError
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.correlations import correlations, facts_by_name
 from alignfreeze.studies.results import read_results
-from tests.test_cli import alignfreeze
+from tests.support.cli import alignfreeze
 
 CODES = ("de", "fi", "he", "ja", "ru", "tr")
 

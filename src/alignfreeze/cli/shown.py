@@ -1,4 +1,4 @@
-"""How commands show what they do and what came of it."""
+"""What commands show: progress while they work, then facts, tables and errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic as _now
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,15 @@ from alignfreeze.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from alignfreeze.encoding.vectors import LayerResult
+    from alignfreeze.evaluation.zero_shot import Score
+    from alignfreeze.report.links import Linked
+    from alignfreeze.report.sheets import Sheet
+    from alignfreeze.report.writing import RunOutcome
+    from alignfreeze.running.status import Status
+
 WIDTH = 1_000
-"""Of the table where no terminal tells how wide it is."""
+"""Of a table where no terminal says how wide it is."""
 
 
 def complain(message: str) -> None:
@@ -31,10 +39,10 @@ def complain(message: str) -> None:
 
 @contextmanager
 def working(runs: Path | None = None) -> Iterator[None]:
-    """Show progress on standard error; keep the remarks of other libraries out of the way of ours.
+    """Show progress on standard error, and silence the remarks of other libraries.
 
     Args:
-        runs: The folder of an experiment, whose runs are shown too.
+        runs: The folder of an experiment whose runs are shown too.
     """
     from transformers.utils import logging
 
@@ -53,7 +61,7 @@ def working(runs: Path | None = None) -> Iterator[None]:
 
 
 def _table_of(out: Path) -> Callable[[], RenderableType | None]:
-    """Return what gives the table of the runs in a folder, looked at anew each second; nothing before they begin."""
+    """Return a function for the table of the runs in a folder, read again each second; None before they begin."""
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_sheet
     from alignfreeze.running.status import status
@@ -78,25 +86,128 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH)
 
 
+def show_json(value: Any) -> None:
+    """Show a value as readable JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
 def show_facts(facts: dict[str, Any], as_json: bool) -> None:
     """Show facts by name."""
     if as_json:
-        typer.echo(json_text(facts))
+        show_json(facts)
         return
     width = max(map(len, facts))
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {fact_text(value)}")
+    for name, text in fact_texts(facts).items():
+        typer.echo(f"{name:<{width}}  {text}")
 
 
-def fact_text(value: Any) -> str:
-    """Return a fact as people read it."""
+def fact_texts(facts: dict[str, Any]) -> dict[str, str]:
+    """Return facts and their names as people read them."""
+    return {name.replace("_", " "): _fact_text(value) for name, value in facts.items()}
+
+
+def _fact_text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{fact_text(count)} {name}" for name, count in value.items()) or "none"
+        return ", ".join(f"{_fact_text(count)} {name}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         return "; ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 
-def json_text(value: Any) -> str:
-    """Return a value as readable JSON."""
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+def show_training(facts: dict[str, Any], as_json: bool) -> None:
+    """Show the facts of a training, with the ends of its loss curve instead of the whole."""
+    training = facts["training"]
+    ends = {"first_loss": training["losses"][0][1], "last_loss": training["losses"][-1][1]}
+    short = {"steps": training["steps"], "seconds": training["seconds"], **ends}
+    show_facts({name: value for name, value in facts.items() if name != "training"} | short, as_json)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Show sentences; signs that look like markup are only signs."""
+    for line in lines:
+        console().print(line, highlight=False, markup=False)
+
+
+def show_sheets(sheets: Iterable[Sheet], *, latex: bool = False, markdown: bool = False) -> None:
+    """Show tables in the terminal, as LaTeX or as Markdown."""
+    from alignfreeze.report.sheets import to_latex, to_markdown, to_rich
+
+    for sheet in sheets:
+        if latex or markdown:
+            typer.echo((to_latex if latex else to_markdown)(sheet) + "\n")
+        else:
+            console().print(to_rich(sheet))
+
+
+def show_links(sample: Iterable[Linked]) -> None:
+    """Show linked sentence pairs in colour."""
+    from alignfreeze.report.links import to_terminal
+
+    for linked in sample:
+        console().print(to_terminal(linked))
+
+
+def show_layers(results: Sequence[LayerResult], as_json: bool) -> None:
+    """Show how well the links of each layer agree with links made by hand."""
+    if as_json:
+        show_json([asdict(row) for row in results])
+        return
+    typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
+    for row in results:
+        limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
+        numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
+        typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
+
+
+def show_scores(scores: Sequence[Score], as_json: bool) -> None:
+    """Show scores, one line per language and metric."""
+    if as_json:
+        show_json([asdict(score) for score in scores])
+        return
+    for score in scores:
+        typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
+
+
+def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Show plans as JSON, or how many runs several of them have; their texts are shown as they are made."""
+    if as_json:
+        show_json(plans[0] if len(plans) == 1 else {"experiments": plans})
+    elif len(plans) > 1:
+        runs = {run.get("folder", str(run)) for facts in plans for run in facts["runs"]}
+        typer.echo(f"{len(plans)} experiments, {len(runs)} different runs")
+
+
+def show_outcome(outcome: RunOutcome, as_json: bool, *, doubts: bool) -> None:
+    """Show tables and cost of experiments, failed runs, and if wanted the doubts about scores."""
+    from alignfreeze.report.tables import sheet_of
+
+    if as_json:
+        show_json(outcome.facts())
+    else:
+        show_sheets(map(sheet_of, outcome.tables))
+        console().print(outcome.cost())
+    for record in outcome.records if doubts else ():
+        for doubt in record.doubts:
+            typer.echo(f"{record.strategy}, seed {record.seed}: {doubt}", err=True)
+    for failure in outcome.failures:
+        complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
+
+
+def show_status(look: Callable[[], Status], *, watch: bool) -> None:
+    """Show how far runs are; on request until none is left, looking again each second."""
+    import time
+
+    from rich.live import Live
+
+    from alignfreeze.report.sheets import to_rich
+    from alignfreeze.report.status import status_sheet
+
+    found = look()
+    if not watch:
+        show_sheets([status_sheet(found)])
+        return
+    with Live(to_rich(status_sheet(found)), console=console()) as live:
+        while found.count("waiting") + found.count("running"):
+            time.sleep(1)
+            found = look()
+            live.update(to_rich(status_sheet(found)))

@@ -1,0 +1,148 @@
+"""Commands that train, average and test single models: realign, average, finetune, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignfreeze.cli import options as o
+from alignfreeze.cli import values
+from alignfreeze.cli.shown import show_facts, show_scores, show_training, working
+from alignfreeze.errors import SettingsError
+
+
+def realign(
+    encoder: o.EncoderName,
+    bitext: o.Bitexts,
+    out: o.OutFolder,
+    freeze: o.Freeze = "full",
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 1000,
+    batch_size: Annotated[int, typer.Option(help="Sentence pairs per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 2e-5,
+    layer: Annotated[
+        str, typer.Option(help="Layer whose vectors are realigned: last, or reference (the last but one).")
+    ] = "last",
+    aligner: o.Aligner = "fast-align",
+    alignment: o.AlignmentOptions = None,
+    dictionary: o.Dictionaries = None,
+    links: o.Links = None,
+    form: o.BitextForm = None,
+    columns: o.Columns = None,
+    select: o.Select = None,
+    pretokenized: o.Pretokenized = False,
+    freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze the embeddings too.")] = False,
+    more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
+    push_to_hub: o.PushToHub = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    log_to: o.LogTo = None,
+    as_json: o.Json = False,
+) -> None:
+    """Realign an encoder on bitext and write it as an ordinary model folder."""
+    with working():
+        from alignfreeze.experiment.single import realign_and_save
+        from alignfreeze.realignment.settings import RealignmentSettings
+
+        given = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "layer": layer}
+        given["freeze_embeddings"] = freeze_embeddings
+        settings = values.settings_of(RealignmentSettings, more, "--set", "loss=sentence", **given)
+        training = values.single_training(
+            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to
+        )
+        request = values.bitext_request(
+            bitext, form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized
+        )
+        links_wanted = values.link_request(aligner, alignment, dictionaries=dictionary, links=links)
+        facts = realign_and_save(encoder, request, links_wanted, training, freeze=freeze, settings=settings)
+    show_training(facts, as_json)
+
+
+def average(
+    encoders: Annotated[
+        list[str], typer.Argument(help="Encoders that were made from the same one: folders, or names on the hub.")
+    ],
+    out: o.OutFolder,
+    weights: Annotated[
+        str | None, typer.Option(help="Weight of each encoder, such as 0.25,0.75; by default all count alike.")
+    ] = None,
+    push_to_hub: o.PushToHub = None,
+    as_json: o.Json = False,
+) -> None:
+    """Average the weights of encoders, such as realigned ones, and write an ordinary model folder."""
+    with working():
+        from alignfreeze.experiment.single import SingleTraining, average_and_save
+
+        shares = values.read_weights(weights, len(encoders))
+        facts = average_and_save(encoders, SingleTraining(out=out, push_to=push_to_hub), weights=shares)
+    show_facts(facts, as_json)
+
+
+def finetune(
+    encoder: o.EncoderName,
+    train: Annotated[
+        str, typer.Option(help="Training items of the source language: a file, or hub:OWNER/NAME/CONFIG.")
+    ],
+    out: o.OutFolder,
+    task: o.TaskName = "pos",
+    epochs: Annotated[int, typer.Option(help="Passes over the training sentences.")] = 5,
+    batch_size: Annotated[int, typer.Option(help="Sentences per step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Highest learning rate of Adam.")] = 2e-5,
+    language: Annotated[str, typer.Option(help="Language of the training items.")] = "en",
+    more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("max_length=384"))] = None,
+    push_to_hub: o.PushToHub = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    log_to: o.LogTo = None,
+    as_json: o.Json = False,
+) -> None:
+    """Fine-tune an encoder on a task and write it as an ordinary model folder."""
+    with working():
+        from alignfreeze.experiment.single import finetune_and_save
+        from alignfreeze.languages import check_language
+        from alignfreeze.tasks.finetuning import FinetuningSettings
+        from alignfreeze.tasks.task import Source
+
+        given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        settings = values.settings_of(FinetuningSettings, more, "--set", "max_length=384", **given)
+        training = values.single_training(
+            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to
+        )
+        source = Source(train, check_language(language))
+        facts = finetune_and_save(encoder, values.find_task(task), source, training, settings=settings)
+    show_training(facts, as_json)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
+    test: Annotated[
+        list[str], typer.Option("--test", help="de=FILE: test items, or de=hub:OWNER/NAME/CONFIG; may be repeated.")
+    ],
+    task: o.TaskName = "pos",
+    max_length: Annotated[int, typer.Option(min=3, help="Most subwords in one piece of text.")] = 128,
+    stride: Annotated[int, typer.Option(min=0, help="For qa: subwords that two windows of a context share.")] = 32,
+    seed: Annotated[int | None, typer.Option(help="Has no effect, as nothing in testing is random.")] = None,
+    device: o.Device = None,
+    as_json: o.Json = False,
+) -> None:
+    """Test a fine-tuned model, language by language."""
+    with working():
+        from alignfreeze.evaluation.zero_shot import assess
+        from alignfreeze.languages import check_language
+        from alignfreeze.progress import remark
+        from alignfreeze.tasks.models import load_task_model
+        from alignfreeze.tasks.task import Source
+
+        chosen = values.find_task(task)
+        files = [values.split_option(text, "--test", "de=FILE") for text in test]
+        tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
+        if len(tests) < len(files):
+            raise SettingsError("--test: one file per language; a language is named twice")
+        loaded = load_task_model(model, chosen.kind.head, max_length=max_length, stride=stride)
+        outcome = assess(loaded, chosen, tests, device=device or "auto")
+        for doubt in outcome.doubts:
+            remark(doubt)
+    show_scores(outcome.scores, as_json)

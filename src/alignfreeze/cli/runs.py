@@ -1,0 +1,226 @@
+"""Commands on experiments: demo, run, status, advise."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alignfreeze.cli import options as o
+from alignfreeze.cli import values
+from alignfreeze.cli.shown import show_json, show_lines, show_outcome, show_plans, show_sheets, show_status, working
+from alignfreeze.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.planning import Plan
+    from alignfreeze.experiment.settings import ExperimentSettings
+
+
+def demo(
+    task: Annotated[str, typer.Option(help="The task: pos, ner, nli or qa.")] = "pos",
+    out: Annotated[Path | None, typer.Option(help="Keep the records in this folder.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="File for the report; by default report.html in --out, or demo-report.html here."),
+    ] = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
+) -> None:
+    """Run a small experiment on the embedded encoder and mini corpus, without downloads, in a few minutes."""
+    with ExitStack() as stack:
+        with working():
+            from alignfreeze.experiment.demo import FILES, demo_settings
+            from alignfreeze.experiment.planning import plan
+            from alignfreeze.files import check_file
+            from alignfreeze.report.writing import report_demo
+
+            if task not in FILES:
+                raise SettingsError(
+                    f"--task {task!r}: the mini corpus has {', '.join(FILES)}.{did_you_mean(task, FILES)}"
+                )
+            folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            page = report or (out / "report.html" if out else Path("demo-report.html"))
+            check_file(page)
+            settings = values.change(demo_settings(task), seed=seed, device=device, compute=compute)
+            planned = plan(settings, base=Path.cwd())
+        _run([planned], folder, as_json)
+        with working():
+            typer.echo(report_demo(folder, page, required=report is not None), err=True)
+
+
+def run(
+    experiments: Annotated[
+        list[Path], typer.Argument(help="Experiment files, in TOML; runs that several have in common are done once.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that share the runs.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Do the runs on a Ray cluster; its address: auto, ray://HOST:PORT, or local.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Do only the runs with this name, such as 'front-*'; may be repeated.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed runs again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do complete runs again, and replace their records.")] = False,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    log_to: o.LogTo = None,
+    as_json: o.Json = False,
+) -> None:
+    """Realign, fine-tune and test as experiment files say; complete runs are not repeated."""
+    with working():
+        from alignfreeze.experiment.planning import plan_all
+        from alignfreeze.files import check_folder
+
+        grid = values.read_experiments(experiments, changes, seed=seed, device=device, compute=compute, log_to=log_to)
+        if out is not None:
+            check_folder(out)
+        planned = None if dry_run else plan_all(grid, elsewhere=ray is not None)
+    if planned is None:
+        _preview(grid, as_json)
+    elif out is None:
+        raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
+    else:
+        how = {"workers": workers, "ray": ray, "only": only, "retry_failed": retry_failed, "force": force}
+        _run(planned, out, as_json, **how)
+
+
+def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
+    """Show what experiments are going to do, and what they take."""
+    from alignfreeze.report.previews import preview
+
+    plans = []
+    for base, settings in grid:
+        with working():
+            facts, text = preview(settings, base=base)
+        plans.append(facts)
+        if not as_json:
+            typer.echo(f"{text}\n" if len(grid) > 1 else text)
+    show_plans(plans, as_json)
+
+
+def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
+    """Do runs, write the tables of their scores, and show them; failed runs give exit code 1."""
+    with working(runs=out):
+        from alignfreeze.report.writing import RunOutcome
+        from alignfreeze.running.dispatch import run_experiments
+
+        outcome = RunOutcome.of(run_experiments(plans, out=out, **how))
+        outcome.write(out)
+    elsewhere = bool(how.get("ray")) or (how.get("workers") or 1) > 1
+    show_outcome(outcome, as_json, doubts=elsewhere)
+    if outcome.failures:
+        typer.echo(f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
+        raise typer.Exit(1)
+
+
+def status(
+    out: Annotated[Path, typer.Argument(help="The folder of the runs.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the table until no run is left.")] = False,
+    as_json: o.Json = False,
+) -> None:
+    """Show the progress of an experiment from any terminal: its runs, their stage and speed, the time left."""
+    from alignfreeze.report.status import status_facts
+    from alignfreeze.running.status import status as look
+
+    if as_json:
+        show_json(status_facts(look(out)))
+    else:
+        show_status(lambda: look(out), watch=watch)
+
+
+def advise(
+    experiment: Annotated[
+        Path,
+        typer.Argument(
+            help="Experiment file, in TOML; its test data are not read. Or a folder of complete runs with held-out "
+            "sentence pairs (bitext.held_out): then the advice is which of their models to use for which language."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the advice; by default it lies beside the experiment file and is named after it. "
+            "Advice on a folder of runs is only shown by default.",
+        ),
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of the steps of each training that the pilots take.", show_default="0.25"),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Minutes for the pilots; --fraction shrinks to fit.")
+    ] = None,
+    held_out: Annotated[
+        int | None,
+        typer.Option("--held-out", min=1, help="Sentence pairs per language that are kept out of realignment."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many of the experiment's seeds the pilots use.", show_default="1"),
+    ] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
+    as_json: o.Json = False,
+) -> None:
+    """Advise without labels, from short runs (pilots), whether to realign and what to freeze for each language."""
+    pilots = values.keep_given({"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": seeds})
+    if experiment.is_dir():
+        options = pilots | values.keep_given({"set": changes or None, "seed": seed, "device": device})
+        _choose(experiment, out, options, as_json=as_json)
+        return
+    with working():
+        from alignfreeze.advice.advice import advise as ask
+        from alignfreeze.experiment.settings import ExperimentSettings
+        from alignfreeze.files import check_folder
+        from alignfreeze.report.advice import advice_lines, advice_sheet
+        from alignfreeze.report.writing import RECOMMENDED, write_advice
+
+        if fraction is not None and not 0 < fraction <= 1:
+            raise SettingsError(f"--fraction {fraction:g}: expected a share of the steps, more than 0 and at most 1")
+        settings = ExperimentSettings.from_toml(experiment, changes=values.read_changes(changes))
+        settings = values.change(settings, seed=seed, device=device)
+        folder = out or experiment.with_name(f"{experiment.stem}-advice")
+        check_folder(folder)
+        advised = ask(settings, base=experiment.parent, out=folder, **pilots)
+        facts = write_advice(advised, folder)
+    if as_json:
+        show_json(facts)
+        return
+    show_sheets([advice_sheet(advised)])
+    show_lines([*advice_lines(advised), f"the recommended run is alignfreeze run {folder / RECOMMENDED} --out DIR"])
+
+
+def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
+    """Show which model of complete runs to use for which language."""
+    with working():
+        from alignfreeze.advice.per_language import choose
+        from alignfreeze.files import check_folder
+        from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
+        from alignfreeze.report.writing import write_findings
+
+        if options:
+            names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in options)
+            raise SettingsError(f"{names}: only for pilots, and {runs} is a folder of complete runs")
+        if out is not None:
+            check_folder(out)
+        choices = choose(runs)
+        sheet, lines, facts = choice_sheet(choices), list(choice_lines(choices)), choice_facts(choices)
+        if out is not None:
+            write_findings(out, "choice", sheet, lines, facts)
+    if as_json:
+        show_json(facts)
+        return
+    show_sheets([sheet])
+    show_lines(lines)

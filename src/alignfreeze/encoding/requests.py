@@ -1,0 +1,141 @@
+"""Sentence pairs and links as a user asks for them, where that may take an encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.alignment.aligners import ALIGNERS, Resources
+from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.dictionary import read_dictionary
+from alignfreeze.alignment.linking import align_with_model, link_facts, read_links
+from alignfreeze.alignment.links import WordAlignment, write_pharaoh
+from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.chosen import BitextRequest, ChosenBitext, sum_up
+from alignfreeze.corpora.forms.writing import write_bitext
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.quality import keep_most_alike
+from alignfreeze.encoding.vectors import LayerVectors
+from alignfreeze.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequest:
+    """How the links of a bitext are to be found.
+
+    Attributes:
+        settings: The aligner.
+        dictionaries: Files of word lists, by language pair.
+        files: Files of links, by language pair; with them nothing is aligned.
+    """
+
+    settings: AlignmentSettings = field(default_factory=AlignmentSettings)
+    dictionaries: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+
+    def load(self, encoder: str | Encoder, *, device: str) -> Resources:
+        """Load what the aligner needs beside the bitext; the encoder only where it compares vectors.
+
+        Raises:
+            AlignFreezeError: Something that the aligner needs is missing or broken.
+        """
+        kind = ALIGNERS[self.settings.aligner]
+        if kind.needs_dictionaries and not self.dictionaries:
+            raise SettingsError(f"the aligner {self.settings.aligner} needs a word list: --dictionary en-de=FILE")
+        dictionaries = {languages: read_dictionary(path) for languages, path in self.dictionaries.items()}
+        if not kind.needs_vectors:
+            return Resources(None, dictionaries)
+        return Resources(load_vectors(encoder, self.settings.layer, device=device), dictionaries)
+
+    def find(self, pairs: Sequence[SentencePair], encoder: str | Encoder, *, device: str) -> Sequence[WordAlignment]:
+        """Read the links of sentence pairs if there are files of them, else align.
+
+        Raises:
+            AlignFreezeError: A file is missing or does not fit, or the aligner lacks something.
+        """
+        if self.files:
+            return read_links(self.files, pairs)
+        return align(pairs, aligner=self.settings, resources=self.load(encoder, device=device))
+
+
+def load_vectors(encoder: str | Encoder, layer: int | None = None, *, device: str = "auto") -> LayerVectors:
+    """Return an encoder at a layer; one that is given by name is loaded."""
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    return LayerVectors(loaded, layer=layer, device=device)
+
+
+def keep_best(
+    request: BitextRequest, chosen: list[ChosenBitext], *, encoder: str | Encoder, device: str
+) -> list[ChosenBitext]:
+    """Keep the share of the chosen sentence pairs that the request asks for, by the likeness of their vectors.
+
+    Raises:
+        AlignFreezeError: The encoder cannot be loaded.
+    """
+    if request.selection.keep_best is None:
+        return chosen
+    vectors = load_vectors(encoder, device=device)
+    kept = (keep_most_alike(bitext.selection, request.selection, vectors) for bitext in chosen)
+    return [replace(bitext, selection=selection) for bitext, selection in zip(chosen, kept, strict=True)]
+
+
+def choose_and_save(request: BitextRequest, out: Path, *, encoder: str | Encoder, device: str) -> dict[str, Any]:
+    """Choose sentence pairs of one language pair, write them as one file, and return a summary.
+
+    Raises:
+        AlignFreezeError: A file or the encoder cannot be read, or the file cannot be written.
+    """
+    chosen = keep_best(request, request.choose(), encoder=encoder, device=device)
+    _write(out, chosen)
+    return sum_up(chosen) | {"file": str(out)}
+
+
+def align_and_save(
+    request: BitextRequest,
+    links: LinkRequest,
+    out: Path,
+    *,
+    kept: Path | None = None,
+    trained: Path | None = None,
+    save_trained: Path | None = None,
+    encoder: str | Encoder,
+    device: str,
+) -> tuple[list[SentencePair], Sequence[WordAlignment], dict[str, Any]]:
+    """Find the links of one language pair and write them in Pharaoh notation.
+
+    Args:
+        request: The sentence pairs, of one reader.
+        links: How their links are found.
+        out: File for the links.
+        kept: File for the sentence pairs, if a selection leaves some out.
+        trained: Folder of a model trained before.
+        save_trained: Folder in which a model trained now is kept.
+        encoder: For aligners, and a selection, that compare vectors.
+        device: Where the encoder runs.
+
+    Returns:
+        The sentence pairs, their links, and a summary of both.
+
+    Raises:
+        AlignFreezeError: A file or the encoder cannot be read, or a file cannot be written.
+    """
+    began = time.perf_counter()
+    chosen = keep_best(request, request.choose(), encoder=encoder, device=device)
+    pairs = request.split(chosen)
+    resources = links.load(encoder, device=device)
+    alignments = align_with_model(pairs, links.settings, resources, trained=trained, save=save_trained)
+    write_pharaoh(out, alignments)
+    if kept is not None:
+        _write(kept, chosen)
+    facts = sum_up(chosen) | link_facts(pairs, alignments, links.settings, resources)
+    facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
+    return pairs, alignments, facts
+
+
+def _write(path: Path, chosen: Sequence[ChosenBitext]) -> None:
+    texts = [pair for bitext in chosen for pair in bitext.selection.texts]
+    write_bitext(path, texts, chosen[0].reader.languages)

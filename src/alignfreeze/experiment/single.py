@@ -1,0 +1,217 @@
+"""Single trainings: realign, average or fine-tune an encoder, and write it with its record and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.alignment.aligning import align
+from alignfreeze.corpora.chosen import BitextRequest
+from alignfreeze.encoding.encoder import Encoder, check_device, digest_of_encoder, load_encoder
+from alignfreeze.encoding.requests import LinkRequest, keep_best
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.cards import CardFacts, base_name, write_card
+from alignfreeze.experiment.records import environment
+from alignfreeze.experiment.strategies import average_name
+from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_json, write_json
+from alignfreeze.processes import process_number
+from alignfreeze.realignment.averaging import average_encoders
+from alignfreeze.realignment.freezing import FreezePolicy, Freezing
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.trainer import realign
+from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.task import Source, Task
+from alignfreeze.training.checkpoints import remove_checkpoints
+from alignfreeze.training.settings import ComputeSettings
+from alignfreeze.uploads import check_hub, push
+
+ORIGIN = "alignfreeze.json"
+"""The file in a model's folder that records how the model was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleTraining:
+    """How one training is computed, and where its result goes.
+
+    Attributes:
+        out: Folder for the model; it must be new.
+        push_to: OWNER/NAME on the hub, to which the model is uploaded; None for no upload.
+        seed: The random start.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        compute: How it is computed.
+    """
+
+    out: Path
+    push_to: str | None = None
+    seed: int = 31
+    device: str = "auto"
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+    def prepare(self) -> dict[str, Any]:
+        """Check device, folder and hub before any work is done; return arguments for `realign` and `finetune`.
+
+        Raises:
+            SettingsError: The device does not exist here.
+            OutputError: The folder is taken or cannot be written, or the hub does not know the user.
+        """
+        device = check_device(self.device)
+        check_unused(self.out)
+        if self.push_to is not None:
+            check_hub(self.push_to)
+        logs, checkpoints = (self.out.with_name(f"{self.out.name}.{what}") for what in ("logs", "checkpoints"))
+        how = {"compute": self.compute.logging_in(logs), "checkpoints": checkpoints}
+        return {"seed": self.seed, "device": device, **how}
+
+    def save(self, model: Encoder | TaskModel, record: dict[str, Any], card: CardFacts, **how: Any) -> dict[str, str]:
+        """Write the model with its record and card, remove its checkpoints, and upload it if wanted.
+
+        Of several processes that train together only the first does so.
+
+        Returns:
+            The address on the hub, by the name `hub`; nothing without an upload.
+        """
+        if process_number() > 0:
+            return {}
+        with new_folder(self.out) as folder:
+            model.save(folder)
+            write_json(folder / ORIGIN, {**record, "environment": environment(record["device"], how["compute"])})
+            write_card(folder, card)
+        if "checkpoints" in how:
+            remove_checkpoints(how["checkpoints"])
+        return {} if self.push_to is None else {"hub": push(self.out, self.push_to)}
+
+
+def realign_and_save(
+    encoder: str,
+    bitext: BitextRequest,
+    links: LinkRequest,
+    training: SingleTraining,
+    *,
+    freeze: str,
+    settings: RealignmentSettings,
+) -> dict[str, Any]:
+    """Realign an encoder on bitext, save it, and return what was done.
+
+    Raises:
+        AlignFreezeError: A setting, a file or the encoder is wrong, or the result cannot be written.
+    """
+    if settings.schedule != "before":
+        raise SettingsError("--set schedule: there is no task here; `alignfreeze run` has the other schedules")
+    policy = FreezePolicy.parse(freeze)
+    how = training.prepare()
+    chosen = bitext.choose()
+    digests = bitext.digests()
+    digests |= {f"links {'-'.join(pair)}": [digest_of_file(path)] for pair, path in links.files.items()}
+    loaded = load_encoder(encoder)
+    chosen = keep_best(bitext, chosen, encoder=loaded, device=how["device"])
+    pairs = bitext.split(chosen)
+    if settings.needs_links:
+        alignments = links.find(pairs, loaded, device=how["device"])
+    else:
+        alignments = align(pairs, aligner="sentence", cache=False)
+    history = realign(loaded, pairs, alignments, freeze=policy, settings=settings, **how)
+    facts = {"encoder": encoder, **asdict(history), "folder": str(training.out)}
+    record = {
+        **facts,
+        **{"settings": settings.model_dump(), "seed": how["seed"], "device": how["device"]},
+        "alignment": links.settings.model_dump() if settings.needs_links and not links.files else None,
+        "digests": digests,
+        "bitext": [one.facts() for one in chosen],
+        "languages": list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
+    }
+    card = card_of_record(record)
+    if links.files:
+        card = replace(card, aligner="read from files")
+    return facts | training.save(loaded, record, card, **how)
+
+
+def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weights: Sequence[float]) -> dict[str, Any]:
+    """Save the mean of the weights of encoders, and return what was done; of the training only the places count.
+
+    Raises:
+        AlignFreezeError: An encoder cannot be loaded, two do not go together, or the result cannot be written.
+    """
+    training.prepare()
+    mean = average_encoders(map(load_encoder, encoders), weights=weights or None)
+    record = {**record_of_average(encoders, weights), "folder": str(training.out), "device": "cpu"}
+    facts = {name: record[name] for name in ("encoders", "weights", "folder")}
+    return facts | training.save(mean, record, card_of_record(record), compute=ComputeSettings())
+
+
+def finetune_and_save(
+    encoder: str, task: Task, source: Source, training: SingleTraining, *, settings: FinetuningSettings
+) -> dict[str, Any]:
+    """Fine-tune an encoder on a task, save the model, and return what was done.
+
+    Raises:
+        AlignFreezeError: A setting, a file or the encoder is wrong, or the result cannot be written.
+    """
+    how = training.prepare()
+    items = task.read(source)
+    digest = digest_of_json([asdict(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
+    model, history = finetune(load_encoder(encoder), task, items, settings=settings, **how)
+    facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(history)}
+    facts["folder"] = str(training.out)
+    record = {
+        **facts,
+        **{"settings": settings.model_dump(), "seed": how["seed"], "device": how["device"]},
+        **{"digests": {"train": digest}, "realigned": realignment_record(encoder)},
+    }
+    before = card_of_encoder(encoder)
+    languages = list(dict.fromkeys(filter(None, [source.language, *before.languages])))
+    card = replace(before, languages=languages, task=task.name, digests={**before.digests, "train": digest})
+    return facts | training.save(model, record, card, **how)
+
+
+def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:
+    """Return how the mean of the weights of encoders was made, in the form of the record of one realignment."""
+    members = [card_of_encoder(encoder) for encoder in encoders]
+    aligners = {member.aligner for member in members if member.strategy is not None}
+    return {
+        "encoder": members[0].encoder,
+        "freeze": average_name([member.strategy or base_name(member.encoder) for member in members], weights),
+        "frozen": None,  # not known where a member is no realigned encoder
+        "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
+        "languages": list(dict.fromkeys(code for member in members for code in member.languages)),
+        "digests": {f"encoder {n}": [digest_of_encoder(encoder)] for n, encoder in enumerate(encoders, start=1)},
+        "encoders": list(encoders),
+        "weights": list(weights) or [1.0] * len(encoders),
+        "members": [realignment_record(encoder) for encoder in encoders],
+    }
+
+
+def realignment_record(encoder: str) -> dict[str, Any]:
+    """Return the record of how an encoder, or the one below a fine-tuned model, was realigned; else nothing."""
+    record = read_json(Path(encoder) / ORIGIN)
+    try:
+        return record if "freeze" in record else record["realigned"]
+    except (KeyError, TypeError):
+        return {}
+
+
+def card_of_encoder(encoder: str) -> CardFacts:
+    """Return what a card tells of an encoder: how it was realigned, if a record of that is in its folder."""
+    try:
+        return card_of_record(realignment_record(encoder))
+    except (KeyError, TypeError, AttributeError):
+        return CardFacts(encoder, [])
+
+
+def card_of_record(record: Mapping[str, Any]) -> CardFacts:
+    """Return what a card tells of an encoder, from the record of its realignment or average.
+
+    Raises:
+        KeyError, TypeError, AttributeError: It is no such record.
+    """
+    frozen = record["frozen"]
+    return CardFacts(
+        record["encoder"],
+        record.get("languages", []),
+        strategy=record["freeze"],
+        freezing=frozen and Freezing(tuple(frozen["parts"]), frozen["parameters"], frozen["n_parameters"]),
+        aligner=(record["alignment"] or {}).get("aligner"),
+        digests={role: digest for role, found in record["digests"].items() for digest in found},
+    )

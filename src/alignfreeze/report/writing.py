@@ -1,0 +1,126 @@
+"""Files that studies leave beside their records: tables of runs, pages, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignfreeze.advice.advice import Advised
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.files import check_apart, check_file, write_json, write_lines
+from alignfreeze.processes import process_number
+from alignfreeze.report.advice import advice_facts, advice_lines, advice_sheet
+from alignfreeze.report.pictures import illustrate
+from alignfreeze.report.sheets import Sheet, to_markdown
+from alignfreeze.report.tables import ScoreTable, score_tables, sheet_of
+from alignfreeze.running.dispatch import Study
+from alignfreeze.running.folder import Failure
+from alignfreeze.settings import to_toml
+
+if TYPE_CHECKING:
+    from alignfreeze.report.pages import StudyPage
+
+RECOMMENDED = "recommended.toml"
+"""The experiment file that advice leaves in its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """The outcome of experiments that ran together.
+
+    Attributes:
+        tables: Their scores.
+        records: Their complete runs; a run that several experiments have in common comes once.
+        failures: Their failed runs, each once.
+    """
+
+    tables: Sequence[ScoreTable]
+    records: Sequence[RunRecord]
+    failures: Sequence[Failure]
+
+    @classmethod
+    def of(cls, studies: Iterable[Study]) -> RunOutcome:
+        """Put the outcomes of experiments together."""
+        studies = list(studies)
+        return cls(
+            tables=[table for study in studies if study.records for table in score_tables(study)],
+            records=list({record.digest: record for study in studies for record in study.records}.values()),
+            failures=list(dict.fromkeys(failure for study in studies for failure in study.failures)),
+        )
+
+    def write(self, out: Path) -> None:
+        """Write the tables into the folder of the experiments, and pictures beside the models that are kept.
+
+        Of several processes that train together only the first does so.
+        """
+        if process_number() > 0:
+            return
+        sheets = [to_markdown(sheet_of(table)) for table in self.tables]
+        write_lines(out / "table.md", "\n\n".join(sheets).splitlines())
+        write_json(out / "table.json", [asdict(table) for table in self.tables])
+        illustrate(self.records, out / "runs")
+
+    def facts(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        parts = {"tables": self.tables, "runs": self.records, "failures": self.failures}
+        return {name: [asdict(value) for value in values] for name, values in parts.items()}
+
+    def cost(self) -> str:
+        """Say how many runs there are, and what they took."""
+        seconds = sum(sum(record.seconds.values()) for record in self.records)
+        stages = [taken for record in self.records for taken in record.memory.values()]
+        peak = max((most for taken in stages for most in taken.values()), default=0)
+        return f"{len(self.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB"
+
+
+def write_report(paths: Sequence[Path], out: Path, form: str, *, title: str | None = None) -> StudyPage:
+    """Write what `study_page` returns in a form of `report.text.REPORT_FORMS`, and return it.
+
+    Raises:
+        SettingsError: The extra `report` is not installed, or results contradict each other.
+        DataError: A study is missing or damaged.
+        OutputError: The file cannot be written, or is one that is read.
+    """
+    check_file(out)
+    check_apart({"--out": out}, [path for path in paths if path.is_file()])
+    try:
+        from alignfreeze.report.study import study_page
+        from alignfreeze.report.text import REPORT_FORMS
+    except ModuleNotFoundError as error:
+        raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
+    page = study_page(paths, title=title)
+    write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
+    return page
+
+
+def report_demo(folder: Path, page: Path, *, required: bool) -> str:
+    """Write the page of the demo, and say where it is, or why there is none.
+
+    Raises:
+        SettingsError: The extra `report` is not installed, and the page is required.
+    """
+    try:
+        write_report([folder], page, "html", title="alignfreeze demo")
+    except SettingsError as error:
+        if required:
+            raise
+        return f"no report is written: {error}"
+    return f"the report is {page}"
+
+
+def write_advice(advised: Advised, folder: Path) -> dict[str, Any]:
+    """Write advice and the recommended experiment into a folder, and return the advice as plain values."""
+    values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    write_lines(folder / RECOMMENDED, to_toml(values))
+    facts = {**advice_facts(advised), "recommended": str(folder / RECOMMENDED)}
+    write_findings(folder, "advice", advice_sheet(advised), advice_lines(advised), facts)
+    return facts
+
+
+def write_findings(folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any]) -> None:
+    """Write findings as `NAME.md`, with the lines below the table, and as `NAME.json`."""
+    write_json(folder / f"{name}.json", facts)
+    write_lines(folder / f"{name}.md", [*to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)])

@@ -1,0 +1,39 @@
+"""Uploads of model folders to the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+
+from alignfreeze.errors import OutputError
+
+
+def check_hub(name: str) -> None:
+    """Check that the user may write to the hub, before any work is done.
+
+    Raises:
+        OutputError: There is no connection, or nobody is logged in.
+    """
+    try:
+        HfApi().whoami()
+    except (LocalTokenNotFoundError, HfHubHTTPError) as error:
+        raise OutputError(f"{name}: the hub does not know you ({error}); log in with: hf auth login") from error
+    except (OfflineModeIsEnabled, OSError) as error:
+        raise OutputError(f"{name}: the hub cannot be reached ({error}); leave --push-to-hub off") from error
+
+
+def push(folder: Path, name: str) -> str:
+    """Upload a model folder to the hub, and return its address.
+
+    Raises:
+        OutputError: It cannot be uploaded; the folder stays.
+    """
+    try:
+        api = HfApi()
+        api.create_repo(name, exist_ok=True)
+        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Upload a model made with alignfreeze")
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
+        raise OutputError(f"{name}: cannot be uploaded ({error}); the model is in {folder}") from error
+    return f"{api.endpoint}/{name}"

@@ -1,0 +1,63 @@
+"""All commands: their help, their imports, and errors in a process of their own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.cli import alignfreeze, in_own_process, refused
+
+COMMANDS = [
+    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "finetune", "evaluate"),
+    *("compare", "correlate", "status", "export", "report", "probe", "advise"),
+    *("note", "lens"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_common_options(command):
+    help_text = alignfreeze(command, "--help").stdout
+    # Comparing links, or results, has neither a random start nor anything to compute.
+    needless = {
+        "aer": {"--seed", "--device"},
+        "average": {"--seed", "--device"},
+        "compare": {"--seed", "--device"},
+        "correlate": {"--seed", "--device"},
+        "status": {"--seed", "--device"},
+        "export": {"--json", "--seed", "--device"},
+        "report": {"--json", "--seed", "--device"},
+        "note": {"--json", "--seed", "--device"},
+        "lens": {"--json", "--seed", "--device"},
+        "layers": {"--seed"},
+        "probe": {"--seed"},
+    }.get(command, set())
+    assert all(option in help_text for option in {"--json", "--seed", "--device"} - needless)
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys; sys.argv = ['alignfreeze', '--help']\nfrom alignfreeze.cli import app\n"
+    code += "try: app()\nexcept SystemExit: pass\nassert not {'torch', 'transformers', 'pydantic'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+SLOW_TO_IMPORT = {"torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "pandas", "sklearn"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_that_takes_long(command):
+    done = in_own_process(command, "--help", python=("-X", "importtime"))
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert {"typer", "alignfreeze"} <= imported
+    assert not imported & SLOW_TO_IMPORT
+
+
+def test_version():
+    from alignfreeze import __version__
+
+    assert alignfreeze("--version").stdout.strip() == __version__
+
+
+def test_a_mistake_in_an_own_process(tmp_path):
+    done = in_own_process("run", tmp_path / "none.toml", "--out", tmp_path / "out")
+    refused(done, "none.toml: cannot be read")

@@ -1,0 +1,149 @@
+"""Commands that train, average and test single models, one after the other and with wrong input."""
+
+import json
+
+import torch
+from transformers import BertConfig, BertModel
+
+from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
+from tests.support.cli import alignfreeze, refused
+
+CONLLU = "1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
+
+
+def test_the_stages_one_after_the_other(tmp_path, tiny_folder, bitext_file, tagged_file):
+    """Align, realign, fine-tune, evaluate: each with JSON, each feeding the next."""
+    links, realigned, tagger = tmp_path / "deep" / "links", tmp_path / "realigned", tmp_path / "tagger"
+    done = alignfreeze("align", "--bitext", f"en-de={bitext_file}", "--out", links, "--pretokenized", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["sentence_pairs"] == len(links.read_text().splitlines()) == 120
+    assert facts["links_for_realignment"] > 400
+
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 3, "--json"]
+    done = alignfreeze(
+        "realign", tiny_folder, *options, "--links", f"en-de={links}", "--freeze", "front", "--out", realigned
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["steps"], facts["freeze"]) == (3, "front")
+    assert facts["frozen"]["parameters"] > 0
+    record = json.loads((realigned / "alignfreeze.json").read_text())
+    assert record["settings"]["temperature"] == 0.1
+    assert record["digests"]["bitext en-de"]
+
+    training = ["--train", tagged_file, "--epochs", 8, "--learning-rate", 5e-3, "--device", "cpu", "--json"]
+    done = alignfreeze("finetune", realigned, *training, "--out", tagger)
+    facts = json.loads(done.stdout)
+    assert facts["steps"] == 16
+    assert facts["last_loss"] < facts["first_loss"]
+
+    done = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu", "--json")
+    (score,) = json.loads(done.stdout)
+    assert score["language"] == "en"
+    assert score["value"] > 0.5
+    assert score["n"] == 300
+    plain = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu").stdout
+    assert plain == f"en  accuracy {100 * score['value']:.1f}%  of 300 words\n"
+
+
+def test_the_mean_of_encoders(tmp_path, tiny_folder, bitext_file, tagged_file):
+    realigned, mean, tuned = tmp_path / "realigned", tmp_path / "mean", tmp_path / "tuned"
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 2]
+    done = alignfreeze("realign", tiny_folder, *options, "--freeze", "front", "--out", realigned)
+    assert done.returncode == 0, done.stderr
+    done = alignfreeze("average", tiny_folder, realigned, "--weights", "1,3", "--out", mean, "--json")
+    assert json.loads(done.stdout) == {
+        "encoders": [str(tiny_folder), str(realigned)],
+        "weights": [1, 3],
+        "folder": str(mean),
+    }
+    first, second, found = (
+        dict(load_encoder(str(place)).model.named_parameters()) for place in (tiny_folder, realigned, mean)
+    )
+    for name, parameter in found.items():
+        assert torch.allclose(parameter, (first[name] + 3 * second[name]) / 4, atol=1e-7), name
+    assert any(not torch.equal(parameter, first[name]) for name, parameter in found.items())
+
+    record = json.loads((mean / "alignfreeze.json").read_text())
+    written = f"average(1*{tiny_folder.name},3*front)"
+    assert (record["freeze"], record["languages"]) == (written, ["en", "de"])
+    assert [member.get("freeze") for member in record["members"]] == [None, "front"]
+    assert record["digests"]["encoder 2"] == [digest_of_encoder(str(realigned))]
+    card = (mean / "README.md").read_text()
+    assert f"# {tiny_folder.name}, averaged" in card
+    assert f"mean of the weights of several encoders: `{written}`" in card
+    # What is made of it does not forget how it came about.
+    training = ["--train", tagged_file, "--epochs", 1, "--device", "cpu"]
+    assert alignfreeze("finetune", mean, *training, "--out", tuned).returncode == 0
+    assert f"several encoders, before fine-tuning: `{written}`" in (tuned / "README.md").read_text()
+
+
+def test_wrong_input_of_average(tmp_path, tiny_folder):
+    out = tmp_path / "out"
+
+    def run(*encoders_and_options, out=out):
+        return alignfreeze("average", *encoders_and_options, "--out", out)
+
+    refused(run(tiny_folder), "at least two encoders")
+    for weights in ("1", "1,2,3", "1,half", ""):
+        refused(run(tiny_folder, tiny_folder, "--weights", weights), f"--weights '{weights}': expected 2 numbers")
+    refused(run(tiny_folder, tiny_folder, "--weights", "0,1"), "the weight 0: what is averaged counts more than 0")
+    refused(run(tiny_folder, tmp_path / "nowhere"), "cannot be loaded as an encoder")
+    torch.manual_seed(1)
+    other = tmp_path / "other"
+    BertModel(BertConfig.from_pretrained(tiny_folder, num_hidden_layers=3)).save_pretrained(other)
+    load_encoder(str(tiny_folder)).tokenizer.save_pretrained(other)
+    refused(run(tiny_folder, other), "cannot be averaged: only one of them has encoder.layer.3")
+    refused(run(tiny_folder, tiny_folder, out=tmp_path), "exists already")
+    assert not out.exists()
+
+
+def test_wrong_input_of_realign(tmp_path, tiny_folder, bitext_file):
+    out = tmp_path / "out"
+
+    def run(*options, encoder=tiny_folder, out=out):
+        basis = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--steps", 1, "--out", out]
+        return alignfreeze("realign", encoder, *basis, *options)
+
+    (tmp_path / "links").write_text("0-0\n" * 119 + "0-5\n")
+    refused(run("--links", f"en-de={tmp_path / 'links'}"), "links, line 120: link 0-5 is out of range")
+    refused(run("--freeze", "fornt"), "unknown freeze policy 'fornt'", "Did you mean 'front'")
+    refused(run(encoder=tmp_path), "holds no model")
+    refused(run(encoder=tmp_path / "nothing"), "cannot be loaded as an encoder")
+    refused(run("--layer", "first", "--learning-rate", "0"), "2 wrong settings", "layer: ", "learning_rate: ")
+    refused(run("--device", "gpu"), "unknown device 'gpu'")
+    (tmp_path / "file").touch()
+    refused(run(out=tmp_path / "file" / "out"), "cannot be written")
+    refused(run(out=tmp_path), "exists already")
+    assert not out.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "links"]
+
+
+def test_wrong_input_of_finetune(tmp_path, tiny_folder):
+    out = tmp_path / "out"
+
+    def run(content, *options):
+        (tmp_path / "train.conllu").write_bytes(content)
+        return alignfreeze("finetune", tiny_folder, "--train", tmp_path / "train.conllu", "--out", out, *options)
+
+    refused(run((CONLLU + CONLLU[:-3] + "\n").encode()), "train.conllu, line 2: ", "this one has 9")
+    refused(run(CONLLU.replace("NOUN", "NN").encode()), "train.conllu, line 1: 'NN' is none of the 17 UPOS tags")
+    refused(run(CONLLU.encode(), "--task", "pso"), "unknown task 'pso'", "Did you mean 'pos'")
+    refused(run(b""), "no sentence found")
+    assert not out.exists()
+
+
+def test_wrong_start(tmp_path, tiny_folder, bitext_file):
+    done = alignfreeze(
+        "realign", tiny_folder, "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "o", "--seed", -1
+    )
+    assert done.returncode == 2
+    assert "seed" in done.stderr
+
+
+def test_wrong_input_of_evaluate(tmp_path, tiny_folder):
+    (tmp_path / "t").write_text(CONLLU)
+    refused(alignfreeze("evaluate", tmp_path, "--test", f"de={tmp_path / 't'}"), "holds no fine-tuned model")
+    refused(alignfreeze("evaluate", tiny_folder, "--test", f"de={tmp_path / 't'}"), "has no head")
+    refused(alignfreeze("evaluate", tiny_folder, "--test", f"{tmp_path / 't'}"), "expected de=FILE")
+    twice = ["--test", f"de={tmp_path / 't'}", "--test", f"de={tmp_path / 't'}"]
+    refused(alignfreeze("evaluate", tiny_folder, *twice), "named twice")

@@ -1,0 +1,87 @@
+"""Commands on experiments: plans, runs, and wrong experiment files."""
+
+import json
+
+import pytest
+
+from alignfreeze.experiment import demo
+from alignfreeze.experiment.settings import ExperimentSettings
+from tests.support.cli import alignfreeze, refused
+
+
+def test_run_dry_run_and_json(project):
+    dry = alignfreeze("run", project / "experiment.toml", "--dry-run")
+    assert "4: baseline 1, front 1, baseline 2, front 2" in dry.stdout
+    assert "front: encoder.layer.0..1; " in dry.stdout
+    assert "4 steps of 4 sentence pairs: 16 in all" in dry.stdout
+    assert "en-tr.txt" in dry.stdout
+    facts = json.loads(alignfreeze("run", project / "experiment.toml", "--dry-run", "--json", "--seed", "9").stdout)
+    assert [run["seed"] for run in facts["runs"]] == [9, 9]
+    assert facts["sentence_pairs"] == {"en-de": 120, "en-tr": 120}
+    refused(alignfreeze("run", project / "experiment.toml"), "--out DIR")
+    assert not (project / "out").exists()
+
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9")
+    assert done.returncode == 0, done.stderr
+    assert "of 2 target languages" in done.stdout
+    assert "2 runs" in done.stdout
+    table = (project / "out" / "table.md").read_text()
+    assert "| average | of 2 target languages |" in table
+    again = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9", "--json")
+    assert "2 of 2 runs are complete" in again.stderr
+    printed = json.loads(again.stdout)
+    assert [run["strategy"] for run in printed["runs"]] == ["baseline", "front"]
+    assert printed["tables"][0]["rows"][0]["name"] == "en"
+
+
+def test_progress_is_shown_without_a_terminal_only_for_what_takes_long(project):
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9")
+    assert "reading data" not in done.stderr
+
+
+def test_a_name_that_looks_like_markup_is_only_a_name(project):
+    path = project / "experiment.toml"
+    path.write_text(path.read_text().replace('name = "toy"', 'name = "toy [/b] [red]x"'))
+    done = alignfreeze("run", path, "--out", project / "out", "--seed", "9")
+    assert done.returncode == 0, done.stderr
+    assert "toy [/b] [red]x: pos" in done.stdout
+
+
+def test_wrong_experiment_files(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("""
+languages = ["de", "jp"]
+strategies = ["baseline", "frnt"]
+[data]
+train = "t"
+test = "{language}"
+[bitext]
+source = "{language}"
+[realignment]
+temperature = 0
+""")
+    out = tmp_path / "out"
+    done = alignfreeze("run", path, "--out", out)
+    refused(done, "bad.toml has 3 wrong settings:", "languages.1", "'ja'", "strategies.1", "'front'", "temperature")
+    refused(alignfreeze("run", tmp_path / "none.toml", "--out", out), "none.toml: cannot be read")
+    assert not out.exists()
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path):
+    path = tmp_path / "good.toml"
+    path.write_text('languages = ["de"]\n[data]\ntrain = "t"\ntest = "{language}"\n[bitext]\nsource = "{language}"\n')
+    (tmp_path / "file").touch()
+    refused(alignfreeze("run", path, "--out", tmp_path / "file" / "out"), "cannot be written", "choose another place")
+    refused(alignfreeze("run", path, "--out", tmp_path / "file"), "cannot be written")
+    refused(alignfreeze("run", path, "--out", "/proc/alignfreeze"), "cannot be written")
+
+
+def test_the_demo_shows_a_table_and_writes_a_report(project, monkeypatch):
+    pytest.importorskip("plotly")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(demo, "demo_settings", lambda _: ExperimentSettings.from_toml(project / "experiment.toml"))
+    done = alignfreeze("demo", "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert "of 2 target languages" in done.stdout
+    assert "the report is demo-report.html" in done.stderr
+    assert (project / "demo-report.html").exists()
