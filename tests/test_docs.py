@@ -31,7 +31,7 @@ from alignfreeze.tasks.task import Source
 BAR = "\\|"
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MADE = "Made from the {}; a test keeps both together.\n"
 
 
