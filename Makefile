@@ -3,17 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOGETHER := --numprocesses 2 --dist worksteal
 
-.PHONY: demo test test-slow lint bench docs clean
+.PHONY: demo test test-slow coverage lint bench docs clean
 
 demo: $(READY)
 	$(BIN)/alignfreeze demo
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest $(TOGETHER)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+coverage: $(READY)
+	$(BIN)/python -m pytest $(TOGETHER) --cov alignfreeze --cov-branch --cov-report term
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -33,4 +37,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -29,7 +31,7 @@ from alignfreeze.tasks.task import Source
 BAR = "\\|"
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MADE = "Made from the {}; a test keeps both together.\n"
 
 
@@ -200,6 +202,30 @@ def clauses(path):
             yield from (part for text in re.split(r"[;:,.()\n`]", node.value) if len(part := text.strip()) >= 12)
 
 
+PACKAGE = ROOT / "src" / "alignfreeze"
+
+
+def test_names_in_the_page_on_architecture_exist():
+    rooms = "|".join(path.stem for path in PACKAGE.iterdir() if not path.name.startswith("_"))
+    names = re.findall(rf"`((?:{rooms})\.(?!json`)[\w.]+)`", (DOCS / "architecture.md").read_text(encoding="utf-8"))
+    assert len(names) > 50
+    for name in names:
+        assert pkgutil.resolve_name(f"alignfreeze.{name}"), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_of_code_that_a_page_names_exist(page):
+    for path in re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")):
+        assert any((folder / path).exists() for folder in (ROOT, PACKAGE)), path
+
+
+def test_the_picture_shows_all_rooms():
+    """When this fails: `python docs/rooms.py` draws the picture anew."""
+    drawn = runpy.run_path(str(DOCS / "rooms.py"))
+    assert {room.name for room in drawn["ROOMS"]} == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert drawn["draw"]() == (DOCS / "assets" / "rooms.svg").read_text(encoding="utf-8")
+
+
 TASK_PAGES = sorted((DOCS / "tasks").glob("*.md"))
 
 
@@ -256,7 +282,7 @@ def site(tmp_path_factory):
 
 def test_the_site_loads_nothing_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
-    assert len(pages) > len(PAGES) - 1
+    assert len(pages) > len(list(DOCS.rglob("*.md")))
     for page in pages:
         reader = Resources()
         reader.feed(page.read_text(encoding="utf-8"))

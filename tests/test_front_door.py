@@ -42,6 +42,12 @@ def test_versions_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == alignfreeze.__version__
     assert f"version: {alignfreeze.__version__}" in (ROOT / "CITATION.cff").read_text()
+    (ruff,) = re.findall(r"rev: v(\S+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert f"\nruff=={ruff}\n" in (ROOT / "constraints.txt").read_text()
+
+
+def test_the_public_checks_are_those_of_every_machine():
+    assert "run: bash .ci/run" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
 
 
 def test_the_two_commands_come_first_in_the_readme():
