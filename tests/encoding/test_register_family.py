@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -192,6 +193,13 @@ def test_it_is_loaded_without_a_word_and_its_limits_are_known(toy_family, folder
     assert is_known(encoder.model)
     assert len(encoder.layers) == 4
     assert encoder.max_length == 48
+
+
+def test_a_path_that_leads_nowhere_is_named(in_transformers, folder):
+    af.register_family("toy", replace(TOY, layers="tower.stairs"))
+    encoder = load_encoder(str(folder))
+    with pytest.raises(EncoderError, match=r"the family 'toy' has no module 'tower\.stairs'.*named_modules"):
+        frozen_parts(encoder.model, "front")
 
 
 def test_its_sentences_lie_end_to_end_and_its_layers_run_alone(toy_family, folder):

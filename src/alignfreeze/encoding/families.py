@@ -154,7 +154,7 @@ def layers_of(model: nn.Module) -> Sequence[nn.Module]:
     """Return the layers of a model, lowest first; layers that share their weights are the same module.
 
     Raises:
-        EncoderError: It is not known where this family keeps them.
+        EncoderError: It is not known where this family keeps them, or they are not there.
     """
     family = family_of(model)
     modules = list(_submodule(model, family.layers))
@@ -168,7 +168,7 @@ def embeddings_of(model: nn.Module) -> nn.Module:
     """Return the module that turns subwords into the vectors that go into the lowest layer.
 
     Raises:
-        EncoderError: It is not known where this family keeps it.
+        EncoderError: It is not known where this family keeps it, or it is not there.
     """
     return _submodule(model, family_of(model).embeddings)
 
@@ -195,7 +195,7 @@ def positions_of(model: nn.Module) -> nn.Embedding | None:
     """Return the table of position embeddings, which limits how many subwords a model takes; None without one."""
     path = family_of(model).positions
     try:
-        return _submodule(model, path) if path else None
+        return base_of(model).get_submodule(path) if path else None
     except AttributeError:  # a family may have models with a table and models without
         return None
 
@@ -207,7 +207,14 @@ def first_position(model: nn.Module) -> int:
 
 
 def _submodule(model: nn.Module, path: str) -> Any:
-    return base_of(model).get_submodule(path)
+    base = base_of(model)
+    try:
+        return base.get_submodule(path)
+    except AttributeError:
+        raise EncoderError(
+            f"this model of the family {base.config.model_type!r} has no module {path!r} below its base model; "
+            "register the family with the paths that model.base_model.named_modules() lists"
+        ) from None
 
 
 # --- families that are not in the table --------------------------------------------------

@@ -25,7 +25,7 @@ from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
 
-SUBWORDS_AT_ONCE = 2_048
+_SUBWORDS_AT_ONCE = 2_048
 """The most subwords that go through the encoder together."""
 
 
@@ -96,7 +96,7 @@ class LayerVectors:
         rows = Ragged.of([subwords[number] for number in order])
         states: list[Tensor] = [torch.empty(0)] * len(order)
         with packing(model), torch.inference_mode():
-            for numbers in split_by_budget(rows.lengths(), SUBWORDS_AT_ONCE):
+            for numbers in split_by_budget(rows.lengths(), _SUBWORDS_AT_ONCE):
                 sentences = Packed.take(rows, numbers).to(self.device)
                 found = encode(model, sentences, padding=self.encoder.padding, layers=range(self.layer))
                 pieces = found.split(rows.lengths(numbers).tolist())
