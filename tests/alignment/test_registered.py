@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from alignfreeze.cli.reading import find_links
 
 import alignfreeze as af
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, WordAligner
+from alignfreeze.alignment.linking import align_with_model
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.errors import SettingsError
@@ -98,7 +98,7 @@ def test_what_it_learns_can_be_kept(register, toy_bitext, tmp_path, monkeypatch)
     settings = AlignmentSettings()
     register()
     with pytest.raises(SettingsError, match="are for fast-align, eflomal, hmm; same-place learns nothing"):
-        find_links(
+        align_with_model(
             toy_bitext, settings.model_copy(update={"aligner": NAME}), Resources(), trained=None, save=tmp_path / "m"
         )
     ALIGNERS.remove(NAME)
@@ -108,5 +108,5 @@ def test_what_it_learns_can_be_kept(register, toy_bitext, tmp_path, monkeypatch)
     monkeypatch.setattr(SamePlace, "load", lambda _, folder, *, languages: calls.append(languages), raising=False)
     register(learns=True)
     learner = AlignmentSettings(aligner=NAME)
-    assert len(find_links(toy_bitext, learner, Resources(), trained=None, save=tmp_path / "m")) == len(toy_bitext)
+    assert len(align_with_model(toy_bitext, learner, Resources(), trained=None, save=tmp_path / "m")) == len(toy_bitext)
     assert calls == [120, ("en", "de"), 120]

@@ -25,8 +25,8 @@ from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.freezing import frozen_parts
-from alignfreeze.tasks import TASKS
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.tasks.table import TASKS
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 
@@ -184,7 +184,7 @@ def test_without_registration_its_blocks_are_not_told_apart(in_transformers, fol
     assert not family_of(encoder.model).packs
     assert encoder.max_length == 64  # the tokenizer's; the table of places is not found
     with pytest.raises(EncoderError, match="not known which parts of a layer of 'toy' are attention"):
-        frozen_parts(encoder.model, "attention")
+        FreezePolicy.parse("attention").parts_of(encoder.model)
 
 
 def test_it_is_loaded_without_a_word_and_its_limits_are_known(toy_family, folder, remarks):
@@ -199,7 +199,7 @@ def test_a_path_that_leads_nowhere_is_named(in_transformers, folder):
     af.register_family("toy", replace(TOY, layers="tower.stairs"))
     encoder = load_encoder(str(folder))
     with pytest.raises(EncoderError, match=r"the family 'toy' has no module 'tower\.stairs'.*named_modules"):
-        frozen_parts(encoder.model, "front")
+        FreezePolicy.parse("front").parts_of(encoder.model)
 
 
 def test_its_sentences_lie_end_to_end_and_its_layers_run_alone(toy_family, folder):

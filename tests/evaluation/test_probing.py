@@ -1,6 +1,6 @@
 import pytest
 
-from alignfreeze.alignment import AlignmentSettings
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import BitextReader
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.corpora.selection import SelectionSettings

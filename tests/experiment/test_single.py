@@ -12,8 +12,9 @@ from alignfreeze.experiment import single
 from alignfreeze.experiment.single import ORIGIN, SingleTraining, average_and_save, finetune_and_save, realign_and_save
 from alignfreeze.files import digest_of_file
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.tasks import TASKS, Source
 from alignfreeze.tasks.finetuning import FinetuningSettings
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 from tests.conftest import conllu, write_bars
 
 PAIR = ("en", "de")
