@@ -265,6 +265,17 @@ def chromium():
     return found or pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
 
 
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """A browser for all tests of the session; each opens a context of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
 @pytest.fixture
 def without_typology(monkeypatch):
     """As if the extra `typology` were not installed; what was found with it before is forgotten."""

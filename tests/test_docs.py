@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 import typing
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -300,12 +301,10 @@ def test_every_page_is_in_the_site_and_can_be_searched(site):
     assert (site / "search" / "search_index.js").exists()
 
 
-def test_the_site_opens_from_disk_and_can_be_searched_there(site, chromium):
-    browser_of = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").sync_playwright
-    with browser_of() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_context(offline=True).new_page()
-        troubles = []
+def test_the_site_opens_from_disk_and_can_be_searched_there(site, browser):
+    troubles = []
+    with closing(browser.new_context(offline=True)) as context:
+        page = context.new_page()
         page.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda asked: troubles.append(asked.url) if asked.url.startswith("http") else None)
@@ -313,7 +312,6 @@ def test_the_site_opens_from_disk_and_can_be_searched_there(site, chromium):
         page.locator("input.md-search__input").press_sequentially("diverged")
         found = page.locator(".md-search-result__item", has_text="the training has diverged")
         found.wait_for(state="attached", timeout=60_000)
-        browser.close()
     assert troubles == []
 
 

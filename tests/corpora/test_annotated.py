@@ -70,10 +70,15 @@ def test_what_is_no_conllu_names_the_line(tmp_path, lines, message):
         read_conllu(write(tmp_path, *lines))
 
 
-def test_treebanks_are_read_as_they_are(shared_data):
+TREEBANKS = ("en-dev", "de-test", "ar-test", "ta-test")
+"""An English one, one with multi-word tokens, one from right to left, the smallest."""
+
+
+@pytest.mark.parametrize("names", [TREEBANKS, pytest.param(None, marks=pytest.mark.slow, id="all")])
+def test_treebanks_are_read_as_they_are(shared_data, names):
     files = sorted((shared_data / "ud").glob("*.conllu"))
     assert len(files) == 36
-    for path in files:
+    for path in files if names is None else [shared_data / "ud" / f"{name}.conllu" for name in names]:
         sentences = read_conllu(path)
         text = path.read_text(encoding="utf-8")
         plain = [row for row in text.split("\n") if row[:1].isdigit() and row.split("\t")[0].isdigit()]

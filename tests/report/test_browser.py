@@ -8,7 +8,6 @@ pytest.importorskip("plotly")
 pytest.importorskip("pyvis")
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import sync_playwright
 
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.report.page import to_html
@@ -21,14 +20,6 @@ from tests.studies.test_comparison import table
 from tests.support.runs import planned
 
 LANGUAGES = ("de", "fr", "hi", "ja", "tr", "zh")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import struct
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import urlencode
 
 import pytest
@@ -526,13 +526,12 @@ def test_a_page_without_notes_says_nothing_of_them(tmp_path):
     assert '<section class="notes"' not in page
 
 
-def test_in_a_browser(project, chromium):
+def test_in_a_browser(project, browser):
     """The page follows the study and stays where it is; no note is lost to that, and none needs a script."""
-    playwright = pytest.importorskip("playwright.sync_api")
     out = project / "out"
     run_experiment(planned(project, seeds=[1]), out=out)
-    with running(out) as lens, playwright.sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page()
+    with running(out) as lens, closing(browser.new_context()) as context:
+        page = context.new_page()
         problems = []
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -109,7 +109,7 @@ def test_what_cannot_be_kept_apart_is_refused(tiny_encoder, toy_bitext, toy_tagg
 def test_a_batch_holds_both_and_each_process_gets_its_share(monkeypatch):
     import numpy as np
 
-    from alignfreeze.tasks.task import during
+    from alignfreeze.tasks import during
 
     items, pairs = np.arange(8), np.arange(100, 104)
     assert _together(items, pairs, 4, 2).tolist() == [0, 1, 2, 3, 100, 101, 4, 5, 6, 7, 102, 103]
