@@ -30,8 +30,8 @@ from alignfreeze.evaluation.drift import Drift, measure_drift
 from alignfreeze.evaluation.gradients import compare_gradients
 from alignfreeze.evaluation.predictions import predict_pairs, read_predictions, write_predictions
 from alignfreeze.evaluation.retrieval import Retrieval, best_layer, measure_retrieval, word_retrieval
-from alignfreeze.experiment.held_out import links_of_held_out
-from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.held_out import align_held_out
+from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.studies.statistics import CONFIDENCE
@@ -102,7 +102,7 @@ def read_runs(study, held, *, layers, most):
             found = read_json(place.with_suffix(".json"))
             if layers and found is None:
                 found = look_into(folder, record, held_out(held, languages), place)
-            parts = json.loads((folder / PARTS).read_text())
+            parts = json.loads((folder / SENTENCES).read_text())
             yield Run(folder.name, record, parts, read_predictions(place), found)
 
 
@@ -114,7 +114,7 @@ def task_model(folder, settings):
 def predict(folder, settings, pairs, encoder, place):
     """Write what the model of a run says of the held-out pairs."""
     print(f"predicting: {folder.name}", file=sys.stderr)
-    links = links_of_held_out(pairs, encoder=encoder, device="cpu")
+    links = align_held_out(pairs, encoder=encoder, device="cpu")
     found = predict_pairs(task_model(folder, settings), TASKS[settings["task"]], pairs, links, device="cpu")
     with new_file(place) as path:
         write_predictions(path, found)
@@ -125,7 +125,7 @@ def look_into(folder, record, pairs, place):
     print(f"looking into layers: {folder.name}", file=sys.stderr)
     settings, name = record.determined_by["settings"], record.determined_by["encoder"]["name"]
     task = TASKS[settings["task"]]
-    links = links_of_held_out(pairs, encoder=name, device="cpu")
+    links = align_held_out(pairs, encoder=name, device="cpu")
     model = task_model(folder, settings)
     encoder = Encoder(folder.name, model.model.base_model, model.tokenizer)
     items = task.read(Source(Path(settings["data"]["train"])))

@@ -23,7 +23,7 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.predictions import Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out
-from alignfreeze.experiment.planning import anchored, plan
+from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
@@ -325,7 +325,7 @@ def test_paths_of_the_recommended_experiment_hold_anywhere(project):
     settings = ExperimentSettings.from_toml(
         project / "experiment.toml", changes=[("data.test", "mini:{language}-test.conllu")]
     )
-    found = anchored(settings, project)
+    found = anchor_paths(settings, project)
     assert found.data.train == str(project / "en-train.conllu")
     assert found.data.test == "mini:{language}-test.conllu"
     assert found.bitext.source == str(project / "en-{language}.txt")

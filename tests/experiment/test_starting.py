@@ -127,10 +127,10 @@ def test_where_an_encoder_lies_does_not_name_a_run(project, monkeypatch, tiny_fo
 
 def test_the_memory_of_a_stage_is_its_own():
     meter = Meter("cpu")
-    with meter.measured("large"):
+    with meter.measure("large"):
         taken = torch.ones(30_000_000)
         del taken
-    with meter.measured("small"):
+    with meter.measure("small"):
         pass
     large, small = meter.memory["large"]["process"], meter.memory["small"]["process"]
     assert large > 120e6

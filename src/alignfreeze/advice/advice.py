@@ -30,7 +30,7 @@ from alignfreeze.evaluation.estimates import (
     value_of,
 )
 from alignfreeze.evaluation.predictions import Predictions, check_estimable
-from alignfreeze.experiment.planning import anchored, plan
+from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, Strategy
 from alignfreeze.studies.statistics import CONFIDENCE
@@ -209,7 +209,7 @@ def recommended(settings: ExperimentSettings, advice: Advice, *, base: Path) -> 
     found = settings.model_copy(
         update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(advice.overall.strategy)]}
     )
-    return anchored(found, base)
+    return anchor_paths(found, base)
 
 
 def judge_pilots(

@@ -18,13 +18,13 @@ from alignfreeze.corpora.selection import evenly_spread
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
-from alignfreeze.experiment.cost import Lengths, estimate
+from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.data import ExperimentData, find_links
-from alignfreeze.experiment.held_out import held_out_links, hold_out, predict_held_out
+from alignfreeze.experiment.held_out import align_held_out, hold_out, predict_held_out
 from alignfreeze.experiment.identity import identify
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.recipe import Places, RunSpec, train
+from alignfreeze.experiment.recipe import Places, RunSpec, realign_and_finetune
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, read_json, write_json
@@ -127,7 +127,7 @@ def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut
     items = evenly_spread(data.train, min(CHECKED, len(data.train) // 10))
     chosen = {id(item) for item in items}
     data = replace(data, train=[item for item in data.train if id(item) not in chosen])
-    links = held_out_links(settings, data)
+    links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
     return data, HeldOut(links, items)
 
 
@@ -206,7 +206,7 @@ def _trained(
     settings = spec.settings
     task = TASKS[settings.task]
     meter = Meter(settings.device)
-    model = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
+    model = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
     found = predict_held_out(model, task, data, held.links, device=settings.device)
     by_language = {one.language: one for one in found}
     if not held.items:
@@ -251,7 +251,7 @@ def cost_of(plan: Plan, held: int, *, n_seeds: int) -> Cost | None:
     """
     settings = plan.settings.model_copy(update={"seeds": list(range(n_seeds))})
     lengths = Lengths.of(plan)
-    timed = estimate(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
+    timed = estimate_cost(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
     if timed is None:
         return None
     # A pass over the held-out pairs, of which there is one a pilot, and one for the links.

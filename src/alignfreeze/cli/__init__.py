@@ -88,18 +88,18 @@ def demo(
     """Run the main job on the embedded encoder and the embedded mini corpus: no download, a few minutes."""
     with ExitStack() as stack:
         with working():
-            from alignfreeze.experiment.demo import FILES, demo_settings
+            from alignfreeze.experiment.demo import DEMO_DATA, settings_of_demo
             from alignfreeze.experiment.planning import plan
             from alignfreeze.files import check_file
 
-            if task not in FILES:
+            if task not in DEMO_DATA:
                 raise SettingsError(
-                    f"--task {task!r}: the mini corpus has {', '.join(FILES)}.{did_you_mean(task, FILES)}"
+                    f"--task {task!r}: the mini corpus has {', '.join(DEMO_DATA)}.{did_you_mean(task, DEMO_DATA)}"
                 )
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             page = report or (out / "report.html" if out else Path("demo-report.html"))
             check_file(page)
-            check = plan(_changed(demo_settings(task), seed, device, compute), base=Path.cwd())
+            check = plan(_changed(settings_of_demo(task), seed, device, compute), base=Path.cwd())
         _run([check], folder, as_json)
         with working():
             _report_demo(folder, page, wanted=report is not None)
@@ -570,17 +570,17 @@ def _show_plans(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) 
 
 def _plan_of(settings: ExperimentSettings, base: Path) -> tuple[dict[str, Any], str]:
     """Return the plan of an experiment as plain values, and as text."""
-    from alignfreeze.experiment.cost import Lengths, estimate
+    from alignfreeze.experiment.cost import Lengths, estimate_cost
     from alignfreeze.experiment.planning import is_remote, outline, plan
     from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
 
     if is_remote(settings):
         outlined = outline(settings, base=base)
-        guess = estimate(outlined.settings, finetuning_steps=outlined.finetuning_steps)
+        guess = estimate_cost(outlined.settings, finetuning_steps=outlined.finetuning_steps)
         facts, text = outline_facts(outlined), outline_text(outlined)
     else:
         planned = plan(settings, base=base)
-        guess = estimate(planned.settings, finetuning_steps=planned.finetuning_steps, lengths=Lengths.of(planned))
+        guess = estimate_cost(planned.settings, finetuning_steps=planned.finetuning_steps, lengths=Lengths.of(planned))
         facts, text = plan_facts(planned), plan_text(planned)
     facts["estimate"] = None if guess is None else asdict(guess)
     return facts, f"{text}\n{estimate_text(guess)}"
@@ -662,7 +662,7 @@ def _save(
 ) -> dict[str, str]:
     """Write a model folder, with its card and a record of how it came about, and upload it if wanted."""
     from alignfreeze.experiment.cards import RECORD, push, write_card
-    from alignfreeze.experiment.records import environment
+    from alignfreeze.experiment.records import describe_environment
     from alignfreeze.files import new_folder, write_json
     from alignfreeze.processes import process_number
     from alignfreeze.training.checkpoints import remove_checkpoints
@@ -671,7 +671,7 @@ def _save(
         return {}
     with new_folder(out) as folder:
         saved.save(folder)
-        facts = environment(record["device"], how["compute"])
+        facts = describe_environment(record["device"], how["compute"])
         write_json(folder / RECORD, {**record, "environment": facts})
         write_card(folder, card)
     if how["checkpoints"] is not None:

@@ -15,7 +15,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import digest_of_encoder
 from alignfreeze.errors import OutputError
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.strategies import average_name, is_average_name
+from alignfreeze.experiment.strategies import is_average_name, name_average
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
@@ -104,7 +104,7 @@ def averaged_record(encoders: Sequence[str], weights: Sequence[float]) -> dict[s
     aligners = {member.aligner for member in members if member.strategy is not None}
     return {
         "encoder": members[0].encoder,
-        "freeze": average_name([facts.strategy or _shown(facts.encoder) for facts in members], weights),
+        "freeze": name_average([facts.strategy or _shown(facts.encoder) for facts in members], weights),
         "frozen": None,  # of encoders that are no realigned ones that is not known
         "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
         "languages": list(dict.fromkeys(code for member in members for code in member.languages)),

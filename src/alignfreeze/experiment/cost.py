@@ -35,7 +35,7 @@ TIMED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Cost:
     """What an experiment takes.
 
     Attributes:
@@ -82,23 +82,23 @@ class Lengths:
     def of(cls, plan: Plan) -> Lengths:
         """Return the means over some items and pairs of an experiment whose data are at hand."""
         usual, task = cls.usual(plan.settings), TASKS[plan.settings.task]
-        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _spread(plan.data.train)]
-        pairs = [[pair.source, pair.target] for pair in _spread(plan.data.bitext)]
+        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _take_some(plan.data.train)]
+        pairs = [[pair.source, pair.target] for pair in _take_some(plan.data.bitext)]
         most = {"item": plan.settings.finetuning.max_length, "pair": 2 * plan.settings.realignment.max_length}
         found = {
-            name: min(most[name], round(sum(_subwords(plan.tokenizer, texts) for texts in sides) / len(sides)))
+            name: min(most[name], round(sum(_count_subwords(plan.tokenizer, texts) for texts in sides) / len(sides)))
             for name, sides in (("item", items), ("pair", pairs))
             if sides and all(sides)
         }
         return cls(found.get("item", usual.item), found.get("pair", usual.pair), assumed=False)
 
 
-def _spread(items: Sequence[Any]) -> Sequence[Any]:
+def _take_some(items: Sequence[Any]) -> Sequence[Any]:
     """Return some of the items, evenly spread."""
     return items[:: max(1, len(items) // SAMPLED)]
 
 
-def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
+def _count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
     encoded = (
         tokenizer(text if isinstance(text, str) else list(text), is_split_into_words=not isinstance(text, str))
         for text in texts
@@ -106,7 +106,9 @@ def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
     return sum(len(one["input_ids"]) for one in encoded)
 
 
-def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None) -> Estimate | None:
+def estimate_cost(
+    settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None
+) -> Cost | None:
     """Time a step of each training, and say what the whole experiment takes; None if the encoder is not at hand.
 
     Args:
@@ -115,33 +117,33 @@ def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Le
         lengths: How long sentences are; by default what is usual.
     """
     lengths = lengths or Lengths.usual(settings)
-    found = _model(settings.encoder)
+    found = _load_model(settings.encoder)
     if found is None:
         return None
     model, random_weights = found
     device = settings.device
     model.to(device)  # type: ignore[arg-type]
-    tuned = _seconds(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
-    realigned = _seconds(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
+    tuned = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
+    realigned = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
     seeds = len(set(settings.seeds))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
-    each = steps * realigned + _judging_steps(settings, steps) * tuned
+    each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs start from too.
     realignments = len(policies_of(strategies))
     seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
-    return Estimate(
+    return Cost(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         random_weights=random_weights,
         assumed=lengths.assumed,
         realignment_step=realigned,
         finetuning_step=tuned,
         hours=seconds / 3600,
-        memory_gib=_peak(device) / 2**30,
+        memory_gib=_peak_of(device) / 2**30,
     )
 
 
-def _judging_steps(settings: ExperimentSettings, steps: int) -> int:
+def _judging_steps_of(settings: ExperimentSettings, steps: int) -> int:
     """Return the most fine-tuning steps that stopping by agreement takes beside a realignment."""
     stopping = settings.realignment.stopping
     if stopping is None or stopping.by != "agreement":
@@ -149,7 +151,7 @@ def _judging_steps(settings: ExperimentSettings, steps: int) -> int:
     return (1 + math.ceil(steps / stopping.every)) * stopping.finetuning_steps
 
 
-def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
+def _load_model(name: str) -> tuple[PreTrainedModel, bool] | None:
     """Return an encoder, and whether its weights are random."""
     if name in SHAPES:
         return AutoModel.from_config(config_of(name)), True
@@ -159,7 +161,7 @@ def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
         return None
 
 
-def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
+def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
     """Return the seconds of an optimiser step on sentences of equal length, in which all layers are trained."""
     timed = max(1, min(sentences, TIMED // subwords))
     generator = torch.Generator().manual_seed(0)
@@ -180,20 +182,20 @@ def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: i
         return loss
 
     with packing(model.train()):
-        best = min(_timed(lambda: step(timed)) for _ in range(3))
+        best = min(_time_once(lambda: step(timed)) for _ in range(3))
         if timed < sentences:
             with suppress(torch.OutOfMemoryError):  # then the peak is all there is
                 step(sentences)  # once, for the memory
     return best * sentences / timed
 
 
-def _timed(step: Callable[[], Tensor]) -> float:
+def _time_once(step: Callable[[], Tensor]) -> float:
     began = time.perf_counter()
     step().detach().item()  # a GPU is waited for
     return time.perf_counter() - began
 
 
-def _peak(device: str) -> int:
+def _peak_of(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     return peak_of_process()

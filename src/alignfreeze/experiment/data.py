@@ -22,7 +22,7 @@ from alignfreeze.encoding.encoder import device_here, load_encoder
 from alignfreeze.encoding.quality import best
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
-from alignfreeze.experiment.settings import LANGUAGE, PAIR, ExperimentSettings
+from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks.table import TASKS
@@ -85,10 +85,10 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         DataError: Files are missing or wrong; all that are missing are named.
     """
     tested = settings.tested_languages if tests else []
-    places = _places(settings, base, tested)
-    paths = _local(places)
+    places = _places_of(settings, base, tested)
+    paths = _only_local(places)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
-    missing += _missing_bitext(settings, base)
+    missing += _find_missing_bitext(settings, base)
     if missing:
         raise DataError("\n".join(["these files of the experiment are missing:", *missing]))
     task = TASKS[settings.task]
@@ -125,7 +125,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         if train and not problems:
             labels = task.labels_of(train)
             for language, items in items_of.items():
-                attempt(partial(_checked, task, items, labels, sources[f"test {language}"]))
+                attempt(partial(_check_items, task, items, labels, sources[f"test {language}"]))
         languages = settings.realigned_languages if settings.bitext else []
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
@@ -161,17 +161,17 @@ def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) ->
     return items
 
 
-def _checked(task: Task, items: list[Any], labels: Sequence[str], source: Source) -> list[Any]:
+def _check_items(task: Task, items: list[Any], labels: Sequence[str], source: Source) -> list[Any]:
     task.check_labels(items, labels, name=str(source.place))
     return items
 
 
-def _places(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
+def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
     """Return the path of every file, or the name of every data set of the hub, by its role."""
     data = settings.data
-    paths: dict[str, Path | str] = {"train": _place(data.train, base)}
+    paths: dict[str, Path | str] = {"train": _place_of(data.train, base)}
     for language in tested:
-        paths[f"test {language}"] = _place(data.test, base, data.names.get(language, language))
+        paths[f"test {language}"] = _place_of(data.test, base, data.names.get(language, language))
     if settings.bitext is None:
         return paths
     patterns = {"links {}": settings.alignment.links}
@@ -183,7 +183,7 @@ def _places(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> 
     return paths
 
 
-def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
+def _find_missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
     """Return what is missing of the bitext; patterns, folders and the hub are looked into later."""
     if settings.bitext is None:
         return []
@@ -193,7 +193,7 @@ def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
         f"  bitext {code} {side}: {path}"
         for side, pattern in named.items()
         for code in settings.realigned_languages
-        if not _is_there(path := locate(_in_pair(pattern, settings, code), base, code))
+        if not _is_there(path := locate(_fill_in(pattern, settings, code), base, code))
     ]
 
 
@@ -202,8 +202,10 @@ def _is_there(path: Path) -> bool:
     return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
 
 
-def _place(pattern: str, base: Path, language: str = "") -> Path | str:
-    return pattern.replace(LANGUAGE, language) if pattern.startswith(HUB) else locate(pattern, base, language)
+def _place_of(pattern: str, base: Path, language: str = "") -> Path | str:
+    return (
+        pattern.replace(LANGUAGE_PLACEHOLDER, language) if pattern.startswith(HUB) else locate(pattern, base, language)
+    )
 
 
 def locate(pattern: str, base: Path, language: str = "") -> Path:
@@ -212,33 +214,36 @@ def locate(pattern: str, base: Path, language: str = "") -> Path:
     Raises:
         DataError: It names a file of the mini corpus that does not exist.
     """
-    name = pattern.replace(LANGUAGE, language)
+    name = pattern.replace(LANGUAGE_PLACEHOLDER, language)
     if name.startswith(mini.PREFIX):
         return mini.mini_path(name.removeprefix(mini.PREFIX))
     return base / Path(name).expanduser()
 
 
-def _bitext_reader(settings: ExperimentSettings, language: str, base: Path) -> BitextReader:
+def _bitext_reader_of(settings: ExperimentSettings, language: str, base: Path) -> BitextReader:
     """Return what reads the sentence pairs of a language."""
     bitext = settings.bitext
     assert bitext is not None
-    source = _in_pair(bitext.source, settings, language)
+    source = _fill_in(bitext.source, settings, language)
     columns = None
     if bitext.columns is not None:
-        columns = (bitext.columns[0].replace(LANGUAGE, language), bitext.columns[1].replace(LANGUAGE, language))
+        columns = (
+            bitext.columns[0].replace(LANGUAGE_PLACEHOLDER, language),
+            bitext.columns[1].replace(LANGUAGE_PLACEHOLDER, language),
+        )
     return BitextReader(
         source if source.startswith(HUB) else locate(source, base, language),
-        None if bitext.target is None else locate(_in_pair(bitext.target, settings, language), base, language),
+        None if bitext.target is None else locate(_fill_in(bitext.target, settings, language), base, language),
         languages=(settings.source_language, language),
         form=bitext.form,
         columns=columns,
     )
 
 
-def _in_pair(pattern: str, settings: ExperimentSettings, language: str) -> str:
+def _fill_in(pattern: str, settings: ExperimentSettings, language: str) -> str:
     """Put the codes of a language pair into a pattern."""
     pair = "-".join(sorted((settings.source_language, language)))
-    return pattern.replace(PAIR, pair).replace(LANGUAGE, language)
+    return pattern.replace(PAIR_PLACEHOLDER, pair).replace(LANGUAGE_PLACEHOLDER, language)
 
 
 def _read_bitext(
@@ -246,7 +251,7 @@ def _read_bitext(
 ) -> list[SentencePair]:
     """Read the sentence pairs of a language, and note the files that they come from."""
     assert settings.bitext is not None
-    reader = _bitext_reader(settings, language, base)
+    reader = _bitext_reader_of(settings, language, base)
     if reader.hub is not None:
         files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(reader.hub)))
     for number, (_, paths) in enumerate(reader.parts, start=1):
@@ -272,25 +277,25 @@ def _read_links(
     return read_pharaoh(path, pairs, more=settings.bitext.max_pairs is not None)
 
 
-def to_be_fetched(settings: ExperimentSettings) -> dict[str, list[str]]:
+def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
     """Return the data sets of the hub that an experiment reads, by what they are for."""
     data = settings.data
     places = {"train": [f"{data.train} ({data.train_split})"]}
     places["test"] = [
-        f"{data.test.replace(LANGUAGE, data.names.get(code, code))} ({data.test_split})"
+        f"{data.test.replace(LANGUAGE_PLACEHOLDER, data.names.get(code, code))} ({data.test_split})"
         for code in settings.tested_languages
     ]
     if settings.bitext is not None:
-        places["bitext"] = [_in_pair(settings.bitext.source, settings, code) for code in settings.realigned_languages]
+        places["bitext"] = [_fill_in(settings.bitext.source, settings, code) for code in settings.realigned_languages]
     return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
 
 
-def local_files(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
+def local_files_of(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
     """Return the files on this machine that an experiment reads beside its bitext, by what they are for."""
-    return _local(_places(settings, base, settings.tested_languages))
+    return _only_local(_places_of(settings, base, settings.tested_languages))
 
 
-def _local(places: Mapping[str, Path | str]) -> dict[str, Path]:
+def _only_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
     return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 

@@ -17,7 +17,7 @@ from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.settings import FEWEST_HELD_OUT, ExperimentSettings
+from alignfreeze.experiment.settings import FEWEST_HELD_OUT
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
@@ -63,8 +63,8 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
     return replace(data, bitext=[data.bitext[number] for number in kept], links=links, held=held)
 
 
-def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
-    """Return the word alignments over which labels are carried.
+def align_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
+    """Return the word alignments over which labels are carried; the cache keeps them from run to run.
 
     Args:
         bitext: The held-out pairs.
@@ -73,11 +73,6 @@ def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: s
     """
     vectors = LayerVectors(load_encoder(encoder), device=device)
     return align(bitext, aligner=HELD_OUT_LINKS, resources=Resources(vectors))
-
-
-def held_out_links(settings: ExperimentSettings, data: ExperimentData) -> Alignments:
-    """Return the word alignments of what an experiment holds out; the cache keeps them from run to run."""
-    return links_of_held_out(data.held, encoder=settings.encoder, device=settings.device)
 
 
 def predict_held_out(

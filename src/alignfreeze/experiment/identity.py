@@ -40,7 +40,7 @@ class Part(StrEnum):
     """Nothing of a result but its rounding: names, hints for plans, how trainings are computed, what is kept."""
 
 
-DECIDES: Mapping[str, Part] = {
+SETTING_PARTS: Mapping[str, Part] = {
     "name": Part.NOTHING,
     "encoder": Part.PLACE,
     "task": Part.TASK,
@@ -73,7 +73,7 @@ DECIDES: Mapping[str, Part] = {
 }
 """What each setting decides. A name stands for all settings below it that are not named themselves."""
 
-FILES: Mapping[str, Part] = {
+FILE_PARTS: Mapping[str, Part] = {
     "train": Part.TASK,
     "test": Part.TESTS,
     "bitext": Part.PAIRS,
@@ -82,12 +82,12 @@ FILES: Mapping[str, Part] = {
 }
 """What each file decides, by the first word of its role."""
 
-OF_EVERY_RUN = (Part.TASK, Part.FINETUNING, Part.TESTS, Part.DEVICE, Part.PRECISION)
+RUN_PARTS = (Part.TASK, Part.FINETUNING, Part.TESTS, Part.DEVICE, Part.PRECISION)
 
-OF_REALIGNED_ENCODERS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRECISION)
+ENCODER_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRECISION)
 """What an encoder depends on that is realigned before fine-tuning."""
 
-READ = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
+READING_PARTS = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
 """What reading the data of an experiment depends on."""
 
 
@@ -98,11 +98,11 @@ def part_of(setting: str) -> Part:
         KeyError: The table does not say.
     """
     name = setting
-    while name not in DECIDES:
+    while name not in SETTING_PARTS:
         name, dot, _ = name.rpartition(".")
         if not dot:
             raise KeyError(f"{setting}: experiment/identity.py does not say what this setting decides")
-    return DECIDES[name]
+    return SETTING_PARTS[name]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -147,7 +147,7 @@ class Identity:
 
     def digest_of_encoder(self, policy: str) -> str:
         """Return a digest of what the encoder depends on that is realigned for the run with a freeze policy."""
-        parts = [*OF_REALIGNED_ENCODERS, *(part for part in self.facts if part not in set(Part))]
+        parts = [*ENCODER_PARTS, *(part for part in self.facts if part not in set(Part))]
         if self.settings[Part.REALIGNMENT].get("realignment.stopping.by") == "agreement":
             parts += [Part.TASK, Part.FINETUNING]  # it is judged by short fine-tunings
         whole = [self.version, self.encoder, policy, self.seed, [self._only(part) for part in parts]]
@@ -197,18 +197,18 @@ def identify(
     """
     parts = _parts_of(settings, strategy)
     chosen: dict[str, dict[str, Any]] = {part: {} for part in parts}
-    for name, value in _resolved(settings).items():
+    for name, value in _resolve(settings).items():
         if (part := part_of(name)) in chosen:
             chosen[part][name] = value
     if settings.alignment.links is not None and Part.LINKS in chosen:
         chosen[Part.LINKS] = {}  # the files say it all
     files: dict[str, dict[str, str]] = {part: {} for part in parts}
-    for role, digest in data.digests(*FILES).items():
-        if (part := FILES[role.split()[0]]) in files:
+    for role, digest in data.digests(*FILE_PARTS).items():
+        if (part := FILE_PARTS[role.split()[0]]) in files:
             files[part][role] = digest
     facts: dict[str, dict[str, Any]] = {}
     if Part.PAIRS in parts:
-        facts[Part.PAIRS] = {"splitters": _splitters(settings)}
+        facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
     if Part.LINKS in parts and digests.aligning is not None:
         facts[Part.LINKS] = {"encoder": digests.aligning}
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
@@ -218,13 +218,13 @@ def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, .
     """Return the parts that a run has."""
     if not strategy.is_baseline:
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
-        return (*OF_EVERY_RUN, Part.PAIRS, *links, Part.REALIGNMENT)
+        return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT)
     # The model of a baseline is asked about held-out pairs too.
     is_asked = settings.bitext is not None and settings.bitext.held_out
-    return (*OF_EVERY_RUN, Part.PAIRS) if is_asked else OF_EVERY_RUN
+    return (*RUN_PARTS, Part.PAIRS) if is_asked else RUN_PARTS
 
 
-def _resolved(settings: ExperimentSettings) -> dict[str, Any]:
+def _resolve(settings: ExperimentSettings) -> dict[str, Any]:
     """Return all settings by name, with the languages that they stand for; the order of tests decides nothing."""
     values = dict(flatten(settings.model_dump(mode="json")))
     values["languages"] = sorted(settings.tested_languages)
@@ -234,7 +234,7 @@ def _resolved(settings: ExperimentSettings) -> dict[str, Any]:
     return values
 
 
-def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
+def _splitters_of(settings: ExperimentSettings) -> dict[str, list[str]]:
     """Return what splits the sentences of each language of the bitext into words; libraries have versions."""
     if settings.bitext is None or settings.bitext.pretokenized:
         return {}
@@ -242,8 +242,8 @@ def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
     return {language: list(splitter_version(language)) for language in languages}
 
 
-def reading_key(settings: ExperimentSettings) -> str:
+def reading_key_of(settings: ExperimentSettings) -> str:
     """Return a digest of all that reading the data depends on: experiments that share it read them once."""
-    values = {name: value for name, value in _resolved(settings).items() if part_of(name) in READ}
+    values = {name: value for name, value in _resolve(settings).items() if part_of(name) in READING_PARTS}
     # The loss says whether links are read, the device where pairs are chosen by an encoder; items keep their order.
     return digest_of_json([values, settings.tested_languages, settings.device, settings.realignment.needs_links])

@@ -29,7 +29,7 @@ class Meter:
         self.memory: dict[str, dict[str, int]] = {}
 
     @contextmanager
-    def measured(self, name: str) -> Iterator[None]:
+    def measure(self, name: str) -> Iterator[None]:
         """Measure the block as a stage of this name, or as a further part of it."""
         on_gpu = self.device == "cuda"
         _reset_peak()

@@ -15,9 +15,9 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import ExperimentData, local_files, read_data, to_be_fetched
+from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data
 from alignfreeze.experiment.held_out import hold_out
-from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key
+from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
@@ -64,7 +64,7 @@ def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Pla
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    return _plan(settings, base, _Read(tests=tests), elsewhere=False)
+    return _plan(settings, base, _Reader(tests=tests), elsewhere=False)
 
 
 def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
@@ -77,11 +77,11 @@ def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewher
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    read = _Read()
+    read = _Reader()
     return [_plan(settings, base, read, elsewhere) for base, settings in experiments]
 
 
-class _Read:
+class _Reader:
     """What was read for experiments before."""
 
     def __init__(self, *, tests: bool = True) -> None:
@@ -93,7 +93,7 @@ class _Read:
 
     def data(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
         """Read the data of an experiment."""
-        key = (base, reading_key(settings))
+        key = (base, reading_key_of(settings))
         if key not in self._data:
             data = read_data(settings, base=base, tests=self.tests)
             if settings.bitext is not None and (n := settings.bitext.held_out):
@@ -102,12 +102,12 @@ class _Read:
         return self._data[key]
 
 
-def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool) -> Plan:
+def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
-    settings = settings.model_copy(update={"device": device, "encoder": _located(settings.encoder, base)})
+    settings = settings.model_copy(update={"device": device, "encoder": _locate_encoder(settings.encoder, base)})
     if (aligning := settings.alignment.encoder) is not None:
-        alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
+        alignment = settings.alignment.model_copy(update={"encoder": _locate_encoder(aligning, base)})
         settings = settings.model_copy(update={"alignment": alignment})
     if settings.realignment.stopping is not None:
         check_alone()
@@ -132,7 +132,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool
     return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer)
 
 
-def _located(encoder: str, base: Path) -> str:
+def _locate_encoder(encoder: str, base: Path) -> str:
     """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
     folder = base / encoder
     return str(folder.resolve()) if folder.is_dir() else encoder
@@ -141,7 +141,7 @@ def _located(encoder: str, base: Path) -> str:
 _PATHS = {"data": ("train", "test"), "bitext": ("source", "target"), "alignment": ("dictionary", "links")}
 
 
-def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
+def anchor_paths(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
     """Return an experiment whose paths hold wherever its file lies.
 
     Args:
@@ -151,14 +151,14 @@ def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
     values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     for table, names in _PATHS.items():
         inner = values.get(table, {})
-        inner |= {name: _anchored(inner[name], base) for name in names if name in inner}
+        inner |= {name: _anchor(inner[name], base) for name in names if name in inner}
     for inner in (values, values.get("alignment", {})):
         if "encoder" in inner:
-            inner["encoder"] = _located(inner["encoder"], base)
+            inner["encoder"] = _locate_encoder(inner["encoder"], base)
     return ExperimentSettings.from_values(values, origin=settings.name)
 
 
-def _anchored(pattern: str, base: Path) -> str:
+def _anchor(pattern: str, base: Path) -> str:
     if pattern.startswith((HUB, mini.PREFIX)):
         return pattern
     return str((base / Path(pattern).expanduser()).absolute())
@@ -197,7 +197,7 @@ class Outline:
 
 def is_remote(settings: ExperimentSettings) -> bool:
     """Tell whether an experiment reads data sets of the hub."""
-    return bool(to_be_fetched(settings))
+    return bool(hub_data_of(settings))
 
 
 def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
@@ -219,7 +219,7 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     if settings.realignment.steps is None or settings.realignment.schedule == "during":
         realignment = settings.realignment.model_copy(update={"steps": steps})
         settings = settings.model_copy(update={"realignment": realignment})
-    fetched = to_be_fetched(settings)
+    fetched = hub_data_of(settings)
     if settings.encoder != embedded.NAME and not (base / settings.encoder).is_dir():
         fetched = {"encoder": [settings.encoder], **fetched}
     runs = tuple(
@@ -227,4 +227,4 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     )
     model = without_weights(settings.encoder)
     freezing = {} if model is None else freezing_of(settings, model)
-    return Outline(settings, runs, steps, fetched, freezing, local_files(settings, base=base))
+    return Outline(settings, runs, steps, fetched, freezing, local_files_of(settings, base=base))

@@ -16,22 +16,22 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import held_out_links, predict_held_out
+from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import (
     MODEL,
-    PARTS,
+    SENTENCES,
     RunRecord,
-    displayed_name,
-    environment,
-    folder_name,
-    realigned_names,
+    describe_environment,
+    display_name_of,
+    name_folder,
+    name_realigned,
 )
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.starting import starting_encoder
+from alignfreeze.experiment.starting import prepare_encoder
 from alignfreeze.experiment.stopping import make_judge
-from alignfreeze.experiment.strategies import Strategy, plain_name
+from alignfreeze.experiment.strategies import Strategy, plain_name_of
 from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing
@@ -66,12 +66,12 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return folder_name(str(self.strategy), self.seed, self.digest)
+        return name_folder(str(self.strategy), self.seed, self.digest)
 
     @property
     def realigned(self) -> dict[str, str]:
         """Names of the realigned encoders that the fine-tuning starts from, by freeze policy; of an average several."""
-        return realigned_names(self.strategy, self.identity, schedule=self.settings.realignment.schedule)
+        return name_realigned(self.strategy, self.identity, schedule=self.settings.realignment.schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,13 @@ class Places:
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
         """Return the place for the checkpoints of a realignment; each member of an average has one of its own."""
-        return self.checkpoints / (f"realignment-{plain_name(str(policy))}" if strategy.is_average else "realignment")
+        return self.checkpoints / (
+            f"realignment-{plain_name_of(str(policy))}" if strategy.is_average else "realignment"
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedRun:
     """What the trainings of a run have made.
 
     Attributes:
@@ -110,7 +112,7 @@ class Trained:
     finetuning: TrainingHistory
 
 
-def train(
+def realign_and_finetune(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
@@ -118,7 +120,7 @@ def train(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
-) -> Trained:
+) -> TrainedRun:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     Args:
@@ -140,33 +142,33 @@ def train(
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
-        with meter.measured("loading"):
+        with meter.measure("loading"):
             found = load_encoder(str(place or settings.encoder), tokenizer=tokenizer)
         return replace(found, name=settings.encoder)
 
-    def realign_measured(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
+    def realign_in_place(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
         saved = places.checkpoints_of(spec.strategy, policy)
         judge = make_judge(settings, data, seed=spec.seed)
-        with meter.measured("realignment"):
+        with meter.measure("realignment"):
             return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start)
 
     history = None
     if schedule == "before":
-        encoder, histories = starting_encoder(
+        encoder, histories = prepare_encoder(
             spec.strategy,
             places.realigned,
             load,
-            realign_measured,
+            realign_in_place,
             meter=meter,
-            describe=lambda place, history: write_card(place, _encoder_card(spec, history)),
+            describe=lambda place, history: write_card(place, _encoder_facts_of(spec, history)),
         )
-        history = _join(spec, encoder, histories)
+        history = _join_histories(spec, encoder, histories)
     else:
         encoder = load(None)
     alongside = None
     if schedule == "during" and (policy := spec.strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
-    with meter.measured("fine-tuning"):
+    with meter.measure("fine-tuning"):
         model, training = finetune(
             encoder,
             task,
@@ -178,13 +180,13 @@ def train(
         )
     if schedule == "after" and (policy := spec.strategy.policy) is not None:
         base: Any = model.model.base_model
-        history = realign_measured(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
+        history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
-    return Trained(model, history, training)
+    return TrainedRun(model, history, training)
 
 
-def _join(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
+def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
     """Return the realignments of an average as one: frozen is what all of them held fixed."""
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(
@@ -214,24 +216,24 @@ def run(
     """
     settings = spec.settings
     meter = Meter(settings.device)
-    trained = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
+    trained = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
     model, history = trained.model, trained.realignment
     task = TASKS[settings.task]
-    with meter.measured("evaluation"):
+    with meter.measure("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
     if data.held and task.kind.pair_labeller is not None:
-        with meter.measured("held-out pairs"):
-            links = held_out_links(settings, data)
+        with meter.measure("held-out pairs"):
+            links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
             found = predict_held_out(model, task, data, links, device=settings.device)
             write_predictions(places.folder / PREDICTIONS, found)
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
         model.save(places.folder / MODEL)
-        write_card(places.folder / MODEL, _card(spec, history, outcome))
+        write_card(places.folder / MODEL, _model_facts_of(spec, history, outcome))
     record = RunRecord(
         experiment=settings.name,
-        encoder=displayed_name(settings.encoder),
+        encoder=display_name_of(settings.encoder),
         strategy=str(spec.strategy),
         seed=spec.seed,
         digest=spec.digest,
@@ -243,26 +245,26 @@ def run(
         doubts=outcome.doubts,
         seconds=meter.seconds,
         memory=meter.memory,
-        environment=environment(settings.device, settings.compute),
+        environment=describe_environment(settings.device, settings.compute),
     )
-    write_lines(places.folder / PARTS, [json.dumps(outcome.parts)])
+    write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
     record.write(places.folder)
     return record
 
 
-def _encoder_card(spec: RunSpec, history: RealignmentHistory) -> CardFacts:
+def _encoder_facts_of(spec: RunSpec, history: RealignmentHistory) -> CardFacts:
     settings = spec.settings
     return CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],
         strategy=history.freeze,
         freezing=history.frozen,
-        aligner=_aligner(settings),
+        aligner=_aligner_of(settings),
         digests=spec.identity.files_of(Part.PAIRS, Part.LINKS),
     )
 
 
-def _card(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
+def _model_facts_of(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
     settings = spec.settings
     parts = (Part.TASK,) if history is None else (Part.TASK, Part.PAIRS, Part.LINKS)
     return CardFacts(
@@ -271,7 +273,7 @@ def _card(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -
         task=settings.task,
         strategy=None if history is None else str(spec.strategy),
         freezing=None if history is None else history.frozen,
-        aligner=_aligner(settings),
+        aligner=_aligner_of(settings),
         schedule=settings.realignment.schedule,
         digests=spec.identity.files_of(*parts),
         scores=outcome.scores,
@@ -279,7 +281,7 @@ def _card(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -
     )
 
 
-def _aligner(settings: ExperimentSettings) -> str | None:
+def _aligner_of(settings: ExperimentSettings) -> str | None:
     if not settings.realignment.needs_links:
         return None
     return "read from files" if settings.alignment.links else settings.alignment.aligner

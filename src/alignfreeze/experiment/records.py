@@ -11,7 +11,7 @@ from typing import Any
 
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.identity import Identity, Part
-from alignfreeze.experiment.strategies import BASELINE, Strategy, plain_name
+from alignfreeze.experiment.strategies import BASELINE, Strategy, plain_name_of
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.freezing import Freezing
@@ -26,7 +26,7 @@ MODEL = "model"
 NO_LINKS, GIVEN_LINKS = "none", "given links"
 """What stands for the aligner where the loss needs no links, or where they were read from files."""
 
-PARTS = "sentences.json"
+SENTENCES = "sentences.json"
 """What each test item adds to a score, by language and metric: pairs of numbers, above and below the line."""
 
 _RECORDED_LIBRARIES = (
@@ -35,12 +35,12 @@ _RECORDED_LIBRARIES = (
 )
 
 
-def folder_name(strategy: str, seed: int, digest: str) -> str:
+def name_folder(strategy: str, seed: int, digest: str) -> str:
     """Return the name of the folder of a run, or of a realigned encoder."""
-    return f"{plain_name(strategy)}-{seed}-{digest[:12]}"
+    return f"{plain_name_of(strategy)}-{seed}-{digest[:12]}"
 
 
-def realigned_names(strategy: Strategy, identity: Identity, *, schedule: str) -> dict[str, str]:
+def name_realigned(strategy: Strategy, identity: Identity, *, schedule: str) -> dict[str, str]:
     """Return the names of the realigned encoders that a run's fine-tuning starts from, by freeze policy.
 
     Args:
@@ -49,10 +49,10 @@ def realigned_names(strategy: Strategy, identity: Identity, *, schedule: str) ->
         schedule: When encoders are realigned: only those realigned `before` are shared with other runs.
     """
     names = map(str, strategy.policies) if schedule == "before" else ()
-    return {name: folder_name(name, identity.seed, identity.digest_of_encoder(name)) for name in names}
+    return {name: name_folder(name, identity.seed, identity.digest_of_encoder(name)) for name in names}
 
 
-def displayed_name(encoder: str) -> str:
+def display_name_of(encoder: str) -> str:
     """Return the name of an encoder without the place of its folder, which is nobody else's business."""
     return Path(encoder).name if Path(encoder).is_dir() else encoder
 
@@ -96,7 +96,7 @@ class RunRecord:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return folder_name(self.strategy, self.seed, self.digest)
+        return name_folder(self.strategy, self.seed, self.digest)
 
     @property
     def is_baseline(self) -> bool:
@@ -135,7 +135,7 @@ class RunRecord:
     @property
     def realigned(self) -> dict[str, str]:
         """Names of the realigned encoders that the fine-tuning started from, by freeze policy."""
-        return realigned_names(Strategy.parse(self.strategy), self.identity, schedule=self.schedule or "")
+        return name_realigned(Strategy.parse(self.strategy), self.identity, schedule=self.schedule or "")
 
     @property
     def stopping(self) -> dict[str, Any] | None:
@@ -173,7 +173,7 @@ class RunRecord:
         changed = {
             "identity": Identity(**values["identity"]),
             "realignment": None if realignment is None else realignment_from_json(realignment),
-            "finetuning": _training(values["finetuning"]),
+            "finetuning": _training_from_json(values["finetuning"]),
             "scores": tuple(Score(**score) for score in values["scores"]),
             "doubts": tuple(values["doubts"]),
         }
@@ -187,15 +187,15 @@ def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
         KeyError, TypeError: The values are not those of this version.
     """
     frozen = Freezing(**{**values["frozen"], "parts": tuple(values["frozen"]["parts"])})
-    return RealignmentHistory(**{**values, "training": _training(values["training"]), "frozen": frozen})
+    return RealignmentHistory(**{**values, "training": _training_from_json(values["training"]), "frozen": frozen})
 
 
-def _training(values: dict[str, Any]) -> TrainingHistory:
+def _training_from_json(values: dict[str, Any]) -> TrainingHistory:
     curves = {name: tuple((step, value) for step, value in values[name]) for name in ("losses", "checks")}
     return TrainingHistory(**{**values, **curves})
 
 
-def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
+def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
     """Return versions, hardware, the time, and how it was computed."""
     import torch
 

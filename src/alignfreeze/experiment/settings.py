@@ -32,8 +32,8 @@ from alignfreeze.training.settings import ComputeSettings
 FEWEST_HELD_OUT = 20
 """Held-out sentence pairs of a language, below which nothing can be told."""
 
-LANGUAGE = "{language}"
-PAIR = "{pair}"
+LANGUAGE_PLACEHOLDER = "{language}"
+PAIR_PLACEHOLDER = "{pair}"
 """Stands for both codes in the order of the alphabet, as OPUS has them: `de-en`, `en-fr`."""
 
 
@@ -49,17 +49,17 @@ class RaySettings(Settings):
 
 
 Language = Annotated[str, AfterValidator(check_language)]
-TaskName = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
-FormName = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
+KnownTask = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
+KnownForm = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
 
-def _has_language(pattern: str) -> str:
-    if LANGUAGE not in pattern and PAIR not in pattern:
-        raise ValueError(f"{pattern!r} must contain {LANGUAGE}, which stands for the code of each language")
+def _check_pattern(pattern: str) -> str:
+    if LANGUAGE_PLACEHOLDER not in pattern and PAIR_PLACEHOLDER not in pattern:
+        raise ValueError(f"{pattern!r} must contain {LANGUAGE_PLACEHOLDER}, which stands for the code of each language")
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_has_language)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
 """The path of a file for each language. A relative path starts at the experiment file; `mini:` is the mini corpus."""
 
 
@@ -93,7 +93,7 @@ class BitextSettings(Settings):
     stands for both codes in the order of the alphabet."""
     target: Pattern | None = None
     """Target side of two parallel files: a path with `{language}`."""
-    form: FormName | None = None
+    form: KnownForm | None = None
     """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`; left out, it is told from name and content."""
     columns: tuple[str, str] | None = None
     """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`); may contain `{language}`."""
@@ -113,13 +113,13 @@ class BitextSettings(Settings):
 
     @field_validator("held_out")
     @classmethod
-    def _enough_to_tell_by(cls, n: int) -> int:
+    def _check_held_out(cls, n: int) -> int:
         if 0 < n < FEWEST_HELD_OUT:
             raise ValueError(f"{n} pairs tell nothing; hold out at least {FEWEST_HELD_OUT}, better 100 or more")
         return n
 
 
-def _bitext(value: Any) -> Any:
+def _parse_bitext(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
 
 
@@ -141,7 +141,7 @@ class ExperimentSettings(Settings):
     """What the experiment is called in tables."""
     encoder: str = embedded.NAME
     """`embedded:e5-small`, a folder, or a name on the hub."""
-    task: TaskName = "pos"
+    task: KnownTask = "pos"
     """What is learnt in the source language and tested in all."""
     strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER], min_length=1)
     """`baseline` and what is frozen: `full`, `front`, `back`, `embeddings`, `attention`, `feed-forward`, a layer `3`,
@@ -160,7 +160,7 @@ class ExperimentSettings(Settings):
     """Keep the fine-tuned model of every run."""
     data: DataSettings
     """Where the task data are."""
-    bitext: Annotated[BitextSettings | None, BeforeValidator(_bitext)] = None
+    bitext: Annotated[BitextSettings | None, BeforeValidator(_parse_bitext)] = None
     """Where the sentence pairs are; needed unless `baseline` is the only strategy. A string stands for its `source`."""
     alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
@@ -174,20 +174,20 @@ class ExperimentSettings(Settings):
     """What a run takes of a Ray cluster."""
 
     @model_validator(mode="after")
-    def _room_for_context(self) -> Self:
+    def _check_stride(self) -> Self:
         stride, most = self.finetuning.stride, self.finetuning.max_length
         if TASKS[self.task].kind.overlaps and stride >= most:
             raise ValueError(f"finetuning.stride: {stride} is not less than finetuning.max_length, {most}")
         return self
 
     @model_validator(mode="after")
-    def _bitext_where_needed(self) -> Self:
+    def _check_bitext(self) -> Self:
         if self.bitext is None and self.realigns:
             raise ValueError("[bitext] is required: realignment needs sentence pairs")
         return self
 
     @model_validator(mode="after")
-    def _averages_of_realigned(self) -> Self:
+    def _check_averages(self) -> Self:
         averages = [strategy for strategy in self.strategies if strategy.is_average]
         if averages and self.realignment.schedule != "before":
             raise ValueError(
@@ -197,13 +197,13 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _enough_to_choose_from(self) -> Self:
+    def _check_choice(self) -> Self:
         if self.bitext is not None and self.bitext.choice is not None:
             check_budget(self.bitext.choice.n, self.bitext_languages)
         return self
 
     @model_validator(mode="after")
-    def _links_that_fit(self) -> Self:
+    def _check_links(self) -> Self:
         if self.alignment.links is None:
             aligner = self.alignment.aligner
             if ALIGNERS[aligner].needs_dictionaries and self.alignment.dictionary is None:
@@ -213,7 +213,7 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _links_for_the_loss(self) -> Self:
+    def _check_aligner(self) -> Self:
         aligner = self.alignment.aligner
         without = self.alignment.links is None and not ALIGNERS[aligner].finds_links
         if without and self.realignment.needs_links and self.realigns:
@@ -223,7 +223,7 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _stopping_by_what_is_there(self) -> Self:
+    def _check_stopping(self) -> Self:
         stopping = self.realignment.stopping
         if stopping is None or not self.realigns:
             return self

@@ -33,7 +33,7 @@ def lock_of(place: Path) -> FileLock:
     return FileLock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock")
 
 
-def starting_encoder(
+def prepare_encoder(
     strategy: Strategy,
     places: Mapping[str, Path],
     load: Load,

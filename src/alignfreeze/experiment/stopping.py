@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alignfreeze.evaluation.judges import AgreementJudge, RetrievalJudge
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import held_out_links, takes_two_texts
+from alignfreeze.experiment.held_out import align_held_out, takes_two_texts
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.trainer import Judge
 from alignfreeze.tasks.table import TASKS
@@ -21,7 +21,7 @@ def make_judge(settings: ExperimentSettings, data: ExperimentData, *, seed: int)
     stopping = settings.realignment.stopping
     if stopping is None:
         return None
-    links = held_out_links(settings, data)
+    links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
     if stopping.by == "retrieval":
         return RetrievalJudge(data.held, links, settings.device)
     task = TASKS[settings.task]

@@ -32,7 +32,7 @@ _FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x"
 """Signs in names that not every file system, or shell, takes in the name of a folder."""
 
 
-def plain_name(name: str) -> str:
+def plain_name_of(name: str) -> str:
     """Return the name of a strategy as a part of a file's: `average-0.25xbaseline-0.75xfull`."""
     return name.translate(_FOR_FOLDERS)
 
@@ -65,7 +65,7 @@ class Strategy:
         return _parse_average("".join(name.split()))
 
     def __str__(self) -> str:
-        return average_name(self.member_names, self.weights) if self.is_average else self.member_names[0]
+        return name_average(self.member_names, self.weights) if self.is_average else self.member_names[0]
 
     @property
     def is_baseline(self) -> bool:
@@ -110,11 +110,11 @@ class Strategy:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Let settings take the name of a strategy, and write it."""
         return core_schema.no_info_before_validator_function(
-            _from_settings, core_schema.is_instance_schema(cls), serialization=core_schema.to_string_ser_schema()
+            _parse_setting, core_schema.is_instance_schema(cls), serialization=core_schema.to_string_ser_schema()
         )
 
 
-def _from_settings(value: Any) -> Any:
+def _parse_setting(value: Any) -> Any:
     return Strategy.parse(value) if isinstance(value, str) else value
 
 
@@ -169,7 +169,7 @@ def _text_of(weight: float) -> str:
     return f"{weight:.12g}"
 
 
-def average_name(members: Sequence[str], weights: Sequence[float]) -> str:
+def name_average(members: Sequence[str], weights: Sequence[float]) -> str:
     """Return the name of an average: without weights where there are none, or where all are equal."""
     written = [f"{_text_of(weight)}*" for weight in weights]
     if len(set(written)) < 2:

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
-from alignfreeze.experiment.records import RECORD, folder_name
+from alignfreeze.experiment.records import RECORD, name_folder
 from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
@@ -235,7 +235,7 @@ def list_addresses(folder: Path) -> list[str]:
     for path in record_files(folder):
         with suppress(TypeError, KeyError):  # `report` complains of a record that is none
             values = read_json(path)
-            runs.append(folder_name(values["strategy"], values["seed"], values["digest"]))
+            runs.append(name_folder(values["strategy"], values["seed"], values["digest"]))
             languages += [score["language"] for score in values["scores"]]
     if not runs:
         raise DataError(f"{folder}: neither runs nor a plan of runs in it; name a folder that `run --out` has filled")

@@ -15,7 +15,7 @@ import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.identity import Part
-from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
 from alignfreeze.studies.statistics import Counts
@@ -101,7 +101,7 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
     for path in paths:
         if path.is_dir():
             for place, record in read_records(path):
-                results += of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+                results += of_record(record, str(place), parts=_parts(place.with_name(SENTENCES)))
                 records.append(record)
         elif path.is_file():
             results += _of_table(path)
