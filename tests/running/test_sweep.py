@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, TrainingError
 from alignfreeze.running import dispatch, sweep
-from alignfreeze.running.claims import claimed, is_claimed, read_claim
+from alignfreeze.running.claims import claim_run, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import status
 from tests.support.runs import comparable, failing, planned
@@ -89,16 +89,16 @@ def test_a_claim_is_of_one_process_and_says_whose(project, remarks):
     code = f"""
 import sys, time
 from pathlib import Path
-from alignfreeze.running.claims import claimed
+from alignfreeze.running.claims import claim_run
 from alignfreeze.progress import stage
-with claimed(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as bar:
+with claim_run(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as bar:
     bar.advance(4)
     print(ours, flush=True)
     time.sleep(60)
 """
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "True\n"
-    with claimed(project, "a") as ours, claimed(project, "b") as another:
+    with claim_run(project, "a") as ours, claim_run(project, "b") as another:
         assert (ours, another) == (False, True)
     assert is_claimed(project, "a")
     assert (read_claim(project, "a").process, read_claim(project, "a").stage) == (other.pid, "sleeping")
@@ -106,7 +106,7 @@ with claimed(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as
     other.wait()
     # What it left behind is seen to be stale.
     assert not is_claimed(project, "a")
-    with claimed(project, "a") as ours:
+    with claim_run(project, "a") as ours:
         assert ours
     assert any(f"taken over from process {other.pid} on" in text for text in remarks)
     assert read_claim(project, "a") is None
@@ -229,7 +229,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
 
 
 def test_links_that_cannot_be_found_fail_the_runs_that_need_them_and_no_others(project, monkeypatch):
-    monkeypatch.setattr(dispatch, "work_off", lambda *_, **__: None)
+    monkeypatch.setattr(dispatch, "run_workers", lambda *_, **__: None)
 
     def no_links(*_):
         raise SettingsError("no layer 99")
@@ -261,7 +261,7 @@ def _not_ours(*_, **__):
 
 
 def test_somebody_else_may_look(project, monkeypatch):
-    with claimed(project, "a"):
+    with claim_run(project, "a"):
         monkeypatch.setattr(FileLock, "acquire", _not_ours)
         assert is_claimed(project, "a")
     assert not is_claimed(project, "a")

@@ -29,7 +29,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, read_json, write_json
 from alignfreeze.progress import stage
-from alignfreeze.running.sharing import REALIGNED, places_of, remove_realigned, users_of
+from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
 from alignfreeze.tasks.table import TASKS
 
 CHECKED = 200
@@ -157,7 +157,7 @@ def run_pilots(
             found.append(_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:
-        remove_realigned(out / REALIGNED / name)
+        remove_realigned(out / REALIGNED_FOLDER / name)
     return found
 
 

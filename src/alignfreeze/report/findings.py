@@ -11,7 +11,7 @@ from alignfreeze.evaluation.probe import PROBE, Probe
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.progress import remark
 from alignfreeze.running.folder import PLANNED
-from alignfreeze.running.status import RunStatus, status
+from alignfreeze.running.status import RunStatus, read_status
 from alignfreeze.running.terms import read_terms
 from alignfreeze.studies.results import Result, read_all, record_files
 
@@ -73,7 +73,7 @@ def _read_states(folders: Sequence[Path]) -> list[RunStatus]:
     found: list[RunStatus] = []
     for folder in folders:
         try:
-            found += status(folder).runs
+            found += read_status(folder).runs
         except DataError:  # a folder of records alone
             continue
     return found

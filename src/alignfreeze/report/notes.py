@@ -22,7 +22,7 @@ from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import EXPERIMENT
-from alignfreeze.running.status import status
+from alignfreeze.running.status import read_status
 from alignfreeze.studies.results import record_files
 
 NOTES = "notes.jsonl"
@@ -250,7 +250,7 @@ def _read_plan(folder: Path) -> tuple[list[str], list[str]]:
     for settings in experiments if isinstance(experiments, list) else [experiments]:
         languages += [settings["source_language"], *settings["languages"]]
     try:
-        return languages, [run.name for run in status(folder).runs]
+        return languages, [run.name for run in read_status(folder).runs]
     except DataError:
         return languages, []
 

@@ -16,7 +16,7 @@ from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, current_display, remark, showing
 
-WRITTEN = 1.0
+NOTE_SECONDS = 1.0
 """Seconds between two notes of how far a run is."""
 
 
@@ -44,7 +44,7 @@ class Claim:
 
 
 @contextmanager
-def claimed(out: Path, name: str) -> Iterator[bool]:
+def claim_run(out: Path, name: str) -> Iterator[bool]:
     """Yield whether this process may do a run: not if another is at it. Inside the block no other may.
 
     The operating system takes the lock back when a process ends, however it
@@ -67,13 +67,13 @@ def claimed(out: Path, name: str) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    note = _note(out, name)
+    note = _note_file_of(out, name)
     try:
         if (before := read_claim(out, name)) is not None:
             remark(
                 f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle of it"
             )
-        with showing(_Noting(note, current_display())):
+        with showing(_NotingDisplay(note, current_display())):
             yield True
     finally:
         with suppress(OSError):
@@ -92,7 +92,7 @@ def is_claimed(out: Path, name: str) -> bool:
     except Timeout:
         return True
     except PermissionError:  # somebody else's folder, only to be looked at: as far as the note says
-        return _note(out, name).exists()
+        return _note_file_of(out, name).exists()
     lock.release()
     return False
 
@@ -100,16 +100,16 @@ def is_claimed(out: Path, name: str) -> bool:
 def read_claim(out: Path, name: str) -> Claim | None:
     """Return who is at a run, or was when it was killed; None where nobody is."""
     try:
-        return Claim(**read_json(_note(out, name)))
+        return Claim(**read_json(_note_file_of(out, name)))
     except TypeError:
         return None
 
 
-def _note(out: Path, name: str) -> Path:
+def _note_file_of(out: Path, name: str) -> Path:
     return out / "locks" / f"{name}.json"
 
 
-class _Noting:
+class _NotingDisplay:
     """A display that notes the latest stage in a file too, for others to read."""
 
     def __init__(self, path: Path, shown: Display) -> None:
@@ -130,7 +130,7 @@ class _Noting:
         self.shown.remark(text)
 
     def note(self, bar: _NotingBar, *, at_once: bool = False) -> None:
-        if at_once or time.monotonic() - self.written >= WRITTEN:
+        if at_once or time.monotonic() - self.written >= NOTE_SECONDS:
             first = self.claim
             self.claim = Claim(first.host, first.process, first.began, bar.title, bar.done, bar.total, bar.began)
             self._write()
@@ -143,7 +143,7 @@ class _Noting:
 class _NotingBar:
     """The progress of one stage, shown and noted."""
 
-    def __init__(self, noting: _Noting, title: str, total: int | None, shown: Bar) -> None:
+    def __init__(self, noting: _NotingDisplay, title: str, total: int | None, shown: Bar) -> None:
         self.noting, self.title, self.total, self.shown = noting, title, total, shown
         self.done = 0
         self.began = time.time()

@@ -13,14 +13,14 @@ from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.progress import stage
-from alignfreeze.running.jobs import do, task_of
-from alignfreeze.running.sweep import POLLED
+from alignfreeze.running.jobs import do_packed, pack_runs
+from alignfreeze.running.sweep import POLL_SECONDS
 
 LOCAL = "local"
 """The address that stands for a Ray started here, for as long as the runs take."""
 
 
-def on_ray(
+def run_on_ray(
     plans: Sequence[Plan], out: Path, jobs: Mapping[str, RaySettings], *, address: str, processors: int | None
 ) -> dict[str, str]:
     """Let a Ray cluster do runs, and return those that came to no end, with the reason, when all others have.
@@ -37,17 +37,17 @@ def on_ray(
         OutputError: A run cannot write.
     """
     lost = {}
-    with _connected(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
+    with _connect(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
         _check_resources(ray.cluster_resources(), jobs.values())
         pending = {}
         for name, needs in jobs.items():
             options = {"num_cpus": needs.cpus_per_run, "num_gpus": needs.gpus_per_run, "max_retries": needs.retries}
-            pending[ray.remote(do).options(name=name, **options).remote(task_of(plans, out, [name]))] = name
+            pending[ray.remote(do_packed).options(name=name, **options).remote(pack_runs(plans, out, [name]))] = name
         while pending:
-            ended, _ = ray.wait(list(pending), num_returns=1, timeout=POLLED)
+            ended, _ = ray.wait(list(pending), num_returns=1, timeout=POLL_SECONDS)
             for one in ended:
                 name = pending.pop(one)
-                if (reason := _look_at(ray, one)) is not None:
+                if (reason := _find_reason(ray, one)) is not None:
                     lost[name] = reason
                 bar.advance()
     return lost
@@ -67,7 +67,7 @@ def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) ->
                 )
 
 
-def _look_at(ray: Any, ended: Any) -> str | None:
+def _find_reason(ray: Any, ended: Any) -> str | None:
     """Return why a task came to no end; errors in the run itself are kept in its folder, and not told here."""
     try:
         ray.get(ended)
@@ -81,7 +81,7 @@ def _look_at(ray: Any, ended: Any) -> str | None:
 
 
 @contextmanager
-def _connected(address: str, processors: int | None) -> Iterator[Any]:
+def _connect(address: str, processors: int | None) -> Iterator[Any]:
     """Yield Ray, connected; a connection that was there before stays."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told without being asked
     # Ray's future behaviour, now: without GPUs asked for, tasks see those that the machine shows.

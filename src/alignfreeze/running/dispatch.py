@@ -15,10 +15,10 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.files import check_folder
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark
-from alignfreeze.running.cluster import on_ray
+from alignfreeze.running.cluster import run_on_ray
 from alignfreeze.running.folder import Failure
 from alignfreeze.running.sweep import Sweep
-from alignfreeze.running.workers import work_off
+from alignfreeze.running.workers import run_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def run_experiments(
             "--force and --retry-failed go with one process: the others would not know what it has removed"
         )
     sweep = Sweep(plans, out)
-    chosen = _chosen(list(sweep.jobs), only)
+    chosen = _choose_runs(list(sweep.jobs), only)
     if process_number() == 0:
         sweep.prepare()
         sweep.forget(chosen, complete=force, failed=retry_failed)
@@ -95,27 +95,27 @@ def run_experiments(
     if ray is not None and waiting:
         sweep.find_links(waiting)
         needs = {name: sweep.jobs[name][1].settings.ray for name in waiting}
-        lost = on_ray(plans, out, needs, address=ray, processors=workers)
+        lost = run_on_ray(plans, out, needs, address=ray, processors=workers)
         for name in sweep.waiting(list(lost)):
             sweep.fail(name, lost[name])
     elif (workers or 1) > 1 and len(waiting) > 1:
         sweep.find_links(waiting)  # once, into the cache that all read
-        work_off(plans, out, waiting, workers=workers or 1, left=lambda: sweep.n_left(waiting))
+        run_workers(plans, out, waiting, workers=workers or 1, left=lambda: sweep.n_left(waiting))
     if ray is None:
         sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
     if process_number() == 0:
         sweep.clear(sweep.jobs)
-    return [_study(plan, sweep, complete) for plan in plans]
+    return [_collect_study(plan, sweep, complete) for plan in plans]
 
 
-def _study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:
+def _collect_study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:
     names = [spec.folder for spec in plan.specs]
     records = tuple(record for name in names if (record := sweep.record(name)) is not None)
     failures = tuple(failure for name in names if (failure := sweep.failure(name)) is not None)
     return Study(plan.settings, records, sum(name in complete for name in names), failures)
 
 
-def _chosen(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
+def _choose_runs(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
     if not only:
         return list(names)
     if unknown := [pattern for pattern in only if not any(fnmatch(name, pattern) for name in names)]:

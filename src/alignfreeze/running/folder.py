@@ -31,6 +31,6 @@ class Failure:
     finished: str
 
 
-def failed_file(out: Path, name: str) -> Path:
+def failure_file_of(out: Path, name: str) -> Path:
     """Return where it is kept how a run failed."""
     return out / "failed" / f"{name}.json"

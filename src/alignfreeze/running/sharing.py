@@ -12,7 +12,7 @@ from filelock import Timeout
 from alignfreeze.experiment.starting import lock_of
 from alignfreeze.processes import n_processes
 
-REALIGNED = "realigned"
+REALIGNED_FOLDER = "realigned"
 """The folder of a study in which they are kept."""
 
 
@@ -39,7 +39,7 @@ def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -
     """
     if n_processes() > 1:  # they would wait for each other's locks
         return {}
-    return {strategy: out / REALIGNED / name for strategy, name in realigned.items() if name in shared}
+    return {strategy: out / REALIGNED_FOLDER / name for strategy, name in realigned.items() if name in shared}
 
 
 def remove_realigned(place: Path) -> None:

@@ -13,7 +13,7 @@ from alignfreeze.errors import DataError
 from alignfreeze.experiment.records import RECORD
 from alignfreeze.files import read_json
 from alignfreeze.running.claims import Claim, is_claimed, read_claim
-from alignfreeze.running.folder import PLANNED, failed_file
+from alignfreeze.running.folder import PLANNED, failure_file_of
 
 State = Literal["complete", "failed", "running", "interrupted", "waiting"]
 
@@ -61,7 +61,7 @@ class Status:
         return sum(run.state == state for run in self.runs)
 
 
-def status(out: Path) -> Status:
+def read_status(out: Path) -> Status:
     """Look how far an experiment has come.
 
     Args:
@@ -77,15 +77,15 @@ def status(out: Path) -> Status:
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
     # What is left of a run that is no longer planned is not taken up again: it is not to be waited for.
     others += [path.stem for path in sorted(out.glob("locks/*.json")) if is_claimed(out, path.stem)]
-    runs = tuple(_of_run(out, name) for name in dict.fromkeys([*names, *others]))
-    return Status(runs, _seconds_left(runs))
+    runs = tuple(_status_of(out, name) for name in dict.fromkeys([*names, *others]))
+    return Status(runs, _guess_seconds_left(runs))
 
 
-def _of_run(out: Path, name: str) -> RunStatus:
+def _status_of(out: Path, name: str) -> RunStatus:
     record = out / "runs" / name / RECORD
     if record.exists():
         return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
-    failure: dict[str, Any] | None = read_json(failed_file(out, name))
+    failure: dict[str, Any] | None = read_json(failure_file_of(out, name))
     if failure is not None:
         return RunStatus(name, "failed", error=str(failure.get("error", "")))
     claim = read_claim(out, name)
@@ -103,7 +103,7 @@ def _seconds_of(record: Path, _: int) -> float | None:
     return None if values is None else sum(values.get("seconds", {}).values())
 
 
-def _seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
+def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
     took = [run.seconds for run in runs if run.state == "complete" and run.seconds is not None]
     if not took:
         return None

@@ -24,12 +24,12 @@ from alignfreeze.experiment.records import MODEL, RECORD, RunRecord
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
-from alignfreeze.running.claims import claimed
-from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failed_file
+from alignfreeze.running.claims import claim_run
+from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of
 from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
-POLLED = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at runs that others do."""
 
 
@@ -64,7 +64,7 @@ class Sweep:
     def failure(self, name: str) -> Failure | None:
         """Return how a run failed, None where it did not."""
         try:
-            return Failure(**read_json(failed_file(self.out, name)))
+            return Failure(**read_json(failure_file_of(self.out, name)))
         except TypeError:
             return None
 
@@ -74,7 +74,7 @@ class Sweep:
 
     def n_left(self, names: Sequence[str]) -> int:
         """Return how many runs have neither a folder nor failed, without a look into what there is."""
-        ended = ((self.runs / name).exists() or failed_file(self.out, name).exists() for name in names)
+        ended = ((self.runs / name).exists() or failure_file_of(self.out, name).exists() for name in names)
         return len(names) - sum(ended)
 
     def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
@@ -86,7 +86,7 @@ class Sweep:
                 for realigned in self._realigned(self.jobs[name][0]).values():
                     remove_realigned(realigned)
             if complete or failed:
-                failed_file(self.out, name).unlink(missing_ok=True)
+                failure_file_of(self.out, name).unlink(missing_ok=True)
 
     def without_model(self, names: Iterable[str]) -> list[str]:
         """Return the complete runs whose model the user wants to have now, and that kept none."""
@@ -131,7 +131,7 @@ class Sweep:
         with stage("runs", total=len(waiting)) as bar:
             while waiting:
                 for name in (left := waiting):
-                    with claimed(self.out, name) as is_ours:
+                    with claim_run(self.out, name) as is_ours:
                         if not is_ours:
                             continue
                         # Another process may have done it by now; processes that train together do not ask, lest
@@ -142,7 +142,7 @@ class Sweep:
                     waiting = [other for other in waiting if other != name]
                     bar.advance()
                 if waiting and len(waiting) == len(left):
-                    time.sleep(POLLED)
+                    time.sleep(POLL_SECONDS)
                     bar.advance(len(waiting) - len(waiting := self.waiting(waiting)))
 
     def _attempt(self, spec: RunSpec, plan: Plan) -> None:
@@ -165,7 +165,9 @@ class Sweep:
         """Keep how a run failed."""
         spec, _ = self.jobs[name]
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(failed_file(self.out, name), asdict(Failure(str(spec.strategy), spec.seed, message, trace, when)))
+        write_json(
+            failure_file_of(self.out, name), asdict(Failure(str(spec.strategy), spec.seed, message, trace, when))
+        )
         remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
 
     def _run(self, spec: RunSpec, plan: Plan) -> None:
@@ -194,10 +196,10 @@ def is_full(error: BaseException) -> bool:
     """Tell whether an error, or one that it came of, is that a disk is full."""
     full = {errno.ENOSPC, errno.EDQUOT}
     # Libraries written in other languages say it in words.
-    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _chain(error))
+    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _causes_of(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -15,7 +15,7 @@ from alignfreeze.tasks.table import TASKS
 TERMS = "terms.json"
 """The file in the folder of an experiment in which they are kept."""
 
-LOOKED_AT = 2_000
+MOST_SENTENCES = 2_000
 """Sentences of a text."""
 
 TRAIN = "train"
@@ -27,8 +27,8 @@ def terms_of(plan: Plan) -> dict[str, list[str]]:
     sides: dict[str, list[str]] = {}
     for language in dict.fromkeys(pair.languages[1] for pair in data.bitext):
         pairs = [pair for pair in data.bitext if pair.languages[1] == language]
-        sides[language] = [" ".join(pair.source) for pair in evenly_spread(pairs, LOOKED_AT)]
-    items: list[Any] = evenly_spread(data.train, LOOKED_AT)
+        sides[language] = [" ".join(pair.source) for pair in evenly_spread(pairs, MOST_SENTENCES)]
+    items: list[Any] = evenly_spread(data.train, MOST_SENTENCES)
     return key_terms({**sides, TRAIN: [task.texts_of(item)[0] for item in items]})
 
 

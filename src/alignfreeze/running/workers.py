@@ -20,11 +20,11 @@ import torch
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
-from alignfreeze.running.jobs import do, task_of
-from alignfreeze.running.sweep import POLLED
+from alignfreeze.running.jobs import do_packed, pack_runs
+from alignfreeze.running.sweep import POLL_SECONDS
 
 
-def work_off(
+def run_workers(
     plans: Sequence[Plan],
     out: Path,
     names: Sequence[str],
@@ -43,26 +43,26 @@ def work_off(
         workers: How many processes.
         left: Tells how many runs are still to be done.
     """
-    task = json.dumps(task_of(plans, out, names))
+    task = json.dumps(pack_runs(plans, out, names))
     workers = min(workers, len(names))
     with ExitStack() as stack, stage(f"runs, {workers} workers", total=len(names)) as bar:
-        started = [stack.enter_context(_started(number, workers, task, out)) for number in range(workers)]
+        started = [stack.enter_context(_start_worker(number, workers, task, out)) for number in range(workers)]
         waiting = len(names)
         while any(process.poll() is None for process in started):
-            time.sleep(POLLED)
+            time.sleep(POLL_SECONDS)
             bar.advance(waiting - (waiting := left()))
     for number, process in enumerate(started):
         if process.returncode:
-            log = _log(out, number)
+            log = _log_of(out, number)
             remark(f"worker {number} ended with code {process.returncode}; what it said is in {log}")
 
 
-def _log(out: Path, number: int) -> Path:
+def _log_of(out: Path, number: int) -> Path:
     return out / "logs" / f"worker-{number}.log"
 
 
 @contextmanager
-def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
+def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a worker, and end it with the block if it still lives."""
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
@@ -70,7 +70,7 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
     if n_gpus := torch.cuda.device_count():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
-    with _log(out, number).open("w", encoding="utf-8") as log:
+    with _log_of(out, number).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             env=environment,
@@ -90,13 +90,13 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
             process.wait()
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     """End this process when its parent has ended, however that ended."""
     while os.getppid() == parent:
-        time.sleep(POLLED)
+        time.sleep(POLL_SECONDS)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    do(json.load(sys.stdin))
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    do_packed(json.load(sys.stdin))
