@@ -235,9 +235,9 @@ def judge_pilots(
     calibration = calibration or Calibration()
     strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
     strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
-    by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
+    group_scores = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
     counts = {
-        language: np.stack(yardstick({name: _of(several, language) for name, several in by_strategy.items()}))
+        language: np.stack(yardstick({name: _of(several, language) for name, several in group_scores.items()}))
         for language in pilots[0].predictions
     }
     spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
@@ -252,7 +252,7 @@ def judge_pilots(
     draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
     estimated = [
         {
-            name: _estimated(exact[row, column], _of(by_strategy[name], language), draws[:, row], column)
+            name: _estimated(exact[row, column], _of(group_scores[name], language), draws[:, row], column)
             for column, name in enumerate(strategies)
         }
         for row, language in enumerate(spoken)
@@ -269,7 +269,7 @@ def judge_pilots(
         languages=tuple(recommended),
         overall=recommend(None, over_all, together, n=sum(item.n for item in recommended)),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
-        source_scores={name: _mean(scores) for name in strategies if (scores := _scores(by_strategy[name]))},
+        source_scores={name: _mean(scores) for name in strategies if (scores := _scores(group_scores[name]))},
         doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
         silent=tuple(language for language in counts if language not in spoken),
     )

@@ -14,7 +14,7 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, rea
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
-from alignfreeze.studies.results import of_record, read_records
+from alignfreeze.studies.results import read_records, results_of
 from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks.table import TASKS
 
@@ -112,7 +112,9 @@ def choose(folder: Path) -> Choices:
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ in strategy and seed alone."""
-    setups = {result.setup for record in records if not record.is_baseline for result in of_record(record, str(folder))}
+    setups = {
+        result.setup for record in records if not record.is_baseline for result in results_of(record, str(folder))
+    }
     shared = {record.identity.digest_of(*SHARED) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(

@@ -23,7 +23,7 @@ from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import EXPERIMENT
 from alignfreeze.running.status import read_status
-from alignfreeze.studies.results import record_files
+from alignfreeze.studies.results import find_record_files
 
 NOTES = "notes.jsonl"
 
@@ -232,7 +232,7 @@ def list_addresses(folder: Path) -> list[str]:
         DataError: It is not the folder of a study.
     """
     languages, runs = _read_plan(folder)
-    for path in record_files(folder):
+    for path in find_record_files(folder):
         with suppress(TypeError, KeyError):  # `report` complains of a record that is none
             values = read_json(path)
             runs.append(name_folder(values["strategy"], values["seed"], values["digest"]))

@@ -13,17 +13,17 @@ from alignfreeze.experiment.strategies import BASELINE, Strategy, is_average_nam
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import (
     Counts,
-    Paired,
+    PairedDifference,
     Summary,
     Values,
     Verdict,
-    average,
-    holm,
-    mean_ranks,
-    over_languages,
-    paired_bootstrap,
-    summaries,
+    average_languages,
+    bootstrap_difference,
+    correct_p_values,
+    p_value_of_gains,
+    rank_strategies,
     summarise,
+    summarise_all,
 )
 
 STRATEGIES = (BASELINE, "full", "front", "back")
@@ -103,7 +103,7 @@ class Comparison:
     strategies: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: Mapping[str, Mapping[str, Summary]]
-    paired: Mapping[str, Mapping[str, Paired]]
+    paired: Mapping[str, Mapping[str, PairedDifference]]
     overall: Mapping[str, Overall]
     label: str = ""
     fine_tuned: str = ""
@@ -124,12 +124,12 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
         SettingsError: Two results of the same run differ, test data differ, or a setup has no baseline.
     """
     check_tests(results)
-    unique = _unique(results)
+    unique = _drop_repeated(results)
     found = []
-    for setup, members in _by_setup(unique).items():
+    for setup, members in _group_by_setup(unique).items():
         if all(result.strategy != BASELINE for result in members):
             raise SettingsError(
-                f"no baseline for {describe(setup)}, as in {members[0].place}: "
+                f"no baseline for {name_setup(setup)}, as in {members[0].place}: "
                 f"gains are over it; run the strategy {BASELINE!r} with the same settings and compare both"
             )
         metrics = {result.metric for result in members}
@@ -149,7 +149,7 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     ]
 
 
-def describe(setup: Setup) -> str:
+def name_setup(setup: Setup) -> str:
     """Say in a few words what a setup is."""
     parts = [setup.task, "with", setup.encoder]
     if setup.aligner is not None:
@@ -157,7 +157,7 @@ def describe(setup: Setup) -> str:
     return " ".join(parts)
 
 
-def _unique(results: Sequence[Result]) -> list[Result]:
+def _drop_repeated(results: Sequence[Result]) -> list[Result]:
     """Return each result once.
 
     Raises:
@@ -170,12 +170,12 @@ def _unique(results: Sequence[Result]) -> list[Result]:
         if first.value != result.value:
             raise SettingsError(
                 f"two results for {result.strategy}, seed {result.seed}, language {result.language} of "
-                f"{describe(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
+                f"{name_setup(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
             )
     return list(seen.values())
 
 
-def _by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
+def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
     """Return the results of each setup together with those of its baseline, which several setups share."""
     baselines: dict[tuple[str, str, str], list[Result]] = {}
     realigned: dict[Setup, list[Result]] = {}
@@ -201,8 +201,10 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
     strategies = [*(name for name in STRATEGIES if name in found), *sorted(set(found) - set(STRATEGIES))]
     source = next((result.language for result in results if result.is_source), None)
     targets = [language for language in values if language != source]
-    paired = {language: _paired([result for result in results if result.language == language]) for language in values}
-    cells = {language: _ordered(summaries(values[language]), strategies) for language in values}
+    paired = {
+        language: _bootstrap_all([result for result in results if result.language == language]) for language in values
+    }
+    cells = {language: _order(summarise_all(values[language]), strategies) for language in values}
     return Comparison(
         setup=setup,
         metric=metric,
@@ -212,7 +214,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
         seeds=tuple(sorted({result.seed for result in results})),
         cells=cells,
         paired=paired,
-        overall=_overall(
+        overall=_summarise_overall(
             strategies,
             [values[language] for language in targets],
             [cells[code] for code in targets],
@@ -222,7 +224,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
     )
 
 
-def _paired(results: Sequence[Result]) -> dict[str, Paired]:
+def _bootstrap_all(results: Sequence[Result]) -> dict[str, PairedDifference]:
     """Return what the bootstrap over sentences says of each strategy in a language, against the baseline."""
     parts: dict[str, dict[int, Counts]] = {}
     for result in results:
@@ -234,48 +236,50 @@ def _paired(results: Sequence[Result]) -> dict[str, Paired]:
         # A sentence is drawn with what it adds under all seeds: seeds are no new sentences.
         if seeds := sorted(set(by_seed) & set(baseline)):
             ours, theirs = (np.sum([side[seed] for seed in seeds], axis=0) for side in (by_seed, baseline))
-            found[strategy] = paired_bootstrap(ours, theirs)
+            found[strategy] = bootstrap_difference(ours, theirs)
     return found
 
 
-def _sure(paired: Sequence[Mapping[str, Paired]], strategy: str) -> tuple[int, int] | None:
+def _count_sure(paired: Sequence[Mapping[str, PairedDifference]], strategy: str) -> tuple[int, int] | None:
     found = [row[strategy] for row in paired if strategy in row]
     if not found:
         return None
     significant = [
-        item.difference for item, p in zip(found, holm([i.p_value for i in found]), strict=True) if p < SIGNIFICANT
+        item.difference
+        for item, p in zip(found, correct_p_values([i.p_value for i in found]), strict=True)
+        if p < SIGNIFICANT
     ]
     return sum(gain > 0 for gain in significant), sum(gain < 0 for gain in significant)
 
 
-def _ordered(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
+def _order(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
     return {name: found[name] for name in strategies if name in found}
 
 
-def _overall(
+def _summarise_overall(
     strategies: Sequence[str],
     values: Sequence[Mapping[str, Values]],
     cells: Sequence[Mapping[str, Summary]],
-    paired: Sequence[Mapping[str, Paired]],
+    paired: Sequence[Mapping[str, PairedDifference]],
 ) -> dict[str, Overall]:
     """Return each strategy over the target languages; of those that have all strategies."""
-    by_seed = average(values)
-    means = summaries(by_seed)
+    by_seed = average_languages(values)
+    means = summarise_all(by_seed)
     complete = [row for row in cells if len(row) == len(strategies)]
-    ranks = mean_ranks([{name: row[name].mean for name in strategies} for row in complete])
+    ranks = rank_strategies([{name: row[name].mean for name in strategies} for row in complete])
     gains = {name: [gain for row in cells if name in row and (gain := row[name].gain) is not None] for name in means}
     tested = [name for name in means if name != BASELINE]
-    p_values = {name: over_languages(gains[name]) for name in tested}
-    corrected = _corrected(p_values)
-    over_best = _over_best(values, by_seed)
+    p_values = {name: p_value_of_gains(gains[name]) for name in tested}
+    corrected = _correct_known(p_values)
+    over_best = _compare_with_best(values, by_seed)
     return {
         name: Overall(
             average=means[name],
-            counts=_counts(row[name].verdict for row in cells if name in row),
+            counts=_count_verdicts(row[name].verdict for row in cells if name in row),
             p_value=p_values.get(name),
             corrected=corrected.get(name),
             rank=ranks.get(name, float("nan")),
-            sure=_sure(paired, name),
+            sure=_count_sure(paired, name),
             over_best=over_best.get(name),
         )
         for name in strategies
@@ -283,13 +287,13 @@ def _overall(
     }
 
 
-def _corrected(p_values: Mapping[str, float | None]) -> dict[str, float]:
+def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
     """Return the p-values that are known, corrected for being several."""
     known = {name: p for name, p in p_values.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())), strict=True))
+    return dict(zip(known, correct_p_values(list(known.values())), strict=True))
 
 
-def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
+def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
     """Return what each average gains over the best of its members, where all of them are there.
 
     Args:
@@ -303,7 +307,7 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
         if by_seed.keys() >= set(several)
     }
     gains = {name: [summarise(row[name], row[member]).gain or 0.0 for row in values] for name, member in best.items()}
-    p_values = _corrected({name: over_languages(several) for name, several in gains.items()})
+    p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
     found = {}
     for name, member in best.items():
         over = summarise(by_seed[name], by_seed[member])
@@ -311,6 +315,6 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
     return found
 
 
-def _counts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
+def _count_verdicts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
     counts = Counter(verdicts)
     return {verdict: counts[verdict] for verdict in VERDICTS}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.statistics import holm, spearman, spearman_interval, spearman_test
+from alignfreeze.studies.statistics import correct_p_values, correlate_ranks, interval_of_correlation, p_value_of_ranks
 from alignfreeze.typology import facts_of
 
 SCORE = "baseline score"
@@ -41,7 +41,7 @@ class Correlation:
     n: int
 
 
-def correlations(comparison: Comparison) -> list[Correlation]:
+def correlate_gains(comparison: Comparison) -> list[Correlation]:
     """Return how the gains of each strategy go with what is known of the target languages.
 
     Args:
@@ -56,11 +56,11 @@ def correlations(comparison: Comparison) -> list[Correlation]:
         raise DataError(
             f"{len(comparison.languages)} target languages: what gains go with shows from {FEWEST} on, and better of 20"
         )
-    known = facts_by_name(comparison)
-    return [item for strategy in comparison.realigned for item in _of(strategy, comparison, known)]
+    known = collect_facts(comparison)
+    return [item for strategy in comparison.realigned for item in _correlate_strategy(strategy, comparison, known)]
 
 
-def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:
+def collect_facts(comparison: Comparison) -> dict[str, dict[str, float]]:
     """Return what is known of the target languages: a value a language, by the fact's name."""
     source = comparison.source or "en"
     found: dict[str, dict[str, float]] = {SCORE: {}}
@@ -72,7 +72,9 @@ def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:
     return found
 
 
-def _of(strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, float]]) -> list[Correlation]:
+def _correlate_strategy(
+    strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, float]]
+) -> list[Correlation]:
     gains = {
         language: gain
         for language in comparison.languages
@@ -82,10 +84,10 @@ def _of(strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, 
     for fact, values in known.items():
         languages = [language for language in gains if language in values]
         ours, theirs = [gains[code] for code in languages], [values[code] for code in languages]
-        if len(languages) >= FEWEST and (rho := spearman(ours, theirs)) is not None:
-            found.append((fact, rho, spearman_test(ours, theirs), len(languages)))
-    corrected = holm([p for _, _, p, _ in found])
+        if len(languages) >= FEWEST and (rho := correlate_ranks(ours, theirs)) is not None:
+            found.append((fact, rho, p_value_of_ranks(ours, theirs), len(languages)))
+    corrected = correct_p_values([p for _, _, p, _ in found])
     return [
-        Correlation(strategy, fact, rho, spearman_interval(rho, n), p, p_holm, n)
+        Correlation(strategy, fact, rho, interval_of_correlation(rho, n), p, p_holm, n)
         for (fact, rho, p, n), p_holm in zip(found, corrected, strict=True)
     ]

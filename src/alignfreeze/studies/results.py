@@ -20,10 +20,10 @@ from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
 from alignfreeze.studies.statistics import Counts
 
-FINE_TUNED = (Part.PRECISION, Part.TASK, Part.FINETUNING)
+FINETUNING_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING)
 """What a run shares with its baseline."""
 
-REALIGNED = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
+REALIGNMENT_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
 """What realigned runs share beside that, whatever their strategy and seed."""
 
 METRICS = ("f1", "exact match", "accuracy", "precision", "recall")
@@ -101,16 +101,16 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
     for path in paths:
         if path.is_dir():
             for place, record in read_records(path):
-                results += of_record(record, str(place), parts=_parts(place.with_name(SENTENCES)))
+                results += results_of(record, str(place), parts=_read_sentences(place.with_name(SENTENCES)))
                 records.append(record)
         elif path.is_file():
-            results += _of_table(path)
+            results += _read_table(path)
         else:
             raise DataError(f"{path}: no such file or folder; name folders of runs, or tables (CSV)")
     return results, records
 
 
-def record_files(folder: Path) -> list[Path]:
+def find_record_files(folder: Path) -> list[Path]:
     """Return the records of the finished runs in a folder: of a study, of runs, or of one run."""
     # A run that is being written has a name that begins with a dot.
     return sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
@@ -122,7 +122,7 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     Raises:
         DataError: There is none, or one is damaged.
     """
-    places = record_files(folder)
+    places = find_record_files(folder)
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:
@@ -132,7 +132,7 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
             raise DataError(f"{place}: not the record of a run of this version ({error})") from error
 
 
-def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
+def _read_sentences(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return what each test item adds to the scores, by language and metric; nothing where it was not kept."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
 
 
-def of_record(
+def results_of(
     record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Result]:
     """Yield the results of a run's record.
@@ -153,13 +153,13 @@ def of_record(
         parts: What each test item adds to a score, by language and metric.
     """
     identity = record.identity
-    fine_tuned = identity.digest_of(*FINE_TUNED)[:12]
+    fine_tuned = identity.digest_of(*FINETUNING_PARTS)[:12]
     setup = Setup(
         encoder=record.encoder,
         task=record.task,
         aligner=record.aligner,
         schedule=record.schedule,
-        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINE_TUNED, *REALIGNED)[:12],
+        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINETUNING_PARTS, *REALIGNMENT_PARTS)[:12],
     )
     for score in record.scores:
         yield Result(
@@ -174,11 +174,11 @@ def of_record(
             tests=record.tests_of(score.language),
             place=place,
             study=record.experiment,
-            parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
+            parts=_counts_of((parts or {}).get(score.language, {}).get(score.metric)),
         )
 
 
-def _counts(parts: Any) -> Counts | None:
+def _counts_of(parts: Any) -> Counts | None:
     return None if parts is None else np.asarray(parts, dtype=np.float64).reshape(-1, 2)
 
 
@@ -204,7 +204,7 @@ _REQUIRED = ("seed", "model", "task", "method")
 _SCORE = re.compile(r"(?P<final>final_)?eval_(?P<language>.+)_(?P<metric>accuracy|f1|em|precision|recall)")
 
 
-def _of_table(path: Path) -> Iterator[Result]:
+def _read_table(path: Path) -> Iterator[Result]:
     """Yield the results of a table of the reference code: a row a run, a column a language and metric."""
     rows = csv.DictReader(line for _, line in read_lines(path))
     try:
@@ -212,12 +212,12 @@ def _of_table(path: Path) -> Iterator[Result]:
         missing = [column for column in _REQUIRED if column not in columns]
         if missing:
             raise DataError(f"{path}, line 1: the column {', '.join(missing)} is missing; expected {_LAYOUT}")
-        scores = _score_columns(columns)
+        scores = _find_score_columns(columns)
         if not scores:
             raise DataError(f"{path}, line 1: no column of scores; expected {_LAYOUT}")
         row = None
         for row in rows:
-            yield from _of_row(row, scores, path, f"{path}, line {rows.line_num}")
+            yield from _results_of_row(row, scores, path, f"{path}, line {rows.line_num}")
         if row is None:
             raise DataError(f"{path}: no row below the names of the columns; expected {_LAYOUT}")
     except csv.Error as error:
@@ -227,7 +227,7 @@ def _of_table(path: Path) -> Iterator[Result]:
 _LAYOUT = "a row a run, with seed, model, task, method and a column final_eval_LANGUAGE_METRIC for each score"
 
 
-def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _find_score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return language and metric of the columns with the final scores; the tables of QA have `eval_...` only."""
     found = {column: match for column in columns if (match := _SCORE.fullmatch(column))}
     final = {column: match for column, match in found.items() if match["final"]}
@@ -239,8 +239,10 @@ def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str) -> Iterator[Result]:
-    strategy, aligner, schedule = _method(row["method"] or "", place)
+def _results_of_row(
+    row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str
+) -> Iterator[Result]:
+    strategy, aligner, schedule = _parse_method(row["method"] or "", place)
     try:
         seed = int(row["seed"])
     except (TypeError, ValueError):
@@ -269,7 +271,7 @@ def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path,
         )
 
 
-def _method(name: str, place: str) -> tuple[str, str | None, str | None]:
+def _parse_method(name: str, place: str) -> tuple[str, str | None, str | None]:
     """Return strategy, aligner and schedule of a method of the reference code."""
     if name == BASELINE:
         return BASELINE, None, None

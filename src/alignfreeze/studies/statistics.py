@@ -48,22 +48,22 @@ class Summary:
 def summarise(values: Values, baseline: Values | None = None) -> Summary:
     """Summarise a score over its seeds, against the baseline's if there is one."""
     scores = list(values.values())
-    mean, sd = statistics.fmean(scores), _sd(scores)
+    mean, sd = statistics.fmean(scores), _sd_of(scores)
     if not baseline:
         return Summary(mean, sd, len(scores))
     # Other seeds are other starts: a gain over them would be theirs. Without a common seed there is nothing better.
     common = sorted(set(values) & set(baseline))
     ours, theirs = ({seed: side[seed] for seed in common} if common else dict(side) for side in (values, baseline))
     gain = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
-    verdict = _verdict(gain, _sd([*ours.values()]), _sd([*theirs.values()]))
+    verdict = _judge_gain(gain, _sd_of([*ours.values()]), _sd_of([*theirs.values()]))
     return Summary(mean, sd, len(scores), gain, interval_of_gain(ours, theirs), verdict)
 
 
-def _sd(scores: Sequence[float]) -> float | None:
+def _sd_of(scores: Sequence[float]) -> float | None:
     return statistics.stdev(scores) if len(scores) > 1 else None
 
 
-def _verdict(gain: float, *spreads: float | None) -> Verdict | None:
+def _judge_gain(gain: float, *spreads: float | None) -> Verdict | None:
     """Return what the paper calls a gain (section 4.2: beyond the greater of two standard deviations)."""
     known = [spread for spread in spreads if spread is not None]
     if len(known) < len(spreads):
@@ -95,7 +95,7 @@ _NO_SPREAD = 1e-12
 """Numbers that differ by less are the same but for rounding."""
 
 
-def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
+def group_scores(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
     """Return the scores in a language, of a metric, by strategy and seed."""
     values: dict[str, dict[int, float]] = {}
     for record in records:
@@ -105,7 +105,7 @@ def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Map
     return values
 
 
-def average(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
+def average_languages(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
     """Return the mean over languages, by strategy and seed; of the seeds that all languages have."""
     strategies = values[0] if values else {}
     found: dict[str, dict[int, float]] = {}
@@ -119,7 +119,7 @@ def average(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
     return found
 
 
-def summaries(values: Mapping[str, Values]) -> dict[str, Summary]:
+def summarise_all(values: Mapping[str, Values]) -> dict[str, Summary]:
     """Summarise each strategy, with its gain over the baseline where there is one."""
     baseline = values.get(BASELINE)
     return {
@@ -127,7 +127,7 @@ def summaries(values: Mapping[str, Values]) -> dict[str, Summary]:
     }
 
 
-def over_languages(gains: Sequence[float]) -> float | None:
+def p_value_of_gains(gains: Sequence[float]) -> float | None:
     """Return the p-value of Wilcoxon's signed-rank test that gains over languages are around zero, two-sided.
 
     None with no gain but zero: there is nothing to rank.
@@ -138,7 +138,7 @@ def over_languages(gains: Sequence[float]) -> float | None:
     return float(test.pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def correct_p_values(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for being several, in the same order (Holm 1979).
 
     The smallest of n is multiplied by n, the next by n - 1 and so on; none is
@@ -152,7 +152,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def mean_ranks(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def rank_strategies(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean rank of each strategy over languages; 1 is the best, equal scores share their ranks.
 
     Args:
@@ -166,7 +166,7 @@ def mean_ranks(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return dict(zip(strategies, ranks.mean(axis=0).tolist(), strict=True))
 
 
-def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+def correlate_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
     """Return Spearman's rank correlation of two lists; None below three values, or where all of a list are equal."""
     if len(ours) < 3 or len(set(ours)) < 2 or len(set(theirs)) < 2:
         return None
@@ -178,7 +178,7 @@ EXACT = 8
 """Pairs, up to which all orders are tried; that of Student's t is too sure there."""
 
 
-def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
+def p_value_of_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Return the two-sided p-value of no rank correlation: of few pairs over all orders, of more by Student's t."""
     found: Any = stats.spearmanr(list(ours), list(theirs))
     if len(ours) > EXACT:
@@ -194,7 +194,7 @@ def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return float(exact.pvalue)
 
 
-def spearman_interval(rho: float, n: int) -> tuple[float, float] | None:
+def interval_of_correlation(rho: float, n: int) -> tuple[float, float] | None:
     """Return where a rank correlation of n independent pairs lies with 95% confidence (Bonett and Wright 2000).
 
     Fisher's transformation of the correlation has, for ranks, the variance
@@ -208,7 +208,7 @@ def spearman_interval(rho: float, n: int) -> tuple[float, float] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedDifference:
     """What a bootstrap says of the difference of two models on the same sentences.
 
     Attributes:
@@ -227,7 +227,7 @@ Counts = NDArray[np.float64]
 """Of each sentence what a score adds up above and below its line, such as right words and words, [sentences, 2]."""
 
 
-def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> Paired:
+def bootstrap_difference(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> PairedDifference:
     """Compare two models on the same sentences, drawn again and again with replacement (Koehn 2004).
 
     Accuracy and F1 are both the sum of a numerator over sentences divided by
@@ -249,14 +249,16 @@ def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, se
     n = len(ours)
     # How often each sentence is drawn: the sums are then one product of matrices.
     drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)  # [resamples, sentences]
-    differences = _scores(drawn @ ours) - _scores(drawn @ theirs)  # [resamples]
+    differences = _divide(drawn @ ours) - _divide(drawn @ theirs)  # [resamples]
     beyond = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    difference = _scores(ours.sum(axis=0)) - _scores(theirs.sum(axis=0))
-    return Paired(float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1)))
+    difference = _divide(ours.sum(axis=0)) - _divide(theirs.sum(axis=0))
+    return PairedDifference(
+        float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1))
+    )
 
 
-def _scores(sums: Counts) -> NDArray[np.float64]:
+def _divide(sums: Counts) -> NDArray[np.float64]:
     """Return scores of sums above and below the line, [..., 2]; nothing of nothing is 0."""
     above, below = sums[..., 0], sums[..., 1]
     return np.divide(above, below, out=np.zeros_like(above), where=below != 0)

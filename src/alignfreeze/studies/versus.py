@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.studies.comparison import Comparison, describe
+from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import Verdict, spearman
+from alignfreeze.studies.statistics import Verdict, correlate_ranks
 
 SYNONYMS = {
     "udpos": "pos",
@@ -23,7 +23,7 @@ SYNONYMS = {
 """What the reference code's tables call tasks and aligners, and what they are called here."""
 
 
-def _common(setup: Setup) -> Setup:
+def _simplify(setup: Setup) -> Setup:
     """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
     aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
     encoder = setup.encoder.rsplit("/", 1)[-1]
@@ -65,7 +65,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
             _compare_two(our, their)
             for our in ours
             for their in theirs
-            if _key(our, ignored) == _key(their, ignored) and set(our.languages) & set(their.languages)
+            if _key_of(our, ignored) == _key_of(their, ignored) and set(our.languages) & set(their.languages)
         ]
         if found:
             return found
@@ -75,12 +75,12 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
     )
 
 
-def _key(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
-    return replace(_common(comparison.setup), **ignored), comparison.metric
+def _key_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+    return replace(_simplify(comparison.setup), **ignored), comparison.metric
 
 
 def _name_all(comparisons: Sequence[Comparison]) -> str:
-    return "; ".join(dict.fromkeys(f"{describe(c.setup)} ({c.metric})" for c in comparisons))
+    return "; ".join(dict.fromkeys(f"{name_setup(c.setup)} ({c.metric})" for c in comparisons))
 
 
 def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
@@ -93,16 +93,16 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
         theirs,
         languages,
         strategies,
-        {name: _agreement([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
-        {name: _correlation([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
+        {name: _agreement_of([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
+        {name: _correlation_of([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
     )
 
 
-def _agreement(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
+def _agreement_of(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
     known = [pair for pair in pairs if None not in pair]
     return sum(our == their for our, their in known) / len(known) if known else None
 
 
-def _correlation(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+def _correlation_of(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
     known = [(our, their) for our, their in pairs if our is not None and their is not None]
-    return spearman([our for our, _ in known], [their for _, their in known])
+    return correlate_ranks([our for our, _ in known], [their for _, their in known])
