@@ -258,7 +258,11 @@ def of_language(outcome, code, frequencies):
         ours |= {"entropy": -ours["entropy"], "confidence shift": -ours["confidence shift"]}
         ours["label distance"] = -np.mean([e.label_distance(one) for one in group])
         ours["yardstick agreement"] = value(lambda one: e.projection_agreement(one, together), group)
-        without = None if are_entities else np.array([label not in advice.NAMES for label in together.labels], float)
+        without = (
+            None
+            if are_entities
+            else np.array([label not in advice.UNCOUNTED_LABELS for label in together.labels], float)
+        )
         ours["yardstick without names"] = value(
             lambda one, without=without: e.projection_agreement(one, together, weights=without), group
         )
@@ -386,7 +390,8 @@ def calibrate(views, languages, slope=None):
         truth.append(true[:, 1:] - true[:, :1])
         noise.append(truth_noise(outcome)[rows])
         counts = [
-            np.stack(advice.yardstick({s: outcome.several(s, code) for s in outcome.strategies})) for code in languages
+            np.stack(advice.measure_agreement({s: outcome.several(s, code) for s in outcome.strategies}))
+            for code in languages
         ]
         exact = np.array([[e.value_of(one) for one in several] for several in counts])
         ours.append(exact[:, 1:] - exact[:, :1])

@@ -85,7 +85,7 @@ def advise(
 def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
     """Say which of the models of complete runs to take for which language."""
     with working():
-        from alignfreeze.advice.per_language import choose
+        from alignfreeze.advice.per_language import choose_strategies
         from alignfreeze.files import check_folder
         from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
 
@@ -94,7 +94,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
             raise SettingsError(f"{names}: only pilots have that, and {runs} is a folder of complete runs")
         if out is not None:
             check_folder(out)
-        choices = choose(runs)
+        choices = choose_strategies(runs)
         sheet, lines, facts = choice_sheet(choices), list(choice_lines(choices)), choice_facts(choices)
         if out is not None:
             _keep(out, "choice", sheet, lines, facts)
