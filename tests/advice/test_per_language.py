@@ -144,9 +144,7 @@ def test_what_cannot_be_chosen_from_is_refused(study, project):
     refused(alignfreeze("advise", project / "out"), "set bitext.held_out, such as bitext.held_out = 100")
     refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
     folder = study(baseline={"de": (0.7, 0.6)})
-    refused(
-        alignfreeze("advise", folder), "there is nothing to choose_strategies from", "there are baseline 1, baseline 2"
-    )
+    refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
     refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only pilots have that")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
     refused(alignfreeze("advise", folder), "with the same seed each", "front 3")

@@ -17,9 +17,10 @@ from alignfreeze.experiment import recipe
 from alignfreeze.experiment.cost import estimate_cost
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.demo import settings_of_demo
+from alignfreeze.experiment.identity import name_folder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
-from alignfreeze.experiment.records import RunRecord, name_folder
+from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.realignment.averaging import average_encoders
@@ -98,8 +99,8 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
         ("average(0*full,1*front)", "the weight 0: what is averaged counts more than 0"),
         ("average(-1*full,2*front)", "the weight -1"),
         ("average(nan*full,1*front)", "the weight nan"),
-        ("average(half*full,1*front)", "'half' is no number"),
-        ("average(*full,1*front)", "'' is no number"),
+        ("average(half*full,1*front)", "'half' is not a number"),
+        ("average(*full,1*front)", "'' is not a number"),
     ],
 )
 def test_names_that_are_wrong(name, message):
@@ -110,9 +111,7 @@ def test_names_that_are_wrong(name, message):
 @pytest.mark.parametrize("schedule", ["during", "after"])
 def test_only_what_is_realigned_before_fine_tuning_can_be_averaged(project, schedule):
     changes = [("strategies", f'["baseline", "{BOTH}"]'), ("realignment.schedule", schedule)]
-    message = (
-        rf"strategies: average\(full,front\) is of .* before fine-tuning, and realignment.schedule is '{schedule}'"
-    )
+    message = rf"strategies: average\(full,front\) averages .*, but realignment.schedule is '{schedule}'"
     with pytest.raises(SettingsError, match=message):
         ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
     with pytest.raises(SettingsError, match="realignment needs sentence pairs"):

@@ -206,7 +206,7 @@ def _train_pilot(
     settings = spec.settings
     task = TASKS[settings.task]
     meter = Meter(settings.device)
-    model = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
+    model, *_ = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
     found = predict_held_out(model, task, data, held.links, device=settings.device)
     by_language = {one.language: one for one in found}
     if not held.items:

@@ -29,9 +29,9 @@ def status(
     """Show how far an experiment has come: its runs, their stage and speed, the time left; from any terminal."""
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_facts, status_sheet
-    from alignfreeze.running.status import status as look
+    from alignfreeze.running.status import read_status
 
-    found = look(out)
+    found = read_status(out)
     if as_json:
         typer.echo(json_text(status_facts(found)))
         return
@@ -45,7 +45,7 @@ def status(
     with Live(to_rich(status_sheet(found)), console=console()) as live:
         while found.count("waiting") + found.count("running"):
             time.sleep(1)
-            found = look(out)
+            found = read_status(out)
             live.update(to_rich(status_sheet(found)))
 
 

@@ -22,7 +22,7 @@ DEMO_FINETUNING = {
     "nli": FinetuningSettings(epochs=6, batch_size=16, learning_rate=1e-4),
     "qa": FinetuningSettings(epochs=3, batch_size=16, learning_rate=2e-4, head_learning_rate=2e-3),
 }
-"""What teaches the embedded encoder each task in a minute or two."""
+"""Settings that teach the embedded encoder each task in a minute or two."""
 
 
 def settings_of_demo(task: str = "pos") -> ExperimentSettings:

@@ -1,4 +1,4 @@
-"""What realignment is stopped by, as the settings of an experiment say."""
+"""The judge that stops a realignment, as the settings of an experiment say."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from alignfreeze.tasks.table import TASKS
 
 
 def make_judge(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
-    """Return the judge that `realignment.stopping` asks for; None where it asks for none.
+    """Return the judge that `realignment.stopping` asks for, or None.
 
     Args:
         settings: The experiment.
-        data: With the held-out pairs.
-        seed: Of the short fine-tunings, the same for all of them.
+        data: The data with the held-out pairs.
+        seed: The seed of all short fine-tunings.
     """
     stopping = settings.realignment.stopping
     if stopping is None:

@@ -17,7 +17,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
-from alignfreeze.experiment.records import RECORD, name_folder
+from alignfreeze.experiment.identity import name_folder
+from alignfreeze.experiment.records import RECORD
 from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
