@@ -13,7 +13,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.settings import reference
+from alignfreeze.settings import describe_settings
 from tests.support.runs import planned
 
 SETTINGS = {
@@ -125,7 +125,7 @@ def digests(changes):
 
 
 def test_every_setting_is_in_one_class():
-    names = {name for name, _, _ in reference(ExperimentSettings)}
+    names = {name for name, _, _ in describe_settings(ExperimentSettings)}
     assert {name: part_of(name) for name in names}  # a KeyError names the one that is forgotten
     forgotten = names - set(OTHERS)
     assert {name.rsplit(".", 1)[0] for name in forgotten} <= {
