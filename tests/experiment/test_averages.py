@@ -353,11 +353,11 @@ def test_the_plan_and_the_pages_show_it_like_any_other(project):
 def test_the_mini_corpus(tmp_path, tiny_folder, realignments):  # noqa: F811
     """What comes with the package, and an encoder with random weights."""
     changes = {"encoder": str(tiny_folder), "languages": ["de", "sw"], "device": "cpu"}
-    changes["strategies"] = ["baseline", "full", "front", BOTH]
+    changes["strategies"] = [Strategy.parse(name) for name in ("baseline", "full", "front", BOTH)]
     settings = settings_of_demo().model_copy(update=changes)
     short = {name: getattr(settings, name).model_copy(update={"steps": 2}) for name in ("realignment", "finetuning")}
     study = run_experiment(plan(settings.model_copy(update=short), base=tmp_path), out=tmp_path / "out")
-    assert [record.strategy for record in study.records] == changes["strategies"]
+    assert [record.strategy for record in study.records] == [str(strategy) for strategy in changes["strategies"]]
     assert realignments == ["full", "front"]
     assert {score.language for score in study.records[-1].scores} == {"en", "de", "sw"}
 
