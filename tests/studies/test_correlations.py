@@ -46,7 +46,7 @@ def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
 
 def test_too_few_languages(tmp_path):
     (compared,) = compare(read_results([study(tmp_path, CODES[:4], [0.01, 0.02, 0.03, 0.04])]))
-    with pytest.raises(DataError, match="4 target languages: what gains go with shows from 5 on"):
+    with pytest.raises(DataError, match="4 target languages: correlations need at least 5"):
         correlate_gains(compared)
 
 

@@ -1,4 +1,4 @@
-"""Which process is at which run, so that no run is done twice at once."""
+"""Which process does which run, so that no run is done twice at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, current_display, remark, showing
 
 NOTE_SECONDS = 1.0
-"""Seconds between two notes of how far a run is."""
+"""Seconds between two notes of the progress of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who is at a run, and how far.
+    """Which process does a run, and its progress.
 
     Attributes:
         host: Name of the machine.
-        process: Its number there.
-        began: When, in seconds since 1970.
-        stage: What is being done.
-        done: Steps of it that are done.
-        total: Steps that it has; None where that is not known.
+        process: Number of the process there.
+        began: When the process began the run, in seconds since 1970.
+        stage: The current stage of the run.
+        done: Finished steps of the stage.
+        total: All steps of the stage; None if their number is not known.
         stage_began: When the stage began, in seconds since 1970.
     """
 
@@ -45,19 +45,19 @@ class Claim:
 
 @contextmanager
 def claim_run(out: Path, name: str) -> Iterator[bool]:
-    """Yield whether this process may do a run: not if another is at it. Inside the block no other may.
+    """Claim a run; yields False if another process holds it. Inside the block no other process can claim it.
 
-    The operating system takes the lock back when a process ends, however it
-    ends; the claim that it leaves tells whose work is taken over.
+    The operating system releases the lock whenever the process ends. A killed process leaves a note; it tells
+    whose work is taken over.
 
     Args:
         out: The folder of the experiment.
-        name: The run's.
+        name: Name of the run.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    if n_processes() > 1:  # they do the same runs together
+    if n_processes() > 1:  # these processes do the same runs together
         yield True
         return
     locks = make_folder(out / "locks")
@@ -82,7 +82,7 @@ def claim_run(out: Path, name: str) -> Iterator[bool]:
 
 
 def is_claimed(out: Path, name: str) -> bool:
-    """Tell whether a process that lives is at a run."""
+    """Tell whether a living process holds a run."""
     path = out / "locks" / f"{name}.lock"
     if not path.exists():
         return False
@@ -91,14 +91,14 @@ def is_claimed(out: Path, name: str) -> bool:
         lock.acquire()
     except Timeout:
         return True
-    except PermissionError:  # somebody else's folder, only to be looked at: as far as the note says
+    except PermissionError:  # a read-only folder of somebody else: trust the note
         return _note_file_of(out, name).exists()
     lock.release()
     return False
 
 
 def read_claim(out: Path, name: str) -> Claim | None:
-    """Return who is at a run, or was when it was killed; None where nobody is."""
+    """Return the claim of the process that holds a run, or held it when it was killed; None if there is none."""
     try:
         return Claim(**read_json(_note_file_of(out, name)))
     except TypeError:
@@ -110,7 +110,7 @@ def _note_file_of(out: Path, name: str) -> Path:
 
 
 class _NotingDisplay:
-    """A display that notes the latest stage in a file too, for others to read."""
+    """A display that also writes the current stage into a file, for other processes to read."""
 
     def __init__(self, path: Path, shown: Display) -> None:
         self.path = path
@@ -141,7 +141,7 @@ class _NotingDisplay:
 
 
 class _NotingBar:
-    """The progress of one stage, shown and noted."""
+    """The progress of one stage, shown and written into the file."""
 
     def __init__(self, noting: _NotingDisplay, title: str, total: int | None, shown: Bar) -> None:
         self.noting, self.title, self.total, self.shown = noting, title, total, shown

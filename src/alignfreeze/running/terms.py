@@ -1,4 +1,4 @@
-"""Key terms of the texts of an experiment: they show where a bitext and the task data are of different domains."""
+"""Key terms of the texts of an experiment. They show if the bitext and the task data are of different domains."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from alignfreeze.files import read_json, write_json
 from alignfreeze.tasks.table import TASKS
 
 TERMS = "terms.json"
-"""The file in the folder of an experiment in which they are kept."""
+"""The file with the key terms in the folder of an experiment."""
 
 MOST_SENTENCES = 2_000
-"""Sentences of a text."""
+"""The most sentences of a text that are searched for key terms."""
 
 TRAIN = "train"
+"""The name of the training data among the texts."""
 
 
 def terms_of(plan: Plan) -> dict[str, list[str]]:
@@ -33,16 +34,16 @@ def terms_of(plan: Plan) -> dict[str, list[str]]:
 
 
 def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
-    """Write the key terms of experiments, by their names, into their folder; those of other experiments stay."""
+    """Write the key terms of experiments into their folder, by name. Those of other experiments stay."""
     found: dict[int, dict[str, list[str]]] = {}
     for plan in plans:
-        if id(plan.data) not in found:  # experiments share what they read
+        if id(plan.data) not in found:  # experiments may share their data
             found[id(plan.data)] = terms_of(plan)
     write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
 
 
 def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
-    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text; none where there are none."""
+    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text. There may be none."""
     try:
         return {
             str(name): {str(text): [str(term) for term in terms] for text, terms in texts.items()}

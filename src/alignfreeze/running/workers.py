@@ -1,6 +1,6 @@
 """Processes on this machine that share the runs of an experiment.
 
-Run as a module, this is one of them: it reads from standard input what to do.
+As a program, this module is one of these workers: it reads its runs from standard input.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def run_workers(
     workers: int,
     left: Callable[[], int],
 ) -> None:
-    """Let several processes do runs, and return when all of them have ended.
+    """Let several processes do runs, and wait until all of them have ended.
 
-    A worker that is killed does not stop the others; its run is left over.
+    A killed worker does not stop the others. Its run is not complete then.
 
     Args:
         plans: The experiments.
         out: The folder of the experiment.
-        names: The runs.
-        workers: How many processes.
-        left: Tells how many runs are still to be done.
+        names: The names of the runs.
+        workers: The number of processes.
+        left: Returns how many runs are still to be done.
     """
     task = json.dumps(pack_runs(plans, out, names))
     workers = min(workers, len(names))
@@ -54,7 +54,7 @@ def run_workers(
     for number, process in enumerate(started):
         if process.returncode:
             log = _log_of(out, number)
-            remark(f"worker {number} ended with code {process.returncode}; what it said is in {log}")
+            remark(f"worker {number} ended with code {process.returncode}; its output is in {log}")
 
 
 def _log_of(out: Path, number: int) -> Path:
@@ -63,7 +63,7 @@ def _log_of(out: Path, number: int) -> Path:
 
 @contextmanager
 def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a worker, and end it with the block if it still lives."""
+    """Start a worker. If it still lives at the end of the block, end it."""
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}
@@ -91,7 +91,7 @@ def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[s
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this process when its parent has ended, however that ended."""
+    """End this process as soon as its parent has ended."""
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Sets two studies of the same setup side by side, such as a repetition and what was published."""
+"""Set two studies of the same setup side by side, such as a repetition and published results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SYNONYMS = {
     "fastalign": "fast-align",
     "awesome": "softmax",
 }
-"""What the reference code's tables call tasks and aligners, and what they are called here."""
+"""Our names for the tasks and aligners in the tables of the reference code."""
 
 
 def _simplify(setup: Setup) -> Setup:
-    """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
+    """Return a setup for comparison with another study: with our names, and without the digest of the settings."""
     aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
     encoder = setup.encoder.rsplit("/", 1)[-1]
     return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
@@ -35,12 +35,12 @@ class Versus:
     """Two studies of the same setup.
 
     Attributes:
-        ours: The comparison in one.
-        theirs: The comparison in the other.
-        languages: Target languages that both have.
-        strategies: Strategies that both have.
-        agreement: Of each strategy the share of those languages with the same verdict; None where verdicts lack.
-        correlation: Of each strategy Spearman's correlation of the gains over those languages; None below three.
+        ours: The comparison of one study.
+        theirs: The comparison of the other study.
+        languages: Target languages of both.
+        strategies: Strategies of both.
+        agreement: The share of these languages with the same verdict, by strategy; None without verdicts.
+        correlation: Spearman's correlation of the gains over these languages, by strategy; None below three.
     """
 
     ours: Comparison
@@ -52,10 +52,10 @@ class Versus:
 
 
 def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
-    """Set the comparisons of two studies side by side, where setup and metric are the same.
+    """Set the comparisons of two studies side by side if their setup and metric are the same.
 
-    Names of the paper's tables match those here (`dico` and `dictionary`). If
-    nothing matches in all, the encoder may differ; if still nothing, the aligner too.
+    Names in the paper's tables match ours (`dico` is `dictionary`). If nothing matches, the encoder may differ; if
+    still nothing matches, the aligner too.
 
     Raises:
         SettingsError: Nothing matches.
