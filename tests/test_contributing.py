@@ -35,7 +35,7 @@ TABLES = {
     "OVERVIEW": "report.comparisons",
     "FORMS": "corpora.forms.table",
     "FREEZE_POLICIES": "realignment.freezing",
-    "DECIDES": "experiment.identity",
+    "SETTING_PARTS": "experiment.identity",
 }
 
 

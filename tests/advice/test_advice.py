@@ -9,13 +9,13 @@ import pytest
 
 from alignfreeze.advice import advice as advice_module
 from alignfreeze.advice import pilots
-from alignfreeze.advice.advice import SURE, advise, judge_pilots
+from alignfreeze.advice.advice import SURE_PROBABILITY, advise, judge_pilots
 from alignfreeze.advice.gains import WHOLE_RUNS, Calibration, calibration_of, draw_gains, resample
 from alignfreeze.advice.pilots import (
-    Cost,
     Pilot,
+    PilotCost,
     fit_budget,
-    least_fraction,
+    least_fraction_of,
     shorten,
 )
 from alignfreeze.corpora.bitext import SentencePair
@@ -23,7 +23,7 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.predictions import Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out
-from alignfreeze.experiment.planning import anchored, plan
+from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.report.advice import advice_lines, advice_sheet, how_far, sentence
@@ -82,14 +82,14 @@ def test_pilots_take_a_fraction_of_the_steps_but_not_too_few(settings):
     short = shorten(whole, 0.01, finetuning_steps=1000)
     assert (short.finetuning.steps, short.realignment.steps) == (50, 10)
     assert shorten(whole, 0.5, finetuning_steps=30).finetuning.steps == 30
-    assert least_fraction(whole, finetuning_steps=1000) == 0.05
+    assert least_fraction_of(whole, finetuning_steps=1000) == 0.05
     for wrong in (0, -1, 1.5):
         with pytest.raises(SettingsError, match="more than 0 and at most 1"):
             shorten(whole, wrong, finetuning_steps=1000)
 
 
 def test_a_budget_shrinks_the_pilots_or_is_refused():
-    cost = Cost(whole=60, fixed=2)
+    cost = PilotCost(whole=60, fixed=2)
     # 2 minutes go to what does not shrink; 6 of the 60 are left.
     assert fit_budget(cost, budget=8, least=0.05, most=0.25) == pytest.approx(0.1)
     assert fit_budget(cost, budget=80, least=0.05, most=0.25) == 0.25
@@ -140,7 +140,7 @@ def test_where_pilots_show_no_difference_what_is_known_of_other_encoders_is_advi
     same = {"de": 0.8, "tr": 0.7}
     advice = judge_pilots([pilot(name, **same) for name in ("baseline", "front", "back")], calibration=WHOLE_RUNS)
     for item in (*advice.languages, advice.overall):
-        assert (item.verdict, item.confidence < SURE) == ("likely better", True)
+        assert (item.verdict, item.confidence < SURE_PROBABILITY) == ("likely better", True)
         assert {item.strategy, *item.rivals} == {"baseline", "front", "back"}
     assert "though that is not sure" in sentence(advice.overall)
     assert f"No difference can be told between {advice.overall.strategy!r} and" in sentence(advice.overall)
@@ -325,7 +325,7 @@ def test_paths_of_the_recommended_experiment_hold_anywhere(project):
     settings = ExperimentSettings.from_toml(
         project / "experiment.toml", changes=[("data.test", "mini:{language}-test.conllu")]
     )
-    found = anchored(settings, project)
+    found = anchor_paths(settings, project)
     assert found.data.train == str(project / "en-train.conllu")
     assert found.data.test == "mini:{language}-test.conllu"
     assert found.bitext.source == str(project / "en-{language}.txt")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alignfreeze.advice.per_language import choose
+from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.records import RECORD, RunRecord
@@ -53,7 +53,7 @@ def test_each_language_gets_the_strategy_that_estimates_say(study):
         # Agreement and score go together in German; in Turkish the estimate is wrong.
         front={"de": (0.95, 0.8), "tr": (0.1, 0.55)},
     )
-    found = choose(folder)
+    found = choose_strategies(folder)
     assert {one.language: one.strategy for one in found.languages} == {"de": "front", "tr": "baseline"}
     assert found.chosen == pytest.approx((0.8 + 0.5) / 2 + 0.0015)
     assert found.single == ("front", pytest.approx((0.8 + 0.55) / 2 + 0.0015))
@@ -72,7 +72,7 @@ def test_the_interval_of_a_gain_lies_around_it(study):
             baseline={"de": (0.7, 0.6), "tr": (0.7, 0.5)},
             front={"de": (0.95, german), "tr": (0.1, german - 0.2)},
         )
-    found = choose(folder)
+    found = choose_strategies(folder)
     # Of Turkish the baseline is taken, which loses 0.10, 0.12 and 0.14: half of that in the mean over languages.
     assert found.gain == pytest.approx(-0.06)
     half = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
@@ -83,7 +83,7 @@ def test_of_entities_less_is_taken_for_sure(study):
     folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.95, 0.8)})
 
     def width():
-        low, high = choose(folder).advice.overall.estimated["front"].interval
+        low, high = choose_strategies(folder).advice.overall.estimated["front"].interval
         return high - low
 
     words = width()
@@ -92,7 +92,7 @@ def test_of_entities_less_is_taken_for_sure(study):
         values["settings"]["task"] = "ner"
         write_json(path, values)
     assert width() > 2 * words
-    assert list(choice_lines(choose(folder)))[2].startswith("how far to trust this: hardly")
+    assert list(choice_lines(choose_strategies(folder)))[2].startswith("how far to trust this: hardly")
 
 
 def test_without_test_data_a_choice_is_made_all_the_same(study):
@@ -100,7 +100,7 @@ def test_without_test_data_a_choice_is_made_all_the_same(study):
     for path in folder.rglob(RECORD):
         record = RunRecord.from_json(read_json(path))
         replace(record, scores=record.scores[:1]).write(path.parent)
-    found = choose(folder)
+    found = choose_strategies(folder)
     assert {one.language: one.strategy for one in found.languages} == {"de": "front", "tr": "baseline"}
     assert found.chosen is None
     assert "cannot be said" in list(choice_lines(found))[-1]

@@ -14,12 +14,13 @@ from alignfreeze.advice.advice import advise
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.experiment import recipe
-from alignfreeze.experiment.cost import estimate
+from alignfreeze.experiment.cost import estimate_cost
 from alignfreeze.experiment.data import find_links
-from alignfreeze.experiment.demo import demo_settings
+from alignfreeze.experiment.demo import settings_of_demo
+from alignfreeze.experiment.identity import name_folder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
-from alignfreeze.experiment.records import RunRecord, folder_name
+from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.realignment.averaging import average_encoders
@@ -78,7 +79,7 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
     assert str(Strategy.parse(name)) == name
     assert strategy.member_names == names
     assert strategy.shares == pytest.approx([weight / sum(weights) for weight in weights])
-    assert not set(folder_name(name, 31, "0" * 64)) & set(' ():,*?"<>|/\\')
+    assert not set(name_folder(name, 31, "0" * 64)) & set(' ():,*?"<>|/\\')
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,8 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
         ("average(0*full,1*front)", "the weight 0: what is averaged counts more than 0"),
         ("average(-1*full,2*front)", "the weight -1"),
         ("average(nan*full,1*front)", "the weight nan"),
-        ("average(half*full,1*front)", "'half' is no number"),
-        ("average(*full,1*front)", "'' is no number"),
+        ("average(half*full,1*front)", "'half' is not a number"),
+        ("average(*full,1*front)", "'' is not a number"),
     ],
 )
 def test_names_that_are_wrong(name, message):
@@ -110,9 +111,7 @@ def test_names_that_are_wrong(name, message):
 @pytest.mark.parametrize("schedule", ["during", "after"])
 def test_only_what_is_realigned_before_fine_tuning_can_be_averaged(project, schedule):
     changes = [("strategies", f'["baseline", "{BOTH}"]'), ("realignment.schedule", schedule)]
-    message = (
-        rf"strategies: average\(full,front\) is of .* before fine-tuning, and realignment.schedule is '{schedule}'"
-    )
+    message = rf"strategies: average\(full,front\) averages .*, but realignment.schedule is '{schedule}'"
     with pytest.raises(SettingsError, match=message):
         ExperimentSettings.from_toml(project / "experiment.toml", changes=changes)
     with pytest.raises(SettingsError, match="realignment needs sentence pairs"):
@@ -176,7 +175,7 @@ def test_it_starts_from_the_mean_of_what_each_member_is_by_itself(project):
 
     with mock.patch.object(recipe, "finetune", tuned), pytest.raises(InterruptedError):
         places = recipe.Places(project, project / "checkpoints", project / "logs")
-        recipe.train(spec, found.data, links, places, tokenizer=found.tokenizer, meter=Meter("cpu"))
+        recipe.realign_and_finetune(spec, found.data, links, places, tokenizer=found.tokenizer, meter=Meter("cpu"))
 
     def realigned(freeze):
         encoder = load_encoder(settings.encoder)
@@ -304,8 +303,10 @@ def test_members_that_end_early_are_judged_each_by_itself(project):
 
 def test_an_average_beside_its_members_takes_no_realignment_more(project):
     several = [["baseline", "full", "front"], ["baseline", "full", "front", BOTH], ["baseline", BOTH]]
-    with mock.patch("alignfreeze.experiment.cost._seconds", side_effect=[0.0, 3600.0] * 3):
-        hours = [estimate(averaging(project, *strategies).settings, finetuning_steps=8).hours for strategies in several]
+    with mock.patch("alignfreeze.experiment.cost._time_step", side_effect=[0.0, 3600.0] * 3):
+        hours = [
+            estimate_cost(averaging(project, *strategies).settings, finetuning_steps=8).hours for strategies in several
+        ]
     assert hours == [8, 8, 8]
 
 
@@ -352,11 +353,11 @@ def test_the_plan_and_the_pages_show_it_like_any_other(project):
 def test_the_mini_corpus(tmp_path, tiny_folder, realignments):  # noqa: F811
     """What comes with the package, and an encoder with random weights."""
     changes = {"encoder": str(tiny_folder), "languages": ["de", "sw"], "device": "cpu"}
-    changes["strategies"] = ["baseline", "full", "front", BOTH]
-    settings = demo_settings().model_copy(update=changes)
+    changes["strategies"] = [Strategy.parse(name) for name in ("baseline", "full", "front", BOTH)]
+    settings = settings_of_demo().model_copy(update=changes)
     short = {name: getattr(settings, name).model_copy(update={"steps": 2}) for name in ("realignment", "finetuning")}
     study = run_experiment(plan(settings.model_copy(update=short), base=tmp_path), out=tmp_path / "out")
-    assert [record.strategy for record in study.records] == changes["strategies"]
+    assert [record.strategy for record in study.records] == [str(strategy) for strategy in changes["strategies"]]
     assert realignments == ["full", "front"]
     assert {score.language for score in study.records[-1].scores} == {"en", "de", "sw"}
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.planning import anchored, outline, plan, plan_all
+from alignfreeze.experiment.planning import anchor_paths, outline, plan, plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import outline_facts, outline_text, plan_facts, plan_text
 from alignfreeze.running.dispatch import run_experiment
@@ -56,7 +56,7 @@ def test_a_choice_changes_realigned_runs_alone(project):
 def test_a_choice_goes_along_to_other_folders_and_processes(project):
     settings = chosen(project, n=1, by="random")
     assert ExperimentSettings.model_validate(settings.model_dump(mode="json")) == settings
-    moved = anchored(settings, project)
+    moved = anchor_paths(settings, project)
     assert moved.bitext.choice == settings.bitext.choice
     assert moved.realigned_languages == settings.realigned_languages
 

@@ -70,7 +70,7 @@ def test_an_aligner_that_goes_by_vectors_takes_the_encoder_of_the_experiment(pro
     ("text", "message"),
     [
         ('[alignment]\naligner = "dictionary"\n', "alignment.dictionary is required"),
-        ('[bitext.selection]\nsample = 9\n[alignment]\nlinks = "{language}.links"\n', "fit no more"),
+        ('[bitext.selection]\nsample = 9\n[alignment]\nlinks = "{language}.links"\n', "do not fit"),
         ('[alignment]\naligner = "fast_align"\n', "Did you mean 'fast-align'"),
     ],
 )

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from alignfreeze.experiment.data import DataFile, ExperimentData
-from alignfreeze.experiment.identity import DECIDES, EncoderDigests, Identity, Part, flatten, identify, part_of
+from alignfreeze.experiment.identity import SETTING_PARTS, EncoderDigests, Identity, Part, flatten, identify, part_of
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -132,7 +132,7 @@ def test_every_setting_is_in_one_class():
         *("bitext.selection", "bitext.choice", "realignment.stopping")
     }
     # A line of the table is of a setting, or of a table of them.
-    assert all(any(name == line or name.startswith(f"{line}.") for name in names) for line in DECIDES)
+    assert all(any(name == line or name.startswith(f"{line}.") for name in names) for line in SETTING_PARTS)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -297,7 +297,7 @@ def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stop
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--set", "bitext.held_out=0"], "that nothing is realigned on: set bitext.held_out"),
+        (["--set", "bitext.held_out=0"], "that are held out of realignment: set bitext.held_out"),
         (["--set", "realignment.schedule=during"], "stopping goes with schedule 'before' only, not with 'during'"),
         (["--set", "task=qa"], "take by = 'retrieval'"),
         (["--set", "bitext.held_out=5"], "5 pairs tell nothing; hold out at least 20"),

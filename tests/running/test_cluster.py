@@ -13,7 +13,7 @@ from alignfreeze.experiment.planning import plan_all
 from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.running.cluster import _check_resources
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.status import status
+from alignfreeze.running.status import read_status
 from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, planned
 
@@ -30,7 +30,7 @@ def kill_one(out, killed):
         time.sleep(0.05)
         if not (out / "planned.json").exists():
             continue
-        for run in status(out).runs:
+        for run in read_status(out).runs:
             if run.state == "running" and run.claim.stage.startswith("realigning") and run.claim.done > 20:
                 os.kill(run.claim.process, signal.SIGKILL)
                 killed.append((run.name, run.claim.process))

@@ -16,9 +16,9 @@ from filelock import FileLock
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, TrainingError
 from alignfreeze.running import dispatch, sweep
-from alignfreeze.running.claims import claimed, is_claimed, read_claim
+from alignfreeze.running.claims import claim_run, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.status import status
+from alignfreeze.running.status import read_status
 from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, failing, planned
 
@@ -31,7 +31,7 @@ def test_a_run_that_fails_does_not_stop_the_others_and_its_error_is_kept(project
     assert [record.strategy for record in study.records] == ["front"]
     assert [(f.strategy, f.seed, f.error, f.trace) for f in study.failures] == [("baseline", 1, "the loss is nan", "")]
     assert any("baseline, seed 1 failed: the loss is nan" in text for text in remarks)
-    assert [run.state for run in status(out).runs] == ["failed", "complete"]
+    assert [run.state for run in read_status(out).runs] == ["failed", "complete"]
     # It is left alone until it is asked for.
     assert len(run_experiment(found, out=out).failures) == 1
     again = run_experiment(found, out=out, retry_failed=True)
@@ -53,7 +53,7 @@ def test_a_full_disk_is_one_error_and_the_folder_goes_on(project, monkeypatch):
             patched.setattr(sweep, "run", failing("front", error))
             with pytest.raises(OutputError, match="the disk is full; make room, and the same command goes on"):
                 run_experiment(found, out=out)
-    assert [run.state for run in status(out).runs] == ["complete", "waiting"]
+    assert [run.state for run in read_status(out).runs] == ["complete", "waiting"]
     assert len(run_experiment(found, out=out).records) == 2
 
 
@@ -61,7 +61,7 @@ def test_only_some_runs(project):
     found, out = planned(project), project / "out"
     study = run_experiment(found, out=out, only=["baseline-2-*"])
     assert [(record.strategy, record.seed) for record in study.records] == [("baseline", 2)]
-    assert [run.state for run in status(out).runs] == ["waiting", "waiting", "complete", "waiting"]
+    assert [run.state for run in read_status(out).runs] == ["waiting", "waiting", "complete", "waiting"]
     with pytest.raises(SettingsError, match=r"no run is called 'back-\*'; there are baseline-1-"):
         run_experiment(found, out=out, only=["back-*"])
 
@@ -89,16 +89,16 @@ def test_a_claim_is_of_one_process_and_says_whose(project, remarks):
     code = f"""
 import sys, time
 from pathlib import Path
-from alignfreeze.running.claims import claimed
+from alignfreeze.running.claims import claim_run
 from alignfreeze.progress import stage
-with claimed(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as bar:
+with claim_run(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as bar:
     bar.advance(4)
     print(ours, flush=True)
     time.sleep(60)
 """
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "True\n"
-    with claimed(project, "a") as ours, claimed(project, "b") as another:
+    with claim_run(project, "a") as ours, claim_run(project, "b") as another:
         assert (ours, another) == (False, True)
     assert is_claimed(project, "a")
     assert (read_claim(project, "a").process, read_claim(project, "a").stage) == (other.pid, "sleeping")
@@ -106,7 +106,7 @@ with claimed(Path({str(project)!r}), "a") as ours, stage("sleeping", total=9) as
     other.wait()
     # What it left behind is seen to be stale.
     assert not is_claimed(project, "a")
-    with claimed(project, "a") as ours:
+    with claim_run(project, "a") as ours:
         assert ours
     assert any(f"taken over from process {other.pid} on" in text for text in remarks)
     assert read_claim(project, "a") is None
@@ -177,7 +177,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(project):
 
 def test_the_status_of_no_experiment(tmp_path):
     with pytest.raises(DataError, match="no experiment has been run here"):
-        status(tmp_path)
+        read_status(tmp_path)
 
 
 def test_commands_on_a_folder_of_runs(project):
@@ -229,7 +229,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
 
 
 def test_links_that_cannot_be_found_fail_the_runs_that_need_them_and_no_others(project, monkeypatch):
-    monkeypatch.setattr(dispatch, "work_off", lambda *_, **__: None)
+    monkeypatch.setattr(dispatch, "run_workers", lambda *_, **__: None)
 
     def no_links(*_):
         raise SettingsError("no layer 99")
@@ -253,7 +253,7 @@ def test_runs_of_other_commands_in_the_folder_are_shown_too(project):
     out = project / "out"
     for seed in (1, 2):
         run_experiment(planned(project, seeds=[seed], strategies=["baseline"]), out=out)
-    assert [run.state for run in status(out).runs] == ["complete", "complete"]
+    assert [run.state for run in read_status(out).runs] == ["complete", "complete"]
 
 
 def _not_ours(*_, **__):
@@ -261,7 +261,7 @@ def _not_ours(*_, **__):
 
 
 def test_somebody_else_may_look(project, monkeypatch):
-    with claimed(project, "a"):
+    with claim_run(project, "a"):
         monkeypatch.setattr(FileLock, "acquire", _not_ours)
         assert is_claimed(project, "a")
     assert not is_claimed(project, "a")

@@ -78,7 +78,11 @@ def test_all_tables_of_the_paper(shared_data):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seed,model", "seed,modell", r"line 1: the column model is missing; expected a row a run, with seed, model"),
+        (
+            "seed,model",
+            "seed,modell",
+            "line 1: the column model is missing; expected one row per run, with seed, model",
+        ),
         ("_accuracy", "_bleu", "line 1: no column of scores"),
         ("42,m,udpos,before_dico", "x,m,udpos,before_dico", "line 5: the seed 'x' is not a whole number"),
         ("before_dico", "behind_dico", "line 4: unknown method 'behind_dico'; there are baseline and"),
@@ -237,7 +241,7 @@ def test_the_bootstrap_over_sentences_takes_seeds_together():
     half = np.tile([5.0, 10.0], (40, 1))
     most = half + np.tile([[4.0, 0.0], [2.0, 0.0]], (20, 1))
     results = [
-        replace(result(strategy, parts[:, 0].sum() / 400), seed=seed, parts=parts)
+        replace(result(strategy, parts[:, 0].sum() / 400), seed=seed, counts=parts)
         for seed in (31, 42)
         for strategy, parts in (("baseline", half), ("full", most), ("front", half))
     ]
@@ -247,7 +251,7 @@ def test_the_bootstrap_over_sentences_takes_seeds_together():
     assert found.paired["de"]["front"].p_value == 1
     assert found.overall["full"].sure == (1, 0)
     assert found.overall["front"].sure == (0, 0)
-    (without,) = compare([replace(item, parts=None) for item in results])
+    (without,) = compare([replace(item, counts=None) for item in results])
     assert without.overall["full"].sure is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from alignfreeze import typology
 from alignfreeze.errors import DataError
 from alignfreeze.studies.comparison import compare
-from alignfreeze.studies.correlations import correlations, facts_by_name
+from alignfreeze.studies.correlations import collect_facts, correlate_gains
 from alignfreeze.studies.results import read_results
 from tests.support.cli import alignfreeze
 
@@ -30,7 +30,7 @@ def study(folder, codes, gains):
 
 def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
     (compared,) = compare(read_results([study(tmp_path, CODES, [0.06, 0.05, 0.04, 0.03, 0.02, 0.01])]))
-    found = {item.fact: item for item in correlations(compared)}
+    found = {item.fact: item for item in correlate_gains(compared)}
     assert list(found) == ["baseline score", "same script", "pretraining text"]
     assert (found["baseline score"].rho, found["baseline score"].n) == (-1, 6)
     assert found["baseline score"].interval is None
@@ -41,13 +41,13 @@ def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
     assert size.rho == pytest.approx(0.0857, abs=1e-4)
     assert size.interval[0] < size.rho < size.interval[1]
     assert size.corrected >= size.p_value
-    assert facts_by_name(compared)["same script"] == {"de": 1, "fi": 1, "he": 0, "ja": 0, "ru": 0, "tr": 1}
+    assert collect_facts(compared)["same script"] == {"de": 1, "fi": 1, "he": 0, "ja": 0, "ru": 0, "tr": 1}
 
 
 def test_too_few_languages(tmp_path):
     (compared,) = compare(read_results([study(tmp_path, CODES[:4], [0.01, 0.02, 0.03, 0.04])]))
-    with pytest.raises(DataError, match="4 target languages: what gains go with shows from 5 on"):
-        correlations(compared)
+    with pytest.raises(DataError, match="4 target languages: correlations need at least 5"):
+        correlate_gains(compared)
 
 
 def test_a_baseline_alone_has_no_gains(tmp_path):
@@ -55,7 +55,7 @@ def test_a_baseline_alone_has_no_gains(tmp_path):
     path.write_text("\n".join(line for line in path.read_text().splitlines() if "before" not in line))
     (compared,) = compare(read_results([path]))
     with pytest.raises(DataError, match="only the baseline was tested"):
-        correlations(compared)
+        correlate_gains(compared)
 
 
 def test_the_command(tmp_path):
@@ -76,7 +76,7 @@ def test_the_papers_results(shared_data):
     compared = next(
         c for c in compare(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before")
     )
-    found = {(item.strategy, item.fact): item for item in correlations(compared)}
+    found = {(item.strategy, item.fact): item for item in correlate_gains(compared)}
     assert {item.n for item in found.values()} == {34}
     assert found["front", "baseline score"].rho == pytest.approx(-0.48, abs=0.01)
     assert found["front", "syntax"].rho > 0

@@ -8,7 +8,7 @@ import pytest
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.shapes import SHAPES
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.cost import Lengths, estimate
+from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import estimate_text, outline_text
@@ -120,7 +120,7 @@ def test_steps_that_nobody_knows():
 
 def test_an_estimate_grows_with_what_there_is_to_do(tiny_folder):
     settings = read("pos", "mbert").model_copy(update={"encoder": str(tiny_folder), "device": "cpu"})
-    found = estimate(settings, finetuning_steps=1_000_000)
+    found = estimate_cost(settings, finetuning_steps=1_000_000)
     assert not found.random_weights
     assert found.realignment_step > 0
     # Five seeds: four fine-tunings and three realignments each; `steps` left out is as many as in fine-tuning.
@@ -144,13 +144,13 @@ def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
     sides = [mean([getattr(pair, side) for pair in found.data.bitext]) for side in ("source", "target")]
     assert lengths.pair == pytest.approx(sum(sides), abs=1)
     assert not lengths.assumed
-    guess = estimate(found.settings, finetuning_steps=8, lengths=lengths)
+    guess = estimate_cost(found.settings, finetuning_steps=8, lengths=lengths)
     assert "as long as those of the data" in estimate_text(guess)
 
 
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():
     settings = read("pos", "mbert").model_copy(update={"encoder": "nobody/nothing", "device": "cpu"})
-    assert estimate(settings, finetuning_steps=1) is None
+    assert estimate_cost(settings, finetuning_steps=1) is None
     assert "not on this machine" in estimate_text(None)
 
 

@@ -5,17 +5,17 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from alignfreeze.studies.statistics import (
-    average,
-    holm,
+    average_languages,
+    bootstrap_difference,
+    correct_p_values,
+    correlate_ranks,
+    interval_of_correlation,
     interval_of_gain,
-    mean_ranks,
-    over_languages,
-    paired_bootstrap,
-    spearman,
-    spearman_interval,
-    spearman_test,
-    summaries,
+    p_value_of_gains,
+    p_value_of_ranks,
+    rank_strategies,
     summarise,
+    summarise_all,
 )
 
 
@@ -33,19 +33,19 @@ def test_one_seed_has_no_standard_deviation():
 
 
 def test_gain_is_over_the_baseline_only():
-    result = summaries({"baseline": {1: 0.5, 2: 0.7}, "front": {1: 0.7, 2: 0.8}})
+    result = summarise_all({"baseline": {1: 0.5, 2: 0.7}, "front": {1: 0.7, 2: 0.8}})
     assert result["baseline"].gain is None
     assert result["front"].gain == pytest.approx(0.15)
 
 
 def test_without_a_baseline_there_is_no_gain():
-    assert summaries({"front": {1: 0.7}})["front"].gain is None
+    assert summarise_all({"front": {1: 0.7}})["front"].gain is None
 
 
 def test_the_average_is_taken_seed_by_seed():
     # Seed 1: (0.2 + 0.4) / 2, seed 2: (0.6 + 1.0) / 2; its sd is that of the averages, not of the languages.
     german, turkish = {"front": {1: 0.2, 2: 0.6}}, {"front": {1: 0.4, 2: 1.0}}
-    assert average([german, turkish]) == {"front": {1: pytest.approx(0.3), 2: pytest.approx(0.8)}}
+    assert average_languages([german, turkish]) == {"front": {1: pytest.approx(0.3), 2: pytest.approx(0.8)}}
 
 
 def test_the_papers_criterion_is_the_greater_standard_deviation():
@@ -78,14 +78,14 @@ def test_no_interval_without_a_spread():
 
 def test_holms_correction_by_hand():
     # 0.01 * 3 = 0.03; 0.02 * 2 = 0.04; 0.03 * 1 = 0.03 would be less than the one before, so 0.04.
-    assert holm([0.02, 0.01, 0.03]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert correct_p_values([0.02, 0.01, 0.03]) == pytest.approx([0.04, 0.03, 0.04])
+    assert correct_p_values([0.9, 0.8]) == [1.0, 1.0]
+    assert correct_p_values([]) == []
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_a_corrected_p_value_is_never_less(p_values):
-    corrected = holm(p_values)
+    corrected = correct_p_values(p_values)
     assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
     assert sorted(range(len(p_values)), key=lambda n: (p_values[n], corrected[n])) == sorted(
         range(len(p_values)), key=lambda n: (corrected[n], p_values[n])
@@ -94,35 +94,37 @@ def test_a_corrected_p_value_is_never_less(p_values):
 
 def test_gains_over_languages_by_hand():
     # All five gains are positive: of 2^5 signs one is as far out on this side, one on the other.
-    assert over_languages([0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 32)
-    assert over_languages([0.0, 0.0]) is None
+    assert p_value_of_gains([0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 32)
+    assert p_value_of_gains([0.0, 0.0]) is None
 
 
 def test_ranks_by_hand():
     # First language: front 1, full 2, baseline 3. Second: baseline 1, the other two share 2 and 3.
-    ranks = mean_ranks([{"baseline": 0.1, "full": 0.2, "front": 0.3}, {"baseline": 0.5, "full": 0.4, "front": 0.4}])
+    ranks = rank_strategies(
+        [{"baseline": 0.1, "full": 0.2, "front": 0.3}, {"baseline": 0.5, "full": 0.4, "front": 0.4}]
+    )
     assert ranks == {"baseline": 2.0, "full": 2.25, "front": 1.75}
 
 
 def test_spearman_by_hand():
     # Ranks 1 2 3 and 1 3 2: differences 0, 1, 1; 1 - 6 * 2 / (3 * 8) = 0.5.
-    assert spearman([0.1, 0.2, 0.3], [1, 9, 5]) == pytest.approx(0.5)
-    assert spearman([1, 2], [1, 2]) is None
-    assert spearman([1, 1, 1], [1, 2, 3]) is None
+    assert correlate_ranks([0.1, 0.2, 0.3], [1, 9, 5]) == pytest.approx(0.5)
+    assert correlate_ranks([1, 2], [1, 2]) is None
+    assert correlate_ranks([1, 1, 1], [1, 2, 3]) is None
 
 
 def test_the_interval_of_a_rank_correlation_by_hand():
     # atanh 0.5 = 0.5493; 1.96 * sqrt((1 + 0.125) / 25) = 0.4158; tanh 0.1335 = 0.1327, tanh 0.9651 = 0.7466.
-    assert spearman_interval(0.5, 28) == pytest.approx((0.1327, 0.7466), abs=1e-4)
-    assert spearman_interval(0.5, 3) is None
-    assert spearman_interval(1, 28) is None
+    assert interval_of_correlation(0.5, 28) == pytest.approx((0.1327, 0.7466), abs=1e-4)
+    assert interval_of_correlation(0.5, 3) is None
+    assert interval_of_correlation(1, 28) is None
 
 
 def test_a_rank_correlation_of_few_is_held_against_all_their_orders():
     # Of the 120 orders of five, one gives 1 and one -1.
-    assert spearman_test([1, 2, 3, 4, 5], [10, 20, 30, 40, 50]) == pytest.approx(2 / 120)
+    assert p_value_of_ranks([1, 2, 3, 4, 5], [10, 20, 30, 40, 50]) == pytest.approx(2 / 120)
     many = list(range(20))
-    assert spearman_test(many, many[::-1]) < 1e-6
+    assert p_value_of_ranks(many, many[::-1]) < 1e-6
 
 
 def test_a_gain_is_over_the_seeds_that_both_have():
@@ -144,7 +146,7 @@ def test_the_bootstrap_over_sentences():
     random = np.random.default_rng(7)
     words = random.integers(5, 20, 300)
     ours, theirs = random.binomial(words, 0.8), random.binomial(words, 0.7)
-    found = paired_bootstrap(*(np.stack([right, words], axis=1).astype(float) for right in (ours, theirs)))
+    found = bootstrap_difference(*(np.stack([right, words], axis=1).astype(float) for right in (ours, theirs)))
     assert found.difference == pytest.approx((ours.sum() - theirs.sum()) / words.sum())
     assert found.interval[0] < found.difference < found.interval[1]
     assert found.p_value == pytest.approx(2 / 2_001)  # not one resample crosses zero
@@ -163,8 +165,8 @@ def test_the_bootstrap_over_sentences():
 
 def test_the_bootstrap_is_the_same_each_time_and_finds_nothing_in_nothing():
     counts = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]])
-    assert paired_bootstrap(counts, counts).p_value == 1
+    assert bootstrap_difference(counts, counts).p_value == 1
     other = counts[::-1].copy()
-    assert paired_bootstrap(counts, other, seed=3) == paired_bootstrap(counts, other, seed=3)
+    assert bootstrap_difference(counts, other, seed=3) == bootstrap_difference(counts, other, seed=3)
     with pytest.raises(ValueError, match="got 3 and 2"):
-        paired_bootstrap(counts, counts[:2])
+        bootstrap_difference(counts, counts[:2])

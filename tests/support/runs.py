@@ -20,12 +20,13 @@ def planned(project, **changes):
 
 
 def comparable(out):
-    """Return what the records of a folder say, without times and hosts, by run."""
+    """Return what the records of a folder say, without times, hosts and other runs, by run."""
     found = {}
     for path in sorted(out.glob("runs/[!.]*/record.json")):
         record = json.loads(path.read_text())
         for name in ("seconds", "memory", "environment"):
             del record[name]
+        del record["settings"]["strategies"]  # they say which other runs there were
         for stage in ("realignment", "finetuning"):
             if record[stage] is not None:
                 record[stage].pop("seconds", None)

@@ -27,7 +27,8 @@ def calibrate(views, languages, slope=None):
         truth.append(true[:, 1:] - true[:, :1])
         noise.append(truth_noise(outcome)[rows])
         counts = [
-            np.stack(advice.yardstick({s: outcome.several(s, code) for s in outcome.strategies})) for code in languages
+            np.stack(advice.count_agreement({s: outcome.several(s, code) for s in outcome.strategies}))
+            for code in languages
         ]
         exact = np.array([[e.value_of(one) for one in several] for several in counts])
         ours.append(exact[:, 1:] - exact[:, :1])

@@ -48,7 +48,11 @@ def estimate_language(outcome, code, frequencies):
         ours |= {"entropy": -ours["entropy"], "confidence shift": -ours["confidence shift"]}
         ours["label distance"] = -np.mean([e.label_distance(one) for one in group])
         ours["yardstick agreement"] = value(lambda one: e.projection_agreement(one, together), group)
-        without = None if are_entities else np.array([label not in advice.NAMES for label in together.labels], float)
+        without = (
+            None
+            if are_entities
+            else np.array([label not in advice.UNCOUNTED_LABELS for label in together.labels], float)
+        )
         ours["yardstick without names"] = value(
             lambda one, without=without: e.projection_agreement(one, together, weights=without), group
         )

@@ -14,8 +14,8 @@ from alignfreeze.evaluation.drift import measure_drift
 from alignfreeze.evaluation.gradients import compare_gradients
 from alignfreeze.evaluation.predictions import predict_pairs, read_predictions, write_predictions
 from alignfreeze.evaluation.retrieval import measure_retrieval
-from alignfreeze.experiment.held_out import links_of_held_out
-from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.held_out import align_held_out
+from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.tasks.models import load_task_model
@@ -75,7 +75,7 @@ def read_runs(study, held, *, layers, most):
             found = read_json(place.with_suffix(".json"))
             if layers and found is None:
                 found = look_into(folder, record, read_pairs(held, languages), place)
-            parts = json.loads((folder / PARTS).read_text())
+            parts = json.loads((folder / SENTENCES).read_text())
             yield Run(folder.name, record, parts, read_predictions(place), found)
 
 
@@ -87,7 +87,7 @@ def task_model(folder, settings):
 def predict(folder, settings, pairs, encoder, place):
     """Write what the model of a run says of the held-out pairs."""
     print(f"predicting: {folder.name}", file=sys.stderr)
-    links = links_of_held_out(pairs, encoder=encoder, device="cpu")
+    links = align_held_out(pairs, encoder=encoder, device="cpu")
     found = predict_pairs(task_model(folder, settings), TASKS[settings["task"]], pairs, links, device="cpu")
     with new_file(place) as path:
         write_predictions(path, found)
@@ -98,7 +98,7 @@ def look_into(folder, record, pairs, place):
     print(f"looking into layers: {folder.name}", file=sys.stderr)
     settings, name = record.settings, record.encoder
     task = TASKS[settings["task"]]
-    links = links_of_held_out(pairs, encoder=name, device="cpu")
+    links = align_held_out(pairs, encoder=name, device="cpu")
     model = task_model(folder, settings)
     encoder = Encoder(folder.name, model.model.base_model, model.tokenizer)
     items = task.read(Source(Path(settings["data"]["train"])))

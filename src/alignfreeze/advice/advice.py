@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from alignfreeze.advice.gains import Calibration, Float, calibration_of, draw_gains, resample
+from alignfreeze.advice.gains import Calibration, Floats, calibration_of, draw_gains, resample
 from alignfreeze.advice.pilots import (
     Pilot,
-    cost_of,
+    estimate_pilot_cost,
     fit_budget,
-    least_fraction,
+    least_fraction_of,
     run_pilots,
     shorten,
     split_data,
@@ -30,7 +30,7 @@ from alignfreeze.evaluation.estimates import (
     value_of,
 )
 from alignfreeze.evaluation.predictions import Predictions, check_estimable
-from alignfreeze.experiment.planning import anchored, plan
+from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, Strategy
 from alignfreeze.studies.statistics import CONFIDENCE
@@ -39,22 +39,22 @@ from alignfreeze.tasks.table import TASKS
 FRACTION = 0.25
 """Of the steps of the whole experiment, that pilots take unless they are told otherwise."""
 
-NAMES = frozenset({"PROPN"})
+UNCOUNTED_LABELS = frozenset({"PROPN"})
 """Labels of words that do not count: sentence pairs repeat the same few names, which realignment learns by heart. With
 them estimated gains hardly go with true ones (benchmarks/results/advice_quality.json)."""
 
-SURE = 0.75
+SURE_PROBABILITY = 0.75
 """A gain over the baseline that is less probable is said not to be sure, and what may be the best as probably is named.
 The greatest expected gain is advised all the same: on the tuning languages of the study that loses 0.94 points against
 the best of each language from pilots and 0.72 from whole runs, to realign with sure gains alone 0.96 and 1.44."""
 
-Verdict = Literal["better", "likely better", "baseline"]
+AdviceVerdict = Literal["better", "likely better", "baseline"]
 """Why a strategy is advised: it is better than the baseline; it is expected to be, but that is not sure; of no strategy
 a gain over the baseline is expected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimated:
+class StrategyEstimate:
     """What is estimated of a strategy in a language.
 
     Attributes:
@@ -97,11 +97,11 @@ class Recommendation:
 
     language: str | None
     strategy: str
-    verdict: Verdict
+    verdict: AdviceVerdict
     confidence: float
     best: float
     rivals: tuple[str, ...]
-    estimated: Mapping[str, Estimated]
+    estimated: Mapping[str, StrategyEstimate]
     n: int
 
 
@@ -127,7 +127,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Advised:
+class AdviceOutcome:
     """Advice, and how it came about.
 
     Attributes:
@@ -154,7 +154,7 @@ def advise(
     budget: float | None = None,
     held_out: int | None = None,
     n_seeds: int = 1,
-) -> Advised:
+) -> AdviceOutcome:
     """Do short runs of the strategies of an experiment, and advise one for each language and for all of them.
 
     No labels of a target language are read; the baseline is among the strategies in any case.
@@ -188,14 +188,14 @@ def advise(
     steps = whole.finetuning_steps
     shorten(whole.settings, fraction, finetuning_steps=steps)  # a wrong fraction is said before anything is computed
     data, held = split_data(whole, most=held_out)
-    if budget is not None and (cost := cost_of(whole, len(data.held), n_seeds=len(seeds))) is not None:
-        least = least_fraction(whole.settings, finetuning_steps=steps)
+    if budget is not None and (cost := estimate_pilot_cost(whole, len(data.held), n_seeds=len(seeds))) is not None:
+        least = least_fraction_of(whole.settings, finetuning_steps=steps)
         # A smaller fraction than the least one takes no fewer steps.
         fraction = min(fraction, fit_budget(cost, budget=budget, least=least, most=max(least, fraction)))
     short = shorten(whole.settings, fraction, finetuning_steps=steps)
     pilots = run_pilots(short, whole, data, held, seeds=seeds, out=out)
     advice = judge_pilots(pilots, calibration=calibration_of(TASKS[settings.task]))
-    return Advised(
+    return AdviceOutcome(
         advice,
         whole.settings,
         (short.finetuning.steps or 0, short.realignment.steps or 0),
@@ -209,7 +209,7 @@ def recommended(settings: ExperimentSettings, advice: Advice, *, base: Path) -> 
     found = settings.model_copy(
         update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(advice.overall.strategy)]}
     )
-    return anchored(found, base)
+    return anchor_paths(found, base)
 
 
 def judge_pilots(
@@ -237,7 +237,9 @@ def judge_pilots(
     strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
     by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
     counts = {
-        language: np.stack(yardstick({name: _of(several, language) for name, several in by_strategy.items()}))
+        language: np.stack(
+            count_agreement({name: _predictions_of(several, language) for name, several in by_strategy.items()})
+        )
         for language in pilots[0].predictions
     }
     spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
@@ -252,7 +254,9 @@ def judge_pilots(
     draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
     estimated = [
         {
-            name: _estimated(exact[row, column], _of(by_strategy[name], language), draws[:, row], column)
+            name: _estimate_strategy(
+                exact[row, column], _predictions_of(by_strategy[name], language), draws[:, row], column
+            )
             for column, name in enumerate(strategies)
         }
         for row, language in enumerate(spoken)
@@ -263,19 +267,22 @@ def judge_pilots(
     ]
     together = draws.mean(axis=1)
     over_all = {
-        name: _average([row[name] for row in estimated], together, column) for column, name in enumerate(strategies)
+        name: _average_estimates([row[name] for row in estimated], together, column)
+        for column, name in enumerate(strategies)
     }
     return Advice(
         languages=tuple(recommended),
         overall=recommend(None, over_all, together, n=sum(item.n for item in recommended)),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
-        source_scores={name: _mean(scores) for name in strategies if (scores := _scores(by_strategy[name]))},
+        source_scores={
+            name: _mean_of(scores) for name in strategies if (scores := _source_scores_of(by_strategy[name]))
+        },
         doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
         silent=tuple(language for language in counts if language not in spoken),
     )
 
 
-def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
+def count_agreement(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
     """Return how far the target side of each strategy has the labels that all together give the source side.
 
     Args:
@@ -285,26 +292,28 @@ def yardstick(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
         The sum over seeds of each strategy's counts, [pairs, 2].
     """
     together = consensus([one for group in several.values() for one in group])
-    weights = np.array([float(label not in NAMES) for label in together.labels])
+    weights = np.array([float(label not in UNCOUNTED_LABELS) for label in together.labels])
     return [
         np.sum([projection_agreement(one, together, weights=weights) for one in group], axis=0)
         for group in several.values()
     ]
 
 
-def _estimated(agreement: float, several: Sequence[Predictions], draws: Float, column: int) -> Estimated:
+def _estimate_strategy(
+    agreement: float, several: Sequence[Predictions], draws: Floats, column: int
+) -> StrategyEstimate:
     gains = draws[:, column]
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
 
     def summed(estimate: Callable[[Predictions], Addends]) -> float | None:
         return value_of(np.sum([estimate(one) for one in several], axis=0))
 
-    return Estimated(
+    return StrategyEstimate(
         agreement=float(agreement),
         own=summed(projection_agreement),
         entropy=summed(entropy),
         confidence_shift=summed(confidence_shift),
-        label_distance=_mean([label_distance(one) for one in several]),
+        label_distance=_mean_of([label_distance(one) for one in several]),
         gain=float(gains.mean()),
         interval=(float(low), float(high)),
         better=float((gains > 0).mean()),
@@ -312,16 +321,16 @@ def _estimated(agreement: float, several: Sequence[Predictions], draws: Float, c
     )
 
 
-def _average(several: Sequence[Estimated], draws: Float, column: int) -> Estimated:
+def _average_estimates(several: Sequence[StrategyEstimate], draws: Floats, column: int) -> StrategyEstimate:
     """Return the means over languages, and what is drawn of them."""
     gains = draws[:, column]
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Estimated(
-        agreement=_mean([one.agreement for one in several]),
-        own=_mean([one.own for one in several if one.own is not None]),
-        entropy=_mean([one.entropy for one in several if one.entropy is not None]),
-        confidence_shift=_mean([one.confidence_shift for one in several if one.confidence_shift is not None]),
-        label_distance=_mean([one.label_distance for one in several]),
+    return StrategyEstimate(
+        agreement=_mean_of([one.agreement for one in several]),
+        own=_mean_of([one.own for one in several if one.own is not None]),
+        entropy=_mean_of([one.entropy for one in several if one.entropy is not None]),
+        confidence_shift=_mean_of([one.confidence_shift for one in several if one.confidence_shift is not None]),
+        label_distance=_mean_of([one.label_distance for one in several]),
         gain=float(gains.mean()),
         interval=(float(low), float(high)),
         better=float((gains > 0).mean()),
@@ -329,7 +338,9 @@ def _average(several: Sequence[Estimated], draws: Float, column: int) -> Estimat
     )
 
 
-def recommend(language: str | None, estimated: Mapping[str, Estimated], draws: Float, *, n: int) -> Recommendation:
+def recommend(
+    language: str | None, estimated: Mapping[str, StrategyEstimate], draws: Floats, *, n: int
+) -> Recommendation:
     """Choose the strategy with the greatest expected gain; the baseline where none is expected.
 
     Args:
@@ -341,23 +352,25 @@ def recommend(language: str | None, estimated: Mapping[str, Estimated], draws: F
     names = list(estimated)
     chosen = max(names, key=lambda name: estimated[name].gain)
     confidence = estimated[chosen].best if chosen == BASELINE else estimated[chosen].better
-    verdict: Verdict = "baseline" if chosen == BASELINE else "better" if confidence >= SURE else "likely better"
+    verdict: AdviceVerdict = (
+        "baseline" if chosen == BASELINE else "better" if confidence >= SURE_PROBABILITY else "likely better"
+    )
     column = names.index(chosen)
     rivals = tuple(
         name
         for place, name in enumerate(names)
-        if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE
+        if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE_PROBABILITY
     )
     return Recommendation(language, chosen, verdict, confidence, estimated[chosen].best, rivals, estimated, n)
 
 
-def _scores(pilots: Sequence[Pilot]) -> list[float]:
+def _source_scores_of(pilots: Sequence[Pilot]) -> list[float]:
     return [pilot.source_score for pilot in pilots if pilot.source_score is not None]
 
 
-def _of(pilots: Sequence[Pilot], language: str) -> list[Predictions]:
+def _predictions_of(pilots: Sequence[Pilot], language: str) -> list[Predictions]:
     return [pilot.predictions[language] for pilot in pilots]
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean_of(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")

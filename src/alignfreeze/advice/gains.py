@@ -13,7 +13,7 @@ RESAMPLES = 2_000
 
 DRAWS = 4_000
 
-Float = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
     return WHOLE_RUNS if whole else Calibration()
 
 
-def resample(counts: Float, random: np.random.Generator, n: int = RESAMPLES) -> Float:
+def resample(counts: Floats, random: np.random.Generator, n: int = RESAMPLES) -> Floats:
     """Return estimates on sentence pairs drawn with replacement, the same ones for all, [resamples, strategies].
 
     Args:
@@ -86,7 +86,7 @@ def resample(counts: Float, random: np.random.Generator, n: int = RESAMPLES) -> 
     return sums[..., 0] / sums[..., 1]
 
 
-def draw_gains(exact: Float, values: Float, calibration: Calibration, random: np.random.Generator) -> Float:
+def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: np.random.Generator) -> Floats:
     """Draw gains over the first strategy from what is known of them, [draws, languages, strategies].
 
     The gains of a language are normal around the mean over languages, which is normal around what is known of other
@@ -108,7 +108,7 @@ def draw_gains(exact: Float, values: Float, calibration: Calibration, random: np
     spread = slope * (values[:, :, 1:] - values[:, :, :1])  # [languages, resamples, others]
     noise = np.stack([np.atleast_2d(np.cov(rows, rowvar=False)) for rows in spread])
     noise = noise + shape * calibration.error**2
-    between = shape * _between(gains, noise, shape, calibration)
+    between = shape * _variance_between(gains, noise, shape, calibration)
     weights = np.linalg.inv(noise + between)  # [languages, others, others]
     spread_of_mean = np.linalg.inv(weights.sum(axis=0))
     seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the mean over languages, as estimates have it
@@ -129,7 +129,7 @@ def draw_gains(exact: Float, values: Float, calibration: Calibration, random: np
     return found
 
 
-def _between(gains: Float, noise: Float, shape: Float, calibration: Calibration) -> float:
+def _variance_between(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
     """Return the variance of gains over languages beside noise, by moments; with few languages, what is presumed."""
     presumed = calibration.between**2
     n = len(gains)

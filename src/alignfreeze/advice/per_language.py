@@ -14,16 +14,16 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, rea
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
-from alignfreeze.studies.results import of_record, read_records
+from alignfreeze.studies.results import read_records, results_of
 from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks.table import TASKS
 
-SHARED = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
+SHARED_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
 """What runs have in common among whose models one may choose, the baseline included."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class StrategyChoice:
     """The strategy that is taken for a language at evaluation time, and what its models score.
 
     Attributes:
@@ -40,7 +40,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class StrategyChoices:
     """What it comes to, to choose among complete runs for each language.
 
     Attributes:
@@ -58,7 +58,7 @@ class Choices:
     title: str
     task: str
     advice: Advice
-    languages: tuple[Choice, ...]
+    languages: tuple[StrategyChoice, ...]
     chosen: float | None
     single: tuple[str, float] | None
     best: float | None
@@ -66,7 +66,7 @@ class Choices:
     interval: tuple[float, float] | None
 
 
-def choose(folder: Path) -> Choices:
+def choose_strategies(folder: Path) -> StrategyChoices:
     """Choose a strategy for each language among the complete runs of a folder.
 
     Args:
@@ -107,13 +107,15 @@ def choose(folder: Path) -> Choices:
     task = first.task
     advice = judge_pilots(pilots, calibration=calibration_of(TASKS[task], whole=True))
     title = f"{first.experiment}: {task} with {first.encoder}"
-    return _choices(title, task, advice, found)
+    return _summarise_choices(title, task, advice, found)
 
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ in strategy and seed alone."""
-    setups = {result.setup for record in records if not record.is_baseline for result in of_record(record, str(folder))}
-    shared = {record.identity.digest_of(*SHARED) for record in records}
+    setups = {
+        result.setup for record in records if not record.is_baseline for result in results_of(record, str(folder))
+    }
+    shared = {record.identity.digest_of(*SHARED_PARTS) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(
             f"{folder}: holds runs that differ in more than strategy and seed, such as in settings, training data, "
@@ -122,8 +124,10 @@ def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
         )
 
 
-def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]) -> Choices:
-    scores = {key: _scores(record) for key, (_, record) in runs.items()}
+def _summarise_choices(
+    title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int], tuple[Path, RunRecord]]
+) -> StrategyChoices:
+    scores = {key: _true_scores_of(record) for key, (_, record) in runs.items()}
     seeds = advice.seeds
     strategies = list(advice.overall.estimated)
     languages = []
@@ -136,12 +140,12 @@ def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int
         }
         folders = (runs[item.strategy, seed][0] / MODEL for seed in seeds)
         models = tuple(path for path in folders if path.is_dir())
-        languages.append(Choice(item.language, item.strategy, true, models))
+        languages.append(StrategyChoice(item.language, item.strategy, true, models))
     tested = [choice for choice in languages if len(choice.scores) == len(strategies)]
     if not tested:
-        return Choices(title, task, advice, tuple(languages), None, None, None, None, None)
+        return StrategyChoices(title, task, advice, tuple(languages), None, None, None, None, None)
 
-    def of(taken: Callable[[Choice], str]) -> Values:
+    def of(taken: Callable[[StrategyChoice], str]) -> Values:
         """Return the mean score over languages by seed, with the strategy that is taken for each language."""
         return {seed: statistics.fmean(scores[taken(one), seed][one.language] for one in tested) for seed in seeds}
 
@@ -149,7 +153,7 @@ def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int
     single = max(strategies, key=lambda name: statistics.fmean(singles[name].values()))
     ours = of(lambda one: one.strategy)
     chosen, theirs = (statistics.fmean(values.values()) for values in (ours, singles[single]))
-    return Choices(
+    return StrategyChoices(
         title=title,
         task=task,
         advice=advice,
@@ -162,7 +166,7 @@ def _choices(title: str, task: str, advice: Advice, runs: Mapping[tuple[str, int
     )
 
 
-def _scores(record: RunRecord) -> dict[str, float]:
+def _true_scores_of(record: RunRecord) -> dict[str, float]:
     """Return the true scores of a run by language, by the metric that matters first."""
     metric = record.scores[0].metric if record.scores else None
     return {score.language: score.value for score in record.scores if score.metric == metric}

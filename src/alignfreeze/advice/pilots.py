@@ -18,27 +18,27 @@ from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import SettingsError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
-from alignfreeze.experiment.cost import Lengths, estimate
+from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.data import ExperimentData, find_links
-from alignfreeze.experiment.held_out import held_out_links, hold_out, predict_held_out
+from alignfreeze.experiment.held_out import align_held_out, hold_out, predict_held_out
 from alignfreeze.experiment.identity import identify
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.recipe import Places, RunSpec, train
+from alignfreeze.experiment.recipe import Places, RunSpec, realign_and_finetune
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, read_json, write_json
 from alignfreeze.progress import stage
-from alignfreeze.running.sharing import REALIGNED, places_of, remove_realigned, users_of
+from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
 from alignfreeze.tasks.table import TASKS
 
-CHECKED = 200
+MOST_CHECKED = 200
 """Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
 
 FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
 """Optimiser steps that a pilot takes whatever the fraction, unless the whole has fewer: it would say nothing."""
 
-_FACTS = "pilot.json"
+_PILOT = "pilot.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +90,19 @@ def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: 
         name: getattr(settings, name).model_copy(
             update={"steps": max(math.ceil(fraction * steps), min(steps, FEWEST_STEPS[name]))}
         )
-        for name, steps in _steps(settings, finetuning_steps).items()
+        for name, steps in _steps_of(settings, finetuning_steps).items()
     }
     return settings.model_copy(update=changed)
 
 
-def _steps(settings: ExperimentSettings, finetuning_steps: int) -> dict[str, int]:
+def _steps_of(settings: ExperimentSettings, finetuning_steps: int) -> dict[str, int]:
     """Return the steps of either training, of the whole experiment."""
     return {"finetuning": finetuning_steps, "realignment": settings.realignment.steps or finetuning_steps}
 
 
-def least_fraction(settings: ExperimentSettings, *, finetuning_steps: int) -> float:
+def least_fraction_of(settings: ExperimentSettings, *, finetuning_steps: int) -> float:
     """Return the greatest fraction below which nothing shrinks any more."""
-    steps = _steps(settings, finetuning_steps)
+    steps = _steps_of(settings, finetuning_steps)
     return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
 
 
@@ -124,10 +124,10 @@ def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut
         raise SettingsError(f"--held-out {most}: bitext.held_out of the experiment says {theirs}; give one of the two")
     if not theirs:
         data = hold_out(data, most=most, seed=settings.bitext.selection.seed)
-    items = spread_evenly(data.train, min(CHECKED, len(data.train) // 10))
+    items = spread_evenly(data.train, min(MOST_CHECKED, len(data.train) // 10))
     chosen = {id(item) for item in items}
     data = replace(data, train=[item for item in data.train if id(item) not in chosen])
-    links = held_out_links(settings, data)
+    links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
     return data, HeldOut(links, items)
 
 
@@ -147,27 +147,27 @@ def run_pilots(
     strategies = list(dict.fromkeys(settings.strategies))
     alignments = find_links(settings, data) if settings.realigns else []
     found = []
-    specs = [_spec(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
+    specs = [_spec_of(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
     users = users_of({spec.folder: spec.realigned for spec in specs})
     # An average starts from what others start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
     with stage("pilots", total=len(specs)) as bar:
         for spec in specs:
             realigned = places_of(out, spec.realigned, shared)
-            found.append(_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
+            found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:
-        remove_realigned(out / REALIGNED / name)
+        remove_realigned(out / REALIGNED_FOLDER / name)
     return found
 
 
-def _spec(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
+def _spec_of(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
     """Return what a pilot is to do: like a run of the experiment, but for steps and held-out data."""
     identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
     return RunSpec(settings, strategy, seed, identity.with_fact("held out", digest_of(data.held)))
 
 
-def _pilot(
+def _run_pilot(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
@@ -178,22 +178,22 @@ def _pilot(
     out: Path,
 ) -> Pilot:
     place = out / "pilots" / spec.folder
-    if (facts := read_json(place / _FACTS)) is None:
+    if (facts := read_json(place / _PILOT)) is None:
         shutil.rmtree(place, ignore_errors=True)
         saved = out / "checkpoints" / spec.folder
         with new_folder(place) as folder:
             places = Places(folder, saved, out / "logs" / spec.folder, realigned)
-            found = _trained(spec, data, alignments, held, places, tokenizer=tokenizer)
+            found = _train_pilot(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
             facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}
-            write_json(folder / _FACTS, facts)
+            write_json(folder / _PILOT, facts)
         shutil.rmtree(saved, ignore_errors=True)
         with suppress(OSError):
             saved.parent.rmdir()
     return Pilot(**{**facts, "doubts": tuple(facts["doubts"])}, predictions=read_predictions(place / PREDICTIONS))
 
 
-def _trained(
+def _train_pilot(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
@@ -206,7 +206,7 @@ def _trained(
     settings = spec.settings
     task = TASKS[settings.task]
     meter = Meter(settings.device)
-    model = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter).model
+    model, *_ = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
     found = predict_held_out(model, task, data, held.links, device=settings.device)
     by_language = {one.language: one for one in found}
     if not held.items:
@@ -227,7 +227,7 @@ PASSES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class PilotCost:
     """What pilots take, in minutes.
 
     Attributes:
@@ -243,7 +243,7 @@ class Cost:
         return self.fixed + fraction * self.whole
 
 
-def cost_of(plan: Plan, held: int, *, n_seeds: int) -> Cost | None:
+def estimate_pilot_cost(plan: Plan, held: int, *, n_seeds: int) -> PilotCost | None:
     """Time a step of either training, and say what pilots take; None if the encoder is not at hand.
 
     Args:
@@ -253,16 +253,16 @@ def cost_of(plan: Plan, held: int, *, n_seeds: int) -> Cost | None:
     """
     settings = plan.settings.model_copy(update={"seeds": list(range(n_seeds))})
     lengths = Lengths.of(plan)
-    timed = estimate(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
+    timed = estimate_cost(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
     if timed is None:
         return None
     # A pass over the held-out pairs, of which there is one a pilot, and one for the links.
     second = timed.realignment_step / settings.realignment.batch_size / PASSES
     passes = len(set(settings.strategies)) * n_seeds + 1
-    return Cost(timed.hours * 60, passes * held * second / 60)
+    return PilotCost(timed.hours * 60, passes * held * second / 60)
 
 
-def fit_budget(cost: Cost, *, budget: float, least: float, most: float) -> float:
+def fit_budget(cost: PilotCost, *, budget: float, least: float, most: float) -> float:
     """Return the greatest fraction of the steps that a budget allows.
 
     Args:

@@ -35,19 +35,19 @@ def demo(
     """Run a small experiment on the embedded encoder and mini corpus, without downloads, in a few minutes."""
     with ExitStack() as stack:
         with working():
-            from alignfreeze.experiment.demo import FILES, demo_settings
+            from alignfreeze.experiment.demo import DEMO_DATA, settings_of_demo
             from alignfreeze.experiment.planning import plan
             from alignfreeze.files import check_file
             from alignfreeze.report.writing import report_demo
 
-            if task not in FILES:
+            if task not in DEMO_DATA:
                 raise SettingsError(
-                    f"--task {task!r}: the mini corpus has {', '.join(FILES)}.{did_you_mean(task, FILES)}"
+                    f"--task {task!r}: the mini corpus has {', '.join(DEMO_DATA)}.{did_you_mean(task, DEMO_DATA)}"
                 )
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             page = report or (out / "report.html" if out else Path("demo-report.html"))
             check_file(page)
-            settings = values.change(demo_settings(task), seed=seed, device=device, compute=compute)
+            settings = values.change(settings_of_demo(task), seed=seed, device=device, compute=compute)
             planned = plan(settings, base=Path.cwd())
         _run([planned], folder, as_json)
         with working():
@@ -130,12 +130,12 @@ def status(
 ) -> None:
     """Show the progress of an experiment from any terminal: its runs, their stage and speed, the time left."""
     from alignfreeze.report.status import status_facts
-    from alignfreeze.running.status import status as look
+    from alignfreeze.running.status import read_status
 
     if as_json:
-        show_json(status_facts(look(out)))
+        show_json(status_facts(read_status(out)))
     else:
-        show_status(lambda: look(out), watch=watch)
+        show_status(lambda: read_status(out), watch=watch)
 
 
 def advise(
@@ -205,7 +205,7 @@ def advise(
 def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
     """Show which model of complete runs to use for which language."""
     with working():
-        from alignfreeze.advice.per_language import choose
+        from alignfreeze.advice.per_language import choose_strategies
         from alignfreeze.files import check_folder
         from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
         from alignfreeze.report.writing import write_findings
@@ -215,7 +215,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
             raise SettingsError(f"{names}: only for pilots, and {runs} is a folder of complete runs")
         if out is not None:
             check_folder(out)
-        choices = choose(runs)
+        choices = choose_strategies(runs)
         sheet, lines, facts = choice_sheet(choices), list(choice_lines(choices)), choice_facts(choices)
         if out is not None:
             write_findings(out, "choice", sheet, lines, facts)

@@ -64,7 +64,7 @@ def _table_of(out: Path) -> Callable[[], RenderableType | None]:
     """Return a function for the table of the runs in a folder, read again each second; None before they begin."""
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_sheet
-    from alignfreeze.running.status import status
+    from alignfreeze.running.status import read_status
 
     looked, shown = -math.inf, None
 
@@ -73,7 +73,7 @@ def _table_of(out: Path) -> Callable[[], RenderableType | None]:
         if _now() - looked >= 1:
             looked = _now()
             with suppress(DataError):
-                shown = to_rich(status_sheet(status(out)))
+                shown = to_rich(status_sheet(read_status(out)))
         return shown
 
     return table

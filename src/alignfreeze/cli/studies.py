@@ -69,7 +69,7 @@ def correlate(
         from alignfreeze.progress import remark
         from alignfreeze.report import comparisons as shown
         from alignfreeze.studies import comparison, results
-        from alignfreeze.studies.correlations import correlations, facts_by_name
+        from alignfreeze.studies.correlations import collect_facts, correlate_gains
         from alignfreeze.typology import is_installed
 
         if not is_installed():
@@ -78,10 +78,10 @@ def correlate(
                 '"alignfreeze[typology]"'
             )
         compared = comparison.compare(results.read_results(paths))
-        found = [(item, correlations(item)) for item in compared]
+        found = [(item, correlate_gains(item)) for item in compared]
     if as_json:
         facts = [
-            {**shown.setup_facts(item), "facts": facts_by_name(item), "correlations": list(map(asdict, several))}
+            {**shown.setup_facts(item), "facts": collect_facts(item), "correlations": list(map(asdict, several))}
             for item, several in found
         ]
         show_json({"comparisons": facts})

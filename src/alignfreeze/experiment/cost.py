@@ -1,16 +1,15 @@
-"""How long an experiment takes and how much memory, from a step that is timed on the device it would run on."""
+"""How much time and memory an experiment takes, estimated from timed steps on its device."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.encoding.encoder import load_encoder
@@ -25,28 +24,27 @@ from alignfreeze.experiment.strategies import policies_of
 from alignfreeze.tasks.table import TASKS
 
 SUBWORDS_OF_A_PAIR = 40
-"""Assumed, both sides together."""
+"""The usual length of a sentence pair, both sides together."""
 
-SAMPLED = 200
-"""About as many items and sentence pairs are measured, where they are at hand."""
+MOST_MEASURED = 200
+"""About so many items and sentence pairs are measured, if the data are at hand."""
 
-TIMED = 2_000
-"""Most subwords of a step that is timed: what takes longer is measured on a part and scaled."""
+MOST_TIMED = 2_000
+"""The most subwords of a timed step. For a larger step, a part is timed and its time scaled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What an experiment takes.
+class Cost:
+    """The time and memory that an experiment takes.
 
     Attributes:
         device: Where a step was timed.
-        random_weights: Whether the encoder had random weights, as it is not at hand.
-        assumed: Whether sentences were taken to be as long as usual, as the data are not at hand.
-        realignment_step: Seconds.
-        finetuning_step: Seconds.
-        hours: Of all trainings together; without tests.
-        memory_gib: The most that was held while steps were timed, the whole batch included; of the device's own
-            memory on a GPU.
+        random_weights: Whether the encoder had random weights, as its own are not at hand.
+        assumed: Whether usual lengths of sentences were assumed, as the data are not at hand.
+        realignment_step: Seconds per step of realignment.
+        finetuning_step: Seconds per step of fine-tuning.
+        hours: The time of all trainings together, without tests.
+        memory_gib: The peak of memory while whole steps were timed; on a GPU, of its own memory.
     """
 
     device: str
@@ -65,7 +63,7 @@ class Lengths:
     Attributes:
         item: Subwords of a training item.
         pair: Subwords of a sentence pair, both sides together.
-        assumed: Whether they are what is usual, as the data have still to be fetched.
+        assumed: Whether usual lengths were assumed, as the data are not fetched yet.
     """
 
     item: int
@@ -74,31 +72,35 @@ class Lengths:
 
     @classmethod
     def usual(cls, settings: ExperimentSettings) -> Lengths:
-        """Return what is usual for a task."""
+        """Return the usual lengths for a task."""
         usual = TASKS[settings.task].usual_length or settings.finetuning.max_length
         return cls(usual, SUBWORDS_OF_A_PAIR, assumed=True)
 
     @classmethod
     def of(cls, plan: Plan) -> Lengths:
-        """Return the means over some items and pairs of an experiment whose data are at hand."""
-        usual, task = cls.usual(plan.settings), TASKS[plan.settings.task]
-        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _spread(plan.data.train)]
-        pairs = [[pair.source, pair.target] for pair in _spread(plan.data.bitext)]
-        most = {"item": plan.settings.finetuning.max_length, "pair": 2 * plan.settings.realignment.max_length}
-        found = {
-            name: min(most[name], round(sum(_subwords(plan.tokenizer, texts) for texts in sides) / len(sides)))
-            for name, sides in (("item", items), ("pair", pairs))
-            if sides and all(sides)
-        }
-        return cls(found.get("item", usual.item), found.get("pair", usual.pair), assumed=False)
+        """Return the mean lengths of some items and pairs of an experiment."""
+        usual, task, settings = cls.usual(plan.settings), TASKS[plan.settings.task], plan.settings
+
+        def mean_length(several: list[Any], most: int, otherwise: int) -> int:
+            if not several or not all(several):
+                return otherwise
+            return min(most, round(sum(_count_subwords(plan.tokenizer, texts) for texts in several) / len(several)))
+
+        items = [] if task.usual_length is None else [task.kind.texts(item) for item in _take_some(plan.data.train)]
+        pairs = [[pair.source, pair.target] for pair in _take_some(plan.data.bitext)]
+        return cls(
+            item=mean_length(items, settings.finetuning.max_length, usual.item),
+            pair=mean_length(pairs, 2 * settings.realignment.max_length, usual.pair),
+            assumed=False,
+        )
 
 
-def _spread(items: Sequence[Any]) -> Sequence[Any]:
+def _take_some(items: Sequence[Any]) -> Sequence[Any]:
     """Return some of the items, evenly spread."""
-    return items[:: max(1, len(items) // SAMPLED)]
+    return items[:: max(1, len(items) // MOST_MEASURED)]
 
 
-def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
+def _count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
     encoded = (
         tokenizer(text if isinstance(text, str) else list(text), is_split_into_words=not isinstance(text, str))
         for text in texts
@@ -106,50 +108,51 @@ def _subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) -> int:
     return sum(len(one["input_ids"]) for one in encoded)
 
 
-def estimate(settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None) -> Estimate | None:
-    """Time a step of each training, and say what the whole experiment takes; None if the encoder is not at hand.
+def estimate_cost(
+    settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None
+) -> Cost | None:
+    """Time a step of each training, and estimate the whole experiment; None if the encoder is not at hand.
 
     Args:
         settings: The experiment, its device chosen.
         finetuning_steps: Optimiser steps of each fine-tuning.
-        lengths: How long sentences are; by default what is usual.
+        lengths: How long sentences are; by default the usual lengths.
     """
     lengths = lengths or Lengths.usual(settings)
-    found = _model(settings.encoder)
+    found = _load_model(settings.encoder)
     if found is None:
         return None
     model, random_weights = found
     device = settings.device
     model.to(device)  # type: ignore[arg-type]
-    tuned = _seconds(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
-    realigned = _seconds(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
-    seeds = len(set(settings.seeds))
+    tuned = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
+    realigned = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
-    each = steps * realigned + _judging_steps(settings, steps) * tuned
+    each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs start from too.
     realignments = len(policies_of(strategies))
-    seconds = seeds * (len(strategies) * finetuning_steps * tuned + realignments * each)
-    return Estimate(
+    seconds = len(set(settings.seeds)) * (len(strategies) * finetuning_steps * tuned + realignments * each)
+    return Cost(
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         random_weights=random_weights,
         assumed=lengths.assumed,
         realignment_step=realigned,
         finetuning_step=tuned,
         hours=seconds / 3600,
-        memory_gib=_peak(device) / 2**30,
+        memory_gib=(torch.cuda.max_memory_allocated() if device == "cuda" else peak_of_process()) / 2**30,
     )
 
 
-def _judging_steps(settings: ExperimentSettings, steps: int) -> int:
-    """Return the most fine-tuning steps that stopping by agreement takes beside a realignment."""
+def _judging_steps_of(settings: ExperimentSettings, steps: int) -> int:
+    """Return the most fine-tuning steps that stopping by agreement adds to a realignment."""
     stopping = settings.realignment.stopping
     if stopping is None or stopping.by != "agreement":
         return 0
     return (1 + math.ceil(steps / stopping.every)) * stopping.finetuning_steps
 
 
-def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
+def _load_model(name: str) -> tuple[PreTrainedModel, bool] | None:
     """Return an encoder, and whether its weights are random."""
     if name in SHAPES:
         return AutoModel.from_config(config_of(name)), True
@@ -159,9 +162,9 @@ def _model(name: str) -> tuple[PreTrainedModel, bool] | None:
         return None
 
 
-def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
-    """Return the seconds of an optimiser step on sentences of equal length, in which all layers are trained."""
-    timed = max(1, min(sentences, TIMED // subwords))
+def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
+    """Return the seconds of an optimiser step on sentences of equal length that trains all layers."""
+    timed = max(1, min(sentences, MOST_TIMED // subwords))
     generator = torch.Generator().manual_seed(0)
     numbers = torch.randint(5, model.config.vocab_size, (sentences * subwords,), generator=generator).to(device)
     lengths = torch.full((sentences,), subwords, device=device)
@@ -171,29 +174,19 @@ def _seconds(model: PreTrainedModel, device: str, *, sentences: int, subwords: i
     trained = [parameter for parameter in model.parameters() if parameter is not table]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 
-    def step(some: int) -> Tensor:
-        sentences = Packed(numbers[: some * subwords], lengths[:some], subwords)
+    def time_part(n: int) -> float:
+        began = time.perf_counter()
+        sentences = Packed(numbers[: n * subwords], lengths[:n], subwords)
         loss = encode(model, sentences).float().square().mean()
         loss.backward()
         optimizer.step()
         model.zero_grad(set_to_none=True)
-        return loss
+        loss.detach().item()  # waits for a GPU
+        return time.perf_counter() - began
 
     with packing(model.train()):
-        best = min(_timed(lambda: step(timed)) for _ in range(3))
+        best = min(time_part(timed) for _ in range(3))
         if timed < sentences:
-            with suppress(torch.OutOfMemoryError):  # then the peak is all there is
-                step(sentences)  # once, for the memory
+            with suppress(torch.OutOfMemoryError):  # then the peak is all the memory there is
+                time_part(sentences)  # once, for the memory
     return best * sentences / timed
-
-
-def _timed(step: Callable[[], Tensor]) -> float:
-    began = time.perf_counter()
-    step().detach().item()  # a GPU is waited for
-    return time.perf_counter() - began
-
-
-def _peak(device: str) -> int:
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    return peak_of_process()

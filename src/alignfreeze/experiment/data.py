@@ -1,4 +1,4 @@
-"""Finds and reads all the files of an experiment before anything is computed."""
+"""Find and read all files of an experiment before anything is computed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from alignfreeze.encoding.encoder import device_here, load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError
-from alignfreeze.experiment.settings import LANGUAGE, PAIR, ExperimentSettings
+from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import stage
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source, Task
 
-Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class DataFile:
     """A file that an experiment reads.
 
     Attributes:
-        role: `train`, `test de`, `bitext de source`, and the like.
+        role: Its purpose, such as `train`, `test de` or `bitext de source`.
         path: Where it is.
         digest: SHA-256 of its bytes.
     """
@@ -54,9 +54,9 @@ class ExperimentData:
         files: All files, with digests.
         train: Training items of the source language.
         tests: Test items by language.
-        bitext: Sentence pairs of all language pairs, one after the other.
-        links: Their word alignments when the settings name files of them, else None.
-        dictionaries: Bilingual word lists of the language pairs, when the settings name them.
+        bitext: Sentence pairs of all language pairs, one language pair after the other.
+        links: Their word alignments if the settings name files of links; else None.
+        dictionaries: Bilingual word lists by language pair, if the settings name them.
         held: Sentence pairs that are held out of realignment, for estimates without labels.
     """
 
@@ -68,10 +68,6 @@ class ExperimentData:
     dictionaries: dict[tuple[str, str], Dictionary]
     held: list[SentencePair] = field(default_factory=list)
 
-    def digests(self, *stages: str) -> dict[str, str]:
-        """Return the digests of the files whose role begins with one of the words."""
-        return {file.role: file.digest for file in self.files if file.role.split()[0] in stages}
-
 
 def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> ExperimentData:
     """Find and read all files of an experiment.
@@ -79,20 +75,20 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
     Args:
         settings: The experiment.
         base: The folder at which relative paths start.
-        tests: Whether test items are wanted; they need not be there otherwise.
+        tests: Whether to read test items. Without them their files need not exist.
 
     Raises:
-        DataError: Files are missing or wrong; all that are missing are named.
+        DataError: Files are missing or wrong. All missing files are named.
     """
     tested = settings.tested_languages if tests else []
-    places = _places(settings, base, tested)
-    paths = _local(places)
+    places = _places_of(settings, base, tested)
+    paths = _only_local(places)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
-    missing += _missing_bitext(settings, base)
+    missing += _find_missing_bitext(settings, base)
     if missing:
         raise DataError("\n".join(["these files of the experiment are missing:", *missing]))
-    task = TASKS[settings.task]
-    data = settings.data
+    task, data = TASKS[settings.task], settings.data
+    languages = settings.realigned_languages if settings.bitext else []
     problems: list[str] = []
     items = 1 + len(tested) + len(settings.realigned_languages)
     with stage("reading data", total=len(paths) + 2 * items) as bar:
@@ -101,59 +97,52 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
             files.append(DataFile(role, path, digest_of_file(path)))
             bar.advance()
 
-        def attempt(read: Callable[[], list[Item]]) -> list[Item]:
-            """Read a file; keep the problem, if there is one, so that every file gets its say."""
+        def attempt(read: Callable[[], Found], otherwise: Found) -> Found:
+            """Read a file. Keep its problem, if there is one, so that every file is checked."""
             try:
                 return read()
             except AlignFreezeError as error:
                 problems.append(str(error))
-                return []
+                return otherwise
             finally:
                 bar.advance()
 
-        sources = {
-            role: Source(
-                places[role],
-                settings.source_language if role == "train" else role.removeprefix("test "),
-                data.train_split if role == "train" else data.test_split,
-                data.max_train if role == "train" else data.max_test,
-            )
-            for role in ("train", *(f"test {language}" for language in tested))
+        train_source = Source(places["train"], settings.source_language, data.train_split, data.max_train)
+        sources = {code: Source(places[f"test {code}"], code, data.test_split, data.max_test) for code in tested}
+        train = attempt(partial(_read_items, task, train_source, "train", files), [])
+        items_of = {
+            code: attempt(partial(_read_items, task, source, f"test {code}", files), [])
+            for code, source in sources.items()
         }
-        train, *found = (attempt(partial(_read_items, task, source, role, files)) for role, source in sources.items())
-        items_of = dict(zip(tested, found, strict=True))
         if train and not problems:
             labels = task.labels_of(train)
-            for language, items in items_of.items():
-                attempt(partial(_checked, task, items, labels, sources[f"test {language}"]))
-        languages = settings.realigned_languages if settings.bitext else []
+            for code, source in sources.items():
+                attempt(partial(task.check_labels, items_of[code], labels, name=str(source.place)), None)
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
             judge = LayerVectors(load_encoder(settings.encoder), device=device_here(settings.device))
-        bitext = [
-            pair
-            for language in languages
-            for pair in attempt(partial(_read_bitext, settings, language, base, files, judge))
-        ]
-        dictionaries: dict[tuple[str, str], Dictionary] = {
-            (settings.source_language, language): dict(attempt(partial(_read_dictionary, paths, language)))
-            for language in languages
-            if f"dictionary {language}" in paths
+        pairs_of = {code: attempt(partial(_read_bitext, settings, code, base, files, judge), []) for code in languages}
+        dictionaries = {
+            (settings.source_language, code): attempt(partial(read_dictionary, paths[f"dictionary {code}"]), {})
+            for code in languages
+            if f"dictionary {code}" in paths
         }
         links = None
         if settings.alignment.links is not None and not problems and settings.realignment.needs_links:
+            more = settings.bitext is not None and settings.bitext.max_pairs is not None
             links = [
                 alignment
-                for language in languages
-                for alignment in attempt(partial(_read_links, settings, bitext, paths[f"links {language}"], language))
+                for code, pairs in pairs_of.items()
+                for alignment in attempt(partial(read_pharaoh, paths[f"links {code}"], pairs, more=more), [])
             ]
     if problems:
         raise DataError("\n".join(problems))
+    bitext = [pair for pairs in pairs_of.values() for pair in pairs]
     return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries)
 
 
 def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) -> list[Any]:
-    """Read the items of a file or data set; note the latter, whose digest is that of its items."""
+    """Read the items of a file or data set. A data set is noted with the digest of its items."""
     items = task.read(source)
     if source.on_hub:
         digest = digest_of_json([source.split, *(asdict(item) for item in items)])
@@ -161,141 +150,113 @@ def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) ->
     return items
 
 
-def _checked(task: Task, items: list[Any], labels: Sequence[str], source: Source) -> list[Any]:
-    task.check_labels(items, labels, name=str(source.place))
-    return items
-
-
-def _places(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
-    """Return the path of every file, or the name of every data set of the hub, by its role."""
+def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
+    """Return the path of every file, or the name of every data set on the hub, by its role."""
     data = settings.data
-    paths: dict[str, Path | str] = {"train": _place(data.train, base)}
-    for language in tested:
-        paths[f"test {language}"] = _place(data.test, base, data.names.get(language, language))
+    places: dict[str, Path | str] = {"train": _place_of(data.train, base)}
+    places |= {f"test {code}": _place_of(data.test, base, data.names.get(code, code)) for code in tested}
     if settings.bitext is None:
-        return paths
-    patterns = {"links {}": settings.alignment.links}
+        return places
+    patterns = {"links": settings.alignment.links}
     if ALIGNERS[settings.alignment.aligner].needs_dictionaries:
-        patterns["dictionary {}"] = settings.alignment.dictionary
+        patterns["dictionary"] = settings.alignment.dictionary
     for role, pattern in patterns.items():
         if pattern is not None:
-            paths |= {role.format(code): locate(pattern, base, code) for code in settings.realigned_languages}
-    return paths
+            for code in settings.realigned_languages:
+                places[f"{role} {code}"] = _locate(pattern.replace(LANGUAGE_PLACEHOLDER, code), base)
+    return places
 
 
-def _missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
-    """Return what is missing of the bitext; patterns, folders and the hub are looked into later."""
+def _find_missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
+    """Return the missing files of the bitext. Patterns, folders and the hub are looked into later."""
     if settings.bitext is None:
         return []
     sides = {"source": settings.bitext.source, "target": settings.bitext.target}
-    named = {side: pattern for side, pattern in sides.items() if pattern is not None and not pattern.startswith(HUB)}
     return [
         f"  bitext {code} {side}: {path}"
-        for side, pattern in named.items()
+        for side, pattern in sides.items()
         for code in settings.realigned_languages
-        if not _is_there(path := locate(_in_pair(pattern, settings, code), base, code))
+        if pattern is not None
+        and not pattern.startswith(HUB)
+        and not _is_there(path := _locate(_fill_in(pattern, settings, code), base))
     ]
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether there is a file or folder of a name, or files that begin with it; patterns may always be."""
+    """Tell whether a file or folder exists, or files whose names begin with this name. A pattern passes."""
     return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
 
 
-def _place(pattern: str, base: Path, language: str = "") -> Path | str:
-    return pattern.replace(LANGUAGE, language) if pattern.startswith(HUB) else locate(pattern, base, language)
+def _place_of(pattern: str, base: Path, language: str = "") -> Path | str:
+    """Return the path of a file for a language, or the name of a data set on the hub."""
+    name = pattern.replace(LANGUAGE_PLACEHOLDER, language)
+    return name if name.startswith(HUB) else _locate(name, base)
 
 
-def locate(pattern: str, base: Path, language: str = "") -> Path:
-    """Return the path that a setting names, for a language.
-
-    Raises:
-        DataError: It names a file of the mini corpus that does not exist.
-    """
-    name = pattern.replace(LANGUAGE, language)
+def _locate(name: str, base: Path) -> Path:
+    """Return the path of a file, which may be in the mini corpus."""
     if name.startswith(mini.PREFIX):
         return mini.mini_path(name.removeprefix(mini.PREFIX))
     return base / Path(name).expanduser()
 
 
-def _bitext_reader(settings: ExperimentSettings, language: str, base: Path) -> BitextReader:
-    """Return what reads the sentence pairs of a language."""
-    bitext = settings.bitext
-    assert bitext is not None
-    source = _in_pair(bitext.source, settings, language)
-    columns = None
-    if bitext.columns is not None:
-        columns = (bitext.columns[0].replace(LANGUAGE, language), bitext.columns[1].replace(LANGUAGE, language))
-    return BitextReader(
-        source if source.startswith(HUB) else locate(source, base, language),
-        None if bitext.target is None else locate(_in_pair(bitext.target, settings, language), base, language),
-        languages=(settings.source_language, language),
-        form=bitext.form,
-        columns=columns,
-    )
-
-
-def _in_pair(pattern: str, settings: ExperimentSettings, language: str) -> str:
+def _fill_in(pattern: str, settings: ExperimentSettings, language: str) -> str:
     """Put the codes of a language pair into a pattern."""
     pair = "-".join(sorted((settings.source_language, language)))
-    return pattern.replace(PAIR, pair).replace(LANGUAGE, language)
+    return pattern.replace(PAIR_PLACEHOLDER, pair).replace(LANGUAGE_PLACEHOLDER, language)
 
 
 def _read_bitext(
     settings: ExperimentSettings, language: str, base: Path, files: list[DataFile], vectors: LayerVectors | None
 ) -> list[SentencePair]:
-    """Read the sentence pairs of a language, and note the files that they come from."""
-    assert settings.bitext is not None
-    reader = _bitext_reader(settings, language, base)
+    """Read the sentence pairs of a language, and note their files."""
+    bitext = settings.bitext
+    assert bitext is not None
+    fill_in = partial(_fill_in, settings=settings, language=language)
+    reader = BitextReader(
+        _place_of(fill_in(bitext.source), base),
+        None if bitext.target is None else _locate(fill_in(bitext.target), base),
+        languages=(settings.source_language, language),
+        form=bitext.form,
+        columns=None if bitext.columns is None else (fill_in(bitext.columns[0]), fill_in(bitext.columns[1])),
+    )
     if reader.hub is not None:
         files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(reader.hub)))
     for number, (_, paths) in enumerate(reader.parts, start=1):
         part = f" {number}" if len(reader.parts) > 1 else ""
         for side, path in zip(("source", "target"), paths, strict=False):
             files.append(DataFile(f"bitext {language} {side}{part}", path, digest_of_file(path)))
-    selection = settings.bitext.selection
-    chosen = choose_pairs(reader, selection, max_pairs=settings.bitext.max_pairs)
+    selection = bitext.selection
+    chosen = choose_pairs(reader, selection, max_pairs=bitext.max_pairs)
     if vectors is not None:
         chosen = keep_most_alike(chosen, selection, vectors)
-    return split_into_words(chosen.texts, languages=reader.languages, pretokenized=settings.bitext.pretokenized)
+    return split_into_words(chosen.texts, languages=reader.languages, pretokenized=bitext.pretokenized)
 
 
-def _read_dictionary(paths: dict[str, Path], language: str) -> list[tuple[str, frozenset[str]]]:
-    return list(read_dictionary(paths[f"dictionary {language}"]).items())
-
-
-def _read_links(
-    settings: ExperimentSettings, bitext: list[SentencePair], path: Path, language: str
-) -> list[WordAlignment]:
-    assert settings.bitext is not None
-    pairs = [pair for pair in bitext if pair.languages[1] == language]
-    return read_pharaoh(path, pairs, more=settings.bitext.max_pairs is not None)
-
-
-def to_be_fetched(settings: ExperimentSettings) -> dict[str, list[str]]:
-    """Return the data sets of the hub that an experiment reads, by what they are for."""
+def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
+    """Return the data sets on the hub that an experiment reads, by their purpose."""
     data = settings.data
-    places = {"train": [f"{data.train} ({data.train_split})"]}
-    places["test"] = [
-        f"{data.test.replace(LANGUAGE, data.names.get(code, code))} ({data.test_split})"
-        for code in settings.tested_languages
-    ]
+    tests = [data.test.replace(LANGUAGE_PLACEHOLDER, data.names.get(code, code)) for code in settings.tested_languages]
+    places = {
+        "train": [f"{data.train} ({data.train_split})"],
+        "test": [f"{test} ({data.test_split})" for test in tests],
+    }
     if settings.bitext is not None:
-        places["bitext"] = [_in_pair(settings.bitext.source, settings, code) for code in settings.realigned_languages]
+        places["bitext"] = [_fill_in(settings.bitext.source, settings, code) for code in settings.realigned_languages]
     return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
 
 
-def local_files(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
-    """Return the files on this machine that an experiment reads beside its bitext, by what they are for."""
-    return _local(_places(settings, base, settings.tested_languages))
+def local_files_of(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
+    """Return the files on this machine that an experiment reads, without its bitext, by role."""
+    return _only_local(_places_of(settings, base, settings.tested_languages))
 
 
-def _local(places: Mapping[str, Path | str]) -> dict[str, Path]:
+def _only_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
     return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
-    """Return the word alignments of the bitext: read, if the settings name files, else computed."""
+    """Return the word alignments of the bitext. They are read if the settings name files, else computed."""
     if data.links is not None:
         return data.links
     if not settings.realignment.needs_links:

@@ -8,7 +8,7 @@ from alignfreeze.experiment.settings import BitextSettings, DataSettings, Experi
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.tasks.finetuning import FinetuningSettings
 
-FILES = {
+DEMO_DATA = {
     "pos": DataSettings(train="mini:en-train.conllu", test="mini:{language}-test.conllu"),
     "ner": DataSettings(train="mini:ner-en-train.iob2", test="mini:ner-{language}-test.iob2"),
     "nli": DataSettings(train="mini:nli-en-train.jsonl", test="mini:nli-{language}-test.jsonl"),
@@ -16,25 +16,25 @@ FILES = {
 }
 """The data of each task in the mini corpus."""
 
-FINETUNING = {
+DEMO_FINETUNING = {
     "pos": FinetuningSettings(epochs=2, learning_rate=5e-4),
     "ner": FinetuningSettings(epochs=5, batch_size=16, learning_rate=2e-4, head_learning_rate=3e-3),
     "nli": FinetuningSettings(epochs=6, batch_size=16, learning_rate=1e-4),
     "qa": FinetuningSettings(epochs=3, batch_size=16, learning_rate=2e-4, head_learning_rate=2e-3),
 }
-"""What teaches the embedded encoder each task in a minute or two."""
+"""Settings that teach the embedded encoder each task in a minute or two."""
 
 
-def demo_settings(task: str = "pos") -> ExperimentSettings:
-    """Return the demo's settings for a task in `FILES`: few steps, and learning rates to match them."""
+def settings_of_demo(task: str = "pos") -> ExperimentSettings:
+    """Return the demo's settings for a task in `DEMO_DATA`: few steps, and learning rates to match them."""
     return ExperimentSettings(
         name="demo",
         encoder=embedded.NAME,
         task=task,
         seeds=[31],
         languages=list(mini.LANGUAGES),
-        data=FILES[task],
+        data=DEMO_DATA[task],
         bitext=BitextSettings(source="mini:en-{language}.tsv"),
         realignment=RealignmentSettings(steps=24, learning_rate=5e-5),
-        finetuning=FINETUNING[task],
+        finetuning=DEMO_FINETUNING[task],
     )

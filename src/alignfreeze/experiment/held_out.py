@@ -1,4 +1,4 @@
-"""Sentence pairs that nothing is realigned on, and what models say of them: all that estimates without labels need."""
+"""Sentence pairs held out of realignment, and what models predict for them. Estimates without labels need both."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.settings import FEWEST_HELD_OUT, ExperimentSettings
+from alignfreeze.experiment.settings import FEWEST_HELD_OUT
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
 HELD_OUT = 200
-"""Sentence pairs of a language that are held out, unless a fifth of them are fewer."""
+"""Sentence pairs per language that are held out by default, but at most a fifth of them."""
 
 HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
-"""Links of held-out pairs are few and sure: each other's most similar words (docs/alignment.md)."""
+"""How held-out pairs are aligned: by words that are each other's most similar word. These links are few and sure."""
 
 
 def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> ExperimentData:
-    """Take sentence pairs out of a bitext: of each language so many, drawn at random; doubles of them go too.
+    """Hold sentence pairs of each language out of a bitext, drawn at random. Copies of these pairs leave it too.
 
     Args:
         data: What the experiment reads.
-        most: Pairs of a language; None for a fifth of them, at most `HELD_OUT`.
-        seed: Of the draw.
+        most: Pairs per language; None for a fifth of them, at most `HELD_OUT`.
+        seed: The seed of the draw.
 
     Returns:
-        The data without them in the bitext, and with them as what is held out.
+        The data with these pairs in `held` instead of `bitext`.
 
     Raises:
-        DataError: A language has too few sentence pairs; all such are named.
+        DataError: Some languages have too few sentence pairs. All of them are named.
     """
     held: list[SentencePair] = []
     problems = []
@@ -55,7 +55,7 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
         drawn = np.random.default_rng([seed, *language.encode()]).permutation(len(usable))[:n]
         held += [usable[number] for number in sorted(drawn.tolist())]
     if problems:
-        reason = f"at least {FEWEST_HELD_OUT} of a language, and no more than half of all"
+        reason = f"at least {FEWEST_HELD_OUT} per language, and at most half of all"
         raise DataError("\n".join([f"too few sentence pairs to hold some out ({reason}):", *problems]))
     taken = set(held)
     kept = [number for number, pair in enumerate(data.bitext) if pair not in taken]
@@ -63,32 +63,27 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
     return replace(data, bitext=[data.bitext[number] for number in kept], links=links, held=held)
 
 
-def links_of_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
-    """Return the word alignments over which labels are carried.
+def align_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
+    """Align the words of held-out pairs, so that labels can be carried over the links. The cache keeps them.
 
     Args:
         bitext: The held-out pairs.
-        encoder: The pretrained encoder's name.
-        device: Where it runs.
+        encoder: Name of the pretrained encoder.
+        device: Where the encoder runs.
     """
     vectors = LayerVectors(load_encoder(encoder), device=device)
     return align(bitext, aligner=HELD_OUT_LINKS, resources=Resources(vectors))
 
 
-def held_out_links(settings: ExperimentSettings, data: ExperimentData) -> Alignments:
-    """Return the word alignments of what an experiment holds out; the cache keeps them from run to run."""
-    return links_of_held_out(data.held, encoder=settings.encoder, device=settings.device)
-
-
 def predict_held_out(
     model: TaskModel, task: Task, data: ExperimentData, links: Sequence[WordAlignment], *, device: str
 ) -> list[Predictions]:
-    """Return what a fine-tuned model says of the held-out pairs, one value per language.
+    """Let a fine-tuned model predict the held-out pairs; return one value per language.
 
     Args:
-        model: It has learnt the task.
-        task: Whose items decide whether the texts of pairs are taken by twos.
-        data: With what is held out.
+        model: The fine-tuned model.
+        task: What it has learnt.
+        data: The data with the held-out pairs.
         links: The word alignments of the held-out pairs.
         device: Where the model runs.
     """
@@ -96,5 +91,5 @@ def predict_held_out(
 
 
 def takes_two_texts(task: Task, data: ExperimentData) -> bool:
-    """Tell whether an item of the task has two texts, so that the texts of pairs are taken by twos."""
+    """Tell whether an item of the task has two texts. Then two sentence pairs make one item."""
     return any(len(task.kind.texts(item)) > 1 for item in data.train)

@@ -1,4 +1,4 @@
-"""What the result of a run depends on: one table of all settings, which everything else reads."""
+"""What the result of a run depends on. One table says it for every setting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 from alignfreeze.corpora.words import describe_splitter
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.strategies import Strategy, plain_name_of
 from alignfreeze.files import digest_of_json
 from alignfreeze.version import __version__
 
@@ -18,33 +18,23 @@ from alignfreeze.version import __version__
 class Part(StrEnum):
     """A part of a run that settings decide."""
 
-    TASK = "task"
-    """What is learnt, and from which items."""
-    FINETUNING = "fine-tuning"
-    """How it is learnt."""
-    TESTS = "tests"
-    """What the model is tested on."""
-    PAIRS = "pairs"
-    """Which sentence pairs there are for realignment."""
-    LINKS = "links"
-    """Which of their words are linked."""
-    REALIGNMENT = "realignment"
-    """How the encoder is realigned."""
-    DEVICE = "device"
-    """Where it is computed: another device draws other random numbers."""
-    PRECISION = "precision"
-    """How exactly it is computed."""
-    PLACE = "place"
-    """Where something is. It changes no result: the digest of what is there does."""
-    NOTHING = "nothing"
-    """Nothing of a result but its rounding: names, hints for plans, how trainings are computed, what is kept."""
+    TASK = "task"  # what the model learns, and from which items
+    FINETUNING = "fine-tuning"  # how the model learns it
+    TESTS = "tests"  # which items the model is tested on
+    PAIRS = "pairs"  # which sentence pairs the encoder is realigned on
+    LINKS = "links"  # which words of these pairs are linked
+    REALIGNMENT = "realignment"  # how the encoder is realigned
+    DEVICE = "device"  # where the run is computed: another device draws other random numbers
+    PRECISION = "precision"  # how exactly the run is computed
+    PLACE = "place"  # where something is: the digest of what is there changes a result, the place does not
+    NOTHING = "nothing"  # nothing but rounding: names, hints for plans, how trainings are computed, what is kept
 
 
-DECIDES: Mapping[str, Part] = {
+SETTING_PARTS: Mapping[str, Part] = {
     "name": Part.NOTHING,
     "encoder": Part.PLACE,
     "task": Part.TASK,
-    # A run has one strategy and one seed, which its identity holds by themselves.
+    # A run has one strategy and one seed. Its identity holds them apart from the settings.
     "strategies": Part.NOTHING,
     "seeds": Part.NOTHING,
     "source_language": Part.TASK,
@@ -58,7 +48,7 @@ DECIDES: Mapping[str, Part] = {
     "bitext": Part.PAIRS,
     "bitext.source": Part.PLACE,
     "bitext.target": Part.PLACE,
-    # `bitext.languages` holds those that were chosen.
+    # In an identity, `bitext.languages` holds the chosen languages.
     "bitext.choice": Part.NOTHING,
     "alignment": Part.LINKS,
     "alignment.encoder": Part.PLACE,
@@ -71,42 +61,46 @@ DECIDES: Mapping[str, Part] = {
     "compute.precision": Part.PRECISION,
     "ray": Part.NOTHING,
 }
-"""What each setting decides. A name stands for all settings below it that are not named themselves."""
+"""The part that each setting decides. A name also stands for the settings below it that are not named here."""
 
-FILES: Mapping[str, Part] = {
+FILE_PARTS: Mapping[str, Part] = {
     "train": Part.TASK,
     "test": Part.TESTS,
     "bitext": Part.PAIRS,
     "links": Part.LINKS,
     "dictionary": Part.LINKS,
 }
-"""What each file decides, by the first word of its role."""
+"""The part that each file decides, by the first word of its role."""
 
-OF_EVERY_RUN = (Part.TASK, Part.FINETUNING, Part.TESTS, Part.DEVICE, Part.PRECISION)
+RUN_PARTS = (Part.TASK, Part.FINETUNING, Part.TESTS, Part.DEVICE, Part.PRECISION)
+"""The parts that every run has."""
 
-OF_REALIGNED_ENCODERS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRECISION)
-"""What an encoder depends on that is realigned before fine-tuning."""
+ENCODER_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRECISION)
+"""The parts that decide an encoder realigned before fine-tuning."""
 
-READ = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
-"""What reading the data of an experiment depends on."""
+READING_PARTS = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
+"""The parts that decide what is read for an experiment."""
 
 
 def part_of(setting: str) -> Part:
-    """Return what a setting decides, by its name with dots.
+    """Return the part that a setting decides.
+
+    Args:
+        setting: Its name with dots.
 
     Raises:
-        KeyError: The table does not say.
+        KeyError: The table does not name the setting.
     """
     name = setting
-    while name not in DECIDES:
+    while name not in SETTING_PARTS:
         name, dot, _ = name.rpartition(".")
         if not dot:
             raise KeyError(f"{setting}: experiment/identity.py does not say what this setting decides")
-    return DECIDES[name]
+    return SETTING_PARTS[name]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield nested settings by their names with dots."""
+    """Yield nested settings as pairs of a name with dots and a value."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{name}.")
@@ -114,18 +108,23 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
+def name_folder(strategy: str, seed: int, digest: str) -> str:
+    """Return the name of the folder of a run, or of a realigned encoder."""
+    return f"{plain_name_of(strategy)}-{seed}-{digest[:12]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Everything that the result of a run depends on, as plain values.
 
     Attributes:
-        version: Of alignfreeze.
+        version: The version of alignfreeze.
         encoder: Digest of the pretrained encoder.
         strategy: Name of the strategy.
         seed: The random start.
-        settings: The settings that decide something, by part and name.
+        settings: The settings that decide a part, by part and name.
         files: Digests of the files, by part and role.
-        facts: What else decides something, by part: versions of libraries, the digest of an aligning encoder.
+        facts: What else decides a part, by part and name: versions of libraries, the digest of an aligning encoder.
     """
 
     version: str
@@ -138,20 +137,34 @@ class Identity:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it."""
+        """SHA-256 of the whole identity."""
         return digest_of_json(asdict(self))
 
     def digest_of(self, *parts: Part) -> str:
-        """Return a digest of some parts of a run, and of its encoder; strategy and seed are left out."""
+        """Return a digest of some parts of a run and of its encoder, without strategy and seed."""
         return digest_of_json([self.version, self.encoder, [self._only(part) for part in parts]])
 
     def digest_of_encoder(self, policy: str) -> str:
-        """Return a digest of what the encoder depends on that is realigned for the run with a freeze policy."""
-        parts = [*OF_REALIGNED_ENCODERS, *(part for part in self.facts if part not in set(Part))]
+        """Return a digest of everything that the run's realigned encoder depends on.
+
+        Args:
+            policy: The freeze policy of the realignment.
+        """
+        parts = [*ENCODER_PARTS, *(part for part in self.facts if part not in set(Part))]
         if self.settings[Part.REALIGNMENT].get("realignment.stopping.by") == "agreement":
-            parts += [Part.TASK, Part.FINETUNING]  # it is judged by short fine-tunings
+            parts += [Part.TASK, Part.FINETUNING]  # short fine-tunings judge it
         whole = [self.version, self.encoder, policy, self.seed, [self._only(part) for part in parts]]
         return digest_of_json(whole)
+
+    @property
+    def realigned(self) -> dict[str, str]:
+        """Names of the realigned encoders that the run starts from, by freeze policy. An average has several.
+
+        Only encoders that are realigned before fine-tuning are shared with other runs.
+        """
+        schedule = self.settings.get(Part.REALIGNMENT, {}).get("realignment.schedule")
+        names = map(str, Strategy.parse(self.strategy).policies if schedule == "before" else ())
+        return {name: name_folder(name, self.seed, self.digest_of_encoder(name)) for name in names}
 
     def files_of(self, *parts: Part) -> dict[str, str]:
         """Return the digests of the files that decide some parts, by role."""
@@ -159,14 +172,14 @@ class Identity:
 
     @property
     def all_settings(self) -> dict[str, Any]:
-        """The settings that decide something, by name with dots."""
+        """The settings that decide a part, by name with dots."""
         return {name: value for chosen in self.settings.values() for name, value in chosen.items()}
 
     def _only(self, part: str) -> list[Any]:
         return [kind.get(part) for kind in (self.settings, self.files, self.facts)]
 
     def with_fact(self, name: str, value: Any) -> Self:
-        """Return the identity of a run that depends on something else too."""
+        """Return the identity of a run that depends on one more fact."""
         return replace(self, facts=self.facts | {name: {name: value}})
 
 
@@ -175,8 +188,8 @@ class EncoderDigests:
     """Digests of the encoders of an experiment.
 
     Attributes:
-        encoder: Of the one that is fine-tuned.
-        aligning: Of the one whose vectors align words, if it is another.
+        encoder: Digest of the encoder that is fine-tuned.
+        aligning: Digest of the encoder whose vectors align words, if it is another one.
     """
 
     encoder: str
@@ -190,25 +203,25 @@ def identify(
 
     Args:
         settings: The experiment, every default filled in.
-        data: What it reads.
-        strategy: Of the run.
-        seed: Of the run.
-        digests: Of the encoders.
+        data: The data that it reads.
+        strategy: The strategy of the run.
+        seed: The seed of the run.
+        digests: The digests of the encoders.
     """
     parts = _parts_of(settings, strategy)
     chosen: dict[str, dict[str, Any]] = {part: {} for part in parts}
-    for name, value in _resolved(settings).items():
+    files: dict[str, dict[str, str]] = {part: {} for part in parts}
+    facts: dict[str, dict[str, Any]] = {}
+    for name, value in _resolve(settings).items():
         if (part := part_of(name)) in chosen:
             chosen[part][name] = value
-    if settings.alignment.links is not None and Part.LINKS in chosen:
-        chosen[Part.LINKS] = {}  # the files say it all
-    files: dict[str, dict[str, str]] = {part: {} for part in parts}
-    for role, digest in data.digests(*FILES).items():
-        if (part := FILES[role.split()[0]]) in files:
-            files[part][role] = digest
-    facts: dict[str, dict[str, Any]] = {}
+    for file in data.files:
+        if (part := FILE_PARTS[file.role.split()[0]]) in files:
+            files[part][file.role] = file.digest
     if Part.PAIRS in parts:
-        facts[Part.PAIRS] = {"splitters": _splitters(settings)}
+        facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
+    if Part.LINKS in parts and settings.alignment.links is not None:
+        chosen[Part.LINKS] = {}  # the digests of the files say all
     if Part.LINKS in parts and digests.aligning is not None:
         facts[Part.LINKS] = {"encoder": digests.aligning}
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
@@ -218,32 +231,34 @@ def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, .
     """Return the parts that a run has."""
     if not strategy.is_baseline:
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
-        return (*OF_EVERY_RUN, Part.PAIRS, *links, Part.REALIGNMENT)
-    # The model of a baseline is asked about held-out pairs too.
-    is_asked = settings.bitext is not None and settings.bitext.held_out
-    return (*OF_EVERY_RUN, Part.PAIRS) if is_asked else OF_EVERY_RUN
+        return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT)
+    # The model of a baseline predicts held-out pairs too.
+    predicts_held_out = settings.bitext is not None and settings.bitext.held_out
+    return (*RUN_PARTS, Part.PAIRS) if predicts_held_out else RUN_PARTS
 
 
-def _resolved(settings: ExperimentSettings) -> dict[str, Any]:
-    """Return all settings by name, with the languages that they stand for; the order of tests decides nothing."""
+def _resolve(settings: ExperimentSettings) -> dict[str, Any]:
+    """Return all settings by name, with languages filled in. The order of tests decides nothing."""
     values = dict(flatten(settings.model_dump(mode="json")))
     values["languages"] = sorted(settings.tested_languages)
     if settings.bitext is not None:
         values["bitext.languages"] = settings.realigned_languages
-        values["bitext.source_language"] = settings.source_language  # not a setting, but a side of every pair
+        values["bitext.source_language"] = (
+            settings.source_language
+        )  # not a setting of the bitext, but a side of every pair
     return values
 
 
-def _splitters(settings: ExperimentSettings) -> dict[str, list[str]]:
-    """Return what splits the sentences of each language of the bitext into words; libraries have versions."""
+def _splitters_of(settings: ExperimentSettings) -> dict[str, list[str]]:
+    """Return the word splitter of each language of the bitext, with its version."""
     if settings.bitext is None or settings.bitext.pretokenized:
         return {}
     languages = [settings.source_language, *settings.realigned_languages]
     return {language: list(describe_splitter(language)) for language in languages}
 
 
-def reading_key(settings: ExperimentSettings) -> str:
-    """Return a digest of all that reading the data depends on: experiments that share it read them once."""
-    values = {name: value for name, value in _resolved(settings).items() if part_of(name) in READ}
-    # The loss says whether links are read, the device where pairs are chosen by an encoder; items keep their order.
+def reading_key_of(settings: ExperimentSettings) -> str:
+    """Return a digest of everything that decides what is read. Experiments with the same key read their data once."""
+    values = {name: value for name, value in _resolve(settings).items() if part_of(name) in READING_PARTS}
+    # Also: the order of tests, the device where an encoder chooses pairs, and whether links are read.
     return digest_of_json([values, settings.tested_languages, settings.device, settings.realignment.needs_links])

@@ -29,10 +29,11 @@ class Meter:
         self.memory: dict[str, dict[str, int]] = {}
 
     @contextmanager
-    def measured(self, name: str) -> Iterator[None]:
-        """Measure the block as a stage of this name, or as a further part of it."""
+    def measure(self, name: str) -> Iterator[None]:
+        """Measure the block. Blocks of the same name count as one stage."""
         on_gpu = self.device == "cuda"
-        _reset_peak()
+        with suppress(OSError):  # not Linux, or not allowed: then the peak includes earlier stages
+            _RESET.write_text("5")
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
         began = time.perf_counter()
@@ -44,7 +45,7 @@ class Meter:
         self.add(name, seconds, memory)
 
     def add(self, name: str, seconds: float, memory: Mapping[str, int]) -> None:
-        """Add to a stage what a part of it took: seconds sum up, of the memory the most counts."""
+        """Add a block to its stage: seconds are summed, and the greatest memory counts."""
         self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
         most = self.memory.setdefault(name, {})
         for where, n_bytes in memory.items():
@@ -52,15 +53,10 @@ class Meter:
 
 
 def peak_of_process() -> int:
-    """Return the most bytes this process has held: on Linux since the last stage began, elsewhere since it started."""
-    with suppress(OSError):  # where it is there: what getrusage says begins with the parent's
+    """Return the most bytes that this process has held: on Linux since the last stage began, else since its start."""
+    with suppress(OSError):  # preferred where it exists: getrusage begins with the peak of the parent
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     # Linux counts kilobytes, macOS bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _reset_peak() -> None:
-    with suppress(OSError):  # not Linux, or not allowed: then the peak is that of the stages before too
-        _RESET.write_text("5")

@@ -1,4 +1,4 @@
-"""What an experiment is going to do: its data read, its settings checked, its runs listed."""
+"""What an experiment will do: data are read, settings checked and runs listed before anything is trained."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import ExperimentData, local_files, read_data, to_be_fetched
+from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data
 from alignfreeze.experiment.held_out import hold_out
-from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key
+from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
@@ -33,12 +33,12 @@ class Plan:
     """An experiment before it runs.
 
     Attributes:
-        settings: With every default filled in: device and number of steps.
-        base: The folder at which its relative paths start.
-        data: What it reads.
-        digests: Of its encoders.
+        settings: The settings, with every default filled in: device and number of steps.
+        base: The folder at which relative paths start.
+        data: What the experiment reads.
+        digests: The digests of its encoders.
         specs: Its runs, seed by seed.
-        freezing: What each realigned strategy holds fixed, of an average what all its members do.
+        freezing: What each strategy that realigns freezes: for an average, what all its members freeze.
         finetuning_steps: Optimiser steps of each fine-tuning.
         tokenizer: The encoder's.
     """
@@ -54,46 +54,46 @@ class Plan:
 
 
 def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Plan:
-    """Read all data, check all that can be checked, and list the runs.
+    """Read all data, check everything that can be checked, and list the runs.
 
     Args:
         settings: The experiment.
-        base: The folder at which its relative paths start.
-        tests: Whether test items are wanted; they need not be there otherwise.
+        base: The folder at which relative paths start.
+        tests: Whether to read test items. Without them their files need not exist.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    return _plan(settings, base, _Read(tests=tests), elsewhere=False)
+    return _plan(settings, base, _Reader(tests=tests), elsewhere=False)
 
 
 def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
-    """Plan several experiments; what they have in common, such as encoder and data, is read once.
+    """Plan several experiments. What they share, such as encoder and data, is read once.
 
     Args:
-        experiments: Each with the folder at which its relative paths start.
-        elsewhere: The runs are on other machines; with `ray.gpus_per_run` those have GPUs, whatever this one has.
+        experiments: Pairs of an experiment and, before it, the folder at which its relative paths start.
+        elsewhere: Whether other machines do the runs. With `ray.gpus_per_run` these are assumed to have GPUs.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    read = _Read()
+    read = _Reader()
     return [_plan(settings, base, read, elsewhere) for base, settings in experiments]
 
 
-class _Read:
-    """What was read for experiments before."""
+class _Reader:
+    """Reads data and encoders, and keeps them for the next experiment."""
 
     def __init__(self, *, tests: bool = True) -> None:
         self.tests = tests
-        # Of the encoder the last alone: each may take gigabytes.
+        # Only the last encoder is kept: each may take gigabytes.
         self.encoder = lru_cache(maxsize=1)(load_encoder)
         self.digest = lru_cache(digest_of_encoder)
         self._data: dict[tuple[Path, str], ExperimentData] = {}
 
     def data(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
         """Read the data of an experiment."""
-        key = (base, reading_key(settings))
+        key = (base, reading_key_of(settings))
         if key not in self._data:
             data = read_data(settings, base=base, tests=self.tests)
             if settings.bitext is not None and (n := settings.bitext.held_out):
@@ -102,38 +102,48 @@ class _Read:
         return self._data[key]
 
 
-def _plan(settings: ExperimentSettings, base: Path, read: _Read, elsewhere: bool) -> Plan:
+def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
-    settings = settings.model_copy(update={"device": device, "encoder": _located(settings.encoder, base)})
-    if (aligning := settings.alignment.encoder) is not None:
-        alignment = settings.alignment.model_copy(update={"encoder": _located(aligning, base)})
-        settings = settings.model_copy(update={"alignment": alignment})
+    alignment = settings.alignment
+    if alignment.encoder is not None:
+        alignment = alignment.model_copy(update={"encoder": _locate_encoder(alignment.encoder, base)})
+    encoder = _locate_encoder(settings.encoder, base)
+    settings = settings.model_copy(update={"device": device, "encoder": encoder, "alignment": alignment})
     if settings.realignment.stopping is not None:
         check_one_process()
-    # The encoder is loaded whole: a broken one is to be found before hours of work, not after.
-    loaded = read.encoder(settings.encoder)
+    # The whole encoder is loaded, so that a broken one is found before hours of work.
+    loaded = read.encoder(encoder)
     freezing = freezing_of(settings, loaded.model)
     data = read.data(settings, base)
     steps = settings.finetuning.steps or settings.finetuning.total_steps(
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
-    if settings.realignment.steps is None or settings.realignment.schedule == "during":
-        # The paper realigns for as many steps as it fine-tunes.
-        realignment = settings.realignment.model_copy(update={"steps": steps})
-        settings = settings.model_copy(update={"realignment": realignment})
-    aligning = settings.alignment.encoder
-    digests = EncoderDigests(read.digest(settings.encoder), None if aligning is None else read.digest(aligning))
+    settings = _fill_in_steps(settings, steps)
+    aligning = None if alignment.encoder is None else read.digest(alignment.encoder)
+    digests = EncoderDigests(read.digest(encoder), aligning)
     specs = tuple(
         RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests))
-        for seed in dict.fromkeys(settings.seeds)
-        for strategy in dict.fromkeys(settings.strategies)
+        for strategy, seed in _runs_of(settings)
     )
     return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer)
 
 
-def _located(encoder: str, base: Path) -> str:
-    """Return the folder beside the experiment file when the encoder is one, else its name as it is."""
+def _fill_in_steps(settings: ExperimentSettings, steps: int) -> ExperimentSettings:
+    """Realign for as many steps as fine-tuning takes, as the paper does, unless the settings say how many."""
+    if settings.realignment.steps is not None and settings.realignment.schedule != "during":
+        return settings
+    return settings.model_copy(update={"realignment": settings.realignment.model_copy(update={"steps": steps})})
+
+
+def _runs_of(settings: ExperimentSettings) -> list[tuple[Strategy, int]]:
+    """Return the runs as pairs of strategy and seed, seed by seed."""
+    strategies, seeds = dict.fromkeys(settings.strategies), dict.fromkeys(settings.seeds)
+    return [(strategy, seed) for seed in seeds for strategy in strategies]
+
+
+def _locate_encoder(encoder: str, base: Path) -> str:
+    """Return the path of an encoder's folder if it exists in the base folder, else the name unchanged."""
     folder = base / encoder
     return str(folder.resolve()) if folder.is_dir() else encoder
 
@@ -141,8 +151,8 @@ def _located(encoder: str, base: Path) -> str:
 _PATHS = {"data": ("train", "test"), "bitext": ("source", "target"), "alignment": ("dictionary", "links")}
 
 
-def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
-    """Return an experiment whose paths hold wherever its file lies.
+def anchor_paths(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
+    """Return an experiment with absolute paths, so that its file may be anywhere.
 
     Args:
         settings: The experiment.
@@ -151,21 +161,21 @@ def anchored(settings: ExperimentSettings, base: Path) -> ExperimentSettings:
     values = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     for table, names in _PATHS.items():
         inner = values.get(table, {})
-        inner |= {name: _anchored(inner[name], base) for name in names if name in inner}
+        inner |= {name: _anchor(inner[name], base) for name in names if name in inner}
     for inner in (values, values.get("alignment", {})):
         if "encoder" in inner:
-            inner["encoder"] = _located(inner["encoder"], base)
+            inner["encoder"] = _locate_encoder(inner["encoder"], base)
     return ExperimentSettings.from_values(values, origin=settings.name)
 
 
-def _anchored(pattern: str, base: Path) -> str:
+def _anchor(pattern: str, base: Path) -> str:
     if pattern.startswith((HUB, mini.PREFIX)):
         return pattern
     return str((base / Path(pattern).expanduser()).absolute())
 
 
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
-    """Return what each strategy holds fixed; of layers drawn at random, those of the first seed."""
+    """Return what each strategy that realigns freezes. If layers are drawn at random, the first seed draws them."""
     realigned_layers(model, settings.realignment.layer)
     return {
         str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=settings.seeds[0]))
@@ -176,15 +186,15 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An experiment whose data are on the hub, before they are fetched.
+    """An experiment with data on the hub, before they are fetched.
 
     Attributes:
-        settings: With the device chosen, and the number of steps where it is known.
+        settings: The settings, with the device and, if known, the number of steps filled in.
         runs: Pairs of strategy and seed.
         finetuning_steps: Optimiser steps of each fine-tuning.
-        fetched: Data sets of the hub, by what they are for; the encoder among them.
-        freezing: What each realigned strategy holds fixed; nothing where the encoder's shape is not known.
-        files: Local files that it needs, by what they are for.
+        fetched: The data sets on the hub by their purpose, and the encoder.
+        freezing: What each strategy that realigns freezes; empty if the encoder's shape is not known.
+        files: Local files that the experiment needs, by role.
     """
 
     settings: ExperimentSettings
@@ -196,15 +206,15 @@ class Outline:
 
 
 def is_remote(settings: ExperimentSettings) -> bool:
-    """Tell whether an experiment reads data sets of the hub."""
-    return bool(to_be_fetched(settings))
+    """Tell whether an experiment reads data sets on the hub."""
+    return bool(hub_data_of(settings))
 
 
 def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
-    """Return what an experiment is going to do; nothing is fetched.
+    """Return what an experiment will do, without fetching anything.
 
     Raises:
-        SettingsError: The number of steps cannot be told: neither `finetuning.steps` nor `data.n_train` is there.
+        SettingsError: The number of steps is not known: both `finetuning.steps` and `data.n_train` are left out.
     """
     settings = settings.model_copy(update={"device": check_device(settings.device)})
     known = settings.data.n_train
@@ -212,19 +222,15 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
         known = min(known, settings.data.max_train)
     if known is None and settings.finetuning.steps is None:
         raise SettingsError(
-            "the number of steps depends on data that have still to be fetched; for a plan say data.n_train, "
-            "how many training items there are, or finetuning.steps"
+            "the number of steps depends on data that are not fetched yet; for a plan set data.n_train, the number of "
+            "training items, or finetuning.steps"
         )
     steps = settings.finetuning.total_steps(known or 0)
-    if settings.realignment.steps is None or settings.realignment.schedule == "during":
-        realignment = settings.realignment.model_copy(update={"steps": steps})
-        settings = settings.model_copy(update={"realignment": realignment})
-    fetched = to_be_fetched(settings)
+    settings = _fill_in_steps(settings, steps)
+    fetched = hub_data_of(settings)
     if settings.encoder != embedded.NAME and not (base / settings.encoder).is_dir():
         fetched = {"encoder": [settings.encoder], **fetched}
-    runs = tuple(
-        (strategy, seed) for seed in dict.fromkeys(settings.seeds) for strategy in dict.fromkeys(settings.strategies)
-    )
     model = without_weights(settings.encoder)
     freezing = {} if model is None else freezing_of(settings, model)
-    return Outline(settings, runs, steps, fetched, freezing, local_files(settings, base=base))
+    files = local_files_of(settings, base=base)
+    return Outline(settings, tuple(_runs_of(settings)), steps, fetched, freezing, files)

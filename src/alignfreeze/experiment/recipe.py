@@ -16,22 +16,20 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import held_out_links, predict_held_out
-from alignfreeze.experiment.identity import Identity, Part
+from alignfreeze.experiment.held_out import align_held_out, predict_held_out
+from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.records import (
     MODEL,
-    PARTS,
+    SENTENCES,
     RunRecord,
-    displayed_name,
-    environment,
-    folder_name,
-    realigned_names,
+    describe_environment,
+    display_name_of,
 )
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.starting import starting_encoder
+from alignfreeze.experiment.starting import EncoderMaker
 from alignfreeze.experiment.stopping import make_judge
-from alignfreeze.experiment.strategies import Strategy, plain_name
+from alignfreeze.experiment.strategies import Strategy, plain_name_of
 from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing
@@ -47,10 +45,10 @@ class RunSpec:
     """What one run is to do.
 
     Attributes:
-        settings: The experiment it belongs to, every default filled in.
-        strategy: How its encoder comes about.
+        settings: The experiment of the run, every default filled in.
+        strategy: How the encoder of the run comes about.
         seed: The random start.
-        identity: Everything that its result depends on.
+        identity: Everything that the result depends on.
     """
 
     settings: ExperimentSettings
@@ -66,12 +64,12 @@ class RunSpec:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return folder_name(str(self.strategy), self.seed, self.digest)
+        return name_folder(str(self.strategy), self.seed, self.digest)
 
     @property
     def realigned(self) -> dict[str, str]:
-        """Names of the realigned encoders that the fine-tuning starts from, by freeze policy; of an average several."""
-        return realigned_names(self.strategy, self.identity, schedule=self.settings.realignment.schedule)
+        """Names of the realigned encoders that the run starts from, by freeze policy. An average has several."""
+        return self.identity.realigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +77,10 @@ class Places:
     """Where a run writes.
 
     Attributes:
-        folder: Of the record, and the model if wanted.
-        checkpoints: Of its trainings, from which it goes on if it was killed.
-        logs: For the loggers that write files.
-        realigned: For those encoders realigned before fine-tuning that other runs start from too, by strategy.
+        folder: For the record, and for the model if it is kept.
+        checkpoints: For the checkpoints of its trainings. A run that was killed continues from them.
+        logs: For loggers that write files.
+        realigned: For encoders realigned before fine-tuning that other runs start from too, by freeze policy.
     """
 
     folder: Path
@@ -91,26 +89,12 @@ class Places:
     realigned: Mapping[str, Path] = field(default_factory=dict)
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
-        """Return the place for the checkpoints of a realignment; each member of an average has one of its own."""
-        return self.checkpoints / (f"realignment-{plain_name(str(policy))}" if strategy.is_average else "realignment")
+        """Return the folder for the checkpoints of a realignment. Each member of an average has its own."""
+        name = f"realignment-{plain_name_of(str(policy))}" if strategy.is_average else "realignment"
+        return self.checkpoints / name
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What the trainings of a run have made.
-
-    Attributes:
-        model: The fine-tuned model.
-        realignment: What the realignment did; None for the baseline.
-        finetuning: What the fine-tuning did.
-    """
-
-    model: TaskModel
-    realignment: RealignmentHistory | None
-    finetuning: TrainingHistory
-
-
-def train(
+def realign_and_finetune(
     spec: RunSpec,
     data: ExperimentData,
     alignments: Sequence[WordAlignment],
@@ -118,74 +102,68 @@ def train(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
-) -> Trained:
+) -> tuple[TaskModel, RealignmentHistory | None, TrainingHistory]:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     Args:
-        spec: What to do.
-        data: What is trained on.
-        alignments: The word alignments of its bitext; not used by the baseline.
-        places: Where it writes.
+        spec: What the run is to do.
+        data: The data to train on.
+        alignments: The word alignments of its bitext. The baseline does not use them.
+        places: Where the run writes.
         tokenizer: The encoder's.
-        meter: Is told what the stages take.
+        meter: Receives the time and memory of the stages.
+
+    Returns:
+        The fine-tuned model, the history of the realignment (None for the baseline), and that of the fine-tuning.
     """
-    settings = spec.settings
-    start: dict[str, Any] = {
-        "seed": spec.seed,
-        "device": settings.device,
-        "compute": settings.compute.logging_in(places.logs),
-    }
-    task = TASKS[settings.task]
-    schedule = None if spec.strategy.is_baseline else settings.realignment.schedule
+    settings, strategy = spec.settings, spec.strategy
+    compute = settings.compute.logging_in(places.logs)
+    start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
+    schedule = None if strategy.is_baseline else settings.realignment.schedule
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
-        with meter.measured("loading"):
+        with meter.measure("loading"):
             found = load_encoder(str(place or settings.encoder), tokenizer=tokenizer)
         return replace(found, name=settings.encoder)
 
-    def realign_measured(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
-        saved = places.checkpoints_of(spec.strategy, policy)
+    def realign_in_place(encoder: Encoder, policy: FreezePolicy, meter: Meter) -> RealignmentHistory:
+        saved = places.checkpoints_of(strategy, policy)
         judge = make_judge(settings, data, seed=spec.seed)
-        with meter.measured("realignment"):
+        with meter.measure("realignment"):
             return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start)
 
-    history = None
+    def describe(folder: Path, history: RealignmentHistory) -> None:
+        write_card(folder, _describe(spec, history))
+
+    history = alongside = None
     if schedule == "before":
-        encoder, histories = starting_encoder(
-            spec.strategy,
-            places.realigned,
-            load,
-            realign_measured,
-            meter=meter,
-            describe=lambda place, history: write_card(place, _encoder_card(spec, history)),
-        )
-        history = _join(spec, encoder, histories)
+        encoder, histories = EncoderMaker(load, realign_in_place, describe, meter).make(strategy, places.realigned)
+        history = _join_histories(spec, encoder, histories)
     else:
         encoder = load(None)
-    alongside = None
-    if schedule == "during" and (policy := spec.strategy.policy) is not None:
+    if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
-    with meter.measured("fine-tuning"):
+    with meter.measure("fine-tuning"):
         model, training = finetune(
             encoder,
-            task,
+            TASKS[settings.task],
             data.train,
             settings=settings.finetuning,
             alongside=alongside,
             checkpoints=places.checkpoints / "fine-tuning",
             **start,
         )
-    if schedule == "after" and (policy := spec.strategy.policy) is not None:
+    if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
-        history = realign_measured(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
+        history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
-    return Trained(model, history, training)
+    return model, history, training
 
 
-def _join(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
-    """Return the realignments of an average as one: frozen is what all of them held fixed."""
+def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
+    """Join the realignments of an average. What all of them froze counts as frozen."""
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(
         histories[0],
@@ -205,81 +183,71 @@ def run(
 ) -> RunRecord:
     """Realign an encoder, fine-tune it in the source language, and test it in every language.
 
-    Args:
-        spec: What to do.
-        data: What the experiment reads.
-        alignments: The word alignments of its bitext; not used by the baseline.
-        places: Where it writes.
-        tokenizer: The encoder's.
+    The arguments are those of `realign_and_finetune`; the data include tests.
     """
-    settings = spec.settings
+    settings, task = spec.settings, TASKS[spec.settings.task]
     meter = Meter(settings.device)
-    trained = train(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
-    model, history = trained.model, trained.realignment
-    task = TASKS[settings.task]
-    with meter.measured("evaluation"):
+    made = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
+    model, realignment, finetuning = made
+    with meter.measure("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
     if data.held and task.kind.pair_labeller is not None:
-        with meter.measured("held-out pairs"):
-            links = held_out_links(settings, data)
+        with meter.measure("held-out pairs"):
+            links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
             found = predict_held_out(model, task, data, links, device=settings.device)
             write_predictions(places.folder / PREDICTIONS, found)
     for doubt in outcome.doubts:
         remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
     if settings.keep_models:
         model.save(places.folder / MODEL)
-        write_card(places.folder / MODEL, _card(spec, history, outcome))
+        write_card(places.folder / MODEL, _describe(spec, realignment, outcome))
     record = RunRecord(
         experiment=settings.name,
-        encoder=displayed_name(settings.encoder),
+        encoder=display_name_of(settings.encoder),
         strategy=str(spec.strategy),
         seed=spec.seed,
         digest=spec.digest,
         identity=spec.identity,
         settings=settings.model_dump(mode="json"),
-        realignment=history,
-        finetuning=trained.finetuning,
+        realignment=realignment,
+        finetuning=finetuning,
         scores=outcome.scores,
         doubts=outcome.doubts,
         seconds=meter.seconds,
         memory=meter.memory,
-        environment=environment(settings.device, settings.compute),
+        environment=describe_environment(settings.device, settings.compute),
     )
-    write_lines(places.folder / PARTS, [json.dumps(outcome.parts)])
+    write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
     record.write(places.folder)
     return record
 
 
-def _encoder_card(spec: RunSpec, history: RealignmentHistory) -> CardFacts:
+def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
+    """Return what the card of a model tells: a realigned encoder, or with an outcome a fine-tuned model."""
     settings = spec.settings
-    return CardFacts(
+    parts = () if history is None else (Part.PAIRS, Part.LINKS)
+    facts = CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],
-        strategy=history.freeze,
-        freezing=history.frozen,
-        aligner=_aligner(settings),
-        digests=spec.identity.files_of(Part.PAIRS, Part.LINKS),
+        strategy=None if history is None else history.freeze,
+        freezing=None if history is None else history.frozen,
+        aligner=_name_aligner(settings),
+        digests=spec.identity.files_of(*parts),
     )
-
-
-def _card(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome) -> CardFacts:
-    settings = spec.settings
-    parts = (Part.TASK,) if history is None else (Part.TASK, Part.PAIRS, Part.LINKS)
-    return CardFacts(
-        encoder=settings.encoder,
+    if outcome is None:
+        return facts
+    return replace(
+        facts,
         languages=settings.tested_languages,
         task=settings.task,
-        strategy=None if history is None else str(spec.strategy),
-        freezing=None if history is None else history.frozen,
-        aligner=_aligner(settings),
         schedule=settings.realignment.schedule,
-        digests=spec.identity.files_of(*parts),
+        digests=spec.identity.files_of(Part.TASK, *parts),
         scores=outcome.scores,
         doubts=outcome.doubts,
     )
 
 
-def _aligner(settings: ExperimentSettings) -> str | None:
+def _name_aligner(settings: ExperimentSettings) -> str | None:
     if not settings.realignment.needs_links:
         return None
     return "read from files" if settings.alignment.links else settings.alignment.aligner

@@ -1,4 +1,4 @@
-"""What is kept of a run: all that is needed to trust it and to repeat it."""
+"""The record of a run: everything that is needed to trust it and to repeat it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.identity import Identity, Part
-from alignfreeze.experiment.strategies import BASELINE, Strategy, plain_name
+from alignfreeze.experiment.identity import Identity, Part, name_folder
+from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.freezing import Freezing
@@ -21,13 +21,13 @@ from alignfreeze.training.settings import ComputeSettings, TrainingHistory
 RECORD = "record.json"
 
 MODEL = "model"
-"""The folder of a run in which its model is kept, if the user wants that."""
+"""The folder in a run's folder with its model, if it is kept."""
 
 NO_LINKS, GIVEN_LINKS = "none", "given links"
-"""What stands for the aligner where the loss needs no links, or where they were read from files."""
+"""Values for the aligner if the loss needs no links, and if links were read from files."""
 
-PARTS = "sentences.json"
-"""What each test item adds to a score, by language and metric: pairs of numbers, above and below the line."""
+SENTENCES = "sentences.json"
+"""The file with what each test item adds to a score, by language and metric: pairs of numerator and denominator."""
 
 _RECORDED_LIBRARIES = (
     *("alignfreeze", "torch", "transformers", "accelerate", "tokenizers"),
@@ -35,25 +35,8 @@ _RECORDED_LIBRARIES = (
 )
 
 
-def folder_name(strategy: str, seed: int, digest: str) -> str:
-    """Return the name of the folder of a run, or of a realigned encoder."""
-    return f"{plain_name(strategy)}-{seed}-{digest[:12]}"
-
-
-def realigned_names(strategy: Strategy, identity: Identity, *, schedule: str) -> dict[str, str]:
-    """Return the names of the realigned encoders that a run's fine-tuning starts from, by freeze policy.
-
-    Args:
-        strategy: Of the run.
-        identity: Of the run.
-        schedule: When encoders are realigned: only those realigned `before` are shared with other runs.
-    """
-    names = map(str, strategy.policies) if schedule == "before" else ()
-    return {name: folder_name(name, identity.seed, identity.digest_of_encoder(name)) for name in names}
-
-
-def displayed_name(encoder: str) -> str:
-    """Return the name of an encoder without the place of its folder, which is nobody else's business."""
+def display_name_of(encoder: str) -> str:
+    """Return the name of an encoder without the path of its folder, which is private."""
     return Path(encoder).name if Path(encoder).is_dir() else encoder
 
 
@@ -66,15 +49,15 @@ class RunRecord:
         encoder: Name of the pretrained encoder.
         strategy: Name of the strategy.
         seed: The random start.
-        digest: Of the identity.
+        digest: Digest of the identity.
         identity: Everything that the result depends on.
         settings: All settings of the experiment, as plain values.
-        realignment: What the realignment did, of an average those of all its members; None for the baseline.
+        realignment: What the realignment did, or the realignments of an average; None for the baseline.
         finetuning: What the fine-tuning did.
-        scores: One per language and metric: the source language first, and the metric that matters first.
-        doubts: What cannot be right in them, with the probable cause.
+        scores: One per language and metric. The source language comes first, and so does the most important metric.
+        doubts: What cannot be right in the scores, with the probable cause.
         seconds: Wall-clock time of each stage.
-        environment: Versions, hardware, time, and how it was computed.
+        environment: Versions, hardware, the time, and the settings of the computation.
         memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
     """
 
@@ -96,7 +79,7 @@ class RunRecord:
     @property
     def folder(self) -> str:
         """Name of the run's folder."""
-        return folder_name(self.strategy, self.seed, self.digest)
+        return name_folder(self.strategy, self.seed, self.digest)
 
     @property
     def is_baseline(self) -> bool:
@@ -115,7 +98,7 @@ class RunRecord:
 
     @property
     def realigned_languages(self) -> list[str]:
-        """The target languages that were realigned on; none for the baseline."""
+        """The target languages of the realignment; none for the baseline."""
         return [] if self.is_baseline else self.identity.settings[Part.PAIRS]["bitext.languages"]
 
     @property
@@ -133,13 +116,8 @@ class RunRecord:
         return GIVEN_LINKS if self.settings["alignment"]["links"] else self.settings["alignment"]["aligner"]
 
     @property
-    def realigned(self) -> dict[str, str]:
-        """Names of the realigned encoders that the fine-tuning started from, by freeze policy."""
-        return realigned_names(Strategy.parse(self.strategy), self.identity, schedule=self.schedule or "")
-
-    @property
     def stopping(self) -> dict[str, Any] | None:
-        """The settings by which the realignment could end early; None where it could not."""
+        """The settings that let the realignment end early; None if it could not."""
         return None if self.is_baseline else self.settings["realignment"]["stopping"]
 
     @property
@@ -153,7 +131,7 @@ class RunRecord:
         return self.identity.files_of(*Part)
 
     def tests_of(self, language: str) -> str | None:
-        """Return what tells the test items of a language from others; None where they are not known."""
+        """Return a text that identifies the test items of a language; None if they are not known."""
         digest = self.identity.files[Part.TESTS].get(f"test {language}")
         most = self.identity.settings[Part.TESTS]["data.max_test"]
         return digest if digest is None or most is None else f"{digest} (the first {most:,} items)"
@@ -167,13 +145,13 @@ class RunRecord:
         """Rebuild a record from what `write` wrote.
 
         Raises:
-            KeyError, TypeError: The values are not those of a record of this version.
+            KeyError, TypeError: These are not the values of a record of this version.
         """
         realignment = values["realignment"]
         changed = {
             "identity": Identity(**values["identity"]),
             "realignment": None if realignment is None else realignment_from_json(realignment),
-            "finetuning": _training(values["finetuning"]),
+            "finetuning": _training_from_json(values["finetuning"]),
             "scores": tuple(Score(**score) for score in values["scores"]),
             "doubts": tuple(values["doubts"]),
         }
@@ -181,22 +159,22 @@ class RunRecord:
 
 
 def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
-    """Rebuild what a realignment did from plain values.
+    """Rebuild the history of a realignment from plain values.
 
     Raises:
-        KeyError, TypeError: The values are not those of this version.
+        KeyError, TypeError: These are not the values of a realignment of this version.
     """
     frozen = Freezing(**{**values["frozen"], "parts": tuple(values["frozen"]["parts"])})
-    return RealignmentHistory(**{**values, "training": _training(values["training"]), "frozen": frozen})
+    return RealignmentHistory(**{**values, "training": _training_from_json(values["training"]), "frozen": frozen})
 
 
-def _training(values: dict[str, Any]) -> TrainingHistory:
+def _training_from_json(values: dict[str, Any]) -> TrainingHistory:
     curves = {name: tuple((step, value) for step, value in values[name]) for name in ("losses", "checks")}
     return TrainingHistory(**{**values, **curves})
 
 
-def environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
-    """Return versions, hardware, the time, and how it was computed."""
+def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
+    """Return versions, hardware, the time, and the settings of the computation."""
     import torch
 
     return {

@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.alignment.settings import AlignmentSettings
@@ -21,7 +15,7 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import PAPER, Strategy
+from alignfreeze.experiment.strategies import PAPER_STRATEGIES, Strategy
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
@@ -30,36 +24,39 @@ from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
 
 FEWEST_HELD_OUT = 20
-"""Held-out sentence pairs of a language, below which nothing can be told."""
+"""Held-out sentence pairs per language. Fewer pairs show nothing."""
 
-LANGUAGE = "{language}"
-PAIR = "{pair}"
-"""Stands for both codes in the order of the alphabet, as OPUS has them: `de-en`, `en-fr`."""
+LANGUAGE_PLACEHOLDER = "{language}"
+PAIR_PLACEHOLDER = "{pair}"
+"""Stands for both codes in alphabetical order, as OPUS writes them: `de-en`, `en-fr`."""
+
+GRID = "grid"
+"""The table of an experiment file that gives several values for settings."""
 
 
 class RaySettings(Settings):
-    """What a run takes of a Ray cluster; none of it changes a result."""
+    """What a run takes from a Ray cluster. It changes no result."""
 
     gpus_per_run: float = Field(default=0.0, ge=0)
-    """GPUs, or a share of one; with any, runs are on `cuda` where `device` is `auto`."""
+    """GPUs per run, or a share of one. If it is greater than 0, `device = "auto"` means `cuda`."""
     cpus_per_run: float = Field(default=1.0, gt=0)
-    """Processors, which is also how many threads a run computes with."""
+    """Processors per run. A run computes with as many threads."""
     retries: int = Field(default=3, ge=0)
-    """How often a run is taken up again whose process was killed; it goes on from its last checkpoint."""
+    """How often a run is started again after its process was killed. It continues from its last checkpoint."""
 
 
 Language = Annotated[str, AfterValidator(check_language)]
-TaskName = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
-FormName = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
+KnownTask = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
+KnownForm = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
 
-def _has_language(pattern: str) -> str:
-    if LANGUAGE not in pattern and PAIR not in pattern:
-        raise ValueError(f"{pattern!r} must contain {LANGUAGE}, which stands for the code of each language")
+def _check_pattern(pattern: str) -> str:
+    if LANGUAGE_PLACEHOLDER not in pattern and PAIR_PLACEHOLDER not in pattern:
+        raise ValueError(f"{pattern!r} must contain {LANGUAGE_PLACEHOLDER}, which stands for the code of each language")
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_has_language)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
 """The path of a file for each language. A relative path starts at the experiment file; `mini:` is the mini corpus."""
 
 
@@ -69,99 +66,100 @@ class DataSettings(Settings):
     train: str
     """Training items of the source language: a path, or `hub:OWNER/NAME/CONFIGURATION`."""
     test: Pattern
-    """Test items: a path, or a data set of the hub, with `{language}` in it."""
+    """Test items: a path with `{language}`, or a data set on the hub with `{language}` in its name."""
     names: dict[Language, str] = Field(default={})
-    """What `{language}` stands for in `test` where it is not the language's code, such as `{lv = "lv_lvtb"}`."""
+    """What replaces `{language}` in `test` if it is not the code of the language, such as `{lv = "lv_lvtb"}`."""
     train_split: str = "train"
-    """Of the hub: the split for training."""
+    """For data sets on the hub: the split for training."""
     test_split: str = "test"
-    """Of the hub: the split for tests."""
+    """For data sets on the hub: the split for tests."""
     max_train: int | None = Field(default=None, gt=0)
-    """Read no more than the first so many training items."""
+    """Read only the first training items, at most this many."""
     max_test: int | None = Field(default=None, gt=0)
-    """Read no more than the first so many test items a language."""
+    """Read only the first test items of each language, at most this many."""
     n_train: int | None = Field(default=None, gt=0)
-    """How many training items there are, for the plan of an experiment whose data have still to be fetched."""
+    """The number of training items. It allows a plan before the data are fetched from the hub."""
 
 
 class BitextSettings(Settings):
     """Where the sentence pairs for realignment are."""
 
     source: Pattern
-    """Source side of two parallel files, or what holds both sides, with `{language}` in it: a file, a pattern
-    (`*.tmx`), a folder, the common beginning of two files, or `hub:Helsinki-NLP/opus-100/{pair}`, where `{pair}`
-    stands for both codes in the order of the alphabet."""
+    """The source side of two parallel files, or one place for both sides. It contains `{language}`. It is a file, a
+    pattern (`*.tmx`), a folder, the common beginning of two file names, or `hub:Helsinki-NLP/opus-100/{pair}`.
+    `{pair}` stands for both codes in alphabetical order."""
     target: Pattern | None = None
-    """Target side of two parallel files: a path with `{language}`."""
-    form: FormName | None = None
-    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`; left out, it is told from name and content."""
+    """The target side of two parallel files: a path with `{language}`."""
+    form: KnownForm | None = None
+    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`. Left out, the form is recognised by file name and content."""
     columns: tuple[str, str] | None = None
-    """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`); may contain `{language}`."""
+    """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`). They may contain
+    `{language}`."""
     languages: list[Language] | None = Field(default=None, min_length=1)
-    """Target languages to realign; left out, those that are tested."""
+    """Target languages for realignment. Left out, they are the tested languages."""
     max_pairs: int | None = Field(default=None, gt=0)
-    """Read no more than the first so many sentence pairs a language."""
+    """Read only the first sentence pairs of each language, at most this many."""
     pretokenized: bool = False
     """The words are already separated by spaces."""
     selection: SelectionSettings = SelectionSettings()
-    """Which pairs are taken."""
+    """Which pairs are chosen."""
     held_out: int = Field(default=0, ge=0)
-    """Sentence pairs of each language that are held out of realignment, drawn with `selection.seed`: for
-    `realignment.stopping`, and for `advise` on complete runs, whose models then say what they make of them."""
+    """Sentence pairs per language that are held out of realignment, drawn with `selection.seed`.
+    `realignment.stopping` needs them, and so does `advise` on complete runs."""
     choice: ChoiceSettings | None = None
-    """Which of the languages are realigned on; left out, all."""
+    """Which languages are chosen for realignment. Left out, all are."""
 
     @field_validator("held_out")
     @classmethod
-    def _enough_to_tell_by(cls, n: int) -> int:
+    def _check_held_out(cls, n: int) -> int:
         if 0 < n < FEWEST_HELD_OUT:
             raise ValueError(f"{n} pairs tell nothing; hold out at least {FEWEST_HELD_OUT}, better 100 or more")
         return n
 
 
-def _bitext(value: Any) -> Any:
+def _parse_bitext(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
 
 
 class LinkSettings(AlignmentSettings):
-    """How words are aligned, and what is needed for it."""
+    """How words are aligned, and which files that needs."""
 
     encoder: str | None = None
-    """Of aligners that go by vectors: an encoder of their own; left out, the experiment's."""
+    """For aligners that compare vectors: their encoder. Left out, it is the encoder of the experiment."""
     dictionary: Pattern | None = None
-    """Of the aligner `dictionary`: bilingual word lists, a path with `{language}`."""
+    """For the aligner `dictionary`: bilingual word lists, a path with `{language}`."""
     links: Pattern | None = None
-    """Links found before, in Pharaoh notation, instead of an aligner: a path with `{language}`."""
+    """Files of links in Pharaoh notation, which replace an aligner: a path with `{language}`."""
 
 
 class ExperimentSettings(Settings):
     """One encoder, one task, several strategies, seeds and languages."""
 
     name: str = "experiment"
-    """What the experiment is called in tables."""
+    """The name of the experiment in tables."""
     encoder: str = embedded.NAME
     """`embedded:e5-small`, a folder, or a name on the hub."""
-    task: TaskName = "pos"
-    """What is learnt in the source language and tested in all."""
-    strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER], min_length=1)
-    """`baseline` and what is frozen: `full`, `front`, `back`, `embeddings`, `attention`, `feed-forward`, a layer `3`,
-    a range `3..7`, `random:4`, or several joined by `+`; `average(full,front)` is the mean of the weights of encoders
-    that are realigned by themselves, `average(0.25*baseline,0.75*full)` a weighted one. Gains are against the
-    baseline."""
+    task: KnownTask = "pos"
+    """What the model learns in the source language. It is tested in all languages."""
+    strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER_STRATEGIES], min_length=1)
+    """`baseline` for no realignment, or what is frozen during realignment: `full` (nothing), `front`, `back`,
+    `embeddings`, `attention`, `feed-forward`, a layer `3`, a range `3..7`, `random:4`, or several joined by `+`.
+    `average(full,front)` is the mean of the weights of encoders that are realigned separately.
+    `average(0.25*baseline,0.75*full)` is a weighted mean. Gains are over the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
-    """One run a strategy and seed; the default is the paper's five."""
+    """One run per strategy and seed. The default is the paper's five seeds."""
     source_language: Language = "en"
     """The language of the training data, and the source side of the bitext."""
     languages: list[Language] = Field(min_length=1)
-    """Target languages: tested without training data of theirs."""
+    """Target languages. The model is tested in them without training data in them."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `mps`."""
     keep_models: bool = False
     """Keep the fine-tuned model of every run."""
     data: DataSettings
     """Where the task data are."""
-    bitext: Annotated[BitextSettings | None, BeforeValidator(_bitext)] = None
-    """Where the sentence pairs are; needed unless `baseline` is the only strategy. A string stands for its `source`."""
+    bitext: Annotated[BitextSettings | None, BeforeValidator(_parse_bitext)] = None
+    """Where the sentence pairs are. Every strategy but `baseline` needs them. A string stands for its `source`."""
     alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
     realignment: RealignmentSettings = RealignmentSettings()
@@ -171,71 +169,60 @@ class ExperimentSettings(Settings):
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
-    """What a run takes of a Ray cluster."""
+    """What a run takes from a Ray cluster."""
 
     @model_validator(mode="after")
-    def _room_for_context(self) -> Self:
+    def _check_stride(self) -> Self:
         stride, most = self.finetuning.stride, self.finetuning.max_length
         if TASKS[self.task].kind.overlaps and stride >= most:
             raise ValueError(f"finetuning.stride: {stride} is not less than finetuning.max_length, {most}")
         return self
 
     @model_validator(mode="after")
-    def _bitext_where_needed(self) -> Self:
-        if self.bitext is None and self.realigns:
-            raise ValueError("[bitext] is required: realignment needs sentence pairs")
+    def _check_bitext(self) -> Self:
+        if self.bitext is None:
+            if self.realigns:
+                raise ValueError("[bitext] is required: realignment needs sentence pairs")
+        elif self.bitext.choice is not None:
+            check_budget(self.bitext.choice.n, self.bitext_languages)
         return self
 
     @model_validator(mode="after")
-    def _averages_of_realigned(self) -> Self:
+    def _check_averages(self) -> Self:
         averages = [strategy for strategy in self.strategies if strategy.is_average]
         if averages and self.realignment.schedule != "before":
             raise ValueError(
-                f"strategies: {averages[0]} is of encoders that are realigned before fine-tuning, and "
+                f"strategies: {averages[0]} averages encoders that are realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}"
             )
         return self
 
     @model_validator(mode="after")
-    def _enough_to_choose_from(self) -> Self:
-        if self.bitext is not None and self.bitext.choice is not None:
-            check_budget(self.bitext.choice.n, self.bitext_languages)
+    def _check_links(self) -> Self:
+        name = self.alignment.aligner
+        if self.alignment.links is not None:
+            if self.bitext is not None and not self.bitext.selection.keeps_lines:
+                raise ValueError("bitext.selection leaves out pairs, so the files of alignment.links do not fit")
+        elif ALIGNERS[name].needs_dictionaries and self.alignment.dictionary is None:
+            raise ValueError(f"alignment.dictionary is required: the aligner {name!r} needs word lists")
+        elif self.realigns and self.realignment.needs_links and not ALIGNERS[name].finds_links:
+            raise ValueError(f"alignment.aligner = {name!r} finds no links; it goes with realignment.loss = 'sentence'")
         return self
 
     @model_validator(mode="after")
-    def _links_that_fit(self) -> Self:
-        if self.alignment.links is None:
-            aligner = self.alignment.aligner
-            if ALIGNERS[aligner].needs_dictionaries and self.alignment.dictionary is None:
-                raise ValueError(f"alignment.dictionary is required: the aligner {aligner!r} goes by word lists")
-        elif self.bitext is not None and not self.bitext.selection.keeps_lines:
-            raise ValueError("bitext.selection leaves out pairs, so that the files of alignment.links fit no more")
-        return self
-
-    @model_validator(mode="after")
-    def _links_for_the_loss(self) -> Self:
-        aligner = self.alignment.aligner
-        without = self.alignment.links is None and not ALIGNERS[aligner].finds_links
-        if without and self.realignment.needs_links and self.realigns:
-            raise ValueError(
-                f"alignment.aligner = {aligner!r} finds no links; it goes with realignment.loss = 'sentence'"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _stopping_by_what_is_there(self) -> Self:
+    def _check_stopping(self) -> Self:
         stopping = self.realignment.stopping
         if stopping is None or not self.realigns:
             return self
         if self.bitext is not None and not self.bitext.held_out:
             raise ValueError(
-                "realignment.stopping goes by sentence pairs that nothing is realigned on: set bitext.held_out, "
+                "realignment.stopping needs sentence pairs that are held out of realignment: set bitext.held_out, "
                 "such as bitext.held_out = 100"
             )
         if stopping.by == "agreement" and TASKS[self.task].kind.pair_labeller is None:
             raise ValueError(
-                f"realignment.stopping.by = 'agreement' needs labels that can be carried over links, which the task "
-                f"{self.task!r} has not; take by = 'retrieval'"
+                "realignment.stopping.by = 'agreement' needs labels that can be carried over links, and the task "
+                f"{self.task!r} has none; take by = 'retrieval'"
             )
         return self
 
@@ -251,13 +238,13 @@ class ExperimentSettings(Settings):
 
     @property
     def bitext_languages(self) -> list[str]:
-        """The target languages of the bitext, of which some may be chosen."""
+        """The target languages of the bitext, before `bitext.choice`."""
         languages = (self.bitext and self.bitext.languages) or self.languages
         return [language for language in dict.fromkeys(languages) if language != self.source_language]
 
     @property
     def realigned_languages(self) -> list[str]:
-        """The target languages that are realigned on: those of the bitext, or the ones chosen of them."""
+        """The target languages of the realignment: those of the bitext, or those that `bitext.choice` chooses."""
         choice = self.bitext and self.bitext.choice
         if choice is None:
             return self.bitext_languages
@@ -269,7 +256,7 @@ class ExperimentSettings(Settings):
 
         Args:
             path: The file.
-            changes: Names with dots and values as TOML has them, or plain text, to be set instead of the file's.
+            changes: Pairs of a name with dots and a value, in TOML or as plain text. They replace those of the file.
 
         Raises:
             DataError: The file cannot be read.
@@ -279,7 +266,3 @@ class ExperimentSettings(Settings):
         if GRID in values:
             raise SettingsError(f"{path}: has a table [{GRID}]; here a file with one value per setting is expected")
         return cls.from_values(replace_by_name(values, parse_changes(changes)), origin=str(path))
-
-
-GRID = "grid"
-"""The table of an experiment file that gives several values for settings."""

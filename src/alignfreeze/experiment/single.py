@@ -13,8 +13,8 @@ from alignfreeze.encoding.encoder import Encoder, check_device, digest_of_encode
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import CardFacts, base_name, write_card
-from alignfreeze.experiment.records import environment
-from alignfreeze.experiment.strategies import average_name
+from alignfreeze.experiment.records import describe_environment
+from alignfreeze.experiment.strategies import name_average
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_json, write_json
 from alignfreeze.processes import process_number
 from alignfreeze.realignment.averaging import average_encoders
@@ -77,7 +77,9 @@ class SingleTraining:
             return {}
         with new_folder(self.out) as folder:
             model.save(folder)
-            write_json(folder / ORIGIN, {**record, "environment": environment(record["device"], how["compute"])})
+            write_json(
+                folder / ORIGIN, {**record, "environment": describe_environment(record["device"], how["compute"])}
+            )
             write_card(folder, card)
         if "checkpoints" in how:
             remove_checkpoints(how["checkpoints"])
@@ -172,7 +174,7 @@ def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict
     aligners = {member.aligner for member in members if member.strategy is not None}
     return {
         "encoder": members[0].encoder,
-        "freeze": average_name([member.strategy or base_name(member.encoder) for member in members], weights),
+        "freeze": name_average([member.strategy or base_name(member.encoder) for member in members], weights),
         "frozen": None,  # not known where a member is no realigned encoder
         "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
         "languages": list(dict.fromkeys(code for member in members for code in member.languages)),

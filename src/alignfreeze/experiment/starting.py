@@ -1,9 +1,9 @@
-"""The encoders that runs start from. A realigned one that several runs share is made once, then read."""
+"""The encoders that runs start from. A realigned encoder that several runs share is made once, then read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,104 +18,86 @@ from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.trainer import RealignmentHistory
 
-Realign = Callable[[Encoder, FreezePolicy, Meter], RealignmentHistory]
-"""Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`."""
-
-Load = Callable[[Path | None], Encoder]
-"""Loads the encoder in a folder, or for None the pretrained one."""
-
 _STAGE = "realignment"
 _HISTORY = "realignment.json"
 
 
 def lock_of(place: Path) -> FileLock:
-    """Return the lock of a shared encoder, which stands with those of the runs."""
+    """Return the lock of a shared encoder. It is in the folder with the locks of the runs."""
     return FileLock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock")
 
 
-def starting_encoder(
-    strategy: Strategy,
-    places: Mapping[str, Path],
-    load: Load,
-    realign: Realign,
-    *,
-    meter: Meter,
-    describe: Callable[[Path, RealignmentHistory], None],
-) -> tuple[Encoder, list[RealignmentHistory]]:
-    """Return the encoder that a strategy fine-tunes: a realigned one, or the mean of several and the pretrained one.
+@dataclass(frozen=True, slots=True)
+class EncoderMaker:
+    """Makes the encoders that a run starts from.
 
-    Args:
-        strategy: Which one.
-        places: The folders of the realigned encoders that other runs start from too, by strategy.
-        load: Loads an encoder.
-        realign: Realigns it.
-        meter: Is told what it took, by whichever run.
-        describe: Puts a card into the folder of a realigned encoder.
-
-    Returns:
-        The encoder, and what the realignments did.
+    Attributes:
+        load: Loads the encoder in a folder; for None, the pretrained one.
+        realign: Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`.
+        describe: Writes a card into the folder of a realigned encoder.
+        meter: Receives the time and memory of realignments, also of those that another run did.
     """
-    histories = []
 
-    def load_member(policy: FreezePolicy | None) -> Encoder:
-        if policy is None:
-            return load(None)
-        if (place := places.get(str(policy))) is not None:
-            encoder, history = realign_once(place, policy, load, realign, meter=meter, describe=describe)
-        else:
-            encoder = load(None)
-            history = realign(encoder, policy, meter)
-        histories.append(history)
-        if strategy.is_average:
-            encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the room
-        return encoder
+    load: Callable[[Path | None], Encoder]
+    realign: Callable[[Encoder, FreezePolicy, Meter], RealignmentHistory]
+    describe: Callable[[Path, RealignmentHistory], None]
+    meter: Meter
 
-    return average_encoders(map(load_member, strategy.members), weights=strategy.shares), histories
+    def make(self, strategy: Strategy, places: Mapping[str, Path]) -> tuple[Encoder, list[RealignmentHistory]]:
+        """Return the encoder that a strategy fine-tunes, and what the realignments did.
 
+        Args:
+            strategy: How the encoder comes about: one realigned encoder, or the mean of several.
+            places: The folders of the realigned encoders that other runs start from too, by freeze policy.
+        """
+        histories = []
 
-def realign_once(
-    place: Path,
-    policy: FreezePolicy,
-    load: Load,
-    realign: Realign,
-    *,
-    meter: Meter,
-    describe: Callable[[Path, RealignmentHistory], None],
-) -> tuple[Encoder, RealignmentHistory]:
-    """Realign an encoder, or return what another run has made of it; of two processes at once the second waits.
+        def make_member(policy: FreezePolicy | None) -> Encoder:
+            if policy is None:
+                return self.load(None)
+            if (place := places.get(str(policy))) is not None:
+                encoder, history = self.realign_once(place, policy)
+            else:
+                encoder = self.load(None)
+                history = self.realign(encoder, policy, self.meter)
+            histories.append(history)
+            if strategy.is_average:
+                encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the room
+            return encoder
 
-    Args:
-        place: The folder of the realigned encoder, named by what it depends on.
-        policy: What is frozen.
-        load: Loads an encoder.
-        realign: Realigns it.
-        meter: Is told what it took, by whichever run.
-        describe: Puts a card into the folder.
-    """
-    make_folder(place.parent)
-    make_folder(place.parent.parent / "locks")
-    lock = lock_of(place)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        remark(f"{place.name}: another process is realigning this encoder; waiting for it")
-        lock.acquire()
-    try:
-        if (made := read_json(place / _HISTORY)) is not None:
-            meter.add(_STAGE, made["seconds"], made["memory"])
-            remark(f"{place.name}: realigned before")
-            return load(place), realignment_from_json(made["history"])
-        # The run may realign others too; what this one takes is kept apart.
-        own = Meter(meter.device)
-        encoder = load(None)
-        history = realign(encoder, policy, own)
-        seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
-        meter.add(_STAGE, seconds, memory)
-        remove_leftovers(place.parent, of=place.name, is_ours=True)
-        with new_folder(place) as folder:
-            encoder.save(folder)
-            write_json(folder / _HISTORY, {"history": asdict(history), "seconds": seconds, "memory": memory})
-            describe(folder, history)
-        return encoder, history
-    finally:
-        lock.release()
+        return average_encoders(map(make_member, strategy.members), weights=strategy.shares), histories
+
+    def realign_once(self, place: Path, policy: FreezePolicy) -> tuple[Encoder, RealignmentHistory]:
+        """Realign an encoder, or read what another run has made. If two processes come at once, the second waits.
+
+        Args:
+            place: The folder of the realigned encoder, named by what it depends on.
+            policy: What is frozen.
+        """
+        make_folder(place.parent)
+        make_folder(place.parent.parent / "locks")
+        lock = lock_of(place)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            remark(f"{place.name}: another process is realigning this encoder; waiting for it")
+            lock.acquire()
+        try:
+            if (made := read_json(place / _HISTORY)) is not None:
+                self.meter.add(_STAGE, made["seconds"], made["memory"])
+                remark(f"{place.name}: realigned before")
+                return self.load(place), realignment_from_json(made["history"])
+            # The run may realign other encoders too: this one has a meter of its own.
+            own = Meter(self.meter.device)
+            encoder = self.load(None)
+            history = self.realign(encoder, policy, own)
+            seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
+            self.meter.add(_STAGE, seconds, memory)
+            remove_leftovers(place.parent, of=place.name, is_ours=True)
+            with new_folder(place) as folder:
+                encoder.save(folder)
+                write_json(folder / _HISTORY, {"history": asdict(history), "seconds": seconds, "memory": memory})
+                self.describe(folder, history)
+            return encoder, history
+        finally:
+            lock.release()

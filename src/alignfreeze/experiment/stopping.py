@@ -1,27 +1,27 @@
-"""What realignment is stopped by, as the settings of an experiment say."""
+"""The judge that stops a realignment, as the settings of an experiment say."""
 
 from __future__ import annotations
 
 from alignfreeze.evaluation.judges import AgreementJudge, RetrievalJudge
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.held_out import held_out_links, takes_two_texts
+from alignfreeze.experiment.held_out import align_held_out, takes_two_texts
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.trainer import Judge
 from alignfreeze.tasks.table import TASKS
 
 
 def make_judge(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
-    """Return the judge that `realignment.stopping` asks for; None where it asks for none.
+    """Return the judge that `realignment.stopping` asks for, or None.
 
     Args:
         settings: The experiment.
-        data: With the held-out pairs.
-        seed: Of the short fine-tunings, the same for all of them.
+        data: The data with the held-out pairs.
+        seed: The seed of all short fine-tunings.
     """
     stopping = settings.realignment.stopping
     if stopping is None:
         return None
-    links = held_out_links(settings, data)
+    links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
     if stopping.by == "retrieval":
         return RetrievalJudge(data.held, links, settings.device)
     task = TASKS[settings.task]

@@ -7,8 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from alignfreeze.advice.advice import SURE, Advice, Advised, Estimated, Recommendation, Verdict
-from alignfreeze.advice.per_language import Choices
+from alignfreeze.advice.advice import (
+    SURE_PROBABILITY,
+    Advice,
+    AdviceOutcome,
+    AdviceVerdict,
+    Recommendation,
+    StrategyEstimate,
+)
+from alignfreeze.advice.per_language import StrategyChoices
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.report.columns import Column, Row, make_sheet, plain_values
@@ -45,13 +52,13 @@ def _language(item: Recommendation) -> str:
     return "all languages" if item.language is None else name_of(item.language)
 
 
-def _expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, Estimated]]) -> Column[Row]:
+def _expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]]) -> Column[Row]:
     return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
 
 
-def _expected_gain_cell(one: Estimated) -> Cell:
+def _expected_gain_cell(one: StrategyEstimate) -> Cell:
     low, high = one.interval
-    sure = (one.better >= SURE) - (one.better <= 1 - SURE)
+    sure = (one.better >= SURE_PROBABILITY) - (one.better <= 1 - SURE_PROBABILITY)
     return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
 
 
@@ -63,7 +70,7 @@ def _realigned_strategies(advice: Advice) -> list[str]:
     return [strategy for strategy in advice.overall.estimated if strategy != BASELINE]
 
 
-def advice_sheet(advised: Advised) -> Sheet:
+def advice_sheet(advised: AdviceOutcome) -> Sheet:
     """Return what is advised, one row per language; the last row is for all languages together."""
     advice, settings = advised.advice, advised.settings
     title = (
@@ -73,11 +80,11 @@ def advice_sheet(advised: Advised) -> Sheet:
     return make_sheet(title, advice_columns(_realigned_strategies(advice)), rows, NOTE, n_last=1)
 
 
-def advice_lines(advised: Advised) -> Iterator[str]:
+def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
     """Yield the advice as sentences: for all languages first, then for those that differ."""
     advice = advised.advice
     yield sentence(advice.overall)
-    differing: dict[tuple[str, Verdict], list[str]] = {}
+    differing: dict[tuple[str, AdviceVerdict], list[str]] = {}
     for item in advice.languages:
         if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
             differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
@@ -128,7 +135,7 @@ def sentence(item: Recommendation) -> str:
     return f"{text}. The probability that no other strategy gains more is {item.best:.0%}."
 
 
-def _advice_text(strategy: str, verdict: Verdict) -> str:
+def _advice_text(strategy: str, verdict: AdviceVerdict) -> str:
     if verdict == "baseline":
         return "do not realign"
     return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
@@ -163,7 +170,7 @@ class ChoiceRow(NamedTuple):
     best: float | None
 
 
-def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
+def choice_columns(choices: StrategyChoices) -> list[Column[ChoiceRow]]:
     """Return the columns of choices; each strategy that realigns has one."""
     single = "–" if choices.single is None else choices.single[0]
     strategies = _realigned_strategies(choices.advice)
@@ -178,13 +185,13 @@ def choice_columns(choices: Choices) -> list[Column[ChoiceRow]]:
     ]
 
 
-def choice_sheet(choices: Choices) -> Sheet:
+def choice_sheet(choices: StrategyChoices) -> Sheet:
     """Return the chosen models and their scores, one row per language; the last row is their mean."""
     title = f"{choices.title}: chosen for each language"
     return make_sheet(title, choice_columns(choices), _choice_rows(choices), CHOICE_NOTE, n_last=1)
 
 
-def _choice_rows(choices: Choices) -> list[ChoiceRow]:
+def _choice_rows(choices: StrategyChoices) -> list[ChoiceRow]:
     """Return a row for each language, and one for their mean."""
     name, mean = choices.single or ("", None)
     rows = []
@@ -195,7 +202,7 @@ def _choice_rows(choices: Choices) -> list[ChoiceRow]:
     return [*rows, ChoiceRow(choices.advice.overall, "", choices.chosen, mean, choices.best)]
 
 
-def choice_lines(choices: Choices) -> Iterator[str]:
+def choice_lines(choices: StrategyChoices) -> Iterator[str]:
     """Yield the choices as sentences: what is chosen, and what choosing for each language gains."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
@@ -223,7 +230,7 @@ def choice_lines(choices: Choices) -> Iterator[str]:
     yield f"the labels of every language would have gained {100 * (choices.best - score):+.1f} points over it"
 
 
-def choice_facts(choices: Choices) -> dict[str, Any]:
+def choice_facts(choices: StrategyChoices) -> dict[str, Any]:
     """Return the choices as plain values."""
     *rows, _ = _choice_rows(choices)
     columns = choice_columns(choices)
@@ -249,7 +256,7 @@ def choice_facts(choices: Choices) -> dict[str, Any]:
     }
 
 
-def advice_facts(advised: Advised) -> dict[str, Any]:
+def advice_facts(advised: AdviceOutcome) -> dict[str, Any]:
     """Return advice as plain values."""
     advice = advised.advice
     columns = advice_columns(_realigned_strategies(advice))

@@ -16,7 +16,7 @@ from alignfreeze.report.pictures import draw_gain_picture
 from alignfreeze.report.summaries import summarise_comparison
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.results import of_record
+from alignfreeze.studies.results import results_of
 from alignfreeze.typology import facts_of
 
 Seconds = Mapping[tuple[str, str], float]
@@ -77,7 +77,7 @@ def training_seconds(records: Sequence[RunRecord]) -> Seconds:
     """Return how long training takes, mean over seeds, by the digest of the settings and the strategy."""
     found: dict[tuple[str, str], list[float]] = {}
     for record in records:
-        if (result := next(of_record(record, ""), None)) is not None:
+        if (result := next(results_of(record, ""), None)) is not None:
             digest = result.fine_tuned if record.strategy == BASELINE else result.setup.settings
             seconds = sum(record.seconds.get(stage, 0.0) for stage in ("realignment", "fine-tuning"))
             found.setdefault((digest, record.strategy), []).append(seconds)

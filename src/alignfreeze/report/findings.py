@@ -11,9 +11,9 @@ from alignfreeze.evaluation.probe import PROBE, Probe
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.progress import remark
 from alignfreeze.running.folder import PLANNED
-from alignfreeze.running.status import RunStatus, status
+from alignfreeze.running.status import RunStatus, read_status
 from alignfreeze.running.terms import read_terms
-from alignfreeze.studies.results import Result, read_all, record_files
+from alignfreeze.studies.results import Result, find_record_files, read_all
 
 Terms = Mapping[str, Mapping[str, Sequence[str]]]
 """Key terms by experiment and text."""
@@ -46,7 +46,7 @@ def gather(paths: Sequence[Path]) -> Findings:
         SettingsError: Results contradict each other.
     """
     # A study that has just begun, or whose runs all failed, has runs but no results.
-    begun = [path for path in paths if (path / PLANNED).is_file() and not record_files(path)]
+    begun = [path for path in paths if (path / PLANNED).is_file() and not find_record_files(path)]
     results, records = read_all([path for path in paths if path not in begun])
     folders = [path for path in paths if path.is_dir()]
     terms: dict[str, Mapping[str, Sequence[str]]] = {}
@@ -73,7 +73,7 @@ def _read_states(folders: Sequence[Path]) -> list[RunStatus]:
     found: list[RunStatus] = []
     for folder in folders:
         try:
-            found += status(folder).runs
+            found += read_status(folder).runs
         except DataError:  # a folder of records alone
             continue
     return found

@@ -114,7 +114,7 @@ def _links(record: RunRecord) -> tuple[str, str] | None:
 
 def _realigned(record: RunRecord) -> dict[str, str]:
     """Return the nodes of the realigned encoders that a run starts from, by strategy."""
-    return {strategy: f"realigned {name}" for strategy, name in record.realigned.items()}
+    return {strategy: f"realigned {name}" for strategy, name in record.identity.realigned.items()}
 
 
 def _listed(codes: Sequence[str]) -> str:

@@ -17,13 +17,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
-from alignfreeze.experiment.records import RECORD, folder_name
+from alignfreeze.experiment.identity import name_folder
+from alignfreeze.experiment.records import RECORD
 from alignfreeze.files import make_folder, read_json
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import EXPERIMENT
-from alignfreeze.running.status import status
-from alignfreeze.studies.results import record_files
+from alignfreeze.running.status import read_status
+from alignfreeze.studies.results import find_record_files
 
 NOTES = "notes.jsonl"
 
@@ -232,10 +233,10 @@ def list_addresses(folder: Path) -> list[str]:
         DataError: It is not the folder of a study.
     """
     languages, runs = _read_plan(folder)
-    for path in record_files(folder):
+    for path in find_record_files(folder):
         with suppress(TypeError, KeyError):  # `report` complains of a record that is none
             values = read_json(path)
-            runs.append(folder_name(values["strategy"], values["seed"], values["digest"]))
+            runs.append(name_folder(values["strategy"], values["seed"], values["digest"]))
             languages += [score["language"] for score in values["scores"]]
     if not runs:
         raise DataError(f"{folder}: neither runs nor a plan of runs in it; name a folder that `run --out` has filled")
@@ -250,7 +251,7 @@ def _read_plan(folder: Path) -> tuple[list[str], list[str]]:
     for settings in experiments if isinstance(experiments, list) else [experiments]:
         languages += [settings["source_language"], *settings["languages"]]
     try:
-        return languages, [run.name for run in status(folder).runs]
+        return languages, [run.name for run in read_status(folder).runs]
     except DataError:
         return languages, []
 

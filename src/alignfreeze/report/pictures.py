@@ -16,7 +16,7 @@ from alignfreeze.report.html import template
 from alignfreeze.report.palette import ground_of, ink_on
 from alignfreeze.report.tables import gain_text
 from alignfreeze.studies.comparison import Comparison, compare
-from alignfreeze.studies.results import of_record
+from alignfreeze.studies.results import results_of
 
 PICTURE = "gains.svg"
 
@@ -59,11 +59,11 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
     if not kept:
         return
     try:
-        compared = compare([result for record in records for result in of_record(record, record.folder)])
+        compared = compare([result for record in records for result in results_of(record, record.folder)])
     except SettingsError:  # without a baseline there are no gains
         return
     for record in kept:
-        own = next(of_record(record, record.folder))
+        own = next(results_of(record, record.folder))
         # A baseline has no comparison of its own: it takes one of any realignment with the same fine-tuning.
         mine = [one for one in compared if one.setup == own.setup]
         mine += [one for one in compared if one.fine_tuned == own.fine_tuned]

@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.corpora.bitext import group_by_languages
 from alignfreeze.corpora.choice import LanguageChoice, judge_choice
-from alignfreeze.experiment.cost import Estimate
+from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.freezing import Freezing
@@ -106,7 +106,7 @@ def _at_least(outline: Outline) -> str:
     return "" if known else "at least "
 
 
-def estimate_text(estimate: Estimate | None) -> str:
+def estimate_text(estimate: Cost | None) -> str:
     """Return an estimate as lines to read."""
     if estimate is None:
         return _align_lines([("estimate", "none: the encoder is not on this machine, and its shape is not known")])

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.experiment.cost import Lengths, estimate
+from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.report.plans import estimate_text, outline_facts, outline_text, plan_facts, plan_text
@@ -27,11 +27,11 @@ def preview(settings: ExperimentSettings, *, base: Path) -> tuple[dict[str, Any]
     """
     if is_remote(settings):
         outlined = outline(settings, base=base)
-        cost = estimate(outlined.settings, finetuning_steps=outlined.finetuning_steps)
+        cost = estimate_cost(outlined.settings, finetuning_steps=outlined.finetuning_steps)
         facts, text = outline_facts(outlined), outline_text(outlined)
     else:
         planned = plan(settings, base=base)
-        cost = estimate(planned.settings, finetuning_steps=planned.finetuning_steps, lengths=Lengths.of(planned))
+        cost = estimate_cost(planned.settings, finetuning_steps=planned.finetuning_steps, lengths=Lengths.of(planned))
         facts, text = plan_facts(planned), plan_text(planned)
     facts["estimate"] = None if cost is None else asdict(cost)
     return facts, f"{text}\n{estimate_text(cost)}"

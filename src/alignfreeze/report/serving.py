@@ -17,7 +17,7 @@ from alignfreeze.report.page import Served, to_html
 from alignfreeze.report.study import StudyPage, study_page, with_notes
 from alignfreeze.running.folder import PLANNED
 from alignfreeze.running.terms import TERMS
-from alignfreeze.studies.results import record_files
+from alignfreeze.studies.results import find_record_files
 
 
 def state_of(paths: Sequence[Path]) -> tuple[str, str]:
@@ -31,7 +31,7 @@ def state_of(paths: Sequence[Path]) -> tuple[str, str]:
         results.append(_stamp_of(path) if path.is_file() else str(path))
         if path.is_dir():
             failures = sorted(path.glob("failed/*.json"))
-            files = [*record_files(path), *failures, path / PLANNED, path / TERMS, path / PROBE]
+            files = [*find_record_files(path), *failures, path / PLANNED, path / TERMS, path / PROBE]
             results += map(_stamp_of, files)
             # Names are enough for claims: their contents change every second, and the page does not show them.
             results += sorted(claim.name for claim in path.glob("locks/[!.]*.json"))

@@ -11,7 +11,7 @@ from alignfreeze.report.addresses import address_of_language
 from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.dispatch import Study
-from alignfreeze.studies.statistics import Summary, average, by_strategy, summaries
+from alignfreeze.studies.statistics import Summary, average_languages, group_scores, summarise_all
 
 AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
@@ -58,12 +58,12 @@ def score_tables(study: Study) -> list[ScoreTable]:
 def score_table(study: Study, metric: str) -> ScoreTable:
     """Return the scores by a metric: one row per language, one column per strategy, the average last."""
     settings = study.settings
-    values = {language: by_strategy(study.records, language, metric) for language in settings.tested_languages}
+    values = {language: group_scores(study.records, language, metric) for language in settings.tested_languages}
     targets = [language for language in settings.tested_languages if language != settings.source_language]
-    rows = [ScoreRow(language, name_of(language), summaries(values[language])) for language in values]
+    rows = [ScoreRow(language, name_of(language), summarise_all(values[language])) for language in values]
     if targets:
-        mean = average([values[language] for language in targets])
-        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summaries(mean)))
+        mean = average_languages([values[language] for language in targets])
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summarise_all(mean)))
     strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
     seeds = list(dict.fromkeys(settings.seeds))
     return ScoreTable(

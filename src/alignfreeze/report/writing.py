@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignfreeze.advice.advice import Advised
+from alignfreeze.advice.advice import AdviceOutcome
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.files import check_apart, check_file, write_json, write_lines
@@ -111,7 +111,7 @@ def report_demo(folder: Path, page: Path, *, required: bool) -> str:
     return f"the report is {page}"
 
 
-def write_advice(advised: Advised, folder: Path) -> dict[str, Any]:
+def write_advice(advised: AdviceOutcome, folder: Path) -> dict[str, Any]:
     """Write advice and the recommended experiment into a folder, and return the advice as plain values."""
     values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     write_lines(folder / RECOMMENDED, to_toml(values))

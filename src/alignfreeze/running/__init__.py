@@ -1,1 +1,1 @@
-"""Stage 9: many runs, shared among processes, killed, failed and taken up again."""
+"""Stage 9: many runs. Processes share them, and interrupted or failed runs can continue."""

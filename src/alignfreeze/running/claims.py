@@ -1,4 +1,4 @@
-"""Which process is at which run, so that no run is done twice at once."""
+"""Which process does which run, so that no run is done twice at once."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, get_display, remark, use_display
 
-WRITTEN = 1.0
-"""Seconds between two notes of how far a run is."""
+NOTE_SECONDS = 1.0
+"""Seconds between two notes of the progress of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who is at a run, and how far.
+    """Which process does a run, and its progress.
 
     Attributes:
         host: Name of the machine.
-        process: Its number there.
-        began: When, in seconds since 1970.
-        stage: What is being done.
-        done: Steps of it that are done.
-        total: Steps that it has; None where that is not known.
+        process: Number of the process there.
+        began: When the process began the run, in seconds since 1970.
+        stage: The current stage of the run.
+        done: Finished steps of the stage.
+        total: All steps of the stage; None if their number is not known.
         stage_began: When the stage began, in seconds since 1970.
     """
 
@@ -44,20 +44,20 @@ class Claim:
 
 
 @contextmanager
-def claimed(out: Path, name: str) -> Iterator[bool]:
-    """Yield whether this process may do a run: not if another is at it. Inside the block no other may.
+def claim_run(out: Path, name: str) -> Iterator[bool]:
+    """Claim a run; yields False if another process holds it. Inside the block no other process can claim it.
 
-    The operating system takes the lock back when a process ends, however it
-    ends; the claim that it leaves tells whose work is taken over.
+    The operating system releases the lock whenever the process ends. A killed process leaves a note; it tells
+    whose work is taken over.
 
     Args:
         out: The folder of the experiment.
-        name: The run's.
+        name: Name of the run.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    if n_processes() > 1:  # they do the same runs together
+    if n_processes() > 1:  # these processes do the same runs together
         yield True
         return
     locks = make_folder(out / "locks")
@@ -67,13 +67,13 @@ def claimed(out: Path, name: str) -> Iterator[bool]:
     except Timeout:
         yield False
         return
-    note = _note(out, name)
+    note = _note_file_of(out, name)
     try:
         if (before := read_claim(out, name)) is not None:
             remark(
                 f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle of it"
             )
-        with use_display(_Noting(note, get_display())):
+        with use_display(_NotingDisplay(note, get_display())):
             yield True
     finally:
         with suppress(OSError):
@@ -82,7 +82,7 @@ def claimed(out: Path, name: str) -> Iterator[bool]:
 
 
 def is_claimed(out: Path, name: str) -> bool:
-    """Tell whether a process that lives is at a run."""
+    """Tell whether a living process holds a run."""
     path = out / "locks" / f"{name}.lock"
     if not path.exists():
         return False
@@ -91,26 +91,26 @@ def is_claimed(out: Path, name: str) -> bool:
         lock.acquire()
     except Timeout:
         return True
-    except PermissionError:  # somebody else's folder, only to be looked at: as far as the note says
-        return _note(out, name).exists()
+    except PermissionError:  # a read-only folder of somebody else: trust the note
+        return _note_file_of(out, name).exists()
     lock.release()
     return False
 
 
 def read_claim(out: Path, name: str) -> Claim | None:
-    """Return who is at a run, or was when it was killed; None where nobody is."""
+    """Return the claim of the process that holds a run, or held it when it was killed; None if there is none."""
     try:
-        return Claim(**read_json(_note(out, name)))
+        return Claim(**read_json(_note_file_of(out, name)))
     except TypeError:
         return None
 
 
-def _note(out: Path, name: str) -> Path:
+def _note_file_of(out: Path, name: str) -> Path:
     return out / "locks" / f"{name}.json"
 
 
-class _Noting:
-    """A display that notes the latest stage in a file too, for others to read."""
+class _NotingDisplay:
+    """A display that also writes the current stage into a file, for other processes to read."""
 
     def __init__(self, path: Path, shown: Display) -> None:
         self.path = path
@@ -130,7 +130,7 @@ class _Noting:
         self.shown.remark(text)
 
     def note(self, bar: _NotingBar, *, at_once: bool = False) -> None:
-        if at_once or time.monotonic() - self.written >= WRITTEN:
+        if at_once or time.monotonic() - self.written >= NOTE_SECONDS:
             first = self.claim
             self.claim = Claim(first.host, first.process, first.began, bar.title, bar.done, bar.total, bar.began)
             self._write()
@@ -141,9 +141,9 @@ class _Noting:
 
 
 class _NotingBar:
-    """The progress of one stage, shown and noted."""
+    """The progress of one stage, shown and written into the file."""
 
-    def __init__(self, noting: _Noting, title: str, total: int | None, shown: Bar) -> None:
+    def __init__(self, noting: _NotingDisplay, title: str, total: int | None, shown: Bar) -> None:
         self.noting, self.title, self.total, self.shown = noting, title, total, shown
         self.done = 0
         self.began = time.time()

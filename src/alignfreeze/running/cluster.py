@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster, one task a run; the folder of the runs is on a file system that all machines have."""
+"""Runs on a Ray cluster, one Ray task per run. All machines share the file system with the folder of the runs."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.progress import stage
-from alignfreeze.running.jobs import do, task_of
-from alignfreeze.running.sweep import POLLED
+from alignfreeze.running.jobs import do_packed, pack_runs
+from alignfreeze.running.sweep import POLL_SECONDS
 
 LOCAL = "local"
-"""The address that stands for a Ray started here, for as long as the runs take."""
+"""The address of a Ray that is started here and ends with the runs."""
 
 
-def on_ray(
+def run_on_ray(
     plans: Sequence[Plan], out: Path, jobs: Mapping[str, RaySettings], *, address: str, processors: int | None
 ) -> dict[str, str]:
-    """Let a Ray cluster do runs, and return those that came to no end, with the reason, when all others have.
+    """Let a Ray cluster do runs, and wait until all have ended. Return the reason for each run that was lost, by name.
 
     Args:
         plans: The experiments.
         out: The folder of the runs.
         jobs: What each run takes, by its name.
-        address: Of the cluster: `auto`, `ray://HOST:PORT` or HOST:PORT; `local` starts one here.
-        processors: How many a local one may use; None for all.
+        address: The address of the cluster: `auto`, `ray://HOST:PORT` or HOST:PORT. `local` starts one here.
+        processors: How many processors a local cluster may use; None for all.
 
     Raises:
         SettingsError: Ray is not installed, or there is no cluster at the address.
-        OutputError: A run cannot write.
+        OutputError: A run cannot write its files.
     """
     lost = {}
-    with _connected(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
+    with _connect(address, processors) as ray, stage(f"runs, on Ray ({address})", total=len(jobs)) as bar:
         _check_resources(ray.cluster_resources(), jobs.values())
         pending = {}
         for name, needs in jobs.items():
             options = {"num_cpus": needs.cpus_per_run, "num_gpus": needs.gpus_per_run, "max_retries": needs.retries}
-            pending[ray.remote(do).options(name=name, **options).remote(task_of(plans, out, [name]))] = name
+            pending[ray.remote(do_packed).options(name=name, **options).remote(pack_runs(plans, out, [name]))] = name
         while pending:
-            ended, _ = ray.wait(list(pending), num_returns=1, timeout=POLLED)
+            ended, _ = ray.wait(list(pending), num_returns=1, timeout=POLL_SECONDS)
             for one in ended:
                 name = pending.pop(one)
-                if (reason := _look_at(ray, one)) is not None:
+                if (reason := _find_reason(ray, one)) is not None:
                     lost[name] = reason
                 bar.advance()
     return lost
 
 
 def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) -> None:
-    """Check that a cluster has what a run takes; Ray would wait for it without a word.
+    """Check that a cluster has what a run takes. Ray would wait for it silently.
 
     Raises:
-        SettingsError: It has not.
+        SettingsError: The cluster has less.
     """
     for needs in jobs:
         for what, wanted in (("CPU", needs.cpus_per_run), ("GPU", needs.gpus_per_run)):
@@ -67,8 +67,8 @@ def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) ->
                 )
 
 
-def _look_at(ray: Any, ended: Any) -> str | None:
-    """Return why a task came to no end; errors in the run itself are kept in its folder, and not told here."""
+def _find_reason(ray: Any, ended: Any) -> str | None:
+    """Return why a run was lost, or None. An error of the run itself is in its folder, and is not returned here."""
     try:
         ray.get(ended)
     except ray.exceptions.RayTaskError as error:
@@ -81,10 +81,10 @@ def _look_at(ray: Any, ended: Any) -> str | None:
 
 
 @contextmanager
-def _connected(address: str, processors: int | None) -> Iterator[Any]:
-    """Yield Ray, connected; a connection that was there before stays."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told without being asked
-    # Ray's future behaviour, now: without GPUs asked for, tasks see those that the machine shows.
+def _connect(address: str, processors: int | None) -> Iterator[Any]:
+    """Yield Ray with a connection. A connection that existed before stays open."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics are sent without consent
+    # Ray's future default: tasks that ask for no GPU still see the GPUs of the machine.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -98,7 +98,7 @@ def _connected(address: str, processors: int | None) -> Iterator[Any]:
         options |= {"num_cpus": processors, "include_dashboard": False}
     try:
         ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # of many kinds, from the network up
+    except Exception as error:  # Ray raises errors of many kinds
         raise SettingsError(f"--ray {address}: no Ray cluster can be reached there ({error})") from error
     try:
         yield ray

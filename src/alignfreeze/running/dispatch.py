@@ -1,4 +1,4 @@
-"""Does many runs: here, by several processes of this machine, or on a cluster."""
+"""Do many runs: in this process, in several processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.files import check_folder
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark
-from alignfreeze.running.cluster import on_ray
+from alignfreeze.running.cluster import run_on_ray
 from alignfreeze.running.folder import Failure
 from alignfreeze.running.sweep import Sweep
-from alignfreeze.running.workers import work_off
+from alignfreeze.running.workers import run_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Study:
     """An experiment after it ran.
 
     Attributes:
-        settings: The experiment's.
-        records: One a run that is complete, in the order of the plan.
-        reused: How many of them were there before.
-        failures: Runs that went wrong, in the same order.
+        settings: The settings of the experiment.
+        records: One record per complete run, in the order of the plan.
+        reused: How many of these runs were complete before.
+        failures: The failed runs, in the same order.
     """
 
     settings: ExperimentSettings
@@ -39,7 +39,7 @@ class Study:
 
 
 def run_experiment(plan: Plan, *, out: Path, **how: Any) -> Study:
-    """Do the runs of a plan that are not yet done, and return the records of all; as `run_experiments`."""
+    """Do the runs of one plan that are not done yet. The arguments are those of `run_experiments`."""
     return run_experiments([plan], out=out, **how)[0]
 
 
@@ -53,22 +53,20 @@ def run_experiments(
     retry_failed: bool = False,
     force: bool = False,
 ) -> list[Study]:
-    """Do the runs of some plans that are not yet done, each once, and return a study a plan.
+    """Do the runs of some plans that are not done yet, each once. Return one study per plan.
 
-    A run's folder appears when the run is complete, so a process that is
-    killed leaves no half of one behind; its trainings go on from their last
-    checkpoints, which are removed when the run is complete. Of several
-    processes on one folder each does the runs that no other is at. A run that
-    fails does not stop the others; its error is kept.
+    The folder of a run appears when the run is complete, so a killed process leaves no half-written run. Trainings
+    continue from their last checkpoints, which are removed when the run is complete. Several processes may share a
+    folder: each does runs that no other process holds. A failed run does not stop the others; its error is kept.
 
     Args:
-        plans: The experiments; what several of them have in common, such as a baseline, is done once.
-        out: Where the runs are kept.
-        workers: How many processes share the runs: one, or on a local Ray as many as there are processors.
+        plans: The experiments. Runs that several of them share, such as a baseline, are done once.
+        out: The folder of the runs.
+        workers: How many processes share the runs. By default one; on a local Ray, one per processor.
         ray: The address of a Ray cluster that does the runs, or `local`.
-        only: Patterns of the names of runs, such as `front-*`; by default all.
-        retry_failed: Do runs again that failed before.
-        force: Do runs again that are complete; their records are removed first.
+        only: Patterns of the names of runs, such as `front-*`. By default all runs.
+        retry_failed: Do failed runs again.
+        force: Do complete runs again. Their records are removed first.
 
     Raises:
         OutputError: The folder cannot be written, or the disk is full.
@@ -77,45 +75,45 @@ def run_experiments(
     check_folder(out)
     if (force or retry_failed) and n_processes() > 1:
         raise SettingsError(
-            "--force and --retry-failed go with one process: the others would not know what it has removed"
+            "--force and --retry-failed work with one process only: other processes would not know what it has removed"
         )
     sweep = Sweep(plans, out)
-    chosen = _chosen(list(sweep.jobs), only)
+    chosen = _choose_runs(list(sweep.jobs), only)
     if process_number() == 0:
         sweep.prepare()
         sweep.forget(chosen, complete=force, failed=retry_failed)
-    waiting = sweep.waiting(chosen)
-    complete = {name for name in chosen if sweep.record(name) is not None}
+    waiting = sweep.find_waiting(chosen)
+    complete = {name for name in chosen if sweep.read_record(name) is not None}
     if complete:
         remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")
-    if without := sweep.without_model(complete):
-        remark(f"{len(without)} of them kept no model when they were done; --force does them again, and keeps it")
-    if left := [name for name in chosen if sweep.failure(name) is not None]:
+    if without := sweep.find_without_model(complete):
+        remark(f"{len(without)} of them kept no model; --force does them again and keeps it")
+    if left := [name for name in chosen if sweep.read_failure(name) is not None]:
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
     if ray is not None and waiting:
         sweep.find_links(waiting)
         needs = {name: sweep.jobs[name][1].settings.ray for name in waiting}
-        lost = on_ray(plans, out, needs, address=ray, processors=workers)
-        for name in sweep.waiting(list(lost)):
+        lost = run_on_ray(plans, out, needs, address=ray, processors=workers)
+        for name in sweep.find_waiting(list(lost)):
             sweep.fail(name, lost[name])
     elif (workers or 1) > 1 and len(waiting) > 1:
-        sweep.find_links(waiting)  # once, into the cache that all read
-        work_off(plans, out, waiting, workers=workers or 1, left=lambda: sweep.n_left(waiting))
+        sweep.find_links(waiting)  # once, into the cache that all workers read
+        run_workers(plans, out, waiting, workers=workers or 1, left=lambda: sweep.count_left(waiting))
     if ray is None:
-        sweep.do(sweep.waiting(chosen))  # what a worker left that was killed is done here
+        sweep.do(sweep.find_waiting(chosen))  # runs that a killed worker left
     if process_number() == 0:
         sweep.clear(sweep.jobs)
-    return [_study(plan, sweep, complete) for plan in plans]
+    return [_collect_study(plan, sweep, complete) for plan in plans]
 
 
-def _study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:
+def _collect_study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:
     names = [spec.folder for spec in plan.specs]
-    records = tuple(record for name in names if (record := sweep.record(name)) is not None)
-    failures = tuple(failure for name in names if (failure := sweep.failure(name)) is not None)
+    records = tuple(record for name in names if (record := sweep.read_record(name)) is not None)
+    failures = tuple(failure for name in names if (failure := sweep.read_failure(name)) is not None)
     return Study(plan.settings, records, sum(name in complete for name in names), failures)
 
 
-def _chosen(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
+def _choose_runs(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
     if not only:
         return list(names)
     if unknown := [pattern for pattern in only if not any(fnmatch(name, pattern) for name in names)]:

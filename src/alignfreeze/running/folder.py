@@ -1,4 +1,4 @@
-"""What lies in the folder of a study, and where."""
+"""The files in the folder of a study."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ EXPERIMENT = "experiment.json"
 """The settings of an experiment, or of several."""
 
 PLANNED = "planned.json"
-"""The names of the runs that an experiment is made of."""
+"""The names of the runs of an experiment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that went wrong.
+    """A failed run.
 
     Attributes:
         strategy: `baseline`, the freeze policy, or an average of several.
         seed: The random start.
         error: What went wrong.
-        trace: Where, in the code; empty where the error says all.
-        finished: When, in ISO 8601.
+        trace: The place in the code; empty if the message of the error is enough.
+        finished: The time of the failure, in ISO 8601.
     """
 
     strategy: str
@@ -31,6 +31,6 @@ class Failure:
     finished: str
 
 
-def failed_file(out: Path, name: str) -> Path:
-    """Return where it is kept how a run failed."""
+def failure_file_of(out: Path, name: str) -> Path:
+    """Return the file with the failure of a run."""
     return out / "failed" / f"{name}.json"

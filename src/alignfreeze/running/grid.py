@@ -1,4 +1,4 @@
-"""Experiment files in which settings have several values: one experiment for each combination of them."""
+"""Experiment files that give several values for settings: one experiment per combination of values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from alignfreeze.settings import parse_changes, read_toml, replace_by_name
 
 
 def read_grid(path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
-    """Read an experiment file; return one experiment for each combination of the values in its table `[grid]`.
+    """Read an experiment file. Return one experiment per combination of the values in its table `[grid]`.
 
-    The table names settings with dots, and gives a list of values for each,
-    such as `"realignment.temperature" = [0.05, 0.1]`. The name of each
-    experiment tells its values.
+    The table gives a list of values for settings by name with dots, such as
+    `"realignment.temperature" = [0.05, 0.1]`. The name of each experiment contains its values.
 
     Args:
-        path: The file; without a table `[grid]` it is one experiment.
+        path: The file. Without a table `[grid]` it is one experiment.
         changes: As for `ExperimentSettings.from_toml`.
 
     Raises:
@@ -46,6 +45,6 @@ def read_grid(path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> l
 
 
 def _name_value(name: str, value: Any) -> str:
-    """Return a setting and its value as a part of an experiment's name; of a table all that it sets."""
+    """Return a setting and its value as a part of an experiment's name. A table is written with all its settings."""
     text = " ".join(f"{inner} {part}" for inner, part in value.items()) if isinstance(value, dict) else value
     return f"{name.rsplit('.', 1)[-1]} {text}"

@@ -1,4 +1,4 @@
-"""Some runs as plain values, for another process to do: on this machine or on a cluster."""
+"""Runs as plain values, so that another process can do them, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.sweep import Sweep
 
 
-def task_of(plans: Sequence[Plan], out: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Return what `do` is to do, as plain values.
+def pack_runs(plans: Sequence[Plan], out: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return runs as plain values for `do_packed`.
 
     Args:
         plans: The experiments.
@@ -25,13 +25,13 @@ def task_of(plans: Sequence[Plan], out: Path, names: Sequence[str]) -> dict[str,
     return {"experiments": experiments, "out": str(out.resolve()), "only": list(names)}
 
 
-def do(task: dict[str, Any]) -> None:
-    """Do the runs of a task, as far as no other process is at them."""
-    sweep = Sweep(_planned(json.dumps(task["experiments"])), Path(task["out"]))
-    sweep.do(sweep.waiting(task["only"]))
+def do_packed(packed: dict[str, Any]) -> None:
+    """Do runs that `pack_runs` returned, unless another process holds them."""
+    sweep = Sweep(_plan_again(json.dumps(packed["experiments"])), Path(packed["out"]))
+    sweep.do(sweep.find_waiting(packed["only"]))
 
 
 @lru_cache(maxsize=1)
-def _planned(experiments: str) -> list[Plan]:
-    """Return the plans of experiments; a process that does one run after the other reads the data once."""
+def _plan_again(experiments: str) -> list[Plan]:
+    """Plan the experiments. A process that does one run after the other reads the data once."""
     return plan_all((Path(base), ExperimentSettings.model_validate(s)) for base, s in json.loads(experiments))

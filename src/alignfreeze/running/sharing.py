@@ -1,4 +1,4 @@
-"""The realigned encoders that several runs start from: which runs need which, where they are, when they go."""
+"""The realigned encoders that several runs start from: which runs need them, where they are, when they are removed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from filelock import Timeout
 from alignfreeze.experiment.starting import lock_of
 from alignfreeze.processes import n_processes
 
-REALIGNED = "realigned"
-"""The folder of a study in which they are kept."""
+REALIGNED_FOLDER = "realigned"
+"""The folder of a study with its realigned encoders."""
 
 
 def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
     """Return the runs that start from each realigned encoder, by its name.
 
     Args:
-        runs: The names of the realigned encoders that each run starts from, by run and strategy.
+        runs: The names of the realigned encoders that each run starts from, by run and freeze policy.
     """
     users: dict[str, list[str]] = {}
     for run, realigned in runs.items():
@@ -30,22 +30,22 @@ def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
 
 
 def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -> dict[str, Path]:
-    """Return the folders of the realigned encoders that a run shares with others, by strategy.
+    """Return the folders of the realigned encoders that a run shares with others, by freeze policy.
 
     Args:
         out: The folder of the study.
-        realigned: The names of the encoders that the run starts from, by strategy.
-        shared: The names of those that are shared.
+        realigned: The names of the encoders that the run starts from, by freeze policy.
+        shared: The names of the shared encoders.
     """
-    if n_processes() > 1:  # they would wait for each other's locks
+    if n_processes() > 1:  # these processes would wait for each other's locks
         return {}
-    return {strategy: out / REALIGNED / name for strategy, name in realigned.items() if name in shared}
+    return {strategy: out / REALIGNED_FOLDER / name for strategy, name in realigned.items() if name in shared}
 
 
 def remove_realigned(place: Path) -> None:
     """Remove a realigned encoder, unless another process holds it.
 
-    Its lock stays: others may wait for it, and a lock that is removed keeps nobody out.
+    Its lock stays: other processes may wait for it, and a removed lock would let two of them in.
     """
     with suppress(Timeout, OSError), lock_of(place).acquire(timeout=0):
         shutil.rmtree(place, ignore_errors=True)

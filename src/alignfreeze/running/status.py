@@ -1,4 +1,4 @@
-"""How far an experiment has come, as any process can see it from its folder."""
+"""The progress of an experiment, as its folder shows it to any process."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from alignfreeze.errors import DataError
 from alignfreeze.experiment.records import RECORD
 from alignfreeze.files import read_json
 from alignfreeze.running.claims import Claim, is_claimed, read_claim
-from alignfreeze.running.folder import PLANNED, failed_file
+from alignfreeze.running.folder import PLANNED, failure_file_of
 
 State = Literal["complete", "failed", "running", "interrupted", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-        name: Of its folder.
-        state: Interrupted is what a process was at that ended in the middle; it goes on from its last checkpoint.
-        claim: Who is at it, and how far; None where nobody is.
-        seconds: How long it took, or has taken so far; None where it has not begun.
+        name: Name of its folder.
+        state: Its state. An interrupted run lost its process; it continues from its last checkpoint.
+        claim: The process that does the run, and its progress; None if there is none.
+        seconds: How long it took, or has taken so far; None if it has not begun.
         error: Why it failed.
     """
 
@@ -38,7 +38,7 @@ class RunStatus:
 
     @property
     def speed(self) -> float | None:
-        """Steps a second of the present stage; None where they are not known."""
+        """Steps per second of the current stage; None if they are not known."""
         if self.claim is None or not self.claim.done:
             return None
         return self.claim.done / max(1e-9, time.time() - self.claim.stage_began)
@@ -46,11 +46,11 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far an experiment has come.
+    """The progress of an experiment.
 
     Attributes:
-        runs: In the order of the plan.
-        seconds_left: A guess for all that is not complete, from the runs that are; None before the first.
+        runs: Its runs, in the order of the plan.
+        seconds_left: The estimated time until all runs are complete; None before the first complete run.
     """
 
     runs: tuple[RunStatus, ...]
@@ -61,31 +61,31 @@ class Status:
         return sum(run.state == state for run in self.runs)
 
 
-def status(out: Path) -> Status:
-    """Look how far an experiment has come.
+def read_status(out: Path) -> Status:
+    """Read the progress of an experiment.
 
     Args:
         out: The folder of its runs.
 
     Raises:
-        DataError: It is the folder of no experiment.
+        DataError: This is not the folder of an experiment.
     """
     names: list[str] | None = read_json(out / PLANNED)
     if names is None:
         raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
-    # Other commands may have done, or do, other runs in the same folder.
+    # Other commands may have done, or may be doing, other runs in the same folder.
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
-    # What is left of a run that is no longer planned is not taken up again: it is not to be waited for.
+    # A run that is interrupted and no longer planned does not continue, so it is not listed.
     others += [path.stem for path in sorted(out.glob("locks/*.json")) if is_claimed(out, path.stem)]
-    runs = tuple(_of_run(out, name) for name in dict.fromkeys([*names, *others]))
-    return Status(runs, _seconds_left(runs))
+    runs = tuple(_status_of(out, name) for name in dict.fromkeys([*names, *others]))
+    return Status(runs, _guess_seconds_left(runs))
 
 
-def _of_run(out: Path, name: str) -> RunStatus:
+def _status_of(out: Path, name: str) -> RunStatus:
     record = out / "runs" / name / RECORD
     if record.exists():
         return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
-    failure: dict[str, Any] | None = read_json(failed_file(out, name))
+    failure: dict[str, Any] | None = read_json(failure_file_of(out, name))
     if failure is not None:
         return RunStatus(name, "failed", error=str(failure.get("error", "")))
     claim = read_claim(out, name)
@@ -98,12 +98,12 @@ def _of_run(out: Path, name: str) -> RunStatus:
 
 @lru_cache(maxsize=10_000)
 def _seconds_of(record: Path, _: int) -> float | None:
-    """Return how long a run took; its record is read once for each time it is written."""
+    """Return how long a run took. A record is read only once, unless it is written again."""
     values: dict[str, Any] | None = read_json(record)
     return None if values is None else sum(values.get("seconds", {}).values())
 
 
-def _seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
+def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
     took = [run.seconds for run in runs if run.state == "complete" and run.seconds is not None]
     if not took:
         return None

@@ -1,4 +1,4 @@
-"""Does the runs of experiments in one process: none of them twice, whatever is killed, fails or works beside."""
+"""Do the runs of experiments in one process, each once, even if processes are killed, runs fail or others help."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from alignfreeze.experiment.records import MODEL, RECORD, RunRecord
 from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
-from alignfreeze.running.claims import claimed
-from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failed_file
+from alignfreeze.running.claims import claim_run
+from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of
 from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
-POLLED = 0.5
-"""Seconds between two looks at runs that others do."""
+POLL_SECONDS = 0.5
+"""Seconds between two looks at the runs of other processes."""
 
 
 class Sweep:
-    """The folder of some experiments while their runs are being done."""
+    """Some experiments and the folder of their runs, while the runs are done."""
 
     def __init__(self, plans: Sequence[Plan], out: Path) -> None:
         self.plans = plans
@@ -43,161 +43,162 @@ class Sweep:
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
         self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
-        # One that a single run starts from is not worth the disk, unless the user wants to have it.
-        self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._is_wanted(users)}
+        # An encoder that a single run starts from is not worth the disk, unless the user keeps models.
+        self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._keeps_models(users)}
 
     def prepare(self) -> None:
-        """Write what the experiments are."""
+        """Write the settings and the planned runs of the experiments."""
         make_folder(self.runs)
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
         write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
         write_json(self.out / PLANNED, list(self.jobs))
         keep_terms(self.out, self.plans)
 
-    def record(self, name: str) -> RunRecord | None:
-        """Return the record of a complete run, None where there is none that can be read."""
+    def read_record(self, name: str) -> RunRecord | None:
+        """Return the record of a complete run; None if there is no readable record."""
         try:
             return RunRecord.from_json(read_json(self.runs / name / RECORD))
         except (ValueError, KeyError, TypeError):
             return None
 
-    def failure(self, name: str) -> Failure | None:
-        """Return how a run failed, None where it did not."""
+    def read_failure(self, name: str) -> Failure | None:
+        """Return how a run failed; None if it did not."""
         try:
-            return Failure(**read_json(failed_file(self.out, name)))
+            return Failure(**read_json(failure_file_of(self.out, name)))
         except TypeError:
             return None
 
-    def waiting(self, names: Sequence[str]) -> list[str]:
+    def find_waiting(self, names: Sequence[str]) -> list[str]:
         """Return the runs that are neither complete nor failed."""
-        return [name for name in names if self.record(name) is None and self.failure(name) is None]
+        return [name for name in names if self.read_record(name) is None and self.read_failure(name) is None]
 
-    def n_left(self, names: Sequence[str]) -> int:
-        """Return how many runs have neither a folder nor failed, without a look into what there is."""
-        ended = ((self.runs / name).exists() or failed_file(self.out, name).exists() for name in names)
+    def count_left(self, names: Sequence[str]) -> int:
+        """Count the runs that have neither a folder nor a failure, without reading any file."""
+        ended = ((self.runs / name).exists() or failure_file_of(self.out, name).exists() for name in names)
         return len(names) - sum(ended)
 
     def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
-        """Remove what is to be done again."""
+        """Remove complete or failed runs, so that they are done again."""
         for name in names:
             if complete and (self.runs / name).exists():
                 shutil.rmtree(self.runs / name)
             if complete:
-                for realigned in self._realigned(self.jobs[name][0]).values():
+                for realigned in self._shared_places_of(self.jobs[name][0]).values():
                     remove_realigned(realigned)
             if complete or failed:
-                failed_file(self.out, name).unlink(missing_ok=True)
+                failure_file_of(self.out, name).unlink(missing_ok=True)
 
-    def without_model(self, names: Iterable[str]) -> list[str]:
-        """Return the complete runs whose model the user wants to have now, and that kept none."""
+    def find_without_model(self, names: Iterable[str]) -> list[str]:
+        """Return the complete runs that have no model although their settings now keep models."""
         wanted = [name for name in names if self.jobs[name][0].settings.keep_models]
         return [name for name in wanted if not (self.runs / name / MODEL).is_dir()]
 
-    def _is_wanted(self, names: Sequence[str]) -> bool:
-        """Tell whether the user wants to keep the models of some of the runs."""
+    def _keeps_models(self, names: Sequence[str]) -> bool:
+        """Tell whether the settings of some of the runs keep models."""
         return any(self.jobs[name][0].settings.keep_models for name in names)
 
-    def _realigned(self, spec: RunSpec) -> dict[str, Path]:
-        """Return the folders of the realigned encoders that a run shares with others, by strategy."""
+    def _shared_places_of(self, spec: RunSpec) -> dict[str, Path]:
+        """Return the folders of the realigned encoders that a run shares with others, by freeze policy."""
         return places_of(self.out, spec.realigned, self.shared)
 
     def clear(self, names: Iterable[str]) -> None:
-        """Remove the realigned encoders of runs for which no other waits, and that are not to be kept."""
-        places = {place for name in names for place in self._realigned(self.jobs[name][0]).values()}
+        """Remove the realigned encoders of runs, unless another run waits for them or models are kept."""
+        places = {place for name in names for place in self._shared_places_of(self.jobs[name][0]).values()}
         for place in places:
             users = self.users[place.name]
-            if not self._is_wanted(users) and not self.waiting(users):
+            if not self._keeps_models(users) and not self.find_waiting(users):
                 remove_realigned(place)
 
     def find_links(self, names: Sequence[str]) -> None:
-        """Find the links that runs need."""
+        """Find the links that runs need, so that the cache has them."""
         for name in names:
-            with suppress(AlignFreezeError):  # the runs that need them fail by themselves
-                self._alignments(*self.jobs[name])
+            with suppress(AlignFreezeError):  # the runs that need these links will fail and say why
+                self._links_of(*self.jobs[name])
 
-    def _alignments(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
+    def _links_of(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
         if spec.strategy.is_baseline:
             return []
         key = (id(plan.data), spec.identity.digest_of(Part.LINKS, Part.DEVICE))
         if key not in self.links:
-            # The device of the runs may be another machine's.
+            # The device of the runs may be on another machine.
             here = plan.settings.model_copy(update={"device": device_here(plan.settings.device)})
             self.links[key] = find_links(here, plan.data)
         return self.links[key]
 
     def do(self, names: Sequence[str]) -> None:
-        """Do runs, one after the other; those that another process is at are waited for."""
+        """Do runs, one after the other, and wait for those that other processes hold."""
         waiting = list(names)
         with stage("runs", total=len(waiting)) as bar:
             while waiting:
                 for name in (left := waiting):
-                    with claimed(self.out, name) as is_ours:
+                    with claim_run(self.out, name) as is_ours:
                         if not is_ours:
                             continue
-                        # Another process may have done it by now; processes that train together do not ask, lest
-                        # they get unlike answers.
-                        if n_processes() > 1 or self.waiting([name]):
+                        # Another process may have done it by now. Processes that train together do not ask: their
+                        # answers might differ.
+                        if n_processes() > 1 or self.find_waiting([name]):
                             self._attempt(*self.jobs[name])
-                            self.clear([name])  # now, not with the last run: each takes as much disk as an encoder
+                            self.clear([name])  # at once: each takes as much disk as an encoder
                     waiting = [other for other in waiting if other != name]
                     bar.advance()
                 if waiting and len(waiting) == len(left):
-                    time.sleep(POLLED)
-                    bar.advance(len(waiting) - len(waiting := self.waiting(waiting)))
+                    time.sleep(POLL_SECONDS)
+                    bar.advance(len(waiting) - len(waiting := self.find_waiting(waiting)))
 
     def _attempt(self, spec: RunSpec, plan: Plan) -> None:
-        """Do one run; what goes wrong in it alone is kept."""
+        """Do one run. If only this run fails, keep its error."""
         try:
             self._run(spec, plan)
         except Exception as error:
             if is_full(error):
                 reason = f"{self.out}: the disk is full; make room, and the same command goes on from here"
                 raise OutputError(reason) from error
-            # Processes that train together wait for one another: they end together.
+            # Processes that train together wait for one another, so they must end together.
             if isinstance(error, OutputError) or n_processes() > 1:
                 raise
-            said = isinstance(error, AlignFreezeError)
-            message = str(error) if said else f"{type(error).__name__}: {error}"
-            trace = "" if said else "".join(traceback.format_exception(error))
+            is_known = isinstance(error, AlignFreezeError)
+            message = str(error) if is_known else f"{type(error).__name__}: {error}"
+            trace = "" if is_known else "".join(traceback.format_exception(error))
             self.fail(spec.folder, message, trace)
 
     def fail(self, name: str, message: str, trace: str = "") -> None:
-        """Keep how a run failed."""
+        """Keep the error of a failed run."""
         spec, _ = self.jobs[name]
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(failed_file(self.out, name), asdict(Failure(str(spec.strategy), spec.seed, message, trace, when)))
+        failure = Failure(str(spec.strategy), spec.seed, message, trace, when)
+        write_json(failure_file_of(self.out, name), asdict(failure))
         remark(f"{spec.strategy}, seed {spec.seed} failed: {message}")
 
     def _run(self, spec: RunSpec, plan: Plan) -> None:
-        """Do one run; its folder appears, and its checkpoints disappear, when it is complete."""
+        """Do one run. When it is complete, its folder appears and its checkpoints are removed."""
         place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
-        alignments = self._alignments(spec, plan)
+        alignments = self._links_of(spec, plan)
 
-        def go(folder: Path) -> RunRecord:
-            places = Places(folder, saved, self.out / "logs" / spec.folder, self._realigned(spec))
+        def run_in(folder: Path) -> RunRecord:
+            places = Places(folder, saved, self.out / "logs" / spec.folder, self._shared_places_of(spec))
             return run(spec, plan.data, alignments, places, tokenizer=plan.tokenizer)
 
-        if process_number() > 0:  # it trains with process 0, which writes
+        if process_number() > 0:  # process 0 trains with this process, and writes
             with tempfile.TemporaryDirectory() as folder:
-                go(Path(folder))
+                run_in(Path(folder))
             return
         remove_leftovers(self.runs, of=spec.folder, is_ours=True)
-        shutil.rmtree(place, ignore_errors=True)  # what is there holds no readable record
+        shutil.rmtree(place, ignore_errors=True)  # a folder here has no readable record
         with new_folder(place) as folder:
-            go(folder)
+            run_in(folder)
         shutil.rmtree(saved, ignore_errors=True)
         with suppress(OSError):
             saved.parent.rmdir()
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error, or one that it came of, is that a disk is full."""
+    """Tell whether an error, or one of its causes, is a full disk."""
     full = {errno.ENOSPC, errno.EDQUOT}
-    # Libraries written in other languages say it in words.
-    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _chain(error))
+    # Libraries written in other languages report it in words only.
+    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _causes_of(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Key terms of the texts of an experiment: they show where a bitext and the task data are of different domains."""
+"""Key terms of the texts of an experiment. They show if the bitext and the task data are of different domains."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from alignfreeze.files import read_json, write_json
 from alignfreeze.tasks.table import TASKS
 
 TERMS = "terms.json"
-"""The file in the folder of an experiment in which they are kept."""
+"""The file with the key terms in the folder of an experiment."""
 
-LOOKED_AT = 2_000
-"""Sentences of a text."""
+MOST_SENTENCES = 2_000
+"""The most sentences of a text that are searched for key terms."""
 
 TRAIN = "train"
+"""The name of the training data among the texts."""
 
 
 def terms_of(plan: Plan) -> dict[str, list[str]]:
@@ -27,22 +28,22 @@ def terms_of(plan: Plan) -> dict[str, list[str]]:
     sides: dict[str, list[str]] = {}
     for language in dict.fromkeys(pair.languages[1] for pair in data.bitext):
         pairs = [pair for pair in data.bitext if pair.languages[1] == language]
-        sides[language] = [" ".join(pair.source) for pair in spread_evenly(pairs, LOOKED_AT)]
-    items: list[Any] = spread_evenly(data.train, LOOKED_AT)
+        sides[language] = [" ".join(pair.source) for pair in spread_evenly(pairs, MOST_SENTENCES)]
+    items: list[Any] = spread_evenly(data.train, MOST_SENTENCES)
     return find_key_terms({**sides, TRAIN: [task.texts_of(item)[0] for item in items]})
 
 
 def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
-    """Write the key terms of experiments, by their names, into their folder; those of other experiments stay."""
+    """Write the key terms of experiments into their folder, by name. Those of other experiments stay."""
     found: dict[int, dict[str, list[str]]] = {}
     for plan in plans:
-        if id(plan.data) not in found:  # experiments share what they read
+        if id(plan.data) not in found:  # experiments may share their data
             found[id(plan.data)] = terms_of(plan)
     write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
 
 
 def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
-    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text; none where there are none."""
+    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text. There may be none."""
     try:
         return {
             str(name): {str(text): [str(term) for term in terms] for text, terms in texts.items()}

@@ -1,6 +1,6 @@
 """Processes on this machine that share the runs of an experiment.
 
-Run as a module, this is one of them: it reads from standard input what to do.
+As a program, this module is one of these workers: it reads its runs from standard input.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import torch
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
-from alignfreeze.running.jobs import do, task_of
-from alignfreeze.running.sweep import POLLED
+from alignfreeze.running.jobs import do_packed, pack_runs
+from alignfreeze.running.sweep import POLL_SECONDS
 
 
-def work_off(
+def run_workers(
     plans: Sequence[Plan],
     out: Path,
     names: Sequence[str],
@@ -32,45 +32,45 @@ def work_off(
     workers: int,
     left: Callable[[], int],
 ) -> None:
-    """Let several processes do runs, and return when all of them have ended.
+    """Let several processes do runs, and wait until all of them have ended.
 
-    A worker that is killed does not stop the others; its run is left over.
+    A killed worker does not stop the others. Its run is not complete then.
 
     Args:
         plans: The experiments.
         out: The folder of the experiment.
-        names: The runs.
-        workers: How many processes.
-        left: Tells how many runs are still to be done.
+        names: The names of the runs.
+        workers: The number of processes.
+        left: Returns how many runs are still to be done.
     """
-    task = json.dumps(task_of(plans, out, names))
+    task = json.dumps(pack_runs(plans, out, names))
     workers = min(workers, len(names))
     with ExitStack() as stack, stage(f"runs, {workers} workers", total=len(names)) as bar:
-        started = [stack.enter_context(_started(number, workers, task, out)) for number in range(workers)]
+        started = [stack.enter_context(_start_worker(number, workers, task, out)) for number in range(workers)]
         waiting = len(names)
         while any(process.poll() is None for process in started):
-            time.sleep(POLLED)
+            time.sleep(POLL_SECONDS)
             bar.advance(waiting - (waiting := left()))
     for number, process in enumerate(started):
         if process.returncode:
-            log = _log(out, number)
-            remark(f"worker {number} ended with code {process.returncode}; what it said is in {log}")
+            log = _log_of(out, number)
+            remark(f"worker {number} ended with code {process.returncode}; its output is in {log}")
 
 
-def _log(out: Path, number: int) -> Path:
+def _log_of(out: Path, number: int) -> Path:
     return out / "logs" / f"worker-{number}.log"
 
 
 @contextmanager
-def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a worker, and end it with the block if it still lives."""
+def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a worker. If it still lives at the end of the block, end it."""
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}
     if n_gpus := torch.cuda.device_count():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
-    with _log(out, number).open("w", encoding="utf-8") as log:
+    with _log_of(out, number).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             env=environment,
@@ -90,13 +90,13 @@ def _started(number: int, workers: int, task: str, out: Path) -> Iterator[subpro
             process.wait()
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended, however that ended."""
+def _end_with_parent(parent: int) -> None:
+    """End this process as soon as its parent has ended."""
     while os.getppid() == parent:
-        time.sleep(POLLED)
+        time.sleep(POLL_SECONDS)
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    do(json.load(sys.stdin))
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    do_packed(json.load(sys.stdin))

@@ -1,4 +1,4 @@
-"""Compares strategies with the baseline, language by language, over all setups that results are of."""
+"""Compare strategies with the baseline, language by language, for every setup of the results."""
 
 from __future__ import annotations
 
@@ -9,42 +9,39 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import BASELINE, Strategy, is_average_name
+from alignfreeze.experiment.strategies import BASELINE, PAPER_STRATEGIES, Strategy, is_average_name
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import (
     Counts,
-    Paired,
+    PairedDifference,
     Summary,
     Values,
     Verdict,
-    average,
-    holm,
-    mean_ranks,
-    over_languages,
-    paired_bootstrap,
-    summaries,
+    average_languages,
+    bootstrap_difference,
+    correct_p_values,
+    p_value_of_gains,
+    rank_strategies,
     summarise,
+    summarise_all,
 )
 
-STRATEGIES = (BASELINE, "full", "front", "back")
-"""The strategies of the paper, in its order; others come after."""
-
 SIGNIFICANT = 0.05
+"""A p-value below this one is significant."""
 
 VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "worsened")
 
 
 @dataclass(frozen=True, slots=True)
 class OverBest:
-    """What the average of several encoders gains over the best of its members, in the mean over the target languages.
+    """The gain of an average over the best of its members, in the mean over the target languages.
 
     Attributes:
-        member: The one with the highest mean. It is chosen after the fact, and so luckier than others: the gain is
-            rather too small than too great.
+        member: The member with the highest mean. It is chosen after the fact, so the gain is rather too small.
         gain: Difference of the means, over the seeds that both have.
-        interval: Where the gain lies with 95% confidence, over seeds; None where that cannot be said.
-        n: How many seeds the average has.
-        p_value: That the gains over languages are around zero (Wilcoxon), corrected for the other averages (Holm).
+        interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
+        n: Number of seeds of the average.
+        p_value: Of Wilcoxon's test that the gains of languages are around zero, corrected for other averages (Holm).
     """
 
     member: str
@@ -59,14 +56,14 @@ class Overall:
     """A strategy over all target languages.
 
     Attributes:
-        average: Its mean over languages, by seed.
-        counts: Languages by verdict; those without one, for want of seeds, are in none.
-        p_value: That its gains over languages are around zero (Wilcoxon); None for the baseline.
-        corrected: The same, corrected for the other strategies of this comparison (Holm).
+        average: The summary over seeds of its mean over languages.
+        counts: Number of languages by verdict. Languages with a single seed have no verdict.
+        p_value: Of Wilcoxon's test that its gains of languages are around zero; None for the baseline.
+        corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
-        sure: In how many languages the bootstrap over sentences finds it better, and worse, than the baseline at 5%
-            after correction for the number of languages (Holm); None where what sentences add was not kept.
-        over_best: Of an average: what it gains over the best of its members; None where not all of them are there.
+        sure: Number of languages in which the bootstrap over sentences finds it better, and worse, than the baseline,
+            at 5% corrected for the number of languages (Holm); None if counts of sentences were not kept.
+        over_best: For an average, its gain over the best of its members; None unless all members were tested.
     """
 
     average: Summary
@@ -85,15 +82,15 @@ class Comparison:
     Attributes:
         setup: What the runs have in common.
         metric: What is measured.
-        source: Code of the source language; None where it was not tested.
+        source: Code of the source language; None if it was not tested.
         languages: Codes of the target languages.
-        strategies: The baseline first.
-        seeds: Of all of them.
+        strategies: The strategies, the baseline first.
+        seeds: The seeds of all strategies.
         cells: Summaries by language and strategy.
-        paired: What the bootstrap over sentences says of the gain, by language and strategy, seeds taken together.
-        overall: Each strategy over the target languages.
-        label: Tells it from others that differ in nothing else that is named here; empty where there are none.
-        fine_tuned: Digest of the settings that its runs share with their baseline; empty where they are not known.
+        paired: Gains with their uncertainty over sentences, by language and strategy, all seeds together.
+        overall: The summary of each strategy over the target languages.
+        label: Distinguishes it from comparisons that otherwise look the same; empty if there are none.
+        fine_tuned: Digest of the settings that its runs share with their baseline; empty if they are not known.
     """
 
     setup: Setup
@@ -103,7 +100,7 @@ class Comparison:
     strategies: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: Mapping[str, Mapping[str, Summary]]
-    paired: Mapping[str, Mapping[str, Paired]]
+    paired: Mapping[str, Mapping[str, PairedDifference]]
     overall: Mapping[str, Overall]
     label: str = ""
     fine_tuned: str = ""
@@ -115,21 +112,21 @@ class Comparison:
 
 
 def compare(results: Sequence[Result]) -> list[Comparison]:
-    """Compare the strategies of each setup with its baseline; one comparison a setup and metric.
+    """Compare the strategies of each setup with its baseline. Return one comparison per setup and metric.
 
     Args:
-        results: Of any number of setups.
+        results: Results of any number of setups.
 
     Raises:
         SettingsError: Two results of the same run differ, test data differ, or a setup has no baseline.
     """
     check_tests(results)
-    unique = _unique(results)
+    unique = _drop_repeated(results)
     found = []
-    for setup, members in _by_setup(unique).items():
+    for setup, members in _group_by_setup(unique).items():
         if all(result.strategy != BASELINE for result in members):
             raise SettingsError(
-                f"no baseline for {describe(setup)}, as in {members[0].place}: "
+                f"no baseline for {name_setup(setup)}, as in {members[0].place}: "
                 f"gains are over it; run the strategy {BASELINE!r} with the same settings and compare both"
             )
         metrics = {result.metric for result in members}
@@ -138,7 +135,7 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
     studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
     labels = Counter(studies.values())
-    # Settings tell two of the same name apart; at least their digest does.
+    # Two studies of the same name are told apart by the digest of their settings.
     labelled = {
         setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
         for setup, study in studies.items()
@@ -149,19 +146,19 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     ]
 
 
-def describe(setup: Setup) -> str:
-    """Say in a few words what a setup is."""
+def name_setup(setup: Setup) -> str:
+    """Return a setup as a few words."""
     parts = [setup.task, "with", setup.encoder]
     if setup.aligner is not None:
         parts += ["aligner", setup.aligner, "schedule", setup.schedule or "before"]
     return " ".join(parts)
 
 
-def _unique(results: Sequence[Result]) -> list[Result]:
+def _drop_repeated(results: Sequence[Result]) -> list[Result]:
     """Return each result once.
 
     Raises:
-        SettingsError: Two of the same run differ.
+        SettingsError: Two results of the same run differ.
     """
     seen: dict[tuple[object, ...], Result] = {}
     for result in results:
@@ -170,13 +167,13 @@ def _unique(results: Sequence[Result]) -> list[Result]:
         if first.value != result.value:
             raise SettingsError(
                 f"two results for {result.strategy}, seed {result.seed}, language {result.language} of "
-                f"{describe(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
+                f"{name_setup(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
             )
     return list(seen.values())
 
 
-def _by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
-    """Return the results of each setup together with those of its baseline, which several setups share."""
+def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
+    """Return the results of each setup, with those of its baseline. Several setups may share a baseline."""
     baselines: dict[tuple[str, str, str], list[Result]] = {}
     realigned: dict[Setup, list[Result]] = {}
     for result in results:
@@ -198,11 +195,14 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
     for result in results:
         values.setdefault(result.language, {}).setdefault(result.strategy, {})[result.seed] = result.value
     found = dict.fromkeys(result.strategy for result in results)
-    strategies = [*(name for name in STRATEGIES if name in found), *sorted(set(found) - set(STRATEGIES))]
+    known = [name for name in PAPER_STRATEGIES if name in found]
+    strategies = [*known, *sorted(set(found) - set(PAPER_STRATEGIES))]
     source = next((result.language for result in results if result.is_source), None)
     targets = [language for language in values if language != source]
-    paired = {language: _paired([result for result in results if result.language == language]) for language in values}
-    cells = {language: _ordered(summaries(values[language]), strategies) for language in values}
+    paired = {
+        language: _bootstrap_all([result for result in results if result.language == language]) for language in values
+    }
+    cells = {language: _order(summarise_all(values[language]), strategies) for language in values}
     return Comparison(
         setup=setup,
         metric=metric,
@@ -212,7 +212,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
         seeds=tuple(sorted({result.seed for result in results})),
         cells=cells,
         paired=paired,
-        overall=_overall(
+        overall=_summarise_overall(
             strategies,
             [values[language] for language in targets],
             [cells[code] for code in targets],
@@ -222,60 +222,62 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
     )
 
 
-def _paired(results: Sequence[Result]) -> dict[str, Paired]:
-    """Return what the bootstrap over sentences says of each strategy in a language, against the baseline."""
-    parts: dict[str, dict[int, Counts]] = {}
+def _bootstrap_all(results: Sequence[Result]) -> dict[str, PairedDifference]:
+    """Compare each strategy with the baseline in a language, by the bootstrap over sentences."""
+    counts: dict[str, dict[int, Counts]] = {}
     for result in results:
-        if result.parts is not None:
-            parts.setdefault(result.strategy, {})[result.seed] = result.parts
-    baseline = parts.pop(BASELINE, {})
+        if result.counts is not None:
+            counts.setdefault(result.strategy, {})[result.seed] = result.counts
+    baseline = counts.pop(BASELINE, {})
     found = {}
-    for strategy, by_seed in parts.items():
-        # A sentence is drawn with what it adds under all seeds: seeds are no new sentences.
+    for strategy, by_seed in counts.items():
+        # A drawn sentence counts with all its seeds: other seeds are not other sentences.
         if seeds := sorted(set(by_seed) & set(baseline)):
             ours, theirs = (np.sum([side[seed] for seed in seeds], axis=0) for side in (by_seed, baseline))
-            found[strategy] = paired_bootstrap(ours, theirs)
+            found[strategy] = bootstrap_difference(ours, theirs)
     return found
 
 
-def _sure(paired: Sequence[Mapping[str, Paired]], strategy: str) -> tuple[int, int] | None:
+def _count_sure(paired: Sequence[Mapping[str, PairedDifference]], strategy: str) -> tuple[int, int] | None:
     found = [row[strategy] for row in paired if strategy in row]
     if not found:
         return None
     significant = [
-        item.difference for item, p in zip(found, holm([i.p_value for i in found]), strict=True) if p < SIGNIFICANT
+        item.difference
+        for item, p in zip(found, correct_p_values([i.p_value for i in found]), strict=True)
+        if p < SIGNIFICANT
     ]
     return sum(gain > 0 for gain in significant), sum(gain < 0 for gain in significant)
 
 
-def _ordered(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
+def _order(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
     return {name: found[name] for name in strategies if name in found}
 
 
-def _overall(
+def _summarise_overall(
     strategies: Sequence[str],
     values: Sequence[Mapping[str, Values]],
     cells: Sequence[Mapping[str, Summary]],
-    paired: Sequence[Mapping[str, Paired]],
+    paired: Sequence[Mapping[str, PairedDifference]],
 ) -> dict[str, Overall]:
-    """Return each strategy over the target languages; of those that have all strategies."""
-    by_seed = average(values)
-    means = summaries(by_seed)
+    """Summarise each strategy over the target languages. Ranks use only languages with all strategies."""
+    by_seed = average_languages(values)
+    means = summarise_all(by_seed)
     complete = [row for row in cells if len(row) == len(strategies)]
-    ranks = mean_ranks([{name: row[name].mean for name in strategies} for row in complete])
+    ranks = rank_strategies([{name: row[name].mean for name in strategies} for row in complete])
     gains = {name: [gain for row in cells if name in row and (gain := row[name].gain) is not None] for name in means}
     tested = [name for name in means if name != BASELINE]
-    p_values = {name: over_languages(gains[name]) for name in tested}
-    corrected = _corrected(p_values)
-    over_best = _over_best(values, by_seed)
+    p_values = {name: p_value_of_gains(gains[name]) for name in tested}
+    corrected = _correct_known(p_values)
+    over_best = _compare_with_best(values, by_seed)
     return {
         name: Overall(
             average=means[name],
-            counts=_counts(row[name].verdict for row in cells if name in row),
+            counts=_count_verdicts(row[name].verdict for row in cells if name in row),
             p_value=p_values.get(name),
             corrected=corrected.get(name),
             rank=ranks.get(name, float("nan")),
-            sure=_sure(paired, name),
+            sure=_count_sure(paired, name),
             over_best=over_best.get(name),
         )
         for name in strategies
@@ -283,17 +285,17 @@ def _overall(
     }
 
 
-def _corrected(p_values: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the p-values that are known, corrected for being several."""
+def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
+    """Correct the known p-values for multiple tests."""
     known = {name: p for name, p in p_values.items() if p is not None}
-    return dict(zip(known, holm(list(known.values())), strict=True))
+    return dict(zip(known, correct_p_values(list(known.values())), strict=True))
 
 
-def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
-    """Return what each average gains over the best of its members, where all of them are there.
+def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
+    """Compare each average with the best of its members, if all of them were tested.
 
     Args:
-        values: Scores by strategy and seed, of each target language.
+        values: Scores of each target language, by strategy and seed.
         by_seed: Their means over languages.
     """
     members = {name: Strategy.parse(name).member_names for name in by_seed if is_average_name(name)}
@@ -303,7 +305,7 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
         if by_seed.keys() >= set(several)
     }
     gains = {name: [summarise(row[name], row[member]).gain or 0.0 for row in values] for name, member in best.items()}
-    p_values = _corrected({name: over_languages(several) for name, several in gains.items()})
+    p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
     found = {}
     for name, member in best.items():
         over = summarise(by_seed[name], by_seed[member])
@@ -311,6 +313,6 @@ def _over_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Val
     return found
 
 
-def _counts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
+def _count_verdicts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
     counts = Counter(verdicts)
     return {verdict: counts[verdict] for verdict in VERDICTS}

@@ -1,4 +1,4 @@
-"""What the gains of strategies go with, over languages: distance from the source language, script, family, text."""
+"""Which facts about languages the gains go with: distance from the source language, script, family, text."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from dataclasses import dataclass
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.statistics import holm, spearman, spearman_interval, spearman_test
+from alignfreeze.studies.statistics import correct_p_values, correlate_ranks, interval_of_correlation, p_value_of_ranks
 from alignfreeze.typology import facts_of
 
 SCORE = "baseline score"
 
 FEWEST = 5
-"""Languages, below which nothing is said."""
+"""The fewest languages for a correlation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """How the gain of a strategy goes with something known of languages.
+    """The correlation of the gains of a strategy with a fact about languages.
 
     Attributes:
         strategy: The strategy.
-        fact: What is known: a name of `typology.Facts.values`, or `baseline score`.
+        fact: The fact: a name of `typology.Facts.values`, or `baseline score`.
         rho: Spearman's rank correlation over the target languages.
-        interval: Where it lies with 95% confidence, if the languages are independent of each other; None for a
-            perfect correlation, of which that cannot be told.
-        p_value: Of no correlation, two-sided.
-        corrected: The same, corrected for the other facts (Holm).
-        n: How many languages.
+        interval: Its 95% confidence interval, if the languages are independent; None for a perfect correlation.
+        p_value: The two-sided p-value of no correlation.
+        corrected: The p-value corrected for the other facts (Holm).
+        n: Number of languages.
     """
 
     strategy: str
@@ -41,27 +40,25 @@ class Correlation:
     n: int
 
 
-def correlations(comparison: Comparison) -> list[Correlation]:
-    """Return how the gains of each strategy go with what is known of the target languages.
+def correlate_gains(comparison: Comparison) -> list[Correlation]:
+    """Correlate the gains of each strategy with each fact about the target languages.
 
     Args:
-        comparison: Strategies language by language, the baseline among them.
+        comparison: The comparison with the gains by language.
 
     Raises:
         DataError: There are fewer than five target languages.
     """
     if not comparison.realigned:
-        raise DataError("only the baseline was tested: there are no gains that could go with anything")
+        raise DataError("only the baseline was tested: there are no gains to correlate")
     if len(comparison.languages) < FEWEST:
-        raise DataError(
-            f"{len(comparison.languages)} target languages: what gains go with shows from {FEWEST} on, and better of 20"
-        )
-    known = facts_by_name(comparison)
-    return [item for strategy in comparison.realigned for item in _of(strategy, comparison, known)]
+        raise DataError(f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, better 20")
+    known = collect_facts(comparison)
+    return [item for strategy in comparison.realigned for item in _correlate_strategy(strategy, comparison, known)]
 
 
-def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Return what is known of the target languages: a value a language, by the fact's name."""
+def collect_facts(comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Return the facts about the target languages: one value per language, by the name of the fact."""
     source = comparison.source or "en"
     found: dict[str, dict[str, float]] = {SCORE: {}}
     for language in comparison.languages:
@@ -72,7 +69,9 @@ def facts_by_name(comparison: Comparison) -> dict[str, dict[str, float]]:
     return found
 
 
-def _of(strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, float]]) -> list[Correlation]:
+def _correlate_strategy(
+    strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, float]]
+) -> list[Correlation]:
     gains = {
         language: gain
         for language in comparison.languages
@@ -82,10 +81,10 @@ def _of(strategy: str, comparison: Comparison, known: Mapping[str, Mapping[str, 
     for fact, values in known.items():
         languages = [language for language in gains if language in values]
         ours, theirs = [gains[code] for code in languages], [values[code] for code in languages]
-        if len(languages) >= FEWEST and (rho := spearman(ours, theirs)) is not None:
-            found.append((fact, rho, spearman_test(ours, theirs), len(languages)))
-    corrected = holm([p for _, _, p, _ in found])
+        if len(languages) >= FEWEST and (rho := correlate_ranks(ours, theirs)) is not None:
+            found.append((fact, rho, p_value_of_ranks(ours, theirs), len(languages)))
+    corrected = correct_p_values([p for _, _, p, _ in found])
     return [
-        Correlation(strategy, fact, rho, spearman_interval(rho, n), p, p_holm, n)
+        Correlation(strategy, fact, rho, interval_of_correlation(rho, n), p, p_holm, n)
         for (fact, rho, p, n), p_holm in zip(found, corrected, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Results of runs, one score each: from run folders, and from tables in the layout of the paper's."""
+"""Results of runs, one score each: from folders of runs, and from tables in the layout of the paper's tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.identity import Part
-from alignfreeze.experiment.records import PARTS, RECORD, RunRecord
+from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
 from alignfreeze.studies.statistics import Counts
 
-FINE_TUNED = (Part.PRECISION, Part.TASK, Part.FINETUNING)
-"""What a run shares with its baseline."""
+FINETUNING_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING)
+"""The parts that a run shares with its baseline."""
 
-REALIGNED = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
-"""What realigned runs share beside that, whatever their strategy and seed."""
+REALIGNMENT_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT)
+"""The parts that realigned runs share in addition, whatever their strategy and seed."""
 
 METRICS = ("f1", "exact match", "accuracy", "precision", "recall")
-"""The metrics of results, in the order in which they matter."""
+"""The metrics of results, the most important first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Setup:
     """What the runs of a comparison have in common.
 
     Attributes:
-        encoder: Its name.
-        task: Its name.
+        encoder: Name of the encoder.
+        task: Name of the task.
         aligner: What linked the words; None for the baseline, which has no links.
         schedule: When realignment happens; None for the baseline.
-        settings: A digest of all other settings; empty where they are not known. Of the baseline it covers less.
+        settings: A digest of all other settings; empty if they are not known. For the baseline it covers fewer.
     """
 
     encoder: str
@@ -54,18 +54,18 @@ class Result:
     """A score of one run in one language.
 
     Attributes:
-        setup: How the run was made, but for strategy and seed.
-        fine_tuned: A digest of the settings that it shares with its baseline; empty where they are not known.
+        setup: The setup of the run, without strategy and seed.
+        fine_tuned: A digest of the settings that the run shares with its baseline; empty if they are not known.
         strategy: `baseline`, or the freeze policy.
         seed: The random start.
-        language: Its code.
+        language: Code of the language.
         is_source: Whether it is the language of the training data.
         metric: What is measured.
         value: A share between 0 and 1.
-        tests: Digest of the test data; None where it is not known.
-        place: Where this was read, for messages.
+        tests: Digest of the test data; None if it is not known.
+        place: Where the result was read, for messages.
         study: Name of the experiment, or of the table.
-        parts: What each test item adds to the score, above and below the line, [items, 2]; None where not kept.
+        counts: Numerator and denominator of each test item, [items, 2]; None if they were not kept.
     """
 
     setup: Setup
@@ -79,40 +79,40 @@ class Result:
     tests: str | None
     place: str
     study: str = ""
-    parts: Counts | None = field(default=None, compare=False, repr=False)
+    counts: Counts | None = field(default=None, compare=False, repr=False)
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
-    """Read results from tables (`.csv`) and from folders that `alignfreeze run --out` has filled.
+    """Read results from tables (`.csv`) and from folders of `alignfreeze run --out`.
 
     Args:
         paths: The tables and folders.
 
     Raises:
-        DataError: One is missing, holds no result, or is damaged.
+        DataError: A table or folder is missing, holds no result, or is damaged.
     """
     return read_all(paths)[0]
 
 
 def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
-    """Read results as `read_results` does, and the records of the runs in folders; tables have none."""
+    """Read results as `read_results` does, and the records of the runs in folders. Tables have no records."""
     results: list[Result] = []
     records: list[RunRecord] = []
     for path in paths:
         if path.is_dir():
             for place, record in read_records(path):
-                results += of_record(record, str(place), parts=_parts(place.with_name(PARTS)))
+                results += results_of(record, str(place), sentences=_read_sentences(place.with_name(SENTENCES)))
                 records.append(record)
         elif path.is_file():
-            results += _of_table(path)
+            results += _read_table(path)
         else:
             raise DataError(f"{path}: no such file or folder; name folders of runs, or tables (CSV)")
     return results, records
 
 
-def record_files(folder: Path) -> list[Path]:
-    """Return the records of the finished runs in a folder: of a study, of runs, or of one run."""
-    # A run that is being written has a name that begins with a dot.
+def find_record_files(folder: Path) -> list[Path]:
+    """Return the files of the records in a folder: of a study, of runs, or of one run."""
+    # The folder of an unfinished run begins with a dot.
     return sorted({path for runs in ("runs/[!.]*/", "[!.]*/", "") for path in folder.glob(runs + RECORD)})
 
 
@@ -120,9 +120,9 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     """Yield the records of the finished runs in a folder, each with its file.
 
     Raises:
-        DataError: There is none, or one is damaged.
+        DataError: There is no record, or one is damaged.
     """
-    places = record_files(folder)
+    places = find_record_files(folder)
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:
@@ -132,8 +132,8 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
             raise DataError(f"{place}: not the record of a run of this version ({error})") from error
 
 
-def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return what each test item adds to the scores, by language and metric; nothing where it was not kept."""
+def _read_sentences(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """Return numerator and denominator of each test item, by language and metric; empty if they were not kept."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -142,24 +142,24 @@ def _parts(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
 
 
-def of_record(
-    record: RunRecord, place: str, *, parts: Mapping[str, Mapping[str, Any]] | None = None
+def results_of(
+    record: RunRecord, place: str, *, sentences: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Result]:
-    """Yield the results of a run's record.
+    """Yield the results in the record of a run.
 
     Args:
         record: The record.
         place: Where it was read.
-        parts: What each test item adds to a score, by language and metric.
+        sentences: Pairs of numerator and denominator of the test items, by language and metric.
     """
     identity = record.identity
-    fine_tuned = identity.digest_of(*FINE_TUNED)[:12]
+    fine_tuned = identity.digest_of(*FINETUNING_PARTS)[:12]
     setup = Setup(
         encoder=record.encoder,
         task=record.task,
         aligner=record.aligner,
         schedule=record.schedule,
-        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINE_TUNED, *REALIGNED)[:12],
+        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINETUNING_PARTS, *REALIGNMENT_PARTS)[:12],
     )
     for score in record.scores:
         yield Result(
@@ -174,12 +174,12 @@ def of_record(
             tests=record.tests_of(score.language),
             place=place,
             study=record.experiment,
-            parts=_counts((parts or {}).get(score.language, {}).get(score.metric)),
+            counts=_counts_of((sentences or {}).get(score.language, {}).get(score.metric)),
         )
 
 
-def _counts(parts: Any) -> Counts | None:
-    return None if parts is None else np.asarray(parts, dtype=np.float64).reshape(-1, 2)
+def _counts_of(pairs: Any) -> Counts | None:
+    return None if pairs is None else np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 _STRATEGIES = {
@@ -192,43 +192,43 @@ _STRATEGIES = {
     "during_partial_freeze_front": ("front", "during"),
     "during_partial_freeze_back": ("back", "during"),
 }
-"""Strategy and schedule of the reference code's methods, without the aligner that their names end in."""
+"""Strategy and schedule of the methods in the reference code. Their names end in an aligner, which is cut off."""
 
 _METRICS = {"em": "exact match"}
 
 _SOURCE = "same"
-"""What the reference code calls the source language, which is English."""
+"""The reference code's name for the source language, which is English."""
 
 _REQUIRED = ("seed", "model", "task", "method")
 
 _SCORE = re.compile(r"(?P<final>final_)?eval_(?P<language>.+)_(?P<metric>accuracy|f1|em|precision|recall)")
 
 
-def _of_table(path: Path) -> Iterator[Result]:
-    """Yield the results of a table of the reference code: a row a run, a column a language and metric."""
+def _read_table(path: Path) -> Iterator[Result]:
+    """Yield the results of a table of the reference code: one row per run, one column per language and metric."""
     rows = csv.DictReader(line for _, line in read_lines(path))
     try:
         columns = list(rows.fieldnames or ())
         missing = [column for column in _REQUIRED if column not in columns]
         if missing:
             raise DataError(f"{path}, line 1: the column {', '.join(missing)} is missing; expected {_LAYOUT}")
-        scores = _score_columns(columns)
+        scores = _find_score_columns(columns)
         if not scores:
             raise DataError(f"{path}, line 1: no column of scores; expected {_LAYOUT}")
         row = None
         for row in rows:
-            yield from _of_row(row, scores, path, f"{path}, line {rows.line_num}")
+            yield from _results_of_row(row, scores, path, f"{path}, line {rows.line_num}")
         if row is None:
             raise DataError(f"{path}: no row below the names of the columns; expected {_LAYOUT}")
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from error
 
 
-_LAYOUT = "a row a run, with seed, model, task, method and a column final_eval_LANGUAGE_METRIC for each score"
+_LAYOUT = "one row per run, with seed, model, task, method and one column final_eval_LANGUAGE_METRIC per score"
 
 
-def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return language and metric of the columns with the final scores; the tables of QA have `eval_...` only."""
+def _find_score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return language and metric of the columns with final scores. The tables of QA only have `eval_...`."""
     found = {column: match for column in columns if (match := _SCORE.fullmatch(column))}
     final = {column: match for column, match in found.items() if match["final"]}
     chosen = final or found
@@ -239,8 +239,10 @@ def _score_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str) -> Iterator[Result]:
-    strategy, aligner, schedule = _method(row["method"] or "", place)
+def _results_of_row(
+    row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path, place: str
+) -> Iterator[Result]:
+    strategy, aligner, schedule = _parse_method(row["method"] or "", place)
     try:
         seed = int(row["seed"])
     except (TypeError, ValueError):
@@ -269,7 +271,7 @@ def _of_row(row: dict[str, Any], scores: dict[str, tuple[str, str]], path: Path,
         )
 
 
-def _method(name: str, place: str) -> tuple[str, str | None, str | None]:
+def _parse_method(name: str, place: str) -> tuple[str, str | None, str | None]:
     """Return strategy, aligner and schedule of a method of the reference code."""
     if name == BASELINE:
         return BASELINE, None, None
@@ -283,10 +285,10 @@ def _method(name: str, place: str) -> tuple[str, str | None, str | None]:
 
 
 def check_tests(results: Sequence[Result]) -> None:
-    """Check that results in the same language and task are of the same test data, as far as that is known.
+    """Check that results for the same language and task have the same test data, where the data are known.
 
     Raises:
-        SettingsError: They are not; the message names the digests.
+        SettingsError: The test data differ. The message names the digests.
     """
     seen: dict[tuple[str, str], Result] = {}
     for result in results:
@@ -295,6 +297,6 @@ def check_tests(results: Sequence[Result]) -> None:
         first = seen.setdefault((result.setup.task, result.language), result)
         if first.tests != result.tests:
             raise SettingsError(
-                f"the test data of {result.language!r} differ, so that the scores cannot be compared:\n"
+                f"the test data of {result.language!r} differ, so the scores cannot be compared:\n"
                 f"  {first.place}: {first.tests}\n  {result.place}: {result.tests}"
             )

@@ -1,4 +1,4 @@
-"""What scores over seeds, languages and sentences say, and how sure one may be of it."""
+"""Statistics of scores over seeds, languages and sentences, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Summary:
     """A score over seeds.
 
     Attributes:
-        mean: Over the seeds.
+        mean: Mean over the seeds.
         sd: Standard deviation with n - 1; None for a single seed.
-        n: How many seeds.
-        gain: Mean minus the baseline's; None for the baseline, or without one.
-        interval: Where the gain lies with 95% confidence, over seeds; None where that cannot be said.
-        verdict: The paper's: improved or worsened where the gain, or the loss, is greater than the standard deviation
-            of the strategy and that of the baseline; None where there is a single seed.
+        n: Number of seeds.
+        gain: Mean minus the baseline's mean; None for the baseline, or without a baseline.
+        interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
+        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than both standard deviations,
+            that of the strategy and that of the baseline; None for a single seed.
     """
 
     mean: float
@@ -46,25 +46,25 @@ class Summary:
 
 
 def summarise(values: Values, baseline: Values | None = None) -> Summary:
-    """Summarise a score over its seeds, against the baseline's if there is one."""
+    """Summarise a score over its seeds, and its gain over the baseline if there is one."""
     scores = list(values.values())
-    mean, sd = statistics.fmean(scores), _sd(scores)
+    mean, sd = statistics.fmean(scores), _sd_of(scores)
     if not baseline:
         return Summary(mean, sd, len(scores))
-    # Other seeds are other starts: a gain over them would be theirs. Without a common seed there is nothing better.
+    # Only common seeds are compared: other seeds are other random starts. Without a common seed all are taken.
     common = sorted(set(values) & set(baseline))
     ours, theirs = ({seed: side[seed] for seed in common} if common else dict(side) for side in (values, baseline))
     gain = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
-    verdict = _verdict(gain, _sd([*ours.values()]), _sd([*theirs.values()]))
+    verdict = _judge_gain(gain, _sd_of([*ours.values()]), _sd_of([*theirs.values()]))
     return Summary(mean, sd, len(scores), gain, interval_of_gain(ours, theirs), verdict)
 
 
-def _sd(scores: Sequence[float]) -> float | None:
+def _sd_of(scores: Sequence[float]) -> float | None:
     return statistics.stdev(scores) if len(scores) > 1 else None
 
 
-def _verdict(gain: float, *spreads: float | None) -> Verdict | None:
-    """Return what the paper calls a gain (section 4.2: beyond the greater of two standard deviations)."""
+def _judge_gain(gain: float, *spreads: float | None) -> Verdict | None:
+    """Return the paper's verdict on a gain (section 4.2: beyond the greater of two standard deviations)."""
     known = [spread for spread in spreads if spread is not None]
     if len(known) < len(spreads):
         return None
@@ -76,8 +76,8 @@ def _verdict(gain: float, *spreads: float | None) -> Verdict | None:
 def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | None:
     """Return the 95% confidence interval of the mean gain over seeds, by Student's t.
 
-    With the same seeds on both sides the differences are paired, else the
-    variances are taken apart (Welch). None with fewer than two seeds on either side, or without a spread.
+    With the same seeds on both sides the test is paired, else it has separate variances (Welch). Returns None with
+    fewer than two seeds on a side, or without any spread.
     """
     if min(len(values), len(baseline)) < 2:
         return None
@@ -92,11 +92,11 @@ def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | 
 
 
 _NO_SPREAD = 1e-12
-"""Numbers that differ by less are the same but for rounding."""
+"""Numbers that differ by less are the same up to rounding."""
 
 
-def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
-    """Return the scores in a language, of a metric, by strategy and seed."""
+def group_scores(records: Sequence[RunRecord], language: str, metric: str) -> Mapping[str, Values]:
+    """Return the scores for a language and a metric, by strategy and seed."""
     values: dict[str, dict[int, float]] = {}
     for record in records:
         for score in record.scores:
@@ -105,8 +105,8 @@ def by_strategy(records: Sequence[RunRecord], language: str, metric: str) -> Map
     return values
 
 
-def average(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
-    """Return the mean over languages, by strategy and seed; of the seeds that all languages have."""
+def average_languages(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
+    """Return the mean over languages, by strategy and seed. Only seeds that all languages have are used."""
     strategies = values[0] if values else {}
     found: dict[str, dict[int, float]] = {}
     for strategy in strategies:
@@ -119,18 +119,18 @@ def average(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Values]:
     return found
 
 
-def summaries(values: Mapping[str, Values]) -> dict[str, Summary]:
-    """Summarise each strategy, with its gain over the baseline where there is one."""
+def summarise_all(values: Mapping[str, Values]) -> dict[str, Summary]:
+    """Summarise each strategy, with its gain over the baseline if there is one."""
     baseline = values.get(BASELINE)
     return {
         strategy: summarise(scores, None if strategy == BASELINE else baseline) for strategy, scores in values.items()
     }
 
 
-def over_languages(gains: Sequence[float]) -> float | None:
-    """Return the p-value of Wilcoxon's signed-rank test that gains over languages are around zero, two-sided.
+def p_value_of_gains(gains: Sequence[float]) -> float | None:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test that the gains of languages are around zero.
 
-    None with no gain but zero: there is nothing to rank.
+    Returns None if all gains are zero: then there is nothing to rank.
     """
     if not any(gains):
         return None
@@ -138,11 +138,11 @@ def over_languages(gains: Sequence[float]) -> float | None:
     return float(test.pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for being several, in the same order (Holm 1979).
+def correct_p_values(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for multiple tests, and return them in the same order (Holm 1979).
 
-    The smallest of n is multiplied by n, the next by n - 1 and so on; none is
-    less than one before it in that order, nor more than 1.
+    The smallest of n p-values is multiplied by n, the next by n - 1, and so on. None becomes smaller than the one
+    before it in that order, nor greater than 1.
     """
     corrected = [0.0] * len(p_values)
     greatest = 0.0
@@ -152,11 +152,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def mean_ranks(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean rank of each strategy over languages; 1 is the best, equal scores share their ranks.
+def rank_strategies(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean rank of each strategy over languages. 1 is the best; equal scores share their ranks.
 
     Args:
-        scores: Of each language, by strategy.
+        scores: The scores of each language, by strategy.
     """
     if not scores:
         return {}
@@ -166,8 +166,8 @@ def mean_ranks(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return dict(zip(strategies, ranks.mean(axis=0).tolist(), strict=True))
 
 
-def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
-    """Return Spearman's rank correlation of two lists; None below three values, or where all of a list are equal."""
+def correlate_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation of two lists; None for fewer than three values, or if a list is constant."""
     if len(ours) < 3 or len(set(ours)) < 2 or len(set(theirs)) < 2:
         return None
     found: Any = stats.spearmanr(list(ours), list(theirs))
@@ -175,11 +175,11 @@ def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
 
 
 EXACT = 8
-"""Pairs, up to which all orders are tried; that of Student's t is too sure there."""
+"""For at most this many pairs all orders are tried, as p-values by Student's t are too small there."""
 
 
-def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the two-sided p-value of no rank correlation: of few pairs over all orders, of more by Student's t."""
+def p_value_of_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the two-sided p-value of no rank correlation: exact for few pairs, by Student's t for more."""
     found: Any = stats.spearmanr(list(ours), list(theirs))
     if len(ours) > EXACT:
         return float(found.pvalue)
@@ -194,12 +194,11 @@ def spearman_test(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return float(exact.pvalue)
 
 
-def spearman_interval(rho: float, n: int) -> tuple[float, float] | None:
-    """Return where a rank correlation of n independent pairs lies with 95% confidence (Bonett and Wright 2000).
+def interval_of_correlation(rho: float, n: int) -> tuple[float, float] | None:
+    """Return the 95% confidence interval of a rank correlation of n independent pairs (Bonett and Wright 2000).
 
-    Fisher's transformation of the correlation has, for ranks, the variance
-    (1 + rho^2 / 2) / (n - 3). It says nothing of less than four pairs, and of
-    a correlation of 1 or -1.
+    Fisher's transformation of a correlation of ranks has the variance (1 + rho^2 / 2) / (n - 3). Returns None for
+    fewer than four pairs, and for a correlation of 1 or -1.
     """
     if n < 4 or abs(rho) > 1 - _NO_SPREAD:
         return None
@@ -208,14 +207,14 @@ def spearman_interval(rho: float, n: int) -> tuple[float, float] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """What a bootstrap says of the difference of two models on the same sentences.
+class PairedDifference:
+    """The difference of two models on the same sentences, with its uncertainty by a bootstrap.
 
     Attributes:
-        difference: Of their scores.
-        interval: Where it lies with 95% confidence, over sentences.
-        p_value: Two-sided: twice the share of resamples in which the difference has the other sign, or is zero;
-            the models as they are count as one resample more, so that it is never zero.
+        difference: The difference of their scores.
+        interval: Its 95% confidence interval, over sentences.
+        p_value: Two-sided: twice the share of resamples in which the difference has the other sign or is zero. The
+            original sentences count as one more resample, so it is never zero.
     """
 
     difference: float
@@ -224,21 +223,20 @@ class Paired:
 
 
 Counts = NDArray[np.float64]
-"""Of each sentence what a score adds up above and below its line, such as right words and words, [sentences, 2]."""
+"""Numerator and denominator of a score for each sentence, such as right words and all words, [sentences, 2]."""
 
 
-def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> Paired:
+def bootstrap_difference(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> PairedDifference:
     """Compare two models on the same sentences, drawn again and again with replacement (Koehn 2004).
 
-    Accuracy and F1 are both the sum of a numerator over sentences divided by
-    that of a denominator: right words by words, twice the right entities by
-    those found and those there.
+    Accuracy and F1 both divide a sum over sentences by another sum: right words by all words, or twice the right
+    entities by the predicted entities plus the true ones.
 
     Args:
-        ours: Numerator and denominator of each sentence, [sentences, 2].
-        theirs: The same of the other model, [sentences, 2].
+        ours: Numerator and denominator of each sentence for one model, [sentences, 2].
+        theirs: The same for the other model, [sentences, 2].
         resamples: How often sentences are drawn.
-        seed: Of the draws.
+        seed: The seed of the draws.
 
     Raises:
         ValueError: The models were tested on different numbers of sentences, or on none.
@@ -247,16 +245,18 @@ def paired_bootstrap(ours: Counts, theirs: Counts, *, resamples: int = 2_000, se
         raise ValueError(f"sentences come in pairs: got {len(ours)} and {len(theirs)}")
     random = np.random.default_rng(seed)
     n = len(ours)
-    # How often each sentence is drawn: the sums are then one product of matrices.
+    # With the number of draws of each sentence, all sums are one product of matrices.
     drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)  # [resamples, sentences]
-    differences = _scores(drawn @ ours) - _scores(drawn @ theirs)  # [resamples]
+    differences = _divide(drawn @ ours) - _divide(drawn @ theirs)  # [resamples]
     beyond = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    difference = _scores(ours.sum(axis=0)) - _scores(theirs.sum(axis=0))
-    return Paired(float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1)))
+    difference = _divide(ours.sum(axis=0)) - _divide(theirs.sum(axis=0))
+    return PairedDifference(
+        float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1))
+    )
 
 
-def _scores(sums: Counts) -> NDArray[np.float64]:
-    """Return scores of sums above and below the line, [..., 2]; nothing of nothing is 0."""
+def _divide(sums: Counts) -> NDArray[np.float64]:
+    """Divide sums of numerators by sums of denominators, [..., 2]. Zero divided by zero is 0."""
     above, below = sums[..., 0], sums[..., 1]
     return np.divide(above, below, out=np.zeros_like(above), where=below != 0)

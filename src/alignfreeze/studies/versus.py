@@ -1,4 +1,4 @@
-"""Sets two studies of the same setup side by side, such as a repetition and what was published."""
+"""Set two studies of the same setup side by side, such as a repetition and published results."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.studies.comparison import Comparison, describe
+from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import Verdict, spearman
+from alignfreeze.studies.statistics import Verdict, correlate_ranks
 
 SYNONYMS = {
     "udpos": "pos",
@@ -20,11 +20,11 @@ SYNONYMS = {
     "fastalign": "fast-align",
     "awesome": "softmax",
 }
-"""What the reference code's tables call tasks and aligners, and what they are called here."""
+"""Our names for the tasks and aligners in the tables of the reference code."""
 
 
-def _common(setup: Setup) -> Setup:
-    """Return what two studies can be alike in: the names that mean the same, without the digest of the settings."""
+def _simplify(setup: Setup) -> Setup:
+    """Return a setup for comparison with another study: with our names, and without the digest of the settings."""
     aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
     encoder = setup.encoder.rsplit("/", 1)[-1]
     return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
@@ -35,12 +35,12 @@ class Versus:
     """Two studies of the same setup.
 
     Attributes:
-        ours: The comparison in one.
-        theirs: The comparison in the other.
-        languages: Target languages that both have.
-        strategies: Strategies that both have.
-        agreement: Of each strategy the share of those languages with the same verdict; None where verdicts lack.
-        correlation: Of each strategy Spearman's correlation of the gains over those languages; None below three.
+        ours: The comparison of one study.
+        theirs: The comparison of the other study.
+        languages: Target languages of both.
+        strategies: Strategies of both.
+        agreement: The share of these languages with the same verdict, by strategy; None without verdicts.
+        correlation: Spearman's correlation of the gains over these languages, by strategy; None below three.
     """
 
     ours: Comparison
@@ -52,10 +52,10 @@ class Versus:
 
 
 def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
-    """Set the comparisons of two studies side by side, where setup and metric are the same.
+    """Set the comparisons of two studies side by side if their setup and metric are the same.
 
-    Names of the paper's tables match those here (`dico` and `dictionary`). If
-    nothing matches in all, the encoder may differ; if still nothing, the aligner too.
+    Names in the paper's tables match ours (`dico` is `dictionary`). If nothing matches, the encoder may differ; if
+    still nothing matches, the aligner too.
 
     Raises:
         SettingsError: Nothing matches.
@@ -65,7 +65,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
             _compare_two(our, their)
             for our in ours
             for their in theirs
-            if _key(our, ignored) == _key(their, ignored) and set(our.languages) & set(their.languages)
+            if _key_of(our, ignored) == _key_of(their, ignored) and set(our.languages) & set(their.languages)
         ]
         if found:
             return found
@@ -75,12 +75,12 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
     )
 
 
-def _key(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
-    return replace(_common(comparison.setup), **ignored), comparison.metric
+def _key_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+    return replace(_simplify(comparison.setup), **ignored), comparison.metric
 
 
 def _name_all(comparisons: Sequence[Comparison]) -> str:
-    return "; ".join(dict.fromkeys(f"{describe(c.setup)} ({c.metric})" for c in comparisons))
+    return "; ".join(dict.fromkeys(f"{name_setup(c.setup)} ({c.metric})" for c in comparisons))
 
 
 def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
@@ -93,16 +93,16 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
         theirs,
         languages,
         strategies,
-        {name: _agreement([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
-        {name: _correlation([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
+        {name: _agreement_of([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
+        {name: _correlation_of([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
     )
 
 
-def _agreement(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
+def _agreement_of(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
     known = [pair for pair in pairs if None not in pair]
     return sum(our == their for our, their in known) / len(known) if known else None
 
 
-def _correlation(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
+def _correlation_of(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
     known = [(our, their) for our, their in pairs if our is not None and their is not None]
-    return spearman([our for our, _ in known], [their for _, their in known])
+    return correlate_ranks([our for our, _ in known], [their for _, their in known])
