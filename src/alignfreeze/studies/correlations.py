@@ -52,9 +52,7 @@ def correlate_gains(comparison: Comparison) -> list[Correlation]:
     if not comparison.realigned:
         raise DataError("only the baseline was tested: there are no gains to correlate")
     if len(comparison.languages) < FEWEST:
-        raise DataError(
-            f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, better 20"
-        )
+        raise DataError(f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, better 20")
     known = collect_facts(comparison)
     return [item for strategy in comparison.realigned for item in _correlate_strategy(strategy, comparison, known)]
 
