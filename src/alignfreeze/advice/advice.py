@@ -305,14 +305,14 @@ def _estimate_strategy(
 ) -> StrategyEstimate:
     """Return the estimates for a strategy in a language, from one prediction per seed."""
 
-    def value(estimate: Callable[[Predictions], Addends]) -> float | None:
+    def add_up(estimate: Callable[[Predictions], Addends]) -> float | None:
         return value_of(np.sum([estimate(one) for one in several], axis=0))
 
     return StrategyEstimate(
         agreement=agreement,
-        own=value(projection_agreement),
-        entropy=value(entropy),
-        confidence_shift=value(confidence_shift),
+        own=add_up(projection_agreement),
+        entropy=add_up(entropy),
+        confidence_shift=add_up(confidence_shift),
         label_distance=_mean_of([label_distance(one) for one in several]),
         **_summarise_gains(draws, column),
     )

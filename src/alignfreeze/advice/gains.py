@@ -110,7 +110,7 @@ def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: 
     spread = slope * (values[:, :, 1:] - values[:, :, :1])  # [languages, resamples, others]
     noise = np.stack([np.atleast_2d(np.cov(rows, rowvar=False)) for rows in spread])
     noise = noise + shape * calibration.error**2
-    between = shape * _variance_between(gains, noise, shape, calibration)
+    between = shape * _estimate_variance(gains, noise, shape, calibration)
     weights = np.linalg.inv(noise + between)  # [languages, others, others]
     spread_of_mean = np.linalg.inv(weights.sum(axis=0))
     seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the estimated mean over languages
@@ -131,7 +131,7 @@ def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: 
     return found
 
 
-def _variance_between(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
+def _estimate_variance(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
     """Return the variance of gains over languages without noise, by moments. With few languages it is presumed."""
     presumed = calibration.between**2
     n = len(gains)

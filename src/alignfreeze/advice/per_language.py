@@ -145,15 +145,15 @@ def _summarise_choices(
     if not tested:
         return StrategyChoices(title, task, advice, tuple(languages), None, None, None, None, None)
 
-    def mean_scores(strategy_of: Callable[[StrategyChoice], str]) -> Values:
+    def average_scores(strategy_of: Callable[[StrategyChoice], str]) -> Values:
         """Return the mean score over languages by seed, if this strategy is taken for each language."""
         return {
             seed: statistics.fmean(scores[strategy_of(one), seed][one.language] for one in tested) for seed in seeds
         }
 
-    singles = {name: mean_scores(lambda _, name=name: name) for name in strategies}
+    singles = {name: average_scores(lambda _, name=name: name) for name in strategies}
     single = max(strategies, key=lambda name: statistics.fmean(singles[name].values()))
-    ours = mean_scores(lambda one: one.strategy)
+    ours = average_scores(lambda one: one.strategy)
     chosen, theirs = (statistics.fmean(values.values()) for values in (ours, singles[single]))
     return StrategyChoices(
         title=title,

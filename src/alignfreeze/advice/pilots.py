@@ -166,7 +166,7 @@ def run_pilots(
 def _spec_of(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
     """Return what a pilot is to do. It differs from a run of the experiment in steps and held-out data."""
     identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
-    return RunSpec(settings, strategy, seed, identity.with_fact("held out", digest_of(data.held)))
+    return RunSpec(settings, strategy, seed, identity.add_fact("held out", digest_of(data.held)))
 
 
 def _run_pilot(
