@@ -93,7 +93,9 @@ def test_a_budget_shrinks_the_pilots_or_is_refused():
     # 2 minutes go to what does not shrink; 6 of the 60 are left.
     assert fit_budget(cost, budget=8, least=0.05, most=0.25) == pytest.approx(0.1)
     assert fit_budget(cost, budget=80, least=0.05, most=0.25) == 0.25
-    with pytest.raises(SettingsError, match=r"pilots take about 5 minutes with the fewest steps .*, and 62 with all"):
+    with pytest.raises(
+        SettingsError, match=r"about 5 minutes with the fewest useful steps .*, and 62 minutes with all"
+    ):
         fit_budget(cost, budget=4, least=0.05, most=0.25)
 
 
@@ -283,7 +285,7 @@ def test_advice_is_given_without_test_data_and_goes_on_from_where_it_was(unlabel
     assert not list((unlabelled / "out").rglob("*.safetensors"))
     assert [row[0].text for row in advice_sheet(advised).rows] == ["de", "tr", "average"]
     with (
-        mock.patch.object(pilots, "train", side_effect=AssertionError("trained again")),
+        mock.patch.object(pilots, "realign_and_finetune", side_effect=AssertionError("trained again")),
         mock.patch.object(advice_module, "judge_pilots", wraps=judge_pilots) as judge,
     ):
         again = advise(settings, base=unlabelled, out=unlabelled / "out", fraction=0.5, n_seeds=2)
@@ -346,7 +348,7 @@ def test_pilots_that_have_learnt_nothing_are_said(unlabelled):
     ("options", "expected"),
     [
         (["--set", "task=qa"], "the task 'qa' cannot be estimated without labels"),
-        (["--set", 'strategies=["baseline"]'], "only 'baseline' is there"),
+        (["--set", 'strategies=["baseline"]'], "strategies: 'baseline' is the only one"),
         (["--fraction", "0"], "--fraction 0: expected a share of the steps"),
         (["--fraction", "1.5"], "--fraction 1.5"),
         (["--held-out", "70"], "too few sentence pairs to hold some out"),

@@ -333,5 +333,5 @@ def test_advise_takes_the_pairs_that_the_experiment_holds_out(stopping):
     assert [one["n"] for one in json.loads(advised.stdout)["languages"]] == [30, 30]
     refused(
         alignfreeze("advise", stopping, "--out", stopping.parent / "advice", "--held-out", "20"),
-        "bitext.held_out of the experiment says 30",
+        "bitext.held_out of the experiment is 30",
     )

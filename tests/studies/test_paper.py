@@ -114,7 +114,7 @@ def test_steps_that_nobody_knows():
     settings = read("pos", "xlmr").model_copy(
         update={"data": read("pos", "xlmr").data.model_copy(update={"n_train": None})}
     )
-    with pytest.raises(SettingsError, match=r"say data\.n_train"):
+    with pytest.raises(SettingsError, match=r"set data\.n_train"):
         outline(settings, base=FOLDER)
 
 

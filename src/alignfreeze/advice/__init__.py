@@ -1,1 +1,1 @@
-"""Stage 11: what to do, told without labels."""
+"""Stage 11: advice on what to do, without labels."""

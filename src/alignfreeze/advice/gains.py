@@ -1,4 +1,4 @@
-"""True gains told from estimated ones: how the two go together, and how sure one may be."""
+"""True gains, inferred from estimated ones with their uncertainty."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from numpy.typing import NDArray
 from alignfreeze.tasks.task import Task
 
 RESAMPLES = 2_000
+"""How often sentence pairs are resampled."""
 
 DRAWS = 4_000
+"""How often gains are drawn."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How estimated gains go with true ones, as found on the tuning languages of benchmarks/advice_quality.py.
+    """How estimated gains go with true ones, as measured on the tuning languages of benchmarks/advice_quality.py.
 
-    The defaults are those of part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps, by which
-    the gains of whole runs with the same seed were foretold (benchmarks/results/advice_quality_pilots.json). Half of a
-    difference that is estimated is found in the truth. The spreads `error`, `between` and `shared` are one and a half
-    times those that moments give, so that intervals hold as often as they say on the tuning languages.
+    The defaults are for part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps. There, pilots
+    predicted the gains of whole runs with the same seed (benchmarks/results/advice_quality_pilots.json). A true
+    difference is half of the estimated one. The method of moments gives spreads that are too small: `error`, `between`
+    and `shared` are one and a half times as large, so that intervals hold as often as stated on the tuning languages.
 
     Attributes:
-        slope: True gain by estimated gain.
-        error: Standard deviation of what a true gain differs by from that, beside the noise of the sentence pairs.
-        between: Standard deviation that true gains have over languages, presumed of few of them.
-        shared: Standard deviation of that part of the error which a strategy has in all languages.
-        expected: Gain in the mean over languages, before anything is known: those of the paper's strategies, for its
+        slope: True gain divided by estimated gain.
+        error: Standard deviation of a true gain around its prediction, without the noise of sentence pairs.
+        between: Standard deviation of true gains over languages, presumed if there are few languages.
+        shared: Standard deviation of the part of the error that a strategy has in all languages.
+        expected: The mean gain over languages before anything is known. The gains of the paper's strategies, for its
             three encoders on PoS, NER and NLI, have the mean 1.1 and the standard deviation 1.2 points.
-        prior: The standard deviation of that.
+        prior: The standard deviation of `expected`.
     """
 
     slope: float = 0.48
@@ -44,25 +46,26 @@ class Calibration:
 
 
 WHOLE_RUNS = Calibration(slope=0.07, error=0.014, between=0.015, shared=0.014)
-"""Of whole runs, by whose models those with another seed were foretold (benchmarks/results/advice_quality.json). Little
-of a difference that is estimated is found in the truth: after so many steps realignment knows held-out pairs better
-than other text, as they are of the kind that it sees; and what one seed gains another need not."""
+"""For whole runs, which predicted whole runs with another seed (benchmarks/results/advice_quality.json). A true
+difference is a small part of the estimated one. Realignment has trained on text like the held-out pairs, so it helps
+there more than on other text; and the gain of one seed need not be that of another."""
 
 
 ENTITIES = Calibration(slope=0.07, error=0.056, between=0.073, shared=0.057, prior=0.034)
-"""Of named entities, whose gains differ from seed to seed by more than from strategy to strategy: in the mean over five
-languages by several points of F1. Of whole runs: the baseline's pilots of a quarter of the steps found next to no
-entity in English."""
+"""For named entities. Their gains differ more between seeds than between strategies: by several points of F1, in the
+mean over five languages. Measured on whole runs: with a quarter of the steps, the baseline found next to no entity in
+English."""
 
 
 def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
-    """Return how estimated gains go with true ones, as far as that was measured.
+    """Return the calibration for a task.
 
-    That is part-of-speech tags and named entities. Other labels get the more cautious one, that of entities.
+    It was measured for part-of-speech tags and for named entities. Other tasks get that of entities, which is more
+    cautious.
 
     Args:
-        task: What is learnt.
-        whole: Whether the models are those of whole runs, not of pilots.
+        task: What the models learn.
+        whole: Whether the models are from whole runs instead of pilots.
     """
     if task.name != "pos":
         return ENTITIES
@@ -70,49 +73,48 @@ def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
 
 
 def resample(counts: Floats, random: np.random.Generator, n: int = RESAMPLES) -> Floats:
-    """Return estimates on sentence pairs drawn with replacement, the same ones for all, [resamples, strategies].
+    """Return estimates on sentence pairs drawn with replacement, [resamples, strategies]. Strategies share the draws.
 
     Args:
-        counts: Of each strategy and pair, [strategies, pairs, 2].
-        random: Draws.
-        n: How often.
+        counts: Numerator and denominator of each strategy and pair, [strategies, pairs, 2].
+        random: The generator for the draws.
+        n: Number of resamples.
     """
     pairs = counts.shape[1]
     drawn = random.multinomial(pairs, np.full(pairs, 1 / pairs), size=n).astype(np.float64)  # [resamples, pairs]
     sums = np.einsum("rp,spc->rsc", drawn, counts)  # [resamples, strategies, 2]
     whole = counts.sum(axis=1)  # [strategies, 2]
-    # A draw without a label to carry over says nothing of its own.
+    # A resample without a label to carry over is replaced by all pairs.
     sums = np.where(sums[..., 1:] > 0, sums, whole)
     return sums[..., 0] / sums[..., 1]
 
 
 def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: np.random.Generator) -> Floats:
-    """Draw gains over the first strategy from what is known of them, [draws, languages, strategies].
+    """Draw true gains over the first strategy, given the estimates, [draws, languages, strategies].
 
-    The gains of a language are normal around the mean over languages, which is normal around what is known of other
-    encoders and tasks; estimates are normal
-    around the gains, with the spread that resample sentence pairs show and that which estimates have by themselves
-    (a hierarchical model; Gelman et al. 2013, chapter 5). All spreads are those of differences of strategies that
-    differ by themselves: gains over one baseline go together.
+    This is a hierarchical model (Gelman et al. 2013, chapter 5). The gains of a language are normal around their mean
+    over languages. That mean is normal around the gains known from other encoders and tasks. Estimates are normal
+    around the true gains; their spread is that of resampled sentence pairs plus an error of their own. Gains over the
+    same baseline are correlated, as the covariance matrices of all spreads say.
 
     Args:
         exact: Estimates, [languages, strategies].
-        values: The same on resample sentence pairs, [languages, resamples, strategies].
+        values: Estimates on resampled sentence pairs, [languages, resamples, strategies].
         calibration: How estimated gains go with true ones.
-        random: Draws.
+        random: The generator for the draws.
     """
     slope = calibration.slope
     gains = slope * (exact[:, 1:] - exact[:, :1])  # [languages, others]
     n_languages, others = gains.shape
-    shape = (np.eye(others) + 1) / 2  # of differences from one baseline
+    shape = (np.eye(others) + 1) / 2  # correlations of differences from one baseline
     spread = slope * (values[:, :, 1:] - values[:, :, :1])  # [languages, resamples, others]
     noise = np.stack([np.atleast_2d(np.cov(rows, rowvar=False)) for rows in spread])
     noise = noise + shape * calibration.error**2
-    between = shape * _variance_between(gains, noise, shape, calibration)
+    between = shape * _estimate_variance(gains, noise, shape, calibration)
     weights = np.linalg.inv(noise + between)  # [languages, others, others]
     spread_of_mean = np.linalg.inv(weights.sum(axis=0))
-    seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the mean over languages, as estimates have it
-    # What estimates say too well, or too badly, of a strategy everywhere no number of languages tells.
+    seen = spread_of_mean @ np.einsum("lij,lj->i", weights, gains)  # the estimated mean over languages
+    # An error that a strategy has in all languages does not shrink with their number.
     sure = np.linalg.inv(spread_of_mean + shape * calibration.shared**2)
     presumed = np.linalg.inv(shape * calibration.prior**2)
     covariance = np.linalg.inv(sure + presumed)
@@ -120,26 +122,26 @@ def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: 
     means = random.multivariate_normal(middle, covariance, size=DRAWS, method="cholesky")  # [draws, others]
     found = np.zeros((DRAWS, n_languages, others + 1))
     for row in range(n_languages):
-        share = between @ weights[row]  # what of a deviation from the mean is the language's own
+        share = between @ weights[row]  # the part of a deviation from the mean that belongs to the language
         inner = between - share @ between
         own = random.multivariate_normal(np.zeros(others), inner, size=DRAWS, method="eigh")
         drawn = means + share @ (gains[row] - seen) + own
-        # Strategies differ by less than means of draws do by chance: the mean is known, and is put in its place.
+        # Strategies may differ by less than the noise in the mean of the draws, so the known mean replaces it.
         found[:, row, 1:] = drawn - drawn.mean(axis=0) + middle + share @ (gains[row] - seen)
     return found
 
 
-def _variance_between(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
-    """Return the variance of gains over languages beside noise, by moments; with few languages, what is presumed."""
+def _estimate_variance(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
+    """Return the variance of gains over languages without noise, by moments. With few languages it is presumed."""
     presumed = calibration.between**2
     n = len(gains)
     if n < 2:
         return presumed
     seen = np.trace(np.cov(gains, rowvar=False).reshape(shape.shape)) - np.trace(noise.mean(axis=0))
     found = max(0.0, float(seen) / float(np.trace(shape)))
-    # As if so many more languages had been seen whose variance is the presumed one.
+    # As if `PRESUMED` more languages with the presumed variance had been seen.
     return ((n - 1) * found + PRESUMED * presumed) / (n - 1 + PRESUMED)
 
 
 PRESUMED = 5
-"""The presumed spread of gains over languages counts like that of so many languages."""
+"""The number of languages that the presumed spread of gains counts for."""

@@ -1,4 +1,4 @@
-"""Which of the models of complete runs to take for which language, by estimates without labels, and what that gains."""
+"""Choose the models of complete runs for each language by estimates without labels, and measure the gain of that."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks.table import TASKS
 
 SHARED_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
-"""What runs have in common among whose models one may choose, the baseline included."""
+"""The parts that runs must share so that one can choose among their models, the baseline included."""
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyChoice:
-    """The strategy that is taken for a language at evaluation time, and what its models score.
+    """The strategy that is chosen for a language, and the scores of its models.
 
     Attributes:
-        language: Its code.
-        strategy: That with the greatest gain that estimates let expect.
-        scores: True scores by strategy, mean over seeds; empty without test data.
-        models: The folders of the models of the strategy, where they were kept.
+        language: Code of the language.
+        strategy: The strategy with the greatest expected gain.
+        scores: True scores by strategy, as means over seeds; empty without test data.
+        models: The folders of the strategy's models that were kept.
     """
 
     language: str
@@ -41,18 +41,18 @@ class StrategyChoice:
 
 @dataclass(frozen=True, slots=True)
 class StrategyChoices:
-    """What it comes to, to choose among complete runs for each language.
+    """The outcome of choosing a strategy for each language among complete runs.
 
     Attributes:
-        title: Of the runs: experiment, task and encoder.
-        task: Its name.
-        advice: What is estimated.
-        languages: A choice a target language.
-        chosen: The mean true score over languages of what was chosen; None without test data.
-        single: The strategy that has the best mean true score of all for all languages, and that score.
-        best: The mean over languages of the best strategy of each: what labels of each would have chosen.
-        gain: Of choosing over the best single strategy.
-        interval: Where that gain lies with 95% confidence, over seeds; None where that cannot be said.
+        title: Experiment, task and encoder of the runs.
+        task: Name of the task.
+        advice: The estimates and the advice.
+        languages: One choice per target language.
+        chosen: Mean true score over languages with the chosen strategies; None without test data.
+        single: The strategy with the best mean true score if one is taken for all languages, and that score.
+        best: Mean true score over languages with the best strategy of each. Labels in each language would choose it.
+        gain: The gain of choosing over the best single strategy.
+        interval: The 95% confidence interval of that gain, over seeds; None if it cannot be computed.
     """
 
     title: str
@@ -70,10 +70,10 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     """Choose a strategy for each language among the complete runs of a folder.
 
     Args:
-        folder: Of `alignfreeze run`, whose experiment has `bitext.held_out`.
+        folder: The folder of `alignfreeze run`, for an experiment with `bitext.held_out`.
 
     Raises:
-        DataError: No run kept what its model says of held-out pairs, or runs of several kinds did.
+        DataError: No run has predictions for held-out pairs, or runs with predictions differ in their settings.
     """
     records = list(read_records(folder))
     for _, record in records:
@@ -81,7 +81,7 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
     if not runs:
         raise DataError(
-            f"{folder}: no run of it has said what it makes of held-out sentence pairs; set bitext.held_out, such as "
+            f"{folder}: no run here has predictions for held-out sentence pairs; set bitext.held_out, such as "
             "bitext.held_out = 100, and run the experiment"
         )
     _check_alike(folder, [record for _, record in runs])
@@ -111,7 +111,7 @@ def choose_strategies(folder: Path) -> StrategyChoices:
 
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
-    """Check that runs differ in strategy and seed alone."""
+    """Check that runs differ only in strategy and seed."""
     setups = {
         result.setup for record in records if not record.is_baseline for result in results_of(record, str(folder))
     }
@@ -119,8 +119,8 @@ def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(
             f"{folder}: holds runs that differ in more than strategy and seed, such as in settings, training data, "
-            "tests or held-out pairs, so that there is no choice among them; run the experiment in question, and the "
-            "values of a [grid] one by one, into a folder of its own"
+            "tests or held-out pairs, so one cannot choose among them; run each experiment, and each value of a "
+            "[grid], into a folder of its own"
         )
 
 
@@ -145,13 +145,15 @@ def _summarise_choices(
     if not tested:
         return StrategyChoices(title, task, advice, tuple(languages), None, None, None, None, None)
 
-    def of(taken: Callable[[StrategyChoice], str]) -> Values:
-        """Return the mean score over languages by seed, with the strategy that is taken for each language."""
-        return {seed: statistics.fmean(scores[taken(one), seed][one.language] for one in tested) for seed in seeds}
+    def average_scores(strategy_of: Callable[[StrategyChoice], str]) -> Values:
+        """Return the mean score over languages by seed, if this strategy is taken for each language."""
+        return {
+            seed: statistics.fmean(scores[strategy_of(one), seed][one.language] for one in tested) for seed in seeds
+        }
 
-    singles = {name: of(lambda _, name=name: name) for name in strategies}
+    singles = {name: average_scores(lambda _, name=name: name) for name in strategies}
     single = max(strategies, key=lambda name: statistics.fmean(singles[name].values()))
-    ours = of(lambda one: one.strategy)
+    ours = average_scores(lambda one: one.strategy)
     chosen, theirs = (statistics.fmean(values.values()) for values in (ours, singles[single]))
     return StrategyChoices(
         title=title,
@@ -167,6 +169,6 @@ def _summarise_choices(
 
 
 def _true_scores_of(record: RunRecord) -> dict[str, float]:
-    """Return the true scores of a run by language, by the metric that matters first."""
+    """Return the true scores of a run by language, in its most important metric."""
     metric = record.scores[0].metric if record.scores else None
     return {score.language: score.value for score in record.scores if score.metric == metric}

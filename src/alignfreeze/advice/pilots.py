@@ -1,4 +1,4 @@
-"""Short runs of every strategy, and what their models say of sentence pairs that nothing was realigned on."""
+"""Pilots: short runs of every strategy, whose models predict sentence pairs that are held out of realignment."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_real
 from alignfreeze.tasks.table import TASKS
 
 MOST_CHECKED = 200
-"""Training items that are held out of fine-tuning, unless a tenth of them are fewer: what a pilot has learnt at all."""
+"""Training items that are held out of fine-tuning, but at most a tenth of them. They show if a pilot learns at all."""
 
 FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
-"""Optimiser steps that a pilot takes whatever the fraction, unless the whole has fewer: it would say nothing."""
+"""The fewest optimiser steps of a pilot, unless the whole training has fewer. Fewer steps show nothing."""
 
 _PILOT = "pilot.json"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What pilots are judged by beside the held-out sentence pairs.
+    """What pilots are judged by, in addition to the held-out sentence pairs.
 
     Attributes:
-        links: The word alignments of those, by the encoder as it was: the same for all strategies.
+        links: The word alignments of these pairs by the pretrained encoder, the same for all strategies.
         items: Labelled items of the source language.
     """
 
@@ -61,8 +61,8 @@ class Pilot:
     Attributes:
         strategy: `baseline`, or the freeze policy of the realignment.
         seed: The random start.
-        source_score: On held-out items of the source language; None where there is nothing to score.
-        predictions: For the held-out sentence pairs, by language.
+        source_score: Score on held-out items of the source language; None without such items.
+        predictions: Predictions for the held-out sentence pairs, by language.
         doubts: What cannot be right in the score, with the probable cause.
     """
 
@@ -74,18 +74,18 @@ class Pilot:
 
 
 def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
-    """Return the settings of the pilots: a fraction of the steps of either training; schedules are shares of steps.
+    """Return the settings of the pilots. Both trainings take a fraction of their steps, and schedules scale with them.
 
     Args:
-        settings: Of the whole experiment, `realignment.steps` filled in.
-        fraction: More than 0, at most 1.
-        finetuning_steps: Of the whole experiment.
+        settings: The settings of the whole experiment, `realignment.steps` filled in.
+        fraction: The share of the steps: more than 0, at most 1.
+        finetuning_steps: Fine-tuning steps of the whole experiment.
 
     Raises:
-        SettingsError: There is no such fraction.
+        SettingsError: The fraction is out of range.
     """
     if not 0 < fraction <= 1:
-        raise SettingsError(f"a fraction of {fraction:g}: it is of the steps, more than 0 and at most 1")
+        raise SettingsError(f"a fraction of {fraction:g}: it is a share of the steps, more than 0 and at most 1")
     changed = {
         name: getattr(settings, name).model_copy(
             update={"steps": max(math.ceil(fraction * steps), min(steps, FEWEST_STEPS[name]))}
@@ -96,12 +96,12 @@ def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: 
 
 
 def _steps_of(settings: ExperimentSettings, finetuning_steps: int) -> dict[str, int]:
-    """Return the steps of either training, of the whole experiment."""
+    """Return the steps of both trainings in the whole experiment."""
     return {"finetuning": finetuning_steps, "realignment": settings.realignment.steps or finetuning_steps}
 
 
 def least_fraction_of(settings: ExperimentSettings, *, finetuning_steps: int) -> float:
-    """Return the greatest fraction below which nothing shrinks any more."""
+    """Return the least useful fraction: below it, pilots take no fewer steps."""
     steps = _steps_of(settings, finetuning_steps)
     return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
 
@@ -110,18 +110,20 @@ def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut
     """Split the data of an experiment into what pilots train on and what they are judged by.
 
     Args:
-        plan: Of the whole experiment.
-        most: Sentence pairs of a language that are held out; None for those that the experiment says, or a share.
+        plan: The plan of the whole experiment.
+        most: Held-out sentence pairs per language; None for the number in the settings, or a share of the pairs.
 
     Raises:
-        SettingsError: The experiment says another number.
+        SettingsError: The settings of the experiment give another number.
         DataError: A language has too few sentence pairs.
     """
     settings = plan.settings
     assert settings.bitext is not None
     data = plan.data
     if (theirs := settings.bitext.held_out) and most not in {None, theirs}:
-        raise SettingsError(f"--held-out {most}: bitext.held_out of the experiment says {theirs}; give one of the two")
+        raise SettingsError(
+            f"--held-out {most}: bitext.held_out of the experiment is {theirs}; give only one of the two"
+        )
     if not theirs:
         data = hold_out(data, most=most, seed=settings.bitext.selection.seed)
     items = spread_evenly(data.train, min(MOST_CHECKED, len(data.train) // 10))
@@ -134,22 +136,22 @@ def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut
 def run_pilots(
     settings: ExperimentSettings, plan: Plan, data: ExperimentData, held: HeldOut, *, seeds: Sequence[int], out: Path
 ) -> list[Pilot]:
-    """Do a short run of each strategy and seed; those that are complete in the folder are not repeated.
+    """Do a short run of each strategy and seed. Runs that are complete in the folder are not repeated.
 
     Args:
-        settings: Of the pilots, as `shorten` returns them.
-        plan: Of the whole experiment.
-        data: What they train on.
-        held: What they are judged by.
-        seeds: Random starts.
-        out: The folder that keeps what they predict.
+        settings: The settings of the pilots, from `shorten`.
+        plan: The plan of the whole experiment.
+        data: The data that pilots train on.
+        held: What pilots are judged by.
+        seeds: The random starts.
+        out: The folder that keeps their predictions.
     """
     strategies = list(dict.fromkeys(settings.strategies))
     alignments = find_links(settings, data) if settings.realigns else []
     found = []
     specs = [_spec_of(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
     users = users_of({spec.folder: spec.realigned for spec in specs})
-    # An average starts from what others start from too.
+    # An average starts from encoders that other pilots start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
     with stage("pilots", total=len(specs)) as bar:
         for spec in specs:
@@ -162,9 +164,9 @@ def run_pilots(
 
 
 def _spec_of(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
-    """Return what a pilot is to do: like a run of the experiment, but for steps and held-out data."""
+    """Return what a pilot is to do. It differs from a run of the experiment in steps and held-out data."""
     identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
-    return RunSpec(settings, strategy, seed, identity.with_fact("held out", digest_of(data.held)))
+    return RunSpec(settings, strategy, seed, identity.add_fact("held out", digest_of(data.held)))
 
 
 def _run_pilot(
@@ -202,7 +204,7 @@ def _train_pilot(
     *,
     tokenizer: PreTrainedTokenizerFast,
 ) -> Pilot:
-    """Train as a run does, and predict instead of testing in the target languages."""
+    """Train as a run does, but predict held-out pairs instead of testing in the target languages."""
     settings = spec.settings
     task = TASKS[settings.task]
     meter = Meter(settings.device)
@@ -223,40 +225,40 @@ def _train_pilot(
 # --- how much a budget allows --------------------------------------------------------
 
 PASSES = 3
-"""A training step takes as long as so many passes of the same sentences without a gradient."""
+"""A training step takes as long as this many passes over the same sentences without gradients."""
 
 
 @dataclass(frozen=True, slots=True)
 class PilotCost:
-    """What pilots take, in minutes.
+    """The minutes that pilots take.
 
     Attributes:
-        whole: All trainings, if they were whole.
-        fixed: What does not shrink with the steps: links and predictions.
+        whole: The time of all trainings with all steps.
+        fixed: The time that does not shrink with the steps: links and predictions.
     """
 
     whole: float
     fixed: float
 
     def of(self, fraction: float) -> float:
-        """Return the minutes that pilots of a fraction of the steps take."""
+        """Return the minutes that pilots with a fraction of the steps take."""
         return self.fixed + fraction * self.whole
 
 
 def estimate_pilot_cost(plan: Plan, held: int, *, n_seeds: int) -> PilotCost | None:
-    """Time a step of either training, and say what pilots take; None if the encoder is not at hand.
+    """Time a step of each training, and estimate the cost of the pilots; None if the encoder is not at hand.
 
     Args:
-        plan: Of the whole experiment.
-        held: Sentence pairs that are held out, of all languages together.
-        n_seeds: Of the pilots.
+        plan: The plan of the whole experiment.
+        held: Number of held-out sentence pairs in all languages.
+        n_seeds: Number of seeds of the pilots.
     """
     settings = plan.settings.model_copy(update={"seeds": list(range(n_seeds))})
     lengths = Lengths.of(plan)
     timed = estimate_cost(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
     if timed is None:
         return None
-    # A pass over the held-out pairs, of which there is one a pilot, and one for the links.
+    # One pass over the held-out pairs per pilot, and one for the links.
     second = timed.realignment_step / settings.realignment.batch_size / PASSES
     passes = len(set(settings.strategies)) * n_seeds + 1
     return PilotCost(timed.hours * 60, passes * held * second / 60)
@@ -266,19 +268,19 @@ def fit_budget(cost: PilotCost, *, budget: float, least: float, most: float) -> 
     """Return the greatest fraction of the steps that a budget allows.
 
     Args:
-        cost: Of the pilots.
-        budget: Minutes.
-        least: The least fraction that says anything.
-        most: More is not wanted.
+        cost: The cost of the pilots.
+        budget: The minutes that pilots may take.
+        least: The least useful fraction.
+        most: The greatest wanted fraction.
 
     Raises:
-        SettingsError: The budget does not suffice.
+        SettingsError: The budget is too small for the least useful fraction.
     """
     fraction = min(most, (budget - cost.fixed) / cost.whole)
     if fraction < least:
         raise SettingsError(
-            f"--budget {budget:g}: pilots take about {cost.of(least):.2g} minutes with the fewest steps that say "
-            f"anything ({least:.2g} of all), and {cost.of(1):.2g} with all steps; give more, or take fewer strategies "
-            "or seeds"
+            f"--budget {budget:g}: pilots take about {cost.of(least):.2g} minutes with the fewest useful steps "
+            f"({least:.2g} of all), and {cost.of(1):.2g} minutes with all steps; give more minutes, or take fewer "
+            "strategies or seeds"
         )
     return fraction

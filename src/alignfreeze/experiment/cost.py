@@ -81,7 +81,7 @@ class Lengths:
         """Return the mean lengths of some items and pairs of an experiment."""
         usual, task, settings = cls.usual(plan.settings), TASKS[plan.settings.task], plan.settings
 
-        def mean_length(several: list[Any], most: int, otherwise: int) -> int:
+        def average_length(several: list[Any], most: int, otherwise: int) -> int:
             if not several or not all(several):
                 return otherwise
             return min(most, round(sum(_count_subwords(plan.tokenizer, texts) for texts in several) / len(several)))
@@ -89,8 +89,8 @@ class Lengths:
         items = [] if task.usual_length is None else [task.kind.texts(item) for item in _take_some(plan.data.train)]
         pairs = [[pair.source, pair.target] for pair in _take_some(plan.data.bitext)]
         return cls(
-            item=mean_length(items, settings.finetuning.max_length, usual.item),
-            pair=mean_length(pairs, 2 * settings.realignment.max_length, usual.pair),
+            item=average_length(items, settings.finetuning.max_length, usual.item),
+            pair=average_length(pairs, 2 * settings.realignment.max_length, usual.pair),
             assumed=False,
         )
 

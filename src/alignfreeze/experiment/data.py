@@ -82,7 +82,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
     """
     tested = settings.tested_languages if tests else []
     places = _places_of(settings, base, tested)
-    paths = _only_local(places)
+    paths = _keep_local(places)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
     missing += _find_missing_bitext(settings, base)
     if missing:
@@ -248,10 +248,10 @@ def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
 
 def local_files_of(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
     """Return the files on this machine that an experiment reads, without its bitext, by role."""
-    return _only_local(_places_of(settings, base, settings.tested_languages))
+    return _keep_local(_places_of(settings, base, settings.tested_languages))
 
 
-def _only_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
+def _keep_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
     return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 

@@ -142,7 +142,7 @@ class Identity:
 
     def digest_of(self, *parts: Part) -> str:
         """Return a digest of some parts of a run and of its encoder, without strategy and seed."""
-        return digest_of_json([self.version, self.encoder, [self._only(part) for part in parts]])
+        return digest_of_json([self.version, self.encoder, [self._values_of(part) for part in parts]])
 
     def digest_of_encoder(self, policy: str) -> str:
         """Return a digest of everything that the run's realigned encoder depends on.
@@ -153,7 +153,7 @@ class Identity:
         parts = [*ENCODER_PARTS, *(part for part in self.facts if part not in set(Part))]
         if self.settings[Part.REALIGNMENT].get("realignment.stopping.by") == "agreement":
             parts += [Part.TASK, Part.FINETUNING]  # short fine-tunings judge it
-        whole = [self.version, self.encoder, policy, self.seed, [self._only(part) for part in parts]]
+        whole = [self.version, self.encoder, policy, self.seed, [self._values_of(part) for part in parts]]
         return digest_of_json(whole)
 
     @property
@@ -175,10 +175,10 @@ class Identity:
         """The settings that decide a part, by name with dots."""
         return {name: value for chosen in self.settings.values() for name, value in chosen.items()}
 
-    def _only(self, part: str) -> list[Any]:
+    def _values_of(self, part: str) -> list[Any]:
         return [kind.get(part) for kind in (self.settings, self.files, self.facts)]
 
-    def with_fact(self, name: str, value: Any) -> Self:
+    def add_fact(self, name: str, value: Any) -> Self:
         """Return the identity of a run that depends on one more fact."""
         return replace(self, facts=self.facts | {name: {name: value}})
 

@@ -91,7 +91,7 @@ class _Reader:
         self.digest = lru_cache(digest_of_encoder)
         self._data: dict[tuple[Path, str], ExperimentData] = {}
 
-    def data(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
+    def data_of(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
         """Read the data of an experiment."""
         key = (base, reading_key_of(settings))
         if key not in self._data:
@@ -115,7 +115,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
     # The whole encoder is loaded, so that a broken one is found before hours of work.
     loaded = read.encoder(encoder)
     freezing = freezing_of(settings, loaded.model)
-    data = read.data(settings, base)
+    data = read.data_of(settings, base)
     steps = settings.finetuning.steps or settings.finetuning.total_steps(
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
