@@ -76,7 +76,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
     )
 
 
-def _common_key_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+def _setup_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
     return replace(_simplify(comparison.setup), **ignored), comparison.metric
 
 
