@@ -99,6 +99,8 @@ def test_an_extension_that_fails_is_left_out_with_a_remark(table, extend, remark
     extend(Extension("broken", fail), twice, Extension("paint", lambda: table.add("green", 3)))
     assert list(table) == ["red", "blue", "green"]
     assert table["red"] == 1
+    assert remarks == []  # a list of names, such as a help text, is no place for remarks
+    assert "purple" not in table
     assert remarks == [
         "the extension 'broken' (broken.plugin) cannot be loaded and is left out: no brush",
         "the extension 'twice' (twice.plugin) cannot be loaded and is left out: "

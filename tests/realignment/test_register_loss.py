@@ -75,7 +75,7 @@ def planned(project, loss, **changes):
     settings = ExperimentSettings.from_toml(project / "experiment.toml")
     realignment = settings.realignment.model_dump() | {"loss": loss, "steps": 20, "learning_rate": 1e-3}
     values = settings.model_dump(exclude_unset=True) | {"realignment": realignment, "seeds": [1], **changes}
-    return plan(ExperimentSettings.checked(values, origin="test"), base=project)
+    return plan(ExperimentSettings.from_values(values, origin="test"), base=project)
 
 
 @pytest.mark.parametrize("loss", ["words", "sentences"])
@@ -109,4 +109,4 @@ def test_a_name_is_taken_once_and_is_proposed():
     with pytest.raises(ValueError, match="there is a loss 'words' already"):
         af.register_loss("words", distance_of_words)
     with pytest.raises(SettingsError, match=r"unknown loss 'wrods'.*Did you mean 'words'"):
-        af.RealignmentSettings.checked({"loss": "wrods"}, origin="here")
+        af.RealignmentSettings.from_values({"loss": "wrods"}, origin="here")

@@ -65,7 +65,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
             _compare_two(our, their)
             for our in ours
             for their in theirs
-            if _common_key_of(our, ignored) == _common_key_of(their, ignored)
+            if _key_of(our, ignored) == _key_of(their, ignored)
             and set(our.languages) & set(their.languages)
         ]
         if found:
@@ -76,7 +76,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
     )
 
 
-def _common_key_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
+def _setup_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
     return replace(_simplify(comparison.setup), **ignored), comparison.metric
 
 
