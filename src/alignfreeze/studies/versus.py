@@ -65,8 +65,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
             _compare_two(our, their)
             for our in ours
             for their in theirs
-            if _key_of(our, ignored) == _key_of(their, ignored)
-            and set(our.languages) & set(their.languages)
+            if _setup_of(our, ignored) == _setup_of(their, ignored) and set(our.languages) & set(their.languages)
         ]
         if found:
             return found
