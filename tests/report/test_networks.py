@@ -1,7 +1,5 @@
 """Networks and likeness: what is joined with what, by hand."""
 
-from dataclasses import replace
-
 import pytest
 
 pytest.importorskip("plotly")
@@ -23,6 +21,7 @@ from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.report.test_golden import SCORES, record
 from tests.studies.test_comparison import table
+from tests.support.records import make_record, make_settings
 
 RECORDS = [record(strategy) for strategy in SCORES]
 
@@ -67,7 +66,7 @@ def test_the_lineage_of_the_baseline_knows_no_bitext():
 
 def test_the_lineage_of_an_average_leads_to_each_member():
     name = "average(1*baseline,1*full,2*front)"
-    one = replace(RECORDS[2], strategy=name, digest="0" * 64)
+    one = make_record(make_settings(["de", "tr", "ja"]), name, SCORES["front"])
     realigned = {f"realigned {strategy} 31" for strategy in ("full", "front")}
     assert joined(trace_run(one)) == {
         ("bitext: German, Turkish, Japanese", "links: fast-align"),
