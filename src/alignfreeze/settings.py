@@ -158,11 +158,7 @@ def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tu
         if nested is not None:
             rows += describe_settings(nested, prefix=f"{path}.")
         else:
-            default = (
-                "required"
-                if field.is_required()
-                else json.dumps(field.default, default=str).replace("null", "left out")
-            )
+            default = "required" if field.is_required() else _default_text(field.default)
             rows.append((path, default, (field.description or "").replace("\n", " ")))
     return rows
 

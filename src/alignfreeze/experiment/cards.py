@@ -21,6 +21,9 @@ from alignfreeze.version import __version__
 
 CARD = "README.md"
 
+FROM_FILES = "read from files"
+"""What cards name instead of an aligner where links were given."""
+
 LICENCES = {embedded.NAME: "mit"}
 """Of encoders that are known here; those of others are for the user to fill in."""
 

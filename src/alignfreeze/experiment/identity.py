@@ -243,9 +243,8 @@ def _resolve(settings: ExperimentSettings) -> dict[str, Any]:
     values["languages"] = sorted(settings.tested_languages)
     if settings.bitext is not None:
         values["bitext.languages"] = settings.realigned_languages
-        values["bitext.source_language"] = (
-            settings.source_language
-        )  # not a setting of the bitext, but a side of every pair
+        # The source language is no setting of the bitext, but it is a side of every pair.
+        values["bitext.source_language"] = settings.source_language
     return values
 
 

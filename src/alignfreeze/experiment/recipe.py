@@ -14,7 +14,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
-from alignfreeze.experiment.cards import CardFacts, write_card
+from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
@@ -250,4 +250,4 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
 def _name_aligner(settings: ExperimentSettings) -> str | None:
     if not settings.realignment.needs_links:
         return None
-    return "read from files" if settings.alignment.links else settings.alignment.aligner
+    return FROM_FILES if settings.alignment.links else settings.alignment.aligner

@@ -12,7 +12,7 @@ from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.encoder import Encoder, check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.cards import CardFacts, base_name, write_card
+from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
 from alignfreeze.experiment.records import describe_environment
 from alignfreeze.experiment.strategies import name_average
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_json, write_json
@@ -126,7 +126,7 @@ def realign_and_save(
     }
     card = card_of_record(record)
     if links.files:
-        card = replace(card, aligner="read from files")
+        card = replace(card, aligner=FROM_FILES)
     return facts | training.save(loaded, record, card, **how)
 
 
