@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -85,6 +86,13 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALIGNFREEZE_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swift_garbage_collection():
+    """Each training ends with collections; looking through all modules each time takes most of a tiny run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
