@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from alignfreeze.errors import DataError, OutputError
 from alignfreeze.files import (
+    THIS_HOST,
     check_file,
     check_unused,
     digest_of_json,
     make_folder,
+    new_file,
     new_folder,
     read_lines,
     remove_leftovers,
@@ -144,12 +146,22 @@ def test_a_name_in_use_is_refused(tmp_path):
 
 def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
     # No process has the highest number there can be; process 1 always lives.
-    dead, living = tmp_path / ".run.4194399.part", tmp_path / ".run.1.part"
+    dead, living = (tmp_path / f".run.{process}-{THIS_HOST}.part" for process in (4194399, 1))
     dead.mkdir()
     living.mkdir()
+    elsewhere = tmp_path / ".run.4194399-00000000.part"  # whether it lives cannot be seen from here
+    elsewhere.mkdir()
     (tmp_path / ".x.part").touch()  # not a name of ours
     remove_leftovers(tmp_path)
-    assert sorted(tmp_path.iterdir()) == [living, tmp_path / ".x.part"]
+    assert set(tmp_path.iterdir()) == {living, elsewhere, tmp_path / ".x.part"}
+    remove_leftovers(tmp_path, is_ours=True)
+    assert set(tmp_path.iterdir()) == {tmp_path / ".x.part"}
+
+
+def test_the_folder_of_a_new_file_is_made(tmp_path):
+    with new_file(tmp_path / "a" / "b" / "file") as path:
+        path.write_text("text")
+    assert (tmp_path / "a" / "b" / "file").read_text() == "text"
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_user(tmp_path):

@@ -1,5 +1,7 @@
 """Uploads to the hub, which no test reaches."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from alignfreeze import uploads
@@ -38,4 +40,16 @@ def test_without_a_connection_nothing_begins(tmp_path):
     with pytest.raises(OutputError, match=r"me/model: the hub (cannot be reached|does not know you)"):
         check_hub("me/model")
     with pytest.raises(OutputError, match="the model is in"):
+        push(tmp_path, "me/model")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no route"), ConnectionError("no route")])
+def test_a_connection_that_is_lost_is_said_whatever_the_client_raises(tmp_path, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(uploads, "HfApi", lambda: SimpleNamespace(whoami=fail, create_repo=fail))
+    with pytest.raises(OutputError, match=r"me/model: the hub cannot be reached \(no route\)"):
+        check_hub("me/model")
+    with pytest.raises(OutputError, match=f"no route.*the model is in {tmp_path}"):
         push(tmp_path, "me/model")

@@ -9,6 +9,7 @@ import lzma
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import zlib
@@ -51,7 +52,11 @@ OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
 
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
 
-_LEFTOVER = re.compile(r"\..+\.([0-9]+)\.part")
+THIS_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+"""This machine in names of half-written files: processes of two machines, or containers, may have the same number."""
+
+_LEFTOVER = re.compile(rf"\..+\.([0-9]+)-{THIS_HOST}\.part")
+_ANY_LEFTOVER = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.part")
 
 
 @contextmanager
@@ -205,7 +210,7 @@ def make_folder(path: Path) -> Path:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    return path.with_name(f".{path.name}.{os.getpid()}-{THIS_HOST}.part")
 
 
 def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> None:
@@ -219,7 +224,7 @@ def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> N
     """
     for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
-        if process and (is_ours or not _is_running(int(process[1]))):
+        if (process and not _is_running(int(process[1]))) or (is_ours and _ANY_LEFTOVER.fullmatch(path.name)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -261,6 +266,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def new_file(path: Path) -> Iterator[Path]:
     """Yield a path to write a file to; it gets the name `path` when the block ends without an exception."""
     beside = _temporary_name(path)
+    make_folder(path.parent)
     try:
         yield beside
         beside.replace(path)

@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from importlib.metadata import version
 
 import pytest
 
+from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder
+from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.data import DataFile, ExperimentData
 from alignfreeze.experiment.identity import SETTING_PARTS, EncoderDigests, Identity, Part, flatten, identify, part_of
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings, LinkSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
@@ -233,3 +236,41 @@ def test_a_hint_for_plans_repeats_no_run(complete):
     study = run_experiment(plan(first, base=complete), out=complete / "out")
     assert study.reused == len(study.records) == 2
     assert all(isinstance(record, RunRecord) for record in study.records)
+
+
+def links_facts(project, **alignment):
+    found = planned(project, strategies=["front"], seeds=[1], alignment=LinkSettings(**alignment))
+    return found.specs[0].identity.facts[Part.LINKS]
+
+
+def test_the_packages_that_decide_links_are_part_of_a_run(project):
+    assert links_facts(project, aligner="fast-align")["libraries"] == {"sil-thot": version("sil-thot")}
+    assert links_facts(project, aligner="argmax", layer=2)["libraries"] == {"alignfreeze": version("alignfreeze")}
+
+
+def test_an_encoder_that_aligns_nothing_is_no_part_of_a_run(project, tiny_folder):
+    assert links_facts(project, aligner="fast-align", encoder=str(tiny_folder))["encoder"] is None
+    assert links_facts(project, aligner="argmax", layer=2, encoder=str(tiny_folder))["encoder"] is not None
+
+
+def test_an_aligning_encoder_that_is_none_is_named(project):
+    with pytest.raises(EncoderError, match="'no-such-encoder' cannot be loaded"):
+        links_facts(project, aligner="argmax", layer=2, encoder="no-such-encoder")
+
+
+def test_the_note_on_how_an_encoder_was_made_is_no_part_of_it(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "encoder")
+    (tmp_path / "encoder" / ORIGIN).write_text('{"when": "now"}')
+    assert digest_of_encoder(str(tmp_path / "encoder")) == digest_of_encoder(str(tiny_folder))
+
+
+def test_held_out_pairs_are_part_of_a_baseline_only_if_its_task_labels_them(project):
+    found = planned(project, strategies=["baseline"], seeds=[1])
+    bitext = found.settings.bitext.model_copy(update={"held_out": 100})
+
+    def has_pairs(task):
+        settings = found.settings.model_copy(update={"task": task, "bitext": bitext})
+        one = identify(settings, found.data, Strategy.parse("baseline"), 1, digests=found.digests)
+        return Part.PAIRS in one.settings
+
+    assert [has_pairs(task) for task in ("pos", "nli", "qa")] == [True, True, False]

@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, TrainingError
+from alignfreeze.files import THIS_HOST
 from alignfreeze.running import dispatch, sweep
 from alignfreeze.running.claims import claim_run, is_claimed, read_claim
 from alignfreeze.running.dispatch import run_experiment
@@ -223,7 +224,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
     found, out = planned(project, seeds=[1], keep_models=True), project / "out"
     baseline, front = found.specs
     for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned["front"]):
-        left.with_name(f".{left.name}.{os.getpid()}.part").mkdir(parents=True)
+        left.with_name(f".{left.name}.{os.getpid()}-{THIS_HOST}.part").mkdir(parents=True)
     assert len(run_experiment(found, out=out).records) == 2
     assert not list(out.rglob("*.part"))
 
@@ -274,3 +275,22 @@ def test_options_for_how_it_is_computed(project):
     done = alignfreeze("run", file, "--out", out, "--only", "baseline-2-*", "--log-to", "tensorboard")
     assert done.returncode == 0, done.stderr
     assert len(list((out / "logs").glob("baseline-2-*/*/events*"))) == 1
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_experiments_that_share_a_run_keep_its_model_if_one_of_them_wants_it(project, order):
+    plans = [planned(project, name=str(keep), keep_models=keep, strategies=["baseline"], seeds=[1]) for keep in order]
+    dispatch.run_experiments(plans, out=project / "out")
+    (folder,) = (project / "out" / "runs").iterdir()
+    assert (folder / "model" / "config.json").exists()
+
+
+def test_a_folder_without_locks_is_an_error_of_the_user(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(FileLock, "acquire", fail)
+    with pytest.raises(OutputError, match=r"no run can be claimed here .*Read-only"), claim_run(tmp_path, "run"):
+        pass
+    (tmp_path / "locks" / "run.lock").touch()
+    assert not is_claimed(tmp_path, "run")  # as there is no note

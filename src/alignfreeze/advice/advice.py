@@ -322,7 +322,7 @@ def _average_estimates(several: Sequence[StrategyEstimate], draws: Floats, colum
     """Return the means of estimates over languages, with a summary of the drawn mean gains."""
     names = ("agreement", "own", "entropy", "confidence_shift", "label_distance")
     known = {name: [value for one in several if (value := getattr(one, name)) is not None] for name in names}
-    means = {name: _mean_of(values) for name, values in known.items()}
+    means: dict[str, Any] = {name: _mean_of(values) if values else None for name, values in known.items()}
     return StrategyEstimate(**means, **_summarise_gains(draws, column))
 
 
@@ -366,4 +366,4 @@ def recommend(
 
 
 def _mean_of(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")
+    return sum(values) / len(values)

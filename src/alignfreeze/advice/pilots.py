@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import spread_evenly
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate_cost
@@ -27,8 +27,9 @@ from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, realign_and_finetune
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.files import new_folder, read_json, write_json
+from alignfreeze.files import new_folder, read_json, remove_leftovers, write_json
 from alignfreeze.progress import stage
+from alignfreeze.running.claims import claim_run
 from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
 from alignfreeze.tasks.table import TASKS
 
@@ -145,6 +146,9 @@ def run_pilots(
         held: What pilots are judged by.
         seeds: The random starts.
         out: The folder that keeps their predictions.
+
+    Raises:
+        OutputError: Another process does pilots in this folder.
     """
     strategies = list(dict.fromkeys(settings.strategies))
     alignments = find_links(settings, data) if settings.realigns else []
@@ -153,7 +157,10 @@ def run_pilots(
     users = users_of({spec.folder: spec.realigned for spec in specs})
     # An average starts from encoders that other pilots start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
-    with stage("pilots", total=len(specs)) as bar:
+    with claim_run(out, "pilots") as is_ours, stage("pilots", total=len(specs)) as bar:
+        if not is_ours:
+            raise OutputError(f"{out}: another process trains these pilots; wait for its end, or choose another --out")
+        remove_leftovers(out / "pilots", is_ours=True)
         for spec in specs:
             realigned = places_of(out, spec.realigned, shared)
             found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))

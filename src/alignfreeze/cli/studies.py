@@ -121,10 +121,9 @@ def report(
     Markdown and LaTeX, for a pull request or a paper, have the outcome and the tables alone.
     """
     with working():
-        from alignfreeze.report.text import choose_report_form
         from alignfreeze.report.writing import write_report
 
-        page = write_report(paths, out, choose_report_form(out, form), title=title)
+        page = write_report(paths, out, form, title=title)
     typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
 
 

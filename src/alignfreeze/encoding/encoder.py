@@ -23,6 +23,9 @@ from alignfreeze.registry import load_extensions
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+ORIGIN = "alignfreeze.json"
+"""The file in a model's folder that records how the model was made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
@@ -164,12 +167,21 @@ def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
 
 
 def digest_of_encoder(name: str) -> str:
-    """Return a digest of the files of an encoder on disk, or of its name and revision on the hub."""
+    """Return a digest of the files of an encoder on disk, or of its name and revision on the hub.
+
+    Raises:
+        EncoderError: There is no such encoder.
+    """
     place = Path(_resolve(name))
     if place.is_dir():
         files = sorted(path for path in place.iterdir() if path.suffix in {".json", ".safetensors", ".model", ".txt"})
+        # Our note on how the encoder was made tells the time, too. The same encoder, made again, is the same.
+        files = [path for path in files if path.name != ORIGIN]
         return digest_of_json({path.name: digest_of_file(path) for path in files})
-    config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:  # transformers and the hub raise all kinds
+        raise _not_an_encoder(name, error) from error
     return digest_of_json([name, getattr(config, "_commit_hash", None)])
 
 

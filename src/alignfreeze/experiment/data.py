@@ -154,7 +154,7 @@ def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) 
     """Return the path of every file, or the name of every data set on the hub, by its role."""
     data = settings.data
     places: dict[str, Path | str] = {"train": _place_of(data.train, base)}
-    places |= {f"test {code}": _place_of(data.test, base, data.names.get(code, code)) for code in tested}
+    places |= {f"test {code}": _place_of(_fill_in_test(settings, code), base) for code in tested}
     if settings.bitext is None:
         return places
     patterns = {"links": settings.alignment.links}
@@ -163,7 +163,7 @@ def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) 
     for role, pattern in patterns.items():
         if pattern is not None:
             for code in settings.realigned_languages:
-                places[f"{role} {code}"] = _locate(pattern.replace(LANGUAGE_PLACEHOLDER, code), base)
+                places[f"{role} {code}"] = _locate(_fill_in(pattern, settings, code), base)
     return places
 
 
@@ -187,9 +187,8 @@ def _is_there(path: Path) -> bool:
     return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
 
 
-def _place_of(pattern: str, base: Path, language: str = "") -> Path | str:
-    """Return the path of a file for a language, or the name of a data set on the hub."""
-    name = pattern.replace(LANGUAGE_PLACEHOLDER, language)
+def _place_of(name: str, base: Path) -> Path | str:
+    """Return the path of a file, or the name of a data set on the hub."""
     return name if name.startswith(HUB) else _locate(name, base)
 
 
@@ -206,6 +205,12 @@ def _fill_in(pattern: str, settings: ExperimentSettings, language: str) -> str:
     return pattern.replace(PAIR_PLACEHOLDER, pair).replace(LANGUAGE_PLACEHOLDER, language)
 
 
+def _fill_in_test(settings: ExperimentSettings, language: str) -> str:
+    """Return the place of the test items of a language."""
+    named = settings.data.test.replace(LANGUAGE_PLACEHOLDER, settings.data.names.get(language, language))
+    return _fill_in(named, settings, language)
+
+
 def _read_bitext(
     settings: ExperimentSettings, language: str, base: Path, files: list[DataFile], vectors: LayerVectors | None
 ) -> list[SentencePair]:
@@ -220,8 +225,6 @@ def _read_bitext(
         form=bitext.form,
         columns=None if bitext.columns is None else (fill_in(bitext.columns[0]), fill_in(bitext.columns[1])),
     )
-    if reader.hub is not None:
-        files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(reader.hub)))
     for number, (_, paths) in enumerate(reader.parts, start=1):
         part = f" {number}" if len(reader.parts) > 1 else ""
         for side, path in zip(("source", "target"), paths, strict=False):
@@ -230,13 +233,15 @@ def _read_bitext(
     chosen = choose_pairs(reader, selection, max_pairs=bitext.max_pairs)
     if vectors is not None:
         chosen = keep_most_alike(chosen, selection, vectors)
+    if reader.hub is not None:  # there is no file to digest
+        files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(chosen.texts)))
     return split_into_words(chosen.texts, languages=reader.languages, pretokenized=bitext.pretokenized)
 
 
 def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
     """Return the data sets on the hub that an experiment reads, by their purpose."""
     data = settings.data
-    tests = [data.test.replace(LANGUAGE_PLACEHOLDER, data.names.get(code, code)) for code in settings.tested_languages]
+    tests = [_fill_in_test(settings, code) for code in settings.tested_languages]
     places = {
         "train": [f"{data.train} ({data.train_split})"],
         "test": [f"{test} ({data.test_split})" for test in tests],

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Any, Self
 
+from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.corpora.words import describe_splitter
 from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, plain_name_of
 from alignfreeze.files import digest_of_json
+from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
 
 
@@ -222,8 +225,11 @@ def identify(
         facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
     if Part.LINKS in parts and settings.alignment.links is not None:
         chosen[Part.LINKS] = {}  # the digests of the files say all
-    if Part.LINKS in parts and digests.aligning is not None:
-        facts[Part.LINKS] = {"encoder": digests.aligning}
+    elif Part.LINKS in parts:
+        facts[Part.LINKS] = {
+            "encoder": digests.aligning,
+            "libraries": {name: version(name) for name in ALIGNERS[settings.alignment.aligner].libraries},
+        }
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
 
 
@@ -232,8 +238,9 @@ def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, .
     if not strategy.is_baseline:
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
         return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT)
-    # The model of a baseline predicts held-out pairs too.
-    predicts_held_out = settings.bitext is not None and settings.bitext.held_out
+    # The model of a baseline predicts held-out pairs too, if its task can.
+    can_predict = TASKS[settings.task].kind.pair_labeller is not None
+    predicts_held_out = can_predict and settings.bitext is not None and settings.bitext.held_out
     return (*RUN_PARTS, Part.PAIRS) if predicts_held_out else RUN_PARTS
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding import embedded
@@ -120,7 +121,8 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
     settings = _fill_in_steps(settings, steps)
-    aligning = None if alignment.encoder is None else read.digest(alignment.encoder)
+    needs_vectors = ALIGNERS[alignment.aligner].needs_vectors
+    aligning = read.digest(alignment.encoder) if needs_vectors and alignment.encoder is not None else None
     digests = EncoderDigests(read.digest(encoder), aligning)
     specs = tuple(
         RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests))
@@ -216,7 +218,8 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     Raises:
         SettingsError: The number of steps is not known: both `finetuning.steps` and `data.n_train` are left out.
     """
-    settings = settings.model_copy(update={"device": check_device(settings.device)})
+    located = {"device": check_device(settings.device), "encoder": _locate_encoder(settings.encoder, base)}
+    settings = settings.model_copy(update=located)
     known = settings.data.n_train
     if known is not None and settings.data.max_train is not None:
         known = min(known, settings.data.max_train)
@@ -228,7 +231,7 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     steps = settings.finetuning.total_steps(known or 0)
     settings = _fill_in_steps(settings, steps)
     fetched = hub_data_of(settings)
-    if settings.encoder != embedded.NAME and not (base / settings.encoder).is_dir():
+    if settings.encoder != embedded.NAME and not Path(settings.encoder).is_dir():
         fetched = {"encoder": [settings.encoder], **fetched}
     model = without_weights(settings.encoder)
     freezing = {} if model is None else freezing_of(settings, model)

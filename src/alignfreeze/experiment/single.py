@@ -9,7 +9,7 @@ from typing import Any
 
 from alignfreeze.alignment.aligning import align
 from alignfreeze.corpora.chosen import BitextRequest
-from alignfreeze.encoding.encoder import Encoder, check_device, digest_of_encoder, load_encoder
+from alignfreeze.encoding.encoder import ORIGIN, Encoder, check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
@@ -27,9 +27,6 @@ from alignfreeze.tasks.task import Source, Task
 from alignfreeze.training.checkpoints import remove_checkpoints
 from alignfreeze.training.settings import ComputeSettings
 from alignfreeze.uploads import check_hub, push
-
-ORIGIN = "alignfreeze.json"
-"""The file in a model's folder that records how the model was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,6 +95,7 @@ class EncoderMaker:
             seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
             self.meter.add(_STAGE, seconds, memory)
             remove_leftovers(place.parent, of=place.name, is_ours=True)
+            shutil.rmtree(place, ignore_errors=True)  # a folder without history was not removed as a whole
             with new_folder(place) as folder:
                 encoder.save(folder)
                 write_json(folder / _HISTORY, {"history": asdict(history), "seconds": seconds, "memory": memory})

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from alignfreeze.report.forms import choose_form
+from alignfreeze.report.page import to_html
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.sheets import latex_text, markdown_text, to_latex, to_markdown
 
@@ -46,27 +45,9 @@ def _own_summary(page: Page, study: StudyPage) -> list[str]:
     return [sentence for sentence in page.summary if sentence not in study.study.summary]
 
 
-def _write_html(study: StudyPage) -> str:
-    from alignfreeze.report.page import to_html  # it needs plotly; the other forms do not
-
-    return to_html(study)
-
-
 REPORT_FORMS: dict[str, Callable[[StudyPage], str]] = {
-    "html": _write_html,
+    "html": to_html,
     "markdown": study_markdown,
     "latex": study_latex,
 }
 """The functions that write a study, by form."""
-
-_REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
-
-
-def choose_report_form(out: Path, form: str | None) -> str:
-    """Choose the form of a file: the one that is asked for, or the one that its name tells.
-
-    Raises:
-        SettingsError: There is no such form, or the name tells no form.
-    """
-    otherwise = "end it in .html, .md or .tex, or say --format"
-    return choose_form(out, form, forms=REPORT_FORMS, endings=_REPORT_ENDINGS, otherwise=otherwise)

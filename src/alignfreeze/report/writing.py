@@ -13,6 +13,7 @@ from alignfreeze.experiment.records import RunRecord
 from alignfreeze.files import check_apart, check_file, write_json, write_lines
 from alignfreeze.processes import process_number
 from alignfreeze.report.advice import advice_facts, advice_lines, advice_sheet
+from alignfreeze.report.forms import choose_form
 from alignfreeze.report.pictures import illustrate
 from alignfreeze.report.sheets import Sheet, to_markdown
 from alignfreeze.report.tables import ScoreTable, score_tables, sheet_of
@@ -22,6 +23,9 @@ from alignfreeze.settings import to_toml
 
 if TYPE_CHECKING:
     from alignfreeze.report.pages import StudyPage
+
+REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
+"""The forms of a report by the ending of its name."""
 
 RECOMMENDED = "recommended.toml"
 """The experiment file that advice leaves in its folder."""
@@ -76,16 +80,24 @@ class RunOutcome:
         return f"{len(self.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB"
 
 
-def write_report(paths: Sequence[Path], out: Path, form: str, *, title: str | None = None) -> StudyPage:
-    """Write what `study_page` returns in a form of `report.text.REPORT_FORMS`, and return it.
+def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: str | None = None) -> StudyPage:
+    """Write what `study_page` returns, and return it.
+
+    Args:
+        paths: Folders of studies, and tables.
+        out: The file.
+        form: html, markdown or latex; None for the form that the name of the file tells.
+        title: Name of the study.
 
     Raises:
-        SettingsError: The extra `report` is not installed, or results contradict each other.
+        SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
         DataError: A study is missing or damaged.
         OutputError: The file cannot be written, or is one that is read.
     """
     check_file(out)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
+    forms, otherwise = set(REPORT_ENDINGS.values()), "end it in .html, .md or .tex, or say --format"
+    form = choose_form(out, form, forms=sorted(forms), endings=REPORT_ENDINGS, otherwise=otherwise)
     try:
         from alignfreeze.report.study import study_page
         from alignfreeze.report.text import REPORT_FORMS

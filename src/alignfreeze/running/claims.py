@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from alignfreeze.errors import OutputError
 from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, get_display, remark, use_display
@@ -67,6 +68,8 @@ def claim_run(out: Path, name: str) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except (OSError, NotImplementedError) as error:  # the second: the file system has no locks
+        raise OutputError(f"{locks}: no run can be claimed here ({error}); choose another place for --out") from error
     note = _note_file_of(out, name)
     try:
         if (before := read_claim(out, name)) is not None:
@@ -91,7 +94,7 @@ def is_claimed(out: Path, name: str) -> bool:
         lock.acquire()
     except Timeout:
         return True
-    except PermissionError:  # a read-only folder of somebody else: trust the note
+    except (OSError, NotImplementedError):  # a folder that is read-only or without locks: trust the note
         return _note_file_of(out, name).exists()
     lock.release()
     return False

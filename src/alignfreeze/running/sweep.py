@@ -40,7 +40,12 @@ class Sweep:
         self.plans = plans
         self.out = out
         self.runs = out / "runs"
-        self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
+        self.jobs: dict[str, tuple[RunSpec, Plan]] = {}
+        for plan in plans:
+            for spec in plan.specs:
+                # Experiments may share a run. Its model is kept if one of them keeps models.
+                if spec.folder not in self.jobs or spec.settings.keep_models:
+                    self.jobs[spec.folder] = (spec, plan)
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
         self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
         # An encoder that a single run starts from is not worth the disk, unless the user keeps models.

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.corpora.terms import find_key_terms
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.files import read_json, write_json
+from alignfreeze.files import make_folder, read_json, write_json
 from alignfreeze.tasks.table import TASKS
 
 TERMS = "terms.json"
@@ -39,7 +41,8 @@ def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
     for plan in plans:
         if id(plan.data) not in found:  # experiments may share their data
             found[id(plan.data)] = terms_of(plan)
-    write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
+    with FileLock(make_folder(out / "locks") / "terms.lock"):  # other experiments may write theirs at the same time
+        write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
 
 
 def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
