@@ -369,7 +369,7 @@ def test_training_takes_exactly_as_many_pairs_as_it_may(toy_bitext, remarks):
 
 
 def test_the_memory_of_training_is_said_with_the_setting_that_bounds_it(toy_bitext, monkeypatch, remarks):
-    monkeypatch.setattr(statistical, "BYTES_A_WORD", 2**30)
+    monkeypatch.setattr(statistical, "BYTES_PER_WORD", 2**30)
     align(toy_bitext[:5], cache=False)
     (name,) = {name for name in AlignmentSettings.model_fields if f"; {name} makes it less" in remarks[0]}
     assert name == "max_training_pairs"

@@ -272,11 +272,11 @@ def test_members_that_no_other_run_has_keep_their_checkpoints_apart(project):
 def test_other_realignments_have_other_members(project):
     found = averaging(project, "full", "front", BOTH)
     full, front, both = found.specs
-    assert both.realigned == {**full.realigned, **front.realigned}
-    assert list(both.realigned) == ["full", "front"]
+    assert both.realigned_encoders == {**full.realigned_encoders, **front.realigned_encoders}
+    assert list(both.realigned_encoders) == ["full", "front"]
     slower = found.settings.realignment.model_copy(update={"learning_rate": 1e-6})
     other = plan(found.settings.model_copy(update={"realignment": slower}), base=project).specs[-1]
-    assert not set(both.realigned.values()) & set(other.realigned.values())
+    assert not set(both.realigned_encoders.values()) & set(other.realigned_encoders.values())
 
 
 def test_members_that_end_early_are_judged_each_by_itself(project):

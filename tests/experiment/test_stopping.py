@@ -206,10 +206,10 @@ def test_runs_stop_by_estimates_and_keep_what_their_models_say(stopping, by):
         assert {len(one) for one in found.values()} == {30}
     # What is stopped by labels of the task depends on it; what is stopped by retrieval does not.
     other = settings.model_copy(update={"finetuning": settings.finetuning.model_copy(update={"learning_rate": 3e-4})})
-    names = [plan(one, base=stopping.parent).specs[1].realigned for one in (settings, other)]
+    names = [plan(one, base=stopping.parent).specs[1].realigned_encoders for one in (settings, other)]
     assert (names[0] != names[1]) == (by == "agreement")
     fewer = settings.model_copy(update={"data": settings.data.model_copy(update={"max_train": 20})})
-    assert (plan(fewer, base=stopping.parent).specs[1].realigned != names[0]) == (by == "agreement")
+    assert (plan(fewer, base=stopping.parent).specs[1].realigned_encoders != names[0]) == (by == "agreement")
 
 
 def test_held_out_pairs_are_of_the_name_of_a_baseline_too(stopping):

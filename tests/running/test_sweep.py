@@ -222,7 +222,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
     """In a container a process that starts again often has the number of the one that was killed."""
     found, out = planned(project, seeds=[1], keep_models=True), project / "out"
     baseline, front = found.specs
-    for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned["front"]):
+    for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned_encoders["front"]):
         left.with_name(f".{left.name}.{os.getpid()}.part").mkdir(parents=True)
     assert len(run_experiment(found, out=out).records) == 2
     assert not list(out.rglob("*.part"))

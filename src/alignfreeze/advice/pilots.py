@@ -150,12 +150,12 @@ def run_pilots(
     alignments = find_links(settings, data) if settings.realigns else []
     found = []
     specs = [_spec_of(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
-    users = users_of({spec.folder: spec.realigned for spec in specs})
+    users = users_of({spec.folder: spec.realigned_encoders for spec in specs})
     # An average starts from encoders that other pilots start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
     with stage("pilots", total=len(specs)) as bar:
         for spec in specs:
-            realigned = places_of(out, spec.realigned, shared)
+            realigned = places_of(out, spec.realigned_encoders, shared)
             found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:

@@ -77,7 +77,7 @@ def link_facts(
     n_links = sum(len(alignment.links) for alignment in alignments)
     facts: dict[str, Any] = {
         "links": n_links,
-        "links_a_sentence_pair": round(n_links / len(pairs), 2),
+        "links_per_sentence_pair": round(n_links / len(pairs), 2),
         "source_words_linked": round(sum(source for source, _ in linked) / max(1, words[0]), 4),
         "target_words_linked": round(sum(target for _, target in linked) / max(1, words[1]), 4),
         "links_for_realignment": sum(usable),

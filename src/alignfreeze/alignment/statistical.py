@@ -30,7 +30,7 @@ ITERATIONS = 5
 
 PAIRS_AT_ONCE = 1_000
 
-BYTES_A_WORD = 400
+BYTES_PER_WORD = 400
 """Memory that training takes at most per word of the bitext, both sides counted.
 
 It was 240 to 380 bytes for sentences of 12 random words, where almost every pair of words occurs once. Real text takes
@@ -114,7 +114,7 @@ class StatisticalAligner(TrainableAligner):
         if len(pairs) < len(bitext):
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
-        if (gibibytes := words * BYTES_A_WORD / 2**30) > 1:
+        if (gibibytes := words * BYTES_PER_WORD / 2**30) > 1:
             remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_training_pairs makes it less")
         self.languages = bitext[0].languages
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:

@@ -157,7 +157,7 @@ class Identity:
         return digest_of_json(whole)
 
     @property
-    def realigned(self) -> dict[str, str]:
+    def realigned_encoders(self) -> dict[str, str]:
         """Names of the realigned encoders that the run starts from, by freeze policy. An average has several.
 
         Only encoders that are realigned before fine-tuning are shared with other runs.

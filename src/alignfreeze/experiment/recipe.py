@@ -67,9 +67,9 @@ class RunSpec:
         return name_folder(str(self.strategy), self.seed, self.digest)
 
     @property
-    def realigned(self) -> dict[str, str]:
+    def realigned_encoders(self) -> dict[str, str]:
         """Names of the realigned encoders that the run starts from, by freeze policy. An average has several."""
-        return self.identity.realigned
+        return self.identity.realigned_encoders
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def realign_and_finetune(
         The fine-tuned model, the history of the realignment (None for the baseline), and that of the fine-tuning.
     """
     settings, strategy = spec.settings, spec.strategy
-    compute = settings.compute.logging_in(places.logs)
+    compute = settings.compute.set_log_folder(places.logs)
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
     schedule = None if strategy.is_baseline else settings.realignment.schedule
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}

@@ -62,7 +62,7 @@ class SingleTraining:
         if self.push_to is not None:
             check_hub(self.push_to)
         logs, checkpoints = (self.out.with_name(f"{self.out.name}.{what}") for what in ("logs", "checkpoints"))
-        how = {"compute": self.compute.logging_in(logs), "checkpoints": checkpoints}
+        how = {"compute": self.compute.set_log_folder(logs), "checkpoints": checkpoints}
         return {"seed": self.seed, "device": device, **how}
 
     def save(self, model: Encoder | TaskModel, record: dict[str, Any], card: CardFacts, **how: Any) -> dict[str, str]:

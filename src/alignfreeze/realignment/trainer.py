@@ -194,7 +194,7 @@ def _train(
     # As the encoder is outside of a training, which changes how it computes and leaves out word embeddings.
     spare, start = None, 0.0
     if settings.stopping is not None and judge is not None:
-        spare, start = deepcopy(encoder.model), _judged(judge, encoder)
+        spare, start = deepcopy(encoder.model), _ask(judge, encoder)
     order = order_visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
@@ -213,10 +213,10 @@ def _train(
             batch = pairs.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        def judged() -> float:
+        def judge_now() -> float:
             assert judge is not None and spare is not None
             vocabulary.write(encoder.model, spare)
-            return _judged(judge, Encoder(encoder.name, spare, encoder.tokenizer))
+            return _ask(judge, Encoder(encoder.name, spare, encoder.tokenizer))
 
         stopping = settings.stopping
         return train(
@@ -227,11 +227,11 @@ def _train(
             compute=compute,
             checkpoints=checkpoints,
             identity=prepared.identity,
-            judging=None if stopping is None else JudgingPlan(judged, start, stopping.every, stopping.patience),
+            judging=None if stopping is None else JudgingPlan(judge_now, start, stopping.every, stopping.patience),
         )
 
 
-def _judged(judge: Judge, encoder: Encoder) -> float:
+def _ask(judge: Judge, encoder: Encoder) -> float:
     # A judge may train and predict; whoever looks on is not to take that for the run's own fine-tuning.
     with as_one_stage("estimating without labels"):
         return judge(encoder)

@@ -58,7 +58,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
 
     def gain(code: str) -> float:
         gains = [
-            one.gain for s in comparison.realigned if (one := comparison.cells[code].get(s)) and one.gain is not None
+            one.gain for s in comparison.realignments if (one := comparison.cells[code].get(s)) and one.gain is not None
         ]
         return max(gains, default=0.0)
 

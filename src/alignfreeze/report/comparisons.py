@@ -242,7 +242,7 @@ def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> S
     columns: list[Column[tuple[str, Correlations]]] = [
         Column("", lambda row: row[0], is_name=True),
         Column("n", lambda row: max(item.n for item in row[1].values())),
-        *map(_correlation_column, comparison.realigned),
+        *map(_correlation_column, comparison.realignments),
     ]
     title = f"{title_of(comparison)}: what the gains go with"
     return make_sheet(title, columns, by_fact.items(), CORRELATION_NOTE)

@@ -27,7 +27,7 @@ def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]
         comparison: The strategies language by language.
         orders: Ways to sort the languages, by name: the codes from the top down.
     """
-    strategies = comparison.realigned
+    strategies = comparison.realignments
     languages = list(next(iter(orders.values())))
     rows = [[comparison.cells[code].get(strategy) for strategy in strategies] for code in languages]
     gains = [[None if one is None or one.gain is None else 100 * one.gain for one in row] for row in rows]
@@ -83,7 +83,7 @@ def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> 
         comparison: The strategies language by language.
         languages: The codes from the top down.
     """
-    strategies = comparison.realigned
+    strategies = comparison.realignments
     figure = go.Figure()
     for number, strategy in enumerate(strategies):
         having = dict(_known_gains(comparison, strategy))
@@ -140,7 +140,7 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
     }
     figure = go.Figure()
     named: list[list[str]] = []
-    for number, strategy in enumerate(comparison.realigned):
+    for number, strategy in enumerate(comparison.realignments):
         known = [(code, one.gain) for code, one in _known_gains(comparison, strategy) if one.gain is not None]
         named.append([code for code, _ in known])
         figure.add_scatter(
@@ -164,7 +164,7 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
         Column("", str, is_name=True),
         Column("language", _name_with_code, is_name=True),
         *(Column(kind, partial(_value, facts, kind), "{:.3g}".format) for kind in kinds),
-        *(_gain_column(comparison, strategy) for strategy in comparison.realigned),
+        *(_gain_column(comparison, strategy) for strategy in comparison.realignments),
     ]
     choices = {
         kind: {
@@ -204,7 +204,7 @@ def draw_gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> C
     figure = go.Figure()
     for name, gain in zip(known, gains, strict=True):
         # A strategy looks the same in all charts. The baseline is in no other chart: it is grey.
-        number = comparison.realigned.index(name) if name in comparison.realigned else None
+        number = comparison.realignments.index(name) if name in comparison.realignments else None
         figure.add_scatter(
             x=[seconds[name] / 60],
             y=[gain],
@@ -256,7 +256,7 @@ def _gain_column(comparison: Comparison, strategy: str) -> Column[str]:
 
 
 def _interval_columns(comparison: Comparison) -> Iterator[Column[str]]:
-    for strategy in comparison.realigned:
+    for strategy in comparison.realignments:
         yield _gain_column(comparison, strategy)
         yield Column("interval", partial(_interval, comparison, strategy), interval_text, missing="")
 

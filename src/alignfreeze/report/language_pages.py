@@ -95,7 +95,7 @@ def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
                 counts["all"] += 1
                 if one.verdict in counts:
                     counts[one.verdict] += 1
-    unjudged = [name_strategy(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
+    unjudged = [name_strategy(s) for c in having for s in c.realignments if s not in verdicts and s in c.cells[code]]
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
     if len(having) == 1:

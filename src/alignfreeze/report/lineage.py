@@ -49,22 +49,22 @@ def _run_node(record: RunRecord) -> Node:
 def _origins(record: RunRecord) -> Iterator[Node]:
     digest = record.identity.encoder[:12]
     yield Node(*_encoder(record), f"the pretrained encoder; its files have the digest {digest}", FROM)
-    yield Node(*_training(record), f"{record.task} in {name_or_code(record.source_language)}", FROM)
+    yield Node(*_training_data(record), f"{record.task} in {name_or_code(record.source_language)}", FROM)
     if record.is_baseline:
         return
-    yield Node(*_bitext(record), f"sentence pairs: {_listed(record.realigned_languages)}", FROM)
+    yield Node(*_bitext(record), f"sentence pairs: {_name_all(record.realigned_languages)}", FROM)
     if (links := _links(record)) is not None:
         yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
     pairs = 0 if record.realignment is None else record.realignment.pairs
-    for strategy, realigned in _realigned(record).items():
+    for strategy, realigned in _realigned_encoders(record).items():
         title = f"the encoder after realignment ({strategy}), seed {record.seed}, on {pairs:,} sentence pairs"
         yield Node(realigned, f"realigned {strategy} {record.seed}", title, FROM)
 
 
 def _origin_edges(record: RunRecord) -> Iterator[Edge]:
     run, encoder = record.folder, _encoder(record)[0]
-    yield Edge(_training(record)[0], run)
-    realigned = list(_realigned(record).values())
+    yield Edge(_training_data(record)[0], run)
+    realigned = list(_realigned_encoders(record).values())
     yield from (Edge(start, run) for start in realigned)
     if not realigned or None in Strategy.parse(record.strategy).members:
         yield Edge(encoder, run)
@@ -82,7 +82,7 @@ def _outcomes(record: RunRecord) -> Iterator[Node]:
     if record.keeps_model:
         yield Node("model", "fine-tuned model", "kept in the folder model of the run", TO)
     codes = list(dict.fromkeys(score.language for score in record.scores))
-    yield Node("scores", f"scores in {len(codes)} languages", _listed(codes), TO)
+    yield Node("scores", f"scores in {len(codes)} languages", _name_all(codes), TO)
 
 
 def _outcome_edges(record: RunRecord) -> Iterator[Edge]:
@@ -95,13 +95,13 @@ def _encoder(record: RunRecord) -> tuple[str, str]:
     return f"encoder {record.identity.encoder}", record.encoder
 
 
-def _training(record: RunRecord) -> tuple[str, str]:
+def _training_data(record: RunRecord) -> tuple[str, str]:
     return f"train {record.files.get('train')}", f"{record.task} training data"
 
 
 def _bitext(record: RunRecord) -> tuple[str, str]:
     digests = sorted(record.identity.files_of(Part.PAIRS).values())
-    return f"bitext {' '.join(digests)}", f"bitext: {_listed(record.realigned_languages)}"
+    return f"bitext {' '.join(digests)}", f"bitext: {_name_all(record.realigned_languages)}"
 
 
 def _links(record: RunRecord) -> tuple[str, str] | None:
@@ -112,10 +112,10 @@ def _links(record: RunRecord) -> tuple[str, str] | None:
     return f"links {record.identity.digest_of(Part.PAIRS, Part.LINKS)[:12]}", f"links: {record.aligner}"
 
 
-def _realigned(record: RunRecord) -> dict[str, str]:
+def _realigned_encoders(record: RunRecord) -> dict[str, str]:
     """Return the nodes of the realigned encoders that a run starts from, by strategy."""
-    return {strategy: f"realigned {name}" for strategy, name in record.identity.realigned.items()}
+    return {strategy: f"realigned {name}" for strategy, name in record.identity.realigned_encoders.items()}
 
 
-def _listed(codes: Sequence[str]) -> str:
+def _name_all(codes: Sequence[str]) -> str:
     return f"{len(codes)} languages" if len(codes) > MOST_IN_TITLE else ", ".join(map(name_or_code, codes))

@@ -72,7 +72,7 @@ def outline_text(outline: Outline) -> str:
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
         ("experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"),
-        ("runs", f"{len(outline.runs)}: {_listed(settings.strategies)}; seeds {_listed(settings.seeds)}"),
+        ("runs", f"{len(outline.runs)}: {_join(settings.strategies)}; seeds {_join(settings.seeds)}"),
         (
             "fine-tuning",
             f"{_at_least(outline)}{outline.finetuning_steps:,} steps of {tuning.batch_size}, "
@@ -191,5 +191,5 @@ def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
 _NUMBER = re.compile(r"(?<=\.)[0-9]+")
 
 
-def _listed(values: Iterable[Any]) -> str:
+def _join(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))

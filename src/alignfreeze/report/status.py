@@ -37,7 +37,7 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("stage", _stage, is_name=True, missing=""),
     Column("steps", lambda run: run.claim, _steps_text, missing=""),
     Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
-    Column(None, lambda run: run.speed, key="steps_a_second"),
+    Column(None, lambda run: run.speed, key="steps_per_second"),
     Column("time", lambda run: run.seconds, duration, missing=""),
     Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
 )

@@ -22,7 +22,7 @@ MOST_NAMED = 4
 
 def summarise_comparison(comparison: Comparison) -> list[str]:
     """Say in a few sentences what a comparison shows."""
-    strategies = [name for name in comparison.realigned if name in comparison.overall]
+    strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
@@ -51,7 +51,7 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
         return summarise_comparison(comparisons[0])
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
-    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realigned)]
+    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realignments)]
     if unsure:
         which = "All" if len(unsure) == len(comparisons) else f"{len(unsure)} of {len(comparisons)}"
         text += f" {which} have a single seed, with which gains cannot be told from chance."

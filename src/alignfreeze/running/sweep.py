@@ -42,7 +42,7 @@ class Sweep:
         self.runs = out / "runs"
         self.jobs = {spec.folder: (spec, plan) for plan in plans for spec in plan.specs}
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
-        self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
+        self.users = users_of({name: spec.realigned_encoders for name, (spec, _) in self.jobs.items()})
         # An encoder that a single run starts from is not worth the disk, unless the user keeps models.
         self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._keeps_models(users)}
 
@@ -99,7 +99,7 @@ class Sweep:
 
     def _shared_places_of(self, spec: RunSpec) -> dict[str, Path]:
         """Return the folders of the realigned encoders that a run shares with others, by freeze policy."""
-        return places_of(self.out, spec.realigned, self.shared)
+        return places_of(self.out, spec.realigned_encoders, self.shared)
 
     def clear(self, names: Iterable[str]) -> None:
         """Remove the realigned encoders of runs, unless another run waits for them or models are kept."""

@@ -106,7 +106,7 @@ class Comparison:
     fine_tuned: str = ""
 
     @property
-    def realigned(self) -> tuple[str, ...]:
+    def realignments(self) -> tuple[str, ...]:
         """The strategies without the baseline."""
         return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
 

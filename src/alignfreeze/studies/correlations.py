@@ -49,12 +49,12 @@ def correlate_gains(comparison: Comparison) -> list[Correlation]:
     Raises:
         DataError: There are fewer than five target languages.
     """
-    if not comparison.realigned:
+    if not comparison.realignments:
         raise DataError("only the baseline was tested: there are no gains to correlate")
     if len(comparison.languages) < FEWEST:
         raise DataError(f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, better 20")
     known = collect_facts(comparison)
-    return [item for strategy in comparison.realigned for item in _correlate_strategy(strategy, comparison, known)]
+    return [item for strategy in comparison.realignments for item in _correlate_strategy(strategy, comparison, known)]
 
 
 def collect_facts(comparison: Comparison) -> dict[str, dict[str, float]]:

@@ -87,7 +87,7 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
     languages = tuple(code for code in ours.languages if code in theirs.languages)
     strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
     rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
-    realigned = [name for name in strategies if name in ours.realigned]
+    realigned = [name for name in strategies if name in ours.realignments]
     return Versus(
         ours,
         theirs,

@@ -36,7 +36,7 @@ class ComputeSettings(Settings):
     log_folder: Path | None = None
     """The folder for the files of `tensorboard`; left out: `logs` in the folder of the runs, or beside the model's."""
 
-    def logging_in(self, folder: Path) -> Self:
+    def set_log_folder(self, folder: Path) -> Self:
         """Return settings with a log folder: the given one, or a folder of its name inside `log_folder`."""
         place = folder if self.log_folder is None else self.log_folder / folder.name
         return self.model_copy(update={"log_folder": place})
