@@ -54,7 +54,7 @@ def test_gzip(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([line(1, "a"), line(2, "b")[:-2]], r"test\.conllu, line 2: .*10 columns.*this one has 9"),
+        ([line(1, "a"), line(2, "b")[:-2]], r"test\.conllu, line 2: .*10 columns.*but this line has 9"),
         (
             ["# c", line(1, "a", "NUON")],
             r"test\.conllu, line 2: 'NUON' is none of the 17 UPOS tags.*Did you mean 'NOUN'",

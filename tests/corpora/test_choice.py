@@ -201,5 +201,5 @@ def test_seeds_draw_differently():
 
 
 def test_more_languages_than_there_are():
-    with pytest.raises(SettingsError, match="3 languages are to be chosen, and there are 2"):
+    with pytest.raises(SettingsError, match="3 languages are to be chosen, but there are only 2; lower n"):
         choose_languages(["de", "tr"], ChoiceSettings(n=3, by="random"), source="en")

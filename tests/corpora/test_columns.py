@@ -39,9 +39,12 @@ def test_no_more_sentences_than_wanted(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Ann B-PER\nLee I-LOC\n", r"line 2: the tag 'I-LOC' of 'Lee' goes on with an entity, but 'B-PER' stands"),
+        (
+            "Ann B-PER\nLee I-LOC\n",
+            r"line 2: the tag 'I-LOC' of 'Lee' continues an entity, but the tag before it is 'B-PER'",
+        ),
         ("in O\nRome I-LOC\n", r"line 2: .*in IOB2 an entity begins with 'B-LOC'"),
-        ("a O\n\nRome I-LOC\n", r"line 3: .*but 'O' stands before"),
+        ("a O\n\nRome I-LOC\n", r"line 3: .*but the tag before it is 'O'"),
         ("Ann PER\n", r"line 1: the tag 'PER' of 'Ann' is not IOB2"),
         ("Ann\n", r"line 1: expected a word and its tag"),
         ("\n\n", "no sentence found"),

@@ -86,9 +86,9 @@ def test_no_connection_names_the_cache_and_the_way_without_it():
         TASKS["nli"].read(Source("hub:nobody/nothing/en"))
     message = str(error.value)
     assert "hub:nobody/nothing/en: cannot be read from the hub" in message
-    assert "needs a connection, or an earlier download in" in message
+    assert "Connect to the network, use an earlier download in" in message
     assert str(datasets.config.HF_DATASETS_CACHE) in message
-    assert "a path of files of your own" in message
+    assert "give the path of your own files" in message
 
 
 def test_without_the_extra(monkeypatch):
@@ -104,12 +104,12 @@ def test_without_the_extra(monkeypatch):
         ("ner", {"tokens": ["Ann"], "ner_tags": ["PER"]}, "sentence 1: the tag 'PER' of 'Ann' is not IOB2"),
         ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, "in IOB2 an entity begins with 'B-PER'"),
         ("ner", {"tokens": ["Ann"], "ner_tags": [3]}, "the tag '3' of 'Ann' is not IOB2"),
-        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and one of tags"),
-        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and one of tags"),
+        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and a list of tags"),
+        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and a list of tags"),
         (
             "qa",
             {"id": "1", "question": "q", "context": "c", "answers": {"text": ["c", "c"], "answer_start": [0]}},
-            "row 1: not a question of SQuAD .*every answer needs its start",
+            "row 1: not a question in the form of SQuAD .*every answer needs a start",
         ),
     ],
 )

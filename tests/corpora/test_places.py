@@ -17,7 +17,7 @@ def test_a_folder_holds_files_of_several_forms(tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(DataError, match="no bitext in it"):
+    with pytest.raises(DataError, match="no bitext in this folder"):
         texts(tmp_path)
 
 

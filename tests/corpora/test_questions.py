@@ -33,7 +33,7 @@ def test_questions_with_their_answers(tmp_path):
         ),
         (squad([("cow", 4)]), "the answer 'cow' is not in its context"),
         (squad([("", 4)]), "the answer '' is not"),
-        (squad([("dog", "x")]), "not a question of SQuAD"),
+        (squad([("dog", "x")]), "not a question in the form of SQuAD"),
         (squad([]), "no question with an answer found"),
         ("{", "not JSON"),
         ('{"data": [{"paragraphs": [{}]}]}', "not SQuAD v1.1 JSON"),

@@ -38,12 +38,12 @@ class TaggedSentence:
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
     """Read the words and UPOS tags of a CoNLL-U file, plain or compressed.
 
-    The words are the syntactic words. The parts of a multi-word token (`3-4 del`) count, not its surface; empty nodes
-    (`8.1`) are left out. A word with the tag `_` is read, but neither trained on nor scored.
+    The words are the syntactic words. The parts of a multi-word token (`3-4 del`) are words, but the token itself is
+    not. Empty nodes (`8.1`) are left out. A word with the tag `_` is read, but neither trained on nor scored.
 
     Args:
         path: The file.
-        max_sentences: Read no more than this many sentences.
+        max_sentences: Read at most this many sentences.
 
     Raises:
         DataError: The file cannot be read or is empty, or a line is not CoNLL-U; the message names the line.
@@ -88,7 +88,7 @@ def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
 def _parse_token(path: Path, number: int, line: str) -> conllu.Token:
     columns = line.count("\t") + 1
     if columns != COLUMNS:
-        problem = f"a CoNLL-U line has {COLUMNS} columns separated by tabs, this one has {columns}"
+        problem = f"a CoNLL-U line has {COLUMNS} columns separated by tabs, but this line has {columns}"
         raise DataError.at(path, number, problem)
     try:
         token = conllu.parse(line)[0][0]

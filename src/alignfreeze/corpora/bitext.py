@@ -52,19 +52,20 @@ def read_bitext(
     """Read the sentence pairs of one language pair.
 
     Args:
-        source: The source side of two parallel files, or what holds both sides: a file, a pattern (`*.tmx`), a folder,
-            the common beginning of two files that end in the language codes, or a data set (`hub:OWNER/NAME/CONFIG`).
+        source: The source side of two parallel files, or a place with both sides. Such a place is a file, a pattern
+            (`*.tmx`), a folder, a data set (`hub:OWNER/NAME/CONFIG`), or the common beginning of two names of files
+            that end in the language codes.
         target: The target side; None if `source` holds both sides.
         languages: Codes of the source and the target language.
         form: A name in `FORMS`; None to guess it from name and content.
         columns: Names or numbers of the two columns or fields, if the form has several.
         pretokenized: The words are already separated by spaces; split nowhere else.
-        selection: Which pairs to take.
-        max_pairs: Read no more than this many pairs.
+        selection: Which pairs to use.
+        max_pairs: Read at most this many pairs.
 
     Returns:
-        One pair per line, in the order of the file, so that files of links fit, unless the selection leaves pairs out.
-        An empty line gives an empty side. Its pair gets no links and is never trained on.
+        One pair per line, in the order of the file. So files of links fit, unless the selection leaves pairs out. An
+        empty line gives an empty side; its pair gets no links and is never trained on.
 
     Raises:
         DataError: A file cannot be read, is empty, or does not fit its form.
@@ -84,7 +85,7 @@ class BitextReader:
     """Streams the sentence pairs of one language pair as texts, from files of any form.
 
     Attributes:
-        name: The source that was asked for, or both sides.
+        name: The source that the user named, or both sides.
         languages: Codes of the source and the target language.
         parts: The form and the files of each part.
         left_out: How many entries of the files are not pairs of sentences, by reason.
@@ -103,12 +104,12 @@ class BitextReader:
         """Find the files; they are read when the pairs are asked for.
 
         Raises:
-            DataError: There are no such files, or their form cannot be told.
+            DataError: The files do not exist, or their form cannot be recognised.
             SettingsError: There is no such language or form, or the form has no such columns.
         """
         if form is not None and form not in FORMS:
             raise SettingsError(
-                f"unknown form {form!r} of bitext; there are {', '.join(FORMS)}.{did_you_mean(form, FORMS)}"
+                f"unknown form {form!r} of bitext; choose one of {', '.join(FORMS)}.{did_you_mean(form, FORMS)}"
             )
         self.name = str(source) if target is None else f"{source} and {target}"
         self.languages = (check_language(languages[0]), check_language(languages[1]))
@@ -128,18 +129,20 @@ class BitextReader:
                 yield from FORMS[form].read(files, self.sides, self.left_out)
             except EndsEarlyError as error:
                 # Half of a download is worth using, with a note.
-                note = f"{error}; the pairs before are used"
+                note = f"{error}; the pairs before that are used"
                 self.notes.append(note)
                 remark(note)
 
 
 def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, Files]]) -> None:
-    """Refuse columns of a form that has none, and columns that cannot be."""
+    """Refuse columns for a form without columns, and columns that are impossible."""
     for form, files in parts:
         check = FORMS[form].check_columns
         if check is None:
             others = " and ".join(name for name, known in FORMS.items() if known.check_columns)
-            raise SettingsError(f"{files[0]}: the form {form} has no columns to choose from; {others} have")
+            raise SettingsError(
+                f"{files[0]}: the form {form} has no columns to choose from; only {others} have columns"
+            )
         check(columns)
 
 
@@ -147,9 +150,9 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     """Choose sentence pairs.
 
     Args:
-        reader: Where they come from. It counts the entries that are not pairs.
-        settings: Which pairs to take.
-        max_pairs: Choose among no more than this many pairs.
+        reader: The source of the pairs. The reader counts the entries that are not pairs.
+        settings: Which pairs to use.
+        max_pairs: Choose among at most this many pairs.
 
     Raises:
         DataError: A file cannot be read, or no pair is left.
@@ -158,7 +161,7 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     chosen = select(islice(texts, max_pairs), settings, languages=reader.languages)
     if max_pairs is not None and not reader.hub:
         for _ in texts:
-            pass  # read on: a slip further down would mean that the sides do not fit from some line on
+            pass  # read on, so that an error further down (the sides stop matching at some line) is found
     left_out = {**reader.left_out, **chosen.left_out}
     if not any(source.strip() and target.strip() for source, target in chosen.texts):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
@@ -208,7 +211,7 @@ def digest_of(bitext: Sequence[SentencePair]) -> str:
     """Return a digest of the words and languages of a bitext, in order."""
     digest = hashlib.blake2b(digest_size=32)
     for pair in bitext:
-        # No word holds a line break, and the sizes tell where a side ends.
+        # No word holds a line break, and the sizes mark where a side ends.
         sizes = (str(len(pair.source)), str(len(pair.target)))
         digest.update("\n".join((*pair.languages, *sizes, *pair.source, *pair.target, "")).encode())
     return digest.hexdigest()

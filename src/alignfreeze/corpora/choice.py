@@ -1,4 +1,4 @@
-"""Chooses the languages to realign on, as many as a budget allows: differences each other, or drawn."""
+"""Chooses as many languages to realign on as a budget allows: languages that differ from each other, or at random."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ TYPOLOGY = ("syntax", "phonology", "sounds")
 """The kinds of distance (see `typology.FEATURES`) whose mean is the typological distance."""
 
 _DECIMALS = 6
-"""Distances are rounded to this many decimals; beyond, products in single precision differ between machines."""
+"""Distances are rounded to this many decimals. Further decimals differ between machines, in single precision."""
 
 Order = Callable[[tuple[str, ...], str, int], Sequence[str]]
-"""Puts languages into the order in which a growing budget takes them. It is given the languages in the order of the
-alphabet, the source language and a seed."""
+"""Returns languages in the order in which a growing budget includes them. Its arguments are the languages in
+alphabetical order, the source language and a seed."""
 
 Way = Annotated[str, AfterValidator(lambda name: check_known(name, WAYS, "way to choose languages"))]
 
@@ -37,8 +37,8 @@ class ChoiceSettings(Settings):
     n: int = Field(gt=0)
     """How many of the languages are realigned on: the budget."""
     by: Way = "diversity"
-    """`diversity` takes languages that differ from each other and from the source language in typology, family and
-    script (the extra `typology`). `random` draws them."""
+    """`diversity` chooses languages that differ from each other and from the source language in typology, family and
+    script (the extra `typology`). `random` draws languages."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """For `random`: the random start of the draw."""
 
@@ -53,7 +53,8 @@ class LanguageChoice:
         by: How they were chosen.
         seed: The random start of a draw; None if nothing was drawn.
         diversity: The diversity of the chosen and the source language; None without the extra `typology`.
-        at_random: The mean diversity of as many languages drawn at random, likewise.
+        at_random: The mean diversity of an equal number of languages drawn at random, and the source language; None
+            without the extra `typology`.
     """
 
     languages: tuple[str, ...]
@@ -67,7 +68,7 @@ class LanguageChoice:
 def choose_languages(languages: Sequence[str], settings: ChoiceSettings, *, source: str) -> list[str]:
     """Choose the languages to realign on, and return them in the order in which they are listed.
 
-    The choice does not depend on that order. A larger budget takes all languages that a smaller one takes.
+    The choice does not depend on that order. A larger budget includes all languages of a smaller one.
 
     Args:
         languages: Codes of all languages, each once, without the source language.
@@ -75,7 +76,7 @@ def choose_languages(languages: Sequence[str], settings: ChoiceSettings, *, sour
         source: Code of the source language.
 
     Raises:
-        SettingsError: There are fewer languages, or the extra `typology` is needed and not installed.
+        SettingsError: The list has fewer languages, or the extra `typology` is needed but not installed.
     """
     check_budget(settings.n, languages)
     taken = WAYS[settings.by](tuple(sorted(languages)), source, settings.seed)[: settings.n]
@@ -83,17 +84,20 @@ def choose_languages(languages: Sequence[str], settings: ChoiceSettings, *, sour
 
 
 def check_budget(n: int, languages: Sequence[str]) -> None:
-    """Check that there are enough languages to choose from.
+    """Check that the list has enough languages to choose from.
 
     Raises:
-        SettingsError: There are fewer.
+        SettingsError: The list has fewer languages.
     """
     if n > len(languages):
-        raise SettingsError(f"bitext.choice.n: {n} languages are to be chosen, and there are {len(languages)}")
+        raise SettingsError(
+            f"bitext.choice.n: {n} languages are to be chosen, but there are only {len(languages)}; lower n, or list "
+            "more languages"
+        )
 
 
 def judge_choice(languages: Sequence[str], settings: ChoiceSettings, *, source: str) -> LanguageChoice:
-    """Choose languages as `choose_languages` does, and compare their diversity with that of a draw."""
+    """Choose languages as `choose_languages` does, and compare their diversity with that of a random draw."""
     chosen = choose_languages(languages, settings, source=source)
     there = is_installed()
     return LanguageChoice(
@@ -107,7 +111,7 @@ def judge_choice(languages: Sequence[str], settings: ChoiceSettings, *, source: 
 
 
 def measure_diversity(languages: Sequence[str]) -> float:
-    """Return how different languages are from each other, from 0 to 1: the mean over all pairs; 0 for one alone.
+    """Return how different languages are from each other, from 0 to 1: the mean over all pairs; 0 for one language.
 
     The difference of two languages is the mean of three parts, each from 0 to 1:
 
@@ -115,8 +119,8 @@ def measure_diversity(languages: Sequence[str]) -> float:
     - family: the cosine distance of its vectors for families and their branches,
     - script: 1 for different scripts, else 0.
 
-    A part that is not known for a pair (URIEL has no family for Basque) counts as the mean of the pairs for which it
-    is known. So a lack of knowledge speaks neither for a language nor against it.
+    A part may be unknown for a pair: URIEL has no family for Basque. It then counts as the mean of the pairs for which
+    this part is known. So a lack of knowledge speaks neither for a language nor against it.
 
     Args:
         languages: Codes of the languages.
@@ -130,7 +134,7 @@ def measure_diversity(languages: Sequence[str]) -> float:
 
 
 def expect_diversity(languages: Sequence[str], n: int, *, source: str) -> float:
-    """Return the diversity to expect of a draw: its mean over all sets of n languages and the source language.
+    """Return the diversity to expect of a random draw: the mean over all sets of n languages and the source language.
 
     Args:
         languages: Codes of all languages, each once, without the source language.
@@ -151,11 +155,13 @@ def expect_diversity(languages: Sequence[str], n: int, *, source: str) -> float:
 def _order_by_diversity(languages: tuple[str, ...], source: str, _: int) -> Sequence[str]:
     """Return languages in an order: each differs most from the source language and those before it.
 
-    Realignment on few, diverse languages can do as much as realignment on all, and more for languages that the encoder
-    has never seen (Nguyen et al. 2025, arXiv 2511.06497). As there, the source language counts as chosen from the
-    start. Nguyen et al. maximise one of three measures (URIEL's features, family, script) over all sets of languages.
-    Here the mean of the three decides, one language after the other; ties go to the first in the alphabet. One language
-    is then the best one; more languages came within 3% of the most diverse set where the tests look for it.
+    Realignment on few, diverse languages can help as much as realignment on all languages. It can help more for
+    languages that the encoder has never seen (Nguyen et al. 2025, arXiv 2511.06497). As in that paper, the source
+    language counts as chosen from the start.
+
+    The paper maximises one of three measures (URIEL's features, family, script) over all sets of languages. Here the
+    mean of the three measures decides, one language after the other. Ties go to the first in the alphabet. A choice of
+    one language is always the best one. In the tests, choices of more languages come within 3% of the most diverse set.
     """
     _check_installed()
     return _order_by_difference(languages, source)
@@ -183,7 +189,7 @@ def _order_by_difference(languages: tuple[str, ...], source: str) -> tuple[str, 
 
 
 def _measure_differences(languages: tuple[str, ...]) -> NDArray[np.float64]:
-    """Return how different each two languages are, [languages, languages]; 0 on the diagonal."""
+    """Return the difference of each two languages, [languages, languages]; 0 on the diagonal."""
     n = len(languages)
     parts = np.full((3, n, n), nan)
     for (row, one), (column, other) in combinations(enumerate(languages), 2):
@@ -209,6 +215,6 @@ def _average_pairs(differences: NDArray[np.float64]) -> float:
 def _check_installed() -> None:
     if not is_installed():
         raise SettingsError(
-            "the diversity of languages is measured by the data of URIEL, which an extra brings: "
+            "the diversity of languages is measured with URIEL data, which need an extra: "
             "pip install 'alignfreeze[typology]'"
         )

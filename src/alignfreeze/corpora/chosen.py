@@ -1,4 +1,4 @@
-"""Bitext of one or several language pairs: what is asked for, what was chosen, and a summary of it."""
+"""Bitext of one or several language pairs: the request, the chosen sentence pairs, and a summary of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BitextRequest:
         return found
 
     def choose(self) -> list[ChosenBitext]:
-        """Read the sentence pairs and choose; `encoding.requests.keep_best` does what takes an encoder.
+        """Read sentence pairs and choose among them. `encoding.requests.keep_best` does what needs an encoder.
 
         Raises:
             DataError: A file cannot be read, or no pair is left.
@@ -61,7 +61,7 @@ class ChosenBitext:
     """The sentence pairs that were chosen from one reader.
 
     Attributes:
-        reader: Where they come from.
+        reader: The source of the pairs.
         selection: The pairs as texts.
     """
 
@@ -69,7 +69,7 @@ class ChosenBitext:
     selection: Selection
 
     def facts(self) -> dict[str, Any]:
-        """Return what a summary says of them."""
+        """Return the facts for a summary about these pairs."""
         reader, selection = self.reader, self.selection
         facts: dict[str, Any] = {
             "languages": "-".join(reader.languages),

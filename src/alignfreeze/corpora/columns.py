@@ -44,7 +44,7 @@ def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[Tag
 
 
 def read_columns(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
-    """Read words with tags of any kind, in the columns of `read_iob2`; a word with the tag `_` has none.
+    """Read words with tags of any kind, in the columns of `read_iob2`; the tag `_` means that a word has no tag.
 
     Args:
         path: The file.
@@ -116,7 +116,7 @@ def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
         sentence: Place, word and tag of each of its words.
 
     Raises:
-        DataError: They are not; the message says where.
+        DataError: A tag is not IOB2; the message says where.
     """
     before = OUTSIDE
     for where, word, tag in sentence:
@@ -124,7 +124,7 @@ def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
             raise DataError(f"{where}: the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
         if tag.startswith("I-") and before[1:] != tag[1:]:
             problem = (
-                f"the tag {tag!r} of {word!r} goes on with an entity, but {before!r} stands before it; "
+                f"the tag {tag!r} of {word!r} continues an entity, but the tag before it is {before!r}; "
                 f"in IOB2 an entity begins with 'B{tag[1:]}'"
             )
             raise DataError(f"{where}: {problem}")

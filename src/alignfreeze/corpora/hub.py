@@ -17,11 +17,11 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     Args:
         name: `hub:OWNER/NAME/CONFIG` or `hub:OWNER/NAME/CONFIG/SPLIT`.
         split: The split, if the name has none.
-        streaming: Fetch rows when they are asked for, instead of the whole data set first.
+        streaming: Fetch each row when it is needed, instead of downloading the whole data set first.
 
     Raises:
         SettingsError: The name is not of this form, or the library is not installed.
-        DataError: There is no such data set, or neither a connection nor an earlier download.
+        DataError: The data set does not exist, or neither a connection nor an earlier download is available.
     """
     parts = name.removeprefix(HUB).split("/")
     if not 2 <= len(parts) <= 4:
@@ -29,7 +29,7 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     try:
         datasets: Any = import_module("datasets")
     except ImportError:
-        raise SettingsError(f"{name}: data sets of the hub need the extra: pip install 'alignfreeze[hub]'") from None
+        raise SettingsError(f"{name}: data sets of the hub need an extra: pip install 'alignfreeze[hub]'") from None
     options: dict[str, Any] = {"name": parts[2]} if len(parts) > 2 else {}
     options |= {"split": parts[3] if len(parts) > 3 else split, "streaming": streaming}
     try:
@@ -52,8 +52,8 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
 def _reading_error(name: str, error: Exception, cache: object) -> DataError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return DataError(
-        f"{name}: cannot be read from the hub ({reason}). It needs a connection, or an earlier download in {cache}; "
-        "a path of files of your own serves as well"
+        f"{name}: cannot be read from the hub ({reason}). Connect to the network, use an earlier download in {cache}, "
+        "or give the path of your own files"
     )
 
 
@@ -73,15 +73,15 @@ def _label_namer(feature: Any) -> Callable[[Any], Any] | None:
 
 
 def find_field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:
-    """Return the value of the first of several fields that a row has.
+    """Return the value of the first of several fields that occurs in a row.
 
     Args:
         row: The row.
-        names: Names of the fields.
+        names: Names of the fields, the preferred one first.
         where: The place of the row, for the message.
 
     Raises:
-        DataError: It has none of them.
+        DataError: The row has none of the fields.
     """
     for name in names:
         if name in row:

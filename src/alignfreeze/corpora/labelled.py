@@ -48,18 +48,18 @@ def read_labelled(
     language: str | None = None,
     max_texts: int | None = None,
 ) -> list[LabelledText]:
-    """Read the labelled texts of a file: JSON lines, or columns separated by tabs whose first line names them.
+    """Read the labelled texts of a file: JSON lines, or columns separated by tabs with their names in the first line.
 
-    The fields are `sentence1` (or `premise`, `text`, `sentence`), for pairs also `sentence2` (or `hypothesis`, `hypo`,
-    `text2`), and `gold_label` (or `label`). Two kinds of rows are skipped: those of another language, if there is a
-    field `language`, and those with the label `-`, on which annotators did not agree.
+    The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
+    second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Two kinds of rows are skipped. A field
+    `language` may name another language. The label `-` means that the annotators did not agree.
 
     Args:
         path: The file.
         labels: The possible labels; None for any.
         pairs: Whether each row must be a pair of texts, as in NLI.
         language: The language to read from a file of several languages.
-        max_texts: Read no more than this many texts.
+        max_texts: Read at most this many texts.
 
     Raises:
         DataError: The file cannot be read or holds no text, or a line is wrong; the message names the line.
@@ -89,7 +89,7 @@ def parse_labelled(
         most: Stop after this many texts; None for all.
 
     Raises:
-        DataError: A row is wrong, or there is no row with a label.
+        DataError: A row is wrong, or no row has a label.
     """
     texts: list[LabelledText] = []
     unlabelled = 0

@@ -21,26 +21,27 @@ def find_parts(
     """Find the files of a bitext, and return the form of each part with its files.
 
     Args:
-        source: The source side of parallel files, or what holds both sides.
-        target: The target side; None when `source` holds both.
+        source: The source side of parallel files, or a place with both sides.
+        target: The target side; None if `source` has both sides.
         languages: Codes of the source and the target language.
         form: A name in `FORMS`; None to guess it from name and content.
 
     Raises:
-        DataError: There are no such files, or their form cannot be told.
+        DataError: The files do not exist, or their form cannot be recognised.
         SettingsError: The form has another number of files.
     """
     return [(_tell_form(files, form), files) for files in _find_files(source, target, languages)]
 
 
 def _tell_form(files: Files, form: str | None) -> str:
-    """Return the form of files; where it was guessed, a remark says it."""
+    """Return the form of files. If the form was guessed, a remark says so."""
     fitting = [name for name, known in FORMS.items() if known.n_files == len(files)]
     if form is not None and form not in fitting:
         if len(files) == 1:
-            raise SettingsError(f"the form {form} has two files; {files[0]} is one")
+            raise SettingsError(f"the form {form} needs two files, but only {files[0]} was given")
         raise SettingsError(
-            f"two files are of the form {' or '.join(fitting)}, not {form!r}: {files[0]} and {files[1]}"
+            f"two files were given ({files[0]} and {files[1]}), but the form {form!r} has one; forms with two files: "
+            f"{', '.join(fitting)}"
         )
     if form is None and len(files) == 1:
         form = guess_form(files[0])
@@ -56,7 +57,7 @@ def _find_files(source: str, target: Path | str | None, languages: tuple[str, st
         children = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
         if parts := _pair_by_ending(children, languages):
             return parts
-        raise DataError(f"{source}: no bitext in it")
+        raise DataError(f"{source}: no bitext in this folder")
     if not path.exists():
         if parts := _find_beginning(path, languages):
             return parts
@@ -66,7 +67,7 @@ def _find_files(source: str, target: Path | str | None, languages: tuple[str, st
 
 
 def _pair_in_order(source: str, target: str) -> list[Files]:
-    """Return the files of two patterns, the first with the first, and so on."""
+    """Return the files of two patterns in pairs: the first file of each, then the second file of each, and so on."""
     sides = [_find_matches(source), _find_matches(target)]
     if len(sides[0]) != len(sides[1]):
         found = f"{len(sides[0]):,} files match {source} and {len(sides[1]):,} match {target}"
@@ -75,10 +76,13 @@ def _pair_in_order(source: str, target: str) -> list[Files]:
 
 
 def _find_beginning(path: Path, languages: tuple[str, str]) -> Sequence[Files]:
-    """Return the two files whose names begin so and end in the language codes, else all files that begin so."""
+    """Return the two files whose names begin with a path and end in the language codes.
+
+    Without two such files, return all files whose names begin with the path.
+    """
     paths = sorted(path.parent.glob(f"{escape(path.name)}.*")) if path.parent.is_dir() else []
     parts = _pair_by_ending(paths, languages)
-    # Lists of sentence numbers and files of links begin so too.
+    # The names of lists of sentence numbers and of files of links begin in the same way.
     pairs = [files for files in parts if len(files) == 2]
     named = [files for files in pairs if strip_compression(files[0]).with_suffix("") == path]
     return named or pairs or parts
@@ -88,7 +92,7 @@ def _find_matches(pattern: str) -> list[Path]:
     """Return the file of a name, or the files of a pattern in order."""
     if not has_magic(pattern) or Path(pattern).exists():
         return [Path(pattern)]
-    # Signs in the name of a folder that exists are not signs of the pattern.
+    # The name of an existing folder is not part of the pattern, even if it contains signs such as * or [.
     folder = next(parent for parent in Path(pattern).parents if parent.is_dir())
     found = sorted(glob(str(Path(pattern).relative_to(folder)), root_dir=folder, recursive=True))  # noqa: PTH207
     paths = [folder / name for name in found if (folder / name).is_file()]
@@ -98,7 +102,7 @@ def _find_matches(pattern: str) -> list[Path]:
 
 
 def _pair_by_ending(paths: Sequence[Path], languages: tuple[str, str]) -> list[Files]:
-    """Put two files together whose names differ only in the ending, a language code; the others stay alone."""
+    """Put two files together if their names differ only in the ending, a language code. Other files stay alone."""
     plain = [(strip_compression(path), path) for path in paths]
     sources, targets = (
         {name.with_suffix(""): path for name, path in plain if name.suffix == f".{code}"} for code in languages

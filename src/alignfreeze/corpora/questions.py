@@ -18,10 +18,10 @@ class Question:
     """A question about a text, with its answers.
 
     Attributes:
-        id: Its name in the data set.
+        id: The name of the question in the data set.
         question: The question.
         context: The text that holds the answers.
-        answers: The answers that people gave; each of them is right.
+        answers: The answers that people gave; each answer is right.
         starts: The position of each answer in the context, in characters.
     """
 
@@ -37,10 +37,10 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
 
     Args:
         path: The file.
-        max_questions: Read no more than this many questions.
+        max_questions: Read at most this many questions.
 
     Raises:
-        DataError: The file cannot be read, is not SQuAD JSON, holds no question, or an answer is not in its context.
+        DataError: The file cannot be read, is not SQuAD JSON or holds no question; or an answer is not in its context.
     """
     path = Path(path)
     text = "\n".join(line for _, line in read_lines(path))
@@ -83,7 +83,7 @@ def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str,
         most: Stop after this many questions; None for all.
 
     Raises:
-        DataError: A row is wrong, or there is no question with an answer.
+        DataError: A row is wrong, or no question has an answer.
     """
     found: list[Question] = []
     unanswerable = 0
@@ -92,10 +92,10 @@ def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str,
             answers, starts = row["answers"]["text"], row["answers"]["answer_start"]
             asked, context = row["question"], row["context"]
             if not all(isinstance(text, str) for text in (asked, context, *answers)) or len(answers) != len(starts):
-                raise TypeError("question, context and answers must be texts, and every answer needs its start")
+                raise TypeError("question, context and answers must be texts, and every answer needs a start")
             question = Question(str(row["id"]), asked, context, tuple(answers), tuple(map(int, starts)))
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{where}: not a question of SQuAD ({type(error).__name__} {error})") from error
+            raise DataError(f"{where}: not a question in the form of SQuAD ({type(error).__name__} {error})") from error
         if not question.answers:
             unanswerable += 1
             continue

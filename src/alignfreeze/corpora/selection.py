@@ -26,36 +26,36 @@ SURE_OF_LANGUAGE = 0.9
 """A side is left out if another language is more probable than this."""
 
 _ALIKE = 10
-"""Languages with a smaller distance (CLDR's) are taken for one: Bokmål and Norwegian, Indonesian and Malay."""
+"""Languages with a smaller distance (CLDR's) count as the same: Bokmål and Norwegian, Indonesian and Malay."""
 
 _KEY_BYTES = 16
-"""Enough that different pairs never share a key: among 10 billion the probability is 1e-19."""
+"""The bytes of a key: enough that different pairs never share one. Among 10 billion pairs the probability is 1e-19."""
 
 Filter = Callable[[Texts], bool]
-"""Tells whether to leave a pair out."""
+"""Returns whether to leave a pair out."""
 
 
 class SelectionSettings(Settings):
-    """Which sentence pairs of a bitext are taken; by default all of them."""
+    """Which sentence pairs of a bitext are used; by default all."""
 
     sample: int | None = Field(default=None, gt=0)
-    """Take this many pairs at random, each with the same chance."""
+    """Use this many pairs, chosen at random with equal chances."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """The random start of the sample."""
     deduplicate: bool = False
-    """Take a pair that occurs several times only once."""
+    """Use a pair that occurs several times only once."""
     max_words: int | None = Field(default=None, gt=0)
     """Leave out pairs with more words than this on one side."""
     max_ratio: float | None = Field(default=None, ge=1)
-    """Leave out pairs with more words than this on one side for each word on the other."""
+    """Leave out pairs with more words than this on one side per word on the other side."""
     drop_identical: bool = False
     """Leave out pairs with the same text on both sides."""
     check_script: bool = False
-    """Leave out pairs if the letters of a side are mostly of a script that its language does not use."""
+    """Leave out pairs with a side whose letters mostly belong to a script that its language does not use."""
     check_language: bool = False
-    """Leave out pairs with a side in another language, as py3langid tells it (the extra `langid`)."""
+    """Leave out pairs with a side in another language, as recognised by py3langid (the extra `langid`)."""
     keep_best: float | None = Field(default=None, gt=0, le=1)
-    """Last of all, keep this share of the pairs: those whose sides have the most similar sentence vectors."""
+    """After all other filters, keep this share of the pairs: those with the most similar sentence vectors."""
 
     @property
     def keeps_lines(self) -> bool:
@@ -65,13 +65,13 @@ class SelectionSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The sentence pairs that were taken, and why others were not.
+    """The sentence pairs that were chosen, and why others were left out.
 
     Attributes:
         texts: The pairs, in the order of the files.
-        read: How many pairs there were.
-        left_out: How many were left out, by reason.
-        distinct: About how many different pairs a deduplicated sample was taken from. The standard error is this number
+        read: The number of pairs that were read.
+        left_out: The number of pairs that were left out, by reason.
+        distinct: About how many different pairs a deduplicated sample was drawn from. The standard error is this number
             divided by the square root of the sample's size.
     """
 
@@ -82,15 +82,15 @@ class Selection:
 
 
 def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tuple[str, str]) -> Selection:
-    """Take sentence pairs from a stream; memory grows with what is taken, not with what is read.
+    """Choose sentence pairs from a stream. Memory grows with the pairs that are chosen, not with those that are read.
 
     Args:
         texts: The pairs.
-        settings: Which pairs to take. `keep_best` needs an encoder and is not done here.
+        settings: Which pairs to use. `keep_best` needs an encoder and is not applied here.
         languages: Codes of the source and the target language.
 
     Raises:
-        SettingsError: A filter needs a library that is not installed, or does not know the language.
+        SettingsError: A filter needs a library that is not installed, or the library does not know the language.
     """
     if settings.keeps_lines:
         taken = list(texts)
@@ -147,8 +147,8 @@ def _drop_repeated(pairs: Iterable[tuple[int, Texts]], left_out: Counter[str]) -
 class _Sample:
     """A sample of the pairs that are offered: those with the smallest values of a hash, whose key is the seed.
 
-    Every different pair has the same chance, however often it is offered, and no table of all pairs is needed. This is
-    bottom-k sampling (Cohen and Kaplan 2007). The smaller the values are, the more different pairs there were.
+    Every different pair has the same chance, no matter how often it is offered. No table of all pairs is needed. This
+    is bottom-k sampling (Cohen and Kaplan 2007). Smaller values mean that more different pairs were offered.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -176,7 +176,7 @@ class _Sample:
         return [pair for _, pair in sorted(self.members.values())]
 
     def count_offered(self) -> int:
-        """Return about how many different pairs were offered; the exact number if all of them were taken."""
+        """Return about how many different pairs were offered; the exact number if all of them are in the sample."""
         if not self.turned_away:
             return len(self.keys)
         return round((self.size - 1) * 2 ** (8 * _KEY_BYTES) / -self.keys[0]) if self.size > 1 else 1
@@ -218,7 +218,8 @@ def _make_language_test(language: str) -> Callable[[str], bool]:
     base = langcodes.Language.get(language, normalize=False).language or language  # regions are not told apart
     if not any(tag_fits(label, base) for label in identifier.labels):
         raise SettingsError(
-            f"check_language: the identifier does not know {name_of(language)} ({language!r}); leave it off"
+            f"check_language: the language identifier does not know {name_of(language)} ({language!r}); leave out "
+            "check_language"
         )
 
     @cache
@@ -236,7 +237,7 @@ def _load_identifier() -> Any:
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError:
-        raise SettingsError("check_language needs the extra: pip install 'alignfreeze[langid]'") from None
+        raise SettingsError("check_language needs an extra: pip install 'alignfreeze[langid]'") from None
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 

@@ -1,4 +1,4 @@
-"""Key terms: the words that set one body of text apart from others."""
+"""Key terms: the words that distinguish one body of text from others."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def find_key_terms(texts: Mapping[str, Iterable[str]], *, n: int = N_TERMS) -> d
     """Find the terms that weigh more in each text than in any other, by TF-IDF.
 
     Args:
-        texts: The sentences of each body of text, by its name. All are in one language.
+        texts: The sentences of each body of text, by its name. All sentences are in one language.
         n: Return at most this many terms per text.
 
     Returns:
-        Terms by name, the heaviest first. A text that is too short, or is not set apart by any word, has none.
+        Terms by name of the text, the heaviest first. A text has no terms if it is too short, or if no word
+        distinguishes it.
     """
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer

@@ -51,7 +51,7 @@ def _split_by_jieba(_: str) -> Splitter:
 
     import jieba
 
-    jieba.setLogLevel(logging.WARNING)  # else it announces on standard error that it builds its table
+    jieba.setLogLevel(logging.WARNING)  # otherwise jieba prints to standard error that it builds its table
     return lambda text: _drop_invisible(jieba.cut(text))
 
 
@@ -88,7 +88,7 @@ SEGMENTERS: dict[str, tuple[str, Callable[[str], Splitter], tuple[str, ...]]] = 
 
 @cache
 def _find_segmenter(language: str) -> Splitter | None:
-    """Return the splitter of a language without spaces; None if there is none or its libraries are not installed."""
+    """Return the splitter of a language without spaces; None if it has none, or if a library is not installed."""
     base = langcodes.Language.get(language, normalize=False).language
     if base not in SEGMENTERS:
         return None
@@ -101,8 +101,8 @@ def _find_segmenter(language: str) -> Splitter | None:
 def find_splitter(language: str) -> Splitter:
     """Return the function that splits sentences of a language into words.
 
-    If a script puts no spaces between words, a library splits them. Without the library, text is split into
-    characters; a remark says so once per language.
+    If a script puts no spaces between words, a library splits the text. Without the library, the text is split into
+    characters, and a remark says so once per language.
     """
     if has_spaces(language):
         return split_spaced

@@ -28,7 +28,7 @@ def test_json_lines(tmp_path, line, columns):
     [
         ("{", "line 1: not a JSON object"),
         ("[1, 2]", "line 1: expected an object with two sentences, found list"),
-        ('{"fr": "x"}', "line 1: the fields 'fr' are not en and de"),
+        ('{"fr": "x"}', "line 1: expected the fields en and de, found 'fr'"),
         ('{"en": 1, "de": "x"}', "line 1: the field 'en' holds int, not a sentence"),
         ('{"en": "x", "de": null}', "line 1: the field 'de' holds null, not a sentence"),
         ('{"en": "\\ud800", "de": "x"}', "line 1: the field 'en' holds half a character"),

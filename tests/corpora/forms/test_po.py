@@ -60,7 +60,7 @@ def test_a_language_with_three_plural_forms(tmp_path):
 
 
 def test_a_catalogue_of_another_language(tmp_path):
-    with pytest.raises(DataError, match="says that it is in 'de', not in 'fr'"):
+    with pytest.raises(DataError, match="names the language 'de', not 'fr'"):
         list(BitextReader(write(tmp_path / "x.po", PO), languages=("en", "fr")))
 
 

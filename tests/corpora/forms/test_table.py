@@ -36,7 +36,11 @@ def test_a_line_of_json_tells_its_form(tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "files", "message"),
-    [("tvs", 1, "unknown form 'tvs'.*Did you mean 'tsv'"), ("moses", 1, "has two files"), ("tsv", 2, "two files are")],
+    [
+        ("tvs", 1, "unknown form 'tvs'.*Did you mean 'tsv'"),
+        ("moses", 1, "the form moses needs two files, but only"),
+        ("tsv", 2, "two files were given"),
+    ],
 )
 def test_forms_that_do_not_fit(tmp_path, form, files, message):
     paths = [write(tmp_path / name, "a\tb\n") for name in ("x", "y")[:files]]
@@ -70,5 +74,7 @@ def test_a_form_is_a_value_of_the_table(tmp_path, monkeypatch, remarks):
     assert texts(tmp_path / "t.arrows") == [("A dog", "Ein Hund")]
     assert texts(write(tmp_path / "t", "A dog -> Ein Hund\n")) == [("A dog", "Ein Hund")]
     assert f"{tmp_path / 't'}: read as arrows" in remarks
-    with pytest.raises(SettingsError, match="the form arrows has no columns to choose from; tsv and jsonl have"):
+    with pytest.raises(
+        SettingsError, match="the form arrows has no columns to choose from; only tsv and jsonl have columns"
+    ):
         texts(tmp_path / "t", columns=("1", "2"))

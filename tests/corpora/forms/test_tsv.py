@@ -19,7 +19,7 @@ def test_columns_by_name_skip_the_header(tmp_path):
 
 def test_a_column_that_is_not_there(tmp_path):
     path = write(tmp_path / "t.tsv", "id\ttgt\n7\tEin Hund\n")
-    with pytest.raises(DataError, match=r"t.tsv, line 1: no column is named 'src'; there are 'id', 'tgt'"):
+    with pytest.raises(DataError, match=r"t.tsv, line 1: no column is named 'src'; choose two of 'id', 'tgt'"):
         texts(path, columns=("src", "tgt"))
 
 

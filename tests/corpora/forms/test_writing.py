@@ -33,6 +33,6 @@ def test_other_endings_get_columns_which_are_told_by_their_tab(tmp_path, name):
 )
 def test_forms_that_cannot_be_written_are_refused(name, ending, tmp_path):
     with pytest.raises(
-        OutputError, match=rf"end in \.{ending} are not written; name one that ends in \.tsv, or in \.jsonl"
+        OutputError, match=rf"end in \.{ending} are not written; use a name that ends in \.tsv, or in \.jsonl"
     ):
         check_writable(tmp_path / name)

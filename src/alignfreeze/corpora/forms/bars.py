@@ -17,7 +17,7 @@ def read_bars(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[T
     """Yield the two sides of each line; an empty line has two empty sides.
 
     Raises:
-        DataError: A line has not two sides.
+        DataError: A line does not have two sides.
     """
     for number, line in read_lines(paths[0]):
         parts = line.split(SEPARATOR) if line.strip() else ["", ""]

@@ -13,11 +13,11 @@ _BREAKS = re.compile(r"[\r\n]+")
 def texts_of_fields(value: Any, sides: Sides) -> Texts:
     """Return the two texts of an object.
 
-    Their fields are named by the user, or else by the language codes, or `source` and `target`. They may lie in a
-    field `translation`.
+    The two fields have the names that the user gives. By default, their names are the language codes, or `source` and
+    `target`. Both fields may lie inside a field `translation`.
 
     Raises:
-        ValueError: The value is no such object.
+        ValueError: The value is not such an object.
     """
     if not isinstance(value, dict):
         raise ValueError(f"expected an object with two sentences, found {type(value).__name__}")
@@ -28,7 +28,7 @@ def texts_of_fields(value: Any, sides: Sides) -> Texts:
         if all(name in fields for name in names):
             source, target = (_to_sentence(name, fields[name]) for name in names)
             return source, target
-    raise ValueError(f"the fields {', '.join(map(repr, fields))} are not {' and '.join(choices[0])}")
+    raise ValueError(f"expected the fields {' and '.join(choices[0])}, found {', '.join(map(repr, fields)) or 'none'}")
 
 
 def _to_sentence(name: str, text: Any) -> str:
@@ -38,7 +38,7 @@ def _to_sentence(name: str, text: Any) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is no text"
+        problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is not text"
         raise ValueError(problem) from None
     # A line break inside a sentence would be another line in the files that go with it.
     return _BREAKS.sub(" ", text)

@@ -1,4 +1,4 @@
-"""What a form of bitext is: how it is read, how it is told, and whether it can be written."""
+"""The description of a form of bitext: how it is read, how it is recognised, and whether it can be written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sides:
 
     Attributes:
         languages: Codes of the source and the target language.
-        columns: Names or numbers, from 1, of the two columns or fields, where a form has several.
+        columns: Names or numbers, from 1, of the two columns or fields, if the form has several.
     """
 
     languages: tuple[str, str]
@@ -33,13 +33,13 @@ class Form:
     """A form of bitext.
 
     Attributes:
-        read: Yields the pairs of texts in one or two files, one at a time. It counts by reason what it leaves out,
-            such as fuzzy entries.
-        endings: Endings of file names that tell the form, in lower case.
-        fits_line: Tells whether the first line of a file is of this form.
+        read: Yields the pairs of texts in one or two files, one at a time. It counts, by reason, the entries that it
+            leaves out, such as fuzzy entries.
+        endings: The endings of file names in this form, in lower case.
+        fits_line: Returns whether the first line of a file is of this form.
         in_utf16: Whether files in UTF-16 are of this form.
-        n_files: How many files it consists of.
-        check_columns: Refuses columns that cannot be; None for a form without columns.
+        n_files: The number of files of a bitext in this form.
+        check_columns: Refuses columns that are impossible; None for a form without columns.
         to_lines: Turns pairs of texts into the lines of a file; None for a form that is not written.
     """
 
@@ -53,5 +53,8 @@ class Form:
 
 
 def begins_with(line: str, *beginnings: str) -> bool:
-    """Tell whether a line begins with one of several texts and holds no tab, which would make it a line of columns."""
+    """Return whether a line begins with one of several texts and contains no tab.
+
+    A line with a tab belongs to a form with columns.
+    """
     return line.lstrip().startswith(beginnings) and "\t" not in line.strip()

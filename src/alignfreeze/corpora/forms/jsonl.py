@@ -32,7 +32,7 @@ def _parse(line: str) -> Any:
     """Return the value of a line of JSON.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: The line is not JSON.
     """
     try:
         return json.loads(line)
@@ -51,7 +51,7 @@ def _is_object(line: str) -> bool:
 
 
 def _check_columns(_: tuple[str, str]) -> None:
-    """Accept any names: fields may have all of them."""
+    """Accept any names: a field may have any name."""
 
 
 def _to_lines(texts: Iterable[Texts], languages: tuple[str, str]) -> Iterator[str]:

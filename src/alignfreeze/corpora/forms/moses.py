@@ -26,7 +26,7 @@ def read_moses(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[
 
 
 def _length_error(source: Path, target: Path) -> DataError:
-    """Return an error that says how far two files differ in length, and where the first likely slip is."""
+    """Return an error with the lengths of two files, and the first line at which they probably stop matching."""
     counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
     message = (
         f"{source} has {counts[0]:,} lines and {target} {counts[1]:,}; "

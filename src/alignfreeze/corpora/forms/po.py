@@ -18,16 +18,16 @@ _CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
 
 
 def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> Iterator[Texts]:
-    """Yield the finished entries; of plural entries the singular and each plural form.
+    """Yield the finished entries; plural entries give the singular and each plural form.
 
     Raises:
-        DataError: The file is no catalogue, or a catalogue of another language.
+        DataError: The file is not a catalogue, or is a catalogue of another language.
     """
     path = paths[0]
     lines, broken = _read_until_break(path)
     catalogue = _parse(path, lines)
     _check_language(path, catalogue.gettargetlanguage(), sides.languages[1])
-    for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last
+    for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last unit
         if unit.isheader():
             continue
         reason = _why_unfinished(unit)
@@ -62,14 +62,17 @@ def _parse(path: Path, lines: list[bytes]) -> Any:
 
 def _check_language(path: Path, stated: str | None, target: str) -> None:
     if stated and not tag_fits(stated, target) and not tag_fits(target, stated):
-        raise DataError(f"{path}: this catalogue says that it is in {stated!r}, not in {target!r}")
+        raise DataError(
+            f"{path}: the header of this catalogue names the language {stated!r}, not {target!r}; name the catalogue "
+            f"of {target!r}"
+        )
 
 
 def _to_utf8(path: Path, lines: list[bytes]) -> bytes:
     """Return a catalogue in UTF-8: the parser of translate-toolkit reads UTF-8, whatever the header says.
 
     Raises:
-        DataError: The header names a charset that does not exist, or a line is not in it.
+        DataError: The header names a charset that does not exist, or a line is not in this charset.
     """
     number, charset = _find_charset(lines)
     try:
@@ -101,7 +104,7 @@ def _find_charset(lines: list[bytes]) -> tuple[int, str]:
 
 
 def _why_unfinished(unit: Any) -> str:
-    """Return why an entry is no translation; an empty text if it is one."""
+    """Return why an entry is not a finished translation; an empty text if it is one."""
     if unit.isobsolete():
         return "obsolete entries"
     if unit.isfuzzy():

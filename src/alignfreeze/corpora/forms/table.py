@@ -15,16 +15,16 @@ from alignfreeze.errors import DataError
 from alignfreeze.files import open_binary, read_lines, strip_compression
 
 FORMS: dict[str, Form] = {"moses": MOSES, "tsv": TSV, "bars": BARS, "tmx": TMX, "po": PO, "jsonl": JSONL}
-"""The forms by name; a new one is a file and a line. Where several fit a first line, the last one is taken."""
+"""The forms by name; a new form is a file and a line. If several forms fit a first line, the last one is used."""
 
 USUAL = "tsv"
-"""The form of a file that tells none: one to be written, or one without any text."""
+"""The form of a file whose form cannot be recognised: a file to be written, or a file without any text."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def form_of_name(path: Path) -> str | None:
-    """Return the form that the ending of a name tells, in any case and with any compression behind it."""
+    """Return the form that belongs to the ending of a name, in any case. Endings of compressions are ignored."""
     ending = strip_compression(path).suffix.lower()
     return next((name for name, form in FORMS.items() if ending in form.endings), None)
 
@@ -33,7 +33,7 @@ def guess_form(path: Path) -> str:
     """Return the form of a single file, by its name or else by its first line.
 
     Raises:
-        DataError: It is none of the table.
+        DataError: The file has none of the forms in the table.
     """
     if (named := form_of_name(path)) is not None:
         return named
@@ -42,8 +42,10 @@ def guess_form(path: Path) -> str:
             return next(name for name, form in FORMS.items() if form.in_utf16)
     number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
     if not line:
-        return USUAL  # an empty file: whoever finds no pair in it says so
+        return USUAL  # an empty file: the reader reports later that it has no pair
     for name, form in reversed(FORMS.items()):
         if form.fits_line(line):
             return name
-    raise DataError.at(path, number, "neither a tab nor ' ||| ' separates two sides; for two files give both")
+    raise DataError.at(
+        path, number, "neither a tab nor ' ||| ' separates two sides; if the two sides are in two files, name both"
+    )

@@ -18,14 +18,14 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
     """Yield every pair of a source and a target text of each translation unit.
 
     Raises:
-        DataError: The file is not well-formed, is no translation memory, or declares XML entities.
+        DataError: The file is not well-formed, is not a translation memory, or declares XML entities.
     """
     from lxml import etree  # type: ignore[attr-defined]
     from translate.storage.tmx import tmxunit
 
     path = paths[0]
     with open_binary(path) as file:
-        # Entities are neither expanded nor fetched: a bomb stays a few bytes.
+        # Entities are neither expanded nor fetched, so an XML bomb stays small.
         units = etree.iterparse(file, events=("end",), tag="{*}tu", resolve_entities=False, no_network=True)
         try:
             for _, element in units:
@@ -42,7 +42,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
             problem = f"not well-formed XML; is the file cut off? ({error.msg})"
             raise DataError.at(path, error.lineno or 1, problem) from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
-            raise DataError(f"{path}: not a translation memory: there is no <tmx> in it")
+            raise DataError(f"{path}: not a translation memory: the file has no element <tmx>")
 
 
 def _refuse_entities(path: Path, element: Any) -> None:
@@ -52,7 +52,9 @@ def _refuse_entities(path: Path, element: Any) -> None:
 
 
 def _entities_error(path: Path) -> DataError:
-    return DataError(f"{path}: this file declares XML entities, which can blow up or fetch other files; refused")
+    return DataError(
+        f"{path}: this file declares XML entities, which can fill the memory or fetch other files; remove them"
+    )
 
 
 def _texts_of(unit: Any, code: str) -> list[str]:

@@ -12,9 +12,9 @@ from alignfreeze.files import read_lines
 
 
 def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator[Texts]:
-    """Yield two columns of each line: the first two, or those that are named or numbered.
+    """Yield two columns of each line: the first two, or those whose names or numbers are given.
 
-    Where columns are named, the first line holds the names.
+    If names of columns are given, the first line holds the names.
 
     Raises:
         DataError: A line has too few columns, or no column has the name.
@@ -31,14 +31,15 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
 
 
 def _find_columns(path: Path, sides: Sides, lines: Iterator[tuple[int, str]]) -> tuple[int, int]:
-    """Return the places of the two columns, from 0; reads the first line if they are named."""
+    """Return the places of the two columns, from 0. If the columns are named, this reads the first line."""
     names = sides.columns or ("1", "2")
     if (numbers := _column_numbers(names)) is not None:
         return numbers
     header = next(lines, (1, ""))[1].split("\t")
     missing = [name for name in names if name not in header]
     if missing:
-        raise DataError.at(path, 1, f"no column is named {missing[0]!r}; there are {', '.join(map(repr, header))}")
+        found = ", ".join(map(repr, header))
+        raise DataError.at(path, 1, f"no column is named {missing[0]!r}; choose two of {found}")
     return header.index(names[0]), header.index(names[1])
 
 

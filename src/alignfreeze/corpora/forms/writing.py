@@ -1,4 +1,4 @@
-"""Writes bitext in the form that the ending of the file's name tells."""
+"""Writes bitext in the form that belongs to the ending of the file's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, strip_co
 
 
 def write_bitext(path: Path, texts: Iterable[Texts], languages: tuple[str, str]) -> None:
-    """Write sentence pairs in the form that the ending of the file's name tells.
+    """Write sentence pairs in the form that belongs to the ending of the file's name.
 
     Raises:
         OutputError: The file cannot be written.
@@ -21,10 +21,10 @@ def write_bitext(path: Path, texts: Iterable[Texts], languages: tuple[str, str])
 
 
 def check_writable(path: Path) -> None:
-    """Check that files of this name are written: the ending may tell a form or a compression that is not.
+    """Check that a file of this name can be written: some forms and compressions can only be read.
 
     Raises:
-        OutputError: They are not.
+        OutputError: The ending belongs to a form or a compression that is not written.
     """
     _find_writer(path)
 
@@ -34,7 +34,8 @@ def _find_writer(path: Path) -> Callable[[Iterable[Texts], tuple[str, str]], Ite
     if to_lines is not None and path.suffix.lower() not in OTHER_COMPRESSED_NAMES:
         return to_lines
     ending = strip_compression(path).suffix if to_lines is None else path.suffix
+    *others, last = COMPRESSED_NAMES
     raise OutputError(
-        f"{path}: files that end in {ending} are not written; name one that ends in .tsv, or in .jsonl for JSON "
-        f"lines; {', '.join(COMPRESSED_NAMES)} behind it compress it"
+        f"{path}: files that end in {ending} are not written; use a name that ends in .tsv, or in .jsonl for JSON "
+        f"lines; add {', '.join(others)} or {last} to the name to compress the file"
     )

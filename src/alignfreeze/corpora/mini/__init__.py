@@ -1,6 +1,6 @@
 """The embedded mini corpus: everyday sentences, written by hand, for the demo and for tests.
 
-It shows transfer but does not measure it; its README says how it was made.
+The corpus shows transfer, but is too small to measure transfer. Its README says how it was made.
 """
 
 from pathlib import Path
