@@ -2,7 +2,7 @@
 
 Links made by hand for French-English and Romanian-English are compared with those of every aligner. Layer, threshold
 and centring are those that are best on the other language pair. SimAlign is run if it is installed, a sentence pair
-at a time as it is used, on the same layer; sentence pairs a second are medians of rounds of both in turn.
+at a time as it is used, on the same layer; sentence pairs per second are medians of rounds of both in turn.
 """
 
 import statistics
@@ -91,7 +91,7 @@ def by_statistics(name, data):
 
 
 def speed(encoder, bitext, layer):
-    """Sentence pairs a second of both, a round of each in turn."""
+    """Sentence pairs per second of both, a round of each in turn."""
     peer = simalign(layer, SIMALIGN["itermax"])
     ours, theirs = [], []
     vectors = LayerVectors(encoder, layer=layer, device="cpu")

@@ -340,7 +340,7 @@ def test_a_trained_model_that_does_not_fit(toy_bitext, tmp_path):
     trained = StatisticalAligner("hmm")
     trained.fit(toy_bitext)
     trained.save(tmp_path / "model")
-    with pytest.raises(DataError, match="this aligner is hmm, not eflomal"):
+    with pytest.raises(DataError, match="this folder holds a trained hmm, not eflomal"):
         StatisticalAligner("eflomal").load(tmp_path / "model", languages=EN_DE)
     with pytest.raises(DataError, match="was trained on en-de, not on de-en"):
         StatisticalAligner("hmm").load(tmp_path / "model", languages=("de", "en"))
@@ -371,7 +371,7 @@ def test_training_takes_exactly_as_many_pairs_as_it_may(toy_bitext, remarks):
 def test_the_memory_of_training_is_said_with_the_setting_that_bounds_it(toy_bitext, monkeypatch, remarks):
     monkeypatch.setattr(statistical, "BYTES_PER_WORD", 2**30)
     align(toy_bitext[:5], cache=False)
-    (name,) = {name for name in AlignmentSettings.model_fields if f"; {name} makes it less" in remarks[0]}
+    (name,) = {name for name in AlignmentSettings.model_fields if f"; {name} lowers this" in remarks[0]}
     assert name == "max_training_pairs"
 
 

@@ -56,7 +56,9 @@ def test_it_goes_through_an_experiment(register, project):
 def test_its_name_is_listed_where_names_are_listed(register, toy_bitext):
     register()
     assert re.search(r"sentence\W+or\W+same-place\.", alignfreeze("align", "--help").stdout)
-    with pytest.raises(SettingsError, match=r"unknown aligner 'same-plaice'; there are .*Did you mean 'same-place'"):
+    with pytest.raises(
+        SettingsError, match=r"unknown aligner 'same-plaice'; choose one of .*Did you mean 'same-place'"
+    ):
         af.align(toy_bitext, aligner="same-plaice")
 
 
@@ -81,7 +83,9 @@ def test_what_it_needs_is_asked_for(register, toy_bitext, project):
         ExperimentSettings.from_toml(project / "experiment.toml", changes=[("alignment.aligner", NAME)])
     ALIGNERS.remove(NAME)
     register(needs_vectors=True)
-    with pytest.raises(SettingsError, match="the aligner 'same-place' goes by the vectors of an encoder"):
+    with pytest.raises(
+        SettingsError, match="the aligner 'same-place' needs the vectors of an encoder; give it an encoder"
+    ):
         af.align(toy_bitext, aligner=NAME)
 
 

@@ -1,4 +1,4 @@
-"""Measures how good word links are: precision, recall and alignment error rate against links made by hand."""
+"""Measures the quality of word links: precision, recall and alignment error rate against links made by hand."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def read_predicted(path: Path | str, gold: Sequence[GoldAlignment], *, first: in
             raise DataError.at(path, number, f"a link has a word 0, but words are counted from {first} here")
         links.append(WordAlignment(frozenset((source - first, target - first) for source, target in found)))
     if len(links) != len(gold):
-        raise DataError(f"{path} has {len(links):,} lines where the gold file has {len(gold):,}")
+        raise DataError(f"{path} has {len(links):,} lines, but the gold file has {len(gold):,}; both need one per pair")
     return links
 
 

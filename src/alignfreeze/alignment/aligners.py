@@ -22,7 +22,7 @@ class WordAligner(Protocol):
 
     Attributes:
         limit: What happens to sentences that are too long, for a remark.
-        beyond: How many of the pairs aligned so far have such a sentence.
+        beyond: How many of the pairs aligned so far have a sentence that is too long.
     """
 
     limit: str = ""
@@ -32,7 +32,7 @@ class WordAligner(Protocol):
         """Learn from the bitext, once, before `align`; by default nothing."""
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
-        """Return one alignment per pair, in the same order, source word first; called for one part after the other."""
+        """Return one alignment per pair, in the same order, source word first. It is called with parts of a bitext."""
         ...
 
 
@@ -74,8 +74,8 @@ class AlignerKind:
         needs_dictionaries: Whether it looks words up in a bilingual word list.
         learns: Whether it learns from the bitext; it is then a `TrainableAligner`.
         finds_links: Whether it finds any links.
-        libraries: Installed packages whose versions decide which links it finds. They are part of the key of the
-            cache; without any, links are not kept in the cache.
+        libraries: Installed packages whose versions decide which links it finds. Their versions are part of the key of
+            the cache. Without any, links are not kept in the cache.
     """
 
     make: Callable[[AlignmentSettings, Resources, tuple[str, str]], WordAligner]
@@ -112,18 +112,18 @@ def register_aligner(
     finds_links: bool = True,
     libraries: tuple[str, ...] = (),
 ) -> None:
-    """Add an aligner, which `align` and the setting `alignment.aligner` then take.
+    """Add an aligner. Afterwards `align` and the setting `alignment.aligner` accept its name.
 
     Args:
         name: In settings and records.
-        make: Makes an aligner for one language pair. It takes the settings, the resources and the codes of both
-            languages, and returns a child of `alignfreeze.alignment.aligners.WordAligner` with a method `align`.
+        make: Makes an aligner for one language pair, from the settings, the resources and the codes of both languages.
+            The result is a child of `alignfreeze.alignment.aligners.WordAligner` with a method `align`.
         needs_vectors: Whether it compares an encoder's vectors; they are then in the resources.
         needs_dictionaries: Whether it looks words up in a bilingual word list, which is then in the resources.
         learns: Whether it learns from the bitext and has methods `save` and `load` for its model.
         finds_links: Whether it finds any links.
         libraries: Installed packages whose versions decide which links it finds, such as your own. Without any,
-            links are found anew in every run.
+            links are found again in every run.
 
     Raises:
         ValueError: There is an aligner of this name already.

@@ -45,13 +45,13 @@ def align(
         One alignment per pair, in the order of the bitext.
 
     Raises:
-        SettingsError: There is no such aligner, or it lacks what it needs.
+        SettingsError: There is no such aligner, or something that it needs is missing.
     """
     if isinstance(aligner, str):
         aligner = AlignmentSettings(aligner=check_known(aligner, ALIGNERS, "aligner"))
     resources = resources or Resources()
     groups = group_by_languages(bitext)
-    # All are made before the first begins its work: an error about what one lacks comes at once.
+    # All aligners are made before the first begins its work, so that an error about missing resources comes at once.
     aligners = {languages: _make_aligner(aligner, resources, languages) for languages in groups}
     rows = []
     for languages, positions in groups.items():
@@ -66,8 +66,8 @@ def train_aligner(bitext: Sequence[SentencePair], settings: AlignmentSettings, f
 
     Args:
         bitext: The sentence pairs.
-        settings: Of an aligner that learns.
-        folder: Where the model is written; `Resources.trained` takes it.
+        settings: The settings of an aligner that learns.
+        folder: Where the model is written, for `Resources.trained`.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -82,13 +82,15 @@ def _make_aligner(settings: AlignmentSettings, resources: Resources, languages: 
     """Make an aligner for a language pair, with its trained model if there is one.
 
     Raises:
-        SettingsError: It lacks what it needs.
+        SettingsError: Something that the aligner needs is missing.
     """
     kind = ALIGNERS[settings.aligner]
     if kind.needs_vectors and resources.vectors is None:
-        raise SettingsError(f"the aligner {settings.aligner!r} goes by the vectors of an encoder; give it one")
+        raise SettingsError(f"the aligner {settings.aligner!r} needs the vectors of an encoder; give it an encoder")
     if kind.needs_dictionaries and languages not in resources.dictionaries:
-        raise SettingsError(f"the aligner {settings.aligner!r} has no word list for {'-'.join(languages)}")
+        raise SettingsError(
+            f"the aligner {settings.aligner!r} has no word list for {'-'.join(languages)}; give it a word list"
+        )
     aligner = kind.make(settings, resources, languages)
     if kind.learns and languages in resources.trained:
         assert isinstance(aligner, TrainableAligner)

@@ -20,7 +20,7 @@ def read_links(files: Mapping[tuple[str, str], Path], pairs: Sequence[SentencePa
     """Read the links of each language pair, and return them in the order of the sentence pairs.
 
     Raises:
-        DataError: A language pair has no file, or its links do not fit.
+        DataError: A language pair has no file, or the links in its file do not fit the sentence pairs.
     """
     found: dict[int, WordAlignment] = {}
     for languages, positions in group_by_languages(pairs).items():
@@ -39,12 +39,12 @@ def align_with_model(
     trained: Path | None = None,
     save: Path | None = None,
 ) -> Sequence[WordAlignment]:
-    """Find the links of one language pair, with a model that was trained before or is kept afterwards.
+    """Find the links of one language pair, with a model that was trained before, or that may be kept afterwards.
 
     Args:
         pairs: The sentence pairs.
         settings: The aligner.
-        resources: What it needs beside the bitext.
+        resources: What the aligner needs besides the bitext.
         trained: Folder of a trained model; None to train one.
         save: Folder in which a model trained now is kept.
 
@@ -68,7 +68,7 @@ def link_facts(
     settings: AlignmentSettings,
     resources: Resources,
 ) -> dict[str, Any]:
-    """Return what a summary says of the links of one language pair."""
+    """Return the facts for a summary about the links of one language pair."""
     linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
     words = [
         sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)

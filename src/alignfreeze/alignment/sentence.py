@@ -1,4 +1,4 @@
-"""The aligner for losses that take whole sentences: it finds no links."""
+"""The aligner for losses that compare whole sentences: it finds no links."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ class AlignmentSettings(Settings):
     """For aligners that learn from the bitext: train on at most this many sentence pairs per language, evenly spread.
     All pairs are aligned."""
     layer: int | None = Field(default=None, ge=0)
-    """For aligners that compare vectors: the layer, 0 for the embeddings. Left out, it is two thirds of the way up."""
+    """For aligners that compare vectors: the layer, 0 for the embeddings. By default, the layer two thirds of the way
+    up."""
     threshold: float = Field(default=1e-3, gt=0, lt=1)
     """For `softmax`: the smallest probability, in both directions, that makes a link."""
     centred: bool = False

@@ -21,7 +21,7 @@ CELLS_AT_ONCE = 2**21
 """The most similarities computed at once, padding included: 8 MiB."""
 
 MEAN_OF = 1_000
-"""The mean vector of each language is that of this many sentence pairs."""
+"""The mean vector of each language is computed from this many sentence pairs."""
 
 DISCOUNT = 0.9
 """The weight of a similarity in `itermax` if one of its two sides is linked already (alpha in the paper)."""
@@ -47,7 +47,7 @@ class SubwordVectors:
     Attributes:
         vectors: One vector per subword, [subwords, width].
         words: The number of the word that each subword belongs to, [subwords].
-        is_cut: Whether the sentence has more words than the encoder takes.
+        is_cut: Whether the sentence has more words than the encoder can read at once.
     """
 
     vectors: Tensor
@@ -60,8 +60,8 @@ def softmax(products: Tensor, _: Tensor, there: Tensor, threshold: float) -> Ten
 
     Args:
         products: Dot products, [pairs, source subwords, target subwords].
-        there: Which of them are not padding, likewise.
-        threshold: The limit of both probabilities.
+        there: Whether neither of two subwords is padding, [pairs, source subwords, target subwords].
+        threshold: The limit that both probabilities must exceed.
     """
     products = products.masked_fill(~there, -torch.inf)
     # The softmax of a row of padding is not a number.
@@ -77,8 +77,8 @@ def argmax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor
 def itermax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tensor:
     """Link as `argmax` does, then a second time among the rest (SimAlign's Itermax with two rounds).
 
-    In the second round a similarity counts nothing if both sides are linked, and less if one side is. A similarity is
-    (1 + cosine) / 2. Sentences of one or two subwords get the first round only.
+    In the second round, a similarity does not count if both sides are linked, and counts less if one side is linked. A
+    similarity is (1 + cosine) / 2. Sentences of one or two subwords get the first round only.
     """
     linked = argmax(_, cosines, there)
     rows, columns = linked.any(2, keepdim=True), linked.any(1, keepdim=True)  # which subwords are linked
@@ -92,7 +92,7 @@ def itermax(_: Tensor, cosines: Tensor, there: Tensor, __: float = 0.0) -> Tenso
 
 
 def _find_mutual_best(similarities: Tensor) -> Tensor:
-    """Return where the best column of a row has that row as its best, [pairs, source, target]; the first of equals."""
+    """Return where a row and a column are the best of each other, [pairs, source, target]. The first of equals wins."""
     best_columns = F.one_hot(similarities.argmax(2), similarities.shape[2]).bool()
     best_rows = F.one_hot(similarities.argmax(1), similarities.shape[1]).bool().transpose(1, 2)
     return best_columns & best_rows
@@ -103,9 +103,10 @@ class Matching:
     """A way to link subwords.
 
     Attributes:
-        link: From the dot products and the cosines of subwords, whether each stands for two subwords that exist, all
-            [pairs, source, target], and a threshold, to whether the two are linked, likewise.
-        has_threshold: Whether the threshold changes anything.
+        link: Returns whether two subwords are linked, [pairs, source, target]. Its arguments are the dot products of
+            subwords, their cosines, whether both subwords exist (padding does not), and a threshold. The first three
+            are [pairs, source, target].
+        has_threshold: Whether the threshold changes the result.
     """
 
     link: Callable[[Tensor, Tensor, Tensor, float], Tensor]
@@ -127,7 +128,8 @@ class SimilarityAligner(WordAligner):
         vectors: An encoder at a layer.
         matching: A name in `MATCHINGS`.
         threshold: The threshold of `softmax`.
-        centred: Subtract the mean vector of each language first. Vectors that all point one way are hard to tell apart.
+        centred: Subtract the mean vector of each language first. Vectors that all point in one direction are hard to
+            distinguish.
     """
 
     def __init__(self, vectors: WordVectors, *, matching: str, threshold: float = 1e-3, centred: bool = False) -> None:
@@ -136,7 +138,7 @@ class SimilarityAligner(WordAligner):
         self.threshold = threshold
         self.centred = centred
         self.means: list[Tensor] = []
-        self.limit = "no links for the words beyond what the encoder takes at once"
+        self.limit = "no links for the words that the encoder cannot read at once"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Compute the mean vectors of the two languages, if they are to be subtracted."""

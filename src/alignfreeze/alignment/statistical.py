@@ -31,10 +31,10 @@ ITERATIONS = 5
 PAIRS_AT_ONCE = 1_000
 
 BYTES_PER_WORD = 400
-"""Memory that training takes at most per word of the bitext, both sides counted.
+"""The most memory that training needs per word of the bitext, counting both sides.
 
-It was 240 to 380 bytes for sentences of 12 random words, where almost every pair of words occurs once. Real text takes
-less.
+Training needed 240 to 380 bytes for sentences of 12 random words, where almost every pair of words occurs once. Real
+text needs less.
 """
 
 Cascade = list[tuple[Any, int | None]]
@@ -70,7 +70,7 @@ class Model:
 
     Attributes:
         make: Makes the models that are trained one after the other.
-        most_words: Length of the longest sentences that it links. Pairs with a longer one on either side get no links.
+        most_words: The most words of a sentence. Pairs with a longer sentence on either side get no links.
     """
 
     make: Callable[[], Cascade]
@@ -107,7 +107,7 @@ class StatisticalAligner(TrainableAligner):
         self.limit = f"no links for sentences of more than {self.model.most_words:,} words"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
-        """Train a model in each direction, unless they were loaded."""
+        """Train one model per direction, unless trained models were loaded."""
         if self.directions or not bitext:
             return
         pairs = spread_evenly(bitext, self.max_pairs or len(bitext))
@@ -115,7 +115,7 @@ class StatisticalAligner(TrainableAligner):
             remark(f"{self.name}: trained on {len(pairs):,} of {len(bitext):,} sentence pairs")
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
         if (gibibytes := words * BYTES_PER_WORD / 2**30) > 1:
-            remark(f"{self.name}: training takes about {gibibytes:.1f} GiB of memory; max_training_pairs makes it less")
+            remark(f"{self.name}: training needs about {gibibytes:.1f} GiB of memory; max_training_pairs lowers this")
         self.languages = bitext[0].languages
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
             for sides in (("source", "target"), ("target", "source")):
@@ -150,14 +150,20 @@ class StatisticalAligner(TrainableAligner):
         """Read a trained model instead of training one.
 
         Raises:
-            DataError: The folder holds none, or one that is damaged, of another kind or of other languages.
+            DataError: The folder has no trained model, or the model is damaged or was made for another aligner or other
+                languages.
         """
         facts = _read_facts(folder)
         if facts["model"] != self.name:
-            raise DataError(f"{folder}: this aligner is {facts['model']}, not {self.name}")
+            raise DataError(
+                f"{folder}: this folder holds a trained {facts['model']}, not {self.name}; name another folder, or use "
+                f"the aligner {facts['model']}"
+            )
         if facts["languages"] != list(languages):
             trained = "-".join(map(str, facts["languages"]))
-            raise DataError(f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}")
+            raise DataError(
+                f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}; train another one"
+            )
         if facts["files"] != _digest_files(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
         directions = []
