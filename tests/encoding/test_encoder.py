@@ -87,7 +87,9 @@ def test_a_broken_config(tiny_encoder, tmp_path):
 
 
 def test_an_unknown_embedded_encoder():
-    with pytest.raises(EncoderError, match="unknown embedded encoder 'embedded:e5-big'; there is 'embedded:e5-small'"):
+    with pytest.raises(
+        EncoderError, match="unknown embedded encoder 'embedded:e5-big'; the only one is 'embedded:e5-small'"
+    ):
         load_encoder("embedded:e5-big")
 
 

@@ -78,7 +78,9 @@ def test_a_model_without_layers_is_refused():
     model = nn.Linear(1, 1)
     model.config = BertConfig()
     model.config.model_type = "gpt17"
-    with pytest.raises(EncoderError, match=r"'gpt17' keeps its layers.*12 like modules.*known: bert"):
+    with pytest.raises(
+        EncoderError, match=r"'gpt17' keeps its layers.*12 modules of the same kind.*known families: bert"
+    ):
         layers_of(model)
 
 

@@ -156,7 +156,7 @@ def folder(tmp_path, tiny_encoder):
 
 
 def test_a_name_is_taken_once(toy_family):
-    with pytest.raises(ValueError, match="there is a model family 'toy' already"):
+    with pytest.raises(ValueError, match="the model family 'toy' already exists; choose another name"):
         af.register_family("toy", TOY)
 
 

@@ -20,7 +20,7 @@ def test_pairs_that_are_longer_than_the_encoder_takes_are_counted(tiny_encoder, 
         resources = Resources(vectors)
         align(pairs, aligner=AlignmentSettings(aligner="argmax", centred=centred), resources=resources)
         assert remarks == [
-            "en-de: 2 of 4 sentence pairs are long: no links for the words beyond what the encoder takes at once"
+            "en-de: 2 of 4 sentence pairs are long: no links for the words that the encoder cannot read at once"
         ]
 
 
@@ -31,7 +31,7 @@ def test_the_comparison_of_layers_counts_them_too(tiny_encoder, remarks):
         tiny_encoder, [SentencePair(long, side, ("en", "de")) for side in (long, ("cat",))], gold, device="cpu"
     )
     assert remarks == [
-        "en-de: 2 of 2 sentence pairs are long: no links for the words beyond what the encoder takes at once"
+        "en-de: 2 of 2 sentence pairs are long: no links for the words that the encoder cannot read at once"
     ]
 
 

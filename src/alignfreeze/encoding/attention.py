@@ -36,7 +36,7 @@ def attend(
     """Attend within each sentence: query, key and value are [1, heads, subwords, width of a head]."""
     sides = [side.squeeze(0).transpose(0, 1) for side in (query, key, value)]  # [subwords, heads, width of a head]
     if takes_flash(query) and not dropout:
-        # Flash attention needs no padding; it has no dropout, so training takes the other way.
+        # Flash attention needs no padding. It has no dropout, so training uses the padded rows below.
         longest = layout.shape[1]
         attended = varlen_attn(*sides, layout.ends, layout.ends, longest, longest, scale=scaling)  # type: ignore[call-issue]
         return attended.unsqueeze(0), None
@@ -58,7 +58,7 @@ def takes_flash(query: Tensor) -> bool:
 def _attend_with_dropout(
     query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor, probability: float, scaling: float | None
 ) -> Tensor:
-    """Attend with dropout, [sentences, heads, longest, width of a head]; torch's own is slow on a CPU."""
+    """Attend with dropout, [sentences, heads, longest, width of a head]; torch's own dropout is slow on a CPU."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = (query * scale) @ key.transpose(-1, -2)  # [sentences, heads, longest, longest]
     shares = scores.masked_fill_(~mask, -torch.inf).softmax(dim=-1)

@@ -136,7 +136,7 @@ class EncodedBitext(Sequence[EncodedPair]):
 
 
 def sides_of(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the numbers of the sentences of pairs in an `EncodedBitext`, [2 * pairs]."""
+    """Return the indices of both sentences of each pair in an `EncodedBitext`, [2 * pairs]."""
     return np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()
 
 
@@ -167,7 +167,7 @@ class AlignedBatch(TypedDict):
 
 
 def move_batch(batch: Mapping[str, Any], device: Any) -> dict[str, Any]:
-    """Move the tensors of a batch to a device, those of batches inside it too."""
+    """Move the tensors of a batch to a device, including the tensors of batches inside the batch."""
     return {name: _move(value, device) for name, value in batch.items()}
 
 
@@ -186,21 +186,23 @@ def encode_pairs(
     needs_links: bool = True,
     cache: bool = True,
 ) -> EncodedBitext:
-    """Encode a bitext with its links; skip pairs that have an empty side, or no link in the end.
+    """Encode a bitext with its links. Pairs with an empty side or without a remaining link are skipped.
 
     Args:
         tokenizer: The encoder's tokenizer.
         bitext: Sentence pairs.
-        alignments: Their word alignments, in the same order.
-        max_length: The most subwords of a sentence; words beyond lose their links.
+        alignments: The word alignments of the pairs, in the same order.
+        max_length: The most subwords of a sentence; words beyond this length lose their links.
         needs_links: Whether to skip pairs without a link.
         cache: Whether to keep the result for the next time (cache.py says where).
 
     Raises:
-        ValueError: There are not as many alignments as pairs.
+        ValueError: The numbers of alignments and pairs differ.
     """
     if len(bitext) != len(alignments):
-        raise ValueError(f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one a pair")
+        raise ValueError(
+            f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one alignment per pair"
+        )
     links = alignments if isinstance(alignments, Alignments) else Alignments.of(alignments)
 
     def encode() -> dict[str, NDArray[Any]]:
@@ -243,7 +245,7 @@ def _encode_pairs(
 def _links_of_rows(
     links: list[tuple[int, int]], source_words: NDArray[np.int64], target_words: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Turn links between words into links between their rows, [links, 2]; words that were cut off lose theirs."""
+    """Turn links between words into links between their rows, [links, 2]. Words that were cut off lose their links."""
     source_rows = {word: row for row, word in enumerate(source_words.tolist())}
     target_rows = {word: row for row, word in enumerate(target_words.tolist())}
     kept = [(source_rows[s], target_rows[t]) for s, t in links if s in source_rows and t in target_rows]

@@ -1,7 +1,7 @@
-"""Dropout that takes four decisions from one random number, for training on a CPU.
+"""Dropout that makes four decisions from one random number, for training on a CPU.
 
 On a CPU, torch draws one random number per value, one after the other (Intel's library on an Intel processor does not).
-That takes a tenth of a training step with a small encoder. Here the probability is rounded to 1/65,536.
+Drawing them takes a tenth of a training step with a small encoder. Here the probability is rounded to 1/65,536.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _STEPS = 2**16
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:
-    """Set values to zero with a probability, and scale up the others so that the mean stays the same.
+    """Set values to zero with a probability, and scale up the other values so that the mean stays the same.
 
-    The decisions come from torch's default generator, so a seed repeats them.
+    The decisions come from torch's default generator, so the same seed gives the same decisions.
     """
     if not probability:
         return values

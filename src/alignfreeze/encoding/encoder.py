@@ -58,7 +58,7 @@ class Encoder:
 
     @property
     def max_length(self) -> int:
-        """The most subwords that the encoder takes at once, special ones included."""
+        """The most subwords that the encoder can read at once, special ones included."""
         return most_subwords(self.model, self.tokenizer)
 
     def save(self, folder: Path) -> None:
@@ -74,14 +74,15 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
 
     Args:
         name: The name.
-        tokenizer: The tokenizer of this encoder, if it is loaded already; loading it takes longer than the weights.
+        tokenizer: The tokenizer of this encoder, if it is already loaded. Loading a tokenizer takes longer than loading
+            the weights.
 
     Raises:
-        EncoderError: There is no such encoder, its weights or tokenizer are missing or broken, or the tokenizer does
+        EncoderError: The encoder does not exist, its weights or tokenizer are missing or broken, or the tokenizer does
             not know the word of each subword.
     """
     place = _resolve(name)
-    load_extensions()  # one may teach transformers a family
+    load_extensions()  # an extension may add a family to transformers
     try:
         # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time.
         with torch.random.fork_rng(devices=[]), _without_report():
@@ -96,7 +97,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # a broken checkpoint may raise anything
         raise _not_an_encoder(name, error) from error
-    # transformers would give all other missing weights random numbers and go on.
+    # transformers would continue, with random numbers for all other missing weights.
     missing = [key for key in loading["missing_keys"] if "pooler" not in key]
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
@@ -108,7 +109,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
 
 @contextmanager
 def _without_report() -> Iterator[None]:
-    """Keep transformers from reporting missing weights: they are checked here, and no pooler is needed."""
+    """Keep transformers from reporting missing weights. Weights are checked here, and a missing pooler is allowed."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -121,14 +122,14 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
     """Check that a tokenizer belongs to its model and knows the word of each subword.
 
     Raises:
-        EncoderError: It does not.
+        EncoderError: The tokenizer belongs to another model, or does not know the word of each subword.
     """
     if not tokenizer.is_fast:
         raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
     if len(tokenizer) < model.config.vocab_size / 2:
-        # Without tokenizer files transformers invents a tokenizer that knows nothing.
+        # Without tokenizer files, transformers makes a tokenizer that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {model.config.vocab_size:,}"
-        raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or another model's")
+        raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or belong to another model")
 
 
 def _resolve(name: str) -> str:
@@ -136,8 +137,8 @@ def _resolve(name: str) -> str:
     if name == embedded.NAME:
         return str(embedded.embedded_folder())
     if name.startswith("embedded:"):
-        raise EncoderError(f"unknown embedded encoder {name!r}; there is {embedded.NAME!r}")
-    path = Path(os.path.expanduser(name))  # noqa: PTH111 - it leaves an unknown ~user as it is
+        raise EncoderError(f"unknown embedded encoder {name!r}; the only one is {embedded.NAME!r}")
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - expanduser leaves an unknown ~user unchanged
     if path.is_dir() and not (path / "config.json").exists():
         raise EncoderError(f"{name}: this folder holds no model (no config.json in it)")
     if path.is_file():
@@ -157,7 +158,7 @@ def _not_an_encoder(name: str, error: Exception) -> EncoderError:
 
 
 def most_subwords(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Return the most subwords that a model takes at once: its positions and its tokenizer limit them."""
+    """Return the most subwords that a model can read at once. Its positions and its tokenizer set this limit."""
     table = positions_of(model)
     most = tokenizer.model_max_length
     return most if table is None else min(most, table.num_embeddings - first_position(model))
@@ -181,7 +182,7 @@ def check_device(device: str) -> str:
     """
     available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device not in available:
-        raise SettingsError(f"unknown device {device!r}; there are {', '.join(DEVICES)}")
+        raise SettingsError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
     if not available[device]:
         raise SettingsError(f"this machine, or this build of PyTorch, has no device {device!r}; use 'cpu' or 'auto'")
     if device == "auto":
@@ -190,7 +191,7 @@ def check_device(device: str) -> str:
 
 
 def device_here(device: str) -> str:
-    """Return a device if this machine has it, else the best one that it has."""
+    """Return a device if this machine has it, or else the best device of this machine."""
     try:
         return check_device(device)
     except SettingsError:

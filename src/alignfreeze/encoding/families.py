@@ -1,4 +1,4 @@
-"""Where each family of models keeps its embeddings and layers, and what can be done with them."""
+"""Where each family of models keeps its embeddings and layers, and what its models can do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alignfreeze.registry import Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A model family: where its parts are, and what can be done with them.
+    """A model family: where the parts of its models are, and what its models can do.
 
     Paths lead from `base_model` through the names of modules, as in `encoder.layer`.
 
@@ -24,12 +24,12 @@ class Family:
         embeddings: Path of the module that turns subwords into vectors.
         attention: Names of the children of a layer that make up its attention block, norms included.
         feed_forward: Names of the children of a layer that make up its feed-forward block, norms included.
-        positions: Path of the table of position embeddings; empty if there is none. It limits the length of a
-            sentence. A table that knows its padding counts positions from the next number on.
+        positions: Path of the table of position embeddings; empty if there is none. This table limits the length of a
+            sentence. If the table has a padding index, positions start after this index.
         norm: Path of a norm that follows the last layer; empty if there is none.
         group: Name of the list inside a layer whose items have the two blocks; empty if the layer itself has them.
-        packs: Whether every part but the attention works on each subword by itself, and the attention is chosen by
-            `set_attn_implementation`. Sentences can then lie end to end, without padding.
+        packs: Whether sentences can lie end to end, without padding. Every part but the attention must work on each
+            subword alone, and `set_attn_implementation` must choose the attention.
         slices: Whether some layers can run without the others: the model calls its layers one after the other and
             does nothing in between.
         shared: Whether all layers have the same weights.
@@ -107,11 +107,11 @@ _searched: WeakKeyDictionary[nn.Module, Family] = WeakKeyDictionary()
 
 
 def register_family(name: str, family: Family) -> None:
-    """Add a model family, so that encoders of it are frozen, realigned and fine-tuned like any other.
+    """Add a model family, so that its encoders can be frozen, realigned and fine-tuned like all others.
 
     Args:
-        name: The `model_type` of its configs.
-        family: Where its parts are, and what can be done with them.
+        name: The `model_type` in the configs of its models.
+        family: Where the parts of its models are, and what its models can do.
 
     Raises:
         ValueError: There is a family of this name already.
@@ -120,7 +120,7 @@ def register_family(name: str, family: Family) -> None:
 
 
 def family_of(model: nn.Module) -> Family:
-    """Return a model's family; one that is not in the table is described by a search for its list of layers.
+    """Return a model's family. If the family is not in the table, describe it by a search for the list of layers.
 
     Raises:
         EncoderError: No list of layers is found.
@@ -154,7 +154,7 @@ def layers_of(model: nn.Module) -> Sequence[nn.Module]:
     """Return the layers of a model, lowest first; layers that share their weights are the same module.
 
     Raises:
-        EncoderError: It is not known where this family keeps them, or they are not there.
+        EncoderError: The place of the layers in this family is not known, or the model has nothing there.
     """
     family = family_of(model)
     modules = list(_submodule(model, family.layers))
@@ -168,7 +168,7 @@ def embeddings_of(model: nn.Module) -> nn.Module:
     """Return the module that turns subwords into the vectors that go into the lowest layer.
 
     Raises:
-        EncoderError: It is not known where this family keeps it, or it is not there.
+        EncoderError: The place of the embeddings in this family is not known, or the model has nothing there.
     """
     return _submodule(model, family_of(model).embeddings)
 
@@ -192,7 +192,7 @@ def blocks_of(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
 
 def positions_of(model: nn.Module) -> nn.Embedding | None:
-    """Return the table of position embeddings, which limits how many subwords a model takes; None without one."""
+    """Return the table of position embeddings, which limits the length of a sentence; None without such a table."""
     path = family_of(model).positions
     try:
         return base_of(model).get_submodule(path) if path else None
@@ -201,7 +201,10 @@ def positions_of(model: nn.Module) -> nn.Embedding | None:
 
 
 def first_position(model: nn.Module) -> int:
-    """Return the number of a sentence's first position; RoBERTa and its relatives begin after the padding's number."""
+    """Return the index of a sentence's first position embedding.
+
+    In RoBERTa and its relatives, positions start after the index of the padding token.
+    """
     table = positions_of(model)
     return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
@@ -221,7 +224,7 @@ def _submodule(model: nn.Module, path: str) -> Any:
 
 
 def _search(base: Any) -> Family:
-    """Describe a model by its outermost list of as many like modules as the config says there are layers."""
+    """Describe a model by its outermost list of modules of the same kind, one per layer in the config."""
     n_layers = getattr(base.config, "num_hidden_layers", None)
     lists = {
         name: module
@@ -231,7 +234,7 @@ def _search(base: Any) -> Family:
     if not lists:
         raise EncoderError(
             f"it is not known where the model family {base.config.model_type!r} keeps its layers, and no list of "
-            f"{n_layers} like modules was found in it; known: {', '.join(FAMILIES)}"
+            f"{n_layers} modules of the same kind was found in the model; known families: {', '.join(FAMILIES)}"
         )
     layers = min(lists, key=lambda name: name.count("."))
     children = [name for name, _ in lists[layers][0].named_children()]
@@ -248,7 +251,7 @@ def _search(base: Any) -> Family:
 
 
 def _search_embeddings(base: Any, layers: str) -> str:
-    """Return the path of the outermost module around the word embeddings that does not hold the layers too."""
+    """Return the path of the outermost module that contains the word embeddings but not the layers."""
     table = base.get_input_embeddings()
     path = next(path for path, part in base.named_modules() if part is table)
     names = path.split(".")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 8
-"""So many batches are sorted by length together: longer windows need less padding, and mix less."""
+"""This many batches are sorted by length together. Longer windows need less padding, but mix the data less."""
 
 
 def take_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int, *, seed: int) -> NDArray[np.int64]:
     """Return an order in which the members of several groups take turns.
 
-    Each group is shuffled again whenever it runs out. So a small group neither
-    ends the training nor repeats in the same order (the reference code does both).
+    Each group is shuffled again whenever it runs out. So a small group neither ends the training nor repeats in the
+    same order (the reference code does both).
 
     Args:
         groups: The members of each group, such as the sentence pairs of each language.
@@ -41,10 +41,9 @@ def sort_by_length(
 ) -> NDArray[np.int64]:
     """Return an order whose batches hold sentences of similar length.
 
-    A window is a few batches. Its members are sorted by length, and the resulting
-    batches are shuffled. So groups that take turns stay evenly mixed from one window
-    to the next. No window holds a member twice unless one of its batches did: the
-    second copy of a sentence pair would be a negative of the first.
+    A window is a few batches. Its members are sorted by length, and the resulting batches are shuffled. So groups that
+    take turns stay evenly mixed from one window to the next. No window holds a member twice, unless one of its batches
+    did before. A second copy of a sentence pair would be a negative of the first.
 
     Args:
         order: The members to visit, [visits].
@@ -79,7 +78,8 @@ def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray
 
     Args:
         lengths: Subwords of each member, in ascending order, [members].
-        budget: The most subwords of a batch, with each member padded to the longest; a longer member is alone.
+        budget: The most subwords of a batch, with each member padded to the longest. A member that is longer than the
+            budget gets a batch of its own.
     """
     start = 0
     for end in range(1, len(lengths) + 1):

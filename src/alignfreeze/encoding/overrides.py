@@ -1,4 +1,4 @@
-"""Changes to a model that hold inside a block: some layers run alone, outputs are given, parameters are not trained."""
+"""Changes to a model inside a block: only some layers run, outputs are given, or parameters are not trained."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def running_layers(model: nn.Module, layers: range | None, hidden: Tensor | None
     Args:
         model: The model; all its layers are in place again afterwards.
         layers: Numbers of the layers, without a gap; None for all.
-        hidden: The input of the first of them; by default the output of the embeddings.
+        hidden: The input of the first of these layers; by default the output of the embeddings.
 
     Raises:
-        EncoderError: The layers of this family do not run alone.
+        EncoderError: Single layers of this family cannot run without the other layers.
     """
     if layers is None:
         yield
         return
     base, family = base_of(model), family_of(model)
     if not family.slices:
-        raise EncoderError(f"the layers of {base.config.model_type!r} cannot be run without the others")
+        raise EncoderError(f"single layers of {base.config.model_type!r} models cannot be run without the other layers")
     all_layers: Any = base.get_submodule(family.layers)
     replacements: dict[str, nn.Module] = {family.layers: nn.ModuleList(all_layers[number] for number in layers)}
     if hidden is not None:
@@ -44,7 +44,7 @@ def running_layers(model: nn.Module, layers: range | None, hidden: Tensor | None
 
 @contextmanager
 def replacing_encoder(model: nn.Module, output: Any) -> Iterator[None]:
-    """Let a model with a head get a given output from its encoder inside the block."""
+    """Inside the block, replace the output of the encoder below a head by a given output."""
     prefix: Any = model.base_model_prefix
     with _replacing(model, {prefix: _Constant(output)}):
         yield
@@ -97,8 +97,8 @@ def watching_states(model: nn.Module) -> Iterator[list[Tensor]]:
 def detaching(modules: Sequence[nn.Module]) -> Iterator[None]:
     """Let gradients pass through modules inside the block, but not to their parameters.
 
-    Unlike `frozen`, it concerns only the computations inside the block: another loss may train the same parameters
-    in the same step.
+    Unlike `frozen`, this affects only the computations inside the block. Another loss may train the same parameters in
+    the same step.
     """
     owners = list(dict.fromkeys(owner for module in modules for owner in module.modules()))
     originals = [(owner, dict(owner._parameters)) for owner in owners]

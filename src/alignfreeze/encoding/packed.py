@@ -1,4 +1,4 @@
-"""Sentences that lie end to end, and where their subwords stand when each sentence gets a row."""
+"""Sentences that lie end to end, and the places of their subwords when each sentence gets a row."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from alignfreeze.ragged import Ragged
 class Packed(NamedTuple):
     """Sentences that lie end to end.
 
-    It is a tuple so that torch finds the tensors in it: `checkpoint` looks there for the devices whose random numbers
-    it has to repeat.
+    This is a tuple so that torch finds the tensors inside. `torch.utils.checkpoint` looks for their devices, whose
+    random numbers it has to repeat.
 
     Attributes:
         subwords: All subwords, [subwords].
         lengths: The number of subwords of each sentence, [sentences].
         longest: The greatest length.
-        types: For each subword 1 if it belongs to the second of two texts, else 0, [subwords]; None for models that
-            are not told.
+        types: For each subword 1 if it belongs to the second of two texts, else 0, [subwords]; None for models without
+            this input.
     """
 
     subwords: Tensor
@@ -45,7 +45,7 @@ class Packed(NamedTuple):
         Args:
             subwords: The subwords of all sentences.
             sentences: Numbers of the sentences to take.
-            types: The types of the subwords, if models are told.
+            types: The types of the subwords, for models with this input.
         """
         lengths = subwords.lengths(sentences)
         return cls(
@@ -61,7 +61,7 @@ class Packed(NamedTuple):
         return len(self.lengths)
 
     def to_batch(self) -> dict[str, Any]:
-        """Return a plain mapping, which a Trainer can move to a device; `of` turns it back."""
+        """Return a plain mapping, which a Trainer can move to a device. `of` turns the mapping back."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
     def to(self, device: torch.device | str) -> Packed:
@@ -90,12 +90,12 @@ def _to_tensor(values: NDArray[Any]) -> Tensor:
 
 
 class Layout(NamedTuple):
-    """Where the subwords of packed sentences stand when each sentence has a row.
+    """The places of the subwords of packed sentences when each sentence has a row.
 
     Attributes:
         places: The place of each subword in the flattened rows, [subwords].
         mask: Whether a place holds a subword, [sentences, 1, 1, longest].
-        ends: Where each sentence begins among the subwords, and last the end of all, [sentences + 1].
+        ends: Where each sentence begins among the subwords, and finally where the last one ends, [sentences + 1].
     """
 
     places: Tensor
@@ -109,7 +109,7 @@ class Layout(NamedTuple):
         Args:
             lengths: The number of subwords of each sentence, [sentences].
             longest: The greatest length.
-            n_subwords: The sum of the lengths; it is given so that nobody waits for a GPU.
+            n_subwords: The sum of the lengths. It is given, because computing it would wait for the GPU.
         """
         numbers = torch.arange(len(lengths), device=lengths.device)
         mask = torch.arange(longest, device=lengths.device) < lengths[:, None]  # [sentences, longest]

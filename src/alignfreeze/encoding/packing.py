@@ -1,7 +1,7 @@
 """Runs a model on sentences that lie end to end, so that nothing is computed for padding.
 
-Most parts of a model work on each subword by itself and do not need to know where a sentence ends. The attention does
-need it, so packed sentences get one of our own (attention.py).
+Most parts of a model work on each subword alone and do not need to know where a sentence ends. The attention needs
+this, so packed sentences get an attention of our own (attention.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from alignfreeze.encoding.packed import Layout, Packed
 
 @contextmanager
 def packing(model: PreTrainedModel) -> Iterator[None]:
-    """Let a model take packed sentences inside the block if its family can; other families stay with padding."""
+    """Inside the block, let a model accept packed sentences if its family can; other families keep padding."""
     if not family_of(model).packs:
         yield
         return
@@ -58,20 +58,20 @@ def encode(
     at_once: int | None = None,
     untrained: Sequence[nn.Module] = (),
 ) -> Tensor:
-    """Run a model on sentences that lie end to end; the result has a vector for each subword, likewise end to end.
+    """Run a model on sentences that lie end to end. The result has a vector for each subword, in the same order.
 
     Args:
         model: An encoder, which returns its last hidden states, or a model with a head on each subword.
         sentences: The sentences.
         padding: Number of the padding subword, for models that cannot pack.
         layers: Run only these layers; by default all.
-        at: Return the hidden states above so many layers, in this order, instead of the first output.
-        hidden: The output of the layers below `layers`, [subwords, width]; by default the embeddings'.
+        at: Return the hidden states above these numbers of layers, in this order, instead of the first output.
+        hidden: The output of the layers below `layers`, [subwords, width]; by default the output of the embeddings.
         read: Takes the wanted values out of the model's output; by default the first output.
-        at_once: Run so many sentences at a time. The results inside the model are then forgotten, and computed again
-            for the gradients: less memory, more time. Gradients stay the same except for rounding (Gao et al. 2021,
-            GradCache).
-        untrained: Modules whose parameters get no gradient from this.
+        at_once: Run this many sentences at a time. The results inside the model are then not kept, but computed again
+            for the gradients. This needs less memory and more time. Gradients stay the same except for rounding (Gao et
+            al. 2021, GradCache).
+        untrained: Modules whose parameters get no gradient from this computation.
 
     Returns:
         Vectors, [subwords, width]; with `at` [subwords, layers, width].
@@ -93,7 +93,7 @@ def classify(model: PreTrainedModel, sentences: Packed, *, padding: int = 0, at_
         model: The model.
         sentences: The sentences.
         padding: Number of the padding subword, for models that cannot pack.
-        at_once: Run so many sentences at a time, as in `encode`.
+        at_once: Run this many sentences at a time, as in `encode`.
 
     Returns:
         The output of the head for each sentence, [sentences, labels].
@@ -120,7 +120,7 @@ class _Part(NamedTuple):
 
     Attributes:
         layers: The layers that run; None for all.
-        at: States above so many layers are wanted; None for the output.
+        at: States above these numbers of layers are wanted; None for the output.
         read: Takes the wanted values out of the output.
         untrained: Modules whose parameters get no gradient.
     """
@@ -141,13 +141,13 @@ class _Part(NamedTuple):
 
 
 def _runs_alone(model: PreTrainedModel, layers: range) -> bool:
-    """Tell whether some layers of a model run without the others; not all models run without any."""
+    """Return whether some layers of a model can run without the others. Not all models can run without layers."""
     family = family_of(model)
     return family.slices and (len(layers) > 0 or family.packs)
 
 
 def _layers_around(model: PreTrainedModel, wanted: range) -> range | None:
-    """Return the layers that have to run for those that do not run alone; None for all."""
+    """Return the layers that have to run in order to run the wanted ones; None for all layers."""
     return range(wanted.start, wanted.start + 1) if family_of(model).slices else None
 
 
@@ -194,7 +194,7 @@ class _Inputs(NamedTuple):
 
     @classmethod
     def of(cls, model: PreTrainedModel, sentences: Packed, padding: int) -> _Inputs:
-        """Bring sentences into the form that a model takes."""
+        """Bring sentences into the form that a model accepts."""
         layout = Layout.of(sentences.lengths, sentences.longest, len(sentences.subwords))
         inputs = cls({}, layout, model.config._attn_implementation == PACKED)
         inputs.values["input_ids"] = inputs.arrange(sentences.subwords)

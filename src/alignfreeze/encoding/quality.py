@@ -1,4 +1,4 @@
-"""Finds the sentence pairs that are real translations: those whose two sides an encoder finds most alike."""
+"""Finds the sentence pairs that are real translations: those whose two sides have the most similar vectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAIRS_AT_ONCE = 1_000
 
 
 def keep_most_alike(selection: Selection, settings: SelectionSettings, vectors: LayerVectors) -> Selection:
-    """Keep a share of the sentence pairs, those whose mean vectors are most alike; their order stays the same.
+    """Keep the share of the sentence pairs whose mean vectors are most similar. The order stays the same.
 
     The paper's appendix C filters its bitext in this way.
 

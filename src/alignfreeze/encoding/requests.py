@@ -1,4 +1,4 @@
-"""Sentence pairs and links as a user asks for them, where that may take an encoder."""
+"""Sentence pairs and links that a user requests. Choosing or aligning them may need an encoder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LinkRequest:
     Attributes:
         settings: The aligner.
         dictionaries: Files of word lists, by language pair.
-        files: Files of links, by language pair; with them nothing is aligned.
+        files: Files of links, by language pair. If they are given, nothing is aligned.
     """
 
     settings: AlignmentSettings = field(default_factory=AlignmentSettings)
@@ -38,7 +38,7 @@ class LinkRequest:
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     def load(self, encoder: str | Encoder, *, device: str) -> Resources:
-        """Load what the aligner needs beside the bitext; the encoder only where it compares vectors.
+        """Load what the aligner needs besides the bitext. The encoder is loaded only if the aligner compares vectors.
 
         Raises:
             AlignFreezeError: Something that the aligner needs is missing or broken.
@@ -52,10 +52,10 @@ class LinkRequest:
         return Resources(load_vectors(encoder, self.settings.layer, device=device), dictionaries)
 
     def find(self, pairs: Sequence[SentencePair], encoder: str | Encoder, *, device: str) -> Sequence[WordAlignment]:
-        """Read the links of sentence pairs if there are files of them, else align.
+        """Read the links of sentence pairs from files if these are given, or else align the pairs.
 
         Raises:
-            AlignFreezeError: A file is missing or does not fit, or the aligner lacks something.
+            AlignFreezeError: A file is missing or does not fit, or something that the aligner needs is missing.
         """
         if self.files:
             return read_links(self.files, pairs)
@@ -63,7 +63,7 @@ class LinkRequest:
 
 
 def load_vectors(encoder: str | Encoder, layer: int | None = None, *, device: str = "auto") -> LayerVectors:
-    """Return an encoder at a layer; one that is given by name is loaded."""
+    """Return an encoder at a layer. An encoder that is given by name is loaded first."""
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     return LayerVectors(loaded, layer=layer, device=device)
 
@@ -71,7 +71,7 @@ def load_vectors(encoder: str | Encoder, layer: int | None = None, *, device: st
 def keep_best(
     request: BitextRequest, chosen: list[ChosenBitext], *, encoder: str | Encoder, device: str
 ) -> list[ChosenBitext]:
-    """Keep the share of the chosen sentence pairs that the request asks for, by the likeness of their vectors.
+    """Keep the requested share of the chosen sentence pairs: those with the most similar vectors.
 
     Raises:
         AlignFreezeError: The encoder cannot be loaded.
@@ -109,12 +109,12 @@ def align_and_save(
 
     Args:
         request: The sentence pairs, of one reader.
-        links: How their links are found.
+        links: How the links of these pairs are found.
         out: File for the links.
         kept: File for the sentence pairs, if a selection leaves some out.
         trained: Folder of a model trained before.
         save_trained: Folder in which a model trained now is kept.
-        encoder: For aligners, and a selection, that compare vectors.
+        encoder: The encoder for aligners and selections that compare vectors.
         device: Where the encoder runs.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The shapes of well-known encoders: what can be told of them without their weights."""
+"""The shapes of well-known encoders, which are known without their weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SHAPES: dict[str, dict[str, Any]] = {
         "type_vocab_size": 1,
     },
 }
-"""Of the paper's encoders, which have the default sizes of their families otherwise: a step takes as long with random
-weights, so that an estimate needs no download."""
+"""The shapes of the paper's encoders, where they differ from the default sizes of their families. A step takes equally
+long with random weights, so an estimate needs no download."""
 
 
 def config_of(name: str) -> PreTrainedConfig:
@@ -31,11 +31,11 @@ def config_of(name: str) -> PreTrainedConfig:
 
 
 def without_weights(name: str) -> PreTrainedModel | None:
-    """Return a model of an encoder's shape that takes no memory; None where its shape is not at hand."""
+    """Return a model with the shape of an encoder, which needs no memory; None if the shape is not known locally."""
     if name in SHAPES:
         config = config_of(name)
     elif (folder := Path(name)).is_dir() and (folder / "config.json").exists():
-        load_extensions()  # one may teach transformers a family
+        load_extensions()  # an extension may add a family to transformers
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     else:
         return None

@@ -18,7 +18,7 @@ SENTENCES_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class EncodedWords:
-    """The subwords of a sentence, or of a window of a long sentence, and the words they belong to.
+    """The subwords of a sentence, or of a window of a long sentence, and the words that they belong to.
 
     Attributes:
         sentence: The number of the sentence.
@@ -45,16 +45,15 @@ def encode_words(
 ) -> Iterator[EncodedWords]:
     """Encode sentences that are already split into words.
 
-    SentencePiece tokenizers put a lone `▁` before a word whose first piece has no
-    such mark. It is removed after truncation, so that the first subword of a word
-    belongs to the word alone (realignment_task.py and label_alignment.py in the
-    reference code). The same holds for the lone `Ġ` of byte-level tokenizers.
+    SentencePiece tokenizers put a lone `▁` before a word whose first piece has no such mark. This `▁` is removed after
+    truncation, so that the first subword of a word belongs to the word alone. The reference code does the same
+    (realignment_task.py, label_alignment.py). The lone `Ġ` of byte-level tokenizers is removed in the same way.
 
     Args:
         tokenizer: The encoder's tokenizer.
         sentences: The words of each sentence.
         max_length: The most subwords, special ones included.
-        windows: Continue long sentences in further windows, instead of cutting them.
+        windows: Continue long sentences in further windows, instead of cutting them off.
         as_tokenized: Leave the lone space where the tokenizer puts it.
 
     Yields:
@@ -87,18 +86,18 @@ def _put_spaces(words: Sequence[str]) -> list[str]:
 
 
 def lone_space(tokenizer: PreTrainedTokenizerFast) -> int | None:
-    """Return the number of the subword for a space alone; None if the tokenizer does not mark words by spaces."""
+    """Return the number of the subword for a lone space; None if the tokenizer does not mark words with spaces."""
     backend = tokenizer.backend_tokenizer
     states = [part.__getstate__() for part in (backend.pre_tokenizer, backend.normalizer) if part is not None]
     for kind, piece in LONE_SPACES.items():
-        # Gemma's tokenizer, which mmBERT has, replaces spaces in its normalizer.
+        # The tokenizer of Gemma and mmBERT replaces spaces in its normalizer.
         if any(kind.encode() in state or f'"{piece}"'.encode() in state for state in states):
             return tokenizer.get_vocab().get(piece)
     return None
 
 
 def _needs_spaces(tokenizer: PreTrainedTokenizerFast) -> bool:
-    """Tell whether words need a space before them; without it the tokenizer would take them for one word."""
+    """Return whether words need a space before them. Without spaces, the tokenizer would read them as one word."""
 
     def numbers(text: str | list[str]) -> list[int]:
         return tokenizer(text, is_split_into_words=isinstance(text, list), add_special_tokens=False)["input_ids"]
@@ -116,7 +115,7 @@ def _words_of(
         kept = ids != lone
         ids, words = ids[kept], words[kept]
     numbers, first = np.unique(words, return_index=True)
-    # The rest of a word that began in the window before has no first subword here.
+    # The rest of a word that began in the previous window has no first subword here.
     begun = seen[1] if seen[0] == sentence else -1
     new = numbers > begun
     return EncodedWords(sentence, ids, numbers[new], first[new].astype(np.int64), words)
@@ -125,7 +124,7 @@ def _words_of(
 def digest_of_tokenizer(tokenizer: PreTrainedTokenizerFast) -> str:
     """Return a digest of all that determines the subwords of a text."""
     backend = tokenizer.backend_tokenizer
-    # Each call sets these two anew; they do not belong to the tokenizer.
+    # Each call sets these two again; they do not belong to the tokenizer.
     backend.no_truncation()
     backend.no_padding()
     return hashlib.blake2b(backend.to_str().encode(), digest_size=32).hexdigest()

@@ -35,13 +35,13 @@ class LayerVectors:
     Attributes:
         encoder: The encoder.
         layer: 0 for the embeddings, 1 for the first layer, and so on.
-        device: Where it runs.
+        device: Where the encoder runs.
     """
 
     def __init__(
         self, encoder: Encoder, *, layer: int | None = None, max_length: int = 512, device: str = "auto"
     ) -> None:
-        """Choose a layer; by default the one at two thirds of the height (8 of 12), as in AWESOME-align and SimAlign.
+        """Choose a layer. The default is two thirds of the way up (8 of 12), as in AWESOME-align and SimAlign.
 
         Raises:
             SettingsError: The encoder has no such layer, or the device does not exist.
@@ -50,7 +50,8 @@ class LayerVectors:
         self.layer = round(2 / 3 * n_layers) if layer is None else layer
         if not 0 <= self.layer <= n_layers:
             raise SettingsError(
-                f"{encoder.name!r} has no layer {layer}: there are 0 (the embeddings) to {n_layers} (the last)"
+                f"{encoder.name!r} has no layer {layer}; layers are numbered from 0 (the embeddings) to {n_layers} "
+                "(the last)"
             )
         self.encoder = encoder
         self.device = check_device(device)
@@ -64,14 +65,14 @@ class LayerVectors:
         return {"weights": weights, "tokenizer": tokenizer, "layer": self.layer, "max_length": self.max_length}
 
     def vectors(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
-        """Return the vectors of each sentence's subwords, without special ones; words that are cut off have none.
+        """Return the vectors of each sentence's subwords, without special ones. Words that are cut off have no vectors.
 
-        A lone `▁` says nothing about its word. It goes through the encoder, but has no vector here: links then
-        agree best with those made by hand (docs/alignment.md).
+        A lone `▁` contains nothing of its word. The encoder gets this subword, but the result has no vector for it:
+        links then agree best with those made by hand (docs/alignment.md).
         """
         encoded = list(encode_words(self.encoder.tokenizer, sentences, max_length=self.max_length, as_tokenized=True))
         states = self._states([item.subwords for item in encoded])
-        # No subword has the number -1, which stands for no lone space.
+        # -1 means that the tokenizer has no lone space; no subword has this number.
         lone = lone_space(self.encoder.tokenizer) or -1
         inside = [np.flatnonzero((item.word_of >= 0) & (item.subwords != lone)) for item in encoded]
         return [
@@ -80,7 +81,7 @@ class LayerVectors:
         ]
 
     def _is_cut(self, item: EncodedWords, words: Sequence[str]) -> bool:
-        """Tell whether a sentence was too long; a last word may lack subwords for another reason, too."""
+        """Return whether a sentence was too long. The last word may also lack subwords for another reason."""
         return len(item.subwords) >= self.max_length and int(item.word_of.max()) < len(words) - 1
 
     def means(self, sentences: Sequence[Sequence[str]]) -> Tensor:
@@ -90,7 +91,7 @@ class LayerVectors:
         return torch.stack([vectors.mean(0) for vectors in states])
 
     def _states(self, subwords: Sequence[Any]) -> list[Tensor]:
-        """Return the hidden states of each sentence, [subwords, width]; similar lengths go through together."""
+        """Return the hidden states of each sentence, [subwords, width]. Sentences of similar length run together."""
         model = self.encoder.model.to(self.device).eval()  # type: ignore[arg-type]
         order = np.argsort([len(ids) for ids in subwords], kind="stable")
         rows = Ragged.of([subwords[number] for number in order])
@@ -133,7 +134,7 @@ def compare_layers(
     layers: Sequence[int] | None = None,
     device: str = "auto",
 ) -> list[LayerResult]:
-    """Align a bitext by every layer of an encoder in every way, and compare the links with those made by hand.
+    """Align a bitext with every layer and matching of an encoder, and compare the links with those made by hand.
 
     Args:
         encoder: The encoder.
@@ -154,7 +155,7 @@ def compare_layers(
                     aligner.fit(bitext)
                     found = measure_agreement(aligner.align(bitext), gold)
                     results.append(LayerResult(matching, layer, threshold, centred, found))
-                    if len(results) == 1:  # all aligners would say the same
+                    if len(results) == 1:  # once: the remark is the same for all aligners
                         tell_of_long_pairs(aligner, bitext, aligner.beyond)
             bar.advance()
     return results

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 _RESERVED = 10
-"""The number of the padding subword is kept if it is not higher: it is 0 in BERT, 1 in RoBERTa and their relatives."""
+"""The padding subword keeps its number if this is not higher. It is 0 in BERT, 1 in RoBERTa and their relatives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Vocabulary:
     """The subwords of a compact table.
 
     Attributes:
-        subwords: Their numbers in the full table, ascending, [rows].
-        numbers: The row in the compact table of each subword of the full table, or -1, [vocabulary].
+        subwords: The numbers of the subwords in the full table, ascending, [rows].
+        numbers: For each subword of the full table, its row in the compact table, or -1, [vocabulary].
     """
 
     subwords: Tensor
@@ -58,31 +58,31 @@ class Vocabulary:
 
 @contextmanager
 def compacting(model: PreTrainedModel, subwords: NDArray[np.integer], *, shared: bool = False) -> Iterator[Vocabulary]:
-    """Keep only the given word embeddings in a model inside the block; put them back into the full table after it.
+    """Keep only the given word embeddings in a model inside the block. Afterwards, put them back into the full table.
 
-    The full table is the same parameter before and after, so tied weights stay tied. Its other rows
-    are bit-identical. Inside the block, the model takes the numbers that `Vocabulary.compact` returns.
+    The full table is the same parameter before and after, so tied weights stay tied. Its other rows are bit-identical.
+    Inside the block, the model accepts the numbers that `Vocabulary.compact` returns.
 
     Args:
         model: The model; an optimiser must collect its parameters inside the block.
         subwords: The subwords that will occur, in any order, repeated or not.
-        shared: Whether another model shares the memory of the full table, and is to keep it as it is.
+        shared: Whether another model shares the memory of the full table, which must then stay unchanged.
 
     Yields:
         The compact vocabulary.
 
     Raises:
-        ValueError: There is no such subword in the model.
+        ValueError: The model has no such subword.
     """
     embedding = model.get_input_embeddings()
     assert isinstance(embedding, nn.Embedding)
     table, padding = embedding.weight, embedding.padding_idx
     n_subwords = len(table)
-    # Some families find positions by the padding's number, so it stays, with the few rows before it.
+    # Some families find positions by the number of the padding, so the padding stays, with the few rows before it.
     reserved = np.arange(padding + 1) if padding is not None and padding <= _RESERVED else []
     rows = torch.from_numpy(np.union1d(subwords, reserved).astype(np.int64))
     if len(rows) and not 0 <= int(rows[0]) <= int(rows[-1]) < n_subwords:
-        raise ValueError(f"the subwords {int(rows[0])} to {int(rows[-1])} go beyond the model's {n_subwords:,}")
+        raise ValueError(f"the subwords are {int(rows[0])} to {int(rows[-1])}, but the model has {n_subwords:,}")
     numbers = torch.full((n_subwords,), -1)
     numbers[rows] = torch.arange(len(rows))
     where = rows.to(table.device)
