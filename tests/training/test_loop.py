@@ -242,7 +242,7 @@ def test_a_compiled_model_with_another_loss_is_refused(still, toy_bitext, monkey
         object.__setattr__(self, "_compiled_call_impl", lambda hidden, *a, **k: 2.0 * hidden + 1.0)
 
     monkeypatch.setattr(torch.nn.Module, "compile", wrong)
-    with pytest.raises(TrainingError, match="compiled model's loss"):
+    with pytest.raises(TrainingError, match="the loss of the compiled model is"):
         run(still, toy_bitext, compute=ComputeSettings(compile=True))
 
 
