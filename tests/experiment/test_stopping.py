@@ -166,7 +166,7 @@ def test_what_a_judge_does_is_shown_as_one_stage(tiny_folder, toy_bitext):
 
 
 def test_what_no_judge_can_say_is_an_error(tiny_folder, toy_bitext):
-    with pytest.raises(TrainingError, match="the judge says nan at step 2"):
+    with pytest.raises(TrainingError, match="the judge returned nan at step 2; it must return a finite number"):
         realigned(tiny_folder, toy_bitext, judge=says(0, math.nan))
     with pytest.raises(SettingsError, match="give both or neither"):
         realigned(tiny_folder, toy_bitext)
@@ -234,7 +234,7 @@ def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_enco
     train.write_text(text.replace("\tVERB\t", "\tNOUN\t", text.count("\tVERB\t") - 1))
     changes = ("finetuning.learning_rate", "3e-3"), ("realignment.stopping.finetuning_steps", "20")
     _, by_agreement = judge(stopping, *changes)
-    with pytest.raises(SettingsError, match=r"after 20 steps .* says NOUN of all .* take by = 'retrieval'"):
+    with pytest.raises(SettingsError, match=r"20 steps .* gives the label NOUN to everything .* by = 'retrieval'"):
         by_agreement(tiny_encoder)
 
 
@@ -298,9 +298,9 @@ def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stop
     ("options", "expected"),
     [
         (["--set", "bitext.held_out=0"], "that are held out of realignment: set bitext.held_out"),
-        (["--set", "realignment.schedule=during"], "stopping goes with schedule 'before' only, not with 'during'"),
-        (["--set", "task=qa"], "take by = 'retrieval'"),
-        (["--set", "bitext.held_out=5"], "5 pairs tell nothing; hold out at least 20"),
+        (["--set", "realignment.schedule=during"], "stopping works only with schedule 'before', not with 'during'"),
+        (["--set", "task=qa"], "set realignment.stopping.by = 'retrieval'"),
+        (["--set", "bitext.held_out=5"], "5 pairs are too few to estimate anything; hold out at least 20"),
         (["--set", "bitext.held_out=90"], "too few sentence pairs to hold some out"),
         (["--set", "realignment.stopping.by=loss"], "realignment.stopping.by"),
     ],
