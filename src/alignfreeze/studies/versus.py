@@ -54,11 +54,11 @@ class Versus:
 def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
     """Set the comparisons of two studies side by side if their setup and metric are the same.
 
-    Names in the paper's tables match ours (`dico` is `dictionary`). If nothing matches, the encoder may differ; if
-    still nothing matches, the aligner too.
+    Names in the paper's tables match ours (`dico` is `dictionary`). If no setup matches, the encoder may differ. If
+    still no setup matches, the aligner may differ too.
 
     Raises:
-        SettingsError: Nothing matches.
+        SettingsError: No setup matches.
     """
     for ignored in ({}, {"encoder": ""}, {"encoder": "", "aligner": None}):
         found = [
