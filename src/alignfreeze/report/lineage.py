@@ -1,4 +1,4 @@
-"""What a run was made from and what was made from it, as a network."""
+"""The lineage of a run as a network: what the run was made from, and what was made from the run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOOKS = {RUN: "--run", FROM: "#0072b2", TO: "#009e73"}
 """Dark grey, blue and green. The grey depends on whether the page is light or dark."""
 
 MOST_IN_TITLE = 6
-"""How many languages a title names. Of more only the number is given."""
+"""How many languages a title names. If there are more, only their number is given."""
 
 
 def trace_run(record: RunRecord) -> Network:
-    """Trace what a run was made from, and what was made from it."""
+    """Return what a run was made from, and what was made from the run, as a network."""
     nodes = [_run_node(record), *_origins(record), *_outcomes(record)]
     return _network("lineage", "Lineage of this run", nodes, [*_origin_edges(record), *_outcome_edges(record)])
 
 
 def trace_runs(records: Sequence[RunRecord]) -> Network:
-    """Trace what the runs of a study were made from; what several runs share is shown once."""
+    """Return what the runs of a study were made from, as a network. What several runs share is shown once."""
     nodes = {node.name: node for record in records for node in (*_origins(record), _run_node(record))}
     edges = {(edge.source, edge.target): edge for record in records for edge in _origin_edges(record)}
     return _network("lineage", "What the runs were made from", list(nodes.values()), list(edges.values()))
@@ -105,7 +105,7 @@ def _bitext(record: RunRecord) -> tuple[str, str]:
 
 
 def _links(record: RunRecord) -> tuple[str, str] | None:
-    """Return name and label of the links; None where the loss goes without."""
+    """Return name and label of the links; None if the loss needs no links."""
     if record.aligner in {None, NO_LINKS}:
         return None
     # The same aligner with other settings, or on other pairs of the bitext, makes other links.

@@ -27,7 +27,7 @@ def _markdown(study: StudyPage) -> Iterator[str]:
 
 
 def study_latex(study: StudyPage) -> str:
-    """Return the study and its comparisons in LaTeX, for a paper; it needs the package `booktabs`."""
+    """Return the study and its comparisons in LaTeX, for a paper. The text needs the package `booktabs`."""
     return "\n\n".join(_latex(study)) + "\n"
 
 
@@ -42,12 +42,12 @@ def _latex(study: StudyPage) -> Iterator[str]:
 
 
 def _own_summary(page: Page, study: StudyPage) -> list[str]:
-    """Return the sentences of a comparison that the study does not already say."""
+    """Return the sentences of a comparison that are not already in the study."""
     return [sentence for sentence in page.summary if sentence not in study.study.summary]
 
 
 def _write_html(study: StudyPage) -> str:
-    from alignfreeze.report.page import to_html  # it needs plotly; the other forms do not
+    from alignfreeze.report.page import to_html  # this import needs plotly; the other forms do not
 
     return to_html(study)
 
@@ -63,10 +63,10 @@ _REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdow
 
 
 def choose_report_form(out: Path, form: str | None) -> str:
-    """Choose the form of a file: the one that is asked for, or the one that its name tells.
+    """Choose the form of a file: the requested form, or the form that belongs to the file's name.
 
     Raises:
-        SettingsError: There is no such form, or the name tells no form.
+        SettingsError: The form does not exist, or cannot be recognised from the name.
     """
-    otherwise = "end it in .html, .md or .tex, or say --format"
+    otherwise = "use a name that ends in .html, .md or .tex, or give --format"
     return choose_form(out, form, forms=REPORT_FORMS, endings=_REPORT_ENDINGS, otherwise=otherwise)
