@@ -106,13 +106,13 @@ _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Tha
 
 
 def has_spaces(code: str) -> bool:
-    """Tell whether the script of a language separates words by spaces."""
+    """Return whether the script of a language separates words by spaces."""
     return _script_of(code) not in SCRIPTS_WITHOUT_SPACES
 
 
 @cache
 def tag_fits(tag: str, code: str) -> bool:
-    """Tell whether a tag of any style, such as `en-US`, `pt_BR` or `nb`, names the language of a code.
+    """Return whether a tag of any style, such as `en-US`, `pt_BR` or `nb`, names the language of a code.
 
     A code without script and region fits all tags of its language. A code with a script fits only tags of the same
     script: `zh-Hans` fits `zh_CN`. A code with a region fits no tag of another region: `en-GB` fits `en`, but not

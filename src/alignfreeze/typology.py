@@ -82,7 +82,7 @@ def facts_of(language: str, source: str) -> Facts:
 
 
 def is_installed() -> bool:
-    """Tell whether the extra `typology` is installed."""
+    """Return whether the extra `typology` is installed."""
     return _find_folder() is not None
 
 

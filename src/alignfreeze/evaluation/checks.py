@@ -30,7 +30,7 @@ UNKNOWN = 0.3
 """If more than this share of the subwords is unknown, the tokenizer does not know the language."""
 
 SAMPLED = 300
-"""About as many items of a language are looked at for unknown subwords."""
+"""About this many items of a language are searched for unknown subwords."""
 
 
 def find_doubts(

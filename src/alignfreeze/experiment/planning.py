@@ -206,7 +206,7 @@ class Outline:
 
 
 def is_remote(settings: ExperimentSettings) -> bool:
-    """Tell whether an experiment reads data sets on the hub."""
+    """Return whether an experiment reads data sets on the hub."""
     return bool(hub_data_of(settings))
 
 

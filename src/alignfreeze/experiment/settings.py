@@ -40,7 +40,7 @@ class RaySettings(Settings):
     gpus_per_run: float = Field(default=0.0, ge=0)
     """GPUs per run, or a share of one GPU. If this is greater than 0, `device = "auto"` means `cuda`."""
     cpus_per_run: float = Field(default=1.0, gt=0)
-    """Processors per run. A run computes with as many threads."""
+    """Processors per run. A run computes with the same number of threads."""
     retries: int = Field(default=3, ge=0)
     """How often a run is started again after its process was killed. The run continues from its last checkpoint."""
 

@@ -69,8 +69,8 @@ class RealignmentSettings(Settings):
     """Freeze the embeddings too, as `+embeddings` in the name of a strategy does. The embeddings and the frozen layers
     above them then run without dropout, unlike in the reference code."""
     keep_prefix: Keep = "no"
-    """Where to keep the output of frozen embeddings and the frozen layers above them, so that it is computed only once
-    per sentence: `no`, in `memory` or on `disk`. This needs 4 bytes times the encoder's width per subword."""
+    """Keep the output of frozen embeddings and the frozen layers above them: `no`, in `memory` or on `disk`. A kept
+    output is computed only once per sentence. This needs 4 bytes times the encoder's width per subword."""
     stopping: StoppingSettings | None = None
     """End early, depending on estimates from held-out pairs; `steps` is then the maximum. By default, do all steps."""
 

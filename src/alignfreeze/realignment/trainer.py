@@ -93,7 +93,9 @@ def realign(
     settings = settings or RealignmentSettings()
     policy = FreezePolicy.parse(freeze)
     if settings.steps is None:
-        raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
+        raise SettingsError(
+            "realignment.steps: give the number of steps (in the paper, the number of fine-tuning steps)"
+        )
     if (settings.stopping is None) != (judge is None):
         raise SettingsError(
             "realignment: `stopping` says when to check, and `judge` says how good the encoder is: give both or "

@@ -33,8 +33,8 @@ class Summary:
         n: Number of seeds.
         gain: Mean minus the baseline's mean; None for the baseline, or without a baseline.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than the standard deviation of
-            the strategy and that of the baseline; None for a single seed.
+        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than both standard deviations.
+            These are the deviations of the strategy and of the baseline. None for a single seed.
     """
 
     mean: float
