@@ -53,7 +53,7 @@ def test_lines_end_as_in_files_whatever_a_form_sends(tmp_path):
     [
         pytest.param(" \n ", "Ada", "the text of the note is empty", id="nothing but blanks"),
         pytest.param("x", " ", "the name of the note's writer is empty", id="no name"),
-        pytest.param("x" * 10_001, "Ada", "has 10,001 bytes; at most 10,000", id="too long"),
+        pytest.param("x" * 10_001, "Ada", "has 10,001 bytes, but at most 10,000", id="too long"),
         pytest.param("ü" * 5_001, "Ada", "has 10,002 bytes", id="too long in bytes"),
         pytest.param("x", "A" * 101, "has 101 characters; use at most 100", id="long name"),
         pytest.param("x", "A\nda", "U\\+000A", id="two lines of a name"),
