@@ -234,7 +234,7 @@ def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_enco
     train.write_text(text.replace("\tVERB\t", "\tNOUN\t", text.count("\tVERB\t") - 1))
     changes = ("finetuning.learning_rate", "3e-3"), ("realignment.stopping.finetuning_steps", "20")
     _, by_agreement = judge(stopping, *changes)
-    with pytest.raises(SettingsError, match=r"20 steps .* gives the label NOUN to everything .* by = 'retrieval'"):
+    with pytest.raises(SettingsError, match=r"20 steps .* gives the label NOUN to everything .*by = 'retrieval'"):
         by_agreement(tiny_encoder)
 
 
@@ -311,7 +311,7 @@ def test_stopping_without_what_it_needs_is_refused(stopping, options, expected):
 
 def test_the_plan_says_what_is_held_out_and_what_stops(stopping):
     shown = alignfreeze("run", stopping, "--out", stopping.parent / "out", "--dry-run")
-    assert "by agreement, estimated every 2 steps; the steps are the most" in shown.stdout
+    assert "by agreement, estimated every 2 steps; the steps are a maximum" in shown.stdout
     assert "30 sentence pairs of each of 2 language pairs" in shown.stdout
 
 
@@ -323,7 +323,7 @@ def test_of_data_on_the_hub_the_plan_says_so_too():
     ]
     text = outline_text(outline(read("pos", "xlmr", changes=changes), base=FOLDER))
     assert "held out    40 sentence pairs of each language pair\n" in text
-    assert "stopping    by retrieval, estimated every 50 steps; the steps are the most\n" in text
+    assert "stopping    by retrieval, estimated every 50 steps; the steps are a maximum\n" in text
     assert "held out" not in outline_text(outline(read("pos", "xlmr"), base=FOLDER))
 
 

@@ -97,10 +97,7 @@ def outline_text(outline: Outline) -> str:
 
 def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     if (stopping := settings.realignment.stopping) is not None:
-        yield (
-            "stopping",
-            f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are a maximum",
-        )
+        yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are a maximum"
 
 
 def _at_least(outline: Outline) -> str:
