@@ -49,7 +49,7 @@ def test_a_late_value_is_imported_when_it_is_asked_for(table, monkeypatch):
 def test_a_name_that_is_taken(table):
     table.add("green", 3)
     for name in ("red", "blue", "green"):
-        with pytest.raises(ValueError, match=f"there is a colour '{name}' already; choose another name"):
+        with pytest.raises(ValueError, match=f"the colour '{name}' already exists; choose another name"):
             table.add(name, 4)
     assert (table["red"], table["green"]) == (1, 3)
 
@@ -104,7 +104,7 @@ def test_an_extension_that_fails_is_left_out_with_a_remark(table, extend, remark
     assert remarks == [
         "the extension 'broken' (broken.plugin) cannot be loaded and is left out: no brush",
         "the extension 'twice' (twice.plugin) cannot be loaded and is left out: "
-        "there is a colour 'red' already; choose another name",
+        "the colour 'red' already exists; choose another name",
     ]
 
 

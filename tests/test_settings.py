@@ -40,7 +40,7 @@ def test_three_mistakes_are_all_named(tmp_path):
         load(tmp_path, 'strategies = ["fornt"]\n' + text)
     message = str(error.value)
     assert "has 4 wrong settings" in message
-    assert "strategies.0: unknown strategy 'fornt'; there are baseline, full, front, back, " in message
+    assert "strategies.0: unknown strategy 'fornt'; choose one of baseline, full, front, back, " in message
     assert "joined by +. Did you mean 'front'?" in message
     assert "languages.1: unknown language code 'nno'" in message
     assert "realignment.temperature: Input should be greater than 0 (got 0)" in message
@@ -55,7 +55,10 @@ def test_three_mistakes_are_all_named(tmp_path):
         (('train = "en.conllu"', ""), r"data\.train: this setting is required"),
         (("languages", "seeds = [1, -1]\nlanguages"), r"seeds\.1: Input should be greater than or equal to 0"),
         (("[data]", "[realignment]\nlearning_rate = inf\n[data]"), r"realignment\.learning_rate: .*finite"),
-        (("languages", "task = 'poz'\nlanguages"), r"task: unknown task 'poz'; there are pos, ner.*Did you mean 'pos'"),
+        (
+            ("languages", "task = 'poz'\nlanguages"),
+            r"unknown task 'poz'; choose one of pos, ner.*Did you mean 'pos'",
+        ),
         (("languages", "languages ="), "not valid TOML"),
         (('["de", "no"]', "[]"), r"languages: List should have at least 1 item"),
     ],

@@ -21,24 +21,25 @@ from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
 VARIABLE = "ALIGNFREEZE_CACHE"
 
 FORMAT = 2
-"""Raise it when cached values change but their keys do not."""
+"""Increase this number when cached values change but their keys do not."""
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def cache_folder() -> Path:
-    """Return the folder for values that can be computed again: `$ALIGNFREEZE_CACHE`, or else the user's cache."""
+    """Return the folder for values that can be computed again: `$ALIGNFREEZE_CACHE`, or by default the user's cache."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else platformdirs.user_cache_path("alignfreeze")
 
 
 def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
-    """Return arrays from the cache, mapped into memory; if they are not there, compute and keep them.
+    """Return arrays from the cache, mapped into memory; if the cache has none, compute the arrays and keep them.
 
     Args:
         kind: The subfolder of the cache.
-        key: Everything that the arrays depend on except the version of alignfreeze, as plain values.
-        compute: Computes the arrays. If several processes ask for the same arrays, one computes and the others wait.
+        key: Everything that the arrays depend on, except the version of alignfreeze, as plain values.
+        compute: Computes the arrays. If several processes ask for the same arrays, one computes them while the others
+            wait.
     """
     folder = cache_folder() / kind / digest_of_json([version("alignfreeze"), FORMAT, key])[:32]
     if (found := _read(folder)) is not None:
@@ -60,7 +61,7 @@ def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Array
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder of the cache inside the block; without a lock if the cache cannot be written."""
+    """Hold the lock of a cache folder inside the block. If the cache cannot be written, hold no lock."""
     with ExitStack() as stack:
         with suppress(OSError, NotImplementedError):  # the second: the file system has no locks
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _read(folder: Path) -> Arrays | None:
-    """Return the arrays in a folder; None if there are none or they cannot be read."""
+    """Return the arrays in a folder; None if the folder has none or they cannot be read."""
     try:
         found = {path.stem: _map_file(path) for path in folder.glob("*.npy")}
     except (OSError, ValueError):
@@ -84,4 +85,4 @@ def _map_file(path: Path) -> NDArray[Any]:
 
 
 _HEADER = 128
-"""Bytes of a file without values, which cannot be mapped into memory."""
+"""The size in bytes of a file without values, which cannot be mapped into memory."""

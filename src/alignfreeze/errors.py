@@ -1,7 +1,7 @@
 """The errors that a user can cause.
 
-Each is a child of `AlignFreezeError`. Its message says what was found, where, and what to do. The command line turns it
-into one red message and exit code 2. A programmer's mistake stays a `ValueError`.
+Each error is a child of `AlignFreezeError`. Its message says what was found, where, and what to do. The command line
+shows this message in red and exits with code 2. A programmer's mistake stays a `ValueError`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,6 @@ class OutputError(AlignFreezeError):
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the nearest choice; an empty text if none is near."""
+    """Return ` Did you mean 'x'?` for the nearest choice; an empty text if no choice is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -45,7 +45,7 @@ COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
 """The function that compresses a file, by the ending of its name."""
 
 _OTHER_COMPRESSIONS = {"bzip2": b"BZh[1-9]1AY&SY", "zip": b"PK\x03\x04", "7z": b"7z\xbc\xaf\x27\x1c"}
-"""Compressions that are not read, with patterns of their first bytes."""
+"""Compressions that are not supported, with patterns of their first bytes."""
 
 OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
 """Endings of compressions that are neither read nor written."""
@@ -61,7 +61,7 @@ _ANY_LEFTOVER = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.part")
 
 @contextmanager
 def open_binary(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading: plain, or compressed by gzip, xz or zstd, as its content tells.
+    """Open a file for reading: plain, or compressed by gzip, xz or zstd. The content decides, not the name.
 
     Raises:
         EndsEarlyError: The compressed data end early or are damaged.
@@ -73,7 +73,7 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
             for name, pattern in _OTHER_COMPRESSIONS.items():
                 if re.match(pattern, beginning):
                     raise DataError(
-                        f"{path}: compressed by {name}, which is not read; unpack it, or use gzip, xz or zstd"
+                        f"{path}: compressed by {name}, which is not supported; unpack it, or use gzip, xz or zstd"
                     )
             opened = next((opened for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), None)
             if opened is None:
@@ -88,7 +88,7 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number of each line, from 1, and the line without its end, of a UTF-8 file, plain or compressed.
+    """Yield the number of each line, from 1, and its text without the line end. The file is UTF-8, maybe compressed.
 
     Raises:
         EndsEarlyError: The compressed data end early or are damaged.
@@ -143,10 +143,10 @@ def digest_of_arrays(*arrays: NDArray[Any]) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """Check that a folder can be made and written at a path; nothing is left there.
+    """Check that a folder can be made and written at a path; the check leaves nothing there.
 
     Raises:
-        OutputError: It cannot.
+        OutputError: The folder cannot be made or written.
     """
     try:
         nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
@@ -158,10 +158,10 @@ def check_folder(path: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Check that a file can be written at a path; nothing is left there.
+    """Check that a file can be written at a path; the check leaves nothing there.
 
     Raises:
-        OutputError: It cannot.
+        OutputError: The file cannot be written.
     """
     check_folder(path.parent)
     if path.is_dir():
@@ -169,7 +169,7 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> None:
-    """Check that no output overwrites another one, or a file that is read.
+    """Check that no output overwrites another output or a file that is read.
 
     Args:
         outputs: The places of the outputs by option; None for an option that was left out.
@@ -178,31 +178,31 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ())
     Raises:
         OutputError: An output would overwrite something.
     """
-    taken = {path.resolve(): "is read" for path in inputs}
+    taken = {path.resolve(): "an input" for path in inputs}
     for option, path in outputs.items():
         if path is None:
             continue
         if (use := taken.get(path.resolve())) is not None:
-            raise OutputError(f"{option} {path}: this file {use}; choose another name for the output")
-        taken[path.resolve()] = f"is that of {option}"
+            raise OutputError(f"{option} {path}: this file is also {use}; choose another name for the output")
+        taken[path.resolve()] = f"the output of {option}"
 
 
 def check_unused(path: Path) -> None:
-    """Check that a new folder can be written at a path where there is nothing yet, or an empty folder.
+    """Check that a new folder can be written at a path that does not exist yet or is an empty folder.
 
     Raises:
-        OutputError: There is something already, or the folder cannot be written.
+        OutputError: The path exists and is not an empty folder, or the folder cannot be written.
     """
     check_folder(path.resolve().parent)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise OutputError(f"{path}: exists already and is not an empty folder; remove it or choose another name")
+        raise OutputError(f"{path}: already exists and is not an empty folder; remove it or choose another name")
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents, if they do not exist, and return it.
+    """Create a folder and its parents, if they do not exist, and return the folder.
 
     Raises:
-        OutputError: It cannot be created or written to.
+        OutputError: The folder cannot be created or written to.
     """
     check_folder(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -218,9 +218,9 @@ def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> N
 
     Args:
         folder: Where to look.
-        of: The name of the file or folder that was to be written; by default any.
-        is_ours: Nobody else can be writing it now, so remove it even if a process of that number runs. In a container,
-            or on another machine, a running process may have the number of the killed one.
+        of: The final name of the files or folders; by default any name.
+        is_ours: No other process can be writing them now, so remove them even if a process of that number runs. In a
+            container, or on another machine, a running process may have the number of the killed one.
     """
     for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
@@ -239,7 +239,7 @@ def _is_running(process: int) -> bool:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a UTF-8 text file; readers of the path see either the old content or all of the new.
+    """Write a UTF-8 text file. Readers of the path see either the old content or the whole new content.
 
     The file is compressed if its name ends in `.gz`, `.xz` or `.zst`.
 
@@ -292,11 +292,11 @@ def read_json(path: Path) -> Any:
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to fill; it gets the name `path` when the block ends without an exception.
 
-    An empty folder of this name is replaced. Anything else that has appeared there stays; the filled folder then keeps
-    its temporary name.
+    An empty folder of this name is replaced. If anything else has appeared at the path, it stays, and the filled folder
+    keeps its temporary name.
 
     Raises:
-        OutputError: The folder cannot be written, or cannot get its name.
+        OutputError: The folder cannot be written or renamed.
     """
     path = path.resolve()
     beside = _temporary_name(path)

@@ -15,10 +15,10 @@ SCRIPTS_WITHOUT_SPACES = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mym
 
 
 def check_language(code: str) -> str:
-    """Return a language code as it was given, if there is such a language.
+    """Return a language code unchanged if a language has this code.
 
     Raises:
-        SettingsError: No language has this code; the message proposes one.
+        SettingsError: No language has this code; the message proposes another code.
     """
     try:
         valid = langcodes.Language.get(code, normalize=False).is_valid()
@@ -30,7 +30,7 @@ def check_language(code: str) -> str:
 
 
 def _propose(code: str) -> str:
-    """Return a proposal for a code that does not exist; an empty text if none is near."""
+    """Return a proposal for a code that does not exist; an empty text if no code is near."""
     for guess in (_guess_by_territory, _guess_by_older_code, _guess_by_name):
         if language := guess(code):
             return f" Did you mean {language!r} ({name_of(language)})?"
@@ -38,7 +38,7 @@ def _propose(code: str) -> str:
 
 
 def _guess_by_name(code: str) -> str | None:
-    """Take the code for a name: `turkish` is tr."""
+    """Read the code as a name: `turkish` is tr."""
     try:
         return langcodes.find(code).to_tag()
     except LookupError:
@@ -46,7 +46,7 @@ def _guess_by_name(code: str) -> str | None:
 
 
 def _guess_by_older_code(code: str) -> str | None:
-    """Take the code for an older one: `ger` is de."""
+    """Read the code as an older code: `ger` is de."""
     try:
         language = langcodes.Language.get(code)
     except LanguageTagError:
@@ -55,7 +55,7 @@ def _guess_by_older_code(code: str) -> str | None:
 
 
 def _guess_by_territory(code: str) -> str | None:
-    """Take the code for a country: the language of `jp` is ja."""
+    """Read the code as a country: the language of `jp` is ja."""
     try:
         place = langcodes.Language.get(f"und-{code}")
     except LanguageTagError:
@@ -71,7 +71,7 @@ def name_of(code: str) -> str:
 
 
 def name_or_code(code: str) -> str:
-    """Return the English name of a language, or the code itself if it is none, as in tables of other people."""
+    """Return the English name of a language. In other people's tables, a text may be no code; it is returned as is."""
     try:
         return name_of(code)
     except ValueError:
@@ -106,16 +106,17 @@ _RIGHT_TO_LEFT = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Tha
 
 
 def has_spaces(code: str) -> bool:
-    """Tell whether the script of a language separates words by spaces."""
+    """Return whether the script of a language separates words by spaces."""
     return _script_of(code) not in SCRIPTS_WITHOUT_SPACES
 
 
 @cache
 def tag_fits(tag: str, code: str) -> bool:
-    """Tell whether a tag of any style, such as `en-US`, `pt_BR` or `nb`, names the language of a code.
+    """Return whether a tag of any style, such as `en-US`, `pt_BR` or `nb`, names the language of a code.
 
-    A code without a script or a region takes all kinds of its language. One with a script takes those written in it;
-    one with a region, those of no other region: `zh-Hans` takes `zh_CN`, and `en-GB` takes `en`, but not `en-US`.
+    A code without script and region fits all tags of its language. A code with a script fits only tags of the same
+    script: `zh-Hans` fits `zh_CN`. A code with a region fits no tag of another region: `en-GB` fits `en`, but not
+    `en-US`.
     """
     try:
         found, wanted = (langcodes.Language.get(_to_bcp47(text)) for text in (tag, code))

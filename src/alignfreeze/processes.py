@@ -22,7 +22,7 @@ def process_number() -> int:
 
 
 def wait_for_all() -> None:
-    """Wait until all processes have come here."""
+    """Wait until all processes have reached this call."""
     if not _is_alone():
         distributed.barrier()
 
@@ -39,12 +39,12 @@ def agree(value: T) -> T:
 def gather(rows: Tensor, rows_per_process: list[int] | None = None) -> Tensor:
     """Return the rows of all processes, one process after the other; gradients flow back to each process.
 
-    Gradients are summed over the processes. This is right for a loss that every process computes in full and whose
-    gradients are averaged afterwards.
+    Gradients are summed over the processes. This is right if every process computes the whole loss, and if gradients
+    are averaged afterwards.
 
     Args:
         rows: The rows of this process, [rows, ...]; other processes may have more or fewer.
-        rows_per_process: How many rows each process has; None to ask them.
+        rows_per_process: How many rows each process has; None to ask all processes.
     """
     if _is_alone():
         return rows

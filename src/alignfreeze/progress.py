@@ -24,7 +24,7 @@ class Display(Protocol):
     """Shows the progress of stages, and remarks."""
 
     def start(self, title: str, total: int | None) -> Bar:
-        """Show a new stage; `total` is its number of steps, if that is known."""
+        """Show a new stage; `total` is its number of steps, or None if that is not known."""
         ...
 
     def finish(self, bar: Bar) -> None:

@@ -38,7 +38,7 @@ class _Bar:
 
 
 class _Bars(Progress):
-    """Bars, with something else below them."""
+    """Progress bars, and something else below them."""
 
     below: Callable[[], RenderableType | None] | None = None
 
@@ -50,7 +50,7 @@ class _Bars(Progress):
 
 
 class ProgressBars:
-    """Shows the running stages on standard error, and below them what `below` returns."""
+    """Shows the running stages on standard error. What `below` returns is shown below the stages."""
 
     def __init__(self, below: Callable[[], RenderableType | None] | None = None) -> None:
         self.console = Console(stderr=True)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Rows of unequal length, one after the other; the array may be on disk.
+    """Rows of unequal length in one array, which may be on disk.
 
     Attributes:
         values: All rows, end to end, [values, ...].
-        starts: Where each row begins, and where the last one ends, [rows + 1].
+        starts: Where each row begins, and where the last row ends, [rows + 1].
     """
 
     values: NDArray[Any]
@@ -47,6 +47,6 @@ class Ragged:
 
 
 def expand_ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return `start, start + 1, ...` for each start, as many numbers as its length, end to end."""
+    """Return `start, start + 1, ...` for each start, end to end; the length says how many numbers a start gives."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)

@@ -1,8 +1,8 @@
-"""Tables of choices by name, which packages of other people may add to.
+"""Tables of choices by name, to which other people's packages may add.
 
-A package adds its own losses, tasks, aligners or families when it is imported. It names the module that does so as an
-entry point of the group `alignfreeze`. That module is imported when a table is listed, or asked for a name that it
-does not have yet.
+A package adds its own losses, tasks, aligners or families when it is imported. An entry point of the group
+`alignfreeze` names the module that adds them. That module is imported when a table is listed. It is also imported when
+somebody asks a table for a name that the table does not have yet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
     Attributes:
         what: What a choice is, for messages.
-        own: Names of the choices that alignfreeze itself brings.
+        own: Names of the choices that alignfreeze itself provides.
     """
 
     def __init__(self, what: str, choices: Mapping[str, Choice | str]) -> None:
@@ -34,7 +34,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
         Args:
             what: What a choice is.
-            choices: By name. A text `module:attribute` stands for a choice that is imported when it is first asked for.
+            choices: The choices by name. A text `module:attribute` stands for a choice that is imported at first use.
         """
         self.what = what
         self.own = tuple(choices)
@@ -44,17 +44,17 @@ class Table(Mapping[str, Choice], Generic[Choice]):
         """Add a choice.
 
         Raises:
-            ValueError: There is one of this name already.
+            ValueError: A choice of this name already exists.
         """
         if name in self._choices:
-            raise ValueError(f"there is a {self.what} {name!r} already; choose another name")
+            raise ValueError(f"the {self.what} {name!r} already exists; choose another name")
         self._choices[name] = choice
 
     def remove(self, name: str) -> None:
         """Remove a choice, such as one that a test has added.
 
         Raises:
-            KeyError: There is none of this name.
+            KeyError: No choice has this name.
         """
         del self._choices[name]
 
@@ -71,7 +71,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
         return name in self._choices
 
     def _look_further(self, name: object) -> None:
-        """Look for a name in the packages that extend alignfreeze, if it is not here; say which of them failed."""
+        """Import the packages that extend alignfreeze if a name is missing here; say which packages failed."""
         if name not in self._choices:
             for problem in load_extensions():
                 remark(problem)
@@ -87,7 +87,7 @@ class Table(Mapping[str, Choice], Generic[Choice]):
 
 @lru_cache(maxsize=1)
 def load_extensions() -> tuple[str, ...]:
-    """Import the packages that extend alignfreeze; return what to say about those that cannot be loaded."""
+    """Import the packages that extend alignfreeze; return a remark about each package that cannot be loaded."""
     problems = []
     for extension in entry_points(group=GROUP):
         try:

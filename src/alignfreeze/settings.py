@@ -1,4 +1,4 @@
-"""Settings: they cannot be changed, are explained in place, and are checked all at once before anything runs."""
+"""Settings: explained in place, checked all at once before anything runs, and unchangeable afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Settings(BaseModel):
 
         Args:
             values: Names and values, nested as in a TOML file.
-            origin: Where they come from, for the message.
+            origin: Where the values come from, for the message.
 
         Raises:
             SettingsError: Some values are wrong; the message names all of them.
@@ -45,7 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Raises:
         DataError: The file cannot be read.
-        SettingsError: It is not valid TOML.
+        SettingsError: The file is not valid TOML.
     """
     text = "\n".join(line for _, line in read_lines(path))
     try:
@@ -63,12 +63,12 @@ def parse_toml_value(text: str) -> Any:
 
 
 def parse_changes(changes: Sequence[tuple[str, str]]) -> list[tuple[str, Any]]:
-    """Return names with the values that texts stand for, as `parse_toml_value` reads them."""
+    """Return names with the values that `parse_toml_value` reads from texts."""
     return [(name, parse_toml_value(text)) for name, text in changes]
 
 
 def replace_by_name(values: Mapping[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return nested values with some of them replaced, by their names with dots."""
+    """Return nested values in which some are replaced, by their names with dots."""
     replaced = deepcopy(dict(values))
     for name, value in changes:
         *tables, last = name.split(".")
@@ -87,7 +87,7 @@ def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:
 
     Args:
         values: Texts, numbers, truth values, lists of them, and mappings of the same kind.
-        table: The name of the table that they are in.
+        table: The name of the table that the values are in.
     """
     inner = {name: value for name, value in values.items() if isinstance(value, Mapping)}
     plain = {name: value for name, value in values.items() if name not in inner}
@@ -112,11 +112,11 @@ def check_known(value: str, choices: Mapping[str, Any] | list[str], what: str) -
     """Return a value that is one of the choices; fields of settings may use it as a validator.
 
     Raises:
-        SettingsError: It is none of them; the message lists them and proposes the nearest.
+        SettingsError: The value is not a choice; the message lists the choices and proposes the nearest.
     """
     if value in choices:
         return value
-    raise SettingsError(f"unknown {what} {value!r}; there are {', '.join(choices)}.{did_you_mean(value, choices)}")
+    raise SettingsError(f"unknown {what} {value!r}; choose one of {', '.join(choices)}.{did_you_mean(value, choices)}")
 
 
 def _describe_errors(error: ValidationError, settings: type[BaseModel], origin: str) -> str:
@@ -150,7 +150,7 @@ def _list_siblings(settings: type[BaseModel], path: tuple[int | str, ...]) -> li
 
 
 def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
-    """Return the name, the default and the meaning of every setting; names of nested ones have dots."""
+    """Return the name, the default and the meaning of every setting; names of nested settings have dots."""
     rows: list[tuple[str, str, str]] = []
     for name, field in settings.model_fields.items():
         path = f"{prefix}{name}"
@@ -168,6 +168,6 @@ def _default_text(default: Any) -> str:
 
 
 def _find_nested(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the settings class that a field holds, if it holds one (or, optionally, none)."""
+    """Return the settings class that a field holds, or may hold; None if it holds another kind of value."""
     kinds: tuple[Any, ...] = (field.annotation, *get_args(field.annotation))
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -1,4 +1,4 @@
-"""Facts about languages: how different they are, their families, and how much text of them there is."""
+"""Facts about languages: their differences, their families, and the amount of text in each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FEATURES = {
     "sounds": ("feature_predictions.npz", "INV_"),
     "genealogy": ("family_features.npz", "F_"),
 }
-"""Kinds of distance between URIEL's vectors (Littell et al. 2017; the package `lang2vec`): the file, and the beginning
-of the features' names. URIEL predicts unknown features of a language from its neighbours."""
+"""Kinds of distance between URIEL's vectors (Littell et al. 2017; the package `lang2vec`). Each has the file, and the
+beginning of the features' names. URIEL predicts unknown features of a language from its neighbours."""
 
 GEOGRAPHY = "geocoord_features.npz"
 
@@ -50,10 +50,10 @@ class Facts:
     """Facts about a language, seen from a source language.
 
     Attributes:
-        values: Facts by name; unknown ones are left out. Distances lie from 0 to 1 (see `FEATURES`; `geography` is the
-            distance over the globe, divided by half its circumference). `same script` and `same family` are 1 or 0.
-            `pretraining text` is in GiB.
-        family: The name of its family; None if it is not known.
+        values: Facts by name, without unknown facts. Distances lie from 0 to 1 (see `FEATURES`). `geography` is the
+            distance over the globe, divided by half the globe's circumference. `same script` and `same family` are 1
+            or 0. `pretraining text` is in GiB.
+        family: The name of the language's family; None if it is not known.
     """
 
     values: dict[str, float]
@@ -74,7 +74,7 @@ def facts_of(language: str, source: str) -> Facts:
     families = [family_of(code) for code in (language, source)]
     if None not in families:
         values["same family"] = float(families[0] == families[1])
-    with suppress(ValueError):  # a table of other people may hold something else than a code
+    with suppress(ValueError):  # other people's tables may hold something other than a code
         values["same script"] = float(scripts_of(language) == scripts_of(source))
     if (size := CC100_GIB.get(_strip_region(language))) is not None:
         values[SIZE] = size
@@ -82,7 +82,7 @@ def facts_of(language: str, source: str) -> Facts:
 
 
 def is_installed() -> bool:
-    """Tell whether the extra `typology` is installed."""
+    """Return whether the extra `typology` is installed."""
     return _find_folder() is not None
 
 
@@ -110,8 +110,8 @@ def _cosine_distance(kind: str, language: str, source: str) -> float | None:
 def _distance_over_globe(language: str, source: str) -> float | None:
     """Return the distance of two languages over the globe: 0 for the same place, 1 for the opposite one.
 
-    URIEL has the distances of a language to some 300 points. For a point that lies behind one language, seen from the
-    other, they differ by the distance between the languages.
+    URIEL has the distances of a language to some 300 points. Their differences between two languages are greatest for a
+    point that lies behind one language, seen from the other. There the difference is the distance of the languages.
     """
     ours, theirs = (_vector_of(GEOGRAPHY, "", code) for code in (language, source))
     return None if ours is None or theirs is None else float(np.abs(ours - theirs).max())
@@ -132,7 +132,7 @@ class _Table:
         return [name for name in self.features if name.startswith(prefix)]
 
     def vector(self, prefix: str, code: str) -> NDArray[np.float32] | None:
-        """Return the vector of a language, which is read once; None if it is not known."""
+        """Return the vector of a language, which is read only once; None if it is not known."""
         if (prefix, code) not in self.vectors:
             self.vectors[prefix, code] = self._read_vector(prefix, code)
         return self.vectors[prefix, code]
@@ -173,7 +173,7 @@ def _load_codes() -> dict[str, str]:
 
 @lru_cache
 def _find_folder() -> Path | None:
-    """Return the folder of URIEL's data; its package is never imported, as it needs an old setuptools."""
+    """Return the folder of URIEL's data. Its package is never imported, because it needs an old setuptools."""
     try:
         folder = Path(str(distribution("lang2vec").locate_file("lang2vec/data")))
     except PackageNotFoundError:

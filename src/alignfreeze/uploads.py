@@ -14,21 +14,21 @@ def check_hub(name: str) -> None:
     """Check that the user may write to the hub, before any work is done.
 
     Raises:
-        OutputError: There is no connection, or nobody is logged in.
+        OutputError: The hub cannot be reached, or nobody is logged in.
     """
     try:
         HfApi().whoami()
     except (LocalTokenNotFoundError, HfHubHTTPError) as error:
-        raise OutputError(f"{name}: the hub does not know you ({error}); log in with: hf auth login") from error
+        raise OutputError(f"{name}: you are not logged in to the hub ({error}); log in with: hf auth login") from error
     except Exception as error:  # each version of the hub's client has errors of its own for a lost connection
-        raise OutputError(f"{name}: the hub cannot be reached ({error}); leave --push-to-hub off") from error
+        raise OutputError(f"{name}: the hub cannot be reached ({error}); leave --push-to-hub out") from error
 
 
 def push(folder: Path, name: str) -> str:
     """Upload a model folder to the hub, and return its address.
 
     Raises:
-        OutputError: It cannot be uploaded; the folder stays.
+        OutputError: The folder cannot be uploaded; it stays on this machine.
     """
     try:
         api = HfApi()

@@ -103,7 +103,7 @@ def test_without_test_data_a_choice_is_made_all_the_same(study):
     found = choose_strategies(folder)
     assert {one.language: one.strategy for one in found.languages} == {"de": "front", "tr": "baseline"}
     assert found.chosen is None
-    assert "cannot be said" in list(choice_lines(found))[-1]
+    assert "the gain of these choices is not known" in list(choice_lines(found))[-1]
     assert choice_sheet(found).rows[-1][-1].text == "–"
 
 
@@ -144,10 +144,10 @@ def test_what_cannot_be_chosen_from_is_refused(study, project):
     refused(alignfreeze("advise", project / "out"), "set bitext.held_out, such as bitext.held_out = 100")
     refused(alignfreeze("advise", project / "nowhere.toml"), "nowhere.toml")
     folder = study(baseline={"de": (0.7, 0.6)})
-    refused(alignfreeze("advise", folder), "there is nothing to choose from", "there are baseline 1, baseline 2")
+    refused(alignfreeze("advise", folder), "there is nothing to choose from", "found: baseline 1, baseline 2")
     refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only for pilots")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
-    refused(alignfreeze("advise", folder), "with the same seed each", "front 3")
+    refused(alignfreeze("advise", folder), "with a common seed", "front 3")
 
 
 def test_runs_of_several_kinds_are_refused(study):
@@ -180,4 +180,4 @@ def test_damaged_predictions_are_named(study):
     folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.9, 0.7)})
     damaged = folder / "runs" / "front-2" / PREDICTIONS
     damaged.write_bytes(damaged.read_bytes()[:50])
-    refused(alignfreeze("advise", folder), str(damaged), "do it again")
+    refused(alignfreeze("advise", folder), str(damaged), "repeat the run")

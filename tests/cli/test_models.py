@@ -86,14 +86,14 @@ def test_wrong_input_of_average(tmp_path, tiny_folder):
     refused(run(tiny_folder), "at least two encoders")
     for weights in ("1", "1,2,3", "1,half", ""):
         refused(run(tiny_folder, tiny_folder, "--weights", weights), f"--weights '{weights}': expected 2 numbers")
-    refused(run(tiny_folder, tiny_folder, "--weights", "0,1"), "the weight 0: what is averaged counts more than 0")
+    refused(run(tiny_folder, tiny_folder, "--weights", "0,1"), "the weight 0 is not allowed: each weight must be")
     refused(run(tiny_folder, tmp_path / "nowhere"), "cannot be loaded as an encoder")
     torch.manual_seed(1)
     other = tmp_path / "other"
     BertModel(BertConfig.from_pretrained(tiny_folder, num_hidden_layers=3)).save_pretrained(other)
     load_encoder(str(tiny_folder)).tokenizer.save_pretrained(other)
     refused(run(tiny_folder, other), "cannot be averaged: only one of them has encoder.layer.3")
-    refused(run(tiny_folder, tiny_folder, out=tmp_path), "exists already")
+    refused(run(tiny_folder, tiny_folder, out=tmp_path), "already exists")
     assert not out.exists()
 
 
@@ -113,7 +113,7 @@ def test_wrong_input_of_realign(tmp_path, tiny_folder, bitext_file):
     refused(run("--device", "gpu"), "unknown device 'gpu'")
     (tmp_path / "file").touch()
     refused(run(out=tmp_path / "file" / "out"), "cannot be written")
-    refused(run(out=tmp_path), "exists already")
+    refused(run(out=tmp_path), "already exists")
     assert not out.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "links"]
 
@@ -125,7 +125,7 @@ def test_wrong_input_of_finetune(tmp_path, tiny_folder):
         (tmp_path / "train.conllu").write_bytes(content)
         return alignfreeze("finetune", tiny_folder, "--train", tmp_path / "train.conllu", "--out", out, *options)
 
-    refused(run((CONLLU + CONLLU[:-3] + "\n").encode()), "train.conllu, line 2: ", "this one has 9")
+    refused(run((CONLLU + CONLLU[:-3] + "\n").encode()), "train.conllu, line 2: ", "but this line has 9")
     refused(run(CONLLU.replace("NOUN", "NN").encode()), "train.conllu, line 1: 'NN' is none of the 17 UPOS tags")
     refused(run(CONLLU.encode(), "--task", "pso"), "unknown task 'pso'", "Did you mean 'pos'")
     refused(run(b""), "no sentence found")
@@ -146,4 +146,4 @@ def test_wrong_input_of_evaluate(tmp_path, tiny_folder):
     refused(alignfreeze("evaluate", tiny_folder, "--test", f"de={tmp_path / 't'}"), "has no head")
     refused(alignfreeze("evaluate", tiny_folder, "--test", f"{tmp_path / 't'}"), "expected de=FILE")
     twice = ["--test", f"de={tmp_path / 't'}", "--test", f"de={tmp_path / 't'}"]
-    refused(alignfreeze("evaluate", tiny_folder, *twice), "named twice")
+    refused(alignfreeze("evaluate", tiny_folder, *twice), "--test: one file per language; de is named twice")

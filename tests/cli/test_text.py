@@ -31,7 +31,7 @@ def test_bitext_of_any_form_becomes_one_file(tmp_path):
 
 def test_a_form_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
     done = alignfreeze("bitext", "--bitext", "en-de=nothing", "--out", tmp_path / "all.tmx")
-    refused(done, "all.tmx: files that end in .tmx are not written; name one that ends in .tsv")
+    refused(done, "all.tmx: files that end in .tmx are not written; use a name that ends in .tsv")
     done = alignfreeze("align", "--bitext", "en-de=nothing", "--out", tmp_path / "links", "--kept", tmp_path / "k.po")
     refused(done, "k.po: files that end in .po are not written")
 
@@ -40,7 +40,7 @@ def test_a_form_that_cannot_be_written_is_refused_before_anything_is_read(tmp_pa
 def test_no_output_takes_the_place_of_another(tmp_path, other):
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     done = alignfreeze(*("align", "--bitext", "en-de=nothing", "--out", tmp_path / "x", other, tmp_path / "link" / "x"))
-    refused(done, f"{other} {tmp_path / 'link' / 'x'}: this file is that of --out")
+    refused(done, f"{other} {tmp_path / 'link' / 'x'}: this file is also the output of --out")
 
 
 def test_no_output_takes_the_place_of_a_file_that_is_read(tmp_path):
@@ -51,8 +51,8 @@ def test_no_output_takes_the_place_of_a_file_that_is_read(tmp_path):
     for option, path in (("--out", pairs), ("--kept", pairs), ("--view", words)):
         rest = () if option == "--out" else ("--out", tmp_path / "links")
         done = alignfreeze("align", *options, option, path, *rest, "--aligner", "dictionary")
-        refused(done, f"{option} {path}: this file is read; choose another name")
-    refused(alignfreeze("bitext", *options[:2], "--out", pairs), f"--out {pairs}: this file is read")
+        refused(done, f"{option} {path}: this file is also an input; choose another name")
+    refused(alignfreeze("bitext", *options[:2], "--out", pairs), f"--out {pairs}: this file is also an input")
     assert pairs.read_text() == "A dog\tEin Hund\n"
     assert sorted(tmp_path.iterdir()) == [pairs, words]
 
@@ -99,7 +99,7 @@ def test_pairs_without_links_and_without_any_for_realignment(tmp_path):
 
 def test_links_of_chosen_pairs_fit_the_file_of_the_chosen(tmp_path, bitext_file):
     basis = ("align", "--bitext", f"en-de={bitext_file}", "--out", tmp_path / "links", "--select", "sample=40")
-    refused(alignfreeze(*basis), "links fit no file", "--kept")
+    refused(alignfreeze(*basis), "would match no existing file", "--kept")
     done = alignfreeze(*basis, "--kept", tmp_path / "kept.tsv", "--pretokenized", "--seed", 3, "--show", 2)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "kept.tsv").read_text().splitlines()) == 40
@@ -117,7 +117,7 @@ def test_a_trained_model_by_command(tmp_path, bitext_file):
     refused(alignfreeze(*basis, "--trained", tmp_path / "model", "--aligner", "dictionary"), "needs a word list")
     refused(alignfreeze(*basis, "--trained", tmp_path / "model", "--aligner", "sentence"), "sentence learns nothing")
     refused(alignfreeze(*basis, "--trained", tmp_path / "none"), "holds no trained aligner")
-    refused(alignfreeze(*basis, "--save-trained", tmp_path / "model"), "exists already")
+    refused(alignfreeze(*basis, "--save-trained", tmp_path / "model"), "already exists")
     both = ("--trained", tmp_path / "model", "--save-trained", tmp_path / "copy")
     refused(alignfreeze(*basis, *both), "with --trained nothing is trained")
 
@@ -191,7 +191,7 @@ def test_the_error_rate_by_command(tmp_path):
     assert json.loads(done.stdout)["aer"] == pytest.approx(2 / 7)
     assert "aer" in alignfreeze("aer", tmp_path / "found", tmp_path / "gold", "--gold-starts-at", 1).stdout
     (tmp_path / "gold").write_text("1-1\n2-2\n")
-    refused(alignfreeze("aer", tmp_path / "found", tmp_path / "gold"), "has 1 lines where the gold file has 2")
+    refused(alignfreeze("aer", tmp_path / "found", tmp_path / "gold"), "has 1 lines, but the gold file has 2")
     (tmp_path / "gold").write_text("x\n")
     refused(alignfreeze("aer", tmp_path / "found", tmp_path / "gold"), "gold, line 1", "is not a link")
     refused(alignfreeze("aer", tmp_path / "none", tmp_path / "gold"), "is not a link")
@@ -213,7 +213,7 @@ def test_the_best_layer_by_command(tmp_path, tiny_folder, bitext_file, toy_bitex
     assert [row["agreement"]["aer"] for row in rows] == pytest.approx(rates, abs=6e-4)
     for threshold in (0, 1, -0.5, "nan", 2):
         done = alignfreeze("layers", tiny_folder, "--bitext", "en-de=nothing", *options, "--threshold", threshold)
-        refused(done, f"--threshold {float(threshold)}: a probability between 0 and 1")
+        refused(done, f"--threshold {float(threshold)}: expected a probability greater than 0 and less than 1")
     (tmp_path / "gold").write_text("0-7\n" * len(toy_bitext))
     refused(
         alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options), "link 0-7 is out of range"

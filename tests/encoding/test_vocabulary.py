@@ -74,7 +74,7 @@ def test_a_subword_that_was_not_named_is_an_error(tiny_encoder):
 
 def test_a_subword_beyond_the_table_is_an_error(tiny_encoder):
     with (
-        pytest.raises(ValueError, match="the subwords are 0 to .*, but the model has"),
+        pytest.raises(ValueError, match=r"the subwords are 0 to .*, but the model has"),
         compacting(tiny_encoder.model, np.array([10_000])),
     ):
         pass

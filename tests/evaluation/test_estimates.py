@@ -283,7 +283,9 @@ def test_neighbouring_sentences_make_texts(models):
 
 
 def test_questions_are_refused_and_so_is_nothing(models, toy_bitext):
-    with pytest.raises(SettingsError, match="'qa' cannot be estimated without labels: nothing in a sentence pair"):
+    with pytest.raises(
+        SettingsError, match="cannot be estimated without labels for the task 'qa': neither words nor texts"
+    ):
         predict_pairs(models["pos"], TASKS["qa"], toy_bitext, [DIAGONAL] * len(toy_bitext))
-    with pytest.raises(DataError, match="no sentence pair"):
+    with pytest.raises(DataError, match="needs sentence pairs, but the bitext is empty"):
         predict_pairs(models["pos"], TASKS["pos"], [], [])

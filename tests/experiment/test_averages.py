@@ -85,18 +85,18 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("average(full,fornt)", r"unknown strategy 'fornt'; there are baseline, full, .* Did you mean 'front'\?"),
+        ("average(full,fornt)", r"unknown strategy 'fornt'; choose one of baseline, full, .* Did you mean 'front'\?"),
         ("average(full,)", "unknown strategy ''"),
         ("average(full,front+baesline)", r"unknown strategy 'baesline'.* Did you mean 'baseline'\?"),
         ("avarage(full,front)", r"unknown strategy 'avarage\(full,front\)'; an average is .* Did you mean 'average'\?"),
         ("average(full,front", r"an average is written average\(full,front\) or average\(0\.25\*baseline"),
         ("average(full,front)+embeddings", "an average is written"),
         ("average(average(full,front),back)", "is an average of averages"),
-        ("average(full)", "is the average of one"),
+        ("average(full)", "is the average of only one strategy"),
         ("average(full,full)", "names 'full' twice"),
         ("average(0.2*full,0.3*full,0.5*front)", "names 'full' twice"),
-        ("average(0.5*full,front)", "gives weights to some"),
-        ("average(0*full,1*front)", "the weight 0: what is averaged counts more than 0"),
+        ("average(0.5*full,front)", "gives weights to only some of the strategies"),
+        ("average(0*full,1*front)", "the weight 0 is not allowed: each weight must be a finite number greater than 0"),
         ("average(-1*full,2*front)", "the weight -1"),
         ("average(nan*full,1*front)", "the weight nan"),
         ("average(half*full,1*front)", "'half' is not a number"),
@@ -272,11 +272,11 @@ def test_members_that_no_other_run_has_keep_their_checkpoints_apart(project):
 def test_other_realignments_have_other_members(project):
     found = averaging(project, "full", "front", BOTH)
     full, front, both = found.specs
-    assert both.realigned == {**full.realigned, **front.realigned}
-    assert list(both.realigned) == ["full", "front"]
+    assert both.realigned_encoders == {**full.realigned_encoders, **front.realigned_encoders}
+    assert list(both.realigned_encoders) == ["full", "front"]
     slower = found.settings.realignment.model_copy(update={"learning_rate": 1e-6})
     other = plan(found.settings.model_copy(update={"realignment": slower}), base=project).specs[-1]
-    assert not set(both.realigned.values()) & set(other.realigned.values())
+    assert not set(both.realigned_encoders.values()) & set(other.realigned_encoders.values())
 
 
 def test_members_that_end_early_are_judged_each_by_itself(project):

@@ -73,10 +73,10 @@ def test_the_source_language_is_not_chosen_and_the_order_is_that_of_the_list(pro
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"n": 3}, "bitext.choice.n: 3 languages are to be chosen, and there are 2"),
+        ({"n": 3}, "bitext.choice.n: 3 languages are to be chosen, but there are only 2; lower n"),
         ({"n": 0}, r"bitext\.choice\.n: Input should be greater than 0"),
         ({"by": "random"}, r"bitext\.choice\.n: this setting is required"),
-        ({"n": 1, "by": "divers"}, r"bitext\.choice\.by: unknown way .*there are diversity, random.*'diversity'"),
+        ({"n": 1, "by": "divers"}, r"bitext\.choice\.by: unknown way .*choose one of diversity, random.*'diversity'"),
     ],
 )
 def test_choices_that_cannot_be_made(project, choice, message):

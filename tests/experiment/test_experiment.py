@@ -320,7 +320,7 @@ def test_a_test_file_with_a_label_that_training_never_saw(project):
     path = project / "experiment.toml"
     text = path.read_text().replace('"en-train.conllu"', '"ner-en-train.iob2"')
     path.write_text('task = "ner"\n' + text.replace('"{language}-test.conllu"', '"ner-{language}.iob2"'))
-    with pytest.raises(DataError, match=r"ner-tr\.iob2: item 2 has the label 'B-LOC', which the training data have"):
+    with pytest.raises(DataError, match=r"ner-tr\.iob2: item 2 has the label 'B-LOC', which does not occur"):
         planned(project)
     (project / "ner-tr.iob2").write_text("Ann B-PER\n")
     study = run_experiment(planned(project, seeds=[1], strategies=["baseline"]), out=project / "out")
@@ -330,7 +330,7 @@ def test_a_test_file_with_a_label_that_training_never_saw(project):
 def test_settings_that_do_not_go_together(project):
     path = project / "experiment.toml"
     path.write_text(path.read_text() + '[alignment]\naligner = "sentence"\n')
-    with pytest.raises(SettingsError, match=r"goes with realignment\.loss = 'sentence'"):
+    with pytest.raises(SettingsError, match=r"works only with realignment\.loss = 'sentence'"):
         planned(project)
 
 

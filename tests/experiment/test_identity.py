@@ -226,7 +226,7 @@ def test_an_encoder_that_has_moved_repeats_no_run(complete, tiny_folder):
 def test_to_keep_models_repeats_no_run_and_says_how_to_get_them(complete, remarks):
     study = run_experiment(planned(complete, seeds=[1], keep_models=True), out=complete / "out")
     assert study.reused == len(study.records) == 2
-    assert any("2 of them kept no model" in text and "--force" in text for text in remarks)
+    assert any("2 of these runs kept no model" in text and "--force" in text for text in remarks)
 
 
 def test_a_hint_for_plans_repeats_no_run(complete):

@@ -87,14 +87,16 @@ def test_other_settings_of_the_realignment_make_another(project):
     slower = first.settings.realignment.model_copy(update={"learning_rate": 1e-6})
     other = plan(first.settings.model_copy(update={"realignment": slower}), base=project)
     baseline, front = first.specs
-    assert baseline.realigned == {}
-    assert front.realigned != other.specs[1].realigned
+    assert baseline.realigned_encoders == {}
+    assert front.realigned_encoders != other.specs[1].realigned_encoders
     fewer = first.settings.data.model_copy(update={"max_test": 9})
     tested = plan(first.settings.model_copy(update={"data": fewer}), base=project)
-    assert front.realigned == tested.specs[1].realigned
+    assert front.realigned_encoders == tested.specs[1].realigned_encoders
     assert front.digest != tested.specs[1].digest
     later = first.settings.realignment.model_copy(update={"schedule": "during"})
-    assert plan(first.settings.model_copy(update={"realignment": later}), base=project).specs[1].realigned == {}
+    assert (
+        plan(first.settings.model_copy(update={"realignment": later}), base=project).specs[1].realigned_encoders == {}
+    )
 
 
 def test_tasks_of_several_files_share_it(project, toy_items):
@@ -107,7 +109,7 @@ def test_tasks_of_several_files_share_it(project, toy_items):
     (project / "ner.toml").write_text(text.replace("{language}-test.conllu", "ner-{language}.iob2"))
     files = [project / "experiment.toml", project / "ner.toml"]
     plans = [plan(ExperimentSettings.from_toml(path), base=project) for path in files]
-    assert plans[0].specs[1].realigned == plans[1].specs[1].realigned
+    assert plans[0].specs[1].realigned_encoders == plans[1].specs[1].realigned_encoders
     done = alignfreeze("run", *files, "--out", project / "out")
     assert done.returncode == 0, done.stderr
     assert "toy: pos" in done.stdout

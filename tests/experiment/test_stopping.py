@@ -166,7 +166,7 @@ def test_what_a_judge_does_is_shown_as_one_stage(tiny_folder, toy_bitext):
 
 
 def test_what_no_judge_can_say_is_an_error(tiny_folder, toy_bitext):
-    with pytest.raises(TrainingError, match="the judge says nan at step 2"):
+    with pytest.raises(TrainingError, match="the judge returned nan at step 2; it must return a finite number"):
         realigned(tiny_folder, toy_bitext, judge=says(0, math.nan))
     with pytest.raises(SettingsError, match="give both or neither"):
         realigned(tiny_folder, toy_bitext)
@@ -206,10 +206,10 @@ def test_runs_stop_by_estimates_and_keep_what_their_models_say(stopping, by):
         assert {len(one) for one in found.values()} == {30}
     # What is stopped by labels of the task depends on it; what is stopped by retrieval does not.
     other = settings.model_copy(update={"finetuning": settings.finetuning.model_copy(update={"learning_rate": 3e-4})})
-    names = [plan(one, base=stopping.parent).specs[1].realigned for one in (settings, other)]
+    names = [plan(one, base=stopping.parent).specs[1].realigned_encoders for one in (settings, other)]
     assert (names[0] != names[1]) == (by == "agreement")
     fewer = settings.model_copy(update={"data": settings.data.model_copy(update={"max_train": 20})})
-    assert (plan(fewer, base=stopping.parent).specs[1].realigned != names[0]) == (by == "agreement")
+    assert (plan(fewer, base=stopping.parent).specs[1].realigned_encoders != names[0]) == (by == "agreement")
 
 
 def test_held_out_pairs_are_of_the_name_of_a_baseline_too(stopping):
@@ -234,7 +234,7 @@ def test_a_judge_that_has_learnt_a_single_label_is_not_asked(stopping, tiny_enco
     train.write_text(text.replace("\tVERB\t", "\tNOUN\t", text.count("\tVERB\t") - 1))
     changes = ("finetuning.learning_rate", "3e-3"), ("realignment.stopping.finetuning_steps", "20")
     _, by_agreement = judge(stopping, *changes)
-    with pytest.raises(SettingsError, match=r"after 20 steps .* says NOUN of all .* take by = 'retrieval'"):
+    with pytest.raises(SettingsError, match=r"20 steps .* gives the label NOUN to everything .*by = 'retrieval'"):
         by_agreement(tiny_encoder)
 
 
@@ -298,9 +298,9 @@ def test_words_are_looked_for_at_the_layer_that_was_best_before_realignment(stop
     ("options", "expected"),
     [
         (["--set", "bitext.held_out=0"], "that are held out of realignment: set bitext.held_out"),
-        (["--set", "realignment.schedule=during"], "stopping goes with schedule 'before' only, not with 'during'"),
-        (["--set", "task=qa"], "take by = 'retrieval'"),
-        (["--set", "bitext.held_out=5"], "5 pairs tell nothing; hold out at least 20"),
+        (["--set", "realignment.schedule=during"], "stopping works only with schedule 'before', not with 'during'"),
+        (["--set", "task=qa"], "set realignment.stopping.by = 'retrieval'"),
+        (["--set", "bitext.held_out=5"], "5 pairs are too few to estimate anything; hold out at least 20"),
         (["--set", "bitext.held_out=90"], "too few sentence pairs to hold some out"),
         (["--set", "realignment.stopping.by=loss"], "realignment.stopping.by"),
     ],
@@ -311,7 +311,7 @@ def test_stopping_without_what_it_needs_is_refused(stopping, options, expected):
 
 def test_the_plan_says_what_is_held_out_and_what_stops(stopping):
     shown = alignfreeze("run", stopping, "--out", stopping.parent / "out", "--dry-run")
-    assert "by agreement, estimated every 2 steps; the steps are the most" in shown.stdout
+    assert "by agreement, estimated every 2 steps; the steps are a maximum" in shown.stdout
     assert "30 sentence pairs of each of 2 language pairs" in shown.stdout
 
 
@@ -323,7 +323,7 @@ def test_of_data_on_the_hub_the_plan_says_so_too():
     ]
     text = outline_text(outline(read("pos", "xlmr", changes=changes), base=FOLDER))
     assert "held out    40 sentence pairs of each language pair\n" in text
-    assert "stopping    by retrieval, estimated every 50 steps; the steps are the most\n" in text
+    assert "stopping    by retrieval, estimated every 50 steps; the steps are a maximum\n" in text
     assert "held out" not in outline_text(outline(read("pos", "xlmr"), base=FOLDER))
 
 

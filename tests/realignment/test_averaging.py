@@ -161,7 +161,7 @@ def test_encoders_that_do_not_go_together(tiny_encoder, tokenizer):
 
 @pytest.mark.parametrize("weights", [[1, 0], [-1, 2], [float("nan"), 1], [1, float("inf")]])
 def test_weights_that_are_none(weights):
-    with pytest.raises(SettingsError, match="what is averaged counts more than 0"):
+    with pytest.raises(SettingsError, match="each weight must be a finite number greater than 0; leave"):
         average_encoders([of_numbers(1.0), of_numbers(2.0)], weights=weights)
 
 

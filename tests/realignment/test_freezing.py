@@ -98,7 +98,7 @@ def test_a_name_that_is_no_policy(freeze, message):
 
 @pytest.mark.parametrize("freeze", ["4", "2..4", "3..2", "random:5"])
 def test_layers_beyond_the_model(freeze):
-    with pytest.raises(SettingsError, match=r"the encoder has (the layers 0 to 3|4 layers)"):
+    with pytest.raises(SettingsError, match=r"the encoder has (layers 0 to 3|only 4 layers)"):
         FreezePolicy.parse(freeze).parts_of(bert(4))
 
 

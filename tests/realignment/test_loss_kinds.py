@@ -137,7 +137,7 @@ def test_words_without_links_do_not_train_the_others(tiny_encoder, toy_bitext):
 
 
 def test_layers_that_are_not_there(tiny_encoder, toy_bitext):
-    with pytest.raises(SettingsError, match="the encoder has the layers 0 to 4, not 5"):
+    with pytest.raises(SettingsError, match="the encoder has layers 0 to 4, not 5"):
         realign(tiny_encoder, toy_bitext, [DIAGONAL] * 120, settings=settings(layer=[5]), device="cpu")
     for layer in ("first", []):
         with pytest.raises(SettingsError, match="layer: "):

@@ -106,7 +106,7 @@ def test_a_loss_without_links_leaves_the_aligner_alone(project):
 
 
 def test_a_name_is_taken_once_and_is_proposed():
-    with pytest.raises(ValueError, match="there is a loss 'words' already"):
+    with pytest.raises(ValueError, match="the loss 'words' already exists; choose another name"):
         af.register_loss("words", distance_of_words)
     with pytest.raises(SettingsError, match=r"unknown loss 'wrods'.*Did you mean 'words'"):
         af.RealignmentSettings.from_values({"loss": "wrods"}, origin="here")

@@ -188,10 +188,10 @@ def test_the_controls_and_the_wheel_zoom(page):
         return network.evaluate("figure => figure.network.getScale()")
 
     first = scale()
-    network.get_by_role("button", name="closer").click()
+    network.get_by_role("button", name="zoom in").click()
     closer = scale()
     assert closer == pytest.approx(1.4 * first, rel=0.02)
-    network.get_by_role("button", name="farther").click()
+    network.get_by_role("button", name="zoom out").click()
     assert scale() == pytest.approx(first, rel=0.02)
     page.mouse.move(*place_of(network, "de"))
     page.mouse.wheel(0, -200)

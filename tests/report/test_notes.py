@@ -53,7 +53,7 @@ def test_lines_end_as_in_files_whatever_a_form_sends(tmp_path):
     [
         pytest.param(" \n ", "Ada", "the text of the note is empty", id="nothing but blanks"),
         pytest.param("x", " ", "the name of the note's writer is empty", id="no name"),
-        pytest.param("x" * 10_001, "Ada", "has 10,001 bytes; at most 10,000", id="too long"),
+        pytest.param("x" * 10_001, "Ada", "has 10,001 bytes, but at most 10,000", id="too long"),
         pytest.param("ü" * 5_001, "Ada", "has 10,002 bytes", id="too long in bytes"),
         pytest.param("x", "A" * 101, "has 101 characters; use at most 100", id="long name"),
         pytest.param("x", "A\nda", "U\\+000A", id="two lines of a name"),
@@ -81,7 +81,7 @@ def test_a_line_that_was_cut_off_harms_no_other(tmp_path, remarks):
     assert read_notes(tmp_path) == [first, second, third]
     (said,) = remarks
     assert said.startswith(f"{path}, line 2: not a note (")
-    assert said.endswith("; it is left out")
+    assert said.endswith("; the line is left out")
 
 
 BAD = [
@@ -107,7 +107,7 @@ def test_what_is_not_a_note_is_left_out_with_a_remark(tmp_path, remarks):
 def test_a_file_that_cannot_be_read_is_left_out(tmp_path, remarks):
     (tmp_path / NOTES).mkdir()
     assert read_notes(tmp_path) == []
-    assert "its notes are left out" in remarks[0]
+    assert "the notes in it are left out" in remarks[0]
     with pytest.raises(OutputError, match="the note cannot be written"):
         add_note(tmp_path, "x")
 
@@ -176,7 +176,10 @@ def test_a_lock_that_is_never_given_back_is_an_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0.05)
     (tmp_path / "locks").mkdir()
-    with FileLock(tmp_path / "locks" / "notes.lock"), pytest.raises(OutputError, match="another process has held it"):
+    with (
+        FileLock(tmp_path / "locks" / "notes.lock"),
+        pytest.raises(OutputError, match="process has locked the notes"),
+    ):
         add_note(tmp_path, "x")
 
 
@@ -184,7 +187,7 @@ def test_pages_and_commands_on_a_study_of_runs(project, remarks):
     out = project / "out"
     with pytest.raises(OutputError, match="no such folder"):
         add_note(out, "x")
-    with pytest.raises(DataError, match="neither runs nor a plan of runs"):
+    with pytest.raises(DataError, match="the folder has neither runs nor a plan of runs"):
         list_addresses(project)
     run_experiment(planned(project, seeds=[1]), out=out, only=["front-*"])
     front, baseline = (path for path in sorted(list_addresses(out), reverse=True) if path.startswith("run/"))
@@ -200,9 +203,12 @@ def test_pages_and_commands_on_a_study_of_runs(project, remarks):
     assert [note.about for note in read_notes(out)] == ["language/tr", front, "study"]
 
     for wrong, said in [
-        (("--language", "tk"), "the study has no page 'language/tk'; there are language/en, language/de, language/tr."),
+        (
+            ("--language", "tk"),
+            "has no page 'language/tk'; choose one of language/en, language/de, language/tr.",
+        ),
         (("--run", name[:-1]), f"Did you mean '{front}'?"),
-        (("--run", name, "--language", "tr"), "--language and --run exclude each other"),
+        (("--run", name, "--language", "tr"), "--language and --run cannot be used together"),
         (("--name", "A" * 101), "use at most 100"),
     ]:
         refused = alignfreeze("note", out, "x", *wrong)
@@ -210,7 +216,7 @@ def test_pages_and_commands_on_a_study_of_runs(project, remarks):
         assert said in refused.stderr
     refused = alignfreeze("note", out / "runs" / name, "x")
     assert f"alignfreeze note {out} --run {name}" in refused.stderr
-    assert "neither runs nor a plan of runs" in alignfreeze("note", project, "x").stderr
+    assert "the folder has neither runs nor a plan of runs" in alignfreeze("note", project, "x").stderr
     assert len(read_notes(out)) == 3
 
 

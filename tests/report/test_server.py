@@ -395,7 +395,7 @@ def test_a_mistake_of_ours_is_shown_in_the_terminal_and_not_on_the_page(lens, mo
     answered = raw(lens, f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{lens.port}\r\nConnection: close\r\n\r\n".encode())
     head, _, text = answered.partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 500 ")
-    assert text == "Something went wrong in the lens; the terminal where it runs shows what.\n"
+    assert text == "An error occurred in the lens; the terminal where the lens runs shows it.\n"
     check_safe(head)
     lens.shutdown()
     assert "KeyError: 'secret'" in caplog.text
@@ -459,7 +459,10 @@ def test_tables_have_a_page_and_no_form(tmp_path):
         assert "improves 1 of 2 languages" in page
         assert 'class="noting"' not in page
         answer, text = ask(lens, "POST", "/notes", b"text=x", FORM)
-    assert (answer.status, text) == (400, "notes are kept in folders of runs, and only tables are shown here\n")
+    assert (answer.status, text) == (
+        400,
+        "no note can be added here: notes are kept in folders of runs, and only tables are shown\n",
+    )
 
 
 EVIL = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>\u202e'
@@ -661,6 +664,8 @@ def test_the_command(tmp_path, monkeypatch):
     monkeypatch.setattr("webbrowser.open", opened.append)
     done = alignfreeze("lens", tmp_path, "--port", 0)
     assert (done.returncode, done.stderr, opened) == (0, "", [])
-    assert re.fullmatch(rf"the lens is at http://127\.0\.0\.1:\d+/ and shows {tmp_path}; Ctrl-C ends it\n", done.stdout)
+    assert re.fullmatch(
+        rf"the lens is at http://127\.0\.0\.1:\d+/ and shows {tmp_path}; Ctrl-C stops the lens\n", done.stdout
+    )
     assert alignfreeze("lens", tmp_path, "--port", 0, "--open").returncode == 0
     assert len(opened) == 1

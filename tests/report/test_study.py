@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_study_is_said(project, monkeypatch):
 def test_without_a_baseline_the_scores_are_shown(tmp_path):
     rows = "\n".join(line for line in ROWS.splitlines() if "baseline" not in line)
     study = study_page([table(tmp_path, rows)])
-    assert study.study.summary == ["There is no baseline: nothing can be compared, scores alone are shown."]
+    assert study.study.summary == ["There is no baseline, so nothing can be compared: only scores are shown."]
     assert study.study.sheets[0].title == "Scores: udpos, m, links by dico, realigned before fine-tuning"
     assert "seeds 31, 42" in study.study.sheets[0].note
     assert [cell.text for cell in study.study.sheets[0].rows[0]] == ["de", "German", "accuracy", "61.0", "52.0"]
@@ -192,7 +192,7 @@ def test_a_study_without_a_complete_run_has_a_page(project, monkeypatch):
     run_experiment(planned(project, seeds=[1]), out=out)
     study = study_page([out])
     assert study.study.summary == [
-        "No run is complete yet: there is nothing to show but how far the runs are.",
+        "No run is complete yet: only the progress of the runs can be shown.",
         "2 of 2 runs failed.",
     ]
     (runs,) = [sheet for sheet in study.study.sheets if sheet.title == "Runs"]

@@ -97,6 +97,6 @@ def test_gpus_of_other_machines_need_none_here(project):
 
 
 def test_more_than_the_cluster_has_is_refused():
-    with pytest.raises(SettingsError, match=r"ray\.gpus_per_run: a run takes 1, the whole cluster has 0"):
+    with pytest.raises(SettingsError, match=r"ray\.gpus_per_run: a run needs 1, but the whole cluster has only 0"):
         _check_resources({"CPU": 2.0}, [RaySettings(gpus_per_run=1)])
     _check_resources({"CPU": 2.0, "GPU": 1.0}, [RaySettings(gpus_per_run=1)])

@@ -46,8 +46,8 @@ def test_a_file_without_a_grid_is_one_experiment(project):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('"realignment.temperature" = 0.1', r"\[grid\] takes lists of values"),
-        ('"realignment.temperature" = []', r"\[grid\] takes lists of values"),
+        ('"realignment.temperature" = 0.1', r"\[grid\] must give a list of values"),
+        ('"realignment.temperature" = []', r"\[grid\] must give a list of values"),
         ('"realignment.temperature" = [0.1, 0]', "realignment.temperature: Input should be greater than 0"),
         ('"realignment.temprature" = [0.1]', "realignment.temprature"),
     ],

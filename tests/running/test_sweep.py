@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_error_and_the_folder_goes_on(project, monkeypatch):
     for error in (full, OSError(errno.ENOSPC, "No space left on device")):
         with monkeypatch.context() as patched:
             patched.setattr(sweep, "run", failing("front", error))
-            with pytest.raises(OutputError, match="the disk is full; make room, and the same command goes on"):
+            with pytest.raises(OutputError, match="the disk is full; free some space, and the same command continues"):
                 run_experiment(found, out=out)
     assert [run.state for run in read_status(out).runs] == ["complete", "waiting"]
     assert len(run_experiment(found, out=out).records) == 2
@@ -63,7 +63,7 @@ def test_only_some_runs(project):
     study = run_experiment(found, out=out, only=["baseline-2-*"])
     assert [(record.strategy, record.seed) for record in study.records] == [("baseline", 2)]
     assert [run.state for run in read_status(out).runs] == ["waiting", "waiting", "complete", "waiting"]
-    with pytest.raises(SettingsError, match=r"no run is called 'back-\*'; there are baseline-1-"):
+    with pytest.raises(SettingsError, match=r"no run matches 'back-\*'; the runs are baseline-1-"):
         run_experiment(found, out=out, only=["back-*"])
 
 
@@ -205,7 +205,7 @@ def test_commands_on_a_folder_of_runs(project):
     assert compared[0]["over_sentences"]["de"]["front"]["difference"] == pytest.approx(gain)
     refused = alignfreeze("export", out, "--out", project / "scores.docx")
     assert refused.returncode == 2
-    assert "its name tells no form; name one of csv, parquet, markdown, latex" in refused.stderr
+    assert "the form cannot be recognised from the name; give one of csv, parquet, markdown, latex" in refused.stderr
 
 
 def test_parquet_holds_what_csv_holds(project, tmp_path):
@@ -223,7 +223,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
     """In a container a process that starts again often has the number of the one that was killed."""
     found, out = planned(project, seeds=[1], keep_models=True), project / "out"
     baseline, front = found.specs
-    for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned["front"]):
+    for left in (out / "runs" / baseline.folder, out / "realigned" / front.realigned_encoders["front"]):
         left.with_name(f".{left.name}.{os.getpid()}-{THIS_HOST}.part").mkdir(parents=True)
     assert len(run_experiment(found, out=out).records) == 2
     assert not list(out.rglob("*.part"))
@@ -246,7 +246,7 @@ def test_a_study_is_shown_whole_though_only_some_of_it_was_to_be_done(project):
     run_experiment(found, out=out)
     again = run_experiment(found, out=out, only=["front-1-*"], force=True)
     assert len(again.records) == 4
-    with pytest.raises(SettingsError, match=r"no run is called 'bakc-\*'; there are"):
+    with pytest.raises(SettingsError, match=r"no run matches 'bakc-\*'; the runs are"):
         run_experiment(found, out=out, only=["front-1-*", "bakc-*"])
 
 

@@ -85,7 +85,7 @@ def test_all_tables_of_the_paper(shared_data):
         ),
         ("_accuracy", "_bleu", "line 1: no column of scores"),
         ("42,m,udpos,before_dico", "x,m,udpos,before_dico", "line 5: the seed 'x' is not a whole number"),
-        ("before_dico", "behind_dico", "line 4: unknown method 'behind_dico'; there are baseline and"),
+        ("before_dico", "behind_dico", "line 4: unknown method 'behind_dico'; known methods: baseline, and"),
         ("0.60", "", "line 4: final_eval_de_accuracy is '', not a number"),
         ("0.60", "60.0", "line 4: final_eval_de_accuracy is 60.0; scores are shares between 0 and 1"),
         ("0.60", "nan", "line 4: final_eval_de_accuracy is nan; scores are shares"),
@@ -233,7 +233,7 @@ def test_the_command(tmp_path):
     assert "same verdict" in alignfreeze("compare", path, "--against", path).stdout
     refused = alignfreeze("compare", path, "--latex", "--json")
     assert refused.returncode == 2
-    assert "exclude each other" in refused.stderr
+    assert "--json, --latex and --markdown cannot be used together" in refused.stderr
 
 
 def test_the_bootstrap_over_sentences_takes_seeds_together():

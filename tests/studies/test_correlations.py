@@ -62,7 +62,7 @@ def test_the_command(tmp_path):
     path = study(tmp_path, CODES, [0.01, 0.05, 0.04, 0.03, 0.02, 0.06])
     shown = alignfreeze("correlate", path)
     assert shown.returncode == 0, shown.stderr
-    assert "what the gains go with" in " ".join(shown.stdout.split())
+    assert "what the gains correlate with" in " ".join(shown.stdout.split())
     (found,) = json.loads(alignfreeze("correlate", path, "--json").stdout)["comparisons"]
     assert found["task"] == "udpos"
     assert {item["strategy"] for item in found["correlations"]} == {"full"}

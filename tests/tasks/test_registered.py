@@ -120,12 +120,12 @@ def test_wrong_files_of_a_registered_task_are_named(slashes, project):
 
 def test_settings_list_what_is_registered(project, register):
     register(SLASHES)
-    with pytest.raises(SettingsError, match=r"unknown task 'slashs'; there are pos, .*, slashes\. .*'slashes'\?"):
+    with pytest.raises(SettingsError, match=r"unknown task 'slashs'; choose one of pos, .*, slashes\. .*'slashes'\?"):
         ExperimentSettings.from_toml(project / "experiment.toml", changes=[("task", "slashs")])
 
 
 def test_a_name_is_taken_once(register):
-    with pytest.raises(ValueError, match="there is a task 'pos' already"):
+    with pytest.raises(ValueError, match="the task 'pos' already exists; choose another name"):
         register(replace(SLASHES, name="pos"))
 
 
@@ -251,5 +251,5 @@ def test_a_task_of_a_new_kind_is_learnt_and_tested(register, tiny_folder, counte
 
 def test_what_has_no_labels_is_not_estimated(register):
     register(COUNTING)
-    with pytest.raises(SettingsError, match="'counting' cannot be estimated without labels"):
+    with pytest.raises(SettingsError, match="quality cannot be estimated without labels for the task 'counting'"):
         check_estimable(af.TASKS["counting"])

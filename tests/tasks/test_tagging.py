@@ -127,7 +127,7 @@ def test_data_without_any_tag(tiny_encoder, tagger, tmp_path):
     with pytest.raises(DataError, match="no word has a tag"):
         POS.read(Source(tmp_path / "t.conllu"))
     untagged = [TaggedSentence(("dog",), (None,))]
-    with pytest.raises(DataError, match="nothing to learn from"):
+    with pytest.raises(DataError, match="no training item has a label, so nothing can be learnt"):
         finetune(tiny_encoder, POS, untagged, settings=QUICK)
     with pytest.raises(DataError, match="no labels to compare"):
         evaluate(tagger, POS, {"en": untagged}, device="cpu")

@@ -242,7 +242,7 @@ def test_a_compiled_model_with_another_loss_is_refused(still, toy_bitext, monkey
         object.__setattr__(self, "_compiled_call_impl", lambda hidden, *a, **k: 2.0 * hidden + 1.0)
 
     monkeypatch.setattr(torch.nn.Module, "compile", wrong)
-    with pytest.raises(TrainingError, match="compiled model's loss"):
+    with pytest.raises(TrainingError, match="the loss of the compiled model is"):
         run(still, toy_bitext, compute=ComputeSettings(compile=True))
 
 
@@ -254,7 +254,7 @@ def test_what_else_lies_in_a_folder_for_checkpoints_stays(tiny_folder, toy_bitex
 
 def test_a_logger_follows_the_losses(tiny_folder, toy_bitext, tmp_path):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    compute = ComputeSettings(log_to=["tensorboard"]).logging_in(tmp_path / "logs")
+    compute = ComputeSettings(log_to=["tensorboard"]).set_log_folder(tmp_path / "logs")
     _, history = run(tiny_folder, toy_bitext, compute=compute, checkpoints=tmp_path / "checkpoints")
     found = events.EventAccumulator(str(tmp_path / "logs" / "realigning (front)"))
     found.Reload()

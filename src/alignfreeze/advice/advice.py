@@ -1,4 +1,4 @@
-"""Advice on which strategy to take for which language, and how sure it is, without labels in the language."""
+"""Advice on which strategy to use for each language and how sure that is, without labels in the language."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FRACTION = 0.25
 
 UNCOUNTED_LABELS = frozenset({"PROPN"})
 """Labels that do not count in estimates. Sentence pairs repeat the same few names, which realignment learns by heart.
-If names count, estimated gains hardly go with true ones (benchmarks/results/advice_quality.json)."""
+If names count, estimated gains hardly correlate with true ones (benchmarks/results/advice_quality.json)."""
 
 SURE_PROBABILITY = 0.75
 """A gain over the baseline is called sure from this probability on. Below it, other possible best strategies are named.
@@ -51,8 +51,8 @@ study, this loses 0.94 points against the best strategy of each language with pi
 only sure gains loses 0.96 and 1.44."""
 
 AdviceVerdict = Literal["better", "likely better", "baseline"]
-"""Why a strategy is advised: its gain over the baseline is sure; a gain is expected, but not sure; or the baseline is
-advised because no strategy is expected to gain."""
+"""Why a strategy is advised. `better`: its gain over the baseline is sure. `likely better`: a gain is expected, but not
+sure. `baseline`: no strategy is expected to gain, so the baseline is advised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,9 @@ class Recommendation:
     Attributes:
         language: Code of the language; None for all languages.
         strategy: The advised strategy.
-        verdict: Why it is advised.
-        confidence: The probability that it is better than the baseline. For the baseline: that no strategy is better.
+        verdict: Why the strategy is advised.
+        confidence: The probability that the strategy is better than the baseline. If the baseline is advised: the
+            probability that no strategy is better.
         best: The probability that no other strategy is better.
         rivals: Other strategies that may be the best.
         estimated: The estimates by strategy, the baseline first.
@@ -116,7 +117,7 @@ class Advice:
         overall: The recommendation for all languages together.
         seeds: The seeds of the pilots.
         source_scores: Scores on held-out items of the source language, by strategy; empty without such items.
-        doubts: What cannot be right in these scores, with the probable cause.
+        doubts: Signs that these scores cannot be right, with the probable cause.
         silent: Languages without any estimate, as no label could be carried over.
     """
 
@@ -130,7 +131,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class AdviceOutcome:
-    """Advice, and how it came about.
+    """The advice, and the pilots that it is based on.
 
     Attributes:
         advice: The advice.
@@ -157,16 +158,16 @@ def advise(
     held_out: int | None = None,
     n_seeds: int = 1,
 ) -> AdviceOutcome:
-    """Do short runs of the strategies of an experiment, and advise one for each language and for all of them.
+    """Do short runs of an experiment's strategies, and advise one for each language and one for all languages.
 
     No labels of a target language are read. The baseline is always among the strategies.
 
     Args:
         settings: The experiment.
-        base: The folder at which its relative paths start.
-        out: The folder for the predictions of the pilots. The same call continues from there.
+        base: The folder at which relative paths in the settings start.
+        out: The folder for the predictions of the pilots. After an interruption, the same call continues there.
         fraction: The share of the experiment's steps that pilots take.
-        budget: The minutes that pilots may take. It may lower the fraction, but does not raise it.
+        budget: The most minutes for the pilots. A budget may lower the fraction, but does not raise it.
         held_out: Sentence pairs per language that are held out of realignment.
         n_seeds: How many of the experiment's seeds the pilots use.
 
@@ -182,7 +183,7 @@ def advise(
     strategies = list(dict.fromkeys([Strategy.parse(BASELINE), *settings.strategies]))
     if len(strategies) == 1:
         raise SettingsError(
-            f"strategies: {BASELINE!r} is the only one; name strategies to compare it with, such as full"
+            f"strategies: {BASELINE!r} is the only one; name strategies to compare with it, such as full"
         )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})
@@ -192,7 +193,7 @@ def advise(
     data, held = split_data(whole, most=held_out)
     if budget is not None and (cost := estimate_pilot_cost(whole, len(data.held), n_seeds=len(seeds))) is not None:
         least = least_fraction_of(whole.settings, finetuning_steps=steps)
-        # A smaller fraction than the least one takes no fewer steps.
+        # A fraction below the least useful one would not lower the number of steps.
         fraction = min(fraction, fit_budget(cost, budget=budget, least=least, most=max(least, fraction)))
     short = shorten(whole.settings, fraction, finetuning_steps=steps)
     pilots = run_pilots(short, whole, data, held, seeds=seeds, out=out)
@@ -223,12 +224,13 @@ def judge_pilots(
     """Turn the predictions of pilots into advice.
 
     All pilots together label the source side, and these labels are carried over the links. Each strategy is measured by
-    its agreement with them. The yardstick is the same for all strategies, so a difference comes from the target side.
-    Gains of a language are drawn towards the mean over languages, the more so the fewer sentence pairs it has.
+    how well its labels of the target side agree with the carried labels. The measure is the same for all strategies,
+    so a difference comes from the target side. Gains of a language shrink towards the mean over languages. They shrink
+    more for a language with fewer sentence pairs.
 
     Args:
         pilots: Pilots of the baseline and of at least one other strategy, with the same seeds each.
-        calibration: How estimated gains go with true ones.
+        calibration: How estimated gains relate to true ones.
         seed: The seed of the draws.
 
     Raises:
@@ -247,7 +249,7 @@ def judge_pilots(
     if not spoken:
         raise DataError(
             "no label could be carried over the links of the held-out pairs in any language: the models have learnt "
-            "too little, or there are too few pairs; take more steps (--fraction), or hold out more"
+            "too little, or there are too few pairs; train for more steps (--fraction), or hold out more pairs"
         )
     random = np.random.default_rng(seed)
     values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]

@@ -20,12 +20,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How estimated gains go with true ones, as measured on the tuning languages of benchmarks/advice_quality.py.
+    """How estimated gains relate to true ones, measured on the tuning languages of benchmarks/advice_quality.py.
 
     The defaults are for part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps. There, pilots
     predicted the gains of whole runs with the same seed (benchmarks/results/advice_quality_pilots.json). A true
-    difference is half of the estimated one. The method of moments gives spreads that are too small: `error`, `between`
-    and `shared` are one and a half times as large, so that intervals hold as often as stated on the tuning languages.
+    difference is half of the estimated one. The method of moments gives spreads that are too small. So `error`,
+    `between` and `shared` are one and a half times as large as its spreads. With these values, intervals hold as often
+    as stated on the tuning languages.
 
     Attributes:
         slope: True gain divided by estimated gain.
@@ -48,20 +49,20 @@ class Calibration:
 WHOLE_RUNS = Calibration(slope=0.07, error=0.014, between=0.015, shared=0.014)
 """For whole runs, which predicted whole runs with another seed (benchmarks/results/advice_quality.json). A true
 difference is a small part of the estimated one. Realignment has trained on text like the held-out pairs, so it helps
-there more than on other text; and the gain of one seed need not be that of another."""
+there more than on other text. The gain of one seed also need not be the gain of another."""
 
 
 ENTITIES = Calibration(slope=0.07, error=0.056, between=0.073, shared=0.057, prior=0.034)
 """For named entities. Their gains differ more between seeds than between strategies: by several points of F1, in the
-mean over five languages. Measured on whole runs: with a quarter of the steps, the baseline found next to no entity in
+mean over five languages. Measured on whole runs: with a quarter of the steps, the baseline found almost no entity in
 English."""
 
 
 def calibration_of(task: Task, *, whole: bool = False) -> Calibration:
     """Return the calibration for a task.
 
-    It was measured for part-of-speech tags and for named entities. Other tasks get that of entities, which is more
-    cautious.
+    Calibrations were measured for part-of-speech tags and for named entities. Other tasks get the calibration of
+    entities, which is more cautious.
 
     Args:
         task: What the models learn.
@@ -94,13 +95,13 @@ def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: 
 
     This is a hierarchical model (Gelman et al. 2013, chapter 5). The gains of a language are normal around their mean
     over languages. That mean is normal around the gains known from other encoders and tasks. Estimates are normal
-    around the true gains; their spread is that of resampled sentence pairs plus an error of their own. Gains over the
-    same baseline are correlated, as the covariance matrices of all spreads say.
+    around the true gains. The spread of estimates is that of resampled sentence pairs plus a separate error. Gains over
+    the same baseline are correlated; the covariance matrices of all spreads contain these correlations.
 
     Args:
         exact: Estimates, [languages, strategies].
         values: Estimates on resampled sentence pairs, [languages, resamples, strategies].
-        calibration: How estimated gains go with true ones.
+        calibration: How estimated gains relate to true ones.
         random: The generator for the draws.
     """
     slope = calibration.slope
@@ -132,7 +133,7 @@ def draw_gains(exact: Floats, values: Floats, calibration: Calibration, random: 
 
 
 def _estimate_variance(gains: Floats, noise: Floats, shape: Floats, calibration: Calibration) -> float:
-    """Return the variance of gains over languages without noise, by moments. With few languages it is presumed."""
+    """Return the variance of gains over languages without noise, by moments, mixed with a presumed variance."""
     presumed = calibration.between**2
     n = len(gains)
     if n < 2:
@@ -144,4 +145,4 @@ def _estimate_variance(gains: Floats, noise: Floats, shape: Floats, calibration:
 
 
 PRESUMED = 5
-"""The number of languages that the presumed spread of gains counts for."""
+"""The presumed spread of gains counts as much as this many languages."""

@@ -1,4 +1,4 @@
-"""Choose the models of complete runs for each language by estimates without labels, and measure the gain of that."""
+"""Choose models of complete runs for each language from estimates without labels, and measure the gain of choosing."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class StrategyChoices:
         advice: The estimates and the advice.
         languages: One choice per target language.
         chosen: Mean true score over languages with the chosen strategies; None without test data.
-        single: The strategy with the best mean true score if one is taken for all languages, and that score.
-        best: Mean true score over languages with the best strategy of each. Labels in each language would choose it.
+        single: The one strategy for all languages that has the best mean true score, and that score.
+        best: Mean true score over languages with the best strategy of each language, as labels would choose it.
         gain: The gain of choosing over the best single strategy.
         interval: The 95% confidence interval of that gain, over seeds; None if it cannot be computed.
     """
@@ -94,8 +94,8 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     ]
     if BASELINE not in strategies or len(strategies) == 1 or not seeds:
         raise DataError(
-            f"{folder}: there is nothing to choose from: runs of the baseline and of another strategy, with the same "
-            f"seed each, are needed; there are {', '.join(sorted(f'{s} {seed}' for s, seed in by_key))}"
+            f"{folder}: there is nothing to choose from; needed: a run of the baseline and of every other strategy "
+            f"with a common seed; found: {', '.join(sorted(f'{s} {seed}' for s, seed in by_key))}"
         )
     pilots = [
         Pilot(strategy, seed, None, read_predictions(by_key[strategy, seed][0] / PREDICTIONS))
@@ -119,8 +119,8 @@ def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(
             f"{folder}: holds runs that differ in more than strategy and seed, such as in settings, training data, "
-            "tests or held-out pairs, so one cannot choose among them; run each experiment, and each value of a "
-            "[grid], into a folder of its own"
+            "tests or held-out pairs, so no choice among the runs is possible; run each experiment, and each value of "
+            "a [grid], into a separate folder"
         )
 
 
@@ -146,7 +146,7 @@ def _summarise_choices(
         return StrategyChoices(title, task, advice, tuple(languages), None, None, None, None, None)
 
     def average_scores(strategy_of: Callable[[StrategyChoice], str]) -> Values:
-        """Return the mean score over languages by seed, if this strategy is taken for each language."""
+        """Return the mean score over languages by seed, if each language uses the strategy of its choice."""
         return {
             seed: statistics.fmean(scores[strategy_of(one), seed][one.language] for one in tested) for seed in seeds
         }

@@ -34,7 +34,7 @@ from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_real
 from alignfreeze.tasks.table import TASKS
 
 MOST_CHECKED = 200
-"""Training items that are held out of fine-tuning, but at most a tenth of them. They show if a pilot learns at all."""
+"""Training items that are held out of fine-tuning, but at most a tenth. They show whether a pilot learns at all."""
 
 FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
 """The fewest optimiser steps of a pilot, unless the whole training has fewer. Fewer steps show nothing."""
@@ -44,7 +44,7 @@ _PILOT = "pilot.json"
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What pilots are judged by, in addition to the held-out sentence pairs.
+    """The data on which pilots are judged, besides the held-out sentence pairs.
 
     Attributes:
         links: The word alignments of these pairs by the pretrained encoder, the same for all strategies.
@@ -64,7 +64,7 @@ class Pilot:
         seed: The random start.
         source_score: Score on held-out items of the source language; None without such items.
         predictions: Predictions for the held-out sentence pairs, by language.
-        doubts: What cannot be right in the score, with the probable cause.
+        doubts: Signs that the score cannot be right, with the probable cause.
     """
 
     strategy: str
@@ -86,7 +86,7 @@ def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: 
         SettingsError: The fraction is out of range.
     """
     if not 0 < fraction <= 1:
-        raise SettingsError(f"a fraction of {fraction:g}: it is a share of the steps, more than 0 and at most 1")
+        raise SettingsError(f"a fraction of {fraction:g}: expected a share of the steps, more than 0 and at most 1")
     changed = {
         name: getattr(settings, name).model_copy(
             update={"steps": max(math.ceil(fraction * steps), min(steps, FEWEST_STEPS[name]))}
@@ -102,17 +102,17 @@ def _steps_of(settings: ExperimentSettings, finetuning_steps: int) -> dict[str, 
 
 
 def least_fraction_of(settings: ExperimentSettings, *, finetuning_steps: int) -> float:
-    """Return the least useful fraction: below it, pilots take no fewer steps."""
+    """Return the least useful fraction. A smaller one would not lower the number of steps."""
     steps = _steps_of(settings, finetuning_steps)
     return max(min(1.0, FEWEST_STEPS[name] / n) for name, n in steps.items())
 
 
 def split_data(plan: Plan, *, most: int | None) -> tuple[ExperimentData, HeldOut]:
-    """Split the data of an experiment into what pilots train on and what they are judged by.
+    """Split the data of an experiment into data on which pilots train and data on which they are judged.
 
     Args:
         plan: The plan of the whole experiment.
-        most: Held-out sentence pairs per language; None for the number in the settings, or a share of the pairs.
+        most: Held-out sentence pairs per language; None for the number in the settings, or else a share of the pairs.
 
     Raises:
         SettingsError: The settings of the experiment give another number.
@@ -143,9 +143,9 @@ def run_pilots(
         settings: The settings of the pilots, from `shorten`.
         plan: The plan of the whole experiment.
         data: The data that pilots train on.
-        held: What pilots are judged by.
+        held: The data on which pilots are judged.
         seeds: The random starts.
-        out: The folder that keeps their predictions.
+        out: The folder for the predictions of the pilots.
 
     Raises:
         OutputError: Another process does pilots in this folder.
@@ -154,7 +154,7 @@ def run_pilots(
     alignments = find_links(settings, data) if settings.realigns else []
     found = []
     specs = [_spec_of(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
-    users = users_of({spec.folder: spec.realigned for spec in specs})
+    users = users_of({spec.folder: spec.realigned_encoders for spec in specs})
     # An average starts from encoders that other pilots start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
     with claim_run(out, "pilots") as is_ours, stage("pilots", total=len(specs)) as bar:
@@ -162,7 +162,7 @@ def run_pilots(
             raise OutputError(f"{out}: another process trains these pilots; wait for its end, or choose another --out")
         remove_leftovers(out / "pilots", is_ours=True)
         for spec in specs:
-            realigned = places_of(out, spec.realigned, shared)
+            realigned = places_of(out, spec.realigned_encoders, shared)
             found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:
@@ -171,7 +171,7 @@ def run_pilots(
 
 
 def _spec_of(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
-    """Return what a pilot is to do. It differs from a run of the experiment in steps and held-out data."""
+    """Return the specification of a pilot. It differs from a run of the experiment in steps and held-out data."""
     identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
     return RunSpec(settings, strategy, seed, identity.add_fact("held out", digest_of(data.held)))
 
@@ -237,7 +237,7 @@ PASSES = 3
 
 @dataclass(frozen=True, slots=True)
 class PilotCost:
-    """The minutes that pilots take.
+    """The minutes that pilots need.
 
     Attributes:
         whole: The time of all trainings with all steps.
@@ -248,12 +248,12 @@ class PilotCost:
     fixed: float
 
     def of(self, fraction: float) -> float:
-        """Return the minutes that pilots with a fraction of the steps take."""
+        """Return the minutes that pilots with a fraction of the steps need."""
         return self.fixed + fraction * self.whole
 
 
 def estimate_pilot_cost(plan: Plan, held: int, *, n_seeds: int) -> PilotCost | None:
-    """Time a step of each training, and estimate the cost of the pilots; None if the encoder is not at hand.
+    """Time a step of each training, and estimate the cost of the pilots; None if the encoder is not available locally.
 
     Args:
         plan: The plan of the whole experiment.
@@ -276,7 +276,7 @@ def fit_budget(cost: PilotCost, *, budget: float, least: float, most: float) -> 
 
     Args:
         cost: The cost of the pilots.
-        budget: The minutes that pilots may take.
+        budget: The most minutes for the pilots.
         least: The least useful fraction.
         most: The greatest wanted fraction.
 
@@ -286,8 +286,8 @@ def fit_budget(cost: PilotCost, *, budget: float, least: float, most: float) -> 
     fraction = min(most, (budget - cost.fixed) / cost.whole)
     if fraction < least:
         raise SettingsError(
-            f"--budget {budget:g}: pilots take about {cost.of(least):.2g} minutes with the fewest useful steps "
-            f"({least:.2g} of all), and {cost.of(1):.2g} minutes with all steps; give more minutes, or take fewer "
+            f"--budget {budget:g}: pilots need about {cost.of(least):.2g} minutes with the fewest useful steps "
+            f"({least:.2g} of all), and {cost.of(1):.2g} minutes with all steps; give more minutes, or fewer "
             "strategies or seeds"
         )
     return fraction

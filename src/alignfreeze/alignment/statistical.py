@@ -38,7 +38,7 @@ text needs less.
 """
 
 Cascade = list[tuple[Any, int | None]]
-"""Models that are trained one after the other, with their numbers of rounds; None for as many as the model plans."""
+"""Models that are trained one after the other, with numbers of rounds; None for the number that the model plans."""
 
 
 def fast_align() -> Cascade:

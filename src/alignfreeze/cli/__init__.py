@@ -31,7 +31,7 @@ COMMANDS = (
     *(studies.compare, studies.correlate, studies.export, studies.report, studies.probe),
     *(lens.note, lens.lens),
 )
-"""The commands in the order of the help; each reads its arguments, calls the library, and shows what came back."""
+"""The commands in the order of the help. Each reads its arguments, calls the library, and shows the result."""
 
 for command in COMMANDS:
     app.command(cls=Command)(command)
@@ -42,7 +42,7 @@ def main() -> None:
     # Two threads per tokenizer beside torch's own help little, and forking warns about them.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if int(os.environ.get("RANK", "0")) > 0:
-        # Of several processes that train together one speaks; errors of the others go through the launcher.
+        # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
     try:
         app()

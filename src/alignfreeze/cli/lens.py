@@ -27,7 +27,7 @@ def note(
     from alignfreeze.report.notes import NOTES, add_note, check_address, list_addresses
 
     if language is not None and run is not None:
-        raise SettingsError("--language and --run exclude each other: a note is on one page")
+        raise SettingsError("--language and --run cannot be used together: a note belongs to one page")
     about = STUDY
     if language is not None:
         about = address_of_language(check_language(language))
@@ -43,7 +43,7 @@ def lens(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free port.")] = 8765,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Show the page of a study to browsers on this machine; it follows the runs and takes notes."""
+    """Show the page of a study to browsers on this machine. The page follows the runs, and notes can be added to it."""
     with working():
         try:
             from alignfreeze.report.server import Lens
@@ -51,10 +51,10 @@ def lens(
             raise SettingsError(f'lens needs the extra `report`: pip install "alignfreeze[report]" ({error})') from None
 
         server = Lens(paths, port=port)
-        with suppress(AlignFreezeError):  # the page shows the reason until there is a study to show
+        with suppress(AlignFreezeError):  # the page shows the reason until a study exists
             server.page.build()
     with server, suppress(KeyboardInterrupt):
-        typer.echo(f"the lens is at {server.address} and shows {', '.join(map(str, paths))}; Ctrl-C ends it")
+        typer.echo(f"the lens is at {server.address} and shows {', '.join(map(str, paths))}; Ctrl-C stops the lens")
         if open_page:
             webbrowser.open(server.address)
         server.serve_forever()

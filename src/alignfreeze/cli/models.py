@@ -66,7 +66,7 @@ def average(
     ],
     out: o.OutFolder,
     weights: Annotated[
-        str | None, typer.Option(help="Weight of each encoder, such as 0.25,0.75; by default all count alike.")
+        str | None, typer.Option(help="Weight of each encoder, such as 0.25,0.75; by default all weights are equal.")
     ] = None,
     push_to_hub: o.PushToHub = None,
     as_json: o.Json = False,
@@ -124,7 +124,7 @@ def evaluate(
     task: o.TaskName = "pos",
     max_length: Annotated[int, typer.Option(min=3, help="Most subwords in one piece of text.")] = 128,
     stride: Annotated[int, typer.Option(min=0, help="For qa: subwords that two windows of a context share.")] = 32,
-    seed: Annotated[int | None, typer.Option(help="Has no effect, as nothing in testing is random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Has no effect: nothing in testing is random.")] = None,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
@@ -140,7 +140,9 @@ def evaluate(
         files = [values.split_option(text, "--test", "de=FILE") for text in test]
         tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
         if len(tests) < len(files):
-            raise SettingsError("--test: one file per language; a language is named twice")
+            named = [check_language(code) for code, _ in files]
+            twice = next(code for code in named if named.count(code) > 1)
+            raise SettingsError(f"--test: one file per language; {twice} is named twice")
         loaded = load_task_model(model, chosen.kind.head, max_length=max_length, stride=stride)
         outcome = assess(loaded, chosen, tests, device=device or "auto")
         for doubt in outcome.doubts:

@@ -20,7 +20,7 @@ def list_names(names: Sequence[str]) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help lists what other packages have registered, too; they are imported only for that."""
+    """A command whose help also lists the choices of other packages. Only the help imports these packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -34,17 +34,17 @@ class Command(TyperCommand):
 HOW_ALIGNED, THE_TASK = "How words are aligned", "The task"
 
 TABLES: Mapping[str, Table[Any]] = {HOW_ALIGNED: ALIGNERS, THE_TASK: TASKS}
-"""The open tables that options take names of, by what the help of the option begins with."""
+"""The open tables whose names an option accepts, by the first words of the option's help."""
 
 EMBEDDED = "embedded:e5-small"
-"""The encoder of commands that are given none."""
+"""The encoder of commands for which the user names none."""
 
 BITEXT_FORMS = "a file, a pattern, a folder, or hub:OWNER/NAME/CONFIG"
 BITEXT_HELP = f"en-de=PLACE or en-de=SOURCE,TARGET; a place is {BITEXT_FORMS}."
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option(help="Where it is computed: auto, cpu, cuda or mps.")]
+Device = Annotated[str | None, typer.Option(help="The device: auto, cpu, cuda or mps.")]
 EncoderName = Annotated[str, typer.Argument(help="The encoder: embedded:e5-small, a folder, or a name on the hub.")]
 ENCODER_HELP = "Encoder for aligners, and selections, that compare vectors: embedded:e5-small, a folder, or a hub name."
 EncoderOption = Annotated[str, typer.Option("--encoder", help=ENCODER_HELP)]
@@ -53,12 +53,14 @@ Bitext = Annotated[str, typer.Option("--bitext", help=BITEXT_HELP)]
 Bitexts = Annotated[list[str], typer.Option("--bitext", help=f"{BITEXT_HELP} May be repeated.")]
 BitextForm = Annotated[
     str | None,
-    typer.Option("--form", help="Form of the bitext: moses, tsv, bars, tmx, po or jsonl; by default it is guessed."),
+    typer.Option(
+        "--form", help="Form of the bitext: moses, tsv, bars, tmx, po or jsonl; by default guessed from the files."
+    ),
 ]
 Columns = Annotated[
     str | None, typer.Option(help="SOURCE,TARGET: names or numbers of columns (tsv) or fields (jsonl).")
 ]
-SELECT_HELP = "NAME=VALUE: which sentence pairs are taken, such as sample=100000 or deduplicate=true; may be repeated."
+SELECT_HELP = "NAME=VALUE: which sentence pairs are used, such as sample=100000 or deduplicate=true; may be repeated."
 Select = Annotated[list[str] | None, typer.Option("--select", help=SELECT_HELP)]
 Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
 LINKS_HELP = "en-de=FILE: links in Pharaoh notation, instead of aligning; may be repeated."
@@ -78,7 +80,7 @@ Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 PushToHub = Annotated[str | None, typer.Option(help="Upload the result to OWNER/NAME on the hub.")]
 POLICIES = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4"
-FREEZE_HELP = f"What stays fixed: {POLICIES}, or several joined by +."
+FREEZE_HELP = f"What stays frozen: {POLICIES}, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
 TaskName = Annotated[str, typer.Option(help=f"{THE_TASK}: {list_names(TASKS.own)}")]
 SET_HELP = "NAME=VALUE: any other setting (docs/settings.md), such as {}; may be repeated."

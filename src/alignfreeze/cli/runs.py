@@ -95,7 +95,7 @@ def run(
 
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
-    """Show what experiments are going to do, and what they take."""
+    """Show the plans of experiments, and their cost."""
     from alignfreeze.report.previews import preview
 
     plans = []
@@ -143,20 +143,20 @@ def advise(
         Path,
         typer.Argument(
             help="Experiment file, in TOML; its test data are not read. Or a folder of complete runs with held-out "
-            "sentence pairs (bitext.held_out): then the advice is which of their models to use for which language."
+            "sentence pairs (bitext.held_out): then the advice is which model to use for which language."
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for the advice; by default it lies beside the experiment file and is named after it. "
-            "Advice on a folder of runs is only shown by default.",
+            help="Folder for the advice; by default a folder beside the experiment file, named after that file. "
+            "By default, advice on a folder of runs is only shown.",
         ),
     ] = None,
     fraction: Annotated[
         float | None,
-        typer.Option(help="Share of the steps of each training that the pilots take.", show_default="0.25"),
+        typer.Option(help="Share of each training's steps for the pilots.", show_default="0.25"),
     ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="Minutes for the pilots; --fraction shrinks to fit.")
@@ -212,7 +212,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
 
         if options:
             names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in options)
-            raise SettingsError(f"{names}: only for pilots, and {runs} is a folder of complete runs")
+            raise SettingsError(f"{names}: only for pilots, but {runs} is a folder of complete runs")
         if out is not None:
             check_folder(out)
         choices = choose_strategies(runs)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from alignfreeze.running.status import Status
 
 WIDTH = 1_000
-"""Of a table where no terminal says how wide it is."""
+"""The width of a table where no terminal sets one."""
 
 
 def complain(message: str) -> None:
@@ -42,7 +42,7 @@ def working(runs: Path | None = None) -> Iterator[None]:
     """Show progress on standard error, and silence the remarks of other libraries.
 
     Args:
-        runs: The folder of an experiment whose runs are shown too.
+        runs: The folder of an experiment. If given, the state of its runs is shown beside the progress.
     """
     from transformers.utils import logging
 
@@ -56,12 +56,12 @@ def working(runs: Path | None = None) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            complain("interrupted; complete runs and checkpoints are kept, and the same command goes on from there")
+            complain("interrupted; complete runs and checkpoints are kept, and the same command continues from there")
             raise typer.Exit(130) from None
 
 
 def _table_of(out: Path) -> Callable[[], RenderableType | None]:
-    """Return a function for the table of the runs in a folder, read again each second; None before they begin."""
+    """Return a function that returns a table of the runs in a folder, at most a second old; None before the first."""
     from alignfreeze.report.sheets import to_rich
     from alignfreeze.report.status import status_sheet
     from alignfreeze.running.status import read_status
@@ -123,7 +123,7 @@ def show_training(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def show_lines(lines: Iterable[str]) -> None:
-    """Show sentences; signs that look like markup are only signs."""
+    """Show sentences as they are, without reading any part of them as markup."""
     for line in lines:
         console().print(line, highlight=False, markup=False)
 
@@ -169,7 +169,7 @@ def show_scores(scores: Sequence[Score], as_json: bool) -> None:
 
 
 def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """Show plans as JSON, or how many runs several of them have; their texts are shown as they are made."""
+    """Show plans as JSON, or how many runs several plans have; the text of each plan has been shown already."""
     if as_json:
         show_json(plans[0] if len(plans) == 1 else {"experiments": plans})
     elif len(plans) > 1:
@@ -178,7 +178,7 @@ def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 
 def show_outcome(outcome: RunOutcome, as_json: bool, *, doubts: bool) -> None:
-    """Show tables and cost of experiments, failed runs, and if wanted the doubts about scores."""
+    """Show tables, cost and failed runs of experiments, and on request the doubts about scores."""
     from alignfreeze.report.tables import sheet_of
 
     if as_json:
@@ -194,7 +194,7 @@ def show_outcome(outcome: RunOutcome, as_json: bool, *, doubts: bool) -> None:
 
 
 def show_status(look: Callable[[], Status], *, watch: bool) -> None:
-    """Show how far runs are; on request until none is left, looking again each second."""
+    """Show the progress of runs; on request, refresh it each second until no run is left."""
     import time
 
     from rich.live import Live

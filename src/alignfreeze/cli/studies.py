@@ -54,7 +54,7 @@ def compare(
 
 def _check_forms(latex: bool, markdown: bool, as_json: bool) -> None:
     if latex + markdown + as_json > 1:
-        raise SettingsError("--json, --latex and --markdown exclude each other")
+        raise SettingsError("--json, --latex and --markdown cannot be used together")
 
 
 def correlate(
@@ -93,7 +93,8 @@ def export(
     paths: o.Results,
     out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .parquet, .md or .tex.")],
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, markdown or latex; by default the file's name tells.")
+        str | None,
+        typer.Option("--format", help="csv, parquet, markdown or latex; by default read from the file's name."),
     ] = None,
 ) -> None:
     """Write all scores, one per row (csv, parquet), or the tables of `compare` (markdown, latex)."""
@@ -113,12 +114,12 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .html, .md or .tex.")],
     title: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="html, markdown or latex; by default the file's name tells.")
+        str | None, typer.Option("--format", help="html, markdown or latex; by default read from the file's name.")
     ] = None,
 ) -> None:
     """Write a study as one page that needs no network: the outcome, charts, networks, every language, every run.
 
-    Markdown and LaTeX, for a pull request or a paper, have the outcome and the tables alone.
+    Markdown and LaTeX, for a pull request or a paper, have only the outcome and the tables.
     """
     with working():
         from alignfreeze.report.writing import write_report
@@ -130,7 +131,7 @@ def report(
 def probe(
     encoders: Annotated[
         list[str],
-        typer.Argument(help="Encoders or fine-tuned models; the first is the one that the others were made from."),
+        typer.Argument(help="Encoders or fine-tuned models; the first is the encoder that the others were made from."),
     ],
     bitext: o.Bitexts,
     aligner: o.Aligner = "fast-align",
@@ -159,7 +160,7 @@ def probe(
 ) -> None:
     """Look into encoders, layer by layer: how many words find their translation, how far the weights have moved.
 
-    With --task and --train it also shows whether the task and realignment pull fine-tuned models the same way.
+    With --task and --train, also show whether the task and realignment change fine-tuned models in the same direction.
     """
     with working():
         from alignfreeze.evaluation.probing import probe_encoders
@@ -169,7 +170,9 @@ def probe(
         if out is not None:
             check_file(out)
         if (task is None) != (train is None):
-            raise SettingsError("--task and --train go together: gradients of a task are those on its items")
+            raise SettingsError(
+                "use --task and --train together: the gradients of a task are computed on training items"
+            )
         probed = probe_encoders(
             encoders,
             values.bitext_request(bitext, form=form, columns=columns, select=select, pretokenized=pretokenized),

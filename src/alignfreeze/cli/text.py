@@ -39,7 +39,7 @@ def bitext(
         request = values.bitext_request(source, form=form, columns=columns, select=select, seed=seed)
         check_apart({"--out": out}, request.files)
         if len({reader.languages for reader in request.readers}) > 1:
-            raise SettingsError("--bitext: one file holds one language pair; use a file for each")
+            raise SettingsError("--bitext: one file holds one language pair; use a file for each language pair")
         facts = choose_and_save(request, out, encoder=keep_best_by, device=device or "auto")
     show_facts(facts, as_json)
 
@@ -59,7 +59,8 @@ def align(
     columns: o.Columns = None,
     select: o.Select = None,
     kept: Annotated[
-        Path | None, typer.Option(help="File for the sentence pairs that --select takes; the links belong to it.")
+        Path | None,
+        typer.Option(help="File for the sentence pairs that --select chooses; the links belong to this file."),
     ] = None,
     pretokenized: o.Pretokenized = False,
     show: Annotated[int, typer.Option(min=0, help="Show this many linked sentence pairs, in colour.")] = 0,
@@ -84,7 +85,8 @@ def align(
         check_apart(outputs, request.files)
         if kept is None and not request.selection.keeps_lines:
             raise SettingsError(
-                "--select leaves out pairs, so that links fit no file; name one for the pairs with --kept FILE"
+                "--select leaves pairs out, so the links would match no existing file; write the chosen pairs with "
+                "--kept FILE"
             )
         pairs, alignments, facts = align_and_save(
             request,
@@ -108,7 +110,7 @@ def align(
 def _check_outputs(
     out: Path, kept: Path | None, view: Path | None, *, save_trained: Path | None, trained: Path | None
 ) -> None:
-    """Check that all that `align` is to write can be written, before anything is read."""
+    """Check that `align` can write all its outputs, before anything is read."""
     from alignfreeze.corpora.forms.writing import check_writable
     from alignfreeze.files import check_file, check_unused
 
@@ -119,7 +121,9 @@ def _check_outputs(
     if save_trained is not None:
         check_unused(save_trained)
         if trained is not None:
-            raise SettingsError("--save-trained and --trained exclude each other: with --trained nothing is trained")
+            raise SettingsError(
+                "--save-trained and --trained cannot be used together: with --trained nothing is trained"
+            )
 
 
 def aer(
@@ -157,9 +161,7 @@ def layers(
         thresholds = threshold or [1e-3]
         for value in thresholds:
             if not 0 < value < 1:
-                raise SettingsError(
-                    f"--threshold {value}: a probability between 0 and 1 is expected, and neither of these"
-                )
+                raise SettingsError(f"--threshold {value}: expected a probability greater than 0 and less than 1")
         request = values.bitext_request([bitext], form=form, columns=columns, pretokenized=pretokenized)
         pairs = request.split(request.choose())
         by_hand = read_gold(gold, first=gold_starts_at)

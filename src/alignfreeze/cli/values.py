@@ -29,13 +29,13 @@ def split_option(text: str, option: str, example: str) -> tuple[str, str]:
 
 
 def settings_of(kind: type[S], options: list[str] | None, option: str, example: str, **given: Any) -> S:
-    """Return settings: what the options NAME=VALUE say, and the values given for the others."""
+    """Return settings from the options NAME=VALUE, and from the values given for the other settings."""
     values = dict(split_option(text, option, f"NAME=VALUE, such as {example}") for text in options or [])
     return kind.from_values({**given, **values}, origin=option)
 
 
 def compute_settings(options: list[str] | None, loggers: list[str] | None = None, **given: Any) -> ComputeSettings:
-    """Return how it is computed: what --compute and --log-to say, and the values given for the rest."""
+    """Return compute settings from --compute and --log-to, and from the values given for the other settings."""
     from alignfreeze.training.settings import ComputeSettings
 
     given |= {"log_to": loggers} if loggers else {}
@@ -43,9 +43,9 @@ def compute_settings(options: list[str] | None, loggers: list[str] | None = None
 
 
 def read_weights(text: str | None, n: int) -> list[float]:
-    """Read as many numbers as there are encoders to be averaged; without a text all count alike."""
+    """Read one weight per encoder to be averaged; an empty list, for equal weights, without a text."""
     if n < 2:
-        raise SettingsError("an average needs at least two encoders; name another")
+        raise SettingsError("an average needs at least two encoders; name another encoder")
     try:
         weights = [] if text is None else [float(number) for number in text.split(",")]
     except ValueError:
@@ -110,7 +110,7 @@ def bitext_request(
     seed: int | None = None,
     pretokenized: bool = False,
 ) -> BitextRequest:
-    """Return the bitext that options name; its files are found, but not yet read."""
+    """Return the bitext that options name. The files are found, but not yet read."""
     from alignfreeze.corpora.bitext import BitextReader
     from alignfreeze.corpora.chosen import BitextRequest
     from alignfreeze.corpora.selection import SelectionSettings
@@ -146,7 +146,7 @@ def single_training(
     compute: list[str] | None,
     log_to: list[str] | None,
 ) -> SingleTraining:
-    """Return how one training is computed and where its result goes, from the options of the same names."""
+    """Return how one training is computed and where the result is written, from the options of the same names."""
     from alignfreeze.experiment.single import SingleTraining
 
     given = keep_given({"push_to": push_to, "seed": seed, "device": device})

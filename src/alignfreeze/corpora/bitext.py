@@ -53,8 +53,8 @@ def read_bitext(
 
     Args:
         source: The source side of two parallel files, or a place with both sides. Such a place is a file, a pattern
-            (`*.tmx`), a folder, a data set (`hub:OWNER/NAME/CONFIG`), or the common beginning of two names of files
-            that end in the language codes.
+            (`*.tmx`), a folder, or a data set (`hub:OWNER/NAME/CONFIG`). It may also be the common beginning of two
+            file names that end in the language codes.
         target: The target side; None if `source` holds both sides.
         languages: Codes of the source and the target language.
         form: A name in `FORMS`; None to guess it from name and content.

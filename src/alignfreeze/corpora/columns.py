@@ -100,7 +100,7 @@ def _read_rows(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
 
 
 def _is_word(columns: Sequence[str]) -> bool:
-    """Tell whether a line that begins with `#` is a word and not a comment."""
+    """Return whether a line that begins with `#` is a word and not a comment."""
     return (
         len(columns) > 1
         and columns[0] == "#"

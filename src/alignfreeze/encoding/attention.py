@@ -49,7 +49,7 @@ def attend(
 
 
 def takes_flash(query: Tensor) -> bool:
-    """Tell whether flash attention can compute a query, [1, heads, subwords, width of a head]."""
+    """Return whether flash attention can compute a query, [1, heads, subwords, width of a head]."""
     if varlen_attn is None or not query.is_cuda or query.dtype.itemsize != 2:
         return False
     return query.shape[-1] % 8 == 0 and torch.cuda.get_device_capability(query.device) >= (8, 0)

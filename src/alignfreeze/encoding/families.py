@@ -135,7 +135,7 @@ def family_of(model: nn.Module) -> Family:
 
 
 def is_known(model: nn.Module) -> bool:
-    """Tell whether a model's family is in the table."""
+    """Return whether a model's family is in the table."""
     return base_of(model).config.model_type in FAMILIES
 
 

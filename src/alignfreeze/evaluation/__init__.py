@@ -1,1 +1,1 @@
-"""Stage 7: try it in other languages, and estimate without labels how well it does."""
+"""Stage 7: test a model in other languages, and estimate its quality without labels."""

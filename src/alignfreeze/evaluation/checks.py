@@ -15,22 +15,22 @@ from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
 LITTLE = 0.01
-"""A model has learnt nothing if its accuracy exceeds the share of the commonest label by no more than this.
+"""A model has learnt nothing if its accuracy is at most this much above the share of the commonest label.
 
-An accuracy that is as near to 1 is not doubted.
+An accuracy that is as near to 1 as this is not doubted.
 """
 
 ENOUGH = 20
-"""Predictions per label that are needed to tell another order of labels from chance."""
+"""Predictions per label that are needed to distinguish another order of labels from chance."""
 
 REORDERED_GAIN = 0.3
-"""If another order of the labels makes so much more right, it is no chance."""
+"""If another order of the labels raises the accuracy by this much, this is not chance."""
 
 UNKNOWN = 0.3
-"""From this share of unknown subwords on, the tokenizer does not know the language."""
+"""If more than this share of the subwords is unknown, the tokenizer does not know the language."""
 
 SAMPLED = 300
-"""About as many items of a language are looked at for unknown subwords."""
+"""About this many items of a language are searched for unknown subwords."""
 
 
 def find_doubts(
@@ -43,29 +43,29 @@ def find_doubts(
     task_model: TaskModel,
     is_source: bool,
 ) -> Iterator[str]:
-    """Yield what is suspicious in the outcome of a language, one sentence each.
+    """Yield the reasons to doubt the outcome of a language, one sentence each.
 
     Args:
         language: The code of the language.
-        measures: Its scores, the most important one first.
+        measures: The scores of the language, the most important one first.
         predicted: One prediction per item.
         items: The test items.
         task: What the model has learnt.
         task_model: The fine-tuned model.
-        is_source: Whether it is the language of the training data.
+        is_source: Whether the language is that of the training data.
     """
     name = name_of(language)
     share = _unknown_share(task, task_model, items)
     if share > UNKNOWN:
         yield (
             f"{name}: {share:.0%} of its subwords are unknown to the tokenizer; "
-            "the model can say little of this language, take one whose vocabulary has its script"
+            "the model can predict little in this language; use a model whose vocabulary has its script"
         )
     main = measures[0]
     if main.metric == "f1" and main.value == 0:
         yield (
             f"{name}: F1 is 0, nothing was found; the model has learnt nothing (too few steps, or too low a learning "
-            "rate), or the labels of the test file are written otherwise than those of the training file"
+            "rate), or the test file and the training file spell the labels differently"
         )
     pairs = [(str(guess), str(label)) for guess, label in _pairs(task, predicted, items)]
     if main.metric != "accuracy" or not pairs:
@@ -74,13 +74,13 @@ def find_doubts(
     if is_source and main.value <= min(count / len(pairs) + LITTLE, 1 - LITTLE):
         yield (
             f"{name}: an accuracy of {main.value:.1%} is no better than to say {label!r} each time "
-            f"({count / len(pairs):.1%}); the model has learnt nothing: take more steps or another learning rate"
+            f"({count / len(pairs):.1%}); the model has learnt nothing: use more steps or another learning rate"
         )
     enough = len(pairs) >= ENOUGH * len({name for pair in pairs for name in pair})
     if enough and (reordered := _best_order(pairs)) > main.value + REORDERED_GAIN:
         yield (
             f"{name}: with the labels in another order {reordered:.1%} would be right instead of {main.value:.1%}; "
-            "the model's labels (id2label in its config.json) are probably not in the order it was trained with"
+            "the labels (id2label in the model's config.json) are probably not in the order of the training"
         )
 
 

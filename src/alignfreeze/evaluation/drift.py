@@ -17,7 +17,7 @@ class Drift:
 
     Attributes:
         layer: 0 for the embeddings, 1 for the first layer, and so on.
-        distance: The length of the change of its weights, divided by the length of the weights before.
+        distance: The length of the change of the part's weights, divided by the length of the weights before.
     """
 
     layer: int
@@ -36,7 +36,10 @@ def measure_drift(before: Encoder, after: Encoder) -> list[Drift]:
     """
     pairs = [(before.embeddings, after.embeddings), *zip(before.layers, after.layers, strict=False)]
     if len(before.layers) != len(after.layers):
-        raise EncoderError(f"{before.name!r} has {len(before.layers)} layers, {after.name!r} {len(after.layers)}")
+        raise EncoderError(
+            f"{before.name!r} and {after.name!r} cannot be compared: they have {len(before.layers)} and "
+            f"{len(after.layers)} layers; name versions of the same encoder"
+        )
     return [Drift(number, _distance(*both, f"{before.name!r} and {after.name!r}")) for number, both in enumerate(pairs)]
 
 
@@ -51,6 +54,8 @@ def _squares(before: nn.Module, after: nn.Module, names: str) -> Iterator[tuple[
     for name, ours in before.named_parameters():
         other = theirs.get(name)
         if other is None or other.shape != ours.shape:
-            raise EncoderError(f"{names} are not of the same shape ({name})")
+            raise EncoderError(
+                f"{names} cannot be compared: {name} has different shapes; name versions of the same encoder"
+            )
         difference = other.detach().cpu() - ours.detach().cpu()
         yield difference.square().sum().item(), ours.detach().cpu().square().sum().item()

@@ -1,4 +1,4 @@
-"""How well a fine-tuned model does in a language without labels: from predictions for sentence pairs to a number."""
+"""Estimates of the quality of a fine-tuned model in a language without labels, from predictions for sentence pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alignfreeze.evaluation.predictions import Predictions
 from alignfreeze.ragged import Ragged
 
 Addends = NDArray[np.float64]
-"""What each sentence pair adds to an estimate above and below its line, [pairs, 2]."""
+"""What each sentence pair adds to the numerator and the denominator of an estimate, [pairs, 2]."""
 
 Span = tuple[str, int, int]
 """An entity: its kind, its first word and its last word."""
@@ -30,18 +30,20 @@ def projection_agreement(
     weights: NDArray[np.float64] | None = None,
     counted: Ragged | None = None,
 ) -> Addends:
-    """Return the agreement of the target side's labels with those of the source side, carried over the links.
+    """Return how well labels of the target side agree with the source-side labels that are projected over the links.
 
-    Between 0 and 1; 1 for identical sides. Each unit counts as much as its label on the source side is probable. For
-    entities it is the F1 of whole spans. This is annotation projection (Yarowsky et al. 2001), as a yardstick instead
-    of training data. It cannot see an error that a model makes on both sides; realignment makes such errors likelier.
+    The result is between 0 and 1; it is 1 for identical sides. Each unit is weighted by the probability of its
+    source-side label. For entities, the result is the F1 of whole spans.
+
+    This is annotation projection (Yarowsky et al. 2001), used to measure instead of to make training data. It does not
+    see an error that a model makes on both sides. Realignment makes such errors more likely.
 
     Args:
-        predictions: Predictions of the model in question.
-        reference: Predictions whose source side is carried over; by default those of the model itself. With the
-            `consensus` of several models the yardstick is the same for all of them.
+        predictions: Predictions of the model that is measured.
+        reference: Predictions whose source side is carried over; by default those of the model itself. The `consensus`
+            of several models is the same reference for all of them.
         weights: The weight of each label of the source side, [labels]; not used for entities.
-        counted: The links that count; by default all. An entity counts if one of its words has such a link.
+        counted: The links that count; by default all links. An entity counts if one of its words has such a link.
     """
     reference = reference or predictions
     if predictions.are_entities:
@@ -56,9 +58,9 @@ def projection_agreement(
 
 
 def entropy(predictions: Predictions) -> Addends:
-    """Return how undecided the model is on the target side: the mean entropy of a unit, divided by the highest one.
+    """Return how undecided the model is on the target side: the mean entropy of a unit, divided by the highest entropy.
 
-    Between 0 (sure of every label) and 1 (all labels equally probable).
+    The result is between 0 (sure of every label) and 1 (all labels equally probable).
     """
     rows = []
     for probabilities in target_sides(predictions):
@@ -70,7 +72,8 @@ def entropy(predictions: Predictions) -> Addends:
 def confidence_shift(predictions: Predictions) -> Addends:
     """Return how much surer the model is on the source side than on the target side, over linked units.
 
-    Between -1 and 1; 0 for identical sides. This is a difference of confidences (Guillory et al. 2021).
+    The result is between -1 and 1; it is 0 for identical sides. This is a difference of confidences (Guillory et al.
+    2021).
     """
     rows = []
     for source, target, links in linked_sides(predictions, predictions):
@@ -82,7 +85,8 @@ def confidence_shift(predictions: Predictions) -> Addends:
 def label_distance(predictions: Predictions) -> float:
     """Return how different the shares of labels on the two sides are: the Jensen-Shannon divergence (Lin 1991), base 2.
 
-    Between 0 (the same shares) and 1 (no common label). Languages differ by nature: some have no articles.
+    The result is between 0 (the same shares) and 1 (no common label). Some difference is natural: some languages have
+    no articles.
     """
     shares: list[NDArray[np.float64]] = [
         np.asarray(np.nanmean(side.values, axis=0, dtype=np.float64))
@@ -98,7 +102,7 @@ def label_distance(predictions: Predictions) -> float:
 
 
 def value_of(addends: Addends) -> float | None:
-    """Return the estimate that sentence pairs add up to; None where none of them adds anything."""
+    """Return the estimate that sentence pairs add up to; None if no pair adds anything."""
     above, below = addends.sum(axis=0).tolist()
     return above / below if below else None
 
@@ -114,7 +118,7 @@ def consensus(several: Sequence[Predictions]) -> Predictions:
     """
     first = several[0]
     if any((len(other), other.labels) != (len(first), first.labels) for other in several):
-        raise ValueError("a consensus is of models with the same labels, on the same sentence pairs")
+        raise ValueError("a consensus needs models with the same labels, on the same sentence pairs")
     return replace(
         first,
         source=_mean([one.source for one in several]),
@@ -134,7 +138,7 @@ def _rows_of(side: Ragged) -> Iterator[NDArray[np.float64]]:
 
 
 def target_sides(predictions: Predictions) -> Iterator[NDArray[np.float64]]:
-    """Yield the probabilities of each target side, [units, labels], without the words that the model does not see."""
+    """Yield the probabilities of each target side, [units, labels], without words that the model does not see."""
     for side in _rows_of(predictions.target):
         yield side[~np.isnan(side).any(axis=1)]
 
@@ -142,12 +146,12 @@ def target_sides(predictions: Predictions) -> Iterator[NDArray[np.float64]]:
 def linked_sides(
     predictions: Predictions, reference: Predictions, counted: Ragged | None = None
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]]:
-    """Yield for each pair the source side of a reference, the target side, and the links with two ends that are seen.
+    """Yield for each pair the source side of a reference, the target side, and the links between words that are seen.
 
     Args:
-        predictions: Their target sides and links are taken.
-        reference: Its source sides are taken.
-        counted: The links to take instead.
+        predictions: The predictions with the target sides and the links.
+        reference: The predictions with the source sides.
+        counted: Links to use instead of those in `predictions`.
     """
     sides = zip(_rows_of(reference.source), _rows_of(predictions.target), strict=True)
     for row, (source, target) in enumerate(sides):
@@ -157,11 +161,11 @@ def linked_sides(
 
 
 def _agreement_of_spans(predictions: Predictions, reference: Predictions, counted: Ragged | None) -> Addends:
-    """Return what each pair adds to the F1 of the target side's entities against those carried from the source side."""
+    """Return what each pair adds to the F1 of the target side's entities; carried source-side entities are the gold."""
     rows = []
     for row, (source, target, links) in enumerate(linked_sides(predictions, reference)):
         sure = source.max(axis=1, initial=0.0)
-        # A word of the target side counts as much as the label of its linked source word is probable.
+        # A word of the target side is weighted by the probability of the label of its linked source word.
         weight_of: dict[int, float] = {
             int(t): float(sure[s]) for s, t in (predictions.links if counted is None else counted)[row]
         }
@@ -181,7 +185,7 @@ def find_spans(labels: Sequence[str], probabilities: NDArray[np.float64]) -> lis
 
     Args:
         labels: The labels, in IOB2.
-        probabilities: [words, labels]; all zero for a word that the model does not see, which is outside.
+        probabilities: [words, labels]; all zero for a word that the model does not see. Such a word is outside.
     """
     from seqeval.metrics.sequence_labeling import get_entities
 
@@ -191,9 +195,9 @@ def find_spans(labels: Sequence[str], probabilities: NDArray[np.float64]) -> lis
 
 
 def carry_span(span: Span, links: NDArray[Any]) -> Span | None:
-    """Carry a span of the source side to the target side: it goes from the first to the last word linked to it.
+    """Carry a span of the source side to the target side: from the first to the last word that is linked to it.
 
-    The result is None where no word of the span has a link.
+    The result is None if no word of the span has a link.
     """
     kind, start, end = span
     places = [int(target) for source, target in links if start <= source <= end]
@@ -201,6 +205,6 @@ def carry_span(span: Span, links: NDArray[Any]) -> Span | None:
 
 
 def _mean_weight(span: Span, weight_of: Mapping[int, float]) -> float:
-    """Return the mean weight of the linked words of a span; 0 where no word has a link."""
+    """Return the mean weight of the linked words of a span; 0 if no word has a link."""
     weights = [weight_of[word] for word in range(span[1], span[2] + 1) if word in weight_of]
     return sum(weights) / len(weights) if weights else 0.0

@@ -1,4 +1,4 @@
-"""Whether a task and a realignment pull the layers of a model the same way."""
+"""Whether a task and a realignment change the layers of a model in the same direction."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ ITEMS, PAIRS = 32, 16
 
 @dataclass(frozen=True, slots=True)
 class GradientCosine:
-    """How far two gradients of a layer point the same way.
+    """How far two gradients of a layer point in the same direction.
 
     Attributes:
         layer: 0 for the embeddings, 1 for the first layer, and so on.
-        mean: The mean cosine over batches: 1 for the same way, 0 where the two have nothing to do with each other.
+        mean: The mean cosine over batches: 1 for the same direction, 0 for unrelated gradients.
         sd: The standard deviation of the cosine (n - 1).
         n: The number of batches.
     """
@@ -66,15 +66,15 @@ def compare_gradients(
 ) -> list[GradientCosine]:
     """Compare the gradients of a task loss and a realignment loss, layer by layer, at the weights of a model.
 
-    There is no projection head, as a new one would be random and turn the gradient, and no dropout. arXiv 2603.18863
-    finds the two gradients often close to orthogonal.
+    The realignment loss has no projection head, because a new head would be random and turn the gradient. Dropout is
+    off. arXiv 2603.18863 finds that the two gradients are often close to orthogonal.
 
     Args:
         task_model: A fine-tuned model.
         task: What the model has learnt.
         items: Items of the source language, such as the training items.
         bitext: Sentence pairs of one or several language pairs, which take turns.
-        alignments: Their word alignments, in the same order.
+        alignments: The word alignments of these pairs, in the same order.
         settings: The settings of the realignment loss.
         batches: The number of batches of items and of pairs, at least two.
         seed: The random start of the choice of items and pairs.
@@ -82,11 +82,11 @@ def compare_gradients(
 
     Raises:
         SettingsError: The device does not exist.
-        DataError: No item has a label, or no sentence pair a usable link.
-        ValueError: There are fewer than two batches.
+        DataError: No item has a label, or no sentence pair has a usable link.
+        ValueError: Fewer than two batches are requested.
     """
     if batches < 2:
-        raise ValueError(f"a standard deviation takes two batches, got {batches}")
+        raise ValueError(f"a standard deviation needs at least two batches, got {batches}")
     settings = (settings or RealignmentSettings()).model_copy(update={"projection": 0})
     device = check_device(device)
     network: Any = task_model.model
@@ -95,7 +95,7 @@ def compare_gradients(
     pairs = prepare(encoder, bitext, alignments, freeze="full", settings=settings, seed=seed).pairs
     examples = task.kind.examples(task_model, items)
     if not len(examples):
-        raise DataError("no item has a label; there is no gradient to compare")
+        raise DataError("no item has a label, so the task has no gradient to compare; give labelled items")
     chosen = [
         take_turns([np.arange(len(examples))], batches * ITEMS, seed=seed),
         take_turns(pairs.positions(), batches * PAIRS, seed=seed),
@@ -126,7 +126,7 @@ def compare_gradients(
 
 
 def _gradients(loss: LossModel, batch: Mapping[str, Any], parts: Sequence[nn.Module], device: str) -> list[Tensor]:
-    """Return the gradient of a loss, one vector per part; zero where the loss does not depend on a parameter."""
+    """Return the gradient of a loss, one vector per part; zero for a parameter that the loss does not depend on."""
     loss.zero_grad(set_to_none=True)
     loss(**move_batch(batch, device))["loss"].backward()
     found = [

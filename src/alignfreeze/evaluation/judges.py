@@ -1,4 +1,4 @@
-"""Judges of an encoder while it is realigned: they estimate without labels how good it is."""
+"""Judges, which estimate without labels how good an encoder is while it is realigned."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from alignfreeze.training.settings import ComputeSettings
 
 @dataclass(slots=True)
 class RetrievalJudge:
-    """Linked words have to find each other, at the layer where most did at first.
+    """Measures how many linked words find each other, at the layer where most words do so before realignment.
 
     Attributes:
-        bitext: Sentence pairs that nothing is realigned on.
-        links: Their word alignments.
+        bitext: Sentence pairs that no encoder is realigned on.
+        links: The word alignments of these pairs.
         device: Where the encoder runs.
         layer: The layer; None before the first call.
     """
@@ -47,22 +47,22 @@ class RetrievalJudge:
 
 @dataclass(slots=True, kw_only=True)
 class AgreementJudge:
-    """After a short fine-tuning, the labels of target sides have to agree with those of the source sides.
+    """Measures how well labels of target sides agree with those of source sides, after a short fine-tuning.
 
-    The labels of the source sides stay those of the first call, before realignment: the yardstick is the same each
-    time, and only the target sides are measured.
+    The labels of the source sides are always those of the first call, before realignment. So the reference is the same
+    each time, and only the target sides are measured.
 
     Attributes:
         task: What is learnt.
         items: Training items of the source language.
-        settings: Of the short fine-tuning.
-        compute: How it is computed.
-        bitext: Sentence pairs that nothing is realigned on.
-        links: Their word alignments.
-        two_texts: Whether the texts of pairs are taken by twos.
-        seed: Of the short fine-tuning, the same each time.
-        device: Where it is computed.
-        first: What the model of the first call says of the pairs; None before.
+        settings: The settings of the short fine-tuning.
+        compute: How the short fine-tuning is computed.
+        bitext: Sentence pairs that no encoder is realigned on.
+        links: The word alignments of these pairs.
+        two_texts: Whether an item of a task on texts is a pair of texts, as in NLI.
+        seed: The seed of the short fine-tuning, the same each time.
+        device: Where the short fine-tuning is computed.
+        first: The predictions of the first call's model for the pairs; None before that call.
     """
 
     task: Task
@@ -77,12 +77,12 @@ class AgreementJudge:
     first: list[Predictions] | None = field(default=None, init=False)
 
     def __call__(self, encoder: Encoder) -> float:
-        """Return how far the labels agree, mean over languages.
+        """Return the mean agreement of the labels over languages.
 
         Raises:
             SettingsError: The short fine-tuning has learnt nothing.
         """
-        # Loggers, checkpoints and compilation are for trainings that last.
+        # Loggers, checkpoints and compilation are for long trainings.
         compute = self.compute.model_copy(update={"log_to": [], "compile": False, "checkpoint_steps": None})
         start: dict[str, Any] = {"compute": compute, "seed": self.seed, "device": self.device}
         model, _ = finetune(encoder, self.task, self.items, settings=self.settings, **start)
@@ -96,12 +96,16 @@ class AgreementJudge:
         return sum(known) / len(known) if known else 0.0
 
     def _check(self, found: Sequence[Predictions]) -> None:
-        """Check that the short fine-tuning has learnt anything: a model with one label agrees with itself at once."""
+        """Check that the short fine-tuning has learnt something.
+
+        A model that always predicts the same label agrees with itself, which says nothing.
+        """
         given = {int(label) for one in found for label in np.unique(np.nan_to_num(one.source.values).argmax(axis=1))}
         if len(given) < 2:
             label = found[0].labels[given.pop()] if given else "nothing"
             raise SettingsError(
-                f"realignment.stopping: after {self.settings.steps} steps of fine-tuning the model says {label} of all "
-                "held-out pairs, so that nothing can be told by agreement; raise "
-                "realignment.stopping.finetuning_steps or finetuning.head_learning_rate, or take by = 'retrieval'"
+                f"realignment.stopping: after {self.settings.steps} steps of fine-tuning the model gives the label "
+                f"{label} to everything in the held-out pairs, so agreement says nothing; raise "
+                "realignment.stopping.finetuning_steps or finetuning.head_learning_rate, or set "
+                "realignment.stopping.by = 'retrieval'"
             )

@@ -1,4 +1,4 @@
-"""What a fine-tuned model says of sentence pairs that it was not realigned on."""
+"""Predictions of a fine-tuned model for sentence pairs that it was not realigned on."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
 PREDICTIONS = "predictions.npz"
-"""What the model of a run says of the held-out pairs, in its folder."""
+"""The file with the predictions for held-out pairs, in the folder of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a model says of both sides of the sentence pairs of one language.
+    """The predictions of a model for both sides of the sentence pairs of one language.
 
     A unit is what has a label: a word, or a text.
 
     Attributes:
         language: Code of the target language.
-        labels: The labels that the model tells apart.
-        source: Probabilities of the labels for the units of each source side, [units, labels] per pair. They are NaN
-            for a word without a subword that the model sees.
+        labels: The labels that the model can predict.
+        source: Probabilities of the labels for the units of each source side, [units, labels] per pair. A word without
+            a subword that the model sees has NaN.
         target: The same for each target side.
-        links: Which units translate each other and no others, [links, 2] per pair.
+        links: Units that translate each other and have no other link, [links, 2] per pair.
         are_entities: Whether labels mark entities in IOB2, so that spans of words count.
     """
 
@@ -62,24 +62,24 @@ def predict_pairs(
 ) -> list[Predictions]:
     """Run a model once over both sides of a bitext; return one value per language pair, in the order of the bitext.
 
-    For a task on words the units are words, and only links that are one to one count. For a task on texts an item is
-    a sentence, or two neighbouring sentences, and the item of one side translates that of the other.
+    For a task on words, the units are words, and only one-to-one links count. For a task on texts, an item is a
+    sentence or two neighbouring sentences. An item of one side is the translation of an item of the other side.
 
     Args:
         task_model: A fine-tuned model.
         task: What the model has learnt.
         bitext: Sentence pairs that the model was not realigned on, of one or several language pairs.
-        alignments: Their word alignments, in the same order; not used for texts.
+        alignments: The word alignments of these pairs, in the same order; not used for texts.
         two_texts: Whether items of a task on texts are pairs of texts, as in NLI.
         device: Where the model runs.
 
     Raises:
         SettingsError: The task has no labels that links could carry, or the device does not exist.
-        DataError: There is no sentence pair.
+        DataError: The bitext is empty.
     """
     labeller = check_estimable(task)
     if not bitext:
-        raise DataError("there is no sentence pair to estimate from")
+        raise DataError("an estimate needs sentence pairs, but the bitext is empty")
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
@@ -99,15 +99,15 @@ def predict_pairs(
 
 
 def check_estimable(task: Task) -> PairLabeller:
-    """Return what labels sentence pairs for a task.
+    """Return the function that labels sentence pairs for a task.
 
     Raises:
         SettingsError: The task has no labels that links could carry from one side of a pair to the other.
     """
     if task.kind.pair_labeller is None:
         raise SettingsError(
-            f"the task {task.name!r} cannot be estimated without labels: nothing in a sentence pair has a label of its "
-            "that links could carry from one side to the other; advice is for tasks that label words or texts"
+            f"quality cannot be estimated without labels for the task {task.name!r}: neither words nor texts of a "
+            "sentence pair get labels in it that links could carry over; advice is for tasks that label words or texts"
         )
     return task.kind.pair_labeller
 
@@ -120,7 +120,7 @@ _PARTS = ("source", "target", "links")
 
 
 def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
-    """Write what a model says of sentence pairs; half precision is enough for probabilities."""
+    """Write the predictions of a model for sentence pairs; half precision is enough for probabilities."""
     found: dict[str, Any] = {
         "labels": np.array(several[0].labels),
         "are_entities": np.array(several[0].are_entities),
@@ -136,7 +136,7 @@ def write_predictions(path: Path, several: Sequence[Predictions]) -> None:
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Read what a model says of sentence pairs, by language.
+    """Read the predictions of a model for sentence pairs, by language.
 
     Raises:
         DataError: The file is damaged.
@@ -145,7 +145,8 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         return _predictions(path)
     except (BadZipFile, EOFError, KeyError, ValueError) as error:
         raise DataError(
-            f"{path}: not what a run says of held-out pairs ({error}); remove the folder of the run and do it again"
+            f"{path}: not the predictions of a run for held-out pairs ({error}); remove the folder of the run and "
+            "repeat the run"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A look into encoders, kept for reports: retrieval by layer, drift, gradients, and which languages lie together."""
+"""A probe of encoders, kept for reports: retrieval by layer, drift, gradients, and which languages lie together."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
 PROBE = "probe.json"
-"""The file in the folder of a study in which a report looks for it."""
+"""The file with the probe in the folder of a study, where a report looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a look into encoders has found.
+    """The results of a probe of encoders.
 
     Attributes:
-        encoders: Folders or names on the hub, by short names; the other encoders were made from the first one.
+        encoders: Folders or names on the hub, by short names. The other encoders were made from the first one.
         retrieval: How many words find their translation, by encoder.
         drift: How far the other encoders are from the first, by encoder.
-        gradients: How far the task and realignment pull the same way, by fine-tuned model.
+        gradients: How far the gradients of the task and of realignment agree, by fine-tuned model.
         alike: Pairs of target languages with the cosine of their places (see `place_of`) in the first encoder.
     """
 
@@ -69,7 +69,9 @@ class Probe:
                 alike=[(str(one), str(other), float(cosine)) for one, other, cosine in values["alike"]],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: not what `alignfreeze probe --out` of this version wrote ({error})") from error
+            raise DataError(
+                f"{path}: was not written by `alignfreeze probe --out` of this version ({error}); probe again"
+            ) from error
 
 
 def _read_several(kind: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -88,13 +90,13 @@ def look_into(
     most_words: int = MOST_WORDS,
     device: str = "auto",
 ) -> Probe:
-    """Look into encoders: retrieval by layer, drift from the first, gradients of models that have learnt a task.
+    """Probe encoders: retrieval by layer, drift from the first encoder, gradients of models that have learnt a task.
 
     Args:
-        encoders: Folders or names on the hub, by short names; the other encoders were made from the first one.
+        encoders: Folders or names on the hub, by short names. The other encoders were made from the first one.
         base: The first encoder, loaded.
         bitext: Sentence pairs that no encoder was realigned on.
-        alignments: Their word alignments, in the same order.
+        alignments: The word alignments of these pairs, in the same order.
         tuned: Models that have learnt the task, by the short names of their encoders.
         task: What the models have learnt.
         items: Items of the task, in the source language.
@@ -102,7 +104,7 @@ def look_into(
         device: Where everything is computed.
 
     Raises:
-        EncoderError: An encoder cannot be loaded, or has another shape than the first.
+        EncoderError: An encoder cannot be loaded, or its shape differs from that of the first encoder.
         DataError: A language pair has fewer than two usable links.
         SettingsError: The device does not exist.
     """
@@ -130,8 +132,8 @@ def look_into(
 def place_of(source: Tensor, target: Tensor) -> Tensor:
     """Return where a language lies, seen from the source language, [width].
 
-    This is the mean over linked words of the difference between the vectors of target and source word in the last
-    layer. The meaning is left out, as both words have the same.
+    This is the mean difference between the vectors of linked target and source words in the last layer. The meaning
+    cancels out, because both words have the same meaning.
 
     Args:
         source: States of the source words, [words, layers, width].
@@ -142,7 +144,7 @@ def place_of(source: Tensor, target: Tensor) -> Tensor:
 
 
 def compare_places(places: Mapping[str, Tensor]) -> list[tuple[str, str, float]]:
-    """Return how alike languages are: pairs of codes with the cosine of their places, between -1 and 1."""
+    """Return how similar languages are: pairs of codes with the cosine of their places, between -1 and 1."""
     return [
         (one, other, F.cosine_similarity(places[one], places[other], dim=0).item())
         for one, other in combinations(places, 2)

@@ -1,4 +1,4 @@
-"""Probes of encoders from where they and their data are kept."""
+"""Probes of encoders that are given by name, on data that are given as files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def probe_encoders(
     most_words: int = MOST_WORDS,
     device: str = "auto",
 ) -> Probe:
-    """Look into encoders layer by layer, and into the gradients of those that have learnt a task.
+    """Probe encoders layer by layer, and the gradients of those that have learnt a task.
 
     Args:
-        encoders: Folders or names on the hub; the first is what the others were made from.
+        encoders: Folders or names on the hub. The other encoders were made from the first one.
         bitext: Sentence pairs that no encoder was realigned on.
-        links: How their word links are found; an aligner that compares vectors takes those of the first encoder.
+        links: How the word links of these pairs are found. An aligner that compares vectors uses the first encoder.
         task: What some of the encoders have learnt.
         train: Items of the task in the source language: a file or `hub:OWNER/NAME/CONFIGURATION`.
         most_words: Most words of a language pair.
@@ -52,24 +52,27 @@ def probe_encoders(
 
 
 def _load_tuned(encoders: dict[str, str], task: Task) -> dict[str, TaskModel]:
-    """Load those of the encoders that have learnt a task."""
+    """Load the encoders that have learnt a task."""
     found: dict[str, TaskModel] = {}
     for name, place in encoders.items():
-        with suppress(EncoderError):  # it has learnt no task
+        with suppress(EncoderError):  # this encoder has learnt no task
             found[name] = load_task_model(Path(place), task.kind.head)
     if not found:
-        raise SettingsError(f"--task {task.name}: none of these is a folder with a model fine-tuned for it")
+        raise SettingsError(
+            f"--task {task.name}: none of the encoders named is a folder with a model fine-tuned for this task"
+        )
     return found
 
 
 def shorten(encoders: Sequence[str]) -> list[str]:
-    """Return the last parts of the names of encoders, as many as tell them apart.
+    """Return the last parts of the names of encoders: as many parts as are needed to distinguish the encoders.
 
     Raises:
         SettingsError: An encoder is named twice.
     """
     if len(set(encoders)) < len(encoders):
-        raise SettingsError("an encoder is named twice")
+        twice = next(name for name in encoders if encoders.count(name) > 1)
+        raise SettingsError(f"the encoder {twice} is named twice; name each encoder once")
     for n_parts in range(1, 1 + max(len(Path(name).parts) for name in encoders)):
         short = ["/".join(Path(name).parts[-n_parts:]) for name in encoders]
         if len(set(short)) == len(short):

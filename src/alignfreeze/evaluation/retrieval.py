@@ -21,10 +21,10 @@ from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
 
 NEIGHBOURS = 10
-"""Nearest words on the other side that tell CSLS how crowded the place of a word is."""
+"""The number of nearest words on the other side with which CSLS measures how crowded the place of a word is."""
 
 MOST_WORDS = 2_000
-"""The most linked words of a language pair that look for each other."""
+"""The most linked words per language pair that look for each other."""
 
 SUBWORDS_AT_ONCE = 4_096
 
@@ -39,7 +39,7 @@ class Retrieval:
         method: A name in `METHODS`.
         to_target: Share of source words whose nearest neighbour is their translation.
         to_source: Share of target words whose nearest neighbour is their translation.
-        n: How many words there are on each side.
+        n: The number of words on each side.
     """
 
     language: str
@@ -51,7 +51,7 @@ class Retrieval:
 
     @property
     def mean(self) -> float:
-        """Over both directions."""
+        """The mean of both directions."""
         return (self.to_target + self.to_source) / 2
 
 
@@ -70,7 +70,7 @@ def weak(source: Tensor, target: Tensor) -> tuple[float, float]:
 
 
 def strong(source: Tensor, target: Tensor) -> tuple[float, float]:
-    """Return how many words find their translation among all words, those of their own language included.
+    """Return how many words find their translation among all words, including the words of their own language.
 
     A word must be nearer to its translation than to any other word of either language: the strong alignment of
     Roy et al. (2020).
@@ -82,8 +82,8 @@ def strong(source: Tensor, target: Tensor) -> tuple[float, float]:
 def csls(source: Tensor, target: Tensor) -> tuple[float, float]:
     """Return how many words find their translation in the other language by CSLS (Conneau et al. 2018).
 
-    The similarity is twice the cosine, less the mean cosine of each of the two words to its nearest neighbours on the
-    other side. Words that are near to everything win less often.
+    The similarity is twice the cosine, minus two mean cosines: those of each of the two words to its nearest neighbours
+    on the other side. So words that are near to everything win less often.
     """
     similarity = source @ target.T  # [words, words]
     n = min(NEIGHBOURS, len(similarity))
@@ -120,8 +120,8 @@ def measure_retrieval(
 ) -> list[Retrieval]:
     """Let the linked words of a bitext look for each other at every layer of an encoder.
 
-    The vector of a word is that of its first subword, as in realignment. Of links between the same two first
-    subwords only the first counts. For an honest figure the encoder must not have been realigned on the bitext.
+    The vector of a word is that of its first subword, as in realignment. If several links join the same two first
+    subwords, only the first link counts. For an honest figure, the encoder must not have been realigned on the bitext.
 
     Args:
         encoder: The encoder.
@@ -154,10 +154,10 @@ def retrieve(language: str, source: Tensor, target: Tensor) -> list[Retrieval]:
         target: States of their translations, [words, layers, width].
 
     Raises:
-        DataError: There are fewer than two words.
+        DataError: Fewer than two words are given.
     """
     if len(source) < 2:
-        raise DataError(f"{language}: too few usable links to look for translations; more sentence pairs help")
+        raise DataError(f"{language}: too few usable links to look for translations; give more sentence pairs")
     found = []
     for layer in range(source.shape[1]):
         sides = [F.normalize(side[:, layer].float(), dim=-1) for side in (source, target)]
@@ -226,7 +226,7 @@ def _word_vectors(
 
 
 def _different_links(pairs: EncodedBitext, numbers: np.ndarray) -> list[tuple[int, int]]:
-    """Return pair and place of each link; of links between the same two first subwords only the first."""
+    """Return pair and place of each link. If several links join the same two first subwords, only the first counts."""
     first: dict[tuple[int, int], tuple[int, int]] = {}
     for number in numbers.tolist():
         pair = pairs[number]
@@ -237,7 +237,7 @@ def _different_links(pairs: EncodedBitext, numbers: np.ndarray) -> list[tuple[in
 
 
 def _spread(items: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
-    """Return at most so many items, evenly spread."""
+    """Return at most this many items, evenly spread."""
     if len(items) <= most:
         return items
     return [items[place * len(items) // most] for place in range(most)]
@@ -246,7 +246,7 @@ def _spread(items: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
 def best_layer(before: Sequence[Retrieval], *, method: str = "csls") -> int:
     """Return the layer at which most words find their translation, in the mean over languages; the lowest of equals.
 
-    The layer is chosen before realignment and then taken for all strategies, so that the same layer is compared.
+    The layer is chosen before realignment and then used for all strategies, so that the same layer is compared.
 
     Args:
         before: Retrieval at all layers, before realignment.
@@ -260,8 +260,8 @@ def best_layer(before: Sequence[Retrieval], *, method: str = "csls") -> int:
 
 
 def word_retrieval(found: Sequence[Retrieval], layer: int, *, method: str = "csls") -> dict[str, float]:
-    """Return the share of words that find their translation at a layer, by language; the mean of both directions.
+    """Return the share of words that find their translation at a layer, by language: the mean of both directions.
 
-    Between 0 and 1. Realignment trains for exactly this, so that it says little about the task.
+    The share is between 0 and 1. Realignment trains for exactly this, so the share says little about the task.
     """
     return {item.language: item.mean for item in found if (item.layer, item.method) == (layer, method)}

@@ -18,7 +18,7 @@ from alignfreeze.tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well a model does in a language.
+    """The score of a model in a language.
 
     Attributes:
         language: The code of the language.
@@ -37,11 +37,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How well a model does in all languages.
+    """The outcome of testing a model in all languages.
 
     Attributes:
-        scores: One per language and metric, in the order of the languages; the most important metric comes first.
-        doubts: What cannot be right, with the probable cause.
+        scores: One score per language and metric, in the order of the languages; the most important metric comes first.
+        doubts: Signs that a result cannot be right, with the probable cause.
         parts: What each test item adds to a score, by language and metric.
     """
 
@@ -93,14 +93,14 @@ def assess(
     """
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
-            f"the model predicts {', '.join(sorted(task_model.labels)[:20])}, "
-            f"the task {task.name!r} has {', '.join(sorted(task.labels)[:20])}; was it fine-tuned on another task?"
+            f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
+            f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"
         )
     if task.labels is None:
         for language, items in tests.items():
             task.check_labels(items, task_model.labels, name=f"test {language}")
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
-    # One stream of all languages, so that sentences of similar length come together across languages.
+    # One stream of all languages, so that sentences of similar length run together across languages.
     stream = [item for items in tests.values() for item in items]
     with stage("testing", total=len(stream)) as bar:
         predicted = iter(task.kind.predict(task_model, stream, bar=bar))

@@ -1,4 +1,4 @@
-"""The card of a saved model: what it was made from and how, what it scores, how it is used."""
+"""The card of a saved model: how the model was made, its scores, and how to use it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from alignfreeze.version import __version__
 CARD = "README.md"
 
 FROM_FILES = "read from files"
-"""What cards name instead of an aligner where links were given."""
+"""What cards name instead of an aligner if links were given."""
 
 LICENCES = {embedded.NAME: "mit"}
-"""Of encoders that are known here; those of others are for the user to fill in."""
+"""The licences of well-known encoders. For other encoders, the user fills in the licence."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What a card tells.
+    """The facts of a card.
 
     Attributes:
         encoder: The encoder that the model was made from, as the user named it.
-        languages: Codes of the languages it was made with, the source language first.
+        languages: Codes of the languages that the model was made with, the source language first.
         task: A name in `TASKS`; None for an encoder.
-        strategy: How it was realigned: a freeze policy, or an average of several; None if it was not.
-        freezing: What was held fixed meanwhile.
-        aligner: What found the word links.
-        schedule: When it was realigned.
-        digests: Of the files it was made from, by what they were for.
-        scores: What it scores.
-        doubts: What cannot be right in the scores.
+        strategy: How the encoder was realigned: a freeze policy, or an average of several; None if it was not.
+        freezing: What was frozen meanwhile.
+        aligner: The aligner that found the word links.
+        schedule: When the encoder was realigned.
+        digests: Digests of the files that the model was made from, by the purpose of the files.
+        scores: The scores of the model.
+        doubts: Signs that the scores cannot be right.
     """
 
     encoder: str
@@ -67,7 +67,7 @@ def write_card(folder: Path, facts: CardFacts) -> None:
 
 
 def card_text(facts: CardFacts) -> str:
-    """Return the card of a model: its data as the hub reads them, then text in Markdown."""
+    """Return the card of a model: its data in the form of the hub, then text in Markdown."""
     how: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     # Nothing is escaped: cards are Markdown.
     templates = Environment(loader=PackageLoader("alignfreeze.experiment"), undefined=StrictUndefined, **how)
@@ -109,14 +109,14 @@ def _data(facts: CardFacts) -> ModelCardData:
 
 
 def _base_model(encoder: str) -> str | None:
-    """Return the name of an encoder on the hub; None for a folder, as others do not have this machine's."""
+    """Return the name of an encoder on the hub; None for a folder, which other people do not have."""
     if encoder == embedded.NAME:
         return "intfloat/multilingual-e5-small"
     return None if Path(encoder).exists() else encoder
 
 
 def base_name(encoder: str) -> str:
-    """Return the name of an encoder for readers elsewhere: that on the hub, or that of its folder alone."""
+    """Return the name of an encoder for other people: its name on the hub, or the name of its folder without a path."""
     return _base_model(encoder) or Path(encoder).name
 
 

@@ -1,4 +1,4 @@
-"""How much time and memory an experiment takes, estimated from timed steps on its device."""
+"""The time and memory that an experiment needs, estimated from timed steps on its device."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SUBWORDS_OF_A_PAIR = 40
 """The usual length of a sentence pair, both sides together."""
 
 MOST_MEASURED = 200
-"""About so many items and sentence pairs are measured, if the data are at hand."""
+"""About this many items and sentence pairs are measured, if the data are available locally."""
 
 MOST_TIMED = 2_000
 """The most subwords of a timed step. For a larger step, a part is timed and its time scaled."""
@@ -35,16 +35,16 @@ MOST_TIMED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The time and memory that an experiment takes.
+    """The time and memory that an experiment needs.
 
     Attributes:
         device: Where a step was timed.
-        random_weights: Whether the encoder had random weights, as its own are not at hand.
-        assumed: Whether usual lengths of sentences were assumed, as the data are not at hand.
+        random_weights: Whether the encoder had random weights, because its real weights are not available locally.
+        assumed: Whether usual lengths of sentences were assumed, because the data are not available locally.
         realignment_step: Seconds per step of realignment.
         finetuning_step: Seconds per step of fine-tuning.
         hours: The time of all trainings together, without tests.
-        memory_gib: The peak of memory while whole steps were timed; on a GPU, of its own memory.
+        memory_gib: Peak memory while whole steps were timed; on a GPU, the memory of the GPU.
     """
 
     device: str
@@ -58,12 +58,12 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long sentences are.
+    """The lengths of sentences.
 
     Attributes:
         item: Subwords of a training item.
         pair: Subwords of a sentence pair, both sides together.
-        assumed: Whether usual lengths were assumed, as the data are not fetched yet.
+        assumed: Whether usual lengths were assumed, because the data are not fetched yet.
     """
 
     item: int
@@ -111,12 +111,14 @@ def _count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) ->
 def estimate_cost(
     settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None
 ) -> Cost | None:
-    """Time a step of each training, and estimate the whole experiment; None if the encoder is not at hand.
+    """Time a step of each training, and estimate the cost of an experiment.
+
+    The result is None if the encoder is not available locally.
 
     Args:
-        settings: The experiment, its device chosen.
+        settings: The experiment, with the device filled in.
         finetuning_steps: Optimiser steps of each fine-tuning.
-        lengths: How long sentences are; by default the usual lengths.
+        lengths: The lengths of sentences; by default the usual lengths.
     """
     lengths = lengths or Lengths.usual(settings)
     found = _load_model(settings.encoder)
@@ -130,7 +132,7 @@ def estimate_cost(
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
-    # An average starts from encoders that other runs start from too.
+    # An average starts from encoders that other runs also start from.
     realignments = len(policies_of(strategies))
     seconds = len(set(settings.seeds)) * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Cost(
@@ -169,7 +171,7 @@ def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords:
     numbers = torch.randint(5, model.config.vocab_size, (sentences * subwords,), generator=generator).to(device)
     lengths = torch.full((sentences,), subwords, device=device)
     table: Any = model.get_input_embeddings().weight
-    # A training holds the rows of the table that its data use, not all 250,000 of them.
+    # A training holds only the rows of the table that its data use, not all 250,000 rows.
     table.requires_grad_(False)
     trained = [parameter for parameter in model.parameters() if parameter is not table]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
@@ -187,6 +189,6 @@ def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords:
     with packing(model.train()):
         best = min(time_part(timed) for _ in range(3))
         if timed < sentences:
-            with suppress(torch.OutOfMemoryError):  # then the peak is all the memory there is
-                time_part(sentences)  # once, for the memory
+            with suppress(torch.OutOfMemoryError):  # then the peak is the whole memory of the GPU
+                time_part(sentences)  # once, to measure the memory
     return best * sentences / timed

@@ -1,4 +1,4 @@
-"""Find and read all files of an experiment before anything is computed."""
+"""Finds and reads all files of an experiment before anything is computed."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class DataFile:
 
     Attributes:
         role: Its purpose, such as `train`, `test de` or `bitext de source`.
-        path: Where it is.
-        digest: SHA-256 of its bytes.
+        path: The place of the file.
+        digest: SHA-256 of the bytes of the file.
     """
 
     role: str
@@ -48,14 +48,14 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentData:
-    """What an experiment reads.
+    """The data that an experiment reads.
 
     Attributes:
         files: All files, with digests.
         train: Training items of the source language.
         tests: Test items by language.
         bitext: Sentence pairs of all language pairs, one language pair after the other.
-        links: Their word alignments if the settings name files of links; else None.
+        links: The word alignments of the bitext if the settings name files of links; else None.
         dictionaries: Bilingual word lists by language pair, if the settings name them.
         held: Sentence pairs that are held out of realignment, for estimates without labels.
     """
@@ -75,7 +75,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
     Args:
         settings: The experiment.
         base: The folder at which relative paths start.
-        tests: Whether to read test items. Without them their files need not exist.
+        tests: Whether to read test items. If not, the files of tests need not exist.
 
     Raises:
         DataError: Files are missing or wrong. All missing files are named.
@@ -98,7 +98,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
             bar.advance()
 
         def attempt(read: Callable[[], Found], otherwise: Found) -> Found:
-            """Read a file. Keep its problem, if there is one, so that every file is checked."""
+            """Read a file. If a problem occurs, keep it and continue, so that every file is checked."""
             try:
                 return read()
             except AlignFreezeError as error:
@@ -168,7 +168,7 @@ def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) 
 
 
 def _find_missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
-    """Return the missing files of the bitext. Patterns, folders and the hub are looked into later."""
+    """Return the missing files of the bitext. Patterns, folders and data sets on the hub are checked later."""
     if settings.bitext is None:
         return []
     sides = {"source": settings.bitext.source, "target": settings.bitext.target}
@@ -183,7 +183,7 @@ def _find_missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
 
 
 def _is_there(path: Path) -> bool:
-    """Tell whether a file or folder exists, or files whose names begin with this name. A pattern passes."""
+    """Return whether a path exists, or files whose names begin with its name. A pattern always passes."""
     return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
 
 
@@ -261,7 +261,7 @@ def _keep_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
 
 
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
-    """Return the word alignments of the bitext. They are read if the settings name files, else computed."""
+    """Return the word alignments of the bitext: read from files if the settings name files, else computed."""
     if data.links is not None:
         return data.links
     if not settings.realignment.needs_links:

@@ -1,4 +1,4 @@
-"""The experiment of `alignfreeze demo`: the main job on what comes with the package."""
+"""The experiment of `alignfreeze demo`: the main job, on the encoder and the corpus that come with the package."""
 
 from __future__ import annotations
 

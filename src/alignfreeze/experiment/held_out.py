@@ -1,4 +1,4 @@
-"""Sentence pairs held out of realignment, and what models predict for them. Estimates without labels need both."""
+"""Sentence pairs held out of realignment, and predictions for these pairs. Estimates without labels need both."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HELD_OUT = 200
 """Sentence pairs per language that are held out by default, but at most a fifth of them."""
 
 HELD_OUT_LINKS = AlignmentSettings(aligner="argmax", centred=True)
-"""How held-out pairs are aligned: by words that are each other's most similar word. These links are few and sure."""
+"""How held-out pairs are aligned: each word must be the most similar to the other. These links are few but reliable."""
 
 
 def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> ExperimentData:
-    """Hold sentence pairs of each language out of a bitext, drawn at random. Copies of these pairs leave it too.
+    """Hold sentence pairs of each language out of a bitext, drawn at random. Copies of these pairs are left out too.
 
     Args:
-        data: What the experiment reads.
+        data: The data of the experiment.
         most: Pairs per language; None for a fifth of them, at most `HELD_OUT`.
         seed: The seed of the draw.
 
@@ -40,7 +40,7 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
         The data with these pairs in `held` instead of `bitext`.
 
     Raises:
-        DataError: Some languages have too few sentence pairs. All of them are named.
+        DataError: Some languages have too few sentence pairs. The message names all these languages.
     """
     held: list[SentencePair] = []
     problems = []
@@ -64,7 +64,7 @@ def hold_out(data: ExperimentData, *, most: int | None, seed: int) -> Experiment
 
 
 def align_held_out(bitext: Sequence[SentencePair], *, encoder: str, device: str) -> Alignments:
-    """Align the words of held-out pairs, so that labels can be carried over the links. The cache keeps them.
+    """Align the words of held-out pairs, so that labels can be carried over the links. The links are cached.
 
     Args:
         bitext: The held-out pairs.
@@ -82,7 +82,7 @@ def predict_held_out(
 
     Args:
         model: The fine-tuned model.
-        task: What it has learnt.
+        task: What the model has learnt.
         data: The data with the held-out pairs.
         links: The word alignments of the held-out pairs.
         device: Where the model runs.
@@ -91,5 +91,5 @@ def predict_held_out(
 
 
 def takes_two_texts(task: Task, data: ExperimentData) -> bool:
-    """Tell whether an item of the task has two texts. Then two sentence pairs make one item."""
+    """Return whether an item of the task has two texts. If it does, two sentence pairs make one item."""
     return any(len(task.kind.texts(item)) > 1 for item in data.train)

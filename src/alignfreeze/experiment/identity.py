@@ -1,4 +1,4 @@
-"""What the result of a run depends on. One table says it for every setting."""
+"""What the result of a run depends on. One table says for every setting which part of a run it decides."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Part(StrEnum):
     REALIGNMENT = "realignment"  # how the encoder is realigned
     DEVICE = "device"  # where the run is computed: another device draws other random numbers
     PRECISION = "precision"  # how exactly the run is computed
-    PLACE = "place"  # where something is: the digest of what is there changes a result, the place does not
-    NOTHING = "nothing"  # nothing but rounding: names, hints for plans, how trainings are computed, what is kept
+    PLACE = "place"  # a path or name: the digest of the content decides a result, the place does not
+    NOTHING = "nothing"  # rounding at most: names, sizes for estimates, how trainings are computed, what is kept
 
 
 SETTING_PARTS: Mapping[str, Part] = {
     "name": Part.NOTHING,
     "encoder": Part.PLACE,
     "task": Part.TASK,
-    # A run has one strategy and one seed. Its identity holds them apart from the settings.
+    # A run has one strategy and one seed. The identity holds both separately from the settings.
     "strategies": Part.NOTHING,
     "seeds": Part.NOTHING,
     "source_language": Part.TASK,
@@ -64,7 +64,7 @@ SETTING_PARTS: Mapping[str, Part] = {
     "compute.precision": Part.PRECISION,
     "ray": Part.NOTHING,
 }
-"""The part that each setting decides. A name also stands for the settings below it that are not named here."""
+"""The part that each setting decides. A name also stands for all settings below it that are not listed here."""
 
 FILE_PARTS: Mapping[str, Part] = {
     "train": Part.TASK,
@@ -82,14 +82,14 @@ ENCODER_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRE
 """The parts that decide an encoder realigned before fine-tuning."""
 
 READING_PARTS = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
-"""The parts that decide what is read for an experiment."""
+"""The parts that decide which data are read for an experiment."""
 
 
 def part_of(setting: str) -> Part:
     """Return the part that a setting decides.
 
     Args:
-        setting: Its name with dots.
+        setting: The name of the setting, with dots.
 
     Raises:
         KeyError: The table does not name the setting.
@@ -144,7 +144,7 @@ class Identity:
         return digest_of_json(asdict(self))
 
     def digest_of(self, *parts: Part) -> str:
-        """Return a digest of some parts of a run and of its encoder, without strategy and seed."""
+        """Return a digest of some parts of a run and of its encoder, but not of its strategy and seed."""
         return digest_of_json([self.version, self.encoder, [self._values_of(part) for part in parts]])
 
     def digest_of_encoder(self, policy: str) -> str:
@@ -155,12 +155,12 @@ class Identity:
         """
         parts = [*ENCODER_PARTS, *(part for part in self.facts if part not in set(Part))]
         if self.settings[Part.REALIGNMENT].get("realignment.stopping.by") == "agreement":
-            parts += [Part.TASK, Part.FINETUNING]  # short fine-tunings judge it
+            parts += [Part.TASK, Part.FINETUNING]  # short fine-tunings judge the encoder
         whole = [self.version, self.encoder, policy, self.seed, [self._values_of(part) for part in parts]]
         return digest_of_json(whole)
 
     @property
-    def realigned(self) -> dict[str, str]:
+    def realigned_encoders(self) -> dict[str, str]:
         """Names of the realigned encoders that the run starts from, by freeze policy. An average has several.
 
         Only encoders that are realigned before fine-tuning are shared with other runs.
@@ -192,7 +192,7 @@ class EncoderDigests:
 
     Attributes:
         encoder: Digest of the encoder that is fine-tuned.
-        aligning: Digest of the encoder whose vectors align words, if it is another one.
+        aligning: Digest of the encoder whose vectors align words, if this is a different encoder.
     """
 
     encoder: str
@@ -206,7 +206,7 @@ def identify(
 
     Args:
         settings: The experiment, every default filled in.
-        data: The data that it reads.
+        data: The data of the experiment.
         strategy: The strategy of the run.
         seed: The seed of the run.
         digests: The digests of the encoders.
@@ -224,7 +224,7 @@ def identify(
     if Part.PAIRS in parts:
         facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
     if Part.LINKS in parts and settings.alignment.links is not None:
-        chosen[Part.LINKS] = {}  # the digests of the files say all
+        chosen[Part.LINKS] = {}  # the digests of the files decide the links
     elif Part.LINKS in parts:
         facts[Part.LINKS] = {
             "encoder": digests.aligning,
@@ -245,12 +245,12 @@ def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, .
 
 
 def _resolve(settings: ExperimentSettings) -> dict[str, Any]:
-    """Return all settings by name, with languages filled in. The order of tests decides nothing."""
+    """Return all settings by name, with languages filled in. The order of tests changes no result."""
     values = dict(flatten(settings.model_dump(mode="json")))
     values["languages"] = sorted(settings.tested_languages)
     if settings.bitext is not None:
         values["bitext.languages"] = settings.realigned_languages
-        # The source language is no setting of the bitext, but it is a side of every pair.
+        # The source language is not a setting of the bitext, but it is one side of every pair.
         values["bitext.source_language"] = settings.source_language
     return values
 
@@ -264,7 +264,7 @@ def _splitters_of(settings: ExperimentSettings) -> dict[str, list[str]]:
 
 
 def reading_key_of(settings: ExperimentSettings) -> str:
-    """Return a digest of everything that decides what is read. Experiments with the same key read their data once."""
+    """Return a digest of everything that decides which data are read. Experiments with the same digest read once."""
     values = {name: value for name, value in _resolve(settings).items() if part_of(name) in READING_PARTS}
     # Also: the order of tests, the device where an encoder chooses pairs, and whether links are read.
     return digest_of_json([values, settings.tested_languages, settings.device, settings.realignment.needs_links])

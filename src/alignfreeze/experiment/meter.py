@@ -16,7 +16,7 @@ _RESET = Path("/proc/self/clear_refs")
 
 
 class Meter:
-    """Measures stages.
+    """Measures the time and memory of stages.
 
     Attributes:
         seconds: Wall-clock time of each stage.
@@ -54,7 +54,7 @@ class Meter:
 
 def peak_of_process() -> int:
     """Return the most bytes that this process has held: on Linux since the last stage began, else since its start."""
-    with suppress(OSError):  # preferred where it exists: getrusage begins with the peak of the parent
+    with suppress(OSError):  # preferred where it exists, because getrusage begins with the peak of the parent
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What an experiment will do: data are read, settings checked and runs listed before anything is trained."""
+"""The plan of an experiment: data are read, settings are checked and runs are listed before anything is trained."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Plan:
     Attributes:
         settings: The settings, with every default filled in: device and number of steps.
         base: The folder at which relative paths start.
-        data: What the experiment reads.
+        data: The data of the experiment.
         digests: The digests of its encoders.
         specs: Its runs, seed by seed.
-        freezing: What each strategy that realigns freezes: for an average, what all its members freeze.
+        freezing: What each strategy freezes, if it realigns; for an average, what all its members freeze.
         finetuning_steps: Optimiser steps of each fine-tuning.
-        tokenizer: The encoder's.
+        tokenizer: The tokenizer of the encoder.
     """
 
     settings: ExperimentSettings
@@ -60,7 +60,7 @@ def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Pla
     Args:
         settings: The experiment.
         base: The folder at which relative paths start.
-        tests: Whether to read test items. Without them their files need not exist.
+        tests: Whether to read test items. If not, the files of tests need not exist.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
@@ -69,11 +69,11 @@ def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Pla
 
 
 def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
-    """Plan several experiments. What they share, such as encoder and data, is read once.
+    """Plan several experiments. If they share an encoder or data, these are read only once.
 
     Args:
-        experiments: Pairs of an experiment and, before it, the folder at which its relative paths start.
-        elsewhere: Whether other machines do the runs. With `ray.gpus_per_run` these are assumed to have GPUs.
+        experiments: Pairs of a folder and an experiment. Relative paths of the experiment start at this folder.
+        elsewhere: Whether other machines do the runs. With `ray.gpus_per_run`, they are assumed to have GPUs.
 
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
@@ -83,11 +83,11 @@ def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewher
 
 
 class _Reader:
-    """Reads data and encoders, and keeps them for the next experiment."""
+    """Reads data and encoders, and keeps both for the next experiment."""
 
     def __init__(self, *, tests: bool = True) -> None:
         self.tests = tests
-        # Only the last encoder is kept: each may take gigabytes.
+        # Only the last encoder is kept: each may need gigabytes.
         self.encoder = lru_cache(maxsize=1)(load_encoder)
         self.digest = lru_cache(digest_of_encoder)
         self._data: dict[tuple[Path, str], ExperimentData] = {}
@@ -132,7 +132,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
 
 
 def _fill_in_steps(settings: ExperimentSettings, steps: int) -> ExperimentSettings:
-    """Realign for as many steps as fine-tuning takes, as the paper does, unless the settings say how many."""
+    """Fill in the number of realignment steps. As in the paper, the default is the number of fine-tuning steps."""
     if settings.realignment.steps is not None and settings.realignment.schedule != "during":
         return settings
     return settings.model_copy(update={"realignment": settings.realignment.model_copy(update={"steps": steps})})
@@ -177,7 +177,7 @@ def _anchor(pattern: str, base: Path) -> str:
 
 
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
-    """Return what each strategy that realigns freezes. If layers are drawn at random, the first seed draws them."""
+    """Return what each strategy freezes, if it realigns. The first seed decides layers that are chosen at random."""
     realigned_layers(model, settings.realignment.layer)
     return {
         str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=settings.seeds[0]))
@@ -188,14 +188,14 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An experiment with data on the hub, before they are fetched.
+    """An experiment with data on the hub, before these data are fetched.
 
     Attributes:
         settings: The settings, with the device and, if known, the number of steps filled in.
         runs: Pairs of strategy and seed.
         finetuning_steps: Optimiser steps of each fine-tuning.
         fetched: The data sets on the hub by their purpose, and the encoder.
-        freezing: What each strategy that realigns freezes; empty if the encoder's shape is not known.
+        freezing: What each strategy freezes, if it realigns; empty if the encoder's shape is not known.
         files: Local files that the experiment needs, by role.
     """
 
@@ -208,7 +208,7 @@ class Outline:
 
 
 def is_remote(settings: ExperimentSettings) -> bool:
-    """Tell whether an experiment reads data sets on the hub."""
+    """Return whether an experiment reads data sets on the hub."""
     return bool(hub_data_of(settings))
 
 
@@ -225,8 +225,8 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
         known = min(known, settings.data.max_train)
     if known is None and settings.finetuning.steps is None:
         raise SettingsError(
-            "the number of steps depends on data that are not fetched yet; for a plan set data.n_train, the number of "
-            "training items, or finetuning.steps"
+            "the number of steps depends on data that are not fetched yet; to see the plan, set data.n_train (the "
+            "number of training items) or finetuning.steps"
         )
     steps = settings.finetuning.total_steps(known or 0)
     settings = _fill_in_steps(settings, steps)

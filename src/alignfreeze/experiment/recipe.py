@@ -1,4 +1,4 @@
-"""One run, as the paper's method section tells it."""
+"""One run, as the paper's method section describes it."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from alignfreeze.training.settings import TrainingHistory, chain
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What one run is to do.
+    """The specification of one run.
 
     Attributes:
         settings: The experiment of the run, every default filled in.
-        strategy: How the encoder of the run comes about.
+        strategy: How the encoder of the run is made.
         seed: The random start.
         identity: Everything that the result depends on.
     """
@@ -67,9 +67,9 @@ class RunSpec:
         return name_folder(str(self.strategy), self.seed, self.digest)
 
     @property
-    def realigned(self) -> dict[str, str]:
+    def realigned_encoders(self) -> dict[str, str]:
         """Names of the realigned encoders that the run starts from, by freeze policy. An average has several."""
-        return self.identity.realigned
+        return self.identity.realigned_encoders
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ class Places:
     """Where a run writes.
 
     Attributes:
-        folder: For the record, and for the model if it is kept.
-        checkpoints: For the checkpoints of its trainings. A run that was killed continues from them.
-        logs: For loggers that write files.
-        realigned: For encoders realigned before fine-tuning that other runs start from too, by freeze policy.
+        folder: The folder for the record, and for the model if it is kept.
+        checkpoints: The folder for checkpoints of the trainings. A run that was killed continues from them.
+        logs: The folder for loggers that write files.
+        realigned: The folders for realigned encoders that other runs also start from, by freeze policy. Such encoders
+            are realigned before fine-tuning.
     """
 
     folder: Path
@@ -106,18 +107,19 @@ def realign_and_finetune(
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     Args:
-        spec: What the run is to do.
+        spec: The specification of the run.
         data: The data to train on.
-        alignments: The word alignments of its bitext. The baseline does not use them.
+        alignments: The word alignments of the bitext. The baseline does not use them.
         places: Where the run writes.
-        tokenizer: The encoder's.
+        tokenizer: The tokenizer of the encoder.
         meter: Receives the time and memory of the stages.
 
     Returns:
-        The fine-tuned model, the history of the realignment (None for the baseline), and that of the fine-tuning.
+        The fine-tuned model, the history of the realignment (None for the baseline), and the history of the
+        fine-tuning.
     """
     settings, strategy = spec.settings, spec.strategy
-    compute = settings.compute.logging_in(places.logs)
+    compute = settings.compute.set_log_folder(places.logs)
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
     schedule = None if strategy.is_baseline else settings.realignment.schedule
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
@@ -163,7 +165,7 @@ def realign_and_finetune(
 
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
-    """Join the realignments of an average. What all of them froze counts as frozen."""
+    """Join the realignments of an average. Only parts that all of them froze count as frozen."""
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(
         histories[0],
@@ -223,7 +225,7 @@ def run(
 
 
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
-    """Return what the card of a model tells: a realigned encoder, or with an outcome a fine-tuned model."""
+    """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
     parts = () if history is None else (Part.PAIRS, Part.LINKS)
     facts = CardFacts(

@@ -1,4 +1,4 @@
-"""The record of a run: everything that is needed to trust it and to repeat it."""
+"""The record of a run: everything that is needed to trust the run and to repeat it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alignfreeze.training.settings import ComputeSettings, TrainingHistory
 RECORD = "record.json"
 
 MODEL = "model"
-"""The folder in a run's folder with its model, if it is kept."""
+"""The subfolder of a run's folder for the fine-tuned model, if the model is kept."""
 
 NO_LINKS, GIVEN_LINKS = "none", "given links"
 """Values for the aligner if the loss needs no links, and if links were read from files."""
@@ -52,10 +52,10 @@ class RunRecord:
         digest: Digest of the identity.
         identity: Everything that the result depends on.
         settings: All settings of the experiment, as plain values.
-        realignment: What the realignment did, or the realignments of an average; None for the baseline.
-        finetuning: What the fine-tuning did.
-        scores: One per language and metric. The source language comes first, and so does the most important metric.
-        doubts: What cannot be right in the scores, with the probable cause.
+        realignment: The history of the realignment, or of the realignments of an average; None for the baseline.
+        finetuning: The history of the fine-tuning.
+        scores: One score per language and metric. The source language and the most important metric come first.
+        doubts: Signs that the scores cannot be right, with the probable cause.
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, the time, and the settings of the computation.
         memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
@@ -108,7 +108,7 @@ class RunRecord:
 
     @property
     def aligner(self) -> str | None:
-        """What linked the words: an aligner, `given links`, or `none`; None for the baseline."""
+        """The source of the word links: an aligner, `given links`, or `none`; None for the baseline."""
         if self.is_baseline:
             return None
         if Part.LINKS not in self.identity.settings:
@@ -142,7 +142,7 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunRecord:
-        """Rebuild a record from what `write` wrote.
+        """Rebuild a record from the values that `write` wrote.
 
         Raises:
             KeyError, TypeError: These are not the values of a record of this version.

@@ -1,4 +1,4 @@
-"""What an experiment file says: the settings of all stages, composed."""
+"""The settings of an experiment file: those of all stages together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
 
 FEWEST_HELD_OUT = 20
-"""Held-out sentence pairs per language. Fewer pairs show nothing."""
+"""The fewest held-out sentence pairs per language. Fewer pairs are too few for estimates."""
 
 LANGUAGE_PLACEHOLDER = "{language}"
 PAIR_PLACEHOLDER = "{pair}"
@@ -35,14 +35,14 @@ GRID = "grid"
 
 
 class RaySettings(Settings):
-    """What a run takes from a Ray cluster. It changes no result."""
+    """What a run uses of a Ray cluster. These settings change no result."""
 
     gpus_per_run: float = Field(default=0.0, ge=0)
-    """GPUs per run, or a share of one. If it is greater than 0, `device = "auto"` means `cuda`."""
+    """GPUs per run, or a share of one GPU. If this is greater than 0, `device = "auto"` means `cuda`."""
     cpus_per_run: float = Field(default=1.0, gt=0)
-    """Processors per run. A run computes with as many threads."""
+    """Processors per run. A run computes with the same number of threads."""
     retries: int = Field(default=3, ge=0)
-    """How often a run is started again after its process was killed. It continues from its last checkpoint."""
+    """How often a run is started again after its process was killed. The run continues from its last checkpoint."""
 
 
 Language = Annotated[str, AfterValidator(check_language)]
@@ -78,25 +78,25 @@ class DataSettings(Settings):
     max_test: int | None = Field(default=None, gt=0)
     """Read only the first test items of each language, at most this many."""
     n_train: int | None = Field(default=None, gt=0)
-    """The number of training items. It allows a plan before the data are fetched from the hub."""
+    """The number of training items. With it, a plan is possible before the data are fetched from the hub."""
 
 
 class BitextSettings(Settings):
     """Where the sentence pairs for realignment are."""
 
     source: Pattern
-    """The source side of two parallel files, or one place for both sides. It contains `{language}`. It is a file, a
-    pattern (`*.tmx`), a folder, the common beginning of two file names, or `hub:Helsinki-NLP/opus-100/{pair}`.
+    """The source side of two parallel files, or one place for both sides. This text contains `{language}`. A place is a
+    file, a pattern (`*.tmx`), a folder, the common beginning of two file names, or `hub:Helsinki-NLP/opus-100/{pair}`.
     `{pair}` stands for both codes in alphabetical order."""
     target: Pattern | None = None
     """The target side of two parallel files: a path with `{language}`."""
     form: KnownForm | None = None
-    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`. Left out, the form is recognised by file name and content."""
+    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`. By default, the form is recognised from file name and content."""
     columns: tuple[str, str] | None = None
     """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`). They may contain
     `{language}`."""
     languages: list[Language] | None = Field(default=None, min_length=1)
-    """Target languages for realignment. Left out, they are the tested languages."""
+    """Target languages for realignment; by default the tested languages."""
     max_pairs: int | None = Field(default=None, gt=0)
     """Read only the first sentence pairs of each language, at most this many."""
     pretokenized: bool = False
@@ -104,16 +104,19 @@ class BitextSettings(Settings):
     selection: SelectionSettings = SelectionSettings()
     """Which pairs are chosen."""
     held_out: int = Field(default=0, ge=0)
-    """Sentence pairs per language that are held out of realignment, drawn with `selection.seed`.
-    `realignment.stopping` needs them, and so does `advise` on complete runs."""
+    """Sentence pairs per language that are held out of realignment, drawn with `selection.seed`. These pairs are needed
+    by `realignment.stopping`, and by `advise` on complete runs."""
     choice: ChoiceSettings | None = None
-    """Which languages are chosen for realignment. Left out, all are."""
+    """Which languages are chosen for realignment; by default all."""
 
     @field_validator("held_out")
     @classmethod
     def _check_held_out(cls, n: int) -> int:
         if 0 < n < FEWEST_HELD_OUT:
-            raise ValueError(f"{n} pairs tell nothing; hold out at least {FEWEST_HELD_OUT}, better 100 or more")
+            raise ValueError(
+                f"{n} pairs are too few to estimate anything; hold out at least {FEWEST_HELD_OUT}, preferably 100 or "
+                "more"
+            )
         return n
 
 
@@ -122,10 +125,10 @@ def _parse_bitext(value: Any) -> Any:
 
 
 class LinkSettings(AlignmentSettings):
-    """How words are aligned, and which files that needs."""
+    """How words are aligned, and the files that this needs."""
 
     encoder: str | None = None
-    """For aligners that compare vectors: their encoder. Left out, it is the encoder of the experiment."""
+    """The encoder for aligners that compare vectors; by default the encoder of the experiment."""
     dictionary: Pattern | None = None
     """For the aligner `dictionary`: bilingual word lists, a path with `{language}`."""
     links: Pattern | None = None
@@ -140,18 +143,18 @@ class ExperimentSettings(Settings):
     encoder: str = embedded.NAME
     """`embedded:e5-small`, a folder, or a name on the hub."""
     task: KnownTask = "pos"
-    """What the model learns in the source language. It is tested in all languages."""
+    """What the model learns in the source language. The model is tested in all languages."""
     strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER_STRATEGIES], min_length=1)
     """`baseline` for no realignment, or what is frozen during realignment: `full` (nothing), `front`, `back`,
     `embeddings`, `attention`, `feed-forward`, a layer `3`, a range `3..7`, `random:4`, or several joined by `+`.
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
-    `average(0.25*baseline,0.75*full)` is a weighted mean. Gains are over the baseline."""
+    `average(0.25*baseline,0.75*full)` is a weighted mean. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
     source_language: Language = "en"
     """The language of the training data, and the source side of the bitext."""
     languages: list[Language] = Field(min_length=1)
-    """Target languages. The model is tested in them without training data in them."""
+    """Target languages, in which the model is tested without training data."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `mps`."""
     keep_models: bool = False
@@ -169,7 +172,7 @@ class ExperimentSettings(Settings):
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
-    """What a run takes from a Ray cluster."""
+    """What a run uses of a Ray cluster."""
 
     @model_validator(mode="after")
     def _check_stride(self) -> Self:
@@ -206,7 +209,9 @@ class ExperimentSettings(Settings):
         elif ALIGNERS[name].needs_dictionaries and self.alignment.dictionary is None:
             raise ValueError(f"alignment.dictionary is required: the aligner {name!r} needs word lists")
         elif self.realigns and self.realignment.needs_links and not ALIGNERS[name].finds_links:
-            raise ValueError(f"alignment.aligner = {name!r} finds no links; it goes with realignment.loss = 'sentence'")
+            raise ValueError(
+                f"alignment.aligner = {name!r} finds no links; it works only with realignment.loss = 'sentence'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -222,7 +227,7 @@ class ExperimentSettings(Settings):
         if stopping.by == "agreement" and TASKS[self.task].kind.pair_labeller is None:
             raise ValueError(
                 "realignment.stopping.by = 'agreement' needs labels that can be carried over links, and the task "
-                f"{self.task!r} has none; take by = 'retrieval'"
+                f"{self.task!r} has none; set realignment.stopping.by = 'retrieval'"
             )
         return self
 
@@ -256,13 +261,16 @@ class ExperimentSettings(Settings):
 
         Args:
             path: The file.
-            changes: Pairs of a name with dots and a value, in TOML or as plain text. They replace those of the file.
+            changes: Pairs of a name with dots and a value, in TOML or as plain text. These values replace those of the
+                file.
 
         Raises:
             DataError: The file cannot be read.
-            SettingsError: Some settings are wrong; all are named.
+            SettingsError: Some settings are wrong; the message names all of them.
         """
         values = read_toml(Path(path))
         if GRID in values:
-            raise SettingsError(f"{path}: has a table [{GRID}]; here a file with one value per setting is expected")
+            raise SettingsError(
+                f"{path}: expected a file with one value per setting, but it has a table [{GRID}]; remove this table"
+            )
         return cls.from_values(replace_by_name(values, parse_changes(changes)), origin=str(path))

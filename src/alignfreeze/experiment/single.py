@@ -31,14 +31,14 @@ from alignfreeze.uploads import check_hub, push
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleTraining:
-    """How one training is computed, and where its result goes.
+    """How one training is computed, and where the result is written.
 
     Attributes:
-        out: Folder for the model; it must be new.
+        out: The folder for the model, which must be new.
         push_to: OWNER/NAME on the hub, to which the model is uploaded; None for no upload.
         seed: The random start.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        compute: How it is computed.
+        compute: How the training is computed.
     """
 
     out: Path
@@ -52,20 +52,20 @@ class SingleTraining:
 
         Raises:
             SettingsError: The device does not exist here.
-            OutputError: The folder is taken or cannot be written, or the hub does not know the user.
+            OutputError: The folder is not empty or cannot be written, or the user is not logged in to the hub.
         """
         device = check_device(self.device)
         check_unused(self.out)
         if self.push_to is not None:
             check_hub(self.push_to)
         logs, checkpoints = (self.out.with_name(f"{self.out.name}.{what}") for what in ("logs", "checkpoints"))
-        how = {"compute": self.compute.logging_in(logs), "checkpoints": checkpoints}
+        how = {"compute": self.compute.set_log_folder(logs), "checkpoints": checkpoints}
         return {"seed": self.seed, "device": device, **how}
 
     def save(self, model: Encoder | TaskModel, record: dict[str, Any], card: CardFacts, **how: Any) -> dict[str, str]:
         """Write the model with its record and card, remove its checkpoints, and upload it if wanted.
 
-        Of several processes that train together only the first does so.
+        If several processes train together, only the first one writes.
 
         Returns:
             The address on the hub, by the name `hub`; nothing without an upload.
@@ -98,7 +98,10 @@ def realign_and_save(
         AlignFreezeError: A setting, a file or the encoder is wrong, or the result cannot be written.
     """
     if settings.schedule != "before":
-        raise SettingsError("--set schedule: there is no task here; `alignfreeze run` has the other schedules")
+        raise SettingsError(
+            f"--set schedule={settings.schedule}: only 'before' is possible here, as this command has no task; use "
+            "`alignfreeze run` for other schedules"
+        )
     policy = FreezePolicy.parse(freeze)
     how = training.prepare()
     chosen = bitext.choose()
@@ -128,10 +131,10 @@ def realign_and_save(
 
 
 def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weights: Sequence[float]) -> dict[str, Any]:
-    """Save the mean of the weights of encoders, and return what was done; of the training only the places count.
+    """Save the mean of the weights of encoders, and return what was done. Only the places in `training` are used.
 
     Raises:
-        AlignFreezeError: An encoder cannot be loaded, two do not go together, or the result cannot be written.
+        AlignFreezeError: An encoder cannot be loaded, two encoders cannot be averaged, or the result cannot be written.
     """
     training.prepare()
     mean = average_encoders(map(load_encoder, encoders), weights=weights or None)
@@ -172,7 +175,7 @@ def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict
     return {
         "encoder": members[0].encoder,
         "freeze": name_average([member.strategy or base_name(member.encoder) for member in members], weights),
-        "frozen": None,  # not known where a member is no realigned encoder
+        "frozen": None,  # not known, because a member may not be a realigned encoder
         "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
         "languages": list(dict.fromkeys(code for member in members for code in member.languages)),
         "digests": {f"encoder {n}": [digest_of_encoder(encoder)] for n, encoder in enumerate(encoders, start=1)},
@@ -183,7 +186,7 @@ def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict
 
 
 def realignment_record(encoder: str) -> dict[str, Any]:
-    """Return the record of how an encoder, or the one below a fine-tuned model, was realigned; else nothing."""
+    """Return the record of the realignment of an encoder, or of a fine-tuned model's encoder; empty without one."""
     record = read_json(Path(encoder) / ORIGIN)
     try:
         return record if "freeze" in record else record["realigned"]
@@ -192,7 +195,7 @@ def realignment_record(encoder: str) -> dict[str, Any]:
 
 
 def card_of_encoder(encoder: str) -> CardFacts:
-    """Return what a card tells of an encoder: how it was realigned, if a record of that is in its folder."""
+    """Return the facts for the card of an encoder, including its realignment if its folder has a record of that."""
     try:
         return card_of_record(realignment_record(encoder))
     except (KeyError, TypeError, AttributeError):
@@ -200,10 +203,10 @@ def card_of_encoder(encoder: str) -> CardFacts:
 
 
 def card_of_record(record: Mapping[str, Any]) -> CardFacts:
-    """Return what a card tells of an encoder, from the record of its realignment or average.
+    """Return the facts for the card of an encoder, from the record of its realignment or average.
 
     Raises:
-        KeyError, TypeError, AttributeError: It is no such record.
+        KeyError, TypeError, AttributeError: The values are not such a record.
     """
     frozen = record["frozen"]
     return CardFacts(

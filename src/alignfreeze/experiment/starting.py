@@ -1,4 +1,4 @@
-"""The encoders that runs start from. A realigned encoder that several runs share is made once, then read."""
+"""The encoders that runs start from. If several runs share a realigned encoder, it is made once and then read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HISTORY = "realignment.json"
 
 
 def lock_of(place: Path) -> FileLock:
-    """Return the lock of a shared encoder. It is in the folder with the locks of the runs."""
+    """Return the lock of a shared encoder. Its file is in the folder with the locks of the runs."""
     return FileLock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock")
 
 
@@ -33,10 +33,10 @@ class EncoderMaker:
     """Makes the encoders that a run starts from.
 
     Attributes:
-        load: Loads the encoder in a folder; for None, the pretrained one.
-        realign: Realigns an encoder in place by a freeze policy, and measures it as the stage `realignment`.
+        load: Loads the encoder in a folder; for None, the pretrained encoder.
+        realign: Realigns an encoder in place with a freeze policy, and measures this as the stage `realignment`.
         describe: Writes a card into the folder of a realigned encoder.
-        meter: Receives the time and memory of realignments, also of those that another run did.
+        meter: Receives the time and memory of realignments, including those that another run did.
     """
 
     load: Callable[[Path | None], Encoder]
@@ -45,11 +45,11 @@ class EncoderMaker:
     meter: Meter
 
     def make(self, strategy: Strategy, places: Mapping[str, Path]) -> tuple[Encoder, list[RealignmentHistory]]:
-        """Return the encoder that a strategy fine-tunes, and what the realignments did.
+        """Return the encoder that a strategy fine-tunes, and the histories of the realignments.
 
         Args:
-            strategy: How the encoder comes about: one realigned encoder, or the mean of several.
-            places: The folders of the realigned encoders that other runs start from too, by freeze policy.
+            strategy: How the encoder is made: one realigned encoder, or the mean of several.
+            places: The folders of the realigned encoders that other runs also start from, by freeze policy.
         """
         histories = []
 
@@ -63,16 +63,16 @@ class EncoderMaker:
                 history = self.realign(encoder, policy, self.meter)
             histories.append(history)
             if strategy.is_average:
-                encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the room
+                encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the memory
             return encoder
 
         return average_encoders(map(make_member, strategy.members), weights=strategy.shares), histories
 
     def realign_once(self, place: Path, policy: FreezePolicy) -> tuple[Encoder, RealignmentHistory]:
-        """Realign an encoder, or read what another run has made. If two processes come at once, the second waits.
+        """Realign an encoder, or read the one that another run has made. If two processes ask at once, one waits.
 
         Args:
-            place: The folder of the realigned encoder, named by what it depends on.
+            place: The folder of the realigned encoder, named after everything that the encoder depends on.
             policy: What is frozen.
         """
         make_folder(place.parent)
@@ -88,7 +88,7 @@ class EncoderMaker:
                 self.meter.add(_STAGE, made["seconds"], made["memory"])
                 remark(f"{place.name}: realigned before")
                 return self.load(place), realignment_from_json(made["history"])
-            # The run may realign other encoders too: this one has a meter of its own.
+            # The run may also realign other encoders, so this encoder has a separate meter.
             own = Meter(self.meter.device)
             encoder = self.load(None)
             history = self.realign(encoder, policy, own)

@@ -11,7 +11,7 @@ from alignfreeze.tasks.table import TASKS
 
 
 def make_judge(settings: ExperimentSettings, data: ExperimentData, *, seed: int) -> Judge | None:
-    """Return the judge that `realignment.stopping` asks for, or None.
+    """Return the judge that `realignment.stopping` requests; None without that setting.
 
     Args:
         settings: The experiment.

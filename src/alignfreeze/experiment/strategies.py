@@ -1,4 +1,4 @@
-"""Strategies: how the encoder of a run comes about, as a value that is parsed once."""
+"""Strategies: how the encoder of a run is made, as a value that is parsed once."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x"
 
 
 def plain_name_of(name: str) -> str:
-    """Return the name of a strategy as a file name has it: `average-0.25xbaseline-0.75xfull`."""
+    """Return the name of a strategy in a form for file names: `average-0.25xbaseline-0.75xfull`."""
     return name.translate(_FOR_FOLDERS)
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How the encoder of a run comes about: as the mean of the weights of its members, often of one member.
+    """How the encoder of a run is made: as the mean of the weights of its members, often of only one member.
 
     Attributes:
         members: The freeze policy of each member's realignment; None stands for the pretrained encoder.
-        weights: How much each member counts; all 1 if they count the same.
+        weights: The weight of each member; all are 1 if the members count the same.
     """
 
     members: tuple[FreezePolicy | None, ...]
@@ -53,12 +53,12 @@ class Strategy:
 
     @classmethod
     def parse(cls, name: str | Strategy) -> Strategy:
-        """Read the name of a strategy, or return a strategy as it is.
+        """Read the name of a strategy, or return a strategy unchanged.
 
-        Blanks do not matter. Equal weights are the same as none.
+        Blanks do not matter. Equal weights mean the same as no weights.
 
         Raises:
-            SettingsError: There is no such strategy; the message proposes the nearest.
+            SettingsError: No strategy has this name; the message proposes the nearest.
         """
         if isinstance(name, Strategy):
             return name
@@ -91,12 +91,12 @@ class Strategy:
 
     @property
     def member_names(self) -> list[str]:
-        """The names of the members, each as a strategy of its own."""
+        """The names of the members, each as the name of a strategy."""
         return [BASELINE if member is None else str(member) for member in self.members]
 
     @property
     def shares(self) -> list[float]:
-        """How much each member counts; the sum is 1."""
+        """The share of each member in the mean; the sum is 1."""
         return [weight / sum(self.weights) for weight in self.weights]
 
     def parts_of(self, model: PreTrainedModel, settings: RealignmentSettings, *, seed: int) -> Sequence[nn.Module]:
@@ -125,9 +125,9 @@ def _parse_member(name: str) -> FreezePolicy | None:
         try:
             FreezePolicy.parse(rule)
         except SettingsError:
-            there_are = f"there are {BASELINE}, {POLICIES_HELP}"
+            choices = f"choose one of {BASELINE}, {POLICIES_HELP}"
             raise SettingsError(
-                f"unknown strategy {rule!r}; {there_are}.{did_you_mean(rule, PAPER_STRATEGIES)}"
+                f"unknown strategy {rule!r}; {choices}.{did_you_mean(rule, PAPER_STRATEGIES)}"
             ) from None
     return FreezePolicy.parse(name)
 
@@ -143,12 +143,14 @@ def _parse_average(name: str) -> Strategy:
         raise SettingsError(f"{name!r} is an average of averages; name the strategies, and give them weights")
     members = {member: _parse_member(member) for member, _ in written}
     if repeated := [member for member, n in Counter(member for member, _ in written).items() if n > 1]:
-        raise SettingsError(f"{name!r} names {repeated[0]!r} twice; a weight says how much it counts")
+        raise SettingsError(f"{name!r} names {repeated[0]!r} twice; to make it count more, give it a weight")
     if len(members) < 2:
-        raise SettingsError(f"{name!r} is the average of one; name at least two strategies")
+        raise SettingsError(f"{name!r} is the average of only one strategy; name at least two")
     weights = [weight for _, weight in written if weight is not None]
     if len(weights) not in {0, len(members)}:
-        raise SettingsError(f"{name!r} gives weights to some; give one to each or to none")
+        raise SettingsError(
+            f"{name!r} gives weights to only some of the strategies; give a weight to each strategy or to none"
+        )
     alike = len({_WEIGHT.format(weight) for weight in check_weights(weights)}) < 2
     return Strategy(tuple(members.values()), (1.0,) * len(members) if alike else tuple(weights))
 
@@ -162,7 +164,7 @@ def _split_weight(part: str, name: str) -> tuple[str, float | None]:
 
 
 def name_average(members: Sequence[str], weights: Sequence[float]) -> str:
-    """Return the name of an average. It has weights only if they differ."""
+    """Return the name of an average. The name contains weights only if they differ."""
     written = [f"{_WEIGHT.format(weight)}*" for weight in weights]
     if len(set(written)) < 2:
         written = [""] * len(members)
@@ -170,10 +172,10 @@ def name_average(members: Sequence[str], weights: Sequence[float]) -> str:
 
 
 def is_average_name(name: str) -> bool:
-    """Tell whether a name is that of an average, of strategies or of other encoders."""
+    """Return whether a name is that of an average, of strategies or of other encoders."""
     return _AVERAGE.fullmatch(name) is not None
 
 
 def policies_of(strategies: Iterable[Strategy]) -> list[FreezePolicy]:
-    """Return the freeze policies that some strategies need, each once."""
+    """Return the freeze policies that strategies need, each once."""
     return list(dict.fromkeys(policy for strategy in strategies for policy in strategy.policies))

@@ -1,1 +1,1 @@
-"""Stage 5: pull translations together."""
+"""Stage 5: bring the vectors of translations closer together."""

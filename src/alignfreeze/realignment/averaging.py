@@ -1,9 +1,9 @@
-"""Averages the weights of encoders into one encoder, which is as quick as each of them and has something of all.
+"""Averages the weights of several encoders into one encoder, which is as fast as each of them.
 
-Encoders that come from the same pretrained one often lie in the same valley of the loss. Then the mean of their weights
-works about as well as the mean of their outputs, and nobody has to choose one of them (model soups, Wortsman et al.
-2022, arXiv 2203.05482). If the pretrained encoder is among them, the average goes a step back towards its knowledge
-(WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
+Encoders that were made from the same pretrained encoder often lie in the same valley of the loss. Then the mean of
+their weights works about as well as the mean of their outputs, and nobody has to choose one encoder. Wortsman et al.
+call this model soups (2022, arXiv 2203.05482). If the pretrained encoder is a member, the average also moves back
+towards the pretrained knowledge (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from alignfreeze.errors import EncoderError, SettingsError
 
 
 def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | None = None) -> Encoder:
-    """Return the weighted mean of encoders; it is written into the first of them.
+    """Return the weighted mean of encoders. The mean is written into the first encoder.
 
-    The encoders are requested and released one by one: with a generator, no
-    more than two are in memory. A parameter that is the same in all of them
-    stays bit-identical. Whole numbers are taken from the first.
+    The encoders are requested and released one by one: with a generator, at most two are in memory. A parameter that is
+    the same in all encoders stays bit-identical. Whole numbers are those of the first encoder.
 
     Args:
-        encoders: One or more encoders, of the same architecture and with the same vocabulary.
+        encoders: One or more encoders, with the same architecture and the same vocabulary.
         weights: The weight of each encoder, in the same order; by default all weights are equal.
 
     Raises:
-        EncoderError: Two encoders do not go together.
-        SettingsError: A weight is not more than 0.
-        ValueError: The numbers of weights and encoders differ, or there is no encoder.
+        EncoderError: Two encoders cannot be averaged.
+        SettingsError: A weight is not a finite number greater than 0.
+        ValueError: The numbers of weights and encoders differ, or no encoder is given.
     """
     shares = repeat(1.0) if weights is None else iter(check_weights(weights))
     mean, total = None, 0.0
@@ -53,14 +52,17 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
 
 
 def check_weights(weights: Sequence[float]) -> Sequence[float]:
-    """Return the weights of an average as given if all of them are more than 0.
+    """Return the weights of an average unchanged if all are finite and greater than 0.
 
     Raises:
-        SettingsError: A weight is not more than 0.
+        SettingsError: A weight is not a finite number greater than 0.
     """
     for weight in weights:
         if not (weight > 0 and math.isfinite(weight)):
-            raise SettingsError(f"the weight {weight:g}: what is averaged counts more than 0; leave out what does not")
+            raise SettingsError(
+                f"the weight {weight:g} is not allowed: each weight must be a finite number greater than 0; leave the "
+                "encoder out instead"
+            )
     return weights
 
 
@@ -69,7 +71,7 @@ def _move_towards(mean: nn.Module, other: nn.Module, share: float) -> None:
     """Move the weights of a model towards those of another, by a share of the way."""
     theirs = dict(_tensors(other))
     for name, ours in _tensors(mean):
-        # Equal weights are skipped, as rounding would change them: a frozen part stays as it was.
+        # Equal weights are skipped, because rounding would change them: a frozen part stays unchanged.
         if ours.is_floating_point() and not torch.equal(ours, there := theirs[name].to(ours)):
             ours.lerp_(there, share)
 
@@ -88,8 +90,8 @@ def check_alike(one: Encoder, other: Encoder) -> None:
     """
     if (difference := _difference(one, other)) is not None:
         raise EncoderError(
-            f"{one.name!r} and {other.name!r} cannot be averaged: {difference}; take encoders that were made from the "
-            "same pretrained one"
+            f"{one.name!r} and {other.name!r} cannot be averaged: {difference}; use encoders that were made from the "
+            "same pretrained encoder"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which parts of an encoder stay fixed while it is realigned."""
+"""Which parts of an encoder stay frozen while it is realigned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, l
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
 
 Select = Callable[[nn.Module, str, int], Sequence[nn.Module]]
-"""Finds the parts to freeze in an encoder; is given what stands behind the rule's name, and a seed."""
+"""Finds the parts to freeze in an encoder, from the text after the rule's name and a seed."""
 
 
 def full(_: nn.Module, __: str, ___: int) -> Sequence[nn.Module]:
@@ -24,19 +24,19 @@ def full(_: nn.Module, __: str, ___: int) -> Sequence[nn.Module]:
 
 
 def front(encoder: nn.Module, _: str, __: int) -> Sequence[nn.Module]:
-    """Freeze the first half of the layers; of an odd number, the smaller half."""
+    """Freeze the first half of the layers; the smaller half if their number is odd."""
     layers = _own_layers(encoder)
     return layers[: len(layers) // 2]
 
 
 def back(encoder: nn.Module, _: str, __: int) -> Sequence[nn.Module]:
-    """Freeze the second half of the layers; of an odd number, the larger half."""
+    """Freeze the second half of the layers; the larger half if their number is odd."""
     layers = _own_layers(encoder)
     return layers[len(layers) // 2 :]
 
 
 def embeddings(encoder: nn.Module, _: str, __: int) -> Sequence[nn.Module]:
-    """Freeze what turns subwords into vectors."""
+    """Freeze the embeddings, which turn subwords into vectors."""
     return [embeddings_of(encoder)]
 
 
@@ -51,22 +51,23 @@ def feed_forward(encoder: nn.Module, _: str, __: int) -> Sequence[nn.Module]:
 
 
 def span(encoder: nn.Module, numbers: str, __: int) -> Sequence[nn.Module]:
-    """Freeze the layers of a range, `3..7` with both ends, or a single one; the lowest is 0."""
+    """Freeze the layers of a range, such as `3..7` with both ends, or a single layer. The lowest layer is 0."""
     layers = _own_layers(encoder)
     first, _, last = numbers.partition("..")
     start, end = int(first), int(last or first)
     if not start <= end < len(layers):
         raise SettingsError(
-            f"freeze policy {numbers!r}: the encoder has the layers 0 to {len(layers) - 1}, the lowest named first"
+            f"freeze policy {numbers!r}: the encoder has layers 0 to {len(layers) - 1}; name the lower layer first, as "
+            "in 3..7"
         )
     return layers[start : end + 1]
 
 
 def at_random(encoder: nn.Module, count: str, seed: int) -> Sequence[nn.Module]:
-    """Freeze so many layers, drawn by the seed."""
+    """Freeze this many layers, drawn at random with the seed."""
     layers = _own_layers(encoder)
     if int(count) > len(layers):
-        raise SettingsError(f"freeze policy 'random:{count}': the encoder has {len(layers)} layers")
+        raise SettingsError(f"freeze policy 'random:{count}': the encoder has only {len(layers)} layers; name fewer")
     return [layers[number] for number in sorted(random.Random(seed).sample(range(len(layers)), int(count)))]
 
 
@@ -78,7 +79,7 @@ FREEZE_POLICIES: dict[str, Select] = {
     "attention": attention,
     "feed-forward": feed_forward,
 }
-"""The rules that have a name; `front` and `back` are those of partial_freezes.py in the reference code."""
+"""The rules that have a name. `front` and `back` are the same as in partial_freezes.py of the reference code."""
 
 _PATTERNS: dict[re.Pattern[str], Select] = {
     re.compile(r"([0-9]+(?:\.\.[0-9]+)?)"): span,
@@ -89,12 +90,12 @@ POLICIES_HELP = f"{', '.join(FREEZE_POLICIES)}, 3, 3..7, random:4, or several jo
 
 
 def _own_layers(encoder: nn.Module) -> Sequence[nn.Module]:
-    """Return the layers of an encoder, if each has weights of its own."""
+    """Return the layers of an encoder if they do not share their weights."""
     if family_of(encoder).shared:
         kind = encoder.config.model_type  # type: ignore[union-attr]
         raise EncoderError(
             f"all layers of a {kind} model share their weights, so that some cannot be frozen without the others; "
-            "take full, embeddings, attention or feed-forward"
+            "use full, embeddings, attention or feed-forward"
         )
     return layers_of(encoder)
 
@@ -104,9 +105,9 @@ class Rule:
     """One rule of a freeze policy.
 
     Attributes:
-        name: As it is written.
+        name: The name as the user writes it.
         select: Finds the parts of an encoder.
-        argument: What stands behind the name, such as the number of layers.
+        argument: The text after the name, such as the number of layers.
     """
 
     name: str
@@ -118,7 +119,7 @@ class Rule:
         """Read a rule, such as `front` or `random:4`.
 
         Raises:
-            SettingsError: There is no such rule; the message proposes the nearest.
+            SettingsError: No rule has this name; the message proposes the nearest.
         """
         if text in FREEZE_POLICIES:
             return cls(text, FREEZE_POLICIES[text])
@@ -126,25 +127,25 @@ class Rule:
             if match := pattern.fullmatch(text):
                 return cls(text, select, match[1])
         proposal = did_you_mean(text, FREEZE_POLICIES)
-        raise SettingsError(f"unknown freeze policy {text!r}; there are {POLICIES_HELP}.{proposal}")
+        raise SettingsError(f"unknown freeze policy {text!r}; choose one of {POLICIES_HELP}.{proposal}")
 
 
 @dataclass(frozen=True, slots=True)
 class FreezePolicy:
-    """Which parts of an encoder stay fixed.
+    """Which parts of an encoder stay frozen.
 
     Attributes:
-        rules: Each freezes some parts; a part that several freeze is frozen once.
+        rules: Each rule freezes some parts. A part named by several rules is counted once.
     """
 
     rules: tuple[Rule, ...]
 
     @classmethod
     def parse(cls, policy: str | FreezePolicy) -> FreezePolicy:
-        """Read a freeze policy, such as `front+embeddings`; one that is read already is returned.
+        """Read a freeze policy, such as `front+embeddings`, or return a policy unchanged.
 
         Raises:
-            SettingsError: There is no such policy; the message proposes the nearest.
+            SettingsError: No policy has this name; the message proposes the nearest.
         """
         if isinstance(policy, FreezePolicy):
             return policy
@@ -161,7 +162,7 @@ class FreezePolicy:
 
         Args:
             encoder: The encoder.
-            seed: For `random:K`.
+            seed: The seed for `random:K`.
 
         Raises:
             SettingsError: The encoder has no such layer.
@@ -175,19 +176,19 @@ EMBEDDINGS = FreezePolicy.parse("embeddings")
 
 
 def intersect(several: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
-    """Return the parts that are in every one of several lists, whole or inside another part."""
+    """Return the parts that occur in every one of several lists, alone or inside another part."""
     inside = [{module for part in fixed for module in part.modules()} for fixed in several]
     return list(dict.fromkeys(part for fixed in several for part in fixed if all(part in one for one in inside)))
 
 
 @dataclass(frozen=True, slots=True)
 class Freezing:
-    """What is held fixed in an encoder.
+    """The frozen part of an encoder.
 
     Attributes:
         parts: Paths of the frozen modules.
         parameters: How many parameters are frozen.
-        n_parameters: How many the encoder has.
+        n_parameters: How many parameters the encoder has.
     """
 
     parts: tuple[str, ...]
@@ -201,7 +202,7 @@ class Freezing:
 
     @classmethod
     def of(cls, encoder: nn.Module, fixed: Sequence[nn.Module]) -> Freezing:
-        """Name and count what is frozen."""
+        """Name and count the frozen parts."""
         paths = {module: name for name, module in encoder.named_modules()}
         frozen_parameters = {id(p): p.numel() for module in fixed for p in module.parameters()}
         return cls(
@@ -213,7 +214,7 @@ class Freezing:
 
 @contextmanager
 def frozen(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Hold modules fixed inside the block; restore them after it, come what may."""
+    """Freeze modules inside the block; restore them afterwards, even after an error."""
     parameters = [parameter for module in modules for parameter in module.parameters()]
     trainable = [parameter.requires_grad for parameter in parameters]
     try:

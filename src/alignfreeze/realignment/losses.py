@@ -29,9 +29,8 @@ def contrastive_loss(
 ) -> Tensor:
     """InfoNCE over linked words, with the words of the batch as negatives.
 
-    Each word of a link has to find its counterpart by cosine similarity. Its
-    negatives are all other words of the batch, linked or not: those of both
-    languages (`strong`), or of the other language only (`weak`). See Wu and
+    Each word of a link has to find its counterpart by cosine similarity. Its negatives are all other words of the
+    batch, linked or not: those of both languages (`strong`), or only those of the other language (`weak`). See Wu and
     Dredze (2020), and realignment_loss.py in the reference code.
 
     Args:
@@ -50,7 +49,7 @@ def contrastive_loss(
     if links.ndim != 2 or links.shape[1] != 2 or not len(links):
         raise ValueError(f"links must be [links, 2] with at least one link, got {list(links.shape)}")
     if is_target.shape != words.shape[:1]:
-        raise ValueError(f"is_target must have one value a word: {list(is_target.shape)} for {list(words.shape)}")
+        raise ValueError(f"is_target must have one value per word: {list(is_target.shape)} for {list(words.shape)}")
     rows = torch.cat([links[:, 0], links[:, 1]])  # [2 * links]
     partners = torch.cat([links[:, 1], links[:, 0]])  # [2 * links]
     # A softmax over thousands of words needs more than half precision, so autocast is off.
@@ -78,7 +77,9 @@ def l2_loss(words: Tensor, links: Tensor) -> Tensor:
 
 
 def pull_loss(states: Tensor, initial: Tensor) -> Tensor:
-    """Mean squared difference from the states of the initial model; it keeps an encoder near it (Cao et al. 2020).
+    """Mean squared difference from the states of the initial model.
+
+    This loss keeps an encoder near the initial model (Cao et al. 2020).
 
     Args:
         states: Hidden states, [subwords, width].
@@ -105,7 +106,7 @@ def pool_means(states: Tensor, lengths: Tensor) -> Tensor:
 
 
 def widen(values: Tensor) -> Tensor:
-    """Convert half precision to float32, as sums would lose too much; wider values stay as they are."""
+    """Convert half precision to float32, because sums would be too inexact. Wider values stay unchanged."""
     return values.float() if values.dtype.itemsize < 4 else values
 
 
@@ -114,14 +115,14 @@ def widen(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class LossInputs:
-    """The inputs of a loss beside the states of a layer.
+    """The inputs of a loss besides the states of a layer.
 
     Attributes:
         batch: An `AlignedBatch`.
         project: Applies the projection head to vectors; without a head it returns them unchanged.
         settings: The settings of the realignment.
-        initial: The states of the source sentences in the initial model, [source subwords, width]; None unless the
-            loss needs them.
+        initial: The states of the source sentences in the initial model, [source subwords, width]; None unless the loss
+            needs these states.
     """
 
     batch: Mapping[str, Any]
@@ -138,8 +139,8 @@ class RealignmentLoss:
         compute: Returns the loss of a layer, given its states, [subwords, width], and the other inputs.
         needs_links: Whether it uses word links.
         projects: Whether vectors go through the projection head first.
-        needs_initial: Whether it compares with the initial model, with the weight `pull`; a copy of that model is
-            then kept.
+        needs_initial: Whether it compares with the initial model, with the weight `pull`. A copy of the initial model
+            is then kept.
     """
 
     compute: Callable[[Tensor, LossInputs], Tensor]
@@ -176,7 +177,7 @@ def _against_all(vectors: Tensor, links: Tensor, is_target: Tensor, inputs: Loss
 
 
 def _l2(states: Tensor, inputs: LossInputs) -> Tensor:
-    """Return the squared difference of linked words and the pull; links count alike, whatever process they are on."""
+    """Return the squared difference of linked words, plus the pull. All links count the same, on every process."""
     links = inputs.batch["links"]
     count = torch.tensor(float(len(links)), device=states.device)
     loss = l2_loss(states.index_select(0, inputs.batch["words"]), links) * count * n_processes() / sum_all(count)
@@ -193,7 +194,7 @@ LOSSES = Table(
         "sentence": RealignmentLoss(_sentence, needs_links=False),
     },
 )
-"""The losses by name; a new one is a function and a line here, or a call of `register_loss`."""
+"""The losses by name. A new loss is a function and a line here, or a call of `register_loss`."""
 
 
 def register_loss(
@@ -204,12 +205,12 @@ def register_loss(
     projects: bool = True,
     needs_initial: bool = False,
 ) -> None:
-    """Add a loss of realignment; `realignment.loss` then takes its name.
+    """Add a loss of realignment. Afterwards `realignment.loss` accepts its name.
 
     Args:
         name: The name in settings and records.
-        compute: Returns the loss of a layer, a scalar, given the states of the layer, [subwords, width], and the
-            other inputs. It is least when translations are alike.
+        compute: Returns the loss of a layer, a scalar, given the states of the layer, [subwords, width], and the other
+            inputs. The loss is lowest when translations have the same vectors.
         needs_links: Whether it uses word links.
         projects: Whether vectors go through the projection head, `inputs.project`, first.
         needs_initial: Whether it compares with the states of the initial model, `inputs.initial`.

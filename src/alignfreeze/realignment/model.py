@@ -22,7 +22,7 @@ from alignfreeze.training.model import LossModel
 
 
 class ProjectionHead(nn.Sequential):
-    """The head between vectors and the loss; it is thrown away after realignment."""
+    """The head between vectors and the loss. It is dropped after realignment."""
 
     def __init__(self, width: int, projection: int) -> None:
         super().__init__(nn.Linear(width, width, bias=False), nn.ReLU(), nn.Linear(width, projection, bias=False))
@@ -31,14 +31,14 @@ class ProjectionHead(nn.Sequential):
 class RealignmentModel(LossModel):
     """An encoder with a projection head, whose output is the realignment loss of a batch.
 
-    With a prefix, the embeddings and the lowest layers are a fixed function. They run without dropout
-    and without gradients, and only once per sentence if their output is kept.
+    With a prefix, the embeddings and the lowest layers are a fixed function. They run without dropout and without
+    gradients. If their output is kept, they run only once per sentence.
 
     Attributes:
         encoder: The encoder.
         projection: The head between vectors and loss.
         layers: The layers whose outputs are realigned, counted from 1; 0 stands for the embeddings.
-        untrained: Parts that get no gradient from this loss, but may get one from another.
+        untrained: Parts that get no gradient from this loss, but may get a gradient from another loss.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RealignmentModel(LossModel):
         self.padding = padding
         self.prefix = prefix
         self.layers = realigned_layers(encoder, settings.layer)
-        # Tuples hide them from torch: they are neither trained nor saved with this model.
+        # Tuples hide these parts from torch: they are neither trained nor saved with this model.
         self.untrained = tuple(untrained)
         self.initial: tuple[PreTrainedModel, ...] = (
             (deepcopy(encoder).eval(),) if self.loss.needs_initial and settings.pull else ()
@@ -111,7 +111,7 @@ class RealignmentModel(LossModel):
 def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tuple[int, ...]:
     """Return the layers whose outputs are realigned, counted from 1; 0 stands for the embeddings.
 
-    The reference code takes `num_hidden_layers - 1`, which is the last layer but one. The last layer is then
+    The reference code realigns layer `num_hidden_layers - 1`, which is the last layer but one. The last layer then does
     not even run.
 
     Raises:
@@ -122,5 +122,5 @@ def realigned_layers(encoder: PreTrainedModel, layer: str | Sequence[int]) -> tu
         return (n_layers if layer == "last" else n_layers - 1,)
     beyond = [number for number in layer if number > n_layers]
     if beyond:
-        raise SettingsError(f"realignment.layer: the encoder has the layers 0 to {n_layers}, not {beyond[0]}")
+        raise SettingsError(f"realignment.layer: the encoder has layers 0 to {n_layers}, not {beyond[0]}")
     return tuple(dict.fromkeys(layer))

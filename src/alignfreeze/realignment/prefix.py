@@ -1,4 +1,4 @@
-"""The frozen embeddings and lowest layers of an encoder; their output for a sentence is always the same."""
+"""The frozen embeddings and lowest layers of an encoder, whose output for a sentence is always the same."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Store:
     """Keeps the vectors of the subwords of sentences.
 
     Attributes:
-        known: Whether the vectors of a sentence are there, [sentences].
+        known: Whether the store has the vectors of a sentence, [sentences].
     """
 
     def __init__(self, vectors: NDArray[np.float32], starts: NDArray[np.int64]) -> None:
@@ -92,18 +92,18 @@ def storing(keep: Keep, subwords: Ragged, width: int) -> Iterator[Store | None]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alignfreeze-")))
             _check_room(folder, needed=4 * shape[0] * shape[1])
             file = folder / "states.f4"
-            # The file is sparse: it needs space on the disk only where it is filled.
+            # The file is sparse: only its filled parts need space on the disk.
             vectors = np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
             with suppress(OSError):  # Windows keeps the name of a file in use
-                file.unlink()  # its space is free again when the process ends, in whatever way
+                file.unlink()  # the space is free again when the process ends, even if it is killed
             yield Store(vectors, subwords.starts)
 
 
 def _check_room(folder: Path, *, needed: int) -> None:
-    """Check that so many bytes fit on the disk; writing to a full one would end the process without a message."""
+    """Check that this many bytes fit on the disk. On a full disk, the process would end without a message."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise SettingsError(
             f"keep_prefix = 'disk' needs {needed / 1e9:,.1f} GB in {folder.parent}, where {free / 1e9:,.1f} GB are "
-            "free; name a roomier place by the environment variable TMPDIR, or take 'memory' or 'no'"
+            "free; set TMPDIR to a folder with more space, or use keep_prefix = 'memory' or 'no'"
         )

@@ -18,16 +18,16 @@ def _check_layer(value: str | list[int]) -> str | list[int]:
 
 
 class StoppingSettings(Settings):
-    """When a realignment ends before its last step; the best encoder on the way is kept."""
+    """When a realignment ends before its last step. The best encoder so far is kept."""
 
     by: Literal["agreement", "retrieval"] = "agreement"
-    """The estimate without labels, as a mean over languages. `agreement`: a short fine-tuning starts from the encoder,
-    and its labels of the source sides, carried over the links, are compared with those of the target sides.
+    """The estimate without labels, as a mean over languages. `agreement`: a short fine-tuning starts from the encoder.
+    Its labels of the source sides are carried over the links and compared with its labels of the target sides.
     `retrieval`: the share of linked words that find each other, at the layer where most do before realignment."""
     every: int = Field(default=50, gt=0)
-    """Optimiser steps from one estimate to the next; the first estimate is before realignment."""
+    """Optimiser steps from one estimate to the next. The first estimate is before realignment."""
     patience: int = Field(default=3, gt=0)
-    """The realignment ends after so many estimates in a row without a better one."""
+    """The realignment ends after this many estimates in a row that are not better than the best one."""
     finetuning_steps: int = Field(default=50, gt=0)
     """For `agreement`: optimiser steps of the short fine-tuning."""
 
@@ -38,24 +38,24 @@ class RealignmentSettings(Settings):
     schedule: Literal["before", "during", "after"] = "before"
     """Realign `before` fine-tuning, `during` it (each of its steps adds the realignment loss), or `after` it."""
     steps: int | None = Field(default=None, gt=0)
-    """Optimiser steps; left out: in an experiment, as many as in fine-tuning. `during` always takes the steps of
-    fine-tuning."""
+    """Optimiser steps. In an experiment, the default is the number of steps of fine-tuning. `during` always uses the
+    steps of fine-tuning."""
     batch_size: int = Field(default=16, gt=0)
     """Sentence pairs per step."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """Learning rate of Adam, without a schedule. The paper takes 7.5e-6 for XLM-R. `during` takes the learning rate of
+    """Learning rate of Adam, without a schedule. The paper uses 7.5e-6 for XLM-R. `during` uses the learning rate of
     fine-tuning."""
     loss: Annotated[str, AfterValidator(lambda name: check_known(name, LOSSES, "loss"))] = "contrastive"
-    """`contrastive`: each linked word has to find its counterpart. `l2`: the squared difference of linked words, and a
-    pull to the initial model (Cao et al. 2020). `sentence`: each sentence has to find its translation, by mean vectors
-    and without word links."""
+    """`contrastive`: each linked word has to find its counterpart. `l2`: the squared difference of linked words, plus a
+    pull towards the initial model (Cao et al. 2020). `sentence`: each sentence has to find its translation, by mean
+    vectors and without word links."""
     temperature: float = Field(default=0.1, gt=0)
-    """Divides the cosine similarities of the contrastive losses; smaller is sharper."""
+    """The number that cosine similarities are divided by in the contrastive losses. Smaller values are sharper."""
     negatives: Negatives = "strong"
     """Negatives of the contrastive losses. `strong`: words of both languages; `weak`: words of the other language
     only."""
     coefficient: float = Field(default=0.1, gt=0)
-    """For `during`: the weight of the realignment loss beside the loss of the task."""
+    """For `during`: the weight of the realignment loss. The loss of the task has the weight 1."""
     pull: float = Field(default=1.0, ge=0)
     """For `l2`: the weight of the squared difference from the initial model's states of the source sentences."""
     layer: Annotated[str | list[Annotated[int, Field(ge=0)]], AfterValidator(_check_layer)] = "last"
@@ -64,24 +64,25 @@ class RealignmentSettings(Settings):
     projection: int = Field(default=128, ge=0)
     """For the contrastive losses: the width of the projection head's output; 0 for no head."""
     max_length: int = Field(default=96, ge=3)
-    """The most subwords of a sentence; words beyond lose their links."""
+    """The most subwords of a sentence. Words beyond this length lose their links."""
     freeze_embeddings: bool = False
     """Freeze the embeddings too, as `+embeddings` in the name of a strategy does. The embeddings and the frozen layers
     above them then run without dropout, unlike in the reference code."""
     keep_prefix: Keep = "no"
-    """With frozen embeddings and frozen layers above them: keep their output for a sentence, so that it is computed
-    once: `no`, in `memory` or on `disk`. It takes 4 bytes times the encoder's width per subword."""
+    """Keep the output of frozen embeddings and the frozen layers above them: `no`, in `memory` or on `disk`. A kept
+    output is computed only once per sentence. This needs 4 bytes times the encoder's width per subword."""
     stopping: StoppingSettings | None = None
-    """End early, by estimates from held-out pairs; `steps` is then the maximum. Left out: all steps."""
+    """End early, depending on estimates from held-out pairs; `steps` is then the maximum. By default, do all steps."""
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
         if self.keep_prefix != "no" and (self.schedule == "during" or LOSSES[self.loss].needs_initial):
             raise ValueError(
-                f"keep_prefix: with schedule {self.schedule!r} and loss {self.loss!r} nothing stays the same"
+                f"keep_prefix must be 'no' with schedule {self.schedule!r} and loss {self.loss!r}: the output of "
+                "frozen parts cannot be kept"
             )
         if self.stopping is not None and self.schedule != "before":
-            raise ValueError(f"stopping goes with schedule 'before' only, not with {self.schedule!r}")
+            raise ValueError(f"stopping works only with schedule 'before', not with {self.schedule!r}")
         return self
 
     @property

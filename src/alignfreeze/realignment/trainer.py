@@ -33,19 +33,19 @@ from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 Judge = Callable[[Encoder], float]
-"""Says how good an encoder is; more is better."""
+"""Returns how good an encoder is; a higher value is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class RealignmentHistory:
-    """What a realignment did.
+    """The history of a realignment.
 
     Attributes:
         training: Steps, seconds and losses.
         freeze: The freeze policy.
-        frozen: What was held fixed.
-        pairs: Sentence pairs trained on.
-        pairs_without_links: Sentence pairs left out because no link of theirs remained.
+        frozen: What was frozen.
+        pairs: The number of sentence pairs that were trained on.
+        pairs_without_links: The number of sentence pairs that were left out because they had no remaining link.
     """
 
     training: TrainingHistory
@@ -70,35 +70,37 @@ def realign(
 ) -> RealignmentHistory:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
-    What the freeze policy holds fixed is bit-identical afterwards, and every
-    parameter requires a gradient afterwards exactly if it did before.
+    Frozen parts are bit-identical afterwards. Every parameter requires a gradient afterwards exactly if it did before.
 
     Args:
         encoder: The encoder; its weights change.
         bitext: Sentence pairs of one or several language pairs.
-        alignments: Their word alignments, in the same order.
-        freeze: What stays fixed, such as `front` or `back+embeddings`.
+        alignments: The word alignments of these pairs, in the same order.
+        freeze: What stays frozen, such as `front` or `back+embeddings`.
         settings: How to train; `steps` is required.
-        compute: How it is computed.
-        seed: For the projection head, the order of the pairs and dropout.
+        compute: How the training is computed.
+        seed: The seed for the projection head, the order of the pairs and dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        checkpoints: A folder for checkpoints, from which a training that was killed goes on.
-        judge: Of `settings.stopping`: says how good the encoder is that it is given; more is better. It is asked about
-            the pretrained encoder first, also by a training that goes on from a checkpoint.
+        checkpoints: A folder for checkpoints. A training that was killed continues from there.
+        judge: For `settings.stopping`: returns how good an encoder is; a higher value is better. The first call gets
+            the encoder before realignment, even if the training continues from a checkpoint.
 
     Raises:
-        SettingsError: The policy or the device does not exist, or the number of steps is missing, or the judge.
+        SettingsError: The policy or the device does not exist, or the number of steps or the judge is missing.
         DataError: No sentence pair has a usable link.
-        TrainingError: The training diverges, or memory does not suffice.
+        TrainingError: The training diverges, or memory is too small.
     """
     settings = settings or RealignmentSettings()
     policy = FreezePolicy.parse(freeze)
     if settings.steps is None:
-        raise SettingsError("realignment.steps: say how many steps to realign (the paper: as many as in fine-tuning)")
+        raise SettingsError(
+            "realignment.steps: give the number of steps (in the paper, the number of fine-tuning steps)"
+        )
     if (settings.stopping is None) != (judge is None):
         raise SettingsError(
-            "realignment.stopping says when, and a judge how good an encoder is: give both or neither, as in realign("
-            "..., settings=RealignmentSettings(steps=1000, stopping={'every': 100, 'patience': 3}), judge=judge)"
+            "realignment: `stopping` says when to check, and `judge` says how good the encoder is: give both or "
+            "neither, as in realign(..., settings=RealignmentSettings(steps=1000, stopping={'every': 100, "
+            "'patience': 3}), judge=judge)"
         )
     if judge is not None:
         check_one_process()
@@ -124,11 +126,11 @@ class Prepared:
 
     Attributes:
         pairs: The sentence pairs, encoded.
-        n_pairs: How many there were, those without links included.
+        n_pairs: The number of all sentence pairs, including those without links.
         freeze: The freeze policy, as the user named it.
-        policy: The same, with what the settings freeze too.
-        fixed: The parts that it freezes.
-        freezing: The same, by name and number.
+        policy: The freeze policy with the parts that the settings freeze in addition.
+        fixed: The parts that `policy` freezes.
+        freezing: The names of these parts, and the number of their parameters.
         settings: How to train.
     """
 
@@ -141,13 +143,13 @@ class Prepared:
     settings: RealignmentSettings
 
     def history(self, training: TrainingHistory) -> RealignmentHistory:
-        """Return what is recorded of the realignment."""
+        """Return the history of the realignment, for the record."""
         without = self.n_pairs - len(self.pairs)
         return RealignmentHistory(training, self.freeze, self.freezing, len(self.pairs), without)
 
     @property
     def identity(self) -> list[Any]:
-        """What distinguishes the training from others, as plain values."""
+        """What distinguishes the training from other trainings, as plain values."""
         return [self.settings.model_dump(mode="json"), self.freeze, digest_of_arrays(*self.pairs.arrays().values())]
 
 
@@ -160,10 +162,10 @@ def prepare(
     settings: RealignmentSettings,
     seed: int,
 ) -> Prepared:
-    """Encode a bitext and find what is held fixed.
+    """Encode a bitext, and find the parts to freeze.
 
     Raises:
-        SettingsError: There is no such policy or layer.
+        SettingsError: The policy or the layer does not exist.
         DataError: No sentence pair can be used.
     """
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
@@ -172,11 +174,12 @@ def prepare(
     max_length = min(settings.max_length, encoder.max_length)
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
     if not pairs:
-        wanted = "a usable link (one-to-one, between different words, " if settings.needs_links else "two sides ("
-        raise DataError(
-            f"none of the {len(bitext):,} sentence pairs has {wanted}within {max_length} subwords); "
-            "check the bitext and its word alignments"
-        )
+        if settings.needs_links:
+            wanted = f"a usable link (one-to-one, between different words, within {max_length} subwords)"
+            advice = "check the bitext and its word alignments"
+        else:
+            wanted, advice = f"text on both sides (within {max_length} subwords)", "check the bitext"
+        raise DataError(f"none of the {len(bitext):,} sentence pairs has {wanted}; {advice}")
     return Prepared(pairs, len(bitext), str(freeze), policy, fixed, Freezing.of(encoder.model, fixed), settings)
 
 
@@ -189,12 +192,12 @@ def _train(
     checkpoints: Path | None,
     judge: Judge | None,
 ) -> TrainingHistory:
-    """Train on encoded pairs, with some modules held fixed."""
+    """Train on encoded pairs, with some modules frozen."""
     pairs, settings = prepared.pairs, prepared.settings
-    # As the encoder is outside of a training, which changes how it computes and leaves out word embeddings.
+    # A copy of the encoder as it is outside of a training: a training changes how it computes, and drops embeddings.
     spare, start = None, 0.0
     if settings.stopping is not None and judge is not None:
-        spare, start = deepcopy(encoder.model), _judged(judge, encoder)
+        spare, start = deepcopy(encoder.model), _ask(judge, encoder)
     order = order_visits(pairs.positions(), pairs.lengths(), plan)
     used = pairs.subwords.take(sides_of(np.unique(order)))
     with (
@@ -206,17 +209,17 @@ def _train(
         set_seed(plan.seed)
         padding = int(vocabulary.numbers[encoder.padding])
         model = RealignmentModel(encoder.model, settings, padding=padding, prefix=prefix)
-        # Both sides of a pair.
+        # A pair has two sentences.
         model.at_once = None if compute.micro_batch is None else 2 * compute.micro_batch
 
         def collate(numbers: Sequence[int]) -> dict[str, Any]:
             batch = pairs.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        def judged() -> float:
+        def judge_now() -> float:
             assert judge is not None and spare is not None
             vocabulary.write(encoder.model, spare)
-            return _judged(judge, Encoder(encoder.name, spare, encoder.tokenizer))
+            return _ask(judge, Encoder(encoder.name, spare, encoder.tokenizer))
 
         stopping = settings.stopping
         return train(
@@ -227,12 +230,12 @@ def _train(
             compute=compute,
             checkpoints=checkpoints,
             identity=prepared.identity,
-            judging=None if stopping is None else JudgingPlan(judged, start, stopping.every, stopping.patience),
+            judging=None if stopping is None else JudgingPlan(judge_now, start, stopping.every, stopping.patience),
         )
 
 
-def _judged(judge: Judge, encoder: Encoder) -> float:
-    # A judge may train and predict; whoever looks on is not to take that for the run's own fine-tuning.
+def _ask(judge: Judge, encoder: Encoder) -> float:
+    # A judge may train and predict. The progress of the run must not show this as the run's own fine-tuning.
     with as_one_stage("estimating without labels"):
         return judge(encoder)
 
@@ -240,18 +243,18 @@ def _judged(judge: Judge, encoder: Encoder) -> float:
 @contextmanager
 def _prefix(encoder: Encoder, prepared: Prepared) -> Iterator[Prefix | None]:
     """Yield the frozen embeddings and the frozen layers right above them; None if the embeddings are trained."""
-    # Realigned layers within the prefix need it computed with gradients.
+    # If a realigned layer lies within the prefix, the layers below need gradients.
     lowest = min(realigned_layers(encoder.model, prepared.settings.layer))
     layers = list(takewhile(lambda layer: layer in prepared.fixed, encoder.layers))[:lowest]
     if encoder.embeddings not in prepared.fixed or not family_of(encoder.model).slices:
         yield None
         return
-    # The embeddings alone are looked up as quickly as their output would be.
+    # Embeddings alone need no store: looking them up is as fast as reading their output.
     keep = prepared.settings.keep_prefix if layers else "no"
     with storing(keep, prepared.pairs.subwords, encoder.model.config.hidden_size) as store:
         yield Prefix(encoder.embeddings, layers, store)
 
 
 def complete_policy(freeze: FreezePolicy, settings: RealignmentSettings) -> FreezePolicy:
-    """Return a freeze policy with what the settings of the realignment freeze too."""
+    """Return a freeze policy with the parts that the settings of the realignment freeze in addition."""
     return freeze + EMBEDDINGS if settings.freeze_embeddings else freeze

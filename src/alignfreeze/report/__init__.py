@@ -1,1 +1,1 @@
-"""Stage 12: tables, pages and notes to read."""
+"""Stage 12: tables, pages and notes for readers."""

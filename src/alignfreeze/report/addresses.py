@@ -1,4 +1,4 @@
-"""Addresses of the pages of a study: what stands after the # in the browser."""
+"""Addresses of the pages of a study: the text after the # in the browser."""
 
 from __future__ import annotations
 

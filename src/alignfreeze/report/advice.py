@@ -24,14 +24,14 @@ from alignfreeze.report.tables import AVERAGE_ROW
 
 NOTE = (
     "Strategies: the expected gain over the baseline, in points, with its 95% interval. No labels of these languages "
-    "were used. Agreement: of the baseline's labels with the labels that all pilots give to the source side, carried "
-    "over word links. Confidence: the probability that the advised strategy gains, or that no strategy does if no "
-    "realignment is advised."
+    "were used. Agreement: how well the baseline's labels agree with the labels that all pilots give to the source "
+    "side, carried over word links. Confidence: the probability that the advised strategy gains; if no realignment is "
+    "advised, the probability that no strategy gains."
 )
 
 
 def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
-    """Return the columns of advice; each strategy that realigns has one."""
+    """Return the columns of advice. Each strategy that realigns has a column."""
     return [
         Column("", _code, is_name=True),
         Column("language", _language, is_name=True),
@@ -71,7 +71,7 @@ def _realigned_strategies(advice: Advice) -> list[str]:
 
 
 def advice_sheet(advised: AdviceOutcome) -> Sheet:
-    """Return what is advised, one row per language; the last row is for all languages together."""
+    """Return the advice, one row per language. The last row is for all languages together."""
     advice, settings = advised.advice, advised.settings
     title = (
         f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
@@ -81,7 +81,7 @@ def advice_sheet(advised: AdviceOutcome) -> Sheet:
 
 
 def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
-    """Yield the advice as sentences: for all languages first, then for those that differ."""
+    """Yield the advice as sentences: first for all languages, then for languages that differ."""
     advice = advised.advice
     yield sentence(advice.overall)
     differing: dict[tuple[str, AdviceVerdict], list[str]] = {}
@@ -95,12 +95,12 @@ def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
     for doubt in advice.doubts:
         yield f"do not rely on this: {doubt}"
     if advice.doubts and advised.fraction < 1:
-        yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more: --fraction"
+        yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more; raise --fraction"
     yield how_far(advised.settings.task)
 
 
 def how_far(task: str) -> str:
-    """Say how far to trust advice for a task, by what was measured."""
+    """Return a sentence on how far to trust advice for a task, from what was measured."""
     if task == "pos":
         return (
             "how far to trust this: on 22 languages with the embedded encoder, such probabilities were right about as "
@@ -115,7 +115,7 @@ def how_far(task: str) -> str:
 
 
 def sentence(item: Recommendation) -> str:
-    """Explain what is advised for a language, or for all languages: the reason, and how sure it is."""
+    """Explain the advice for a language, or for all languages: the reason, and how sure the advice is."""
     who = "all languages together" if item.language is None else name_of(item.language)
     if item.verdict == "baseline":
         names = [name for name in item.estimated if name != BASELINE]
@@ -127,11 +127,11 @@ def sentence(item: Recommendation) -> str:
     gain = 100 * item.estimated[item.strategy].gain
     text = (
         f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain:+.1f} "
-        f"points. The probability that it gains at all is {item.confidence:.0%}"
+        f"points. The probability of any gain is {item.confidence:.0%}"
     )
     if item.rivals:
         rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
-        return f"{text}. No difference can be told between {item.strategy!r} and {' or '.join(rivals)}."
+        return f"{text}. {item.strategy!r} cannot be distinguished from {' or '.join(rivals)}."
     return f"{text}. The probability that no other strategy gains more is {item.best:.0%}."
 
 
@@ -147,8 +147,8 @@ def _name_languages(languages: list[str] | tuple[str, ...]) -> str:
 
 CHOICE_NOTE = (
     "Strategies: the expected gain over the baseline, in points, with its 95% interval, estimated without labels. "
-    "Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; no choice has seen "
-    "them. The best single strategy and the best of each language are found in hindsight, by these scores."
+    "Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; choices do not use "
+    "these scores. The best single strategy and the best of each language are found in hindsight, from these scores."
 )
 
 
@@ -158,7 +158,7 @@ class ChoiceRow(NamedTuple):
     Attributes:
         item: The estimates.
         strategy: The chosen strategy; empty for the mean.
-        chosen: Its score.
+        chosen: The score of the chosen strategy.
         single: The score of the best single strategy.
         best: The score of the best strategy of each language.
     """
@@ -171,7 +171,7 @@ class ChoiceRow(NamedTuple):
 
 
 def choice_columns(choices: StrategyChoices) -> list[Column[ChoiceRow]]:
-    """Return the columns of choices; each strategy that realigns has one."""
+    """Return the columns of choices. Each strategy that realigns has a column."""
     single = "–" if choices.single is None else choices.single[0]
     strategies = _realigned_strategies(choices.advice)
     return [
@@ -186,13 +186,13 @@ def choice_columns(choices: StrategyChoices) -> list[Column[ChoiceRow]]:
 
 
 def choice_sheet(choices: StrategyChoices) -> Sheet:
-    """Return the chosen models and their scores, one row per language; the last row is their mean."""
+    """Return the chosen models and their scores, one row per language. The last row is the mean."""
     title = f"{choices.title}: chosen for each language"
     return make_sheet(title, choice_columns(choices), _choice_rows(choices), CHOICE_NOTE, n_last=1)
 
 
 def _choice_rows(choices: StrategyChoices) -> list[ChoiceRow]:
-    """Return a row for each language, and one for their mean."""
+    """Return a row for each language, and a row for the mean."""
     name, mean = choices.single or ("", None)
     rows = []
     for one, item in zip(choices.languages, choices.advice.languages, strict=True):
@@ -203,7 +203,7 @@ def _choice_rows(choices: StrategyChoices) -> list[ChoiceRow]:
 
 
 def choice_lines(choices: StrategyChoices) -> Iterator[str]:
-    """Yield the choices as sentences: what is chosen, and what choosing for each language gains."""
+    """Yield the choices as sentences: the chosen strategies, and the gain of choosing for each language."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
     yield f"seeds: {', '.join(map(str, choices.advice.seeds))}"
@@ -215,7 +215,7 @@ def choice_lines(choices: StrategyChoices) -> Iterator[str]:
         yield f"{languages}: no label could be carried over the links, so nothing can be chosen"
     yield how_far(choices.task)
     if choices.single is None or choices.gain is None:
-        yield "there are no test data, so the gain of these choices cannot be said"
+        yield "there are no test data, so the gain of these choices is not known"
         return
     name, score = choices.single
     within = ""
@@ -227,7 +227,7 @@ def choice_lines(choices: StrategyChoices) -> Iterator[str]:
         f"{name!r}, which scores {100 * score:.1f} on average"
     )
     assert choices.best is not None
-    yield f"the labels of every language would have gained {100 * (choices.best - score):+.1f} points over it"
+    yield f"labels in every language would have gained {100 * (choices.best - score):+.1f} points over {name!r}"
 
 
 def choice_facts(choices: StrategyChoices) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The web application of the lens: three addresses, and the checks that a request has to pass."""
+"""The web application of the lens: three addresses, and the checks that a request must pass."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from alignfreeze.report.page import SERVED_POLICY, waiting_html
 from alignfreeze.report.serving import LivePage
 
 HOST = "127.0.0.1"
-"""This machine alone: whoever reaches the lens can read the whole study and write notes."""
+"""Only this machine, because everybody who reaches the lens can read the whole study and write notes."""
 
 MOST_BODY = 3 * MOST_BYTES + 1_000
-"""Largest request in bytes: a form writes one byte as %C3, and there are names beside the text."""
+"""The largest request in bytes. A form writes one byte as three, such as %C3, and adds the names of fields."""
 
 _REFRESH = 5
 """Seconds after which a browser asks again for a page that is not ready."""
 
 _PATIENCE = 10.0
-"""Seconds in which a note has to arrive."""
+"""Seconds in which a note must arrive."""
 
 _HEADERS = {
     "Content-Security-Policy": f"{SERVED_POLICY}; frame-ancestors 'none'",
@@ -53,7 +53,7 @@ def make_application(page: LivePage, *, port: int) -> ASGIApp:
 
     Args:
         page: The page.
-        port: The port of the server, which is a part of the names that requests may use.
+        port: The port of the server, which is part of the host names that requests may use.
     """
     hosts = frozenset(f"{name}:{port}" for name in (HOST, "localhost", "[::1]"))
     handlers = _Handlers(page, hosts)
@@ -63,25 +63,25 @@ def make_application(page: LivePage, *, port: int) -> ASGIApp:
         _Address("/notes", handlers.take_note, method="POST"),
     ]
     application = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _report_failure})
-    # The guard stands around the whole application, so that its headers are on every answer.
+    # The guard surrounds the whole application, so that its headers are on every answer.
     return _Guard(application, hosts, address=address_of(port))
 
 
 def address_of(port: int) -> str:
-    """Return what to open in a browser."""
+    """Return the address to open in a browser."""
     return f"http://{HOST}:{port}/"
 
 
 class _Guard:
-    """Refuses requests under foreign host names, and adds headers of safety to all answers.
+    """Refuses requests under foreign host names, and adds security headers to all answers.
 
-    A page of another site can let its own name point at this machine; the browser then sends that name.
+    Another site can let its own host name point at this machine. The browser then sends that host name.
     """
 
     def __init__(self, application: ASGIApp, hosts: frozenset[str], *, address: str) -> None:
         self._application = application
         self._hosts = hosts
-        self._advice = f"Open the lens as {address}; a port that is forwarded must keep its number\n"
+        self._advice = f"Open the lens as {address}; a forwarded port must keep its number\n"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safely(message: Message) -> None:
@@ -101,7 +101,7 @@ class _Guard:
 
 
 class _Address(Route):
-    """An address that takes one method, and that has to be written exactly like this."""
+    """An address that accepts one method, and that must be written exactly like this."""
 
     def __init__(self, path: str, handler: Callable[[Request], Any], *, method: str) -> None:
         super().__init__(path, handler, methods=[method])
@@ -114,14 +114,14 @@ class _Address(Route):
 
 
 class _Handlers:
-    """Answer the requests that the guard and the routes let through."""
+    """Answers the requests that the guard and the routes let through."""
 
     def __init__(self, page: LivePage, hosts: frozenset[str]) -> None:
         self._page = page
         self._origins = {f"http://{host}" for host in hosts}
 
     def show_page(self, _: Request) -> Response:
-        """Send the page, or one that says why there is none yet."""
+        """Send the page, or a page that says why there is nothing to show yet."""
         try:
             return HTMLResponse(self._page.build())
         except AlignFreezeError as error:
@@ -129,7 +129,7 @@ class _Handlers:
             return HTMLResponse(waiting.encode("utf-8", "replace"))
 
     def show_state(self, _: Request) -> Response:
-        """Send the digest by which the page learns that there is a newer one."""
+        """Send a digest. If it differs from the digest in a page, a newer page exists."""
         return JSONResponse({"state": self._page.read_state()})
 
     async def take_note(self, request: Request) -> Response:
@@ -137,7 +137,7 @@ class _Handlers:
         self._check_origin(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in _PARSERS:
-            raise HTTPException(415, f"A note comes as {' or '.join(_PARSERS)}")
+            raise HTTPException(415, f"A note must be sent as {' or '.join(_PARSERS)}")
         values = _parse_note(await _read_body(request), kind)
         return await run_in_threadpool(self._keep_note, values, kind)
 
@@ -146,9 +146,9 @@ class _Handlers:
         site = request.headers.get("sec-fetch-site", "")
         allowed = set(self._origins)
         if site == "same-origin":
-            allowed.add("null")  # from forms of a page that hides its address, as ours does
+            allowed.add("null")  # forms of a page that hides its address, as our page does, send this
         if site not in {"", "none", "same-origin"} or not allowed.issuperset(request.headers.getlist("origin")):
-            raise HTTPException(403, "Notes are taken from the page of the lens, not from other sites")
+            raise HTTPException(403, "Notes are accepted only from the page of the lens, not from other sites")
 
     def _keep_note(self, values: dict[str, str], kind: str) -> Response:
         name = values.get("name", "").strip() or None
@@ -165,14 +165,14 @@ class _Handlers:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Read the body of a note; the server passes on no more bytes than Content-Length says.
+    """Read the body of a note. The server passes on at most as many bytes as Content-Length says.
 
     Raises:
         HTTPException: The length is missing or too large, or the body does not arrive in time.
     """
     length = request.headers.get("content-length")
     if length is None or "transfer-encoding" in request.headers:
-        raise HTTPException(411, "Say in Content-Length how many bytes the note has")
+        raise HTTPException(411, "The header Content-Length must give the number of bytes of the note")
     if int(length) > MOST_BODY:
         raise HTTPException(413, f"The note is too long: at most {MOST_BYTES:,} bytes of text are kept")
     try:
@@ -195,7 +195,7 @@ def _parse_note(body: bytes, kind: str) -> dict[str, str]:
     """Return the fields of a note.
 
     Raises:
-        HTTPException: The body is not of its kind, or has other fields than a note.
+        HTTPException: The body is not of its kind, or does not have the fields of a note.
     """
     try:
         values = _PARSERS[kind](body)
@@ -214,10 +214,10 @@ async def _refuse(_: Request, error: Any) -> Response:
     if error.status_code == 404:
         reason = "There is nothing at this address; the study is at /"
     elif error.status_code == 405 and error.headers:
-        reason = f"This address takes {error.headers['Allow']}"
+        reason = f"This address accepts only {error.headers['Allow']}"
     return PlainTextResponse(f"{reason}\n", error.status_code, headers=error.headers)
 
 
 async def _report_failure(_: Request, __: Exception) -> Response:
-    """Answer where this program has a mistake; the server writes the error itself to the terminal."""
-    return PlainTextResponse("Something went wrong in the lens; the terminal where it runs shows what.\n", 500)
+    """Answer after an error of this program. The server writes the error itself to the terminal."""
+    return PlainTextResponse("An error occurred in the lens; the terminal where the lens runs shows it.\n", 500)

@@ -1,4 +1,4 @@
-"""Charts as values that plotly draws. Fonts and the colours of text are the page's."""
+"""Charts as values that plotly draws. The page sets fonts and the colours of text."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Chart:
     """A chart and its numbers.
 
     Attributes:
-        name: Its name in links and file names.
-        title: What it shows.
-        figure: Its `data` and `layout`, as plotly takes them.
+        name: The name of the chart in links and file names.
+        title: What the chart shows.
+        figure: The `data` and `layout` of the figure, in the form of plotly.
         sheet: The same numbers as a table.
-        note: How to read it.
+        note: How to read the chart.
         choices: What the reader may choose, by name. A choice changes the figure: `restyle` changes its data and
-            `relayout` the rest, as plotly takes them. The first choice is drawn at the beginning.
+            `relayout` the rest, in the form of plotly. At the beginning, the first choice is drawn.
         choosing: The label of the choices, such as `sort by`.
     """
 
@@ -40,7 +40,7 @@ class Chart:
 
 
 def plain(text: str) -> str:
-    """Escape a text, as plotly takes some HTML for markup."""
+    """Escape a text, because plotly reads some HTML as markup."""
     return html.escape(text, quote=False)
 
 

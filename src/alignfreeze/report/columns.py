@@ -16,12 +16,12 @@ class Column(Generic[Row]):
     """One column of a table, and the same value in JSON and CSV.
 
     Attributes:
-        name: Its heading; None if no table shows it.
-        value: Returns its value in a row.
-        show: Turns a value into what people read; None shows the value itself.
-        key: Its name in JSON and CSV; empty if they leave it out.
-        is_name: Whether it says what a row is about. Such columns come first.
-        missing: What people read where the value is None.
+        name: The heading; None if no table shows the column.
+        value: Returns the value of the column in a row.
+        show: Turns a value into text for readers; None shows the value itself.
+        key: The name of the column in JSON and CSV; empty if they leave the column out.
+        is_name: Whether the column says what a row is about. Such columns come first.
+        missing: The text for readers if the value is None.
     """
 
     name: str | None
@@ -32,7 +32,7 @@ class Column(Generic[Row]):
     missing: str = "–"
 
     def cell(self, row: Row) -> Cell:
-        """Return what people read in a row."""
+        """Return the text of the column in a row, for readers."""
         value = self.value(row)
         if value is None:
             return Cell(self.missing)
@@ -43,14 +43,14 @@ class Column(Generic[Row]):
 def make_sheet(
     title: str, columns: Sequence[Column[Row]], rows: Iterable[Row], note: str = "", *, n_last: int = 0
 ) -> Sheet:
-    """Return a table as people read it.
+    """Return a table for readers.
 
     Args:
         title: What the table shows.
-        columns: Its columns; those without a heading are left out.
-        rows: What its rows are about.
-        note: How to read it.
-        n_last: How many rows at the end sum up the others.
+        columns: The columns; columns without a heading are left out.
+        rows: What the rows are about.
+        note: How to read the table.
+        n_last: How many rows at the end sum up the other rows.
     """
     shown = [(column.name, column) for column in columns if column.name is not None]
     return Sheet(

@@ -24,14 +24,14 @@ Seconds = Mapping[tuple[str, str], float]
 
 
 def comparison_page(number: int, comparison: Comparison, *others: Comparison, seconds: Seconds) -> Page:
-    """Return the page of a comparison; tables by other metrics come after its own."""
+    """Return the page of a comparison. Tables by other metrics follow its own tables."""
     charts: list[Chart | None] = []
     picture = ""
     if len(comparison.strategies) > 1 and comparison.languages:
         source = comparison.source or "en"
         facts = {code: facts_of(code, source).values for code in comparison.languages}
         orders = _sort_languages(comparison)
-        settings = (comparison.setup.settings, comparison.fine_tuned)  # of its runs, and of its baseline's
+        settings = (comparison.setup.settings, comparison.fine_tuned)  # those of the runs, and those of the baseline
         cost = {name: value for (digest, name), value in seconds.items() if digest in settings}
         charts = [
             draw_gain_map(comparison, orders=orders),
@@ -58,7 +58,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
 
     def gain(code: str) -> float:
         gains = [
-            one.gain for s in comparison.realigned if (one := comparison.cells[code].get(s)) and one.gain is not None
+            one.gain for s in comparison.realignments if (one := comparison.cells[code].get(s)) and one.gain is not None
         ]
         return max(gains, default=0.0)
 
@@ -74,7 +74,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
 
 
 def training_seconds(records: Sequence[RunRecord]) -> Seconds:
-    """Return how long training takes, mean over seeds, by the digest of the settings and the strategy."""
+    """Return how long training takes, as a mean over seeds, by the digest of the settings and the strategy."""
     found: dict[tuple[str, str], list[float]] = {}
     for record in records:
         if (result := next(results_of(record, ""), None)) is not None:

@@ -21,7 +21,7 @@ from alignfreeze.studies.versus import Versus
 
 
 def describe_setup(setup: Setup) -> str:
-    """Describe what runs have in common."""
+    """Return a short text about what runs have in common."""
     return ", ".join([setup.task, *_setup_parts(setup)])
 
 
@@ -68,14 +68,14 @@ OVERALL_NOTE = (
 
 
 class OverviewRow(NamedTuple):
-    """A strategy and what it does over all target languages."""
+    """A strategy and its results over all target languages."""
 
     strategy: str
     overall: Overall
 
 
 def _count(verdict: Verdict, overall: Overall) -> int | None:
-    """Return how many languages have a verdict; None with single seeds, which allow no verdicts."""
+    """Return how many languages have a verdict; None with a single seed, which allows no verdicts."""
     return overall.counts[verdict] if any(overall.counts.values()) else None
 
 
@@ -105,7 +105,7 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
     Column(None, lambda row: row.overall.sure and row.overall.sure[1], key="surely_worse"),
     Column("rank", lambda row: None if isnan(row.overall.rank) else row.overall.rank, "{:.2f}".format, key="mean_rank"),
 )
-"""What is shown of each strategy over all target languages."""
+"""The columns for each strategy over all target languages."""
 
 
 def overall_sheet(comparison: Comparison) -> Sheet:
@@ -125,9 +125,9 @@ class VersusRow(NamedTuple):
     """A strategy in two studies.
 
     Attributes:
-        strategy: Its name.
-        ours: What it does in one study.
-        theirs: What it does in the other.
+        strategy: The name of the strategy.
+        ours: The results of the strategy in one study.
+        theirs: The results of the strategy in the other study.
         agreement: The share of the common languages with the same verdict.
         correlation: Spearman's correlation of the gains over the common languages.
     """
@@ -142,7 +142,7 @@ class VersusRow(NamedTuple):
 def _side_by_side(
     name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None
 ) -> Iterator[Column[VersusRow]]:
-    """Yield the column of a number in our study, and that of the same number in theirs."""
+    """Yield two columns: a number in our study, and the same number in their study."""
     yield Column(name, lambda row: value(row.ours), show)
     yield Column("theirs", lambda row: value(row.theirs), show)
 
@@ -156,7 +156,7 @@ VERSUS: tuple[Column[VersusRow], ...] = (
     Column("same verdict", lambda row: row.agreement, "{:.0%}".format, key="same_verdict"),
     Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains"),
 )
-"""What is shown of each strategy in two studies."""
+"""The columns for each strategy in two studies."""
 
 
 def versus_sheet(versus: Versus) -> Sheet:
@@ -224,7 +224,7 @@ def versus_facts(versus: Versus) -> dict[str, Any]:
 
 CORRELATION_NOTE = (
     "Spearman's correlation over the target languages, between the gain and a fact about the language. In brackets: "
-    "its 95% interval. The interval takes languages for independent, which related languages are not. *: p < 5% after "
+    "its 95% interval, which assumes independent languages; related languages are not independent. *: p < 5% after "
     "correction for the number of rows (Holm). Syntax, phonology, sounds, genealogy, geography: distance from the "
     "source language by URIEL. Pretraining text: of XLM-R, in GiB."
 )
@@ -235,16 +235,16 @@ Correlations = Mapping[str, Correlation]
 
 
 def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> Sheet:
-    """Return what the gains go with, one row per fact and one column per strategy."""
+    """Return the correlations of gains with facts, one row per fact and one column per strategy."""
     by_fact: dict[str, dict[str, Correlation]] = {}
     for item in found:
         by_fact.setdefault(item.fact, {})[item.strategy] = item
     columns: list[Column[tuple[str, Correlations]]] = [
         Column("", lambda row: row[0], is_name=True),
         Column("n", lambda row: max(item.n for item in row[1].values())),
-        *map(_correlation_column, comparison.realigned),
+        *map(_correlation_column, comparison.realignments),
     ]
-    title = f"{title_of(comparison)}: what the gains go with"
+    title = f"{title_of(comparison)}: what the gains correlate with"
     return make_sheet(title, columns, by_fact.items(), CORRELATION_NOTE)
 
 

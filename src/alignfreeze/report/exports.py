@@ -31,7 +31,7 @@ _NAMES = (
 )
 
 RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
-"""The columns of results; all of them are shared by CSV and Parquet."""
+"""The columns of results, which CSV and Parquet share."""
 
 
 def _write_csv(results: Sequence[Result], out: Path) -> None:
@@ -47,7 +47,7 @@ def _write_parquet(results: Sequence[Result], out: Path) -> None:
         arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
-        raise SettingsError("Parquet needs the extra: pip install 'alignfreeze[hub]'") from None
+        raise SettingsError("Parquet needs an extra: pip install 'alignfreeze[hub]'") from None
     table = arrow.table({column.key: [column.value(result) for result in results] for column in RESULT_COLUMNS})
     with new_file(out) as beside:
         parquet.write_table(table, beside)
@@ -74,12 +74,12 @@ _EXPORT_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".te
 
 
 def choose_export_form(out: Path, form: str | None) -> str:
-    """Choose the form of a file: the one that is asked for, or the one that its name tells.
+    """Choose the form of a file: the requested form, or the form that belongs to the file's name.
 
     Raises:
-        SettingsError: There is no such form, or the name tells no form.
+        SettingsError: The form does not exist, or cannot be recognised from the name.
     """
-    otherwise = f"name one of {', '.join(EXPORT_FORMS)} with --format"
+    otherwise = f"give one of {', '.join(EXPORT_FORMS)} with --format"
     return choose_form(out, form, forms=EXPORT_FORMS, endings=_EXPORT_ENDINGS, otherwise=otherwise)
 
 
@@ -93,7 +93,7 @@ def export_results(results: Sequence[Result], out: Path, form: str) -> None:
 
     Raises:
         OutputError: The file cannot be written.
-        SettingsError: The form needs a library that is not installed, or a baseline that the results lack.
+        SettingsError: The form needs a library that is not installed, or the results have no baseline.
     """
     check_file(out)
     try:

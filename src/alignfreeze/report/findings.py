@@ -1,4 +1,4 @@
-"""Gathers what is known about studies: scores, records, states of runs, key terms, a probe of encoders."""
+"""Gathers everything known about studies: scores, records, states of runs, key terms, a probe of encoders."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Terms = Mapping[str, Mapping[str, Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is known about a study.
+    """Everything known about a study.
 
     Attributes:
         results: The scores.
         records: The complete runs. Tables have none.
-        states: How far each run has come.
-        terms: The key terms of its texts.
-        probe: The probe of its encoders, if there is one.
+        states: The progress of each run.
+        terms: The key terms of the texts.
+        probe: The probe of the encoders; None without a probe.
     """
 
     results: Sequence[Result]
@@ -39,10 +39,10 @@ class Findings:
 
 
 def gather(paths: Sequence[Path]) -> Findings:
-    """Gather what is known about studies.
+    """Gather everything known about studies.
 
     Raises:
-        DataError: A folder or table is missing or damaged, or there is no result yet.
+        DataError: A folder or table is missing or damaged, or has no result yet.
         SettingsError: Results contradict each other.
     """
     # A study that has just begun, or whose runs all failed, has runs but no results.
@@ -52,20 +52,20 @@ def gather(paths: Sequence[Path]) -> Findings:
     terms: dict[str, Mapping[str, Sequence[str]]] = {}
     for folder in folders:
         for name, texts in read_terms(folder).items():
-            # Experiments of the same name in several folders are told apart by the folder.
+            # The folder distinguishes experiments of the same name.
             terms[name if name not in terms else f"{name}, {study_name(folder.resolve())}"] = texts
     probes = [probe for folder in folders if (probe := _read_probe(folder)) is not None]
     return Findings(results, records, _read_states(folders), terms, probes[0] if probes else None)
 
 
 def _read_probe(folder: Path) -> Probe | None:
-    """Return the probe in a folder. A damaged one is left out with a remark: the rest does not need it."""
+    """Return the probe in a folder. A damaged probe is left out with a remark, because the rest does not need it."""
     if not (folder / PROBE).is_file():
         return None
     try:
         return Probe.read(folder / PROBE)
     except DataError as error:
-        remark(f"{error}; it is left out")
+        remark(f"{error}; the probe is left out")
         return None
 
 
@@ -74,7 +74,7 @@ def _read_states(folders: Sequence[Path]) -> list[RunStatus]:
     for folder in folders:
         try:
             found += read_status(folder).runs
-        except DataError:  # a folder of records alone
+        except DataError:  # a folder with nothing but records
             continue
     return found
 

@@ -1,4 +1,4 @@
-"""Chooses the form of a file: the one that is asked for, or the one that its name tells."""
+"""Chooses the form of a file: the requested form, or the form that belongs to the file's name."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from alignfreeze.errors import SettingsError, did_you_mean
 def choose_form(
     out: Path, form: str | None, *, forms: Collection[str], endings: Mapping[str, str], otherwise: str
 ) -> str:
-    """Choose the form of a file: the one that is asked for, or the one that its name tells.
+    """Choose the form of a file: the requested form, or the form that belongs to the file's name.
 
     Args:
         out: The file.
-        form: The form that is asked for; None to go by the name.
+        form: The requested form; None to recognise the form from the name.
         forms: The forms that exist.
         endings: Forms by the ending of the name.
-        otherwise: What the message advises if the name tells no form.
+        otherwise: The advice in the message if the form cannot be recognised from the name.
 
     Raises:
-        SettingsError: There is no such form, or the name tells no form.
+        SettingsError: The form does not exist, or cannot be recognised from the name.
     """
     if form is None:
         if (told := endings.get(out.suffix.lower())) is None:
-            raise SettingsError(f"{out}: its name tells no form; {otherwise}")
+            raise SettingsError(f"{out}: the form cannot be recognised from the name; {otherwise}")
         return told
     if form not in forms:
-        raise SettingsError(f"--format {form!r}: there are {', '.join(forms)}.{did_you_mean(form, forms)}")
+        raise SettingsError(f"--format {form!r}: choose one of {', '.join(forms)}.{did_you_mean(form, forms)}")
     return form

@@ -27,7 +27,7 @@ def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]
         comparison: The strategies language by language.
         orders: Ways to sort the languages, by name: the codes from the top down.
     """
-    strategies = comparison.realigned
+    strategies = comparison.realignments
     languages = list(next(iter(orders.values())))
     rows = [[comparison.cells[code].get(strategy) for strategy in strategies] for code in languages]
     gains = [[None if one is None or one.gain is None else 100 * one.gain for one in row] for row in rows]
@@ -48,7 +48,7 @@ def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]
             ygap=1,
         )
     )
-    # Plotly's own choice of ink is too faint on the middle shades.
+    # The text colour that plotly chooses is too faint on the middle shades.
     for code, row in zip(languages, rows, strict=True):
         for strategy, one in zip(strategies, row, strict=True):
             figure.add_annotation(
@@ -83,7 +83,7 @@ def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> 
         comparison: The strategies language by language.
         languages: The codes from the top down.
     """
-    strategies = comparison.realigned
+    strategies = comparison.realignments
     figure = go.Figure()
     for number, strategy in enumerate(strategies):
         having = dict(_known_gains(comparison, strategy))
@@ -125,11 +125,11 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
 
     Args:
         comparison: The strategies language by language.
-        facts: Facts by language and name. A language without a fact has no mark there.
+        facts: Facts by language and name. A language without a fact has no mark in the chart of that fact.
     """
     codes = comparison.languages
     kinds = list(dict.fromkeys(kind for code in codes for kind in facts[code]))
-    # A fact that is the same for all languages tells nothing.
+    # A fact that is the same for all languages shows nothing.
     kinds = [kind for kind in kinds if len({facts[code][kind] for code in codes if kind in facts[code]}) > 1]
     if not kinds:
         return None
@@ -140,14 +140,14 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
     }
     figure = go.Figure()
     named: list[list[str]] = []
-    for number, strategy in enumerate(comparison.realigned):
+    for number, strategy in enumerate(comparison.realignments):
         known = [(code, one.gain) for code, one in _known_gains(comparison, strategy) if one.gain is not None]
         named.append([code for code, _ in known])
         figure.add_scatter(
             x=[facts[code].get(kinds[0]) for code, _ in known],
             y=[100 * gain for _, gain in known],
             mode="markers+text",
-            # The marks of a language stand one above the other: only the highest has a name.
+            # The marks of a language lie one above the other: only the highest has a name.
             text=[plain(code) if gain == highest[code] else "" for code, gain in known],
             textposition="top center",
             textfont={"size": 11},
@@ -159,12 +159,12 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
         )
     figure.update_yaxes(title_text="gain, points")
     figure.update_xaxes(title_text=_axis_title(kinds[0]))
-    title = "Gain against what is known of the languages"
+    title = "Gain against facts about the languages"
     columns = [
         Column("", str, is_name=True),
         Column("language", _name_with_code, is_name=True),
         *(Column(kind, partial(_value, facts, kind), "{:.3g}".format) for kind in kinds),
-        *(_gain_column(comparison, strategy) for strategy in comparison.realigned),
+        *(_gain_column(comparison, strategy) for strategy in comparison.realignments),
     ]
     choices = {
         kind: {
@@ -175,8 +175,8 @@ def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[st
     }
     note = (
         "Syntax, phonology, sounds, genealogy: URIEL's distances from the source language, 0 to 1. Geography: the way "
-        "over the globe; 1 is the other side. Pretraining text: of XLM-R, in GiB. A language is left out where its "
-        "value is not known."
+        "over the globe; 1 is the other side. Pretraining text: of XLM-R, in GiB. A language without a known value is "
+        "left out."
     )
     return Chart("distance", title, figure_values(figure), make_sheet(title, columns, codes), note, choices, "against")
 
@@ -203,8 +203,8 @@ def draw_gain_by_cost(comparison: Comparison, seconds: Mapping[str, float]) -> C
     gains = [100 * (comparison.overall[name].average.gain or 0.0) for name in known]
     figure = go.Figure()
     for name, gain in zip(known, gains, strict=True):
-        # A strategy looks the same in all charts. The baseline is in no other chart: it is grey.
-        number = comparison.realigned.index(name) if name in comparison.realigned else None
+        # A strategy looks the same in all charts. The baseline, which is in no other chart, is grey.
+        number = comparison.realignments.index(name) if name in comparison.realignments else None
         figure.add_scatter(
             x=[seconds[name] / 60],
             y=[gain],
@@ -256,7 +256,7 @@ def _gain_column(comparison: Comparison, strategy: str) -> Column[str]:
 
 
 def _interval_columns(comparison: Comparison) -> Iterator[Column[str]]:
-    for strategy in comparison.realigned:
+    for strategy in comparison.realignments:
         yield _gain_column(comparison, strategy)
         yield Column("interval", partial(_interval, comparison, strategy), interval_text, missing="")
 

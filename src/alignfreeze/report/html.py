@@ -1,4 +1,4 @@
-"""The templates of pages. They escape what is put into them."""
+"""The templates of pages. They escape all values that are put into them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alignfreeze.languages import direction_of, name_of
 
 
 def template(name: str) -> Template:
-    """Return a template of this package. It escapes all that is not marked as safe."""
+    """Return a template of this package. The template escapes all values that are not marked as safe."""
     environment = Environment(
         loader=PackageLoader("alignfreeze.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

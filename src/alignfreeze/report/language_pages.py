@@ -1,4 +1,4 @@
-"""The page of a language: what is known about it, and what each strategy does to it."""
+"""The page of a language: facts about the language, and the effect of each strategy on it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def language_page(
         code: The language.
         compared: The comparisons of the study.
         codes: The study's languages.
-        alike: How unlike languages are, in several senses.
-        terms: The key terms of its bitext.
+        alike: The distances between languages, in several senses.
+        terms: The key terms of the language's bitext.
     """
     having = [comparison for comparison in compared if code in comparison.languages]
     source = having[0].source or "en"
@@ -52,7 +52,7 @@ def language_page(
 
 
 def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
-    """Return a fact of typology and its value as people read them."""
+    """Return a fact of typology and its value, as text for readers."""
     if name == SIZE:
         return "pretraining text of XLM-R", f"{value:.1f} GiB"
     if name.startswith("same "):
@@ -61,8 +61,8 @@ def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
 
 
 def _language_scores(code: str, compared: Sequence[Comparison]) -> Sheet:
-    """Return the scores of a language, one row per comparison that has it."""
-    # A study of one comparison has no page for it.
+    """Return the scores of a language, one row per comparison that includes the language."""
+    # In a study with one comparison, the comparison has no separate page.
     rows = [
         (one, address_of_comparison(number) if len(compared) > 1 else "")
         for number, one in enumerate(compared)
@@ -86,7 +86,7 @@ def _rounded_score(summary: Summary) -> Cell:
 
 
 def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
-    """Say which strategies improve a language, and which worsen it, over all comparisons."""
+    """Return sentences on which strategies improve or worsen a language, over all comparisons."""
     verdicts: dict[str, dict[str, int]] = {}
     for comparison in having:
         for strategy, one in comparison.cells[code].items():
@@ -95,7 +95,7 @@ def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
                 counts["all"] += 1
                 if one.verdict in counts:
                     counts[one.verdict] += 1
-    unjudged = [name_strategy(s) for c in having for s in c.realigned if s not in verdicts and s in c.cells[code]]
+    unjudged = [name_strategy(s) for c in having for s in c.realignments if s not in verdicts and s in c.cells[code]]
     if not verdicts:
         return ["There are too few seeds to tell gains from chance in this language."]
     if len(having) == 1:

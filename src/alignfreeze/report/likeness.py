@@ -1,4 +1,4 @@
-"""Which languages are alike, in several senses, and which runs are alike."""
+"""Which languages are similar, in several senses, and which runs are similar."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from alignfreeze.studies.comparison import Comparison
 from alignfreeze.typology import FEATURES, facts_of, family_of
 
 Distances = Mapping[tuple[str, str], float]
-"""How unlike two languages are, by their codes in either order."""
+"""The distance of two languages, by their codes in either order."""
 
 BY_GAINS, BY_TYPOLOGY, BY_VECTORS = "effect of realignment", "typology", "vectors of the encoder"
 
 SHOWN = 5
-"""How many of the nearest a table names."""
+"""How many of the nearest languages a table names."""
 
 JOINED = 2
-"""How many of the nearest a language is joined with in the network."""
+"""How many of the nearest languages a language is joined with in the network."""
 
 OTHERS = 8
-"""How many differences between two runs are named. Of more only the number is given."""
+"""How many differences between two runs are named. If there are more, only the number of the rest is given."""
 
 
 def measure_distances(
     codes: Sequence[str], compared: Sequence[Comparison], probe: Probe | None
 ) -> dict[str, Distances]:
-    """Measure how unlike languages are, in several senses.
+    """Measure the distances between languages, in several senses.
 
     Args:
         codes: The languages.
-        compared: Comparisons. Two languages are alike if their gains are, in points.
-        probe: A probe, if there is one. Two languages are alike if its encoder has their words in the same place.
+        compared: Comparisons. Two languages are near if their gains, in points, are similar.
+        probe: A probe, or None. Two languages are near if its encoder puts their words into the same place.
     """
     found = {BY_GAINS: _by_gains(codes, compared), BY_TYPOLOGY: _by_typology(codes)}
     if probe is not None:
@@ -70,7 +70,7 @@ def _gains_of(code: str, compared: Sequence[Comparison]) -> dict[tuple[int, str]
 
 
 def _by_typology(codes: Sequence[str]) -> Distances:
-    """Return the mean of URIEL's distances that are known for both languages."""
+    """Return the mean of those URIEL distances that are known for both languages."""
     found = {}
     for one, other in combinations(codes, 2):
         values = facts_of(one, other).values
@@ -84,13 +84,13 @@ def _both_ways(found: Distances) -> Distances:
 
 
 def find_nearest(code: str, codes: Sequence[str], values: Distances, n: int) -> list[str]:
-    """Return the languages that are most like another, the nearest first."""
+    """Return the languages that are most similar to a language, the nearest first."""
     others = [other for other in codes if other != code and (code, other) in values]
     return sorted(others, key=lambda other: values[code, other])[:n]
 
 
 def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances]) -> Sheet:
-    """Return the languages most like another: one row per sense and language."""
+    """Return the languages most similar to a language: one row per sense and language."""
     rows = [
         (
             Cell(sense),
@@ -111,7 +111,7 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
 def language_network(
     codes: Sequence[str], compared: Sequence[Comparison], found: Mapping[str, Distances]
 ) -> Network | None:
-    """Return the languages, joined if they are alike; None if nothing is known about that."""
+    """Return the languages as a network, joined if they are similar; None if no distance is known."""
     if len(codes) < 3 or not found:
         return None
     gains = {code: max(_gains_of(code, compared).values(), default=0.0) for code in codes}
@@ -131,8 +131,8 @@ def language_network(
     ]
     edges = {sense: _edges(codes, values) for sense, values in found.items()}
     note = (
-        f"Each language is joined with the {JOINED} most like it. Colour and form show the family, size shows the "
-        "largest gain of any strategy."
+        f"Each language is joined with the {JOINED} languages most like it. Colour and form show the family, size "
+        "shows the largest gain of any strategy."
     )
     return Network("languages", "Languages that are alike", nodes, edges, note, {})
 
@@ -143,7 +143,7 @@ def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
 
 
 def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:
-    """Return the runs whose settings are most like a run's, with the differences; None without other runs."""
+    """Return the runs whose settings are most similar to those of a run, with the differences; None without others."""
     ours = _flatten(record)
     others = [(_find_differences(ours, _flatten(other)), other) for other in records if other is not record]
     if not others:
@@ -161,7 +161,7 @@ def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet |
 
 
 def _flatten(record: RunRecord) -> dict[str, str]:
-    """Return what decides the result of a run as text, by names with dots."""
+    """Return everything that decides the result of a run, as texts by names with dots."""
     identity = record.identity
     facts = {name: fact for found in identity.facts.values() for name, fact in found.items()}
     told = {"version": identity.version, "encoder": identity.encoder, "strategy": record.strategy, "seed": record.seed}
@@ -170,7 +170,7 @@ def _flatten(record: RunRecord) -> dict[str, str]:
 
 
 def _find_differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return what differs, by name. A table that only one run has is a single difference."""
+    """Return the differences by name. A table that only one run has is a single difference."""
     found: dict[str, tuple[str, str]] = {}
     for name in {**ours, **theirs}:
         here, there = ours.get(name), theirs.get(name)

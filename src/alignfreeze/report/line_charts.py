@@ -13,7 +13,7 @@ from alignfreeze.report.probes import LAYER
 from alignfreeze.report.sheets import Cell, Sheet
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-"""They tell lines apart that have the same colour."""
+"""Dashes, which distinguish lines of the same colour."""
 
 
 def draw_losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
@@ -23,12 +23,12 @@ def draw_losses(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str
         curves: Pairs of step and loss, by the name of the training.
         title: Title of the chart.
     """
-    note = "Each point is the mean training loss since the point before."
+    note = "Each point is the mean training loss since the previous point."
     return _draw_steps("losses", ("training", "step", "loss"), curves, title, note)
 
 
 def draw_checks(curves: Mapping[str, Sequence[tuple[int, float]]], *, title: str) -> Chart:
-    """Draw the estimates that a training was stopped by.
+    """Draw the estimates that decided when a training stopped.
 
     Args:
         curves: Pairs of step and estimate, by the name of the estimate.

@@ -1,4 +1,4 @@
-"""What a run was made from and what was made from it, as a network."""
+"""The lineage of a run as a network: what the run was made from, and what was made from the run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOOKS = {RUN: "--run", FROM: "#0072b2", TO: "#009e73"}
 """Dark grey, blue and green. The grey depends on whether the page is light or dark."""
 
 MOST_IN_TITLE = 6
-"""How many languages a title names. Of more only the number is given."""
+"""How many languages a title names. If there are more, only their number is given."""
 
 
 def trace_run(record: RunRecord) -> Network:
-    """Trace what a run was made from, and what was made from it."""
+    """Return what a run was made from, and what was made from the run, as a network."""
     nodes = [_run_node(record), *_origins(record), *_outcomes(record)]
     return _network("lineage", "Lineage of this run", nodes, [*_origin_edges(record), *_outcome_edges(record)])
 
 
 def trace_runs(records: Sequence[RunRecord]) -> Network:
-    """Trace what the runs of a study were made from; what several runs share is shown once."""
+    """Return what the runs of a study were made from, as a network. What several runs share is shown once."""
     nodes = {node.name: node for record in records for node in (*_origins(record), _run_node(record))}
     edges = {(edge.source, edge.target): edge for record in records for edge in _origin_edges(record)}
     return _network("lineage", "What the runs were made from", list(nodes.values()), list(edges.values()))
@@ -49,22 +49,22 @@ def _run_node(record: RunRecord) -> Node:
 def _origins(record: RunRecord) -> Iterator[Node]:
     digest = record.identity.encoder[:12]
     yield Node(*_encoder(record), f"the pretrained encoder; its files have the digest {digest}", FROM)
-    yield Node(*_training(record), f"{record.task} in {name_or_code(record.source_language)}", FROM)
+    yield Node(*_training_data(record), f"{record.task} in {name_or_code(record.source_language)}", FROM)
     if record.is_baseline:
         return
-    yield Node(*_bitext(record), f"sentence pairs: {_listed(record.realigned_languages)}", FROM)
+    yield Node(*_bitext(record), f"sentence pairs: {_name_all(record.realigned_languages)}", FROM)
     if (links := _links(record)) is not None:
         yield Node(*links, f"word links by {links[1].removeprefix('links: ')}", FROM)
     pairs = 0 if record.realignment is None else record.realignment.pairs
-    for strategy, realigned in _realigned(record).items():
+    for strategy, realigned in _realigned_encoders(record).items():
         title = f"the encoder after realignment ({strategy}), seed {record.seed}, on {pairs:,} sentence pairs"
         yield Node(realigned, f"realigned {strategy} {record.seed}", title, FROM)
 
 
 def _origin_edges(record: RunRecord) -> Iterator[Edge]:
     run, encoder = record.folder, _encoder(record)[0]
-    yield Edge(_training(record)[0], run)
-    realigned = list(_realigned(record).values())
+    yield Edge(_training_data(record)[0], run)
+    realigned = list(_realigned_encoders(record).values())
     yield from (Edge(start, run) for start in realigned)
     if not realigned or None in Strategy.parse(record.strategy).members:
         yield Edge(encoder, run)
@@ -82,7 +82,7 @@ def _outcomes(record: RunRecord) -> Iterator[Node]:
     if record.keeps_model:
         yield Node("model", "fine-tuned model", "kept in the folder model of the run", TO)
     codes = list(dict.fromkeys(score.language for score in record.scores))
-    yield Node("scores", f"scores in {len(codes)} languages", _listed(codes), TO)
+    yield Node("scores", f"scores in {len(codes)} languages", _name_all(codes), TO)
 
 
 def _outcome_edges(record: RunRecord) -> Iterator[Edge]:
@@ -95,27 +95,27 @@ def _encoder(record: RunRecord) -> tuple[str, str]:
     return f"encoder {record.identity.encoder}", record.encoder
 
 
-def _training(record: RunRecord) -> tuple[str, str]:
+def _training_data(record: RunRecord) -> tuple[str, str]:
     return f"train {record.files.get('train')}", f"{record.task} training data"
 
 
 def _bitext(record: RunRecord) -> tuple[str, str]:
     digests = sorted(record.identity.files_of(Part.PAIRS).values())
-    return f"bitext {' '.join(digests)}", f"bitext: {_listed(record.realigned_languages)}"
+    return f"bitext {' '.join(digests)}", f"bitext: {_name_all(record.realigned_languages)}"
 
 
 def _links(record: RunRecord) -> tuple[str, str] | None:
-    """Return name and label of the links; None where the loss goes without."""
+    """Return name and label of the links; None if the loss needs no links."""
     if record.aligner in {None, NO_LINKS}:
         return None
     # The same aligner with other settings, or on other pairs of the bitext, makes other links.
     return f"links {record.identity.digest_of(Part.PAIRS, Part.LINKS)[:12]}", f"links: {record.aligner}"
 
 
-def _realigned(record: RunRecord) -> dict[str, str]:
+def _realigned_encoders(record: RunRecord) -> dict[str, str]:
     """Return the nodes of the realigned encoders that a run starts from, by strategy."""
-    return {strategy: f"realigned {name}" for strategy, name in record.identity.realigned.items()}
+    return {strategy: f"realigned {name}" for strategy, name in record.identity.realigned_encoders.items()}
 
 
-def _listed(codes: Sequence[str]) -> str:
+def _name_all(codes: Sequence[str]) -> str:
     return f"{len(codes)} languages" if len(codes) > MOST_IN_TITLE else ", ".join(map(name_or_code, codes))

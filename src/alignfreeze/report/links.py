@@ -1,4 +1,4 @@
-"""Word links to look at: in colour in a terminal, and as matrices on a page that needs no network."""
+"""Word links for readers: in colour in a terminal, and as matrices on a page that needs no network."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Linked:
     """A sentence pair and its links, to be shown.
 
     Attributes:
-        number: The number of its line, from 1.
+        number: The number of the pair's line, from 1.
         pair: The sentences.
-        alignment: Their links.
+        alignment: The links of the sentences.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Linked:
     alignment: WordAlignment
 
     def groups(self) -> tuple[list[int | None], list[int | None]]:
-        """Number the groups of linked words, on both sides; a word without a link has None.
+        """Number the groups of linked words, on both sides. A word without a link has None.
 
         Words that are linked directly or through others share a number. Numbers start from 1 and follow the source.
         """
@@ -83,6 +83,6 @@ def to_page(sample: Sequence[Linked], *, facts: dict[str, str]) -> str:
 
     Args:
         sample: The sentence pairs.
-        facts: Facts to show above them, by name.
+        facts: Facts to show above the matrices, by name.
     """
     return template("links.html").render(sample=sample, facts=facts)

@@ -12,7 +12,7 @@ from alignfreeze.report.columns import Column, make_sheet
 from alignfreeze.report.sheets import Cell, Sheet
 
 LIBRARY = "pyvis"
-"""The package that contains vis-network. It is read as data and never imported: an import would need IPython."""
+"""The package that contains vis-network. Its files are only read: an import would need IPython."""
 
 _SCRIPT = "pyvis/lib/vis-9.1.2/vis-network.min.js"
 
@@ -22,12 +22,12 @@ class Node:
     """A thing in a network.
 
     Attributes:
-        name: Its name, which no other node has.
-        label: The text beside it.
-        title: The text that is shown when it is pointed at.
-        kind: Its kind. Nodes of a kind look alike.
-        page: The address of its page; empty if it has none.
-        size: Its size; 1 is the usual one.
+        name: The name of the node, which no other node has.
+        label: The text beside the node.
+        title: The text that is shown when the reader points at the node.
+        kind: The kind of the node. Nodes of the same kind look the same.
+        page: The address of the node's page; empty without a page.
+        size: The size of the node; 1 is the usual size.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Edge:
     """Two nodes that are joined.
 
     Attributes:
-        source: Name of one node. In a lineage the other was made from it.
-        target: Name of the other.
+        source: Name of one node. In a lineage, the other node was made from this node.
+        target: Name of the other node.
     """
 
     source: str
@@ -56,12 +56,12 @@ class Network:
     """Nodes and the edges between them.
 
     Attributes:
-        name: Its name in links.
-        title: What it shows.
+        name: The name of the network in links.
+        title: What the network shows.
         nodes: The nodes.
-        edges: The edges in each sense. Those in the first sense are shown at the beginning.
-        note: How to read it.
-        looks: Colours that mean something, by kind. Other kinds get the next free colour.
+        edges: The edges in each sense. At the beginning, the edges in the first sense are shown.
+        note: How to read the network.
+        looks: Colours with a meaning, by kind. Other kinds get the next free colour.
         directed: Whether edges have a direction.
     """
 
@@ -75,11 +75,11 @@ class Network:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of its nodes, in their order."""
+        """The kinds of the nodes, in the order of the nodes."""
         return list(dict.fromkeys(node.kind for node in self.nodes))
 
     def sheet(self) -> Sheet:
-        """Return the network as a table: one row per node, with the nodes that it is joined with."""
+        """Return the network as a table: one row per node, with the nodes that the node is joined with."""
         columns: list[Column[Node]] = [
             Column("", lambda node: Cell(node.label, page=node.page), is_name=True),
             Column("kind", lambda node: node.kind, is_name=True),
@@ -103,7 +103,7 @@ def network_script() -> str:
     """Return the text of vis-network.
 
     Raises:
-        SettingsError: The package that contains it is not installed, or has no such file.
+        SettingsError: The package that contains vis-network is not installed, or has no such file.
     """
     try:
         return Path(str(distribution(LIBRARY).locate_file(_SCRIPT))).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Notes that people write about a study: kept beside its runs, shown on its pages."""
+"""Notes that people write about a study. They are kept beside the runs and shown on the pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MOST_NAME = 100
 """Longest name of a writer, in characters."""
 
 _MOST_LISTED = 20
-"""Pages that a message names at most."""
+"""The most pages that a message names."""
 
 _LOCK_SECONDS = 30.0
 """How long to wait while another process writes to the file."""
@@ -47,7 +47,7 @@ class LongNoteError(SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody says about a study, a language or a run.
+    """A note about a study, a language or a run.
 
     Attributes:
         text: Plain text of one or more lines.
@@ -63,7 +63,7 @@ class Note:
 
     @classmethod
     def create(cls, text: str, *, about: str, name: str, time: str) -> Note:
-        """Check the parts of a note, and return it without blanks around them.
+        """Check the parts of a note, and return the note without blanks around its parts.
 
         Raises:
             LongNoteError: The text is too long.
@@ -72,7 +72,7 @@ class Note:
         # Forms end lines as HTTP does, with two characters.
         text = _clean_text("the text of the note", text.replace("\r\n", "\n").replace("\r", "\n"), but="\n\t")
         if (size := len(text.encode())) > MOST_BYTES:
-            raise LongNoteError(f"the note has {size:,} bytes; at most {MOST_BYTES:,} are kept, so shorten it")
+            raise LongNoteError(f"the note has {size:,} bytes, but at most {MOST_BYTES:,} are kept; shorten the note")
         name = _clean_text("the name of the note's writer", name)
         if len(name) > MOST_NAME:
             raise SettingsError(f"the name of the note's writer has {len(name):,} characters; use at most {MOST_NAME}")
@@ -84,10 +84,10 @@ class Note:
 
         Raises:
             TypeError: The values are not those of a note.
-            SettingsError: `create` refuses one of them.
+            SettingsError: `create` refuses a value.
         """
         if not all(isinstance(value, str) for value in values.values()):
-            raise TypeError("a part of it is not text")
+            raise TypeError("a part of the note is not text")
         return cls.create(**values)
 
     @property
@@ -113,21 +113,21 @@ def _clean_text(what: str, text: str, *, but: str = "") -> str:
 
 
 def _check_time(time: str) -> str:
-    """Return a time as given.
+    """Return a time unchanged if it is valid.
 
     Raises:
-        SettingsError: It is not a time, or has no time zone.
+        SettingsError: The text is not a time, or has no time zone.
     """
     with suppress(ValueError, OverflowError):
         if (found := datetime.fromisoformat(time)).tzinfo is not None and found.astimezone(UTC):
             return time
-    raise SettingsError(f"the time of the note is {time!r}; expected one such as 2025-01-31T12:00:00+00:00")
+    raise SettingsError(f"the time of the note is {time!r}; expected a time such as 2025-01-31T12:00:00+00:00")
 
 
 def add_note(folder: Path, text: str, *, about: str = STUDY, name: str | None = None) -> Note:
     """Keep a note in the folder of a study.
 
-    Several processes may write at the same time: they wait for each other, so that no note is lost or damaged.
+    Several processes may write at the same time. They wait for each other, so that no note is lost or damaged.
 
     Args:
         folder: The folder of the runs.
@@ -149,7 +149,8 @@ def add_note(folder: Path, text: str, *, about: str = STUDY, name: str | None = 
             _append_line(path, line)
     except Timeout:
         raise OutputError(
-            f"{path}: another process has held it for {_LOCK_SECONDS:.0f} seconds; try again when it has ended"
+            f"{path}: another process has locked the notes for {_LOCK_SECONDS:.0f} seconds; try again when that "
+            "process has ended"
         ) from None
     except OSError as error:
         raise OutputError(f"{path}: the note cannot be written ({error.strerror or error})") from error
@@ -160,7 +161,7 @@ def _check_folder(folder: Path) -> None:
     """Check that a folder may keep notes.
 
     Raises:
-        OutputError: It does not exist, or it is the folder of a run, which a repeated run would remove.
+        OutputError: The folder does not exist, or is the folder of a run, which a repeated run would remove.
     """
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; name the folder of the runs")
@@ -168,16 +169,17 @@ def _check_folder(folder: Path) -> None:
     if home.parent.name == "runs" and (home / RECORD).exists():
         study = home.parents[1]
         raise OutputError(
-            f"{folder}: a run, whose notes are kept with its study: alignfreeze note {study} --run {home.name}"
+            f"{folder} is the folder of a run; notes about a run are kept with its study. Use: alignfreeze note "
+            f"{study} --run {home.name}"
         )
 
 
 def _append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file, either whole or not at all; it is on the disk when this returns."""
+    """Add a line to a file, either whole or not at all. When this returns, the line is on the disk."""
     with path.open("ab+", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
-        # A line that a crash has cut off stays a line of its own.
+        # A line that a crash has cut off stays a separate line.
         whole = line if file.read(1) in {b"", b"\n"} else b"\n" + line
         if file.write(whole) < len(whole):
             file.truncate(end)
@@ -204,7 +206,7 @@ def read_notes(folder: Path) -> list[Note]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        remark(f"{path}: cannot be read ({error.strerror or error}); its notes are left out")
+        remark(f"{path}: cannot be read ({error.strerror or error}); the notes in it are left out")
         return []
     notes: list[Note] = []
     for number, line in enumerate(lines, start=1):
@@ -213,12 +215,12 @@ def read_notes(folder: Path) -> list[Note]:
         try:
             notes.append(Note.from_json(json.loads(line)))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            remark(f"{path}, line {number}: not a note ({error}); it is left out")
+            remark(f"{path}, line {number}: not a note ({error}); the line is left out")
     return notes
 
 
 def notes_of(paths: Sequence[Path]) -> list[Note]:
-    """Return the notes in those paths that are folders, the oldest first."""
+    """Return the notes of all paths that are folders, the oldest first."""
     folders = dict.fromkeys(path.resolve() for path in paths if path.is_dir())
     return sorted((note for folder in folders for note in read_notes(folder)), key=lambda note: note.moment)
 
@@ -230,16 +232,18 @@ def list_addresses(folder: Path) -> list[str]:
         folder: The folder of the runs.
 
     Raises:
-        DataError: It is not the folder of a study.
+        DataError: The folder is not that of a study.
     """
     languages, runs = _read_plan(folder)
     for path in find_record_files(folder):
-        with suppress(TypeError, KeyError):  # `report` complains of a record that is none
+        with suppress(TypeError, KeyError):  # `report` complains about a file that is not a record
             values = read_json(path)
             runs.append(name_folder(values["strategy"], values["seed"], values["digest"]))
             languages += [score["language"] for score in values["scores"]]
     if not runs:
-        raise DataError(f"{folder}: neither runs nor a plan of runs in it; name a folder that `run --out` has filled")
+        raise DataError(
+            f"{folder}: the folder has neither runs nor a plan of runs; name a folder that `run --out` has filled"
+        )
     found = [STUDY, *map(address_of_language, languages), *map(address_of_run, runs)]
     return list(dict.fromkeys(found))
 
@@ -257,14 +261,14 @@ def _read_plan(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def check_address(about: str, known: Collection[str]) -> str:
-    """Return the address of a page as given.
+    """Return the address of a page unchanged if the page exists.
 
     Raises:
-        SettingsError: There is no such page; the message proposes one.
+        SettingsError: The study has no such page; the message proposes another page.
     """
     if about in known:
         return about
     kind = about.partition("/")[0]
     like = [address for address in known if address.partition("/")[0] == kind] or list(known)
     listed = ", ".join(like[:_MOST_LISTED]) + (f" and {len(like) - _MOST_LISTED} more" * (len(like) > _MOST_LISTED))
-    raise SettingsError(f"the study has no page {about!r}; there are {listed}.{did_you_mean(about, like)}")
+    raise SettingsError(f"the study has no page {about!r}; choose one of {listed}.{did_you_mean(about, like)}")

@@ -16,25 +16,25 @@ from alignfreeze.report.pages import StudyPage
 from alignfreeze.report.palette import COLOURS
 
 NODE_SHAPES = (("dot", "●"), ("diamond", "◆"), ("square", "■"), ("triangle", "▲"), ("triangleDown", "▼"), ("star", "★"))
-"""The shapes of nodes by kind, as vis-network calls them, and signs that look like them. Colours alone do not tell."""
+"""The shapes of nodes by kind, as vis-network calls them, and similar signs. Colours alone do not suffice."""
 
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; "
     "connect-src data: blob:"
 )
-"""A browser lets the page load and run nothing but what is inside it."""
+"""With this policy, a browser lets the page load and run only what is inside the page."""
 
 SERVED_POLICY = f"{POLICY} 'self'; form-action 'self'; base-uri 'none'"
-"""The same for a page from a server. It may also ask that server, and send notes to it."""
+"""The policy for a page from a server. Such a page may also ask that server, and send notes to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a page knows about the server that shows it.
+    """What a page knows about its server.
 
     Attributes:
-        state: A digest of what the page was made from. The page is refreshed when the server has another one.
+        state: A digest of what the page was made from. When the server has another digest, the page is refreshed.
         writer: The name in the form for notes; None if no folder keeps notes.
     """
 
@@ -43,11 +43,12 @@ class Served:
 
 
 def to_html(study: StudyPage, *, served: Served | None = None) -> str:
-    """Return an HTML page with everything in it: styles, scripts, numbers.
+    """Return an HTML page that contains everything: styles, scripts, numbers.
 
     Args:
         study: What the page shows.
-        served: The server that shows it. Such a page refreshes itself and has a form for notes. None for a file.
+        served: The server of the page; None for a file. A page from a server refreshes itself and has a form for
+            notes.
 
     Raises:
         SettingsError: The package that draws networks is not installed.
@@ -73,7 +74,7 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
 
 
 def waiting_html(reason: str, *, seconds: int) -> str:
-    """Return the page that a server shows while there is no study to show. It asks again by itself."""
+    """Return the page that a server shows while there is no study to show. This page reloads itself."""
     return template("waiting.html").render(reason=reason, seconds=seconds, style=_read_template("study.css"))
 
 
@@ -82,7 +83,7 @@ def _chart_data(chart: Any) -> dict[str, Any]:
 
 
 def _network_data(network: Network) -> dict[str, Any]:
-    """Return a network as the script of the page takes it."""
+    """Return a network in the form that the script of the page needs."""
     return {
         "nodes": [asdict(node) for node in network.nodes],
         "edges": {sense: [[edge.source, edge.target] for edge in edges] for sense, edges in network.edges.items()},
@@ -92,10 +93,10 @@ def _network_data(network: Network) -> dict[str, Any]:
 
 
 def looks(network: Network) -> dict[str, dict[str, str]]:
-    """Return the colour, shape and sign of each kind of node. Colours that begin with `--` are named by the page."""
+    """Return the colour, shape and sign of each kind of node. The page defines colours that begin with `--`."""
     found = {}
     for number, kind in enumerate(network.kinds):
-        # There are as many shapes as colours: after each round the shapes move on by one.
+        # The numbers of shapes and colours are equal, so after each round the shapes move on by one.
         form, sign = NODE_SHAPES[(number + number // len(COLOURS)) % len(NODE_SHAPES)]
         colour = network.looks.get(kind, COLOURS[number % len(COLOURS)])
         found[kind] = {"colour": colour, "form": form, "sign": sign}

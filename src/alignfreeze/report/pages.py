@@ -1,4 +1,4 @@
-"""The pages of a study as values: what they hold is computed first and painted elsewhere."""
+"""The pages of a study as values. Their contents are computed first and painted elsewhere."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Page:
     """The page of a study, a comparison, a language or a run.
 
     Attributes:
-        name: Its address, such as `language/tr`.
-        title: What it is about.
-        summary: Its findings, in sentences.
-        facts: What is known, by name.
-        charts: Its charts.
-        networks: Its networks.
-        sheets: Its tables.
-        notes: The notes that people wrote about it.
-        picture: Its most telling chart as SVG, for places where no script runs; empty if there is none.
+        name: The address of the page, such as `language/tr`.
+        title: What the page is about.
+        summary: The findings, in sentences.
+        facts: Known facts, by name.
+        charts: The charts.
+        networks: The networks.
+        sheets: The tables.
+        notes: The notes that people wrote about the subject of the page.
+        picture: The most important chart as SVG, for places where no script runs; empty without one.
     """
 
     name: str
@@ -44,7 +44,7 @@ class StudyPage:
     """All pages of a study.
 
     Attributes:
-        study: The first page: what the comparisons show, and what is wrong or missing.
+        study: The first page: the findings of the comparisons, and everything that is wrong or missing.
         comparisons: One page per setup.
         languages: One page per target language.
         runs: One page per run. Tables have no runs.
@@ -63,5 +63,5 @@ class StudyPage:
         yield from self.runs
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show: the summary, the overview and a picture of the gains."""
+        """Return the HTML for notebooks: the summary, the overview and a picture of the gains."""
         return template("notebook.html").render(study=self)

@@ -1,15 +1,15 @@
-"""Colours that mean the same on all pages, charts and pictures."""
+"""Colours, which have the same meaning on all pages, charts and pictures."""
 
 from __future__ import annotations
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""The colour-blind can tell them apart too (Okabe and Ito 2008)."""
+"""The colours of strategies, which colour-blind people can distinguish too (Okabe and Ito 2008)."""
 
 GREY = "#7f7f7f"
-"""The colour of the baseline. It is visible on light and on dark ground."""
+"""The colour of the baseline, which is visible on a light and on a dark background."""
 
 WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
-"""Orange and blue. The colour-blind can tell them apart, and in print they differ from white."""
+"""Orange and blue. Colour-blind people can distinguish these, and in print both differ from white."""
 
 
 def ground_of(gain: float | None, greatest: float) -> str:
@@ -17,14 +17,14 @@ def ground_of(gain: float | None, greatest: float) -> str:
 
     Args:
         gain: The gain; None if it is not known.
-        greatest: The greatest gain or loss. It has the full colour.
+        greatest: The greatest gain or loss, which has the full colour.
     """
     share = 0.0 if gain is None else gain / greatest
     return _mix(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
 
 
 def ink_on(ground: str) -> str:
-    """Return the ink with the greatest contrast to a ground: nearly black, or white (WCAG)."""
+    """Return the text colour with the greatest contrast to a background: nearly black, or white (WCAG)."""
     linear = [
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
         for value in (channel / 255 for channel in _channels(ground))
@@ -35,7 +35,7 @@ def ink_on(ground: str) -> str:
 
 
 def _mix(one: str, other: str, share: float) -> str:
-    """Mix two colours; a share of 0 is the one, 1 the other."""
+    """Mix two colours; a share of 0 returns the first, a share of 1 the second."""
     both = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in both)
 

@@ -35,11 +35,11 @@ def draw_gain_picture(comparison: Comparison) -> str:
     rows = [
         (
             name_or_code(code),
-            [_tile(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realigned],
+            [_tile(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realignments],
         )
         for code in comparison.languages
     ]
-    return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realigned, rows=rows)
+    return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realignments, rows=rows)
 
 
 def _tile(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
@@ -64,10 +64,10 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
         return
     for record in kept:
         own = next(results_of(record, record.folder))
-        # A baseline has no comparison of its own: it takes one of any realignment with the same fine-tuning.
+        # A baseline has no comparison of its own, so it gets one of a realignment with the same fine-tuning.
         mine = [one for one in compared if one.setup == own.setup]
         mine += [one for one in compared if one.fine_tuned == own.fine_tuned]
-        if mine and mine[0].realigned and mine[0].languages:
+        if mine and mine[0].realignments and mine[0].languages:
             _illustrate(places[record.digest], mine[0])
 
 

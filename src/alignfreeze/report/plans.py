@@ -46,7 +46,7 @@ def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
 
 
 def _judge_languages(settings: ExperimentSettings) -> LanguageChoice | None:
-    """Judge the languages of the bitext that were chosen; None if there was no choice."""
+    """Judge the chosen languages of the bitext; None if no languages were chosen."""
     if settings.bitext is None or settings.bitext.choice is None:
         return None
     return judge_choice(settings.bitext_languages, settings.bitext.choice, source=settings.source_language)
@@ -72,7 +72,7 @@ def outline_text(outline: Outline) -> str:
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
         ("experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"),
-        ("runs", f"{len(outline.runs)}: {_listed(settings.strategies)}; seeds {_listed(settings.seeds)}"),
+        ("runs", f"{len(outline.runs)}: {_join(settings.strategies)}; seeds {_join(settings.seeds)}"),
         (
             "fine-tuning",
             f"{_at_least(outline)}{outline.finetuning_steps:,} steps of {tuning.batch_size}, "
@@ -97,11 +97,11 @@ def outline_text(outline: Outline) -> str:
 
 def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     if (stopping := settings.realignment.stopping) is not None:
-        yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are the most"
+        yield "stopping", f"by {stopping.by}, estimated every {stopping.every:,} steps; the steps are a maximum"
 
 
 def _at_least(outline: Outline) -> str:
-    """Of questions each window of a long context is an example; how many there are is not known before."""
+    """Return `at least ` if the steps are a lower limit: the number of windows of long contexts is not known yet."""
     known = outline.settings.finetuning.steps is not None or not TASKS[outline.settings.task].kind.overlaps
     return "" if known else "at least "
 
@@ -112,7 +112,9 @@ def estimate_text(estimate: Cost | None) -> str:
         return _align_lines([("estimate", "none: the encoder is not on this machine, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
     lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
-    steps = f"{estimate.realignment_step:.3g} s a realignment step, {estimate.finetuning_step:.3g} s a fine-tuning step"
+    steps = (
+        f"{estimate.realignment_step:.3g} s per realignment step, {estimate.finetuning_step:.3g} s per fine-tuning step"
+    )
     return _align_lines(
         [
             ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
@@ -162,7 +164,7 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     how = f"by {choice.by}" if choice.seed is None else f"at random (seed {choice.seed})"
     yield "chosen", f"{len(choice.languages)} of {choice.listed} languages {how}: {' '.join(choice.languages)}"
     if choice.diversity is not None and choice.at_random is not None:
-        sets = "on average over all sets of as many"
+        sets = "on average over all sets of equally many languages"
         yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
 
 
@@ -173,7 +175,7 @@ def _freezing_text(freezing: Freezing) -> str:
 
 
 def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
-    """Yield paths; those that differ in one number become a range: `encoder.layer.0..5`."""
+    """Yield paths. Paths that differ only in one number become a range: `encoder.layer.0..5`."""
     groups: dict[tuple[str, str], list[int]] = {}
     for path in paths:
         match = _NUMBER.search(path)
@@ -191,5 +193,5 @@ def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
 _NUMBER = re.compile(r"(?<=\.)[0-9]+")
 
 
-def _listed(values: Iterable[Any]) -> str:
+def _join(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))

@@ -1,4 +1,4 @@
-"""What an experiment is going to do and what it takes, before it runs."""
+"""The plan and the cost of an experiment, before it runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from alignfreeze.report.plans import estimate_text, outline_facts, outline_text,
 
 
 def preview(settings: ExperimentSettings, *, base: Path) -> tuple[dict[str, Any], str]:
-    """Plan an experiment and estimate its cost; data on the hub are not fetched for this.
+    """Plan an experiment and estimate its cost. Data on the hub are not fetched for this.
 
     Args:
         settings: The experiment.
-        base: The folder at which its relative paths start.
+        base: The folder at which relative paths of the experiment start.
 
     Returns:
         The plan and the estimate as plain values, and as text.

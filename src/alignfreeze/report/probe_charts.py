@@ -1,4 +1,4 @@
-"""Charts of what a probe of encoders found: retrieval and drift by layer."""
+"""Charts of the findings of a probe of encoders: retrieval and drift by layer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def draw_probe(probe: Probe) -> list[Chart]:
     """Draw how many words find their translation at each layer, and how far the layers have moved."""
     found = {name: share_by_layer(items, "strong") for name, items in probe.retrieval.items()}
     note = (
-        "The share of words that are nearer to their translation than to any other word of either language, in "
-        "percent. It is the mean of both directions and of all languages."
+        "The share of words that are nearer to their translation than to any other word of either language. In "
+        "percent, as the mean of both directions and of all languages."
     )
     charts = [draw_layers(found, name="retrieval", title="Word retrieval by layer", unit="percent", note=note)]
     if probe.drift:

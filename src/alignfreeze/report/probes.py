@@ -35,7 +35,7 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
 
     Args:
         found: Retrieval by encoder.
-        language: Code of the target language; None for the mean over all.
+        language: Code of the target language; None for the mean over all languages.
     """
     chosen = {name: [item for item in items if language in {None, item.language}] for name, items in found.items()}
     layers = sorted({item.layer for items in chosen.values() for item in items})
@@ -59,7 +59,10 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
 
 
 def share_by_layer(items: Sequence[Retrieval], method: str) -> dict[int, float]:
-    """Return the share of words that find their translation by a method, in percent, mean over languages, by layer."""
+    """Return for each layer the percentage of words that find their translation with a given method.
+
+    The percentage is averaged over languages.
+    """
     layers: dict[int, list[float]] = {}
     for item in items:
         if item.method == method:
@@ -77,13 +80,13 @@ def drift_sheet(found: Mapping[str, Sequence[Drift]], base: str) -> Sheet:
 
 
 def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
-    """Return whether task and realignment pull layers the same way: one row per layer, one column per model."""
+    """Return how far the gradients of task and realignment agree: one row per layer, one column per model."""
     by_layer = {name: {item.layer: item for item in items} for name, items in found.items()}
     columns = [LAYER, *(Column(name, values.get, _cosine_text) for name, values in by_layer.items())]
     first = next(iter(found.values()))
     note = (
         f"The cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
-        "batches. 1: the same way. 0: unrelated. -1: against each other."
+        "batches. 1: the same direction. 0: unrelated. -1: opposite directions."
     )
     return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note)
 

@@ -1,4 +1,4 @@
-"""The page of a run: what it was made from, what it cost, what it scores."""
+"""The page of a run: its lineage, its cost and its scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
 
     Args:
         record: The run.
-        records: All runs of the study, this one included.
+        records: All runs of the study, including this run.
     """
     alike = alike_runs_sheet(record, records)
     return Page(
@@ -37,7 +37,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
 
 
 def _summarise_run(record: RunRecord) -> list[str]:
-    """Say what the run scores in the source language and in the others, and what is doubtful about it."""
+    """Return sentences on the scores in the source language and in the target languages, and on doubts."""
     source = record.source_language
     metric = record.scores[0].metric if record.scores else ""
     values = {score.language: score.value for score in record.scores if score.metric == metric}
@@ -83,7 +83,7 @@ def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
 
 
 def _draw_checks(record: RunRecord) -> Iterator[Chart]:
-    """Yield a chart of the estimates that realignment was stopped by, if it was."""
+    """Yield a chart of the estimates that decided when realignment stopped, if `realignment.stopping` was set."""
     if record.realignment is None or record.stopping is None:
         return
     found, by = record.realignment.training.checks, record.stopping["by"]
@@ -106,7 +106,7 @@ def _language_cell(language: str, record: RunRecord) -> Cell:
 
 
 def _page_of(language: str, record: RunRecord) -> str:
-    """Return the address of the page of a language; the source language has none."""
+    """Return the address of the page of a language; the source language has no page."""
     return "" if language == record.source_language else address_of_language(language)
 
 

@@ -1,4 +1,4 @@
-"""The lens: a server on this machine that shows the page of a study to browsers and takes their notes."""
+"""The lens: a server on this machine that shows the page of a study to browsers and keeps notes from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alignfreeze.report.application import HOST, address_of, make_application
 from alignfreeze.report.serving import LivePage
 
 _GRACE = 1.0
-"""Seconds in which answers that are under way can still be sent when the server ends."""
+"""Seconds in which unfinished answers can still be sent when the server ends."""
 
 
 class Lens:
@@ -24,7 +24,7 @@ class Lens:
 
     Args:
         paths: Folders of runs, and tables.
-        port: The port on which it listens; 0 for any free port.
+        port: The port on which the server listens; 0 for any free port.
 
     Raises:
         DataError: A folder or table is missing.
@@ -41,7 +41,7 @@ class Lens:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 make_application(self.page, port=self.port),
-                # What is installed beside uvicorn, or set in the environment, changes nothing.
+                # Other installed packages and environment variables must not change the server.
                 loop="asyncio",
                 http="h11",
                 ws="none",
@@ -60,13 +60,13 @@ class Lens:
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
+        """The address to open in a browser."""
         return address_of(self.port)
 
     def serve_forever(self) -> None:
         """Answer requests until `shutdown` or Ctrl-C."""
         self._ended.clear()
-        # A daemon thread, and the threads that it starts, do not keep Ctrl-C waiting for a page or a slow reader.
+        # With a daemon thread, Ctrl-C does not wait for a page or a slow reader.
         Thread(target=self._serve, daemon=True).start()
         while not self._ended.wait(timeout=0.5):  # without a timeout, Windows would not notice Ctrl-C
             pass
@@ -91,7 +91,7 @@ class Lens:
 
 
 def _listen(port: int) -> socket.socket:
-    """Take a port; requests that come before `serve_forever` wait.
+    """Open a port. Requests that arrive before `serve_forever` wait.
 
     Raises:
         SettingsError: The port is not available.

@@ -1,4 +1,4 @@
-"""What the lens shows: the page of some studies, built again when their files have changed, and its notes."""
+"""The page that the lens shows, with its notes. The page is built again when the files of its studies change."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from alignfreeze.studies.results import find_record_files
 
 
 def state_of(paths: Sequence[Path]) -> tuple[str, str]:
-    """Return two digests of what the page of some studies depends on: of the results, and of the notes.
+    """Return two digests of the files that the page of some studies depends on: of the results, and of the notes.
 
-    Sizes and times of files are enough for this, so it is quick enough to be asked every few seconds.
+    The digests use only sizes and times of files, so they are quick enough to compute every few seconds.
     """
     results: list[Any] = []
     notes: list[Any] = []
@@ -33,7 +33,7 @@ def state_of(paths: Sequence[Path]) -> tuple[str, str]:
             failures = sorted(path.glob("failed/*.json"))
             files = [*find_record_files(path), *failures, path / PLANNED, path / TERMS, path / PROBE]
             results += map(_stamp_of, files)
-            # Names are enough for claims: their contents change every second, and the page does not show them.
+            # For claims, names suffice. Their contents change every second, but the page does not show them.
             results += sorted(claim.name for claim in path.glob("locks/[!.]*.json"))
             notes.append(_stamp_of(path / NOTES))
     return digest_of_json(results), digest_of_json(notes)
@@ -49,7 +49,7 @@ def _stamp_of(path: Path) -> tuple[str, int, int]:
 
 
 class LivePage:
-    """The page of some studies; it is built again when the files behind it have changed.
+    """The page of some studies, which is built again when files of the studies have changed.
 
     Args:
         paths: Folders of runs, and tables.
@@ -68,13 +68,13 @@ class LivePage:
         return digest_of_json(state_of(self._paths))
 
     def build(self) -> bytes:
-        """Return the page as HTML; it is the one built before if no file has changed.
+        """Return the page as HTML. If no file has changed, this is the page that was built before.
 
         Raises:
             AlignFreezeError: There is nothing to show yet, or a file is damaged.
         """
         with self._building:
-            # The state is read before the files: a change that comes in between is found next time.
+            # The state is read before the files, so that a change in between is found next time.
             state = state_of(self._paths)
             if state != self._state:
                 if self._study is None or state[0] != self._state[0]:
@@ -91,11 +91,13 @@ class LivePage:
         """Keep a note about one of the pages.
 
         Raises:
-            SettingsError: A part of the note is wrong, or there is no such page.
+            SettingsError: A part of the note is wrong, or the study has no such page.
             OutputError: The note cannot be written.
         """
         if not self._folders:
-            raise SettingsError("notes are kept in folders of runs, and only tables are shown here")
+            raise SettingsError(
+                "no note can be added here: notes are kept in folders of runs, and only tables are shown"
+            )
         if self._study is None:
             with suppress(AlignFreezeError):
                 self.build()

@@ -15,9 +15,9 @@ class Cell:
     """One cell of a table.
 
     Attributes:
-        text: What people read.
+        text: The text for readers.
         tone: 1 for better, -1 for worse, 0 for neither.
-        page: The address of the page about what the cell names; empty if there is none.
+        page: The address of the page about the thing that the cell names; empty without a page.
     """
 
     text: str
@@ -27,15 +27,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table as people read it.
+    """A table for readers.
 
     Attributes:
-        title: What it shows.
+        title: What the table shows.
         columns: The headings. The first columns say what a row is about.
-        n_names: How many columns do that.
+        n_names: How many columns say what a row is about.
         rows: One cell per column.
         note: How to read the table, in whole sentences.
-        n_last: How many rows at the end sum up the others; a line sets them apart.
+        n_last: How many rows at the end sum up the other rows; a line separates these rows.
     """
 
     title: str
@@ -78,12 +78,12 @@ def to_markdown(sheet: Sheet) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Escape what Markdown would take for markup."""
+    """Escape signs that Markdown would read as markup."""
     return re.sub(r"([\\|<*`\[])", r"\\\1", text)
 
 
 def to_latex(sheet: Sheet) -> str:
-    r"""Return a table in LaTeX; it needs the package `booktabs`."""
+    r"""Return a table in LaTeX, which needs the package `booktabs`."""
     kinds = "l" * sheet.n_names + "r" * (len(sheet.columns) - sheet.n_names)
     rows = [_latex_row([cell.text for cell in row]) for row in sheet.rows]
     if sheet.n_last:
@@ -116,5 +116,5 @@ _TEX = {
 
 
 def latex_text(text: str) -> str:
-    """Escape what LaTeX would take for commands."""
+    """Escape signs that LaTeX would read as commands."""
     return "".join(_TEX.get(sign, sign) for sign in text)

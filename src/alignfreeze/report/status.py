@@ -1,4 +1,4 @@
-"""How far an experiment has come, as a table and as plain values."""
+"""The progress of an experiment, as a table and as plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATES = ("complete", "failed", "running", "interrupted", "waiting")
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as people read it: `1:02:03`."""
+    """Return a time span as text for readers: `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -41,7 +41,7 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("time", lambda run: run.seconds, duration, missing=""),
     Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
 )
-"""What is shown of each run."""
+"""The columns for each run."""
 
 
 def status_sheet(status: Status) -> Sheet:
@@ -54,6 +54,6 @@ def status_sheet(status: Status) -> Sheet:
 
 
 def status_facts(status: Status) -> dict[str, Any]:
-    """Return how far the runs have come as plain values."""
+    """Return the progress of the runs as plain values."""
     runs = [asdict(run) | plain_values(RUN_COLUMNS, run) for run in status.runs]
     return {"runs": runs, "seconds_left": status.seconds_left} | {state: status.count(state) for state in _STATES}

@@ -1,4 +1,4 @@
-"""Computes the pages of a study; page.py paints them."""
+"""Computes the pages of a study, which page.py paints."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
 
     Args:
         paths: Folders of runs, and tables in the layout of the paper's results. They are shown as one study.
-        title: Name of the study; by default the name of the folder or table, if there is only one.
+        title: Name of the study; by default the name of the folder or table, if only one is given.
 
     Raises:
-        DataError: A folder or table is missing or damaged, or there is no result yet.
+        DataError: A folder or table is missing or damaged, or has no result yet.
         SettingsError: Results contradict each other.
     """
     paths = list({path.resolve(): path for path in paths}.values())  # a path that is named twice is read once
@@ -45,8 +45,8 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     """Compute the pages of a study.
 
     Args:
-        findings: What is known about it.
-        title: Its name.
+        findings: Everything known about the study.
+        title: The name of the study.
     """
     comparable, alone = _split(findings.results)
     by_setup = _group(compare(comparable)) if comparable else []
@@ -80,7 +80,7 @@ def _networks(findings: Findings, languages: Network | None) -> list[Network]:
 
 
 def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:
-    """Return a study with notes: each on the page that it is about, or else on the first page."""
+    """Return a study with notes. Each note is on the page that it is about, or else on the first page."""
     about: dict[str, list[Note]] = {}
     for note in notes:
         about.setdefault(note.about, []).append(note)
@@ -93,10 +93,10 @@ def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:
 
 
 def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
-    """Return the results that have a baseline, and those that have none."""
+    """Return the results that have a baseline, and the results that do not."""
 
     def key(result: Result) -> tuple[str, str, str]:
-        """Return what a run shares with its baseline."""
+        """Return the facts that a run shares with its baseline."""
         return result.setup.encoder, result.setup.task, result.fine_tuned
 
     baselines = {key(result) for result in results if result.strategy == BASELINE}
@@ -105,7 +105,7 @@ def _split(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
 
 
 def _group(compared: Sequence[Comparison]) -> list[list[Comparison]]:
-    """Return the comparisons of each setup together; the one by the metric that matters most comes first."""
+    """Return the comparisons of each setup together. The comparison by the most important metric comes first."""
     groups: dict[tuple[Setup, str], list[Comparison]] = {}
     for comparison in compared:
         groups.setdefault((comparison.setup, comparison.label), []).append(comparison)
@@ -113,13 +113,13 @@ def _group(compared: Sequence[Comparison]) -> list[list[Comparison]]:
 
 
 def _warn(findings: Findings, comparable: Sequence[Result]) -> list[str]:
-    """Say what a reader must know before believing the rest."""
+    """Return sentences that a reader must know before believing the rest."""
     warnings = []
     states = findings.states
     if not findings.results:
-        warnings.append("No run is complete yet: there is nothing to show but how far the runs are.")
+        warnings.append("No run is complete yet: only the progress of the runs can be shown.")
     elif not comparable:
-        warnings.append("There is no baseline: nothing can be compared, scores alone are shown.")
+        warnings.append("There is no baseline, so nothing can be compared: only scores are shown.")
     elif len(comparable) < len(findings.results):
         warnings.append("Some runs have no baseline with the same settings and are left out of the comparison.")
     counts = {
@@ -133,7 +133,7 @@ def _warn(findings: Findings, comparable: Sequence[Result]) -> list[str]:
 
 
 def _count_runs(findings: Findings) -> str:
-    """Say how many runs there are, and how many of them are complete."""
+    """Return the number of runs, and how many of the runs are complete, as text."""
     complete = len({(r.place, r.setup, r.strategy, r.seed) for r in findings.results})
     planned = max(complete, complete + sum(run.state != "complete" for run in findings.states))
     return str(complete) if planned == complete else f"{complete} of {planned} are complete"

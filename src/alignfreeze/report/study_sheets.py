@@ -17,14 +17,14 @@ from alignfreeze.studies.results import Result, Setup
 
 
 def term_sheets(terms: Terms) -> list[Sheet]:
-    """Return the key terms of the texts, one table per experiment; experiments with the same texts share one."""
+    """Return the key terms of the texts, one table per experiment. Experiments with the same texts share a table."""
     sheets: dict[str, Sheet] = {}
     for name, texts in terms.items():
         rows = [(_text_cell(text), Cell(", ".join(found) or "no key terms")) for text, found in texts.items()]
         note = (
             "Words of the source side that weigh more in this text than in any other, by TF-IDF. Compare them with "
-            "those of the training data to see whether a bitext is of another domain. A text has none if it is too "
-            "short, or if no word sets it apart."
+            "those of the training data to see whether a bitext is of another domain. A text has no key terms if it is "
+            "too short, or if no word distinguishes it."
         )
         sheets.setdefault(str(rows), Sheet(f"Key terms of the texts: {name}", ("text", "terms"), 2, tuple(rows), note))
     return list(sheets.values())
@@ -74,7 +74,7 @@ def _mean_text(values: Sequence[float]) -> str:
 
 
 def run_sheets(states: Sequence[RunStatus], records: Sequence[RunRecord]) -> list[Sheet]:
-    """Return how far the runs have come, unless all are complete."""
+    """Return the progress of the runs, unless all runs are complete."""
     if all(run.state == "complete" for run in states):
         return []
     pages = {record.folder: address_of_run(record.folder) for record in records}

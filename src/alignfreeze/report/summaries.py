@@ -1,4 +1,4 @@
-"""A comparison in a few sentences, which are made from its figures."""
+"""A comparison in a few sentences, which are made from the figures of the comparison."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ STRATEGY_NAMES = {
 }
 
 MOST_NAMED = 4
-"""How many languages are named. Of more only the number is given."""
+"""How many languages are named. If there are more, only their number is given."""
 
 
 def summarise_comparison(comparison: Comparison) -> list[str]:
-    """Say in a few sentences what a comparison shows."""
-    strategies = [name for name in comparison.realigned if name in comparison.overall]
+    """Return a few sentences on the findings of a comparison."""
+    strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
@@ -41,17 +41,17 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
 
 
 def has_verdicts(comparison: Comparison, strategy: str) -> bool:
-    """Tell whether a strategy has enough seeds to tell its gains from chance."""
+    """Return whether a strategy has enough seeds to distinguish its gains from chance."""
     return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
 
 
 def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
-    """Say what several comparisons show together: how often freezing is better, and where it is best."""
+    """Return sentences on several comparisons together: how often freezing is better, and where it is best."""
     if len(comparisons) == 1:
         return summarise_comparison(comparisons[0])
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
-    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realigned)]
+    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realignments)]
     if unsure:
         which = "All" if len(unsure) == len(comparisons) else f"{len(unsure)} of {len(comparisons)}"
         text += f" {which} have a single seed, with which gains cannot be told from chance."
@@ -96,7 +96,7 @@ def name_strategy(strategy: str) -> str:
 
 
 def _say_counts(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Say how many languages the best strategy and one other improve and worsen, and what the best one gains."""
+    """Return how many languages the best strategy and one other improve and worsen, and the gain of the best one."""
 
     def merit(strategy: str) -> tuple[int, int, float]:
         counts = comparison.overall[strategy].counts
@@ -116,7 +116,7 @@ def _say_counts(comparison: Comparison, strategies: Sequence[str]) -> str:
 
 
 def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
-    """Say how sure a mean gain is: over seeds and over languages."""
+    """Return how sure a mean gain is: over seeds and over languages."""
     text = ""
     if interval is not None:
         text += f" (95% interval over {n_seeds} seeds {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
@@ -127,7 +127,7 @@ def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float |
 
 
 def _say_over_best(average: str, over: OverBest) -> str:
-    """Say what an average gains over the best of its members."""
+    """Return a sentence on the gain of an average over the best of its members."""
     where = "above" if over.gain >= 0 else "below"
     text = f"{name_strategy(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
     text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
@@ -159,7 +159,7 @@ def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
 
 
 def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Say which languages full realignment worsens, and which of them freezing spares."""
+    """Return a sentence on the languages that full realignment worsens, and on those that freezing spares."""
     harmed = _with_verdict(comparison, "full") if "full" in strategies else []
     others = [name for name in strategies if name != "full"]
     if not harmed:
@@ -177,7 +177,7 @@ def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:
 
 
 def _is_spared(comparison: Comparison, code: str, strategy: str) -> bool:
-    """Tell whether a strategy is known not to worsen a language."""
+    """Return whether a strategy is known not to worsen a language."""
     summary = comparison.cells[code].get(strategy)
     return summary is not None and summary.verdict in {"improved", "unchanged"}
 

@@ -19,11 +19,11 @@ AVERAGE_ROW = "average"
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """The scores of a language, or their average.
+    """The scores of a language, or the average over languages.
 
     Attributes:
         name: Code of the language, or `average`.
-        title: The name that people read.
+        title: The name for readers.
         cells: The scores by strategy.
     """
 
@@ -37,10 +37,10 @@ class ScoreTable:
     """Scores by language and strategy.
 
     Attributes:
-        title: What it shows.
+        title: What the table shows.
         strategies: The columns.
         rows: The source language, the target languages and their average, in this order.
-        note: How to read it.
+        note: How to read the table.
     """
 
     title: str
@@ -50,7 +50,7 @@ class ScoreTable:
 
 
 def score_tables(study: Study) -> list[ScoreTable]:
-    """Return the scores of an experiment, one table per metric; the metric that matters most comes first."""
+    """Return the scores of an experiment, one table per metric. The most important metric comes first."""
     metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
     return [score_table(study, metric) for metric in metrics]
 
@@ -89,7 +89,7 @@ def score_text(summary: Summary) -> str:
 
 
 def gain_text(summary: Summary | None) -> str:
-    """Return a gain in points: `+0.7 ↑`; empty if there is none."""
+    """Return a gain in points: `+0.7 ↑`; empty without a gain."""
     return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
 
 
@@ -108,7 +108,7 @@ def interval_text(interval: tuple[float, float]) -> str:
 
 
 def sheet_of(table: ScoreTable) -> Sheet:
-    """Return a table of scores as people read it."""
+    """Return a table of scores for readers."""
     columns: list[Column[ScoreRow]] = [
         Column("", lambda row: row.name, is_name=True),
         Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),

@@ -26,7 +26,7 @@ def _markdown(study: StudyPage) -> Iterator[str]:
 
 
 def study_latex(study: StudyPage) -> str:
-    """Return the study and its comparisons in LaTeX, for a paper; it needs the package `booktabs`."""
+    """Return the study and its comparisons in LaTeX, for a paper. The text needs the package `booktabs`."""
     return "\n\n".join(_latex(study)) + "\n"
 
 
@@ -41,7 +41,7 @@ def _latex(study: StudyPage) -> Iterator[str]:
 
 
 def _own_summary(page: Page, study: StudyPage) -> list[str]:
-    """Return the sentences of a comparison that the study does not already say."""
+    """Return the sentences of a comparison that are not already in the study."""
     return [sentence for sentence in page.summary if sentence not in study.study.summary]
 
 

@@ -1,4 +1,4 @@
-"""Files that studies leave beside their records: tables of runs, pages, advice."""
+"""Files that are written beside the records of studies: tables of runs, pages, advice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown
 """The forms of a report by the ending of its name."""
 
 RECOMMENDED = "recommended.toml"
-"""The experiment file that advice leaves in its folder."""
+"""The recommended experiment file, in the folder of an advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class RunOutcome:
     """The outcome of experiments that ran together.
 
     Attributes:
-        tables: Their scores.
-        records: Their complete runs; a run that several experiments have in common comes once.
-        failures: Their failed runs, each once.
+        tables: The scores of the experiments.
+        records: The complete runs. A run that several experiments share is listed once.
+        failures: The failed runs, each listed once.
     """
 
     tables: Sequence[ScoreTable]
@@ -58,7 +58,7 @@ class RunOutcome:
     def write(self, out: Path) -> None:
         """Write the tables into the folder of the experiments, and pictures beside the models that are kept.
 
-        Of several processes that train together only the first does so.
+        If several processes train together, only the first one writes.
         """
         if process_number() > 0:
             return
@@ -73,7 +73,7 @@ class RunOutcome:
         return {name: [asdict(value) for value in values] for name, values in parts.items()}
 
     def cost(self) -> str:
-        """Say how many runs there are, and what they took."""
+        """Return how many runs there are, how long they took, and their peak memory, as text."""
         seconds = sum(sum(record.seconds.values()) for record in self.records)
         stages = [taken for record in self.records for taken in record.memory.values()]
         peak = max((most for taken in stages for most in taken.values()), default=0)
@@ -92,11 +92,11 @@ def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: s
     Raises:
         SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
         DataError: A study is missing or damaged.
-        OutputError: The file cannot be written, or is one that is read.
+        OutputError: The file cannot be written, or is one of the inputs.
     """
     check_file(out)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
-    forms, otherwise = set(REPORT_ENDINGS.values()), "end it in .html, .md or .tex, or say --format"
+    forms, otherwise = set(REPORT_ENDINGS.values()), "use a name that ends in .html, .md or .tex, or give --format"
     form = choose_form(out, form, forms=sorted(forms), endings=REPORT_ENDINGS, otherwise=otherwise)
     try:
         from alignfreeze.report.study import study_page
@@ -109,7 +109,7 @@ def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: s
 
 
 def report_demo(folder: Path, page: Path, *, required: bool) -> str:
-    """Write the page of the demo, and say where it is, or why there is none.
+    """Write the page of the demo, and return a text with its place, or with the reason why there is no page.
 
     Raises:
         SettingsError: The extra `report` is not installed, and the page is required.

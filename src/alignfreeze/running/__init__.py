@@ -1,1 +1,1 @@
-"""Stage 9: many runs. Processes share them, and interrupted or failed runs can continue."""
+"""Stage 9: many runs. Several processes can share the runs, and interrupted or failed runs can continue."""

@@ -18,7 +18,7 @@ from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, get_display, remark, use_display
 
 NOTE_SECONDS = 1.0
-"""Seconds between two notes of the progress of a run."""
+"""Seconds between two records of the progress of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Claim:
 def claim_run(out: Path, name: str) -> Iterator[bool]:
     """Claim a run; yields False if another process holds it. Inside the block no other process can claim it.
 
-    The operating system releases the lock whenever the process ends. A killed process leaves a note; it tells
-    whose work is taken over.
+    The operating system releases the lock whenever the process ends. A killed process leaves a note, which names the
+    process whose work is taken over.
 
     Args:
         out: The folder of the experiment.
@@ -85,7 +85,7 @@ def claim_run(out: Path, name: str) -> Iterator[bool]:
 
 
 def is_claimed(out: Path, name: str) -> bool:
-    """Tell whether a living process holds a run."""
+    """Return whether a living process holds a run."""
     path = out / "locks" / f"{name}.lock"
     if not path.exists():
         return False
@@ -101,7 +101,7 @@ def is_claimed(out: Path, name: str) -> bool:
 
 
 def read_claim(out: Path, name: str) -> Claim | None:
-    """Return the claim of the process that holds a run, or held it when it was killed; None if there is none."""
+    """Return the claim of the process that holds a run, or held the run when it was killed; None without a claim."""
     try:
         return Claim(**read_json(_note_file_of(out, name)))
     except TypeError:

@@ -17,23 +17,23 @@ from alignfreeze.running.jobs import do_packed, pack_runs
 from alignfreeze.running.sweep import POLL_SECONDS
 
 LOCAL = "local"
-"""The address of a Ray that is started here and ends with the runs."""
+"""The address of a Ray cluster that is started on this machine and ends with the runs."""
 
 
 def run_on_ray(
     plans: Sequence[Plan], out: Path, jobs: Mapping[str, RaySettings], *, address: str, processors: int | None
 ) -> dict[str, str]:
-    """Let a Ray cluster do runs, and wait until all have ended. Return the reason for each run that was lost, by name.
+    """Let a Ray cluster do runs, and wait until all have ended. Return the reasons why runs were lost, by name.
 
     Args:
         plans: The experiments.
         out: The folder of the runs.
-        jobs: What each run takes, by its name.
+        jobs: What each run needs, by its name.
         address: The address of the cluster: `auto`, `ray://HOST:PORT` or HOST:PORT. `local` starts one here.
         processors: How many processors a local cluster may use; None for all.
 
     Raises:
-        SettingsError: Ray is not installed, or there is no cluster at the address.
+        SettingsError: Ray is not installed, or no cluster can be reached at the address.
         OutputError: A run cannot write its files.
     """
     lost = {}
@@ -54,21 +54,22 @@ def run_on_ray(
 
 
 def _check_resources(there: Mapping[str, float], jobs: Iterable[RaySettings]) -> None:
-    """Check that a cluster has what a run takes. Ray would wait for it silently.
+    """Check that a cluster has what a run needs. Ray would wait silently for missing resources.
 
     Raises:
-        SettingsError: The cluster has less.
+        SettingsError: The cluster has fewer resources.
     """
     for needs in jobs:
         for what, wanted in (("CPU", needs.cpus_per_run), ("GPU", needs.gpus_per_run)):
             if wanted > there.get(what, 0):
                 raise SettingsError(
-                    f"ray.{what.lower()}s_per_run: a run takes {wanted:g}, the whole cluster has {there.get(what, 0):g}"
+                    f"ray.{what.lower()}s_per_run: a run needs {wanted:g}, but the whole cluster has only "
+                    f"{there.get(what, 0):g}; lower this setting"
                 )
 
 
 def _find_reason(ray: Any, ended: Any) -> str | None:
-    """Return why a run was lost, or None. An error of the run itself is in its folder, and is not returned here."""
+    """Return why a run was lost, or None. An error of the run itself is kept in its folder and not returned here."""
     try:
         ray.get(ended)
     except ray.exceptions.RayTaskError as error:

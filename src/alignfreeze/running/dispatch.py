@@ -1,4 +1,4 @@
-"""Do many runs: in this process, in several processes of this machine, or on a cluster."""
+"""Does many runs: in this process, in several processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from alignfreeze.running.workers import run_workers
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """An experiment after it ran.
+    """An experiment whose runs have ended.
 
     Attributes:
         settings: The settings of the experiment.
         records: One record per complete run, in the order of the plan.
-        reused: How many of these runs were complete before.
+        reused: How many of these runs were already complete before.
         failures: The failed runs, in the same order.
     """
 
@@ -39,7 +39,7 @@ class Study:
 
 
 def run_experiment(plan: Plan, *, out: Path, **how: Any) -> Study:
-    """Do the runs of one plan that are not done yet. The arguments are those of `run_experiments`."""
+    """Do the runs of one plan that are not done yet. The other arguments are those of `run_experiments`."""
     return run_experiments([plan], out=out, **how)[0]
 
 
@@ -70,12 +70,13 @@ def run_experiments(
 
     Raises:
         OutputError: The folder cannot be written, or the disk is full.
-        SettingsError: No run has such a name.
+        SettingsError: No run matches a pattern.
     """
     check_folder(out)
     if (force or retry_failed) and n_processes() > 1:
         raise SettingsError(
-            "--force and --retry-failed work with one process only: other processes would not know what it has removed"
+            "--force and --retry-failed work only with one process: the other processes would not know which runs have "
+            "been removed"
         )
     sweep = Sweep(plans, out)
     chosen = _choose_runs(list(sweep.jobs), only)
@@ -87,7 +88,7 @@ def run_experiments(
     if complete:
         remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")
     if without := sweep.find_without_model(complete):
-        remark(f"{len(without)} of them kept no model; --force does them again and keeps it")
+        remark(f"{len(without)} of these runs kept no model; --force does them again and keeps the models")
     if left := [name for name in chosen if sweep.read_failure(name) is not None]:
         remark(f"{len(left)} runs failed before and are left alone; --retry-failed does them again")
     if ray is not None and waiting:
@@ -117,5 +118,5 @@ def _choose_runs(names: Sequence[str], only: Sequence[str] | None) -> list[str]:
     if not only:
         return list(names)
     if unknown := [pattern for pattern in only if not any(fnmatch(name, pattern) for name in names)]:
-        raise SettingsError(f"no run is called {' or '.join(map(repr, unknown))}; there are {', '.join(names)}")
+        raise SettingsError(f"no run matches {' or '.join(map(repr, unknown))}; the runs are {', '.join(names)}")
     return [name for name in names if any(fnmatch(name, pattern) for pattern in only)]

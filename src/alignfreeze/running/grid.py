@@ -15,11 +15,11 @@ from alignfreeze.settings import parse_changes, read_toml, replace_by_name
 def read_grid(path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> list[ExperimentSettings]:
     """Read an experiment file. Return one experiment per combination of the values in its table `[grid]`.
 
-    The table gives a list of values for settings by name with dots, such as
+    The table gives a list of values for each setting, by its name with dots, such as
     `"realignment.temperature" = [0.05, 0.1]`. The name of each experiment contains its values.
 
     Args:
-        path: The file. Without a table `[grid]` it is one experiment.
+        path: The file. A file without a table `[grid]` is one experiment.
         changes: As for `ExperimentSettings.from_toml`.
 
     Raises:
@@ -30,10 +30,10 @@ def read_grid(path: Path | str, *, changes: Sequence[tuple[str, str]] = ()) -> l
     grid = values.pop(GRID, {})
     if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
         example = '"realignment.temperature" = [0.05, 0.1]'
-        raise SettingsError(f"{path}: [{GRID}] takes lists of values by the names of settings, such as {example}")
+        raise SettingsError(f"{path}: [{GRID}] must give a list of values for each setting, such as {example}")
     if twice := [name for name, _ in changes if name in grid]:
         raise SettingsError(
-            f"--set {twice[0]}: the table [{GRID}] of {path} gives values for it too; change them there"
+            f"--set {twice[0]}: the table [{GRID}] of {path} also gives values for this setting; change them there"
         )
     found = []
     for chosen in product(*grid.values()):

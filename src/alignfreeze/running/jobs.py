@@ -1,4 +1,4 @@
-"""Runs as plain values, so that another process can do them, on this machine or on a cluster."""
+"""Runs as plain values, so that another process, on this machine or on a cluster, can do them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The realigned encoders that several runs start from: which runs need them, where they are, when they are removed."""
+"""The realigned encoders that several runs start from: which runs need them, their folders, and their removal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REALIGNED_FOLDER = "realigned"
 
 
 def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """Return the runs that start from each realigned encoder, by its name.
+    """Return the runs that start from each realigned encoder, by the name of the encoder.
 
     Args:
         runs: The names of the realigned encoders that each run starts from, by run and freeze policy.
@@ -37,7 +37,7 @@ def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -
         realigned: The names of the encoders that the run starts from, by freeze policy.
         shared: The names of the shared encoders.
     """
-    if n_processes() > 1:  # these processes would wait for each other's locks
+    if n_processes() > 1:  # processes that train together would wait for each other's locks
         return {}
     return {strategy: out / REALIGNED_FOLDER / name for strategy, name in realigned.items() if name in shared}
 
@@ -45,7 +45,7 @@ def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -
 def remove_realigned(place: Path) -> None:
     """Remove a realigned encoder, unless another process holds it.
 
-    Its lock stays: other processes may wait for it, and a removed lock would let two of them in.
+    The lock of the encoder stays. Other processes may wait for this lock; without it, two of them could start at once.
     """
     with suppress(Timeout, OSError), lock_of(place).acquire(timeout=0):
         shutil.rmtree(place, ignore_errors=True)

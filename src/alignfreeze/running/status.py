@@ -1,4 +1,4 @@
-"""The progress of an experiment, as its folder shows it to any process."""
+"""The progress of an experiment, which any process can read from its folder."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class RunStatus:
     """The progress of a run.
 
     Attributes:
-        name: Name of its folder.
-        state: Its state. An interrupted run lost its process; it continues from its last checkpoint.
-        claim: The process that does the run, and its progress; None if there is none.
-        seconds: How long it took, or has taken so far; None if it has not begun.
-        error: Why it failed.
+        name: The name of the run's folder.
+        state: The state of the run. An interrupted run lost its process; it continues from its last checkpoint.
+        claim: The process that does the run, and its progress; None if no process does.
+        seconds: How long the run took, or has taken so far; None if it has not begun.
+        error: Why the run failed.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Status:
     """The progress of an experiment.
 
     Attributes:
-        runs: Its runs, in the order of the plan.
+        runs: The runs, in the order of the plan.
         seconds_left: The estimated time until all runs are complete; None before the first complete run.
     """
 
@@ -68,11 +68,11 @@ def read_status(out: Path) -> Status:
         out: The folder of its runs.
 
     Raises:
-        DataError: This is not the folder of an experiment.
+        DataError: The folder is not that of an experiment.
     """
     names: list[str] | None = read_json(out / PLANNED)
     if names is None:
-        raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
+        raise DataError(f"{out}: no experiment has been run here (the folder has no {PLANNED})")
     # Other commands may have done, or may be doing, other runs in the same folder.
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
     # A run that is interrupted and no longer planned does not continue, so it is not listed.
@@ -98,7 +98,7 @@ def _status_of(out: Path, name: str) -> RunStatus:
 
 @lru_cache(maxsize=10_000)
 def _seconds_of(record: Path, _: int) -> float | None:
-    """Return how long a run took. A record is read only once, unless it is written again."""
+    """Return how long a run took. A record is read only once, unless it changes."""
     values: dict[str, Any] | None = read_json(record)
     return None if values is None else sum(values.get("seconds", {}).values())
 

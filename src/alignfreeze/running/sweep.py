@@ -1,4 +1,4 @@
-"""Do the runs of experiments in one process, each once, even if processes are killed, runs fail or others help."""
+"""Does the runs of experiments in one process, each run once, even if processes are killed or share the work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks at the runs of other processes."""
+"""Seconds between two checks of the runs of other processes."""
 
 
 class Sweep:
@@ -47,8 +47,8 @@ class Sweep:
                 if spec.folder not in self.jobs or spec.settings.keep_models:
                     self.jobs[spec.folder] = (spec, plan)
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
-        self.users = users_of({name: spec.realigned for name, (spec, _) in self.jobs.items()})
-        # An encoder that a single run starts from is not worth the disk, unless the user keeps models.
+        self.users = users_of({name: spec.realigned_encoders for name, (spec, _) in self.jobs.items()})
+        # An encoder that only one run starts from is not worth the space on the disk, unless the user keeps models.
         self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._keeps_models(users)}
 
     def prepare(self) -> None:
@@ -67,7 +67,7 @@ class Sweep:
             return None
 
     def read_failure(self, name: str) -> Failure | None:
-        """Return how a run failed; None if it did not."""
+        """Return how a run failed; None if it did not fail."""
         try:
             return Failure(**read_json(failure_file_of(self.out, name)))
         except TypeError:
@@ -94,17 +94,17 @@ class Sweep:
                 failure_file_of(self.out, name).unlink(missing_ok=True)
 
     def find_without_model(self, names: Iterable[str]) -> list[str]:
-        """Return the complete runs that have no model although their settings now keep models."""
+        """Return the complete runs without a model whose settings now ask to keep models."""
         wanted = [name for name in names if self.jobs[name][0].settings.keep_models]
         return [name for name in wanted if not (self.runs / name / MODEL).is_dir()]
 
     def _keeps_models(self, names: Sequence[str]) -> bool:
-        """Tell whether the settings of some of the runs keep models."""
+        """Return whether the settings of some of the runs keep models."""
         return any(self.jobs[name][0].settings.keep_models for name in names)
 
     def _shared_places_of(self, spec: RunSpec) -> dict[str, Path]:
         """Return the folders of the realigned encoders that a run shares with others, by freeze policy."""
-        return places_of(self.out, spec.realigned, self.shared)
+        return places_of(self.out, spec.realigned_encoders, self.shared)
 
     def clear(self, names: Iterable[str]) -> None:
         """Remove the realigned encoders of runs, unless another run waits for them or models are kept."""
@@ -115,7 +115,7 @@ class Sweep:
                 remove_realigned(place)
 
     def find_links(self, names: Sequence[str]) -> None:
-        """Find the links that runs need, so that the cache has them."""
+        """Find the links that runs need, so that they are in the cache."""
         for name in names:
             with suppress(AlignFreezeError):  # the runs that need these links will fail and say why
                 self._links_of(*self.jobs[name])
@@ -139,11 +139,11 @@ class Sweep:
                     with claim_run(self.out, name) as is_ours:
                         if not is_ours:
                             continue
-                        # Another process may have done it by now. Processes that train together do not ask: their
-                        # answers might differ.
+                        # Another process may have done the run by now. Processes that train together do not check
+                        # this, because their answers might differ.
                         if n_processes() > 1 or self.find_waiting([name]):
                             self._attempt(*self.jobs[name])
-                            self.clear([name])  # at once: each takes as much disk as an encoder
+                            self.clear([name])  # at once: each needs as much space as an encoder
                     waiting = [other for other in waiting if other != name]
                     bar.advance()
                 if waiting and len(waiting) == len(left):
@@ -156,7 +156,7 @@ class Sweep:
             self._run(spec, plan)
         except Exception as error:
             if is_full(error):
-                reason = f"{self.out}: the disk is full; make room, and the same command goes on from here"
+                reason = f"{self.out}: the disk is full; free some space, and the same command continues from here"
                 raise OutputError(reason) from error
             # Processes that train together wait for one another, so they must end together.
             if isinstance(error, OutputError) or n_processes() > 1:
@@ -183,12 +183,12 @@ class Sweep:
             places = Places(folder, saved, self.out / "logs" / spec.folder, self._shared_places_of(spec))
             return run(spec, plan.data, alignments, places, tokenizer=plan.tokenizer)
 
-        if process_number() > 0:  # process 0 trains with this process, and writes
+        if process_number() > 0:  # process 0 trains together with this process, and writes
             with tempfile.TemporaryDirectory() as folder:
                 run_in(Path(folder))
             return
         remove_leftovers(self.runs, of=spec.folder, is_ours=True)
-        shutil.rmtree(place, ignore_errors=True)  # a folder here has no readable record
+        shutil.rmtree(place, ignore_errors=True)  # a folder at this place has no readable record
         with new_folder(place) as folder:
             run_in(folder)
         shutil.rmtree(saved, ignore_errors=True)
@@ -197,9 +197,9 @@ class Sweep:
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error, or one of its causes, is a full disk."""
+    """Return whether an error, or one of its causes, is a full disk."""
     full = {errno.ENOSPC, errno.EDQUOT}
-    # Libraries written in other languages report it in words only.
+    # Libraries written in other languages report a full disk only in words.
     return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _causes_of(error))
 
 

@@ -1,4 +1,4 @@
-"""Key terms of the texts of an experiment. They show if the bitext and the task data are of different domains."""
+"""Key terms of the texts of an experiment. They show whether the bitext and the task data are of different domains."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def terms_of(plan: Plan) -> dict[str, list[str]]:
 
 
 def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
-    """Write the key terms of experiments into their folder, by name. Those of other experiments stay."""
+    """Write the key terms of experiments into their folder, by name. Key terms of other experiments stay."""
     found: dict[int, dict[str, list[str]]] = {}
     for plan in plans:
         if id(plan.data) not in found:  # experiments may share their data
@@ -46,11 +46,11 @@ def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
 
 
 def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
-    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text. There may be none."""
+    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text; empty without a file."""
     try:
         return {
             str(name): {str(text): [str(term) for term in terms] for text, terms in texts.items()}
             for name, texts in read_json(out / TERMS).items()
         }
-    except (AttributeError, TypeError):  # no file, or not one of ours
+    except (AttributeError, TypeError):  # no file, or a file that `keep_terms` did not write
         return {}

@@ -1,6 +1,6 @@
 """Processes on this machine that share the runs of an experiment.
 
-As a program, this module is one of these workers: it reads its runs from standard input.
+Run as a program, this module is one of these workers. A worker reads its runs from standard input.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run_workers(
 ) -> None:
     """Let several processes do runs, and wait until all of them have ended.
 
-    A killed worker does not stop the others. Its run is not complete then.
+    A killed worker does not stop the others. The run of the killed worker is not complete then.
 
     Args:
         plans: The experiments.
@@ -63,7 +63,7 @@ def _log_of(out: Path, number: int) -> Path:
 
 @contextmanager
 def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a worker. If it still lives at the end of the block, end it."""
+    """Start a worker. If the worker still runs at the end of the block, end it."""
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}

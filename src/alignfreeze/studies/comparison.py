@@ -27,7 +27,7 @@ from alignfreeze.studies.statistics import (
 )
 
 SIGNIFICANT = 0.05
-"""A p-value below this one is significant."""
+"""A p-value below this value is significant."""
 
 VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "worsened")
 
@@ -37,11 +37,13 @@ class OverBest:
     """The gain of an average over the best of its members, in the mean over the target languages.
 
     Attributes:
-        member: The member with the highest mean. It is chosen after the fact, so the gain is rather too small.
+        member: The member with the highest mean. It is chosen after the results are known, so the gain is rather too
+            small.
         gain: Difference of the means, over the seeds that both have.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
         n: Number of seeds of the average.
-        p_value: Of Wilcoxon's test that the gains of languages are around zero, corrected for other averages (Holm).
+        p_value: The p-value of Wilcoxon's test that the gains of languages are around zero, corrected for other
+            averages (Holm).
     """
 
     member: str
@@ -56,13 +58,14 @@ class Overall:
     """A strategy over all target languages.
 
     Attributes:
-        average: The summary over seeds of its mean over languages.
+        average: The summary over seeds of the mean over languages.
         counts: Number of languages by verdict. Languages with a single seed have no verdict.
-        p_value: Of Wilcoxon's test that its gains of languages are around zero; None for the baseline.
+        p_value: The p-value of Wilcoxon's test that the gains of languages are around zero; None for the baseline.
         corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
-        sure: Number of languages in which the bootstrap over sentences finds it better, and worse, than the baseline,
-            at 5% corrected for the number of languages (Holm); None if counts of sentences were not kept.
+        sure: Number of languages in which the strategy is better than the baseline, and number in which it is worse.
+            The test is the bootstrap over sentences, at 5%, corrected for the number of languages (Holm). None if
+            counts of sentences were not kept.
         over_best: For an average, its gain over the best of its members; None unless all members were tested.
     """
 
@@ -89,8 +92,8 @@ class Comparison:
         cells: Summaries by language and strategy.
         paired: Gains with their uncertainty over sentences, by language and strategy, all seeds together.
         overall: The summary of each strategy over the target languages.
-        label: Distinguishes it from comparisons that otherwise look the same; empty if there are none.
-        fine_tuned: Digest of the settings that its runs share with their baseline; empty if they are not known.
+        label: Distinguishes this comparison from others that otherwise look the same; empty if not needed.
+        fine_tuned: Digest of the settings that the runs share with their baseline; empty if they are not known.
     """
 
     setup: Setup
@@ -106,7 +109,7 @@ class Comparison:
     fine_tuned: str = ""
 
     @property
-    def realigned(self) -> tuple[str, ...]:
+    def realignments(self) -> tuple[str, ...]:
         """The strategies without the baseline."""
         return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
 
@@ -127,7 +130,8 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
         if all(result.strategy != BASELINE for result in members):
             raise SettingsError(
                 f"no baseline for {name_setup(setup)}, as in {members[0].place}: "
-                f"gains are over it; run the strategy {BASELINE!r} with the same settings and compare both"
+                f"gains are measured against the baseline; run the strategy {BASELINE!r} with the same settings and "
+                "compare both"
             )
         metrics = {result.metric for result in members}
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
@@ -135,7 +139,7 @@ def compare(results: Sequence[Result]) -> list[Comparison]:
     names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
     studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
     labels = Counter(studies.values())
-    # Two studies of the same name are told apart by the digest of their settings.
+    # The digest of the settings distinguishes two studies of the same name.
     labelled = {
         setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
         for setup, study in studies.items()
@@ -167,13 +171,14 @@ def _drop_repeated(results: Sequence[Result]) -> list[Result]:
         if first.value != result.value:
             raise SettingsError(
                 f"two results for {result.strategy}, seed {result.seed}, language {result.language} of "
-                f"{name_setup(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}"
+                f"{name_setup(result.setup)}: {first.value} in {first.place}, {result.value} in {result.place}; name "
+                "only one of the two places"
             )
     return list(seen.values())
 
 
 def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
-    """Return the results of each setup, with those of its baseline. Several setups may share a baseline."""
+    """Return the results of each setup, with the results of its baseline. Several setups may share a baseline."""
     baselines: dict[tuple[str, str, str], list[Result]] = {}
     realigned: dict[Setup, list[Result]] = {}
     for result in results:
@@ -231,7 +236,7 @@ def _bootstrap_all(results: Sequence[Result]) -> dict[str, PairedDifference]:
     baseline = counts.pop(BASELINE, {})
     found = {}
     for strategy, by_seed in counts.items():
-        # A drawn sentence counts with all its seeds: other seeds are not other sentences.
+        # A drawn sentence counts with the results of all seeds: other seeds are not other sentences.
         if seeds := sorted(set(by_seed) & set(baseline)):
             ours, theirs = (np.sum([side[seed] for seed in seeds], axis=0) for side in (by_seed, baseline))
             found[strategy] = bootstrap_difference(ours, theirs)
@@ -292,11 +297,11 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
-    """Compare each average with the best of its members, if all of them were tested.
+    """Compare each average with the best of its members, if all members were tested.
 
     Args:
         values: Scores of each target language, by strategy and seed.
-        by_seed: Their means over languages.
+        by_seed: The means of these scores over languages.
     """
     members = {name: Strategy.parse(name).member_names for name in by_seed if is_average_name(name)}
     best = {

@@ -1,4 +1,4 @@
-"""Which facts about languages the gains go with: distance from the source language, script, family, text."""
+"""Which facts about languages the gains correlate with: distance from the source language, script, family, text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Correlation:
         strategy: The strategy.
         fact: The fact: a name of `typology.Facts.values`, or `baseline score`.
         rho: Spearman's rank correlation over the target languages.
-        interval: Its 95% confidence interval, if the languages are independent; None for a perfect correlation.
+        interval: The 95% confidence interval, if the languages are independent; None for a perfect correlation.
         p_value: The two-sided p-value of no correlation.
         corrected: The p-value corrected for the other facts (Holm).
         n: Number of languages.
@@ -47,14 +47,16 @@ def correlate_gains(comparison: Comparison) -> list[Correlation]:
         comparison: The comparison with the gains by language.
 
     Raises:
-        DataError: There are fewer than five target languages.
+        DataError: Fewer than five target languages were tested, or only the baseline was tested.
     """
-    if not comparison.realigned:
-        raise DataError("only the baseline was tested: there are no gains to correlate")
+    if not comparison.realignments:
+        raise DataError("only the baseline was tested, so there are no gains to correlate; test another strategy")
     if len(comparison.languages) < FEWEST:
-        raise DataError(f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, better 20")
+        raise DataError(
+            f"{len(comparison.languages)} target languages: correlations need at least {FEWEST}, preferably 20 or more"
+        )
     known = collect_facts(comparison)
-    return [item for strategy in comparison.realigned for item in _correlate_strategy(strategy, comparison, known)]
+    return [item for strategy in comparison.realignments for item in _correlate_strategy(strategy, comparison, known)]
 
 
 def collect_facts(comparison: Comparison) -> dict[str, dict[str, float]]:

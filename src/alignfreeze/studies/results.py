@@ -37,9 +37,10 @@ class Setup:
     Attributes:
         encoder: Name of the encoder.
         task: Name of the task.
-        aligner: What linked the words; None for the baseline, which has no links.
+        aligner: The aligner that linked the words; None for the baseline, which has no links.
         schedule: When realignment happens; None for the baseline.
-        settings: A digest of all other settings; empty if they are not known. For the baseline it covers fewer.
+        settings: A digest of all other settings; empty if they are not known. The digest of a baseline covers fewer
+            settings.
     """
 
     encoder: str
@@ -59,7 +60,7 @@ class Result:
         strategy: `baseline`, or the freeze policy.
         seed: The random start.
         language: Code of the language.
-        is_source: Whether it is the language of the training data.
+        is_source: Whether the language is that of the training data.
         metric: What is measured.
         value: A share between 0 and 1.
         tests: Digest of the test data; None if it is not known.
@@ -120,7 +121,7 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     """Yield the records of the finished runs in a folder, each with its file.
 
     Raises:
-        DataError: There is no record, or one is damaged.
+        DataError: The folder has no record, or a record is damaged.
     """
     places = find_record_files(folder)
     if not places:
@@ -129,7 +130,7 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
         try:
             yield place, RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{place}: not the record of a run of this version ({error})") from error
+            raise DataError(f"{place}: not the record of a run of this version ({error}); repeat the run") from error
 
 
 def _read_sentences(path: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -139,7 +140,7 @@ def _read_sentences(path: Path) -> Mapping[str, Mapping[str, Any]]:
     except OSError:
         return {}
     except ValueError as error:
-        raise DataError(f"{path}: not what a run of this version wrote ({error})") from error
+        raise DataError(f"{path}: was not written by a run of this version ({error}); repeat the run") from error
 
 
 def results_of(
@@ -149,7 +150,7 @@ def results_of(
 
     Args:
         record: The record.
-        place: Where it was read.
+        place: Where the record was read.
         sentences: Pairs of numerator and denominator of the test items, by language and metric.
     """
     identity = record.identity
@@ -278,7 +279,8 @@ def _parse_method(name: str, place: str) -> tuple[str, str | None, str | None]:
     method, _, aligner = name.rpartition("_")
     if method not in _STRATEGIES or not aligner:
         raise DataError(
-            f"{place}: unknown method {name!r}; there are {BASELINE} and, each with _ALIGNER, {', '.join(_STRATEGIES)}"
+            f"{place}: unknown method {name!r}; known methods: {BASELINE}, and the following with _ALIGNER added: "
+            f"{', '.join(_STRATEGIES)}"
         )
     strategy, schedule = _STRATEGIES[method]
     return strategy, aligner, schedule

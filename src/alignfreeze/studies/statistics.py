@@ -33,8 +33,8 @@ class Summary:
         n: Number of seeds.
         gain: Mean minus the baseline's mean; None for the baseline, or without a baseline.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than both standard deviations,
-            that of the strategy and that of the baseline; None for a single seed.
+        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than both standard deviations.
+            These are the deviations of the strategy and of the baseline. None for a single seed.
     """
 
     mean: float
@@ -51,7 +51,7 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
     mean, sd = statistics.fmean(scores), _sd_of(scores)
     if not baseline:
         return Summary(mean, sd, len(scores))
-    # Only common seeds are compared: other seeds are other random starts. Without a common seed all are taken.
+    # Only common seeds are compared: other seeds are other random starts. Without a common seed, all seeds are used.
     common = sorted(set(values) & set(baseline))
     ours, theirs = ({seed: side[seed] for seed in common} if common else dict(side) for side in (values, baseline))
     gain = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
@@ -76,8 +76,8 @@ def _judge_gain(gain: float, *spreads: float | None) -> Verdict | None:
 def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | None:
     """Return the 95% confidence interval of the mean gain over seeds, by Student's t.
 
-    With the same seeds on both sides the test is paired, else it has separate variances (Welch). Returns None with
-    fewer than two seeds on a side, or without any spread.
+    If both sides have the same seeds, the test is paired; otherwise it has separate variances (Welch). The result is
+    None with fewer than two seeds on a side, or without any spread.
     """
     if min(len(values), len(baseline)) < 2:
         return None
@@ -130,7 +130,7 @@ def summarise_all(values: Mapping[str, Values]) -> dict[str, Summary]:
 def p_value_of_gains(gains: Sequence[float]) -> float | None:
     """Return the two-sided p-value of Wilcoxon's signed-rank test that the gains of languages are around zero.
 
-    Returns None if all gains are zero: then there is nothing to rank.
+    The result is None if all gains are zero, because nothing can be ranked then.
     """
     if not any(gains):
         return None
@@ -141,8 +141,8 @@ def p_value_of_gains(gains: Sequence[float]) -> float | None:
 def correct_p_values(p_values: Sequence[float]) -> list[float]:
     """Correct p-values for multiple tests, and return them in the same order (Holm 1979).
 
-    The smallest of n p-values is multiplied by n, the next by n - 1, and so on. None becomes smaller than the one
-    before it in that order, nor greater than 1.
+    The smallest of n p-values is multiplied by n, the next by n - 1, and so on. In this order, no corrected p-value is
+    smaller than the previous one, and none is greater than 1.
     """
     corrected = [0.0] * len(p_values)
     greatest = 0.0
@@ -175,7 +175,7 @@ def correlate_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float | N
 
 
 EXACT = 8
-"""For at most this many pairs all orders are tried, as p-values by Student's t are too small there."""
+"""For at most this many pairs, all orders are tried, because p-values by Student's t would be too small."""
 
 
 def p_value_of_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -189,7 +189,7 @@ def p_value_of_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float:
         lambda order, axis: np.sum(order * ranks, axis=axis),
         permutation_type="pairings",
         vectorized=True,
-        n_resamples=math.factorial(EXACT),  # all there are
+        n_resamples=math.factorial(EXACT),  # all orders
     )
     return float(exact.pvalue)
 
@@ -197,7 +197,7 @@ def p_value_of_ranks(ours: Sequence[float], theirs: Sequence[float]) -> float:
 def interval_of_correlation(rho: float, n: int) -> tuple[float, float] | None:
     """Return the 95% confidence interval of a rank correlation of n independent pairs (Bonett and Wright 2000).
 
-    Fisher's transformation of a correlation of ranks has the variance (1 + rho^2 / 2) / (n - 3). Returns None for
+    Fisher's transformation of a correlation of ranks has the variance (1 + rho^2 / 2) / (n - 3). The result is None for
     fewer than four pairs, and for a correlation of 1 or -1.
     """
     if n < 4 or abs(rho) > 1 - _NO_SPREAD:
@@ -211,10 +211,10 @@ class PairedDifference:
     """The difference of two models on the same sentences, with its uncertainty by a bootstrap.
 
     Attributes:
-        difference: The difference of their scores.
-        interval: Its 95% confidence interval, over sentences.
+        difference: The difference of the two scores.
+        interval: The 95% confidence interval of the difference, over sentences.
         p_value: Two-sided: twice the share of resamples in which the difference has the other sign or is zero. The
-            original sentences count as one more resample, so it is never zero.
+            original sentences count as one more resample, so the p-value is never zero.
     """
 
     difference: float
@@ -227,10 +227,10 @@ Counts = NDArray[np.float64]
 
 
 def bootstrap_difference(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> PairedDifference:
-    """Compare two models on the same sentences, drawn again and again with replacement (Koehn 2004).
+    """Compare two models on the same sentences, drawn many times with replacement (Koehn 2004).
 
-    Accuracy and F1 both divide a sum over sentences by another sum: right words by all words, or twice the right
-    entities by the predicted entities plus the true ones.
+    Accuracy and F1 both divide a sum over sentences by another sum. Accuracy divides right words by all words. F1
+    divides twice the number of right entities by the predicted entities plus the true entities.
 
     Args:
         ours: Numerator and denominator of each sentence for one model, [sentences, 2].
@@ -242,7 +242,9 @@ def bootstrap_difference(ours: Counts, theirs: Counts, *, resamples: int = 2_000
         ValueError: The models were tested on different numbers of sentences, or on none.
     """
     if ours.shape != theirs.shape or not len(ours):
-        raise ValueError(f"sentences come in pairs: got {len(ours)} and {len(theirs)}")
+        raise ValueError(
+            f"both results must have the same number of sentences, at least one: got {len(ours)} and {len(theirs)}"
+        )
     random = np.random.default_rng(seed)
     n = len(ours)
     # With the number of draws of each sentence, all sums are one product of matrices.

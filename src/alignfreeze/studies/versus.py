@@ -54,11 +54,11 @@ class Versus:
 def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
     """Set the comparisons of two studies side by side if their setup and metric are the same.
 
-    Names in the paper's tables match ours (`dico` is `dictionary`). If nothing matches, the encoder may differ; if
-    still nothing matches, the aligner too.
+    Names in the paper's tables match ours (`dico` is `dictionary`). If no setup matches, the encoder may differ. If
+    still no setup matches, the aligner may differ too.
 
     Raises:
-        SettingsError: Nothing matches.
+        SettingsError: No setup matches.
     """
     for ignored in ({}, {"encoder": ""}, {"encoder": "", "aligner": None}):
         found = [
@@ -87,7 +87,7 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
     languages = tuple(code for code in ours.languages if code in theirs.languages)
     strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
     rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
-    realigned = [name for name in strategies if name in ours.realigned]
+    realigned = [name for name in strategies if name in ours.realignments]
     return Versus(
         ours,
         theirs,

@@ -23,13 +23,13 @@ from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 N_BEST = 20
-"""The best beginnings and ends whose combinations are looked at."""
+"""The number of best beginnings and best ends whose combinations are considered."""
 
 LONGEST_ANSWER = 30
-"""Subwords of an answer, at most."""
+"""The most subwords of an answer."""
 
 LONGEST_QUESTION = 64
-"""Subwords of a question, at most; the rest is cut, so that the context has room."""
+"""The most subwords of a question. The rest is cut off, so that the context has enough room."""
 
 QUESTIONS_AT_ONCE = 256
 
@@ -41,8 +41,8 @@ class Window:
     Attributes:
         question: The number of the question.
         subwords: Subwords of question and context, and the special ones, [subwords].
-        types: 1 for subwords of the context, else 0, [subwords]; None where models are not told.
-        places: Where each subword of the context begins and ends, in characters, [subwords, 2]; -1 for the others.
+        types: 1 for subwords of the context, else 0, [subwords]; None for models without this input.
+        places: Where each subword of the context begins and ends, in characters, [subwords, 2]; -1 for other subwords.
     """
 
     question: int
@@ -52,11 +52,11 @@ class Window:
 
 
 def windows_of(task_model: TaskModel, items: Sequence[Question]) -> Iterator[Window]:
-    """Yield each question with its context; a long context comes in windows that overlap."""
+    """Yield each question with its context. A long context is split into windows that overlap."""
     tokenizer = task_model.tokenizer
     room = max(1, task_model.max_length // 2 - 4)
     shortened = min(LONGEST_QUESTION, room)
-    # Windows must share less than the room that the longest question leaves to the context.
+    # Windows must share fewer subwords than the longest question leaves for the context.
     stride = max(0, min(task_model.stride, task_model.max_length - shortened - 8))
     for start in range(0, len(items), QUESTIONS_AT_ONCE):
         chunk = items[start : start + QUESTIONS_AT_ONCE]
@@ -86,7 +86,7 @@ def _cut(tokenizer: Any, question: str, most: int) -> str:
 def examples_of(task_model: TaskModel, items: Sequence[Question]) -> Examples:
     """Return model inputs, labelled with the places of the first and the last subword of the first answer.
 
-    In a window without the answer both are the place of the first subword, which is a special one.
+    In a window without the answer, both are the place of the first subword, which is a special one.
     """
     found = list(windows_of(task_model, items))
     return Examples(
@@ -98,7 +98,7 @@ def examples_of(task_model: TaskModel, items: Sequence[Question]) -> Examples:
 
 def _span(window: Window, question: Question) -> tuple[int, int]:
     answer = question.answers[0]
-    # A space at an edge of the answer is in no subword, or in one that goes beyond the answer.
+    # A space at an edge of the answer is in no subword, or in a subword that extends beyond the answer.
     start = question.starts[0] + len(answer) - len(answer.lstrip())
     end = start + len(answer.strip())
     inside = np.flatnonzero((window.places[:, 1] > start) & (window.places[:, 0] < end) & (window.places[:, 0] >= 0))
@@ -143,7 +143,7 @@ def predict(
     Args:
         task_model: The fine-tuned model.
         items: Questions with their contexts, in any languages.
-        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        at_once: The most subwords at once. A higher number needs more memory, and is faster on a GPU.
         bar: Counts the questions that are done.
     """
     found = list(windows_of(task_model, items))
@@ -157,7 +157,7 @@ def predict(
             window = found[number]
             score, start, end = best_span(values.cpu().numpy(), window.places)
             answer = items[window.question].context[start:end].strip()
-            # Windows come in an order that does not depend on the batches, so that ties do not either.
+            # The order of windows does not depend on the batches, so that ties do not depend on them either.
             if score > best[window.question][0]:
                 best[window.question] = (score, answer)
             waiting[window.question] -= 1
@@ -171,7 +171,7 @@ def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[f
 
     Args:
         logits: Logits for beginning and end, [subwords, 2].
-        places: Where each subword of the context begins and ends, [subwords, 2]; -1 for the others.
+        places: Where each subword of the context begins and ends, [subwords, 2]; -1 for other subwords.
     """
     inside = np.flatnonzero(places[:, 0] >= 0)
     if not len(inside):

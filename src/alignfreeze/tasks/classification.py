@@ -23,11 +23,11 @@ from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabell
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
-"""Subwords, and for each 1 if it belongs to the second of two texts, else 0."""
+"""Subwords, and for each subword 1 if it belongs to the second of two texts, else 0."""
 
 
 def _encode_texts(task_model: TaskModel, texts: Sequence[LabelledText]) -> Iterator[Encoded]:
-    """Yield the subwords of texts; where a pair is too long, the longer text is cut first."""
+    """Yield the subwords of texts. If a pair is too long, the longer text is cut first."""
     for start in range(0, len(texts), SENTENCES_AT_ONCE):
         # The tokenizer takes single texts or pairs, not both at once.
         for is_pair, group in groupby(texts[start : start + SENTENCES_AT_ONCE], lambda item: item.second is not None):
@@ -81,7 +81,7 @@ def predict(
     Args:
         task_model: The fine-tuned model.
         items: Texts or pairs of texts, in any languages.
-        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        at_once: The most subwords at once. A higher number needs more memory, and is faster on a GPU.
         bar: Counts the texts that are done.
     """
     labels = task_model.labels
@@ -131,7 +131,7 @@ def items_of_pairs(pairs: Sequence[SentencePair], two_texts: bool) -> list[Label
 
     Args:
         pairs: Sentence pairs of one language pair.
-        two_texts: Whether an item is a sentence with the next one; the last sentence is followed by the first.
+        two_texts: Whether an item is a sentence with the next sentence. The first sentence follows the last one.
     """
     items = []
     for side, code in enumerate(pairs[0].languages):
@@ -147,7 +147,7 @@ def _texts(item: LabelledText) -> tuple[Text, ...]:
 
 
 _WHOLE = WordAlignment(frozenset({(0, 0)}))
-"""The text of one side translates that of the other."""
+"""The text of one side translates the text of the other side."""
 
 CLASSIFICATION = Kind(
     head=TEXTS,

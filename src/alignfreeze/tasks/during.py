@@ -30,14 +30,14 @@ from alignfreeze.training.settings import ComputeSettings, TrainingHistory, Trai
 class DuringModel(LossModel):
     """A task model whose output is the task loss plus the realignment loss of its encoder, with a coefficient.
 
-    Frozen parts get the gradient of the task loss, and none of the realignment loss.
+    Frozen parts get the gradient of the task loss, but no gradient of the realignment loss.
     """
 
     def __init__(self, task: TaskLoss, realignment: RealignmentModel) -> None:
         super().__init__()
         self.task = task
         self.projection = realignment.projection
-        # Not a module of this one: its encoder is that of the task model, and would be saved twice.
+        # A tuple hides it from torch: its encoder is that of the task model, and would be saved twice.
         self.alongside = (realignment,)
 
     @property
@@ -83,19 +83,19 @@ def train_during(
         task: What to learn.
         examples: Training examples.
         prepared: The realignment.
-        plan: How long and how fast; its batch size is that of the task.
+        plan: How long and how fast to train. The batch size is that of the task.
         compute: How the training is computed.
         checkpoints: A folder for checkpoints.
         identity: What distinguishes this training from others.
 
     Raises:
-        SettingsError: Gradient checkpointing is asked for together with frozen parts.
+        SettingsError: Gradient checkpointing is requested together with frozen parts.
     """
     settings, pairs = prepared.settings, prepared.pairs
     if compute.gradient_checkpointing and prepared.fixed:
         raise SettingsError(
-            "compute.gradient_checkpointing: with schedule 'during' and frozen parts it would give them gradients "
-            "of the realignment; use compute.micro_batch to save memory"
+            "compute.gradient_checkpointing: with schedule 'during' and frozen parts, gradient checkpointing would let "
+            "realignment gradients reach the frozen parts; use compute.micro_batch to save memory"
         )
     check_processes(plan.batch_size)
     check_processes(settings.batch_size)

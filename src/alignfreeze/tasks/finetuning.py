@@ -29,30 +29,30 @@ class FinetuningSettings(Settings):
     """Settings of the fine-tuning stage; the defaults are the paper's for PoS tagging."""
 
     epochs: int = Field(default=5, gt=0)
-    """Passes over the training data; each window of a long text is one example."""
+    """Passes over the training data. Each window of a long text is one example."""
     steps: int | None = Field(default=None, gt=0)
     """Optimiser steps, instead of epochs."""
     batch_size: int = Field(default=32, gt=0)
     """Sentences per step."""
     learning_rate: float = Field(default=2e-5, gt=0)
-    """The highest learning rate of Adam. The paper takes 7.5e-6 for XLM-R."""
+    """The highest learning rate of Adam. The paper uses 7.5e-6 for XLM-R."""
     head_learning_rate: float | None = Field(default=None, gt=0)
-    """The highest learning rate of the new head; left out, that of the encoder. Ten times as much helps to learn rare
-    labels, such as names, in few steps."""
+    """The highest learning rate of the new head; by default that of the encoder. Ten times the rate of the encoder
+    helps to learn rare labels, such as names, in few steps."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises; then it falls linearly."""
+    """Share of the steps in which the learning rate rises. Afterwards it falls linearly."""
     max_length: int = Field(default=128, ge=3)
-    """The most subwords at once. Longer sentences and contexts go through in windows; longer texts are cut."""
+    """The most subwords at once. Longer sentences and contexts are split into windows; longer texts are cut off."""
     stride: int = Field(default=STRIDE, ge=0)
     """For `qa`: subwords that two windows of a context share."""
 
     def total_steps(self, examples: int) -> int:
-        """Return the number of optimiser steps for so many training examples: sentences, or windows of long ones."""
+        """Return the number of optimiser steps for this many examples: sentences, or windows of long sentences."""
         return self.steps or self.epochs * math.ceil(examples / self.batch_size)
 
 
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
-    """Return how many examples a fine-tuning makes of some items: one per item, or one per window of a long item."""
+    """Return how many training examples some items give: one per item, or one per window of a long item."""
     if not task.kind.splits:
         return len(items)
     model = _new_model(encoder, task, items, settings)
@@ -79,21 +79,21 @@ def finetune(
     """Put a new head on a copy of an encoder, and train both.
 
     Args:
-        encoder: The encoder, realigned or not; it stays as it is.
+        encoder: The encoder, realigned or not; it stays unchanged.
         task: What to learn.
         items: Training items of the source language, as the task reads them.
         settings: How to train.
-        alongside: A realignment whose loss is added to the task's loss in each step (schedule `during`). Its frozen
-            parts ignore that loss, and learn the task.
+        alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
+            frozen parts ignore the realignment loss, but learn the task.
         compute: How the training is computed.
         seed: The random start of the head, of the order of the items, and of dropout.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        checkpoints: A folder for checkpoints; a training that was killed goes on from them.
+        checkpoints: A folder for checkpoints. A training that was killed continues from there.
 
     Raises:
         SettingsError: The device does not exist here.
         DataError: No item has a label.
-        TrainingError: The training diverges, or memory does not suffice.
+        TrainingError: The training diverges, or memory is too small.
     """
     settings = settings or FinetuningSettings()
     compute = compute or ComputeSettings()
@@ -102,7 +102,7 @@ def finetune(
     task_model = _new_model(encoder, task, items, settings)
     examples = task.kind.examples(task_model, items)
     if not len(examples):
-        raise DataError("no training item has a label; there is nothing to learn from")
+        raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
     steps = settings.total_steps(len(examples))
     plan = TrainingPlan(
         title=f"fine-tuning ({task.name})",

@@ -1,4 +1,4 @@
-"""Heads: the layers between the states of an encoder and predictions, as transformers has them."""
+"""Heads: the layers between the states of an encoder and predictions, in the classes of transformers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Head:
     """A head, and how a model with it is used.
 
     Attributes:
-        name: What it predicts for, in messages.
+        name: What the head labels, for messages.
         auto_class: The class of transformers that knows the models with this head, family by family.
-        pipeline: The hub's name for the use of such a model.
-        has_pipeline: Whether transformers has a pipeline of this name; model cards show the class otherwise.
-        n_outputs: Outputs of the head where a task has no labels.
+        pipeline: The name that the hub gives to the use of such a model.
+        has_pipeline: Whether transformers has a pipeline of this name. If not, model cards show the class.
+        n_outputs: The number of outputs of the head for a task without labels.
         make_class: Makes a class of models from the configuration of a family for which transformers has none.
     """
 
@@ -41,7 +41,7 @@ class Head:
         """Return the class of a family's models with this head.
 
         Raises:
-            EncoderError: There is none, and none can be made.
+            EncoderError: transformers has no such class, and none can be made.
         """
         found = self.auto_class._model_mapping.get(type(config), None)
         if found is not None:
@@ -59,7 +59,7 @@ TEXTS = Head("texts", AutoModelForSequenceClassification, "text-classification")
 
 
 def _class_with_spans(config: PreTrainedConfig) -> Any:
-    """Return a class of our own of models that find spans, for families without one (EuroBERT)."""
+    """Return our own class of models that find spans, for families without such a class (EuroBERT)."""
     words = WORDS.model_class(config)
     parent = next(base for base in words.__mro__ if base.__name__.endswith("PreTrainedModel"))
     name = words.__name__.replace("TokenClassification", "QuestionAnswering")
@@ -70,7 +70,7 @@ def _class_with_spans(config: PreTrainedConfig) -> Any:
 
 SPANS = Head(
     *("spans", AutoModelForQuestionAnswering, "question-answering"),
-    has_pipeline=False,  # transformers 5 has it no more
+    has_pipeline=False,  # transformers 5 has removed this pipeline
     n_outputs=2,  # a beginning and an end
     make_class=_class_with_spans,
 )

@@ -1,4 +1,4 @@
-"""What all tasks share: the kind as a value, examples as arrays, the loss of a batch, and runs without a gradient."""
+"""What all tasks share: the kind of task, examples as arrays, the loss of a batch, and runs without gradients."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from alignfreeze.tasks.models import TaskModel
 from alignfreeze.training.model import LossModel
 
 IGNORED = -100
-"""The label that torch's cross-entropy passes over."""
+"""The label that torch's cross-entropy ignores."""
 
 SUBWORDS_AT_ONCE = 4_096
-"""Subwords that are predicted for at once; their states take some 100 MB with a base encoder."""
+"""The most subwords of one prediction. Their states need some 100 MB with a base encoder."""
 
 Text = str | tuple[str, ...]
 """A text, or the words of one."""
@@ -37,12 +37,12 @@ Text = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Training sentences, or windows of long ones, in a few flat arrays.
+    """Training sentences, or windows of long sentences, in a few flat arrays.
 
     Attributes:
         subwords: The subwords of each sentence.
         labels: The labels of each sentence, in the form of the kind of task.
-        types: For each subword 1 if it belongs to the second of two texts, else 0; None where models are not told.
+        types: For each subword 1 if it belongs to the second of two texts, else 0; None for models without this input.
     """
 
     subwords: Ragged
@@ -59,7 +59,7 @@ class Examples:
         return digest_of_arrays(*(part.values for part in parts), self.subwords.starts)
 
     def batch(self, sentences: Sequence[int] | NDArray[np.int64]) -> dict[str, Any]:
-        """Put sentences into one batch, as `TaskLoss` takes it."""
+        """Put sentences into one batch for `TaskLoss`."""
         numbers = np.asarray(sentences, dtype=np.int64)
         return Packed.take(self.subwords, numbers, types=self.types).to_batch() | {
             "labels": torch.from_numpy(self.labels.take(numbers).astype(np.int64))
@@ -70,14 +70,14 @@ Logits = Callable[..., Tensor]
 """Runs a model on sentences that lie end to end; its arguments are those of `encode`."""
 
 Loss = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From logits, labels, and the length of each sentence, to the sum of the losses and how many there are."""
+"""Returns the sum of the losses and their number, from logits, labels and the length of each sentence."""
 
 
 class Items(Protocol):
     """Turns items of a task into examples for training."""
 
     def __call__(self, task_model: TaskModel, items: Sequence[Any]) -> Examples:
-        """Return the examples of some items, without those that teach nothing."""
+        """Return the examples of some items. Examples without any label are left out."""
         ...
 
 
@@ -92,7 +92,7 @@ class Predictor(Protocol):
 
 
 class Prober(Protocol):
-    """Says how probable each label is for items of a task."""
+    """Returns how probable each label is for items of a task."""
 
     def __call__(
         self, task_model: TaskModel, items: Sequence[Any], *, at_once: int = SUBWORDS_AT_ONCE, bar: Bar | None = None
@@ -106,10 +106,10 @@ class PairLabeller:
     """Labels both sides of sentence pairs, so that links can carry labels from one side to the other.
 
     Attributes:
-        items: Makes items without labels of the sentence pairs of one language pair: first all source sides, then all
-            target sides. It is also told whether an item has two texts.
-        links: Which units translate each other and no others, from the word alignment of a pair.
-        probabilities: Says how probable each label is for each unit: for each word, or for the text.
+        items: Makes items without labels from the sentence pairs of one language pair: first all source sides, then all
+            target sides. Its second argument says whether an item has two texts.
+        links: Returns the units that translate each other and have no other link, from the word alignment of a pair.
+        probabilities: Returns how probable each label is for each unit: for each word, or for the text.
     """
 
     items: Callable[[Sequence[SentencePair], bool], list[Any]]
@@ -119,19 +119,19 @@ class PairLabeller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What is predicted, and how: all that tasks with the same form of items and labels have in common.
+    """What is predicted, and how. Tasks with the same form of items and labels share a kind.
 
     Attributes:
         head: The head of its models.
-        item_name: What its items are called, in the plural.
+        item_name: The word for its items, in the plural.
         texts: The texts of an item, the main one first.
-        labels: The labels of the units of an item, None for a unit without one; empty where there are no labels.
+        labels: The labels of the units of an item, None for a unit without a label; empty if the kind has no labels.
         examples: Turns items into examples for training.
         logits: Runs a model with the head.
         loss: The losses of a batch.
         predict: Predicts for items.
-        pair_labeller: Labels the sides of sentence pairs; None where a sentence is no item, or nothing has a label.
-        splits: Whether a long item goes through in windows, each of them an example; otherwise it is cut.
+        pair_labeller: Labels the sides of sentence pairs; None if a sentence cannot be an item, or nothing has a label.
+        splits: Whether a long item is split into windows, each of which is an example. If not, a long item is cut off.
         overlaps: Whether windows share `stride` subwords.
     """
 
@@ -181,14 +181,14 @@ def run_sorted(
     *,
     at_once: int = SUBWORDS_AT_ONCE,
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Run a model on sentences; those of similar length go together, so that no padding is wasted.
+    """Run a model on sentences. Sentences of similar length run together, so that little is wasted on padding.
 
     Args:
         task_model: The fine-tuned model.
-        logits: How it is run.
+        logits: How the model is run.
         subwords: The subwords of each sentence.
-        types: For each subword 1 if it belongs to the second of two texts, else 0; None where models are not told.
-        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        types: For each subword 1 if it belongs to the second of two texts, else 0; None for models without this input.
+        at_once: The most subwords at once. A higher number needs more memory, and is faster on a GPU.
 
     Yields:
         Numbers of sentences, and the outputs of the model for them, end to end.

@@ -1,4 +1,4 @@
-"""Metrics: predictions and gold labels in, numbers with their denominators out."""
+"""Metrics, which turn predictions and gold labels into numbers with denominators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alignfreeze.corpora.labelled import LabelledText
 from alignfreeze.corpora.questions import Question
 
 Parts = tuple[tuple[float, float], ...]
-"""What each item adds to a score above and below its line; the score is the one sum divided by the other."""
+"""What each item adds to the numerator and to the denominator of a score. The score is the quotient of both sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def measure_tags(predicted: Sequence[Sequence[str | None]], items: Sequence[Tagg
 
 
 def measure_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
-    """Return F1 of whole entities, counted by seqeval (the rules of conlleval); a word without a tag is outside."""
+    """Return F1 of whole entities, counted by seqeval (the rules of conlleval). A word without a tag is outside."""
     from seqeval.metrics import f1_score
     from seqeval.metrics.sequence_labeling import get_entities
 
@@ -68,7 +68,7 @@ def measure_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[
     found = [[tag or OUTSIDE for tag in tags] for tags in predicted]
     pairs = [(set(get_entities(ours)), set(get_entities(theirs))) for ours, theirs in zip(found, gold, strict=True)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # seqeval warns if nothing is predicted; the score says it
+        warnings.simplefilter("ignore")  # seqeval warns if nothing is predicted; the score already shows this
         score: Any = f1_score(gold, found, zero_division=0) if gold else float("nan")  # type: ignore[arg-type]
     parts = tuple((2 * len(ours & theirs), len(ours) + len(theirs)) for ours, theirs in pairs)
     return [Measure("f1", float(score), sum(len(theirs) for _, theirs in pairs), "entities", parts)]

@@ -52,12 +52,12 @@ class TaskModel:
 
     @property
     def has_types(self) -> bool:
-        """Whether the model is told to which of two texts a subword belongs."""
+        """Whether the model has an input that says to which of two texts a subword belongs."""
         names = self.tokenizer.model_input_names
         return "token_type_ids" in names and (getattr(self.model.config, "type_vocab_size", 0) or 0) > 1
 
     def save(self, folder: Path) -> None:
-        """Write an ordinary Hugging Face folder; it loads without alignfreeze."""
+        """Write an ordinary Hugging Face folder, which loads without alignfreeze."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
@@ -65,15 +65,15 @@ class TaskModel:
 def add_head(
     encoder: Encoder, head: Head, labels: Sequence[str], *, max_length: int, stride: int = STRIDE
 ) -> TaskModel:
-    """Put a new head on an encoder; return a model of its own.
+    """Put a new head on a copy of an encoder, and return the resulting model.
 
-    The weights are copied, so that the encoder stays as it is when the model is trained. Only the table of word
-    embeddings is shared: the model is to be trained inside `compacting(..., shared=True)`, which makes a new one.
+    The weights are copied, so that training the model does not change the encoder. Only the table of word embeddings is
+    shared: the model must be trained inside `compacting(..., shared=True)`, which makes a new table.
 
     Args:
         encoder: The encoder.
         head: The head.
-        labels: The labels that the head tells apart; empty for a task without labels.
+        labels: The labels that the head can predict; empty for a task without labels.
         max_length: The most subwords at once.
         stride: Subwords that two windows of a long context share.
 
@@ -86,12 +86,12 @@ def add_head(
         config.label2id = {label: number for number, label in enumerate(labels)}
     else:
         config.num_labels = head.n_outputs
-    with no_init_weights():  # a random table of 250,000 rows takes a second, and is overwritten at once
+    with no_init_weights():  # a random table of 250,000 rows takes a second, and would be overwritten at once
         model = head.model_class(config)(config)
     with torch.no_grad():
         heads = [part for name, part in model.named_children() if name != model.base_model_prefix]
         with torch.random.fork_rng(devices=[]):
-            _reset(heads)  # parameters that the family does not initialise would be whatever is in memory
+            _reset(heads)  # otherwise, parameters that the family does not initialise would be random memory
         for part in heads:
             part.apply(model._init_weights)
         model._init_weights(model)  # some families initialise their heads from outside
@@ -122,11 +122,11 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
         stride: Subwords that two windows of a long context share.
 
     Raises:
-        EncoderError: The folder holds no such model.
+        EncoderError: The folder holds no model with this head.
     """
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
-    load_extensions()  # one may teach transformers a family
+    load_extensions()  # an extension may add a family to transformers
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model_class = head.model_class(config)
@@ -137,7 +137,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     except Exception as error:  # a broken checkpoint may raise anything
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
     if loading["missing_keys"]:
-        # transformers would go on with a random head.
+        # transformers would continue with a random head.
         raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
     check_tokenizer(str(folder), tokenizer, model)
     return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)), stride)

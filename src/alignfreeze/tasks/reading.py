@@ -1,4 +1,4 @@
-"""Reads items of tasks from files and from the hub, where several tasks have the same form."""
+"""Reads items of tasks from files and from the hub, in forms that several tasks share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
 
     Args:
         source: The data set.
-        fields: Names of the field that holds the tags; the first that a row has is taken.
+        fields: Possible names of the field that holds the tags. The first name that occurs in a row is used.
 
     Raises:
         DataError: A row is not a list of words with one tag each.
@@ -25,9 +25,9 @@ def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
     for where, row in source.rows():
         words, tags = find_field(row, ("tokens", "words"), where=where), find_field(row, fields, where=where)
         if not isinstance(words, list) or not isinstance(tags, list) or not all(isinstance(w, str) for w in words):
-            raise DataError(f"{where}: expected a list of words and one of tags")
+            raise DataError(f"{where}: expected a list of words and a list of tags")
         if len(words) != len(tags):
-            raise DataError(f"{where}: {len(words)} words and {len(tags)} tags")
+            raise DataError(f"{where}: {len(words)} words and {len(tags)} tags; expected one tag per word")
         sentences.append(TaggedSentence(tuple(words), tuple(None if tag == "_" else str(tag) for tag in tags)))
         if len(sentences) == source.most:
             break
@@ -43,7 +43,7 @@ def read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bo
         pairs: Whether every item must be a pair of texts.
 
     Raises:
-        DataError: The data cannot be read, or a row is not as it should be.
+        DataError: The data cannot be read, or a row is wrong.
     """
     if not source.on_hub:
         return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)

@@ -1,4 +1,4 @@
-"""The tasks by name; packages of other people may add to them."""
+"""The tasks by name. Other people's packages may add tasks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TASKS: Table[Task] = Table(
         "classification": "alignfreeze.tasks.any_labels:TASK",
     },
 )
-"""The tasks by name; a new one is a file and a line. Each is imported when it is first asked for."""
+"""The tasks by name. A new task is a file and a line. Each task is imported at first use."""
 
 
 def register_task(task: Task) -> None:
-    """Add a task, which settings and commands then take by its name.
+    """Add a task. Afterwards settings and commands accept its name.
 
     A package that adds a task when it is imported names its module as an entry point of the group `alignfreeze`.
 

@@ -22,7 +22,7 @@ from alignfreeze.tasks.models import TaskModel
 
 
 def examples_of(task_model: TaskModel, items: Sequence[TaggedSentence]) -> Examples:
-    """Return model inputs; the label of a tagged word stands at its first subword."""
+    """Return model inputs. The label of a tagged word is at the word's first subword."""
     numbers = {label: number for number, label in enumerate(task_model.labels)}
     subwords, labels = [], []
     words = [item.words for item in items]
@@ -41,7 +41,7 @@ def loss_of_words(logits: Tensor, labels: Tensor, _: Tensor) -> tuple[Tensor, Te
 
     Args:
         logits: [subwords, labels].
-        labels: One number per subword, `IGNORED` where there is no label, [subwords].
+        labels: One number per subword, `IGNORED` for a subword without a label, [subwords].
     """
     return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum"), (labels != IGNORED).sum()
 
@@ -58,7 +58,7 @@ def predict(
     Args:
         task_model: The fine-tuned model.
         sentences: The words of each sentence, in any languages.
-        at_once: The most subwords at once; memory grows with it, and so does speed on a GPU.
+        at_once: The most subwords at once. A higher number needs more memory, and is faster on a GPU.
         bar: Counts the sentences that are done.
     """
     labels = task_model.labels
@@ -96,7 +96,7 @@ def _run_words(
 ) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
     """Yield the number of a sentence, numbers of its words, and outputs for their first subwords, [words, labels].
 
-    A long sentence comes once per window.
+    A long sentence is yielded once per window.
     """
     encoded = list(encode_words(task_model.tokenizer, sentences, max_length=task_model.max_length, windows=True))
     done: set[int] = set()

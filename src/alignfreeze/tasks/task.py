@@ -1,4 +1,4 @@
-"""A task as a value: what is learnt, where its items come from, and how predictions are measured."""
+"""A task as a value: what is learnt, how its items are read, and how predictions are measured."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the items of a task are, and which of them are wanted.
+    """Where the items of a task are, and which items are wanted.
 
     Attributes:
         place: A file, or `hub:OWNER/NAME/CONFIGURATION`.
-        language: The language that is wanted, where the place holds several.
+        language: The language that is wanted, if the place holds several languages.
         split: The split of a data set of the hub.
-        most: Read only the first so many items; None for all.
+        most: Read only this many items, from the beginning; None for all.
     """
 
     place: Path | str
@@ -45,18 +45,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is learnt in the source language and tested in all.
+    """What a model learns in the source language and is tested on in all languages.
 
     Attributes:
         name: Its name in settings and records.
-        what: What it is, in words.
+        what: A description of the task in words.
         kind: What is predicted, and how.
         read: Reads the items of a file, or of a data set of the hub.
-        metrics: Measures predictions; the first measure is the one that tables show.
-        metric: The name of that measure.
-        labels: The labels that it tells apart; None for those of the training data, empty where there are none.
+        metrics: Measures predictions. Tables show the first measure.
+        metric: The name of the first measure.
+        labels: The labels of the task; None for the labels of the training data, empty for a task without labels.
         marks_entities: Whether labels mark entities in IOB2, so that spans of words count.
-        usual_length: Subwords of a usual training item; None where an item fills `finetuning.max_length`.
+        usual_length: Subwords of a usual training item; None if an item fills `finetuning.max_length`.
     """
 
     name: str
@@ -88,11 +88,11 @@ class Task:
 
         Args:
             items: Test items.
-            labels: The labels of the model; with none of them there is nothing to check.
-            name: What the items are called in the message.
+            labels: The labels of the model. If there are none, nothing is checked.
+            name: The name of the items, for the message.
 
         Raises:
-            DataError: A label is unknown; the message says where it is.
+            DataError: A label is unknown; the message says where it occurs.
         """
         if not labels:
             return
@@ -100,6 +100,6 @@ class Task:
             for label in self.kind.labels(item):
                 if label is not None and label not in labels:
                     raise DataError(
-                        f"{name}: item {number} has the label {label!r}, which the training data have nowhere; "
-                        f"they have {', '.join(labels[:20])}"
+                        f"{name}: item {number} has the label {label!r}, which does not occur in the training data; "
+                        f"the labels there are {', '.join(labels[:20])}"
                     )

@@ -20,7 +20,7 @@ _KEY = "training.json"
 """Says which training the checkpoints of a folder belong to."""
 
 _COMPLETE = "whole.json"
-"""Written into a checkpoint when all processes have written their parts; holds facts that a Trainer does not keep."""
+"""Marks a checkpoint whose parts all processes have written. The file holds facts that a Trainer does not keep."""
 
 
 @contextmanager
@@ -56,14 +56,14 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def checkpoint_of(args: TrainingArguments, state: TrainerState) -> Path:
-    """Return the folder of the checkpoint that a Trainer has just written, or goes on from."""
+    """Return the folder of the checkpoint that a Trainer has just written, or continues from."""
     return Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
 
 
 def complete_checkpoint(checkpoint: Path, facts: dict[str, Any]) -> None:
-    """Mark a checkpoint as complete, with facts that a Trainer does not keep, and remove the others.
+    """Mark a checkpoint as complete, with facts that a Trainer does not keep, and remove the other checkpoints.
 
-    The others are removed last: a process that is killed before still has the one before.
+    The other checkpoints are removed last. A process that is killed before still has the previous one.
     """
     write_json(checkpoint / _COMPLETE, facts)
     for other in _checkpoints_in(checkpoint.parent):

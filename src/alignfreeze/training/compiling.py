@@ -1,4 +1,4 @@
-"""Compiles the layers of a model, or computes them twice to save memory, as long as a training lasts."""
+"""Compiles the layers of a model, or computes them twice to save memory, while a training lasts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def computing(
         device: Where the model is trained.
 
     Raises:
-        TrainingError: The compiled model has another loss.
+        TrainingError: The compiled model has a different loss.
     """
     network: Any = model.network
     if compute.gradient_checkpointing:
@@ -61,7 +61,7 @@ def _compiling(
     model: LossModel, compute: ComputeSettings, first_batch: Callable[[], Any], device: str
 ) -> Iterator[None]:
     """Compile the layers of a model inside the block, after testing that its loss stays the same."""
-    # If there are several processes, each has its own GPU.
+    # If several processes train together, each has its own GPU.
     place = PartialState(cpu=device == "cpu").device if n_processes() > 1 else torch.device(device)
     model.to(place)
     # Layers are alike: compiled one by one, they share the compiled code.
@@ -74,7 +74,8 @@ def _compiling(
         fast = _loss_in_evaluation(model, batch, compute)
         if not math.isclose(plain, fast, rel_tol=_TOLERANCE[compute.precision]):
             raise TrainingError(
-                f"the compiled model's loss is {fast}, the plain one's {plain}; set compute.compile = false"
+                f"the loss of the compiled model is {fast}, but without compiling it is {plain}; "
+                "set compute.compile = false"
             )
         yield
     finally:

@@ -34,7 +34,7 @@ class JudgingPlan:
         judge: Returns how good the network is at this moment; more is better.
         start: The value of the judge before the first step.
         every: Optimiser steps from one check to the next.
-        patience: The training ends after so many checks in a row without a better one.
+        patience: The training ends after this many checks in a row without a better value.
     """
 
     judge: Callable[[], float]
@@ -46,8 +46,8 @@ class JudgingPlan:
 class JudgeCallback(TrainerCallback):
     """Asks the judge, keeps the weights of the best check, and stops a training that gets no better.
 
-    The Trainer's own early stopping does not fit: it changes the state of the device, and keeps the best weights as a
-    whole checkpoint with the optimiser's state. Here only the trained weights are kept.
+    The early stopping of transformers does not fit. It changes the random state of the device. It keeps the best
+    weights as a whole checkpoint, with the optimiser's state. Here only the trained weights are kept.
     """
 
     def __init__(self, plan: JudgingPlan, model: LossModel) -> None:
@@ -58,12 +58,12 @@ class JudgeCallback(TrainerCallback):
 
     @property
     def best_step(self) -> int:
-        """The step of the best check; of equal ones the first."""
+        """The step of the best check; the first one if several are equal."""
         return max(self.checks, key=lambda check: check[1])[0]
 
     @property
     def is_over(self) -> bool:
-        """Whether as many checks in a row as patience allows were no better."""
+        """Whether the last `patience` checks were no better than the best one."""
         steps = [step for step, _ in self.checks]
         return len(steps) - 1 - steps.index(self.best_step) >= self.plan.patience
 
@@ -75,7 +75,7 @@ class JudgeCallback(TrainerCallback):
         checkpoint = checkpoint_of(args, state)
         self.checks = [(step, value) for step, value in read_json(checkpoint / _CHECKS)]
         self.best = load_file(checkpoint / _BEST)
-        # A training may be killed after its end. The Trainer then takes one more step, which is not kept.
+        # A training may be killed after its end. The Trainer then does one more step, which is not kept.
         control.should_training_stop |= self.is_over
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -95,7 +95,7 @@ class JudgeCallback(TrainerCallback):
 
     def _add_check(self, step: int, value: float) -> None:
         if not math.isfinite(value):
-            raise TrainingError(f"the judge says {value} at step {step}: nothing can be told by it")
+            raise TrainingError(f"the judge returned {value} at step {step}; it must return a finite number")
         self.checks.append((step, value))
         if self.best_step == step:
             self.best = {name: weights.detach().cpu().clone() for name, weights in self.trained.items()}
@@ -126,10 +126,12 @@ def _keeping_random_numbers() -> Iterator[None]:
 
 
 def check_one_process() -> None:
-    """Check that no other process trains along: a judge trains and predicts by itself.
+    """Check that only one process trains: a judge trains and predicts in its own process.
 
     Raises:
         SettingsError: There are several processes.
     """
     if n_processes() > 1:
-        raise SettingsError("realignment.stopping goes with one process: its judge trains and predicts by itself")
+        raise SettingsError(
+            "realignment.stopping works only with one process: its judge trains and predicts in its own process"
+        )

@@ -19,7 +19,7 @@ def check_logger(name: str) -> str:
     """Return the name of a logger as given if it exists and is installed.
 
     Raises:
-        ValueError: It does not exist, or is not installed.
+        ValueError: The logger does not exist, or is not installed.
     """
     callback: Any = INTEGRATION_TO_CALLBACK[check_known(name, INTEGRATION_TO_CALLBACK, "logger")]
     try:
@@ -30,7 +30,7 @@ def check_logger(name: str) -> str:
 
 
 def loggers_of_trainer(names: Sequence[str], folder: Path | None) -> list[str]:
-    """Return the loggers that the Trainer starts by itself: all but one whose files go to a folder of ours."""
+    """Return the loggers that the Trainer starts: all, except one whose files go to our folder."""
     return [name for name in names if name != _TENSORBOARD or folder is None]
 
 
@@ -50,7 +50,7 @@ def begin_loggers(names: Sequence[str]) -> None:
 
 
 def end_loggers(names: Sequence[str]) -> None:
-    """End the run of W&B: the Trainer begins one only where there is none, and never ends it."""
+    """End the run of W&B. The Trainer begins a run only if none exists, and never ends it."""
     if _WANDB in names:
         import wandb  # type: ignore[import-not-found]
 

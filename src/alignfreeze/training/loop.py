@@ -28,7 +28,7 @@ from alignfreeze.training.trainer import OrderedTrainer
 from alignfreeze.training.watching import Watch
 
 _LOGGED_LOSSES = 50
-"""The loss curve of a training gets about so many points."""
+"""The loss curve of a training gets about this many points."""
 
 
 def train(
@@ -44,23 +44,23 @@ def train(
 ) -> TrainingHistory:
     """Train a model in place, on the parameters that require a gradient.
 
-    Adam with betas 0.9 and 0.999, epsilon 1e-8, no weight decay and no gradient
-    clipping (epoch_loop.py in the reference code, which clips nothing either).
+    The optimiser is Adam with betas 0.9 and 0.999 and epsilon 1e-8, without weight decay and without gradient clipping.
+    The reference code (epoch_loop.py) does not clip either.
 
     Args:
         model: Returns a mapping with `loss` when called with a batch.
         collate: Turns the numbers of some items into a batch.
-        plan: How long and how fast.
+        plan: How long and how fast to train.
         order: The numbers of the items to visit, batch after batch, [steps * batch size].
-        compute: How it is computed.
-        checkpoints: A folder for checkpoints. If it holds one of the very same training, the training goes on
-            from there, to the same weights as without the interruption (bit for bit on a CPU).
+        compute: How the training is computed.
+        checkpoints: A folder for checkpoints. If it holds a checkpoint of the very same training, the training
+            continues from there. The final weights are the same as without the interruption (bit for bit on a CPU).
         identity: What else distinguishes the training from others, as plain values: settings, digest of the data.
         judging: When the network is judged; the weights of the best check are kept.
 
     Raises:
-        SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
-        TrainingError: The loss is no longer a number, or memory does not suffice for one sentence.
+        SettingsError: A judge is given to several processes, or a batch cannot be divided evenly among the processes.
+        TrainingError: The loss is no longer a number, or memory is too small for one sentence.
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
@@ -100,9 +100,9 @@ def train(
 
 
 def _choose_start(model: LossModel, folder: Path) -> str | None:
-    """Return the checkpoint from which a training goes on; None to begin.
+    """Return the checkpoint from which a training continues; None to begin.
 
-    The model takes the pieces of a batch that fitted into memory before: they decide what dropout hits.
+    The model computes batches in the pieces that fitted into memory before, because pieces decide what dropout hits.
     """
     # Process 0 has made sure that the checkpoints belong to this training.
     checkpoint = agree(last_checkpoint(folder) if process_number() == 0 else None)
@@ -116,8 +116,8 @@ def order_visits(
 ) -> NDArray[np.int64]:
     """Return the numbers of the items that a training visits, in batches of similar length, [steps * batch size].
 
-    Packed sentences are padded in the attention alone. Similar lengths still save a tenth of a step and more there,
-    because of dropout.
+    Packed sentences are padded only in the attention. Because of dropout, similar lengths still save a tenth of a step
+    or more.
 
     Args:
         groups: The numbers of the items in each group; groups take turns.
@@ -132,10 +132,13 @@ def check_processes(batch_size: int) -> None:
     """Check that a batch can be divided among the processes that train together.
 
     Raises:
-        SettingsError: It cannot.
+        SettingsError: The batch cannot be divided evenly.
     """
     if batch_size % n_processes():
-        raise SettingsError(f"a batch of {batch_size} cannot be divided evenly among {n_processes()} processes")
+        raise SettingsError(
+            f"a batch of {batch_size} cannot be divided evenly among {n_processes()} processes; "
+            "change the batch size or the number of processes"
+        )
 
 
 def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, saves: bool) -> TrainingArguments:
@@ -145,7 +148,7 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         output_dir=str(folder),
         use_cpu=plan.device == "cpu",
         max_steps=plan.steps,
-        # The batch is that of all processes and split among them, so that their number changes no result.
+        # The batch is split among all processes, so that their number changes no result.
         per_device_train_batch_size=plan.batch_size,
         accelerator_config={"split_batches": True},
         learning_rate=plan.learning_rate,
@@ -176,11 +179,11 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         ddp_find_unused_parameters=n_processes() > 1 or None,
     )
     if arguments.n_gpu > 1:
-        # The losses look at the whole batch; torch's DataParallel would split it.
+        # The losses need the whole batch; torch's DataParallel would split it.
         arguments._n_gpu = 1
     return arguments
 
 
 def _can_fork() -> bool:
-    """Tell whether new processes share the memory of this one; this does not choose a start method for the caller."""
+    """Return whether new processes share the memory of this one. The caller's start method stays unchanged."""
     return sys.platform == "linux" and multiprocessing.get_start_method(allow_none=True) in {None, "fork"}

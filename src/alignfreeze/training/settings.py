@@ -17,27 +17,30 @@ LoggerName = Annotated[str, AfterValidator(check_logger)]
 
 
 class ComputeSettings(Settings):
-    """How trainings are computed; it changes results only by rounding and by the values that dropout hits."""
+    """How trainings are computed. This changes results only by rounding and by the values that dropout hits."""
 
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` computes matrix products in half precision; weights and loss stay in float32."""
     micro_batch: int | None = Field(default=None, gt=0)
-    """Sentences, or sentence pairs, that are computed at once; left out: the whole batch. The loss is always that of
-    the whole batch, negatives included. When memory runs out, the number is halved."""
+    """Sentences, or sentence pairs, that are computed at once; by default the whole batch. The loss is always computed
+    over the whole batch, negatives included. When memory runs out, the number is halved."""
     gradient_checkpointing: bool = False
-    """Keep only the input of each layer, and compute the rest again for the gradients: less memory, more time."""
+    """Keep only the input of each layer, and compute the rest again for the gradients. This needs less memory and more
+    time."""
     compile: bool = False
     """Compile the model with `torch.compile`, after a test that its loss stays the same."""
     checkpoint_steps: int | None = Field(default=500, gt=0)
-    """Optimiser steps between checkpoints, from which a killed training goes on; None in Python: no checkpoints."""
+    """Optimiser steps between checkpoints. A killed training continues from the last one. In Python, None means no
+    checkpoints."""
     log_to: list[LoggerName] = Field(default=[])
     """Loggers of losses and learning rates: `tensorboard`, `wandb`, `mlflow`, `trackio`, or another that transformers
     knows."""
     log_folder: Path | None = None
-    """The folder for the files of `tensorboard`; left out: `logs` in the folder of the runs, or beside the model's."""
+    """The folder for the files of `tensorboard`; by default `logs` in the folder of the runs, or a folder beside the
+    model's."""
 
-    def logging_in(self, folder: Path) -> Self:
-        """Return settings with a log folder: the given one, or a folder of its name inside `log_folder`."""
+    def set_log_folder(self, folder: Path) -> Self:
+        """Return settings with a log folder: `folder`, or a subfolder of `log_folder` with its name if that is set."""
         place = folder if self.log_folder is None else self.log_folder / folder.name
         return self.model_copy(update={"log_folder": place})
 
@@ -49,9 +52,9 @@ class TrainingHistory:
     Attributes:
         steps: Optimiser steps.
         seconds: Wall-clock time, without loading data; for a resumed training, since it was resumed.
-        losses: Pairs of (step, mean training loss since the pair before).
-        checks: Pairs of (step, value of the judge), more is better; empty without a judge.
-        kept: The step whose weights were kept as the best; None without a judge, when those of the last step are kept.
+        losses: Pairs of (step, mean training loss since the previous pair).
+        checks: Pairs of (step, value of the judge); a higher value is better. Empty without a judge.
+        kept: The step whose weights were kept as the best. None without a judge: the last weights are kept.
     """
 
     steps: int
@@ -70,7 +73,7 @@ class TrainingPlan:
         steps: Optimiser steps.
         batch_size: Items per step, on all processes together.
         learning_rate: The highest learning rate of Adam.
-        schedule: How the learning rate goes on after warm-up; it follows optimiser steps.
+        schedule: How the learning rate changes after warm-up, by optimiser steps.
         warmup_steps: Optimiser steps in which the learning rate rises from 0.
         seed: The seed of dropout.
         device: `cpu`, `cuda` or `mps`.
@@ -89,9 +92,9 @@ class TrainingPlan:
 
 
 def chain(trainings: Sequence[TrainingHistory]) -> TrainingHistory:
-    """Return several trainings as one, as if each went on where the one before ended.
+    """Return several trainings as one, as if each continued where the previous one ended.
 
-    Of several trainings with a judge no single step was kept.
+    If several trainings have a judge, no single step is named as kept.
     """
     starts = [0, *accumulate(training.steps for training in trainings)]
 

@@ -1,4 +1,4 @@
-"""A Trainer that visits items in a given order, and takes smaller pieces of a batch when memory runs out."""
+"""A Trainer that visits items in a given order, and computes a batch in smaller pieces when memory runs out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alignfreeze.training.model import LossModel
 
 
 class OrderedTrainer(Trainer):
-    """A Trainer that visits items in a given order, and takes smaller pieces of a batch when memory runs out.
+    """A Trainer that visits items in a given order, and computes a batch in smaller pieces when memory runs out.
 
     Attributes:
         order: The numbers of the items to visit; the collator turns numbers into a batch.
@@ -35,7 +35,7 @@ class OrderedTrainer(Trainer):
         self.head_learning_rate = head_learning_rate
 
     def create_optimizer(self, *args: Any, **options: Any) -> torch.optim.Optimizer:
-        """Create the optimiser, with a learning rate of its own for the head if there is one."""
+        """Create the optimiser, with a separate learning rate for the head if one is set."""
         optimizer = super().create_optimizer(*args, **options)
         if self.head_learning_rate is not None:
             _set_rate(optimizer, _head_of(self.model.network), self.head_learning_rate)
@@ -56,25 +56,25 @@ class OrderedTrainer(Trainer):
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
-            # Outside the handler, where no exception holds on to the results so far.
+            # Outside the handler, where no exception keeps the results so far in memory.
             self._halve_pieces(inputs)
 
     def _halve_pieces(self, batch: Mapping[str, Any]) -> None:
         sentences = self.model.n_sentences(batch)
         now = min(self.model.at_once or sentences, sentences)
-        advice = "take a smaller encoder, shorter sentences (max_length) or compute.precision = 'bf16'"
+        advice = "use a smaller encoder, shorter sentences (max_length) or compute.precision = 'bf16'"
         if now == 1:
             raise TrainingError(f"out of memory with one sentence at a time; {advice}")
         if n_processes() > 1:
-            # The others wait for this one's gradients.
+            # The other processes wait for the gradients of this one.
             raise TrainingError(f"out of memory on one of several processes; set compute.micro_batch, or {advice}")
         self.model.at_once = -(-now // 2)
         self.model.zero_grad(set_to_none=True)
         clear_device_cache(garbage_collection=True)
-        remark(f"out of memory: going on with {self.model.at_once} sentences at once, and the same batches")
+        remark(f"out of memory: continuing with {self.model.at_once} sentences at once, and the same batches")
 
     def release(self) -> None:
-        """Free the gradients and Adam's moments now; the Trainer's reference cycles would keep them for long."""
+        """Free the gradients and Adam's moments now. The Trainer's reference cycles would keep them much longer."""
         self.model.zero_grad(set_to_none=True)
         self.optimizer = self.lr_scheduler = None
         self.accelerator.free_memory()
@@ -113,7 +113,7 @@ def _head_of(network: PreTrainedModel) -> list[nn.Parameter]:
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], rate: float) -> None:
-    """Give parameters a learning rate of their own, in an optimizer that has no state yet."""
+    """Give parameters a separate learning rate, in an optimiser that has no state yet."""
     chosen = {id(parameter) for parameter in parameters}
     for group in optimizer.param_groups:
         group["params"] = [parameter for parameter in group["params"] if id(parameter) not in chosen]

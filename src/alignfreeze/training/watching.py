@@ -1,4 +1,4 @@
-"""Watches a training: counts its steps, completes its checkpoints, and stops it when it has diverged."""
+"""Watches a training: counts steps, marks checkpoints as complete, and stops a training that has diverged."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from alignfreeze.training.model import LossModel
 
 
 class Watch(TrainerCallback):
-    """Counts the steps, completes checkpoints, and stops a training that has diverged."""
+    """Counts steps, marks checkpoints as complete, and stops a training that has diverged.
+
+    A checkpoint is complete once all processes have written their parts.
+    """
 
     def __init__(self, bar: Bar, title: str) -> None:
         self.bar = bar
         self.title = title
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
-        """Draw the random numbers of this process, and say where a training goes on."""
+        """Seed the random numbers of this process, and say where a training continues."""
         # Each process needs dropout masks of its own. A checkpoint restores its own random numbers after this.
         torch.manual_seed(args.seed + process_number())
         if state.global_step:
-            remark(f"{self.title}: going on after step {state.global_step:,}")
+            remark(f"{self.title}: continuing after step {state.global_step:,}")
             self.bar.advance(state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -38,7 +41,7 @@ class Watch(TrainerCallback):
         control.should_log = control.should_log or control.should_save or is_last
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
-        """Complete a checkpoint when all processes have written their parts."""
+        """Mark a checkpoint as complete once all processes have written their parts."""
         wait_for_all()
         if process_number() == 0:
             complete_checkpoint(checkpoint_of(args, state), {"at_once": model.at_once})
@@ -49,5 +52,5 @@ class Watch(TrainerCallback):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"{self.title}: the loss is {loss} at step {state.global_step}; "
-                "the training has diverged, lower the learning rate"
+                "the training has diverged; lower the learning rate"
             )

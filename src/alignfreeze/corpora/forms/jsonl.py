@@ -43,7 +43,7 @@ def _parse(line: str) -> Any:
 
 
 def _is_object(line: str) -> bool:
-    """Tell whether a line is a JSON object; `{0} files` may begin a sentence."""
+    """Return whether a line is a JSON object; `{0} files` may begin a sentence."""
     try:
         return line.lstrip().startswith("{") and isinstance(_parse(line), dict)
     except ValueError:

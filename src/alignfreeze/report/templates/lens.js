@@ -5,7 +5,7 @@
   const kept = JSON.parse(sessionStorage.getItem("lens") || "null");
   const forms = [...document.querySelectorAll(".noting form")];
   sessionStorage.removeItem("lens");
-  // The charts take the colours of the theme, so it comes before they are drawn.
+  // Charts use the colours of the theme, so the theme is set before charts are drawn.
   if (kept?.theme) document.documentElement.dataset.theme = kept.theme;
 
   function reload() {
@@ -22,7 +22,7 @@
       const answer = await fetch("/state", { cache: "no-store" });
       if (answer.ok && (await answer.json()).state !== built && !isWriting()) return reload();
     } catch {
-      // Without an answer from the server the page stays as it is.
+      // Without an answer from the server, the page stays unchanged.
     }
     setTimeout(check, 3000);
   }
@@ -42,7 +42,7 @@
         said.textContent = "The note is kept.";
       } else said.textContent = await answer.text();
     } catch {
-      said.textContent = "The lens does not answer: is it still running? The note is not kept.";
+      said.textContent = "The note is not kept: the lens does not answer. Is the lens still running?";
     }
     button.disabled = false;
   }

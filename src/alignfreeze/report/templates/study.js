@@ -6,8 +6,8 @@ const pages = [...document.querySelectorAll(".page")];
 const addresses = new Set(pages.map((page) => page.id));
 const drawn = new Map(); // networks by figure, for the controls beside them
 
-function resolved(variable) {
-  // light-dark() is worked out by an element that uses it.
+function resolve(variable) {
+  // Only an element that uses light-dark() resolves it to a colour.
   const probe = document.createElement("span");
   probe.style.color = `var(${variable})`;
   document.body.append(probe);
@@ -23,7 +23,7 @@ function open(address) {
 // --- charts
 
 function themed(layout) {
-  const ink = resolved("--ink"), line = resolved("--line");
+  const ink = resolve("--ink"), line = resolve("--line");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
   const copy = { ...layout, font: { ...layout.font, color: ink, family: "system-ui, sans-serif" } };
   for (const name of Object.keys(copy).filter((key) => /^[xy]axis/.test(key))) copy[name] = { ...copy[name], ...axis };
@@ -34,7 +34,7 @@ function themed(layout) {
 function drawChart(figure) {
   const chart = charts[figure.dataset.chart];
   const plot = figure.querySelector(".plot");
-  // Plotly writes into what it is given.
+  // Plotly changes the objects that it is given.
   const { data, layout } = structuredClone(chart.figure);
   Plotly.react(plot, data, themed(layout), { responsive: true, displayModeBar: false });
   choose(figure);
@@ -54,8 +54,8 @@ function choose(figure) {
 function drawNetwork(figure) {
   const { nodes, edges, looks, directed } = networks[figure.dataset.network];
   const sense = figure.querySelector(".choice")?.value ?? Object.keys(edges)[0];
-  const ink = resolved("--ink"), line = resolved("--faint"), paper = resolved("--paper");
-  const colour = (kind) => (looks[kind].colour.startsWith("--") ? resolved(looks[kind].colour) : looks[kind].colour);
+  const ink = resolve("--ink"), line = resolve("--faint"), paper = resolve("--paper");
+  const colour = (kind) => (looks[kind].colour.startsWith("--") ? resolve(looks[kind].colour) : looks[kind].colour);
   const data = {
     nodes: nodes.map(({ name, label, title, kind, size }) => ({
       id: name, label, title, shape: looks[kind].form, size: 16 * size, color: colour(kind), font: { color: ink, size: 22, strokeWidth: 5, strokeColor: paper },
@@ -66,7 +66,7 @@ function drawNetwork(figure) {
   drawn.get(figure)?.destroy();
   const network = new vis.Network(graph, data, {
     layout: { randomSeed: 31, improvedLayout: nodes.length < 100 },
-    // Large networks are calm before they are shown.
+    // Large networks are laid out before they are shown.
     physics: { solver: "forceAtlas2Based", forceAtlas2Based: { gravitationalConstant: -70, springLength: 70, avoidOverlap: 0.5 }, stabilization: { iterations: 150 }, maxVelocity: 30 },
     interaction: { hover: true, tooltipDelay: 80, keyboard: { enabled: true, bindToWindow: false } },
     edges: { smooth: false, width: 1.2 },
@@ -96,7 +96,7 @@ function show() {
   try {
     wanted = decodeURIComponent(location.hash.slice(1)) || wanted;
   } catch {
-    // Not an address of ours: the study is shown.
+    // The address is unknown: show the page of the study.
   }
   const page = pages.find((one) => one.id === wanted) || pages[0];
   const before = pages.find((one) => !one.hidden);
@@ -106,7 +106,7 @@ function show() {
   document.title = heading.textContent;
   for (const menu of document.querySelectorAll("nav details")) menu.open = false;
   scrollTo(0, 0);
-  // Those who read with the ears hear which page they have come to.
+  // Screen readers announce the new page.
   if (before !== page && location.hash) heading.focus({ preventScroll: true });
 }
 
@@ -117,7 +117,7 @@ function save(href, name) {
   link.click();
 }
 
-// Pictures are for papers: dark on white whatever the page looks like.
+// Pictures are for papers, so they are dark on white in every theme.
 function keep(figure, format) {
   const plot = figure.querySelector(".plot");
   const layout = { ...plot.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff", font: { ...plot.layout.font, color: "#1b1b1b" } };
@@ -157,7 +157,7 @@ for (const figure of document.querySelectorAll(".network")) {
 function redraw() {
   for (const figure of document.querySelectorAll("figure[data-drawn]")) {
     if (figure.closest(".page:not([hidden])")) draw(figure);
-    else delete figure.dataset.drawn; // when it is seen again
+    else delete figure.dataset.drawn; // it is drawn when it is seen again
   }
 }
 
