@@ -289,7 +289,7 @@ def without_typology(monkeypatch):
     """As if the extra `typology` were not installed; what was found with it before is forgotten."""
     from alignfreeze import typology
 
-    found = (typology.facts_of, typology.family_of)
+    found = (typology.facts_of, typology.language_family_of)
     for function in found:
         function.cache_clear()
     monkeypatch.setattr(typology, "_find_folder", lambda: None)

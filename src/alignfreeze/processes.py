@@ -36,7 +36,7 @@ def agree(value: T) -> T:
     return values[0]
 
 
-def gather(rows: Tensor, rows_per_process: list[int] | None = None) -> Tensor:
+def gather_rows(rows: Tensor, rows_per_process: list[int] | None = None) -> Tensor:
     """Return the rows of all processes, one process after the other; gradients flow back to each process.
 
     Gradients are summed over the processes. This is right if every process computes the whole loss, and if gradients

@@ -71,7 +71,7 @@ def facts_of(language: str, source: str) -> Facts:
     values = {kind: d for kind in FEATURES if (d := _cosine_distance(kind, language, source)) is not None}
     if (way := _distance_over_globe(language, source)) is not None:
         values["geography"] = way
-    families = [family_of(code) for code in (language, source)]
+    families = [language_family_of(code) for code in (language, source)]
     if None not in families:
         values["same family"] = float(families[0] == families[1])
     with suppress(ValueError):  # other people's tables may hold something other than a code
@@ -87,7 +87,7 @@ def is_installed() -> bool:
 
 
 @lru_cache
-def family_of(language: str) -> str | None:
+def language_family_of(language: str) -> str | None:
     """Return the name of a language's family, such as `Indo-European`; None if it is not known."""
     file, prefix = FEATURES["genealogy"]
     vector = _vector_of(file, prefix, language)

@@ -6,15 +6,15 @@ from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.probing import probe_encoders, shorten
+from alignfreeze.evaluation.probing import probe_encoders, shorten_names
 from tests.conftest import write_bars
 
 
 def test_names_of_encoders_are_as_short_as_tells_them_apart():
-    assert shorten(["xlm-roberta-base", "out/realigned"]) == ["xlm-roberta-base", "realigned"]
-    assert shorten(["a/front/model", "a/back/model"]) == ["front/model", "back/model"]
+    assert shorten_names(["xlm-roberta-base", "out/realigned"]) == ["xlm-roberta-base", "realigned"]
+    assert shorten_names(["a/front/model", "a/back/model"]) == ["front/model", "back/model"]
     with pytest.raises(SettingsError, match="named twice"):
-        shorten(["a/model", "a/model"])
+        shorten_names(["a/model", "a/model"])
 
 
 def test_a_probe_takes_the_sentence_pairs_that_are_asked_for(tmp_path, tiny_folder, toy_bitext):

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How estimated gains relate to true ones, measured on the tuning languages of benchmarks/advice_quality.py.
+    """How estimated gains relate to true ones on the tuning languages of benchmarks/studies/advice_quality.py.
 
     The defaults are for part-of-speech tags, the embedded encoder, and pilots of a quarter of the steps. There, pilots
     predicted the gains of whole runs with the same seed (benchmarks/results/advice_quality_pilots.json). A true

@@ -152,9 +152,11 @@ def show_layers(results: Sequence[LayerResult], as_json: bool) -> None:
     if as_json:
         show_json([asdict(row) for row in results])
         return
+    from alignfreeze.alignment.similarity import MATCHINGS
+
     typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
     for row in results:
-        limit = f"{row.threshold:g}" if row.aligner == "softmax" else ""
+        limit = f"{row.threshold:g}" if MATCHINGS[row.aligner].has_threshold else ""
         numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
         typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
 

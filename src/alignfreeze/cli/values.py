@@ -91,7 +91,7 @@ def read_places(option: str) -> tuple[tuple[str, str], list[str]]:
     return read_language_pair(name, "--bitext"), places
 
 
-def read_columns(text: str | None) -> tuple[str, str] | None:
+def read_column_pair(text: str | None) -> tuple[str, str] | None:
     """Read the two columns of --columns."""
     if text is None:
         return None
@@ -117,7 +117,7 @@ def bitext_request(
 
     given = {} if seed is None else {"seed": seed}
     selection = settings_of(SelectionSettings, select, "--select", "sample=100000", **given)
-    wanted = read_columns(columns)
+    wanted = read_column_pair(columns)
     readers = [
         BitextReader(*places, languages=languages, form=form, columns=wanted)
         for languages, places in map(read_places, options)

@@ -40,7 +40,7 @@ def probe_encoders(
     Raises:
         AlignFreezeError: An encoder or a file cannot be read, or none of the encoders has learnt the task.
     """
-    named = dict(zip(shorten(encoders), encoders, strict=True))
+    named = dict(zip(shorten_names(encoders), encoders, strict=True))
     chosen = bitext.choose()
     base = load_encoder(encoders[0])
     pairs = bitext.split(keep_best(bitext, chosen, encoder=base, device=device))
@@ -64,7 +64,7 @@ def _load_tuned(encoders: dict[str, str], task: Task) -> dict[str, TaskModel]:
     return found
 
 
-def shorten(encoders: Sequence[str]) -> list[str]:
+def shorten_names(encoders: Sequence[str]) -> list[str]:
     """Return the last parts of the names of encoders: as many parts as are needed to distinguish the encoders.
 
     Raises:

@@ -147,7 +147,7 @@ class Identity:
         """Return a digest of some parts of a run and of its encoder, but not of its strategy and seed."""
         return digest_of_json([self.version, self.encoder, [self._values_of(part) for part in parts]])
 
-    def digest_of_encoder(self, policy: str) -> str:
+    def digest_of_realigned(self, policy: str) -> str:
         """Return a digest of everything that the run's realigned encoder depends on.
 
         Args:
@@ -167,7 +167,7 @@ class Identity:
         """
         schedule = self.settings.get(Part.REALIGNMENT, {}).get("realignment.schedule")
         names = map(str, Strategy.parse(self.strategy).policies if schedule == "before" else ())
-        return {name: name_folder(name, self.seed, self.digest_of_encoder(name)) for name in names}
+        return {name: name_folder(name, self.seed, self.digest_of_realigned(name)) for name in names}
 
     def files_of(self, *parts: Part) -> dict[str, str]:
         """Return the digests of the files that decide some parts, by role."""

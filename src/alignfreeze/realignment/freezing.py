@@ -14,7 +14,7 @@ from torch import nn
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
 
-Select = Callable[[nn.Module, str, int], Sequence[nn.Module]]
+Selector = Callable[[nn.Module, str, int], Sequence[nn.Module]]
 """Finds the parts to freeze in an encoder, from the text after the rule's name and a seed."""
 
 
@@ -71,7 +71,7 @@ def at_random(encoder: nn.Module, count: str, seed: int) -> Sequence[nn.Module]:
     return [layers[number] for number in sorted(random.Random(seed).sample(range(len(layers)), int(count)))]
 
 
-FREEZE_POLICIES: dict[str, Select] = {
+FREEZE_POLICIES: dict[str, Selector] = {
     "full": full,
     "front": front,
     "back": back,
@@ -81,7 +81,7 @@ FREEZE_POLICIES: dict[str, Select] = {
 }
 """The rules that have a name. `front` and `back` are the same as in partial_freezes.py of the reference code."""
 
-_PATTERNS: dict[re.Pattern[str], Select] = {
+_PATTERNS: dict[re.Pattern[str], Selector] = {
     re.compile(r"([0-9]+(?:\.\.[0-9]+)?)"): span,
     re.compile(r"random:([0-9]+)"): at_random,
 }
@@ -111,7 +111,7 @@ class Rule:
     """
 
     name: str
-    select: Select
+    select: Selector
     argument: str = ""
 
     @classmethod

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alignfreeze.processes import count_rows, gather, n_processes, process_number, sum_all
+from alignfreeze.processes import count_rows, gather_rows, n_processes, process_number, sum_all
 from alignfreeze.registry import Table
 
 if TYPE_CHECKING:
@@ -168,9 +168,9 @@ def _against_all(vectors: Tensor, links: Tensor, is_target: Tensor, inputs: Loss
     rows = count_rows(len(vectors), vectors.device)
     before = sum(rows[: process_number()])
     return contrastive_loss(
-        inputs.project(gather(vectors, rows)),
-        gather(links + before),
-        gather(is_target, rows),
+        inputs.project(gather_rows(vectors, rows)),
+        gather_rows(links + before),
+        gather_rows(is_target, rows),
         temperature=inputs.settings.temperature,
         negatives=inputs.settings.negatives,
     )

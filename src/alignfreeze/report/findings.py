@@ -38,7 +38,7 @@ class Findings:
     probe: Probe | None = None
 
 
-def gather(paths: Sequence[Path]) -> Findings:
+def gather_findings(paths: Sequence[Path]) -> Findings:
     """Gather everything known about studies.
 
     Raises:

@@ -15,7 +15,7 @@ from alignfreeze.report.addresses import address_of_language, address_of_run
 from alignfreeze.report.networks import Edge, Network, Node
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.typology import FEATURES, facts_of, family_of
+from alignfreeze.typology import FEATURES, facts_of, language_family_of
 
 Distances = Mapping[tuple[str, str], float]
 """The distance of two languages, by their codes in either order."""
@@ -116,7 +116,7 @@ def language_network(
         return None
     gains = {code: max(_gains_of(code, compared).values(), default=0.0) for code in codes}
     greatest = max((abs(gain) for gain in gains.values()), default=0.0) or 1.0
-    families = {code: family_of(code) or "family unknown" for code in codes}
+    families = {code: language_family_of(code) or "family unknown" for code in codes}
     nodes = [
         Node(
             code,

@@ -10,7 +10,7 @@ from typing import Any
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.report.addresses import STUDY
 from alignfreeze.report.comparison_pages import comparison_page, training_seconds
-from alignfreeze.report.findings import Findings, gather, study_name
+from alignfreeze.report.findings import Findings, gather_findings, study_name
 from alignfreeze.report.language_pages import language_page
 from alignfreeze.report.likeness import language_network, measure_distances
 from alignfreeze.report.lineage import trace_runs
@@ -38,7 +38,7 @@ def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
     """
     paths = list({path.resolve(): path for path in paths}.values())  # a path that is named twice is read once
     named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
-    return with_notes(build_study(gather(paths), title=named), notes_of(paths))
+    return with_notes(build_study(gather_findings(paths), title=named), notes_of(paths))
 
 
 def build_study(findings: Findings, *, title: str) -> StudyPage:
