@@ -109,17 +109,20 @@ def _is_word(columns: Sequence[str]) -> bool:
     )
 
 
-def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
+def check_iob2(sentence: Iterable[tuple[str, str, str | None]]) -> None:
     """Check that the tags of a sentence are IOB2.
 
     Args:
-        sentence: Place, word and tag of each of its words.
+        sentence: Place, word and tag of each of its words; None for a word without a tag.
 
     Raises:
         DataError: A tag is not IOB2; the message says where.
     """
     before = OUTSIDE
     for where, word, tag in sentence:
+        if tag is None:
+            before = OUTSIDE
+            continue
         if not _IOB2.fullmatch(tag):
             raise DataError(f"{where}: the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
         if tag.startswith("I-") and before[1:] != tag[1:]:
