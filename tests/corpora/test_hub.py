@@ -101,10 +101,12 @@ def test_a_number_without_a_name_is_no_label(hub):
     shelf, _ = hub
 
     class Rows(list):
-        features = {"label": labels("bad", "good")}
+        def __init__(self, rows):
+            super().__init__(rows)
+            self.features = {"label": labels("bad", "good")}
 
     shelf["some/labels"] = Rows([{"text": "a", "label": 1}, {"text": "b", "label": 2}])
-    with pytest.raises(DataError, match="hub:some/labels/x, row 2: the label 2 of 'label' has no name; .* bad, good"):
+    with pytest.raises(DataError, match=r"hub:some/labels/x, row 2: the label 2 of 'label' has no name; .* bad, good"):
         TASKS["classification"].read(Source("hub:some/labels/x"))
 
 
