@@ -27,6 +27,12 @@ def test_lines_are_numbered_from_one_and_keep_no_end(tmp_path):
     assert list(read_lines(path)) == [(1, "eins"), (2, "zwei\u2028noch zwei"), (3, ""), (4, "drei")]
 
 
+def test_joined_files_have_no_byte_order_mark_inside(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"\xef\xbb\xbfa\r\n" * 2 + b"\xef\xbb\xbf\xef\xbb\xbfb\xef\xbb\xbf\n")
+    assert list(read_lines(path)) == [(1, "a"), (2, "a"), (3, "b\ufeff")]
+
+
 def test_gzip_is_known_by_its_content_whatever_its_name(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(gzip.compress("ä\nb\n".encode()))

@@ -90,6 +90,8 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number of each line, from 1, and its text without the line end. The file is UTF-8, maybe compressed.
 
+    A byte order mark at the beginning of a line is left out: files that were joined have one where each of them begins.
+
     Raises:
         EndsEarlyError: The compressed data end early or are damaged.
         DataError: The file cannot be read, or a line is not UTF-8; the message names the line.
@@ -99,8 +101,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         with open_binary(path) as file:
             # Only \n ends a line; str.splitlines would also cut at U+2028 inside a sentence.
             for number, raw in enumerate(file, start=1):
-                line = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
-                yield number, line
+                yield number, raw.rstrip(b"\r\n").decode().lstrip("\ufeff")
     except UnicodeDecodeError as error:
         problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
         raise DataError.at(path, number, problem) from error

@@ -36,8 +36,26 @@ def test_multiword_tokens_empty_nodes_and_untagged_words(tmp_path):
     ]
 
 
-def test_words_may_hold_spaces(tmp_path):
-    assert read_conllu(write(tmp_path, line(1, "10 000", "NUM")))[0].words == ("10 000",)
+@pytest.mark.parametrize("space", [" ", "  ", "\u00a0", "\u3000", "\u2028"])
+def test_words_may_hold_spaces(tmp_path, space):
+    assert read_conllu(write(tmp_path, line(1, f"10{space}000", "NUM")))[0].words == (f"10{space}000",)
+
+
+@pytest.mark.parametrize("comment", [[], ["# sent_id = 2"]])
+@pytest.mark.parametrize("first", [[line(1, "a")], [line(1, "a"), line("1.1", "x"), line(2, "b"), line("3-4", "cd")]])
+def test_lost_empty_lines_are_refused(tmp_path, comment, first):
+    path = write(tmp_path, "# sent_id = 1", *first, *comment, line(1, "c"))
+    number = 2 + len(first) + len(comment)
+    with pytest.raises(
+        DataError, match=rf"line {number}: word 1 follows word \d in .* an empty line must stand before"
+    ):
+        read_conllu(path)
+    assert len(read_conllu(write(tmp_path, *first, "", *comment, line(1, "c")))) == 2
+
+
+def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
+    read_conllu(write(tmp_path, *(line(number, "a") for number in range(1, 1002))))
+    assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
 
 
 def test_no_more_than_the_wanted_sentences(tmp_path):

@@ -46,6 +46,7 @@ def test_no_more_sentences_than_wanted(tmp_path):
         ("in O\nRome I-LOC\n", r"line 2: .*in IOB2 an entity begins with 'B-LOC'"),
         ("a O\n\nRome I-LOC\n", r"line 3: .*but the tag before it is 'O'"),
         ("Ann PER\n", r"line 1: the tag 'PER' of 'Ann' is not IOB2"),
+        ("Ann B-PER\nLee B-PER\nSmith I-LOC\n", r"line 3: .*the tag before it is 'B-PER'"),
         ("Ann\n", r"line 1: expected a word and its tag"),
         ("\n\n", "no sentence found"),
     ],
@@ -58,6 +59,144 @@ def test_what_is_not_iob2(tmp_path, text, message):
 def test_tags_of_any_kind(tmp_path):
     (sentence,) = read(tmp_path, "a\tDET\nb\t_\nc\tI-X\n", read_columns)
     assert sentence.tags == ("DET", None, "I-X")
+
+
+def words_of(sentences):
+    return [sentence.words for sentence in sentences]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Flood\tO\nin\tO\n#Bergen\tB-LOC\ntoday\tO\n",
+        "Flood O\nin O\n#Bergen B-LOC\ntoday O\n",
+        "#Flood O\n# O\n#Bergen B-LOC\ntoday O\n",
+        "# text = Flood #Bergen\n#Flood\tO\n#\tO\n#Bergen\tB-LOC\n#today\tO\n",
+        "#Flood N O\nin P O\n#Bergen N B-LOC\ntoday A O\n",
+        "#newdoc\n# id: 5\n#Flood O\n#in O\n#Bergen B-LOC\n#today O\n",
+    ],
+    ids=["tabs", "spaces", "first in the file", "all of them", "three columns", "after comments"],
+)
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_a_word_may_begin_with_the_sign_of_comments(tmp_path, text, reader):
+    (sentence,) = read(tmp_path, text, reader)
+    assert sentence.tags == ("O", "O", "B-LOC", "O")
+    assert sentence.words[2] == "#Bergen"
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_comments_stand_before_the_words_of_a_sentence(tmp_path, reader):
+    text = "# newdoc\n# text = one B-LOC\n##\n# of another width\na\tO\tO\n\n# sent_id = 2\nb\tX\tO\n"
+    assert words_of(read(tmp_path, text, reader)) == [("a",), ("b",)]
+    with pytest.raises(DataError, match="line 2: a comment inside a sentence; an empty line must stand before"):
+        read(tmp_path, "a O\n# sent_id = 2\nb O\n", reader)
+    with pytest.raises(DataError, match=r"line 2: expected a word and its tag.*the other lines are separated by tabs"):
+        read(tmp_path, "a\tO\n#newdoc\nb\tO\n", reader)
+
+
+def test_a_line_that_may_be_word_or_comment_is_refused(tmp_path):
+    assert words_of(read(tmp_path, "# X\na X\n", read_columns)) == [("#", "a")]
+    with pytest.raises(DataError, match=r"line 1: is '# newdoc' a word with its tag or a comment?"):
+        read(tmp_path, "# newdoc\na X\n", read_columns)
+    assert words_of(read(tmp_path, "# newdoc\na O\n")) == [("a",)]
+    with pytest.raises(DataError, match="line 1: 3 columns, but line 2 and most others have 2"):
+        read(tmp_path, "#New York B-LOC\nis O\nbig O\n")
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009", "\u3000", "\u2028", "\x1f", "\x85"])
+@pytest.mark.parametrize("separator", [" ", "\t", "   "])
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_only_ascii_spaces_and_tabs_separate_columns(tmp_path, space, separator, reader):
+    text = f"Rue{space}Royale{separator}B-LOC\n{space}{separator}O\nis{space}{separator}O\n"
+    (sentence,) = read(tmp_path, text, reader)
+    assert (sentence.words, sentence.tags) == ((f"Rue{space}Royale", space, f"is{space}"), ("B-LOC", "O", "O"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("New York B-LOC\nis O\nbig O\n", "line 1: 3 columns, but line 2 and most others have 2; if words contain s"),
+        ("is O\nNew York B-LOC\n", "line 2: 3 columns, but line 1 and most others have 2"),
+        ("is\tX\tO\nbig\tX\tO\n\nOslo\tO\n", "line 4: 2 columns, but line 1 and most others have 3"),
+        ("is\tO\nbig\tO\nNew York\n", "line 3: expected a word and its tag.*separated by tabs"),
+        ("a\tX\t\nb\tY\t\n", "line 1: the tag of 'a' is empty"),
+        ("a\tO\n\tO\n", "line 2: no word stands before the tag 'O'"),
+        ("a\tO\n \tO\n", "line 2: no word stands before the tag 'O'"),
+        ("a X\ntoken tag\n", "line 2: 'token' and 'tag' are names of columns; remove this line"),
+        ("a\tX\nb\tNaN\n", "line 2: the label 'NaN' is what programs write"),
+        ("word,tag\na,X\n", r"line 1: the columns are separated by commas \(CSV\)"),
+        ('{"tokens": ["a"], "tags": ["X"]}\n', "line 1: expected one word and its tag per line, found JSON"),
+        ('[\n{"tokens": ["a"], "tags": ["X"]}]\n', "line 1: expected one word and its tag per line, found JSON"),
+    ],
+)
+def test_lines_that_do_not_fit_are_refused(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text, read_columns)
+
+
+def test_minus_one_is_no_tag(tmp_path):
+    for reader in (read_iob2, read_columns):
+        assert read(tmp_path, "a O\nb -1\n", reader)[0].tags == ("O", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 CD O\n\nMaria NNP B-PER\nsings VBZ O\n",
+        "1 CD O\n2 CD O\n3 CD O\n\nMaria NNP B-PER\nsings VBZ O\n",
+        "1 CD O\n2 CD O\n\nMaria NNP B-PER\n\nsings VBZ O\nwell RB O\n",
+    ],
+)
+@pytest.mark.parametrize("most", [1, None])
+def test_the_whole_file_tells_whether_words_are_numbered(tmp_path, remarks, text, most):
+    for reader in (read_iob2, read_columns):
+        assert read(tmp_path, text, reader, max_sentences=most)[0].words[0] == "1"
+    assert "words are read from column 1, also where they are numbers (line 1)" in remarks[0]
+
+
+def test_numbers_of_words_are_said(tmp_path, remarks):
+    assert words_of(read(tmp_path, "1\tAnn\tO\n2\tis\tO\n\n1\t22\tO\n")) == [("Ann", "is"), ("22",)]
+    assert "column 1 numbers the words; words are read from column 2 and tags from column 3" in remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 a X\n2 b X\n\n1 c X\n2 d X\n\ne f X\n", "line 7: column 1 numbers the words of most .*has 'e'"),
+        ("1 a X\n2 b X\n1 c X\n", "line 3: column 1 seems to number .* word 3 of this sentence has the number '1'"),
+        ("1-2 ab X\n1 a X\n2 b X\n\n1 c X\n", "line 1: .*leave out lines of several words"),
+        ("0 a X\n1 b X\n", "line 1: column 1 seems to number .*Number the words of each sentence from 1"),
+        ("1 a\n2 b\n\n1 c\n2 d\n", "line 1: column 1 numbers the words, and there is no column for tags"),
+        ("1\ta\tb\tX\tY" + "\t_" * 5 + "\n", "line 1: this is CoNLL-U.* lemmas.*cut -f 2,5"),
+        ("1-2\tab\t_\t_\t_" + "\t_" * 5 + "\n1\ta\tb\tX\tY" + "\t_" * 5 + "\n", "line 1: this is CoNLL-U"),
+    ],
+)
+def test_files_that_disagree_about_numbers_are_refused(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text, read_columns, max_sentences=1)
+
+
+def test_a_language_code_before_all_words_is_removed_and_said(tmp_path, remarks):
+    assert words_of(read(tmp_path, "simple:Oslo B-LOC\nsimple:: O\n")) == [("Oslo", ":")]
+    assert "the language code 'simple:' before each word is removed" in remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("en:Oslo B-LOC\nOslo B-LOC\n", "line 2: most words have the language code 'en:' .* this one is 'Oslo'"),
+        ("en:Oslo\tB-LOC\nen:\tO\nen:x\tO\n", "line 2: most words have .* this one is 'en:'"),
+        ("en:a O\nen:b O\n\nde:c O\n", "line 4: .*this one is 'de:c'"),
+    ],
+)
+def test_mixed_language_codes_are_refused(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text, max_sentences=1)
+
+
+def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
+    read(tmp_path, "a O\n" * 1001)
+    assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
 
 
 def test_real_files(shared_data):

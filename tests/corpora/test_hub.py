@@ -1,7 +1,7 @@
 import pytest
 
 from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.corpora.labelled import NLI, LabelledText
 from alignfreeze.corpora.questions import Question
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.tasks.table import TASKS
@@ -97,6 +97,32 @@ def test_without_the_extra(monkeypatch):
         TASKS["nli"].read(Source("hub:facebook/xnli/en"))
 
 
+def test_a_number_without_a_name_is_no_label(hub):
+    shelf, _ = hub
+
+    class Rows(list):
+        def __init__(self, rows):
+            super().__init__(rows)
+            self.features = {"label": labels("bad", "good")}
+
+    shelf["some/labels"] = Rows([{"text": "a", "label": 1}, {"text": "b", "label": 2}])
+    with pytest.raises(DataError, match=r"hub:some/labels/x, row 2: the label 2 of 'label' has no name; .* bad, good"):
+        TASKS["classification"].read(Source("hub:some/labels/x"))
+
+
+def test_minus_one_is_no_label_and_no_tag(hub):
+    shelf, _ = hub
+    rows = [{"premise": "a", "hypothesis": "b", "label": n} for n in (0, -1)]
+    shelf["stanfordnlp/snli"] = made(rows, label=labels(*NLI))
+    assert [item.label for item in TASKS["nli"].read(Source("hub:stanfordnlp/snli/x"))] == ["entailment"]
+    shelf["some/tags"] = made([{"tokens": ["a", "b", "c"], "tags": [0, -1, -100]}])
+    assert TASKS["tagging"].read(Source("hub:some/tags/x"))[0].tags == ("0", None, None)
+    shelf["some/names"] = made([{"tokens": ["a", "b"], "ner_tags": [0, -1]}], ner_tags=datasets.List(labels("O")))
+    assert TASKS["ner"].read(Source("hub:some/names/x"))[0].tags == ("O", None)
+    shelf["some/null"] = made([{"tokens": ["a", "b"], "tags": ["X", None]}])
+    assert TASKS["tagging"].read(Source("hub:some/null/x"))[0].tags == ("X", None)
+
+
 @pytest.mark.parametrize(
     ("task", "row", "message"),
     [
@@ -104,8 +130,15 @@ def test_without_the_extra(monkeypatch):
         ("ner", {"tokens": ["Ann"], "ner_tags": ["PER"]}, "sentence 1: the tag 'PER' of 'Ann' is not IOB2"),
         ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, "in IOB2 an entity begins with 'B-PER'"),
         ("ner", {"tokens": ["Ann"], "ner_tags": [3]}, "the tag '3' of 'Ann' is not IOB2"),
-        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and a list of tags"),
-        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and a list of tags"),
+        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and one of tags"),
+        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and one of tags"),
+        ("tagging", {"tokens": ["Ann"], "tags": ["nan"]}, "row 1: the label 'nan' is what programs write"),
+        ("tagging", {"tokens": ["Ann"], "tags": [""]}, "row 1: the tag of 'Ann' is empty"),
+        (
+            "classification",
+            {"text": "Ann", "label": ["x"]},
+            "row 1: a label is a word or a number, but this one is a l",
+        ),
         (
             "qa",
             {"id": "1", "question": "q", "context": "c", "answers": {"text": ["c", "c"], "answer_start": [0]}},

@@ -59,6 +59,13 @@ def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
         ("a\tb\tc\n", "line 1: the first line must name the columns"),
         ("label\ttext\nneutral\n", "line 2: expected 2 columns separated by tabs, found 1"),
         ("", "no labelled text found"),
+        ('{"label": 0, "premise": "a", "hypothesis": "b"}', "line 1: the label '0' is none of .*names of the labels"),
+        ("premise,hypothesis,label\na,b,neutral\n", r"line 1: the columns are separated by commas \(CSV\); save"),
+        ("premise;hypothesis;label\na;b;neutral\n", r"line 1: the columns are separated by semicolons \(CSV\)"),
+        ('[\n{"label": "neutral"}]', r"line 1: a JSON array begins here, but one object per line .* jq -c '\.\[\]'"),
+        ('[{"label": "neutral"}]', "line 1: a JSON array begins here"),
+        ('{\n"label": "neutral"}', "line 1: not JSON .*each object must be in one line: jq -c"),
+        ("label\tpremise\thypothesis\nneutral\ta\tb\nlabel\tpremise\thypothesis\n", "line 3: the names of the columns"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, text, message):
@@ -70,3 +77,48 @@ def test_null_is_no_label(tmp_path, remarks):
     path = write(tmp_path, '{"text": "a", "label": null}\n{"text": "b", "label": "x"}\n')
     assert [item.label for item in read_labelled(path)] == ["x"]
     assert any("1 rows without a label are skipped" in text for text in remarks)
+
+
+def test_minus_one_is_no_label(tmp_path, remarks):
+    lines = '{"text": "a", "label": 0}\n{"text": "b", "label": -1}\n{"text": "c", "label": 1.0}\n'
+    assert [item.label for item in read_labelled(write(tmp_path, lines))] == ["0", "1"]
+    assert "1 rows without a label are skipped, first line 2" in remarks[0]
+    table = "text\tlabel\na\t0.0\nb\t-1\nc\t-1.0\nd\t1\n"
+    assert [item.label for item in read_labelled(write(tmp_path, table))] == ["0", "1"]
+
+
+def test_a_version_is_no_whole_number(tmp_path):
+    assert [item.label for item in read_labelled(write(tmp_path, "text\tlabel\na\t1.0.0\nb\t2.5\n"))] == [
+        "1.0.0",
+        "2.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"text": "a", "label": NaN}', "line 1: the label 'nan' is what programs write for a missing number"),
+        ("text\tlabel\na\tx\nb\tNaN\n", "line 3: the label 'NaN' is what programs write"),
+        ('{"text": "a", "label": ["x"]}', "line 1: a label is a word or a number, but this one is a list"),
+        ('{"text": "a", "label": {"x": 1}}', "line 1: a label is a word or a number, but this one is a dict"),
+        ('{"text": "a", "label": "label"}', "line 1: the label is 'label', the name of its column"),
+        ('{"text": "a \\ud83d b", "label": "x"}', r"line 1: \\ud83d is half a character .*, after 'a '"),
+        ('{"text": "a", "text2": "\\ude00", "label": "x"}', r"line 1: \\ude00 is half a character"),
+        ('{"text": "a", "label": "\\ud83d"}', r"line 1: \\ud83d is half a character"),
+    ],
+)
+def test_what_is_no_label_or_no_text_is_refused_with_its_line(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read_labelled(write(tmp_path, text))
+
+
+def test_a_whole_emoji_and_half_of_one_that_nobody_reads_are_no_fault(tmp_path):
+    line = '{"text": "\\ud83d\\ude00", "label": "x", "author": "\\ud83d"}'
+    assert read_labelled(write(tmp_path, line)) == [LabelledText("\U0001f600", None, "x")]
+
+
+def test_a_text_that_is_null_stops_no_file(tmp_path, remarks):
+    good = '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n'
+    lines = good + good.replace('"a"', "null") + good.replace('"b"', "null")
+    assert len(read_labelled(write(tmp_path, lines), labels=NLI, pairs=True)) == 1
+    assert "2 rows without a text are skipped, first line 2" in remarks[0]

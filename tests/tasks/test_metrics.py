@@ -41,6 +41,11 @@ def test_what_sentences_add_to_f1_is_seqevals_f1(sentences):
     assert measure.value == pytest.approx(above / below if below else 0)
 
 
+def test_entities_at_words_without_a_tag_do_not_count():
+    (measure,) = measure_entities([["B-PER", "B-LOC"]], [TaggedSentence(("Ann", "x"), ("B-PER", None))])
+    assert (measure.value, measure.n) == (1.0, 1)
+
+
 def test_what_questions_add_is_what_the_whole_set_scores():
     questions = [
         Question("1", "?", "the red dog sat", ("the red dog", "dog"), (0, 8)),

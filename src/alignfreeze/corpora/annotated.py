@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import conllu
-from conllu.exceptions import ParseException
-
+from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
 
@@ -19,7 +18,8 @@ UPOS = (
 """The 17 universal part-of-speech tags, https://universaldependencies.org/u/pos/."""
 
 UNTAGGED = "_"
-COLUMNS = 10
+_NUMBER = re.compile(r"([0-9]{1,9})([-.][0-9]{1,9})?")
+"""The number of a word, of a token of several words (`3-4`), or of an empty node (`8.1`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
         max_sentences: Read at most this many sentences.
 
     Raises:
-        DataError: The file cannot be read or is empty, or a line is not CoNLL-U; the message names the line.
+        DataError: The file cannot be read or is empty, a line is not CoNLL-U, or the empty lines between sentences
+            are missing; the message names the line.
     """
     path = Path(path)
     sentences: list[TaggedSentence] = []
@@ -58,6 +59,7 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
             break
     if not sentences:
         raise DataError(f"{path}: no sentence found; is this a CoNLL-U file?")
+    say_long_sentences(path, [len(sentence.words) for sentence in sentences])
     return sentences
 
 
@@ -77,30 +79,35 @@ def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
 
 def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
     words, tags = [], []
+    before = -1
     for number, line in block:
-        token = _parse_token(path, number, line)
-        if isinstance(token["id"], int):
-            words.append(token["form"])
-            tags.append(_find_tag(path, number, line))
+        columns = _split(path, number, line)
+        place = _NUMBER.fullmatch(columns[0])
+        if place is None or not columns[1]:
+            raise DataError.at(path, number, "not a CoNLL-U line (no word number or no word)")
+        if place[2] is not None:
+            continue
+        if int(place[1]) <= before:
+            problem = (
+                f"word {place[1]} follows word {before} in the same sentence; "
+                "an empty line must stand before the next sentence"
+            )
+            raise DataError.at(path, number, problem)
+        before = int(place[1])
+        words.append(columns[1])
+        tags.append(_find_tag(path, number, columns[3]))
     return TaggedSentence(tuple(words), tuple(tags))
 
 
-def _parse_token(path: Path, number: int, line: str) -> conllu.Token:
-    columns = line.count("\t") + 1
-    if columns != COLUMNS:
-        problem = f"a CoNLL-U line has {COLUMNS} columns separated by tabs, but this line has {columns}"
+def _split(path: Path, number: int, line: str) -> list[str]:
+    columns = line.split("\t")
+    if len(columns) != CONLLU_COLUMNS:
+        problem = f"a CoNLL-U line has {CONLLU_COLUMNS} columns separated by tabs, but this line has {len(columns)}"
         raise DataError.at(path, number, problem)
-    try:
-        token = conllu.parse(line)[0][0]
-    except (ParseException, IndexError) as error:
-        raise DataError.at(path, number, f"not a CoNLL-U line ({error})") from error
-    if token["id"] is None or not token["form"]:
-        raise DataError.at(path, number, "not a CoNLL-U line (no word number or no word)")
-    return token
+    return columns
 
 
-def _find_tag(path: Path, number: int, line: str) -> str | None:
-    tag = line.split("\t")[3]
+def _find_tag(path: Path, number: int, tag: str) -> str | None:
     if tag == UNTAGGED:
         return None
     if tag not in UPOS:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from alignfreeze.corpora.annotated import TaggedSentence
-from alignfreeze.errors import DataError
-from alignfreeze.files import read_lines
+from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
+from alignfreeze.corpora.labels import parse_tag
+from alignfreeze.corpora.word_lines import WordLine, read_word_lines
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.languages import check_language
+from alignfreeze.progress import remark
 
 OUTSIDE = "O"
 _IOB2 = re.compile(r"O|[BI]-\S+")
-_DOCUMENT = "-DOCSTART-"
-_PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*):.")
+_PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*|simple):")
 """A language code before each word, as in WikiANN's files."""
-
-Line = tuple[int, str, str]
-"""The number of a line, its word and its tag."""
 
 
 def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
@@ -26,100 +25,74 @@ def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[Tag
 
     `B-PER` begins an entity, `I-PER` continues it, and `O` belongs to none. There is one word per line, and an empty
     line after each sentence. Tabs or spaces separate the columns. The word comes first and the tag last (CoNLL-2003,
-    WikiANN). If the first column is the word's number, the word is second and the tag third (Universal NER).
+    WikiANN). If the first column is the word's number, the word is second and the tag third (Universal NER). The whole
+    file decides on this. A word with the tag -1 has none.
 
     Args:
         path: The file.
-        max_sentences: Read no more than this many sentences.
+        max_sentences: Return no more than this many sentences.
 
     Raises:
-        DataError: The file cannot be read or is empty, or a line is not IOB2; the message names the line.
+        DataError: The file cannot be read or is empty, a line is not IOB2, or lines do not agree about the columns;
+            the message names the line.
     """
     path = Path(path)
     sentences = []
-    for lines in islice(_read_sentences(path), max_sentences):
-        check_iob2((f"{path}, line {number}", word, tag) for number, word, tag in lines)
-        sentences.append(_to_sentence(lines))
-    return _remove_prefix(_check_some(path, sentences))
-
-
-def read_columns(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
-    """Read words with tags of any kind, in the columns of `read_iob2`; the tag `_` means that a word has no tag.
-
-    Args:
-        path: The file.
-        max_sentences: Read no more than this many sentences.
-
-    Raises:
-        DataError: The file cannot be read or is empty, or a line has one column; the message names the line.
-    """
-    path = Path(path)
-    return _check_some(path, [_to_sentence(lines) for lines in islice(_read_sentences(path), max_sentences)])
-
-
-def _check_some(path: Path, sentences: list[TaggedSentence]) -> list[TaggedSentence]:
-    if not sentences:
-        raise DataError(f"{path}: no sentence found; expected one word and its tag per line")
+    for lines in _read_sentences(path, max_sentences, is_tag=lambda tag: _IOB2.fullmatch(tag) is not None):
+        tags = [_parse_tag(path, line) for line in lines]
+        places = (f"{path}, line {line.number}" for line in lines)
+        check_iob2(zip(places, (line.word for line in lines), tags, strict=True))
+        sentences.append(TaggedSentence(tuple(line.word for line in lines), tuple(tags)))
     return sentences
 
 
-def _to_sentence(lines: Sequence[Line]) -> TaggedSentence:
-    return TaggedSentence(tuple(word for _, word, _ in lines), tuple(None if tag == "_" else tag for *_, tag in lines))
+def read_columns(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
+    """Read words with tags of any kind, in the columns of `read_iob2`; the tag `_` or -1 means that a word has no tag.
+
+    Args:
+        path: The file.
+        max_sentences: Return no more than this many sentences.
+
+    Raises:
+        DataError: The file cannot be read or is empty, a line has no word or no tag, or lines do not agree about the
+            columns; the message names the line.
+    """
+    path = Path(path)
+    sentences = []
+    for lines in _read_sentences(path, max_sentences):
+        tags = (_parse_tag(path, line) for line in lines)
+        words = tuple(line.word for line in lines)
+        sentences.append(TaggedSentence(words, tuple(None if tag == UNTAGGED else tag for tag in tags)))
+    return sentences
 
 
-def _read_sentences(path: Path) -> Iterator[list[Line]]:
-    numbered: bool | None = None
-    for rows in _read_rows(path):
-        if numbered is None:
-            # Words may be numbers, too; the numbers of words count from 1.
-            numbered = all(len(row) > 2 and row[0] == str(place) for place, (_, row) in enumerate(rows, start=1))
-        yield [
-            (number, *((row[1], row[2].strip()) if numbered and len(row) > 2 else (row[0], row[-1].strip())))
-            for number, row in rows
-        ]
+def _read_sentences(
+    path: Path, most: int | None, *, is_tag: Callable[[str], bool] | None = None
+) -> list[list[WordLine]]:
+    sentences = read_word_lines(path, is_tag=is_tag)
+    if not sentences:
+        raise DataError(f"{path}: no sentence found; expected one word and its tag per line")
+    return _remove_prefix(path, sentences)[:most]
 
 
-def _read_rows(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
-    """Yield the lines of each sentence, in columns."""
-    sentence: list[tuple[int, list[str]]] = []
-    for number, line in read_lines(path):
-        columns = line.split("\t") if "\t" in line else line.split()
-        if not line.strip() or columns[0] == _DOCUMENT:
-            if sentence:
-                yield sentence
-            sentence = []
-            continue
-        if line.startswith("#") and not _is_word(columns):
-            continue
-        if len(columns) < 2:
-            problem = f"expected a word and its tag, separated by a tab or a space; found {line.strip()!r}"
-            raise DataError.at(path, number, problem)
-        sentence.append((number, columns))
-    if sentence:
-        yield sentence
+def _parse_tag(path: Path, line: WordLine) -> str | None:
+    return parse_tag(line.tag, word=line.word, where=f"{path}, line {line.number}")
 
 
-def _is_word(columns: Sequence[str]) -> bool:
-    """Return whether a line that begins with `#` is a word and not a comment."""
-    return (
-        len(columns) > 1
-        and columns[0] == "#"
-        and all(" " not in column for column in columns)
-        and (_IOB2.fullmatch(columns[-1]) is not None)
-    )
-
-
-def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
+def check_iob2(sentence: Iterable[tuple[str, str, str | None]]) -> None:
     """Check that the tags of a sentence are IOB2.
 
     Args:
-        sentence: Place, word and tag of each of its words.
+        sentence: Place, word and tag of each of its words; None for a word without a tag.
 
     Raises:
         DataError: A tag is not IOB2; the message says where.
     """
     before = OUTSIDE
     for where, word, tag in sentence:
+        if tag is None:
+            before = OUTSIDE
+            continue
         if not _IOB2.fullmatch(tag):
             raise DataError(f"{where}: the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
         if tag.startswith("I-") and before[1:] != tag[1:]:
@@ -131,12 +104,32 @@ def check_iob2(sentence: Iterable[tuple[str, str, str]]) -> None:
         before = tag
 
 
-def _remove_prefix(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
-    """Remove the language code before the words, if all words have the same one."""
-    prefixes = {
-        match[1] if (match := _PREFIX.match(word)) else None for sentence in sentences for word in sentence.words
-    }
-    if len(prefixes) != 1 or prefixes == {None}:
+def _remove_prefix(path: Path, sentences: list[list[WordLine]]) -> list[list[WordLine]]:
+    """Remove the language code before the words, if all words have the same one.
+
+    Raises:
+        DataError: At least half of the words have the code of a language, but not all have the same one.
+    """
+    found = Counter(match[1] if (match := _PREFIX.match(line.word)) else None for s in sentences for line in s)
+    (prefix, _), *_ = Counter({code: n for code, n in found.items() if code}).most_common(1) or [(None, 0)]
+    if prefix is None:
         return sentences
-    length = len(str(*prefixes)) + 1
-    return [TaggedSentence(tuple(word[length:] for word in s.words), s.tags) for s in sentences]
+    odd = next((line for s in sentences for line in s if not re.match(f"{prefix}:.", line.word, re.DOTALL)), None)
+    if odd is None:
+        remark(f"{path}: the language code {prefix + ':'!r} before each word is removed")
+        length = len(prefix) + 1
+        return [[WordLine(line.number, line.word[length:], line.tag) for line in s] for s in sentences]
+    if found[None] * 2 <= found.total() and _is_language(prefix):
+        problem = (
+            f"most words have the language code {prefix + ':'!r} before them, but this one is {odd.word!r}; "
+            "put the same code before all words, or before none"
+        )
+        raise DataError.at(path, odd.number, problem)
+    return sentences
+
+
+def _is_language(code: str) -> bool:
+    try:
+        return code == "simple" or bool(check_language(code))
+    except SettingsError:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 from alignfreeze.errors import DataError, SettingsError
@@ -21,7 +22,8 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
 
     Raises:
         SettingsError: The name is not of this form, or the library is not installed.
-        DataError: The data set does not exist, or neither a connection nor an earlier download is available.
+        DataError: The data set does not exist, neither a connection nor an earlier download is available, or a label
+            is a number without a name.
     """
     parts = name.removeprefix(HUB).split("/")
     if not 2 <= len(parts) <= 4:
@@ -35,14 +37,19 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     try:
         loaded = datasets.load_dataset("/".join(parts[:2]), **options)
         names = {
-            column: found for column, feature in (loaded.features or {}).items() if (found := _label_namer(feature))
+            column: found
+            for column, feature in (loaded.features or {}).items()
+            if (found := _label_namer(column, feature))
         }
         rows = iter(loaded)
         first = next(rows, None)
     except Exception as error:  # the hub's client may raise anything
         raise _reading_error(name, error, datasets.config.HF_DATASETS_CACHE) from error
-    while first is not None:
-        yield {column: names[column](value) if column in names else value for column, value in first.items()}
+    for number in count(1):
+        if first is None:
+            return
+        where = f"{name}, row {number}"
+        yield {column: names[column](value, where) if column in names else value for column, value in first.items()}
         try:
             first = next(rows, None)
         except Exception as error:  # the connection may be lost on the way
@@ -57,17 +64,26 @@ def _reading_error(name: str, error: Exception, cache: object) -> DataError:
     )
 
 
-def _label_namer(feature: Any) -> Callable[[Any], Any] | None:
-    """Return a function that turns numbers of labels into their names; None for columns without labels."""
+def _label_namer(column: str, feature: Any) -> Callable[[Any, str], Any] | None:
+    """Return a function that turns numbers of labels into their names; None for columns without labels.
+
+    Its second argument is the place of the row, for messages. Numbers below 0 mean that there is no label; they stay.
+    """
     inner = getattr(feature, "feature", feature)
     labels = getattr(inner, "names", None)
     if labels is None:
         return None
 
-    def to_name(value: Any) -> Any:
+    def to_name(value: Any, where: str) -> Any:
         if isinstance(value, list):
-            return [to_name(item) for item in value]
-        return labels[value] if isinstance(value, int) and 0 <= value < len(labels) else value
+            return [to_name(item, where) for item in value]
+        if not isinstance(value, int) or value < 0:
+            return value
+        if value >= len(labels):
+            raise DataError(
+                f"{where}: the label {value} of {column!r} has no name; the data set names {', '.join(labels[:20])}"
+            )
+        return labels[value]
 
     return to_name
 

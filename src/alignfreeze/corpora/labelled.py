@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.hub import find_field
+from alignfreeze.corpora.json_lines import check_no_csv, parse_object
+from alignfreeze.corpora.labels import check_characters, parse_label
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -51,8 +52,9 @@ def read_labelled(
     """Read the labelled texts of a file: JSON lines, or columns separated by tabs with their names in the first line.
 
     The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
-    second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Two kinds of rows are skipped. A field
-    `language` may name another language. The label `-` means that the annotators did not agree.
+    second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Three kinds of rows are skipped. A field
+    `language` may name another language. The labels `-`, -1 and null mean that there is none. A text may be null. A
+    whole number is one label in all spellings: `1.0` is `1`.
 
     Args:
         path: The file.
@@ -92,34 +94,65 @@ def parse_labelled(
         DataError: A row is wrong, or no row has a label.
     """
     texts: list[LabelledText] = []
-    unlabelled = 0
+    skipped: dict[str, list[str]] = {"label": [], "text": []}
     for where, row in rows:
         if language is not None and row.get(LANGUAGE, language) != language:
             continue
-        given = find_field(dict(row), LABEL, where=where)
-        label = "" if given is None else str(given).strip()
-        label = _OTHER_SPELLINGS.get(label, label)
-        if label in _NO_LABEL:
-            unlabelled += 1
+        label = _find_label(row, labels, where=where)
+        if label is None:
+            skipped["label"].append(where)
             continue
-        if labels is not None and label not in labels:
-            proposal = did_you_mean(label, labels)
-            raise DataError(f"{where}: the label {label!r} is none of {', '.join(labels)}.{proposal}")
-        second = next((row[name] for name in SECOND if name in row), None)
-        first = find_field(dict(row), FIRST, where=where)
-        if not isinstance(first, str) or not isinstance(second, str | None):
-            raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
-        if pairs and second is None:
-            raise DataError(f"{where}: a second text is missing: expected a field {' or '.join(SECOND[:2])}")
+        first, second = _find_texts(row, pairs=pairs, where=where)
+        if first is None or (pairs and second is None):
+            skipped["text"].append(where)
+            continue
         texts.append(LabelledText(first, second, label))
         if len(texts) == most:
             break
-    if unlabelled:
-        remark(f"{name}: {unlabelled:,} rows without a label are skipped")
+    for what, places in skipped.items():
+        if places:
+            remark(f"{name}: {len(places):,} rows without a {what} are skipped, first {_shorten(places[0], name)}")
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
-        raise DataError(f"{name}: no labelled text{of_language} found")
+        missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""
+        raise DataError(f"{name}: no labelled text{of_language} found{missing}")
     return texts
+
+
+def _shorten(where: str, name: str) -> str:
+    return where.removeprefix(f"{name}, ")
+
+
+def _find_label(row: Mapping[str, Any], labels: Sequence[str] | None, *, where: str) -> str | None:
+    """Return the label of a row; None if it has none."""
+    label = parse_label(find_field(dict(row), LABEL, where=where), where=where)
+    if label is None or label in _NO_LABEL:
+        return None
+    label = _OTHER_SPELLINGS.get(label, label)
+    if labels is not None and label not in labels:
+        number = "; write the names of the labels instead of numbers" if label.isdecimal() else ""
+        proposal = did_you_mean(label, labels)
+        raise DataError(f"{where}: the label {label!r} is none of {', '.join(labels)}{number}.{proposal}")
+    if label in LABEL:
+        raise DataError(
+            f"{where}: the label is {label!r}, the name of its column; "
+            "if files were joined, remove the line with the names of the columns here"
+        )
+    return label
+
+
+def _find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str | None, str | None]:
+    """Return the texts of a row; None for a text that is null, and for a second text where there is none."""
+    first = find_field(dict(row), FIRST, where=where)
+    name = next((name for name in SECOND if name in row), None)
+    second = None if name is None else row[name]
+    if not isinstance(first, str | None) or not isinstance(second, str | None):
+        raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
+    if pairs and name is None:
+        raise DataError(f"{where}: a second text is missing: expected a field {' or '.join(SECOND[:2])}")
+    for text in (first, second):
+        check_characters(text or "", where=where)
+    return first, second
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -128,23 +161,18 @@ def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if first is None:
         return
     lines = chain([first], lines)
-    yield from (_read_json_rows if first[1].lstrip().startswith("{") else _read_tab_rows)(path, lines)
+    yield from (_read_json_rows if first[1].lstrip()[0] in "{[" else _read_tab_rows)(path, lines)
 
 
 def _read_json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for number, line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError.at(path, number, f"not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError.at(path, number, f"expected a JSON object, found {type(row).__name__}")
-        yield number, row
+        yield number, parse_object(path, number, line)
 
 
 def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     number, header = next(lines)
     names = header.split("\t")
+    check_no_csv(path, number, header, {*LABEL, *FIRST, *SECOND})
     if not set(LABEL) & set(names) or not set(FIRST) & set(names):
         problem = (
             f"the first line must name the columns, {'/'.join(LABEL)} and {'/'.join(FIRST)} among them; "
@@ -155,4 +183,8 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
         values = line.split("\t")
         if len(values) != len(names):
             raise DataError.at(path, number, f"expected {len(names)} columns separated by tabs, found {len(values)}")
+        if values == names:
+            raise DataError.at(
+                path, number, "the names of the columns stand here again, as in joined files; remove the line"
+            )
         yield number, dict(zip(names, values, strict=True))

@@ -60,12 +60,18 @@ def measure_tags(predicted: Sequence[Sequence[str | None]], items: Sequence[Tagg
 
 
 def measure_entities(predicted: Sequence[Sequence[str | None]], items: Sequence[TaggedSentence]) -> list[Measure]:
-    """Return F1 of whole entities, counted by seqeval (the rules of conlleval). A word without a tag is outside."""
+    """Return F1 of whole entities, counted by seqeval (the rules of conlleval); a word without a tag is outside.
+
+    What is predicted for a word without a gold tag does not count.
+    """
     from seqeval.metrics import f1_score
     from seqeval.metrics.sequence_labeling import get_entities
 
     gold = [[tag or OUTSIDE for tag in item.tags] for item in items]
-    found = [[tag or OUTSIDE for tag in tags] for tags in predicted]
+    found = [
+        [(guess if tag is not None else None) or OUTSIDE for guess, tag in zip(guesses, item.tags, strict=True)]
+        for guesses, item in zip(predicted, items, strict=True)
+    ]
     pairs = [(set(get_entities(ours)), set(get_entities(theirs))) for ours, theirs in zip(found, gold, strict=True)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # seqeval warns if nothing is predicted; the score already shows this

@@ -21,7 +21,7 @@ def read(source: Source) -> list[TaggedSentence]:
     sentences = read_hub_sentences(source, ("ner_tags", "tags", "labels"))
     for number, sentence in enumerate(sentences, start=1):
         place = f"{source.place}, sentence {number}"
-        check_iob2((place, word, tag or "_") for word, tag in zip(sentence.words, sentence.tags, strict=True))
+        check_iob2((place, word, tag) for word, tag in zip(sentence.words, sentence.tags, strict=True))
     return sentences
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.labelled import LabelledText, parse_labelled, read_labelled
+from alignfreeze.corpora.labels import check_characters, parse_tag
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.task import Source
 
@@ -28,7 +29,9 @@ def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
             raise DataError(f"{where}: expected a list of words and a list of tags")
         if len(words) != len(tags):
             raise DataError(f"{where}: {len(words)} words and {len(tags)} tags; expected one tag per word")
-        sentences.append(TaggedSentence(tuple(words), tuple(None if tag == "_" else str(tag) for tag in tags)))
+        check_characters(" ".join(words), where=where)
+        tags = (parse_tag(tag, word=word, where=where) for word, tag in zip(words, tags, strict=True))
+        sentences.append(TaggedSentence(tuple(words), tuple(None if tag == UNTAGGED else tag for tag in tags)))
         if len(sentences) == source.most:
             break
     return sentences

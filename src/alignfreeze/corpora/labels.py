@@ -1,0 +1,71 @@
+"""Tells labels and tags from what is none: numbers for 'no label', NaN, lists, and halves of characters."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from alignfreeze.errors import DataError
+
+_UNLABELLED = ("-1", "-100")
+"""Numbers that mean 'no label': in data sets of the hub, and in what torch's cross-entropy passes over."""
+
+_WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
+"""A whole number that pandas or JSON wrote with a point."""
+
+_NO_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity")
+
+
+def parse_label(value: Any, *, where: str) -> str | None:
+    """Return a label or tag as text; None if the value says that there is none (null, -1 or -100).
+
+    A whole number is the same label in all spellings: `1.0` is `1`. An empty text is returned as it is.
+
+    Args:
+        value: The value in a row.
+        where: Its place, for messages.
+
+    Raises:
+        DataError: The value is a list, an object or no number (NaN), or has half a character.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | int | float):
+        raise DataError(f"{where}: a label is a word or a number, but this one is a {type(value).__name__}")
+    label = check_characters(str(value).strip(), where=where)
+    if label.casefold() in _NO_NUMBERS:
+        raise DataError(
+            f"{where}: the label {label!r} is what programs write for a missing number; "
+            "leave the label empty if there is none, or give it another name"
+        )
+    label = whole[1] if (whole := _WHOLE.fullmatch(label)) else label
+    return None if label in _UNLABELLED else label
+
+
+def parse_tag(value: Any, *, word: str, where: str) -> str | None:
+    """Return the tag of a word as text; None if the value says that there is none, as in `parse_label`.
+
+    Raises:
+        DataError: The value is empty or no tag.
+    """
+    tag = parse_label(value, where=where)
+    if tag == "":
+        raise DataError(f"{where}: the tag of {word!r} is empty; a word without a tag has '_'")
+    return tag
+
+
+def check_characters(text: str, *, where: str) -> str:
+    """Return a text of a JSON file, if all its characters are whole.
+
+    Raises:
+        DataError: The text has half of a character, which no tokenizer can read.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise DataError(
+            f"{where}: {half} is half a character (a lone surrogate), after {text[: error.start][-20:]!r}; "
+            "the text was probably cut inside an emoji: remove this half"
+        ) from error
+    return text

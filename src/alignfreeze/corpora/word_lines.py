@@ -1,0 +1,260 @@
+"""Finds the words and tags in files with one word per line: which lines are comments, and which columns count.
+
+What holds for the whole file is told from all of its lines. A file whose lines do not agree is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from alignfreeze.corpora.json_lines import check_no_csv
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines
+from alignfreeze.progress import remark
+
+T = TypeVar("T")
+
+CONLLU_COLUMNS = 10
+LONG_SENTENCE = 1_000
+"""A sentence with so many words is probably several; longer ones are said."""
+
+_DOCUMENT = "-DOCSTART-"
+_NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")
+"""The number of a word; in CoNLL-U also of a token of several words, and of an empty node."""
+
+_FACT = re.compile(r"#+\s*[\w:.-]+ = ")
+"""A comment as in CoNLL-U: `# sent_id = 1`."""
+
+_WORD_NAMES = {"word", "words", "token", "tokens", "form"}
+_TAG_NAMES = {"tag", "tags", "label", "labels", "pos", "upos", "ner", "ner_tag", "ner_tags"}
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """A line with a word.
+
+    Attributes:
+        number: The number of the line, from 1.
+        word: The word.
+        tag: Its tag as it stands in the file.
+    """
+
+    number: int
+    word: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line in columns, and whether it is the first one after an empty line, comments aside."""
+
+    number: int
+    line: str
+    columns: tuple[str, ...]
+
+
+_Block = list[_Row]
+"""The rows of a sentence."""
+
+
+def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) -> list[list[WordLine]]:
+    """Read the sentences of a file with one word per line, and an empty line after each sentence.
+
+    Tabs separate the columns, or else spaces; no other sign does. The word comes first and the tag last. If the first
+    column numbers the words of all sentences, the word is second and the tag third. A line that begins with `#` is a
+    comment if it stands before the words of a sentence and has another number of columns than they have.
+
+    Args:
+        path: The file.
+        is_tag: Tells tags from other texts; None if any text is a tag. It decides on lines such as `# newdoc`.
+
+    Raises:
+        DataError: The file cannot be read or is of another form, or its lines do not agree; the message names the line.
+    """
+    blocks = _read_blocks(path)
+    plain = _without_sign([row for block in blocks for row in block], lambda row: row.line)
+    _check_form(path, plain)
+    model = _most_usual(plain)
+    tags = Counter(row.columns[-1] for row in plain)
+    if any(row.line.startswith("#") for row in plain):
+        tags -= Counter(tags.keys())  # a line with the sign does not make its own tag known
+    find_comment = partial(
+        _is_comment, path=path, model=model, any_tag=is_tag is None, is_tag=is_tag or tags.__contains__
+    )
+    blocks = [words for block in blocks if (words := list(_without_comments(path, block, find_comment)))]
+    _check_columns(path, blocks, model)
+    word, tag = (1, 2) if _find_numbers(path, blocks) else (0, -1)
+    sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
+    for line in (line for sentence in sentences for line in sentence):
+        _check_word(path, line)
+    say_long_sentences(path, [len(sentence) for sentence in sentences])
+    return sentences
+
+
+def say_long_sentences(path: Path, lengths: Sequence[int]) -> None:
+    """Say that a file has a sentence of very many words: the empty lines are probably lost."""
+    if max(lengths, default=0) > LONG_SENTENCE:
+        remark(f"{path}: a sentence has {max(lengths):,} words; is there an empty line after each sentence?")
+
+
+def _read_blocks(path: Path) -> list[_Block]:
+    """Return the rows of each sentence, comments among them; an empty line or a new document ends a sentence."""
+    lines = list(read_lines(path))
+    plain = _without_sign([line for _, line in lines if line.strip()], str)
+    has_tabs = sum("\t" in line for line in plain) * 2 > len(plain)
+    blocks: list[_Block] = [[]]
+    for number, line in lines:
+        if line.strip() and line.split()[0] != _DOCUMENT:
+            blocks[-1].append(_Row(number, line, _split(line, has_tabs=has_tabs)))
+        elif blocks[-1]:
+            blocks.append([])
+    return blocks
+
+
+def _without_sign(values: list[T], line_of: Callable[[T], str]) -> list[T]:
+    """Return the values whose lines do not begin with `#`; if all do, those whose lines are no facts."""
+    plain = [value for value in values if not line_of(value).startswith("#")]
+    return plain or [value for value in values if not _FACT.match(line_of(value))]
+
+
+def _split(line: str, *, has_tabs: bool) -> tuple[str, ...]:
+    """Split a line at its tabs or, in a file without them, at spaces. Unicode has others, which may be in words."""
+    return tuple(line.split("\t") if has_tabs else re.split("[ \t]+", line.strip(" \t")))
+
+
+def _check_form(path: Path, rows: Sequence[_Row]) -> None:
+    """Check that a file is not of a form that is often taken for this one."""
+    if not rows:
+        return
+    number, line = rows[0].number, rows[0].line
+    if line.lstrip().startswith(('{"', "[{", "[[", '["')) or line.strip() in "{[":
+        problem = "expected one word and its tag per line, found JSON; write words and tags in columns, or use the hub"
+        raise DataError.at(path, number, problem)
+    if len(rows[0].columns) == 1:
+        check_no_csv(path, number, line.lower(), _WORD_NAMES | _TAG_NAMES)
+
+
+def _most_usual(rows: Sequence[_Row]) -> _Row:
+    """Return the first row with the usual number of columns."""
+    if not rows:
+        return _Row(0, "", ())
+    (width, _), *_ = Counter(len(row.columns) for row in rows).most_common(1)
+    return next(row for row in rows if len(row.columns) == width)
+
+
+def _without_comments(path: Path, block: _Block, find_comment: Callable[[_Row], bool]) -> Iterator[_Row]:
+    """Yield the rows of a sentence that are no comments."""
+    inside = False
+    for row in block:
+        if row.line.startswith("#"):
+            is_fact = _FACT.match(row.line) is not None
+            if inside and is_fact:
+                problem = "a comment inside a sentence; an empty line must stand before the next sentence"
+                raise DataError.at(path, row.number, problem)
+            if not inside and (is_fact or find_comment(row)):
+                continue
+        inside = True
+        yield row
+
+
+def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Callable[[str], bool]) -> bool:
+    """Tell whether a line with `#` before the words of a sentence is a comment."""
+    tag, width = row.columns[-1], len(row.columns)
+    has_space, has_width = row.line.startswith(("# ", "##")), width == len(model.columns)
+    if width == 1:
+        return True
+    if "\t" in row.line or (has_width and not has_space):
+        return has_space and not has_width
+    if is_tag(tag):
+        return False
+    if has_width and any_tag:
+        problem = f"is {row.line!r:.100} a word with its tag or a comment? Separate all columns by tabs, or remove it"
+        raise DataError.at(path, row.number, problem)
+    return True
+
+
+def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
+    for row in (row for block in blocks for row in block):
+        if len(row.columns) < 2:
+            problem = f"expected a word and its tag, separated by a tab or a space; found {row.line.strip()!r:.100}"
+            if "\t" in model.line:
+                problem += "; the columns of the other lines are separated by tabs"
+            raise DataError.at(path, row.number, problem)
+        if len(row.columns) != len(model.columns):
+            problem = (
+                f"{len(row.columns)} columns, but line {model.number} and most others have {len(model.columns)}; "
+                "if words contain spaces, separate the columns by tabs"
+            )
+            raise DataError.at(path, row.number, problem)
+
+
+def _find_numbers(path: Path, blocks: Sequence[_Block]) -> bool:
+    """Tell whether the first column numbers the words of each sentence, and say so.
+
+    Words may be numbers, too: if another word is none, the first column has words, unless most sentences are numbered.
+    """
+    numbered = [block for block in blocks if _is_numbered(block)]
+    rows = [row for block in blocks for row in block]
+    other = next((row for row in rows if not _NUMBER.fullmatch(row.columns[0])), None)
+    if other is None and rows:
+        _check_conllu(path, rows[0])
+    if not rows or (other is None and not numbered and not any(map(_begins_to_count, blocks))):
+        return False
+    if other is None:
+        _check_numbers(path, blocks)
+        if len(rows[0].columns) > 2:
+            remark(f"{path}: column 1 numbers the words; words are read from column 2 and tags from column 3")
+            return True
+        if max(map(len, blocks)) > 1 and len(blocks) > 1:
+            raise DataError.at(path, rows[0].number, "column 1 numbers the words, and there is no column for tags")
+        return False
+    long = [block for block in blocks if len(block) > 1]
+    if len(rows[0].columns) > 2 and sum(map(_is_numbered, long)) * 2 > len(long):
+        problem = f"column 1 numbers the words of most sentences, but here it has {other.columns[0]!r}"
+        raise DataError.at(path, other.number, problem)
+    if numbered and len(rows[0].columns) > 2:
+        remark(f"{path}: words are read from column 1, also where they are numbers (line {numbered[0][0].number})")
+    return False
+
+
+def _is_numbered(block: _Block) -> bool:
+    return all(row.columns[0] == str(place) for place, row in enumerate(block, start=1))
+
+
+def _begins_to_count(block: _Block) -> bool:
+    return len(block) > 1 and re.match(r"[01]([-.]|$)", block[0].columns[0]) is not None
+
+
+def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
+    for block in blocks:
+        for place, row in enumerate(block, start=1):
+            if row.columns[0] != str(place):
+                problem = (
+                    f"column 1 seems to number the words, but word {place} of this sentence has the number "
+                    f"{row.columns[0]!r}. Number the words of each sentence from 1, put an empty line after each "
+                    "sentence, and leave out lines of several words (1-2) and of empty nodes (1.1)"
+                )
+                raise DataError.at(path, row.number, problem)
+
+
+def _check_conllu(path: Path, first: _Row) -> None:
+    if len(first.columns) == CONLLU_COLUMNS and "\t" in first.line:
+        problem = (
+            "this is CoNLL-U, whose third column has lemmas. The task 'pos' reads its UPOS tags. For column 5 (XPOS), "
+            "or another one, make a file of words and tags: grep -Ev '^[0-9]+[-.]' FILE | cut -f 2,5 > NEW"
+        )
+        raise DataError.at(path, first.number, problem)
+
+
+def _check_word(path: Path, line: WordLine) -> None:
+    if not line.word.strip(" "):
+        raise DataError.at(path, line.number, f"no word stands before the tag {line.tag!r}")
+    if line.word.casefold() in _WORD_NAMES and line.tag.casefold() in _TAG_NAMES:
+        problem = f"{line.word!r} and {line.tag!r} are names of columns; remove this line"
+        raise DataError.at(path, line.number, problem)
