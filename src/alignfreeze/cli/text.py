@@ -23,6 +23,7 @@ def bitext(
     form: o.BitextForm = None,
     columns: o.Columns = None,
     select: o.Select = None,
+    unescape: o.Unescape = False,
     keep_best_by: o.EncoderOption = o.EMBEDDED,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -36,7 +37,7 @@ def bitext(
 
         check_file(out)
         check_writable(out)
-        request = values.bitext_request(source, form=form, columns=columns, select=select, seed=seed)
+        request = values.bitext_request(source, form=form, columns=columns, select=select, seed=seed, unescape=unescape)
         check_apart({"--out": out}, request.files)
         if len({reader.languages for reader in request.readers}) > 1:
             raise SettingsError("--bitext: one file holds one language pair; use a file for each")
@@ -62,6 +63,7 @@ def align(
         Path | None, typer.Option(help="File for the sentence pairs that --select takes; the links belong to it.")
     ] = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     show: Annotated[int, typer.Option(min=0, help="Show this many linked sentence pairs, in colour.")] = 0,
     view: Annotated[Path | None, typer.Option(help="File for an HTML page with matrices of links.")] = None,
     seed: o.Seed = None,
@@ -79,7 +81,7 @@ def align(
         check_apart(outputs, links.dictionaries.values())
         _check_outputs(out, kept, view, save_trained=save_trained, trained=trained)
         request = values.bitext_request(
-            [bitext], form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized
+            [bitext], form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized, unescape=unescape
         )
         check_apart(outputs, request.files)
         if kept is None and not request.selection.keeps_lines:
@@ -145,6 +147,7 @@ def layers(
     form: o.BitextForm = None,
     columns: o.Columns = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
@@ -160,7 +163,9 @@ def layers(
                 raise SettingsError(
                     f"--threshold {value}: a probability between 0 and 1 is expected, and neither of these"
                 )
-        request = values.bitext_request([bitext], form=form, columns=columns, pretokenized=pretokenized)
+        request = values.bitext_request(
+            [bitext], form=form, columns=columns, pretokenized=pretokenized, unescape=unescape
+        )
         pairs = request.split(request.choose())
         by_hand = read_gold(gold, first=gold_starts_at)
         check_gold(by_hand, pairs, path=gold, first=gold_starts_at)

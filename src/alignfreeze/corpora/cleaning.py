@@ -12,6 +12,7 @@ import regex
 
 # Tabs are spaces already.
 _CONTROL = regex.compile(r"[\p{Cc}--\t]+", regex.V1)
+_ODD = regex.compile(r"[\p{Cc}--[\t\r\n]]|\r(?!\n)", regex.V1)
 _LINE_ENDS = regex.compile(r"[\r\n]+")
 # Soft hyphens, zero-width spaces, joiners of words, marks of direction. Joiners of letters (U+200C, U+200D) and the
 # signs of Mongolian and Khmer change how a word is read.
@@ -34,8 +35,8 @@ def clean(text: str, *, pretokenized: bool = False) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Tell whether a text holds control characters other than tabs."""
-    return not text.isprintable() and _CONTROL.search(text) is not None
+    """Tell whether a text holds control characters other than tabs and line ends."""
+    return not text.isprintable() and _ODD.search(text.strip("\r\n")) is not None
 
 
 def show_alone(text: str) -> str:
@@ -53,7 +54,7 @@ def has_escape(text: str) -> bool:
     return "&" in text and _ESCAPE.search(text) is not None
 
 
-def unescape(text: str) -> str:
+def to_characters(text: str) -> str:
     """Return a text with the characters that its escapes stand for."""
     return _ESCAPE.sub(_to_character, text) if "&" in text else text
 
