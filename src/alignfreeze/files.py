@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -24,6 +25,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from alignfreeze.decoding import BLOCK, LONGEST_LINE, NotTextError, Recoded, encoding_of, split_into_lines
 from alignfreeze.errors import DataError, EndsEarlyError, OutputError
 
 if TYPE_CHECKING:
@@ -87,27 +89,63 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number of each line, from 1, and its text without the line end. The file is UTF-8, maybe compressed.
+@contextmanager
+def open_text(path: Path) -> Iterator[tuple[BinaryIO, str | None]]:
+    """Open a text file, plain or compressed, for reading. UTF-16 and UTF-32 are turned into UTF-8.
 
-    A byte order mark at the beginning of a line is left out: files that were joined have one where each of them begins.
+    Yields the file, and the encoding it was turned from. That is None if its bytes are as they were.
 
     Raises:
         EndsEarlyError: The compressed data end early or are damaged.
-        DataError: The file cannot be read, or a line is not UTF-8; the message names the line.
+        DataError: The file cannot be read, is not in the encoding of its byte order mark, or is UTF-16 without one.
+    """
+    encoding = None
+    try:
+        with open_binary(path) as file:
+            encoding = encoding_of(file.peek(BLOCK)[:BLOCK])  # type: ignore[attr-defined]
+            yield (file if encoding is None else io.BufferedReader(Recoded(file, encoding))), encoding  # type: ignore[misc]
+    except NotTextError as error:
+        raise DataError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        if encoding is None:
+            raise
+        problem = f"not valid {encoding.upper()}, which its first bytes name; convert the file to UTF-8"
+        raise DataError(f"{path}: {problem}") from error
+
+
+def read_lines(path: Path, *, longest: int = LONGEST_LINE) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line, from 1, and the line without its end, of a text file, plain or compressed.
+
+    The file is in UTF-8, or in UTF-16 or UTF-32 with a byte order mark. All its lines may end in a carriage return.
+    A byte order mark at the beginning of a line is left out: files that were joined have one where each of them begins.
+
+    Args:
+        path: The file.
+        longest: The most bytes of a line.
+
+    Raises:
+        EndsEarlyError: The compressed data end early or are damaged.
+        DataError: The file cannot be read, or a line is not UTF-8 or too long; the message names the line.
     """
     number = 0
     try:
-        with open_binary(path) as file:
-            # Only \n ends a line; str.splitlines would also cut at U+2028 inside a sentence.
-            for number, raw in enumerate(file, start=1):
+        with open_text(path) as (file, _):
+            lines = split_into_lines(file, longest)
+            while True:
+                number += 1
+                try:
+                    raw = next(lines, None)
+                except NotTextError as error:
+                    raise DataError.at(path, number, str(error)) from error
+                if raw is None:
+                    return
                 yield number, raw.rstrip(b"\r\n").decode().lstrip("\ufeff")
     except UnicodeDecodeError as error:
         problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
         raise DataError.at(path, number, problem) from error
     except EndsEarlyError as error:
         reason = f"the compressed data end early or are damaged ({error.__cause__})"
-        raise EndsEarlyError.at(path, number + 1, reason) from error
+        raise EndsEarlyError.at(path, number, reason) from error
 
 
 def strip_compression(path: Path) -> Path:

@@ -94,7 +94,12 @@ def scripts_of(code: str) -> tuple[str, ...]:
 
 
 def _script_of(code: str) -> str:
-    return langcodes.Language.get(code, normalize=False).maximize().script or "Zyyy"
+    return langcodes.Language.get(code).maximize().script or "Zyyy"
+
+
+def usual_code_of(code: str) -> str:
+    """Return the usual code of a language, without script and region: `zh` for `cmn`, `zho` and `zh-Hant`."""
+    return langcodes.Language.get(code).prefer_macrolanguage().language or code
 
 
 def direction_of(code: str) -> str:

@@ -1,4 +1,5 @@
 import gzip
+from unicodedata import normalize
 
 import pytest
 
@@ -56,3 +57,16 @@ def test_files_that_are_no_word_list(tmp_path, text, message):
 
 def test_coverage_counts_words_of_the_text_not_of_the_list():
     assert measure_coverage(WORDS, [pair("dog dog cat .", "x"), pair("Bank", "y")]) == 3 / 4
+
+
+@pytest.mark.parametrize("of_list", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_text", ["NFC", "NFD"])
+def test_accents_match_however_they_are_written(tmp_path, of_list, of_text):
+    path = tmp_path / "en-lv.txt"
+    path.write_text(normalize(of_list, "coffee café\nhouse m\xadāja\n"), encoding="utf-8")
+    sentence = pair("the coffee house", normalize(of_text, "tā café Mā\xadja"))
+    assert DictionaryAligner(read_dictionary(path)).align([sentence])[0].links == {(1, 1), (2, 2)}
+    by_hand = {normalize(of_list, "café"): frozenset({normalize(of_list, "tā")})}
+    other = pair(normalize(of_text, "café"), normalize(of_text, "tā"))
+    assert DictionaryAligner(by_hand).align([other])[0].links == {(0, 0)}
+    assert measure_coverage(by_hand, [other]) == 1

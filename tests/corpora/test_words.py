@@ -154,3 +154,65 @@ def test_scripts_with_spaces_are_split_at_spaces_and_punctuation(shared_data, la
     for line in tatoeba(shared_data, language):
         assert "".join(split(line)) == "".join(line.split())
         assert len(split(line)) >= len(line.split())
+
+
+@pytest.mark.parametrize("sign", ["\xad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u2066", "\ufe0f"])
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "well{}known books", ["wellknown", "books"]),
+        ("ru", "боль{}шой дом", ["большой", "дом"]),
+        ("zh", "我喜{}欢猫", ["我", "喜欢", "猫"]),
+        ("ja", "猫が好き{}です", ["猫", "が", "好き", "です"]),
+        ("bo", "བོད་སྐ{}ད", ["བོད", "་", "སྐད"]),
+    ],
+)
+def test_what_cannot_be_seen_vanishes_before_words_are_found(language, text, expected, sign):
+    split = words.find_splitter(language)
+    assert split(text.format(sign)) == split(text.format(""))
+    if language in {"en", "ru"}:
+        assert split(text.format(sign)) == tuple(expected)
+        assert words.split_on_spaces(text.format(sign)) == tuple(expected)
+
+
+def test_words_that_are_split_already_keep_their_numbers():
+    assert words.split_on_spaces("a \xad \x02 b\xadc") == ("a", "\xad", "\x02", "bc")
+
+
+def test_zero_width_spaces_separate_words_of_south_east_asia():
+    pytest.importorskip("icu4py")
+    assert words.find_splitter("km")("ភាសា\u200bខ្មែរ") == ("ភាសា", "ខ្មែរ")
+    assert words.find_splitter("km")("ភាសា\xadខ្មែរ") == words.find_splitter("km")("ភាសាខ្មែរ")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("ja", "今日は{}天気がいいので散歩します。"), ("zh", "我喜欢{}猫"), ("th", "ฉันรัก{}แมว"), ("en", "a{}b")],
+)
+def test_what_follows_a_zero_byte_is_kept(language, text):
+    split = words.find_splitter(language)
+    assert split(text.format("\0")) == split(text.format(" ")) == split(text.format("\x02"))
+    assert "".join(split(text.format("\0"))) == text.format("")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("ca", "Col·legi, l'il·lús · x", ["Col·legi", ",", "l'il·lús", "·", "x"]),
+        ("he", 'צה״ל צה"ל "שלום" ג׳ורג׳', ["צה״ל", 'צה"ל', '"', "שלום", '"', "ג׳ורג׳"]),
+        ("fi", "EU:n: 10:30 a:b", ["EU:n", ":", "10", ":", "30", "a:b"]),
+        ("hy", "Ինչպե՞ս ես։", ["Ինչպե՞ս", "ես", "։"]),
+        ("uz", "O‘zbek ‘tili’ bor", ["O‘zbek", "‘", "tili", "’", "bor"]),
+    ],
+)
+def test_marks_that_belong_to_letters_stay_inside_words(language, text, expected):
+    assert list(words.find_splitter(language)(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "usual"), [("cmn", "zh"), ("zho", "zh"), ("cmn-Hant", "zh-Hant"), ("jpn", "ja"), ("tha", "th")]
+)
+def test_all_codes_of_a_language_split_alike(code, usual):
+    text = {"zh": "我们喜欢读书。", "ja": "猫が好きです", "th": "ฉันรักแมว"}[usual[:2]]
+    assert words.find_splitter(code)(text) == words.find_splitter(usual)(text)
+    assert words.describe_splitter(code) == words.describe_splitter(usual)

@@ -52,6 +52,7 @@ OTHERS = {
     "bitext.languages": ["tr"],
     "bitext.max_pairs": 99,
     "bitext.pretokenized": False,
+    "bitext.unescape": True,
     "bitext.held_out": 40,
     "alignment.aligner": "eflomal",
     "alignment.symmetrization": "union",

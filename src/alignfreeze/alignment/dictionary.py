@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,11 +11,17 @@ from alignfreeze.alignment.aligners import AlignerKind, Resources, WordAligner
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.cleaning import show_word
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
 Dictionary = Mapping[str, frozenset[str]]
-"""The translations of each source word, all in lower case."""
+"""The translations of each source word, all as `fold` returns them."""
+
+
+def fold(word: str) -> str:
+    """Return the form in which words are looked up: in lower case, composed (NFC), without invisible characters."""
+    return unicodedata.normalize("NFC", show_word(word).lower())
 
 
 def read_dictionary(path: Path | str) -> Dictionary:
@@ -37,7 +44,7 @@ def read_dictionary(path: Path | str) -> Dictionary:
                 f"expected a source word and a target word, separated by a space or tab, found {len(words)} part(s)"
             )
             raise DataError.at(path, number, problem)
-        source, target = (word.strip().lower() for word in words)
+        source, target = (fold(word.strip()) for word in words)
         translations[source].add(target)
     if not translations:
         raise DataError(f"{path}: no word pair found; is this a bilingual word list?")
@@ -52,7 +59,9 @@ class DictionaryAligner(WordAligner):
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
-        self.dictionary = dictionary
+        self.dictionary: defaultdict[str, set[str]] = defaultdict(set)
+        for source, targets in dictionary.items():
+            self.dictionary[fold(source)] |= set(map(fold, targets))
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment per pair, in the same order."""
@@ -61,11 +70,11 @@ class DictionaryAligner(WordAligner):
     def _link(self, pair: SentencePair) -> WordAlignment:
         places: defaultdict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(pair.target):
-            places[word.lower()].append(place)
+            places[fold(word)].append(place)
         links = [
             (source, target)
             for source, word in enumerate(pair.source)
-            for translation in self.dictionary.get(word.lower(), ())
+            for translation in self.dictionary.get(fold(word), ())
             for target in places.get(translation, ())
         ]
         return WordAlignment(frozenset(links)).one_to_one()
@@ -73,8 +82,9 @@ class DictionaryAligner(WordAligner):
 
 def measure_coverage(dictionary: Dictionary, bitext: Iterable[SentencePair]) -> float:
     """Return the share of the source words of a bitext, without punctuation, that a word list translates."""
-    words = Counter(word.lower() for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
-    known = sum(count for word, count in words.items() if word in dictionary)
+    words = Counter(fold(word) for pair in bitext for word in pair.source if any(map(str.isalnum, word)))
+    sources = set(map(fold, dictionary))
+    known = sum(count for word, count in words.items() if word in sources)
     return known / max(1, words.total())
 
 

@@ -32,6 +32,7 @@ def realign(
     columns: o.Columns = None,
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze the embeddings too.")] = False,
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
     push_to_hub: o.PushToHub = None,
@@ -53,7 +54,7 @@ def realign(
             out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to
         )
         request = values.bitext_request(
-            bitext, form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized
+            bitext, form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized, unescape=unescape
         )
         links_wanted = values.link_request(aligner, alignment, dictionaries=dictionary, links=links)
         facts = realign_and_save(encoder, request, links_wanted, training, freeze=freeze, settings=settings)

@@ -63,6 +63,8 @@ Columns = Annotated[
 SELECT_HELP = "NAME=VALUE: which sentence pairs are used, such as sample=100000 or deduplicate=true; may be repeated."
 Select = Annotated[list[str] | None, typer.Option("--select", help=SELECT_HELP)]
 Pretokenized = Annotated[bool, typer.Option("--pretokenized", help="Words are already separated by spaces.")]
+UNESCAPE_HELP = "Turn escapes such as &apos; and &#124; into the characters that they stand for."
+Unescape = Annotated[bool, typer.Option("--unescape", help=UNESCAPE_HELP)]
 LINKS_HELP = "en-de=FILE: links in Pharaoh notation, instead of aligning; may be repeated."
 Links = Annotated[list[str] | None, typer.Option("--links", help=LINKS_HELP)]
 Aligner = Annotated[str, typer.Option(help=f"{HOW_ALIGNED}: {list_names(ALIGNERS.own)}")]

@@ -142,6 +142,7 @@ def probe(
     columns: o.Columns = None,
     select: o.Select = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     most_words: Annotated[int, typer.Option("--words", min=2, help="Most words per language pair.")] = 2_000,
     task: Annotated[
         str | None, typer.Option(help="Task of the fine-tuned models: compare its gradients with those of realignment.")
@@ -175,7 +176,9 @@ def probe(
             )
         probed = probe_encoders(
             encoders,
-            values.bitext_request(bitext, form=form, columns=columns, select=select, pretokenized=pretokenized),
+            values.bitext_request(
+                bitext, form=form, columns=columns, select=select, pretokenized=pretokenized, unescape=unescape
+            ),
             values.link_request(aligner, alignment, dictionaries=dictionary, links=links),
             task=None if task is None else values.find_task(task),
             train=train,

@@ -23,6 +23,7 @@ def bitext(
     form: o.BitextForm = None,
     columns: o.Columns = None,
     select: o.Select = None,
+    unescape: o.Unescape = False,
     keep_best_by: o.EncoderOption = o.EMBEDDED,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -36,7 +37,7 @@ def bitext(
 
         check_file(out)
         check_writable(out)
-        request = values.bitext_request(source, form=form, columns=columns, select=select, seed=seed)
+        request = values.bitext_request(source, form=form, columns=columns, select=select, seed=seed, unescape=unescape)
         check_apart({"--out": out}, request.files)
         if len({reader.languages for reader in request.readers}) > 1:
             raise SettingsError("--bitext: one file holds one language pair; use a file for each language pair")
@@ -63,6 +64,7 @@ def align(
         typer.Option(help="File for the sentence pairs that --select chooses; the links belong to this file."),
     ] = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     show: Annotated[int, typer.Option(min=0, help="Show this many linked sentence pairs, in colour.")] = 0,
     view: Annotated[Path | None, typer.Option(help="File for an HTML page with matrices of links.")] = None,
     seed: o.Seed = None,
@@ -80,7 +82,7 @@ def align(
         check_apart(outputs, links.dictionaries.values())
         _check_outputs(out, kept, view, save_trained=save_trained, trained=trained)
         request = values.bitext_request(
-            [bitext], form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized
+            [bitext], form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized, unescape=unescape
         )
         check_apart(outputs, request.files)
         if kept is None and not request.selection.keeps_lines:
@@ -149,6 +151,7 @@ def layers(
     form: o.BitextForm = None,
     columns: o.Columns = None,
     pretokenized: o.Pretokenized = False,
+    unescape: o.Unescape = False,
     device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
@@ -162,7 +165,9 @@ def layers(
         for value in thresholds:
             if not 0 < value < 1:
                 raise SettingsError(f"--threshold {value}: expected a probability greater than 0 and less than 1")
-        request = values.bitext_request([bitext], form=form, columns=columns, pretokenized=pretokenized)
+        request = values.bitext_request(
+            [bitext], form=form, columns=columns, pretokenized=pretokenized, unescape=unescape
+        )
         pairs = request.split(request.choose())
         by_hand = read_gold(gold, first=gold_starts_at)
         check_gold(by_hand, pairs, path=gold, first=gold_starts_at)

@@ -109,6 +109,7 @@ def bitext_request(
     select: list[str] | None = None,
     seed: int | None = None,
     pretokenized: bool = False,
+    unescape: bool = False,
 ) -> BitextRequest:
     """Return the bitext that options name. The files are found, but not yet read."""
     from alignfreeze.corpora.bitext import BitextReader
@@ -119,7 +120,9 @@ def bitext_request(
     selection = settings_of(SelectionSettings, select, "--select", "sample=100000", **given)
     wanted = read_column_pair(columns)
     readers = [
-        BitextReader(*places, languages=languages, form=form, columns=wanted)
+        BitextReader(
+            *places, languages=languages, form=form, columns=wanted, pretokenized=pretokenized, unescape=unescape
+        )
         for languages, places in map(read_places, options)
     ]
     return BitextRequest(readers, selection, pretokenized)

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from alignfreeze.corpora.cleaning import clean, has_control, has_escape, to_characters
 from alignfreeze.corpora.forms.form import Sides, Texts
 from alignfreeze.corpora.forms.hub import read_hub
 from alignfreeze.corpora.forms.table import FORMS
@@ -46,6 +47,7 @@ def read_bitext(
     form: str | None = None,
     columns: tuple[str, str] | None = None,
     pretokenized: bool = False,
+    unescape: bool = False,
     selection: SelectionSettings | None = None,
     max_pairs: int | None = None,
 ) -> list[SentencePair]:
@@ -60,6 +62,7 @@ def read_bitext(
         form: A name in `FORMS`; None to guess it from name and content.
         columns: Names or numbers of the two columns or fields, if the form has several.
         pretokenized: The words are already separated by spaces; split nowhere else.
+        unescape: Turn escapes such as `&apos;` into the characters that they stand for.
         selection: Which pairs to use.
         max_pairs: Read at most this many pairs.
 
@@ -76,7 +79,15 @@ def read_bitext(
         raise SettingsError(
             "keep_best needs an encoder: choose pairs first, then call `encoding.quality.keep_most_alike`"
         )
-    reader = BitextReader(source, target, languages=languages, form=form, columns=columns)
+    reader = BitextReader(
+        source,
+        target,
+        languages=languages,
+        form=form,
+        columns=columns,
+        pretokenized=pretokenized,
+        unescape=unescape,
+    )
     chosen = choose_pairs(reader, selection, max_pairs=max_pairs)
     return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
@@ -100,8 +111,19 @@ class BitextReader:
         languages: tuple[str, str],
         form: str | None = None,
         columns: tuple[str, str] | None = None,
+        pretokenized: bool = False,
+        unescape: bool = False,
     ) -> None:
         """Find the files; they are read when the pairs are asked for.
+
+        Args:
+            source: The source side of two parallel files, or a place with both sides.
+            target: The target side; None if `source` holds both sides.
+            languages: Codes of the source and the target language.
+            form: A name in `FORMS`; None to guess it from name and content.
+            columns: Names or numbers of the two columns or fields, if the form has several.
+            pretokenized: The words are already separated by spaces; no character becomes another space.
+            unescape: Turn escapes such as `&apos;` into the characters that they stand for.
 
         Raises:
             DataError: The files do not exist, or their form cannot be recognised.
@@ -116,22 +138,50 @@ class BitextReader:
         self.sides = Sides(languages, columns)
         self.left_out: Counter[str] = Counter()
         self.notes: list[str] = []
+        self.pretokenized = pretokenized
+        self.unescape = unescape
+        self.seen: Counter[str] = Counter()
         self.hub = str(source) if str(source).startswith(HUB) else None
         self.parts = [] if self.hub else find_parts(str(source), target, languages=languages, form=form)
         if columns is not None:
             _check_columns(columns, self.parts)
 
     def __iter__(self) -> Iterator[Texts]:
+        for raw in self._read():
+            self.seen["pairs"] += 1
+            self.seen["escapes"] += any(map(has_escape, raw))
+            texts = (to_characters(raw[0]), to_characters(raw[1])) if self.unescape else raw
+            self.seen["controls"] += any(map(has_control, texts))
+            yield clean(texts[0], pretokenized=self.pretokenized), clean(texts[1], pretokenized=self.pretokenized)
+
+    def _read(self) -> Iterator[Texts]:
         if self.hub is not None:
-            yield from read_hub(self.hub, self.sides)
+            yield from read_hub(self.hub, self.sides, self.left_out)
         for form, files in self.parts:
             try:
                 yield from FORMS[form].read(files, self.sides, self.left_out)
             except EndsEarlyError as error:
                 # Half of a download is worth using, with a note.
-                note = f"{error}; the pairs before that are used"
-                self.notes.append(note)
-                remark(note)
+                self._note(f"{error}; the pairs before that are used")
+
+    def note_oddities(self) -> None:
+        """Tell the user about odd characters in what has been read."""
+        if controls := self.seen["controls"]:
+            what = "are left as they are" if self.pretokenized else "are read as spaces"
+            self._note(f"{self.name}: control characters in {controls:,} sentence pairs {what}")
+        if not self.unescape and (escapes := self.seen["escapes"]) > _FULL_OF_ESCAPES * self.seen["pairs"]:
+            self._note(
+                f"{self.name}: {escapes:,} of {self.seen['pairs']:,} sentence pairs hold escapes such as &apos;; "
+                "--unescape (in an experiment file: bitext.unescape = true) turns them into characters"
+            )
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        remark(text)
+
+
+_FULL_OF_ESCAPES = 0.01
+"""The share of pairs with escapes above which they are worth a note."""
 
 
 def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, Files]]) -> None:
@@ -162,6 +212,7 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     if max_pairs is not None and not reader.hub:
         for _ in texts:
             pass  # read on, so that an error further down (the sides stop matching at some line) is found
+    reader.note_oddities()
     left_out = {**reader.left_out, **chosen.left_out}
     if not any(source.strip() and target.strip() for source, target in chosen.texts):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.decoding import LONGEST_DOCUMENT
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -43,7 +44,7 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
         DataError: The file cannot be read, is not SQuAD JSON or holds no question; or an answer is not in its context.
     """
     path = Path(path)
-    text = "\n".join(line for _, line in read_lines(path))
+    text = "\n".join(line for _, line in read_lines(path, longest=LONGEST_DOCUMENT))
     try:
         articles = json.loads(text)["data"]
         rows = [

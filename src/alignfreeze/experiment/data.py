@@ -224,6 +224,8 @@ def _read_bitext(
         languages=(settings.source_language, language),
         form=bitext.form,
         columns=None if bitext.columns is None else (fill_in(bitext.columns[0]), fill_in(bitext.columns[1])),
+        pretokenized=bitext.pretokenized,
+        unescape=bitext.unescape,
     )
     for number, (_, paths) in enumerate(reader.parts, start=1):
         part = f" {number}" if len(reader.parts) > 1 else ""

@@ -101,6 +101,8 @@ class BitextSettings(Settings):
     """Read only the first sentence pairs of each language, at most this many."""
     pretokenized: bool = False
     """The words are already separated by spaces."""
+    unescape: bool = False
+    """Turn escapes such as `&apos;` into the characters that they stand for."""
     selection: SelectionSettings = SelectionSettings()
     """Which pairs are chosen."""
     held_out: int = Field(default=0, ge=0)

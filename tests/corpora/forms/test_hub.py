@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from alignfreeze.corpora.bitext import BitextReader
 from alignfreeze.errors import DataError, SettingsError
-from tests.support.bitext import texts
+from tests.support.bitext import EN_DE, texts
 
 
 class Rows(list):
@@ -48,10 +49,23 @@ def test_the_hub_without_a_connection(monkeypatch):
 
 
 def test_a_row_of_the_hub_that_is_no_pair_is_no_matter_of_the_connection(monkeypatch):
-    rows = [{"en": "A dog", "de": "Ein Hund"}, {"en": None, "de": "x"}]
+    rows = [{"en": "A dog", "de": "Ein Hund"}, {"en": 1, "de": "x"}]
     monkeypatch.setitem(sys.modules, "datasets", shelf(lambda *_, **__: Rows(rows)))
-    with pytest.raises(DataError, match=r"^hub:a/b, row 2: the field 'en' holds null, not a sentence$"):
+    with pytest.raises(DataError, match=r"^hub:a/b, row 2: the field 'en' holds int, not a sentence$"):
         texts("hub:a/b")
+
+
+def test_a_null_in_a_row_of_the_hub_leaves_out_one_pair(monkeypatch):
+    rows = [
+        {"en": "A\rdog\0", "de": "Ein Hund"},
+        {"en": None, "de": "x"},
+        {"translation": None},
+        {"en": "b", "de": "c"},
+    ]
+    monkeypatch.setitem(sys.modules, "datasets", shelf(lambda *_, **__: Rows(rows)))
+    reader = BitextReader("hub:a/b", languages=EN_DE)
+    assert list(reader) == [("A dog ", "Ein Hund"), ("", "x"), ("", ""), ("b", "c")]
+    assert reader.left_out == {"with null instead of a sentence": 2}
 
 
 def test_a_name_that_is_none_of_the_hub():

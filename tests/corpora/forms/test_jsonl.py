@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from alignfreeze.corpora.bitext import BitextReader, choose_pairs
+from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.errors import DataError
-from tests.support.bitext import texts, write
+from tests.support.bitext import EN_DE, texts, write
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,9 @@ from tests.support.bitext import texts, write
         ({"en": "A\ndog", "de": "Ein\r\nHund"}, None),
         ({"text": "A dog", "translation": "Ein Hund"}, ("text", "translation")),
         ({"en": "A dog", "de": "Ein Hund", "translation": None}, None),
+        ({"en_US": "A dog", "de_DE": "Ein Hund"}, None),
+        ({"translation": {"eng_Latn": "A dog", "deu_Latn": "Ein Hund", "fra_Latn": "Un chien"}}, None),
+        ({"en": "A dog", "en_GB": "A hound", "de-AT": "Ein Hund"}, None),
     ],
 )
 def test_json_lines(tmp_path, line, columns):
@@ -30,7 +35,8 @@ def test_json_lines(tmp_path, line, columns):
         ("[1, 2]", "line 1: expected an object with two sentences, found list"),
         ('{"fr": "x"}', "line 1: expected the fields en and de, found 'fr'"),
         ('{"en": 1, "de": "x"}', "line 1: the field 'en' holds int, not a sentence"),
-        ('{"en": "x", "de": null}', "line 1: the field 'de' holds null, not a sentence"),
+        ('{"pt": "x", "pt_BR": "y", "en": "z"}', "line 1: expected the fields en and de, found 'pt', 'pt_BR', 'en'"),
+        ('{"en_US": "x", "en_GB": "y", "de": "z"}', "line 1: 'en_US' and 'en_GB' are both 'en'; choose one with --col"),
         ('{"en": "\\ud800", "de": "x"}', "line 1: the field 'en' holds half a character"),
         ("[" * 200_000, "line 1: not a JSON object of sentences .it is nested too deeply"),
     ],
@@ -38,3 +44,19 @@ def test_json_lines(tmp_path, line, columns):
 def test_json_that_is_no_bitext(tmp_path, line, message):
     with pytest.raises(DataError, match=message):
         texts(write(tmp_path / "t.jsonl", line + "\n"))
+
+
+def test_one_null_leaves_out_one_line_and_the_others_keep_their_numbers(tmp_path):
+    lines = [
+        {"translation": {"en": "One", "de": "Eins"}},
+        {"translation": {"en": "Two", "de": None}},
+        {"translation": None},
+        None,
+        {"en": float("nan"), "de": "x"},
+        {"translation": {"en": "Three", "de": "Drei"}},
+    ]
+    reader = BitextReader(write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, lines))), languages=EN_DE)
+    assert list(reader) == [("One", "Eins"), ("Two", ""), ("", ""), ("", ""), ("", "x"), ("Three", "Drei")]
+    chosen = choose_pairs(reader, SelectionSettings())
+    assert len(chosen.texts) == 6
+    assert chosen.left_out == {"with null instead of a sentence": 8}  # read twice

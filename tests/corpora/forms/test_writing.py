@@ -6,7 +6,7 @@ from alignfreeze.corpora.forms.writing import check_writable, write_bitext
 from alignfreeze.errors import OutputError
 from tests.support.bitext import EN_DE, texts
 
-SENTENCES = st.text(st.characters(exclude_characters="\r\n\t\ufeff", exclude_categories=["Cs"]))
+SENTENCES = st.text(st.characters(exclude_characters="\ufeff", exclude_categories=["Cs", "Cc"]))
 
 
 @given(
@@ -15,6 +15,7 @@ SENTENCES = st.text(st.characters(exclude_characters="\r\n\t\ufeff", exclude_cat
 )
 def test_what_is_written_is_read_again(tmp_path_factory, pairs, ending):
     path = tmp_path_factory.mktemp("pairs") / f"pairs{ending}"
+    pairs = [("A dog", "Ein Hund"), *pairs]  # columns of numbers alone are no bitext
     write_bitext(path, pairs, EN_DE)
     # An empty line, or one of spaces, is a pair of empty sentences in a table.
     kept = [pair if "json" in ending.lower() or "\t".join(pair).strip() else ("", "") for pair in pairs]

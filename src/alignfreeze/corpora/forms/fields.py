@@ -2,43 +2,83 @@
 
 from __future__ import annotations
 
-import re
+import math
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Sides, Texts
+from alignfreeze.languages import tag_fits
 
-_BREAKS = re.compile(r"[\r\n]+")
+NULL = "with null instead of a sentence"
 
 
-def texts_of_fields(value: Any, sides: Sides) -> Texts:
+def texts_of_fields(value: Any, sides: Sides, left_out: Counter[str]) -> Texts:
     """Return the two texts of an object.
 
-    The two fields have the names that the user gives. By default, their names are the language codes, or `source` and
-    `target`. Both fields may lie inside a field `translation`.
+    A text that is null is empty, so that lines keep their numbers, and is counted as left out.
+
+    The two fields have the names that the user gives. By default, their names are tags of the languages, such as `en`
+    or `pt_BR`, or `source` and `target`. Both fields may lie inside a field `translation`.
 
     Raises:
         ValueError: The value is not such an object.
     """
+    if isinstance(value, dict) and len(value) == 1 and value.get("translation", "") is None:
+        value = None
+    if value is None:
+        left_out[NULL] += 1
+        return "", ""
     if not isinstance(value, dict):
         raise ValueError(f"expected an object with two sentences, found {type(value).__name__}")
     inner = value.get("translation")  # may as well be the name of a column
     fields = inner if isinstance(inner, dict) else value
+    source, target = (_to_sentence(name, fields[name]) for name in _find_names(list(fields), sides))
+    if source is None or target is None:
+        left_out[NULL] += 1
+    return source or "", target or ""
+
+
+def _find_names(fields: list[Any], sides: Sides) -> tuple[str, str]:
+    """Return the names of the two fields.
+
+    Raises:
+        ValueError: There are no such fields, or several for a language.
+    """
     choices = [sides.columns] if sides.columns else [sides.languages, ("source", "target")]
     for names in choices:
         if all(name in fields for name in names):
-            source, target = (_to_sentence(name, fields[name]) for name in names)
+            return names
+    if not sides.columns:
+        source, target = (find_tag(fields, code) for code in sides.languages)
+        if source is not None and target is not None and source != target:
             return source, target
     raise ValueError(f"expected the fields {' and '.join(choices[0])}, found {', '.join(map(repr, fields)) or 'none'}")
 
 
-def _to_sentence(name: str, text: Any) -> str:
-    """Return the text of a field in one line."""
+def find_tag(names: Iterable[Any], code: str) -> str | None:
+    """Return the one of several names that is a tag of a language, such as `pt_BR` for `pt`; None if there is none.
+
+    Raises:
+        ValueError: Several names are.
+    """
+    fitting = [name for name in names if isinstance(name, str) and tag_fits(name, code)]
+    if code in fitting:
+        return code
+    if len(fitting) > 1:
+        raise ValueError(f"{' and '.join(map(repr, fitting))} are both {code!r}; choose one with --columns")
+    return fitting[0] if fitting else None
+
+
+def _to_sentence(name: str, text: Any) -> str | None:
+    """Return the text of a field; None if there is none."""
+    if text is None or (isinstance(text, float) and math.isnan(text)):
+        return None
     if not isinstance(text, str):
-        raise ValueError(f"the field {name!r} holds {'null' if text is None else type(text).__name__}, not a sentence")
+        raise ValueError(f"the field {name!r} holds {type(text).__name__}, not a sentence")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is not text"
         raise ValueError(problem) from None
-    # A line break inside a sentence would be another line in the files that go with it.
-    return _BREAKS.sub(" ", text)
+    return text

@@ -14,7 +14,7 @@ from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
 
-def read_jsonl(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator[Texts]:
+def read_jsonl(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> Iterator[Texts]:
     """Yield the two texts of the object in each line; an empty line has two empty texts.
 
     Raises:
@@ -22,7 +22,7 @@ def read_jsonl(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterat
     """
     for number, line in read_lines(paths[0]):
         try:
-            texts = texts_of_fields(_parse(line), sides) if line.strip() else ("", "")
+            texts = texts_of_fields(_parse(line), sides, left_out) if line.strip() else ("", "")
         except ValueError as error:
             raise DataError.at(paths[0], number, str(error)) from error
         yield texts

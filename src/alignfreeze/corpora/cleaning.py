@@ -1,0 +1,65 @@
+"""Characters that are no text: control characters, invisible characters, and escapes such as `&apos;`.
+
+All sentences of a bitext pass through `clean`, whatever their form, and all that is split into words through
+`show_alone`.
+"""
+
+from __future__ import annotations
+
+import html
+
+import regex
+
+# Tabs are spaces already.
+_CONTROL = regex.compile(r"[\p{Cc}--\t]+", regex.V1)
+_ODD = regex.compile(r"[\p{Cc}--[\t\r\n]]|\r(?!\n)", regex.V1)
+_LINE_ENDS = regex.compile(r"[\r\n]+")
+# Soft hyphens, zero-width spaces, joiners of words, marks of direction. Joiners of letters (U+200C, U+200D) and the
+# signs of Mongolian and Khmer change how a word is read.
+_INVISIBLE = regex.compile(r"[\p{DI}--\p{Lo}--[\u200c\u200d\u17b4\u17b5\u180b-\u180d\u180f]]+", regex.V1)
+_ESCAPE = regex.compile(r"&(?:amp|apos|quot|lt|gt|nbsp|bar|bra|ket|#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,5});")
+_OLD_MOSES = {"&bar;": "|", "&bra;": "[", "&ket;": "]"}
+
+
+def clean(text: str, *, pretokenized: bool = False) -> str:
+    """Return a sentence without control characters: those at its ends are left out, and others become spaces.
+
+    Between words that are separated already, a space would be another word. There, only line ends become spaces.
+    """
+    if text.isprintable():
+        return text
+    stripped = text.strip("\r\n")
+    if pretokenized:
+        return _LINE_ENDS.sub(" ", stripped)
+    return _CONTROL.sub(" ", stripped)
+
+
+def has_control(text: str) -> bool:
+    """Tell whether a text holds control characters other than tabs and line ends."""
+    return not text.isprintable() and _ODD.search(text.strip("\r\n")) is not None
+
+
+def show_alone(text: str) -> str:
+    """Return a text with spaces for control characters and without invisible characters."""
+    return _INVISIBLE.sub("", text if text.isprintable() else _CONTROL.sub(" ", text))
+
+
+def show_word(word: str) -> str:
+    """Return a word without invisible characters; a word of these alone stays, so that words keep their numbers."""
+    return word if word.isascii() else _INVISIBLE.sub("", word) or word
+
+
+def has_escape(text: str) -> bool:
+    """Tell whether a text holds an escape of HTML or Moses, such as `&apos;` or `&#124;`."""
+    return "&" in text and _ESCAPE.search(text) is not None
+
+
+def to_characters(text: str) -> str:
+    """Return a text with the characters that its escapes stand for."""
+    return _ESCAPE.sub(_to_character, text) if "&" in text else text
+
+
+def _to_character(escape: regex.Match[str]) -> str:
+    character = _OLD_MOSES.get(escape[0]) or html.unescape(escape[0])
+    # A space or a control character would be the end of a word, or of a line.
+    return "\xa0" if character.isspace() or _CONTROL.fullmatch(character) else character

@@ -1,0 +1,130 @@
+"""Bytes to lines of UTF-8: byte order marks, the three line ends, and a limit on the length of a line."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+LONGEST_LINE = 2**22
+"""The most bytes of a line. A small compressed file may hold a line that fills the memory."""
+
+LONGEST_DOCUMENT = 2**28
+"""The most bytes of a line in a file that is one document, such as JSON."""
+
+BLOCK = 2**16
+
+_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # begins like the mark of UTF-16, so it comes first
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0": "utf-16-le",  # XML needs no mark
+    b"\0<": "utf-16-be",
+}
+"""Encodings other than UTF-8 by the first bytes of a file."""
+
+
+class NotTextError(ValueError):
+    """The bytes of a file are no lines of text; the message says why."""
+
+
+def encoding_of(beginning: bytes) -> str | None:
+    """Return the encoding that the first bytes of a file name; None for UTF-8 and all that resembles ASCII.
+
+    Raises:
+        NotTextError: The text is in UTF-16, but does not say so.
+    """
+    for mark, encoding in _ENCODINGS.items():
+        if beginning.startswith(mark):
+            return encoding
+    for name, spaces in (("UTF-16LE", _find_pairs(beginning, 0)), ("UTF-16BE", _find_pairs(beginning, 1))):
+        if spaces:
+            raise NotTextError(
+                f"every second byte is 0, as in UTF-16 without a byte order mark; convert the file to UTF-8, for "
+                f"example by iconv -f {name} -t UTF-8"
+            )
+    return None
+
+
+def _find_pairs(beginning: bytes, place: int) -> bool:
+    """Tell whether bytes look like UTF-16 whose lower bytes stand at even (0) or odd (1) places.
+
+    Lone zero bytes may occur in UTF-8, too. In UTF-16, zeros stand at places of one kind, and beside most spaces and
+    line ends, or they are a third of all bytes.
+    """
+    if len(beginning) < 8 or (len(beginning) < 64 and len(beginning) % 2):  # too little to tell
+        return False
+    lower, upper = beginning[place::2], beginning[1 - place :: 2]
+    zeros = upper.count(0)
+    if not zeros or lower.count(0):
+        return False
+    spaces = sum(beginning.count(sign) for sign in b" \n")
+    pairs = sum(low in b" \n" and high == 0 for low, high in zip(lower, upper, strict=False))
+    return 3 * zeros >= len(beginning) or 2 * pairs > spaces
+
+
+class Recoded(io.RawIOBase):
+    """A stream of text as UTF-8."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self.file = file
+        self.decoder = codecs.getincrementaldecoder(encoding)()
+        self.ready = b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Fill a buffer with the next bytes, and return their number.
+
+        Raises:
+            UnicodeDecodeError: The bytes of the file are not in its encoding.
+        """
+        while not self.ready:
+            block = self.file.read(BLOCK)
+            self.ready = self.decoder.decode(block, final=not block).encode()
+            if not block:
+                break
+        n = min(len(buffer), len(self.ready))
+        buffer[:n], self.ready = self.ready[:n], self.ready[n:]
+        return n
+
+
+def split_into_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    r"""Yield the lines of a file with their ends. `\n`, `\r\n`, or `\r` in a file without any `\n`, end a line.
+
+    No other sign ends a line; str.splitlines would also cut at U+2028 inside a sentence.
+
+    Raises:
+        NotTextError: A line has more bytes than `longest`, or some lines end in `\r` and others in `\n`.
+    """
+    line = file.readline(longest + 1)
+    if b"\r" in line and not line.endswith(b"\n"):
+        yield from _split_at_returns(file, line, longest)
+        return
+    while line:
+        yield _check_length(line, longest)
+        line = file.readline(longest + 1)
+
+
+def _split_at_returns(file: BinaryIO, beginning: bytes, longest: int) -> Iterator[bytes]:
+    rest, block = b"", beginning
+    while block:
+        if b"\n" in block:
+            raise NotTextError("lines above end in \\r alone, and lines below in \\n; convert all line ends to \\n")
+        *lines, rest = (rest + block).split(b"\r")
+        for line in lines:
+            yield _check_length(line, longest)
+        block = file.read(BLOCK)
+        _check_length(rest, longest)
+    if rest:
+        yield rest
+
+
+def _check_length(line: bytes, longest: int) -> bytes:
+    if len(line) > longest:
+        raise NotTextError(f"this line has more than {longest:,} bytes; is it text with one item per line?")
+    return line
