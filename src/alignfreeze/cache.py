@@ -20,7 +20,7 @@ from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
 
 VARIABLE = "ALIGNFREEZE_CACHE"
 
-FORMAT = 2
+FORMAT = 3
 """Increase this number when cached values change but their keys do not."""
 
 Arrays = dict[str, NDArray[Any]]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.links import WordAlignment, sides_without_first
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
+from alignfreeze.progress import remark
 
 _GOLD_LINK = re.compile(r"([0-9]+)([-p])([0-9]+)")
 
@@ -131,19 +132,28 @@ def check_gold(
                 sizes = f"{len(pair.source)} and {len(pair.target)} words"
                 link = f"{source + first}-{target + first}"
                 problem = f"link {link} is out of range: the sentences have {sizes}, counted from {first}"
+                if not first and sides_without_first([each.possible for each in gold]):
+                    problem += "; no link is to a word 0: if the file counts from 1, use --gold-starts-at 1 (first=1)"
                 raise DataError.at(path, number, problem)
 
 
-def measure_agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> Agreement:
+def measure_agreement(
+    found: Sequence[WordAlignment], gold: Sequence[GoldAlignment], *, tells: bool = True
+) -> Agreement:
     """Measure how well found links agree with links made by hand.
 
     Args:
         found: The found links of each sentence pair.
         gold: The links made by hand, in the same order.
+        tells: Whether to say that one of the two seems to count words from 1.
 
     Raises:
-        ValueError: The numbers of sentence pairs differ.
+        DataError: The numbers of sentence pairs differ.
     """
+    if len(found) != len(gold):
+        raise DataError(f"found links of {len(found):,} sentence pairs, but links made by hand of {len(gold):,}")
+    if tells:
+        _tell_of_counting(found, gold)
     n_found = hits = sure_hits = sure = possible = 0
     for alignment, by_hand in zip(found, gold, strict=True):
         n_found += len(alignment.links)
@@ -160,3 +170,18 @@ def measure_agreement(found: Sequence[WordAlignment], gold: Sequence[GoldAlignme
         possible=possible,
         pairs=len(gold),
     )
+
+
+def _tell_of_counting(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> None:
+    """Say that the links of one origin are never to the first word, and those of the other are."""
+    sides = [sides_without_first([each.links for each in found]), sides_without_first([each.possible for each in gold])]
+    for none, others, whose, remedy in (
+        (sides[1] - sides[0], "found ones", "made by hand", "--gold-starts-at 1 (in Python: first=1)"),
+        (sides[0] - sides[1], "those made by hand", "that was found", "--starts-at 1 (in Python: first=1)"),
+    ):
+        if none:
+            where = " or ".join(sorted(none))
+            remark(
+                f"no link {whose} is to word 0 of a {where} sentence, but {others} are: "
+                f"if these links count words from 1, use {remedy}"
+            )

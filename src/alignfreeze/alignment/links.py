@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,11 @@ import numpy as np
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines, write_lines
+from alignfreeze.progress import remark
 from alignfreeze.ragged import Ragged
+
+MANY = 5
+"""So many links that one of them is expected to be to the first word of a sentence."""
 
 _LINK = re.compile(r"([0-9]+)-([0-9]+)")
 
@@ -101,6 +105,20 @@ def select_links(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int
     return sorted(alignment.one_to_one().without_identical(pair).links)
 
 
+def sides_without_first(links: Iterable[Collection[tuple[int, int]]]) -> set[str]:
+    """Return the sides, `source` or `target`, on which many links are to some word, and none is to word 0.
+
+    Then the links may count words from 1.
+
+    Args:
+        links: The links of each sentence pair.
+    """
+    together = [link for each in links for link in each]
+    if len(together) < MANY:
+        return set()
+    return {name for side, name in enumerate(("source", "target")) if all(link[side] for link in together)}
+
+
 def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair], *, more: bool = False) -> list[WordAlignment]:
     """Read the word alignments of a bitext, one line per sentence pair.
 
@@ -117,7 +135,11 @@ def read_pharaoh(path: Path | str, bitext: Sequence[SentencePair], *, more: bool
     lines = list(read_lines(path))
     if len(lines) < len(bitext) or (len(lines) > len(bitext) and not more):
         raise DataError(f"{path} has {len(lines):,} lines for {len(bitext):,} sentence pairs; it needs one per pair")
-    return [_parse_links(path, number, line, pair) for (number, line), pair in zip(lines, bitext, strict=False)]
+    found = [_parse_links(path, number, line, pair) for (number, line), pair in zip(lines, bitext, strict=False)]
+    if none := sides_without_first([alignment.links for alignment in found]):
+        where = " or ".join(sorted(none))
+        remark(f"{path}: no link is to word 0 of a {where} sentence; words count from 0 here, not from 1")
+    return found
 
 
 def _parse_links(path: Path, number: int, line: str, pair: SentencePair) -> WordAlignment:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from thot.alignment import (
 from alignfreeze.alignment.aligners import AlignerKind, Resources, TrainableAligner
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.alignment.spelling import WordNames
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
-from alignfreeze.files import digest_of_file, new_folder, read_json, write_json
+from alignfreeze.files import digest_of_file, new_folder, read_json, write_json, write_lines
 from alignfreeze.progress import remark, stage
 
 ITERATIONS = 5
@@ -82,12 +84,20 @@ MODELS = {"fast-align": Model(fast_align, 1_024), "eflomal": Model(eflomal, 1_02
 
 _FACTS = "aligner.json"
 
+_WORDS = "words.json"
+"""The file of a trained model that holds the words of both languages in the order of their numbers."""
+
+_FORMAT = 2
+"""Raise it when the files of a trained model change. Before 2, sil-thot was given the words themselves."""
+
 _DIRECTIONS = ("forward", "reverse")
 """The beginnings of the names of a trained model's files."""
 
 
 class StatisticalAligner(TrainableAligner):
     """A model in each direction, whose links are symmetrised.
+
+    sil-thot is given names instead of words: it has symbols of its own, such as `NULL`, which a text may contain.
 
     Args:
         model: A name in `MODELS`.
@@ -102,6 +112,7 @@ class StatisticalAligner(TrainableAligner):
         self.symmetrization = symmetrization
         self.max_pairs = max_pairs
         self.directions: list[Any] = []
+        self.names = (WordNames(), WordNames())
         self.languages = ("und", "und")
         self.model = MODELS[model]
         self.limit = f"no links for sentences of more than {self.model.most_words:,} words"
@@ -117,9 +128,14 @@ class StatisticalAligner(TrainableAligner):
         if (gibibytes := words * BYTES_PER_WORD / 2**30) > 1:
             remark(f"{self.name}: training needs about {gibibytes:.1f} GiB of memory; max_training_pairs lowers this")
         self.languages = bitext[0].languages
+        self.names = WordNames.of(pair.source for pair in pairs), WordNames.of(pair.target for pair in pairs)
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
-            for sides in (("source", "target"), ("target", "source")):
-                self.directions.append(_train(self.model.make(), pairs, sides, lambda: bar.advance(len(pairs))))
+            for is_forward in (True, False):
+                named = (self._rename(pair)[:: 1 if is_forward else -1] for pair in pairs)
+                self.directions.append(_train(self.model.make(), named, lambda: bar.advance(len(pairs))))
+
+    def _rename(self, pair: SentencePair) -> tuple[list[str], list[str]]:
+        return self.names[0].rename(pair.source), self.names[1].rename(pair.target)
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment per pair, in the same order."""
@@ -127,8 +143,8 @@ class StatisticalAligner(TrainableAligner):
         aligner.heuristic = getattr(SymmetrizationHeuristic, self.symmetrization.upper().replace("-", "_"))
         alignments = []
         for start in range(0, len(bitext), PAIRS_AT_ONCE):
-            pairs = bitext[start : start + PAIRS_AT_ONCE]
-            found = aligner.get_best_alignments([pair.source for pair in pairs], [pair.target for pair in pairs])
+            named = map(self._rename, bitext[start : start + PAIRS_AT_ONCE])
+            found = aligner.get_best_alignments(*map(list, zip(*named, strict=True)))
             alignments += [_to_alignment(matrix.to_numpy()) for _, matrix in found]
         most = self.model.most_words
         self.beyond += sum(max(len(pair.source), len(pair.target)) > most for pair in bitext)
@@ -143,7 +159,10 @@ class StatisticalAligner(TrainableAligner):
         with new_folder(folder) as unfinished:
             for name, model in zip(_DIRECTIONS, self.directions, strict=True):
                 model.print(str(unfinished / name))
-            facts = {"model": self.name, "languages": self.languages, "files": _digest_files(unfinished)}
+            # Everything but ASCII is escaped: half a character cannot be written otherwise.
+            write_lines(unfinished / _WORDS, [json.dumps([list(side.names) for side in self.names])])
+            facts = {"format": _FORMAT, "model": self.name, "languages": self.languages}
+            facts["files"] = _digest_files(unfinished)
             write_json(unfinished / _FACTS, facts)
 
     def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
@@ -172,7 +191,7 @@ class StatisticalAligner(TrainableAligner):
             if not model.load(str(folder / name)):
                 raise DataError(f"{folder}: the files of the trained aligner cannot be read; train it again")
             directions.append(model)
-        self.directions, self.languages = directions, languages
+        self.directions, self.names, self.languages = directions, _read_names(folder), languages
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
@@ -181,19 +200,31 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     kinds = {"model": str, "languages": list, "files": dict}
     if not (isinstance(facts, dict) and all(isinstance(facts.get(name), kind) for name, kind in kinds.items())):
         raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)")
+    if facts.get("format") != _FORMAT:
+        raise DataError(f"{folder}: this aligner was trained by another version of alignfreeze; train it again")
     return facts
+
+
+def _read_names(folder: Path) -> tuple[WordNames, WordNames]:
+    """Return the names of the source and the target words that a trained model knows."""
+    sides = read_json(folder / _WORDS)
+    if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
+        raise DataError(f"{folder}: the words of the trained aligner ({_WORDS}) cannot be read; train it again")
+    source, target = ([str(word) for word in side] for side in sides)
+    return WordNames(source), WordNames(target)
 
 
 def _digest_files(folder: Path) -> dict[str, str]:
     """Return the digest of each file of a trained model, by its name."""
-    return {path.name: digest_of_file(path) for path in sorted(folder.iterdir()) if path.name.startswith(_DIRECTIONS)}
+    files = (path for path in sorted(folder.iterdir()) if path.name.startswith((*_DIRECTIONS, _WORDS)))
+    return {path.name: digest_of_file(path) for path in files}
 
 
-def _train(cascade: Cascade, pairs: Sequence[SentencePair], sides: tuple[str, str], count: Callable[[], None]) -> Any:
+def _train(cascade: Cascade, pairs: Iterable[Sequence[list[str]]], count: Callable[[], None]) -> Any:
     """Train the models of a cascade and return the last one; `count` is called after each round."""
     last = cascade[-1][0]
-    for pair in pairs:
-        last.add_sentence_pair(*(getattr(pair, side) for side in sides))
+    for first, second in pairs:
+        last.add_sentence_pair(first, second)
     for model, rounds in cascade:
         model.start_training()
         for _ in range(model.scheduled_iterations if rounds is None else rounds):

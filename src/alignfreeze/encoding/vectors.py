@@ -153,7 +153,7 @@ def compare_layers(
                 for threshold in thresholds if MATCHINGS[matching].has_threshold else thresholds[:1]:
                     aligner = SimilarityAligner(vectors, matching=matching, threshold=threshold, centred=centred)
                     aligner.fit(bitext)
-                    found = measure_agreement(aligner.align(bitext), gold)
+                    found = measure_agreement(aligner.align(bitext), gold, tells=not results)
                     results.append(LayerResult(matching, layer, threshold, centred, found))
                     if len(results) == 1:  # once: the remark is the same for all aligners
                         tell_of_long_pairs(aligner, bitext, aligner.beyond)
