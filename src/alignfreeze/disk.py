@@ -21,6 +21,8 @@ _REASONS = {
 }
 """What the user is told, by the number of an error."""
 
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
 _WORDS = {
     # Libraries written in other languages report it in words only.
     r"No space left|os error 28\b": _FULL,
@@ -51,19 +53,22 @@ def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a lack of room inside the block into an error of the user, whatever library has met it.
+    """Turn a lack of room or of permission inside the block into an error of the user, whatever library has met it.
 
     Raises:
-        OutputError: There was no room. It names the path.
+        OutputError: Something could not be written. It names the path, or the file in it.
     """
     try:
         yield
     except OutputError:
         raise
     except Exception as error:
-        if (reason := explain_lack_of_room(error)) is None:
-            raise
-        raise OutputError(f"{path}: cannot be written: {reason}") from error
+        if (reason := explain_lack_of_room(error)) is not None:
+            raise OutputError(f"{path}: cannot be written: {reason}") from error
+        if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+            place = error.filename or path
+            raise OutputError(f"{place}: {error.strerror}; choose a folder that you may write to") from error
+        raise
 
 
 def describe_refusal(error: OSError, path: Path) -> str:

@@ -32,6 +32,11 @@ def seal(folder: Path, *, name: str | None = None) -> None:
     write_json(folder / SEAL, digests | ({} if name is None else {SEAL: name}))
 
 
+def is_sealed(folder: Path) -> bool:
+    """Tell whether a folder was sealed, so that it was complete once."""
+    return (folder / SEAL).exists()
+
+
 def is_intact(folder: Path, *, name: str | None = None) -> bool:
     """Tell whether the files in a sealed folder are those of its seal, all of them and no others, unchanged.
 

@@ -106,7 +106,7 @@ def _choose_start(model: LossModel, folder: Path) -> str | None:
     """
     # Process 0 has made sure that the checkpoints belong to this training.
     checkpoint = agree(last_checkpoint(folder) if process_number() == 0 else None)
-    if checkpoint is not None and (at_once := read_facts(checkpoint)["at_once"]) is not None:
+    if checkpoint is not None and (at_once := read_facts(checkpoint).at_once) is not None:
         model.at_once = min(at_once, model.at_once or at_once)
     return checkpoint
 

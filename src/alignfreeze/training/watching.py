@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from alignfreeze.errors import TrainingError
 from alignfreeze.processes import process_number, wait_for_all
 from alignfreeze.progress import Bar, remark
-from alignfreeze.training.checkpoints import checkpoint_of, complete_checkpoint
+from alignfreeze.training.checkpoints import CheckpointFacts, checkpoint_of, complete_checkpoint
 from alignfreeze.training.model import LossModel
 
 
@@ -41,7 +41,7 @@ class Watch(TrainerCallback):
         """Complete a checkpoint when all processes have written their parts."""
         wait_for_all()
         if process_number() == 0:
-            complete_checkpoint(checkpoint_of(args, state), {"at_once": model.at_once})
+            complete_checkpoint(checkpoint_of(args, state), CheckpointFacts(model.at_once))
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         """Check that the loss is a number."""
