@@ -283,16 +283,23 @@ CHECKPOINT_DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", CHECKPOINT_DAMAGES)
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "training_facts.json"])
-def test_a_damaged_checkpoint_is_told_of_and_the_training_begins_anew(
-    tiny_folder, toy_bitext, tmp_path, monkeypatch, remarks, name, damage
-):
+@pytest.fixture
+def killed_at_five(tiny_folder, toy_bitext, tmp_path):
+    """The options of a training that was killed after five steps, and left its checkpoint of the fourth."""
     options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, 5)
         run(tiny_folder, toy_bitext, **options)
-    CHECKPOINT_DAMAGES[damage](tmp_path / "checkpoints" / "checkpoint-4" / name)
+    return options
+
+
+@pytest.mark.parametrize("damage", CHECKPOINT_DAMAGES.values(), ids=list(CHECKPOINT_DAMAGES))
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "training_facts.json"])
+def test_a_damaged_checkpoint_is_told_of_and_the_training_begins_anew(
+    tiny_folder, toy_bitext, remarks, killed_at_five, name, damage
+):
+    options = killed_at_five
+    damage(options["checkpoints"] / "checkpoint-4" / name)
     weights, _ = run(tiny_folder, toy_bitext, **options)
     assert same(weights, run(tiny_folder, toy_bitext)[0])
     assert sum("checkpoint-4: this checkpoint is damaged" in text for text in remarks) == 1

@@ -25,7 +25,7 @@ from alignfreeze.training.logging import begin_loggers, end_loggers, file_logger
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 from alignfreeze.training.trainer import OrderedTrainer
-from alignfreeze.training.watching import Watch
+from alignfreeze.training.watching import Watch, check_weights
 
 _LOGGED_LOSSES = 50
 """The loss curve of a training gets about so many points."""
@@ -60,7 +60,7 @@ def train(
 
     Raises:
         SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
-        TrainingError: The loss is no longer a number, or memory does not suffice for one sentence.
+        TrainingError: The loss or a weight is no longer a number, or memory does not suffice for one sentence.
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
@@ -91,6 +91,7 @@ def train(
         trainer.train(resume_from_checkpoint=start)
         if judge is not None:
             judge.restore_best()
+        check_weights(model, plan.title)
         seconds = time.perf_counter() - began
         trainer.release()
         end_loggers(compute.log_to)

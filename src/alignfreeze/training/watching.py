@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignfreeze.errors import TrainingError
@@ -39,6 +40,7 @@ class Watch(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
         """Complete a checkpoint when all processes have written their parts."""
+        check_weights(model, self.title)
         wait_for_all()
         if process_number() == 0:
             complete_checkpoint(checkpoint_of(args, state), CheckpointFacts(model.at_once))
@@ -50,4 +52,17 @@ class Watch(TrainerCallback):
             raise TrainingError(
                 f"{self.title}: the loss is {loss} at step {state.global_step}; "
                 "the training has diverged, lower the learning rate"
+            )
+
+
+def check_weights(model: nn.Module, title: str) -> None:
+    """Check that the trained weights of a model are numbers. The last step may spoil them after the last loss.
+
+    Raises:
+        TrainingError: Some are not.
+    """
+    for name, weights in model.named_parameters():
+        if weights.requires_grad and not torch.isfinite(weights).all():
+            raise TrainingError(
+                f"{title}: weights in {name} are no longer numbers; the training has diverged, lower the learning rate"
             )
