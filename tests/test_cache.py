@@ -1,9 +1,14 @@
+import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from alignfreeze import seals
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.statistical import StatisticalAligner
@@ -114,3 +119,104 @@ def test_rows_of_unequal_length():
     assert rows.take(np.array([2, 0, 1, 2])).tolist() == [3, 4, 5, 1, 2, 3, 4, 5]
     assert rows.lengths().tolist() == [2, 0, 3]
     assert Ragged.of([]).take(np.array([], dtype=int)).tolist() == []
+
+
+ARRAYS = {
+    "values": np.arange(4_000, dtype=np.int32).reshape(-1, 2),
+    "starts": np.arange(2_001, dtype=np.int64),
+    "beyond": np.array([3]),
+}
+
+
+def zero(file):
+    """Half of the file is zeros, as after a loss of power; its header stays."""
+    content = file.read_bytes()
+    half = max(128, len(content) // 2)
+    file.write_bytes(content[:half] + bytes(len(content) - half))
+
+
+def another_shape(file):
+    np.save(file, np.load(file)[:-1])
+
+
+DAMAGES = {
+    "zeros": zero,
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-9]),
+    "empty": lambda file: file.write_bytes(b""),
+    "missing": lambda file: file.unlink(),
+    "another shape": another_shape,
+    "one more": lambda file: file.with_name("more.npy").write_bytes(file.read_bytes()),
+    "exchanged": lambda file: file.write_bytes((file.parent / "values.npy").read_bytes()),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["starts.npy", "beyond.npy", ".seal"])
+def test_a_damaged_folder_is_computed_again_and_then_kept(cache, damage, name):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return ARRAYS
+
+    load_or_compute("things", 0, compute)
+    (folder,) = (path.parent for path in cache.rglob("values.npy"))
+    if name == ".seal" and damage in {"another shape", "zeros"}:
+        (folder / name).write_text("[" * 100_000)
+    else:
+        DAMAGES[damage](folder / name)
+    for _ in range(2):
+        found = load_or_compute("things", 0, compute)
+        assert {key: value.tolist() for key, value in found.items()} == {
+            key: value.tolist() for key, value in ARRAYS.items()
+        }
+    assert len(calls) == 2
+
+
+def test_a_folder_with_the_arrays_of_another_key_is_not_taken(cache):
+    first, second = ({"values": np.array([number])} for number in (1, 2))
+    load_or_compute("things", 1, lambda: first)
+    (one,) = (path.parent for path in cache.rglob("values.npy"))
+    load_or_compute("things", 2, lambda: second)
+    (other,) = (path.parent for path in cache.rglob("values.npy") if path.parent != one)
+    shutil.rmtree(other)
+    shutil.copytree(one, other)
+    assert load_or_compute("things", 2, lambda: second)["values"].tolist() == [2]
+
+
+def test_a_file_is_read_for_its_digest_once_in_a_process(cache, monkeypatch):
+    load_or_compute("things", 0, lambda: ARRAYS)
+    for path in cache.rglob("*.npy"):
+        os.utime(path, (1, 1))  # long ago: nothing can change in the same tick of the clock
+    read = []
+    digest = seals.digest_of_file
+    monkeypatch.setattr(seals, "digest_of_file", lambda path: read.append(path) or digest(path))
+    for _ in range(3):
+        load_or_compute("things", 0, lambda: pytest.fail("computed again"))
+    assert len(read) == len(ARRAYS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_cache_never_changes_a_result(tmp_path_factory, toy_bitext, data):
+    """Links of a bitext, whatever happens to a file of the cache between two processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALIGNFREEZE_CACHE", str(folder := tmp_path_factory.mktemp("cache")))
+        pairs = toy_bitext[:20]
+        expected = [alignment.to_pharaoh() for alignment in align(pairs, aligner="fast-align")]
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+        file = data.draw(st.sampled_from(files))
+        content = bytearray(file.read_bytes())
+        how = data.draw(st.sampled_from(["bytes", "cut", "remove", "append"]))
+        if how == "bytes":
+            start = data.draw(st.integers(0, len(content) - 1))
+            new = data.draw(st.binary(min_size=1, max_size=200))
+            content[start : start + len(new)] = new[: len(content) - start]
+        elif how == "cut":
+            del content[data.draw(st.integers(0, len(content) - 1)) :]
+        elif how == "append":
+            content += data.draw(st.binary(min_size=1, max_size=200))
+        file.unlink() if how == "remove" else file.write_bytes(content)
+        assert [alignment.to_pharaoh() for alignment in align(pairs, aligner="fast-align")] == expected
+        assert [alignment.to_pharaoh() for alignment in align(pairs, aligner="fast-align")] == expected

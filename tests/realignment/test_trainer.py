@@ -10,6 +10,7 @@ from alignfreeze.errors import DataError, SettingsError, TrainingError
 from alignfreeze.realignment import trainer
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
+from alignfreeze.training.trainer import OrderedTrainer
 
 # In the toy bitext word i of one side translates word i of the other.
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
@@ -121,10 +122,33 @@ def test_sentences_longer_than_the_model_are_cut_to_what_it_takes(tiny_encoder, 
 
 
 def test_a_training_that_diverges_is_stopped_and_said(tiny_encoder, toy_bitext):
-    settings = RealignmentSettings(steps=30, batch_size=4, learning_rate=1e30)
+    # Settings refuse such a learning rate; a loss of a package of its own may diverge by itself.
+    settings = RealignmentSettings(steps=30, batch_size=4).model_copy(update={"learning_rate": 1e30})
     with pytest.raises(
         TrainingError, match=r"realigning \(full\): the loss is nan at step \d+.*lower the learning rate"
     ):
+        realign(tiny_encoder, toy_bitext, [DIAGONAL] * len(toy_bitext), settings=settings, device="cpu")
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_weights_that_the_last_step_has_spoilt_are_an_error(tiny_encoder, toy_bitext, monkeypatch, last):
+    """The last loss is computed before the last step."""
+    original = OrderedTrainer.create_optimizer
+
+    def create_optimizer(self, *arguments, **options):
+        optimizer = original(self, *arguments, **options)
+        steps = iter(range(1, 100))
+
+        def spoil(*_):
+            if next(steps) == last:
+                optimizer.param_groups[0]["params"][0].data[0] = float("inf")
+
+        optimizer.register_step_post_hook(spoil)
+        return optimizer
+
+    monkeypatch.setattr(OrderedTrainer, "create_optimizer", create_optimizer)
+    settings = RealignmentSettings(steps=last, batch_size=4)
+    with pytest.raises(TrainingError, match=r"realigning \(full\): weights in .* are no longer numbers.*lower"):
         realign(tiny_encoder, toy_bitext, [DIAGONAL] * len(toy_bitext), settings=settings, device="cpu")
 
 

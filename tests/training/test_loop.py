@@ -1,10 +1,12 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.errors import SettingsError, TrainingError
+from alignfreeze.errors import OutputError, SettingsError, TrainingError
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
@@ -268,3 +270,67 @@ def test_a_logger_that_is_not_there():
         ComputeSettings.from_values({"log_to": ["tensorbord"]}, origin="here")
     with pytest.raises(SettingsError, match=r"log_to.*'comet_ml' is not installed; pip install comet_ml"):
         ComputeSettings.from_values({"log_to": ["comet_ml"]}, origin="here")
+
+
+CHECKPOINT_DAMAGES = {
+    "zeros": lambda file: file.write_bytes(bytes(file.stat().st_size)),
+    "half of it zeros": lambda file: file.write_bytes(
+        file.read_bytes()[: file.stat().st_size // 2] + bytes(-(-file.stat().st_size // 2))
+    ),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-20]),
+    "missing": lambda file: file.unlink(),
+    "another shape": lambda file: file.write_text("[" * 100_000),
+}
+
+
+@pytest.fixture
+def killed_at_five(tiny_folder, toy_bitext, tmp_path):
+    """The options of a training that was killed after five steps, and left its checkpoint of the fourth."""
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 5)
+        run(tiny_folder, toy_bitext, **options)
+    return options
+
+
+@pytest.mark.parametrize("damage", CHECKPOINT_DAMAGES.values(), ids=list(CHECKPOINT_DAMAGES))
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "training_facts.json"])
+def test_a_damaged_checkpoint_is_told_of_and_the_training_begins_anew(
+    tiny_folder, toy_bitext, remarks, killed_at_five, *, name, damage
+):
+    options = killed_at_five
+    damage(options["checkpoints"] / "checkpoint-4" / name)
+    weights, _ = run(tiny_folder, toy_bitext, **options)
+    assert same(weights, run(tiny_folder, toy_bitext)[0])
+    assert sum("checkpoint-4: this checkpoint is damaged" in text for text in remarks) == 1
+    assert any("this training begins anew" in text for text in remarks)
+    assert not any("going on after step" in text for text in remarks)
+
+
+def test_after_a_damaged_checkpoint_the_one_before_is_taken(tiny_folder, toy_bitext, tmp_path, monkeypatch, remarks):
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    for step in (3, 5):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            kill_after(patch, step)
+            run(tiny_folder, toy_bitext, **options)
+        shutil.copytree(tmp_path / "checkpoints", tmp_path / "kept", dirs_exist_ok=True)
+    # As after a kill between the completion of a checkpoint and the removal of the one before.
+    shutil.copytree(tmp_path / "kept", tmp_path / "checkpoints", dirs_exist_ok=True)
+    (tmp_path / "checkpoints" / "checkpoint-4" / "optimizer.pt").write_bytes(b"")
+    weights, _ = run(tiny_folder, toy_bitext, **options)
+    assert same(weights, run(tiny_folder, toy_bitext)[0])
+    assert [text for text in remarks if "going on after step" in text][-1].endswith("after step 2")
+
+
+def test_no_room_for_a_checkpoint_is_one_error_and_the_one_before_stays(tiny_folder, toy_bitext, tmp_path, monkeypatch):
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    full = RuntimeError("I/O error: No space left on device (os error 28)")
+
+    def fail(*_, **__):
+        raise full
+
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="checkpoints: cannot be written: the disk"):
+        patch.setattr(OrderedTrainer, "_save_rng_state", _nth(2, OrderedTrainer._save_rng_state, fail))
+        run(tiny_folder, toy_bitext, **options)
+    assert [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")] == ["checkpoint-2"]
+    assert same(run(tiny_folder, toy_bitext, **options)[0], run(tiny_folder, toy_bitext)[0])

@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignfreeze.cache import cache_folder
-from alignfreeze.errors import EncoderError, OutputError
-from alignfreeze.files import digest_of_file, new_folder, remove_leftovers
+from alignfreeze.errors import EncoderError
+from alignfreeze.files import digest_of_file, new_folder, remove_folder, remove_leftovers
+from alignfreeze.locks import hold_lock
 from alignfreeze.progress import stage
+from alignfreeze.seals import is_intact, seal
 
 NAME = "embedded:e5-small"
 MAGIC = b"E5S1"
@@ -88,16 +90,14 @@ def embedded_folder() -> Path:
     """
     packed = _quantised_file()
     # The digest in the name of the folder distinguishes the models of different wheels.
-    name = f"e5-small-{digest_of_file(packed)[:12]}"
+    name = f"e5-small-sealed-{digest_of_file(packed)[:12]}"
     folder = cache_folder() / "encoders" / name
-    if not (folder / "config.json").exists():
-        remove_leftovers(folder.parent)
-        try:
-            _unpack(packed, folder)
-        except OutputError:
-            # Another process may have written the folder meanwhile; it is the same.
-            if not (folder / "config.json").exists():
-                raise
+    if not is_intact(folder):
+        with hold_lock(folder.with_suffix(".lock")):
+            if not is_intact(folder):  # another process may have written it meanwhile
+                remove_leftovers(folder.parent)
+                remove_folder(folder)
+                _unpack(packed, folder)
     return folder
 
 
@@ -109,6 +109,7 @@ def _unpack(packed: Path, folder: Path) -> None:
             _write_tokenizer(unfinished, model)
             bar.advance()
             _write_model(unfinished, model)
+            seal(unfinished)
             bar.advance()
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from alignfreeze.realignment.losses import LOSSES, Negatives
 from alignfreeze.realignment.prefix import Keep
-from alignfreeze.settings import Settings, check_known
+from alignfreeze.settings import LearningRate, Settings, check_known
 
 
 def _check_layer(value: str | list[int]) -> str | list[int]:
@@ -42,7 +42,7 @@ class RealignmentSettings(Settings):
     steps of fine-tuning."""
     batch_size: int = Field(default=16, gt=0)
     """Sentence pairs per step."""
-    learning_rate: float = Field(default=2e-5, gt=0)
+    learning_rate: LearningRate = 2e-5
     """Learning rate of Adam, without a schedule. The paper uses 7.5e-6 for XLM-R. `during` uses the learning rate of
     fine-tuning."""
     loss: Annotated[str, AfterValidator(lambda name: check_known(name, LOSSES, "loss"))] = "contrastive"

@@ -16,7 +16,7 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.realignment.trainer import Prepared
-from alignfreeze.settings import Settings
+from alignfreeze.settings import LearningRate, Settings
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
@@ -34,9 +34,9 @@ class FinetuningSettings(Settings):
     """Optimiser steps, instead of epochs."""
     batch_size: int = Field(default=32, gt=0)
     """Sentences per step."""
-    learning_rate: float = Field(default=2e-5, gt=0)
+    learning_rate: LearningRate = 2e-5
     """The highest learning rate of Adam. The paper uses 7.5e-6 for XLM-R."""
-    head_learning_rate: float | None = Field(default=None, gt=0)
+    head_learning_rate: LearningRate | None = None
     """The highest learning rate of the new head; by default that of the encoder. Ten times the rate of the encoder
     helps to learn rare labels, such as names, in few steps."""
     warmup: float = Field(default=0.1, ge=0, lt=1)

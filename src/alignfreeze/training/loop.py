@@ -25,7 +25,7 @@ from alignfreeze.training.logging import begin_loggers, end_loggers, file_logger
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 from alignfreeze.training.trainer import OrderedTrainer
-from alignfreeze.training.watching import Watch
+from alignfreeze.training.watching import Watch, check_weights
 
 _LOGGED_LOSSES = 50
 """The loss curve of a training gets about this many points."""
@@ -59,8 +59,8 @@ def train(
         judging: When the network is judged; the weights of the best check are kept.
 
     Raises:
-        SettingsError: A judge is given to several processes, or a batch cannot be divided evenly among the processes.
-        TrainingError: The loss is no longer a number, or memory is too small for one sentence.
+        SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
+        TrainingError: The loss or a weight is no longer a number, or memory does not suffice for one sentence.
     """
     compute = compute or ComputeSettings()
     check_processes(plan.batch_size)
@@ -91,6 +91,7 @@ def train(
         trainer.train(resume_from_checkpoint=start)
         if judge is not None:
             judge.restore_best()
+        check_weights(model, plan.title)
         seconds = time.perf_counter() - began
         trainer.release()
         end_loggers(compute.log_to)
@@ -106,7 +107,7 @@ def _choose_start(model: LossModel, folder: Path) -> str | None:
     """
     # Process 0 has made sure that the checkpoints belong to this training.
     checkpoint = agree(last_checkpoint(folder) if process_number() == 0 else None)
-    if checkpoint is not None and (at_once := read_facts(checkpoint)["at_once"]) is not None:
+    if checkpoint is not None and (at_once := read_facts(checkpoint).at_once) is not None:
         model.at_once = min(at_once, model.at_once or at_once)
     return checkpoint
 

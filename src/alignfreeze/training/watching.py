@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignfreeze.errors import TrainingError
 from alignfreeze.processes import process_number, wait_for_all
 from alignfreeze.progress import Bar, remark
-from alignfreeze.training.checkpoints import checkpoint_of, complete_checkpoint
+from alignfreeze.training.checkpoints import CheckpointFacts, checkpoint_of, complete_checkpoint
 from alignfreeze.training.model import LossModel
 
 
@@ -41,10 +42,11 @@ class Watch(TrainerCallback):
         control.should_log = control.should_log or control.should_save or is_last
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
-        """Mark a checkpoint as complete once all processes have written their parts."""
+        """Complete a checkpoint when all processes have written their parts."""
+        check_weights(model, self.title)
         wait_for_all()
         if process_number() == 0:
-            complete_checkpoint(checkpoint_of(args, state), {"at_once": model.at_once})
+            complete_checkpoint(checkpoint_of(args, state), CheckpointFacts(model.at_once))
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         """Check that the loss is a number."""
@@ -53,4 +55,17 @@ class Watch(TrainerCallback):
             raise TrainingError(
                 f"{self.title}: the loss is {loss} at step {state.global_step}; "
                 "the training has diverged; lower the learning rate"
+            )
+
+
+def check_weights(model: nn.Module, title: str) -> None:
+    """Check that the trained weights of a model are numbers. The last step may spoil them after the last loss.
+
+    Raises:
+        TrainingError: Some are not.
+    """
+    for name, weights in model.named_parameters():
+        if weights.requires_grad and not torch.isfinite(weights).all():
+            raise TrainingError(
+                f"{title}: weights in {name} are no longer numbers; the training has diverged, lower the learning rate"
             )
