@@ -66,7 +66,7 @@ def _find_pairs(beginning: bytes, place: int) -> bool:
 
 
 class Recoded(io.RawIOBase):
-    """A stream of text as UTF-8."""
+    """A stream that reads text in another encoding, and gives it as UTF-8."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self.file = file

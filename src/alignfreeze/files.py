@@ -229,7 +229,7 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ())
 
 
 def check_unused(path: Path) -> None:
-    """Check that a new folder can be written at a path that does not exist yet or is an empty folder.
+    """Check that a path does not exist yet or is an empty folder, and that a folder can be written there.
 
     Raises:
         OutputError: The path exists and is not an empty folder, or the folder cannot be written.

@@ -130,8 +130,8 @@ def test_minus_one_is_no_label_and_no_tag(hub):
         ("ner", {"tokens": ["Ann"], "ner_tags": ["PER"]}, "sentence 1: the tag 'PER' of 'Ann' is not IOB2"),
         ("ner", {"tokens": ["Ann"], "ner_tags": ["I-PER"]}, "in IOB2 an entity begins with 'B-PER'"),
         ("ner", {"tokens": ["Ann"], "ner_tags": [3]}, "the tag '3' of 'Ann' is not IOB2"),
-        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and one of tags"),
-        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and one of tags"),
+        ("tagging", {"tokens": "Ann", "tags": ["A", "B", "C"]}, "row 1: expected a list of words and a list of tags"),
+        ("tagging", {"tokens": None, "tags": ["A"]}, "row 1: expected a list of words and a list of tags"),
         ("tagging", {"tokens": ["Ann"], "tags": ["nan"]}, "row 1: the label 'nan' is what programs write"),
         ("tagging", {"tokens": ["Ann"], "tags": [""]}, "row 1: the tag of 'Ann' is empty"),
         (

@@ -214,7 +214,7 @@ def test_two_studies_side_by_side(tmp_path):
     assert versus.languages == ("de",)
     assert versus.strategies == ("baseline", "full")
     assert versus.agreement == {"full": None}  # ours has one seed
-    with pytest.raises(SettingsError, match="no task, schedule, metric and language in common"):
+    with pytest.raises(SettingsError, match="no comparison with the same task, schedule and metric"):
         set_side_by_side(ours, compare(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
     (same,) = set_side_by_side(theirs, theirs)
     assert same.agreement == {"full": 1.0, "back": 1.0}

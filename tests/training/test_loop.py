@@ -304,7 +304,7 @@ def test_a_damaged_checkpoint_is_told_of_and_the_training_begins_anew(
     assert same(weights, run(tiny_folder, toy_bitext)[0])
     assert sum("checkpoint-4: this checkpoint is damaged" in text for text in remarks) == 1
     assert any("this training begins anew" in text for text in remarks)
-    assert not any("going on after step" in text for text in remarks)
+    assert not any("continuing after step" in text for text in remarks)
 
 
 def test_after_a_damaged_checkpoint_the_one_before_is_taken(tiny_folder, toy_bitext, tmp_path, monkeypatch, remarks):
@@ -319,7 +319,7 @@ def test_after_a_damaged_checkpoint_the_one_before_is_taken(tiny_folder, toy_bit
     (tmp_path / "checkpoints" / "checkpoint-4" / "optimizer.pt").write_bytes(b"")
     weights, _ = run(tiny_folder, toy_bitext, **options)
     assert same(weights, run(tiny_folder, toy_bitext)[0])
-    assert [text for text in remarks if "going on after step" in text][-1].endswith("after step 2")
+    assert [text for text in remarks if "continuing after step" in text][-1].endswith("after step 2")
 
 
 def test_no_room_for_a_checkpoint_is_one_error_and_the_one_before_stays(tiny_folder, toy_bitext, tmp_path, monkeypatch):

@@ -94,8 +94,8 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     ]
     if BASELINE not in strategies or len(strategies) == 1 or not seeds:
         raise DataError(
-            f"{folder}: there is nothing to choose from; needed: a run of the baseline and of every other strategy "
-            f"with a common seed; found: {', '.join(sorted(f'{s} {seed}' for s, seed in by_key))}"
+            f"{folder}: there is nothing to choose from; needed: a seed with a run of the baseline and "
+            f"a run of each other strategy; found: {', '.join(sorted(f'{s} {seed}' for s, seed in by_key))}"
         )
     pilots = [
         Pilot(strategy, seed, None, read_predictions(by_key[strategy, seed][0] / PREDICTIONS))

@@ -76,9 +76,7 @@ def read_bitext(
     """
     selection = selection or SelectionSettings()
     if selection.keep_best is not None:
-        raise SettingsError(
-            "keep_best needs an encoder: choose pairs first, then call `encoding.quality.keep_most_alike`"
-        )
+        raise SettingsError("keep_best needs an encoder: read without it, then call `encoding.quality.keep_most_alike`")
     reader = BitextReader(
         source,
         target,

@@ -152,7 +152,7 @@ def _resolve(name: str) -> str:
 def _not_an_encoder(name: str, error: Exception) -> EncoderError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     what = f"{name!r} cannot be loaded as an encoder: {reason}\n"
-    local = f"Name {embedded.NAME!r}, or a folder with config.json and model.safetensors"
+    local = f"Use {embedded.NAME!r}, or a folder with config.json and model.safetensors"
     if Path(_resolve(name)).exists():
         return EncoderError(f"{what}{local}.")
     return EncoderError(

@@ -46,7 +46,10 @@ class Vocabulary:
         return rows
 
     def write(self, compact: PreTrainedModel, full: PreTrainedModel) -> None:
-        """Write the weights of a model with the compact table into a copy of the model with the full table."""
+        """Copy the weights of a compact model into a full one.
+
+        The compact table goes into the rows of its subwords in the full table; the other rows stay.
+        """
         table = compact.get_input_embeddings().weight
         with torch.no_grad():
             for (_, ours), (_, theirs) in zip(compact.named_parameters(), full.named_parameters(), strict=True):

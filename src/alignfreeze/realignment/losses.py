@@ -41,7 +41,7 @@ def contrastive_loss(
         negatives: Which words are the negatives.
 
     Returns:
-        The mean loss of all 2 * links words, a scalar in float32 or wider.
+        The mean loss over the words of all links, two per link, a scalar in float32 or wider.
 
     Raises:
         ValueError: There is no link, or the shapes do not match.

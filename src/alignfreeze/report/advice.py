@@ -203,7 +203,7 @@ def _choice_rows(choices: StrategyChoices) -> list[ChoiceRow]:
 
 
 def choice_lines(choices: StrategyChoices) -> Iterator[str]:
-    """Yield the choices as sentences: the chosen strategies, and the gain of choosing for each language."""
+    """Yield the choices as sentences: the strategies, and what they gain over the best one of all languages."""
     taken = Counter(one.strategy for one in choices.languages)
     yield "chosen: " + ", ".join(f"{name!r} for {n} of {len(choices.languages)}" for name, n in taken.most_common())
     yield f"seeds: {', '.join(map(str, choices.advice.seeds))}"

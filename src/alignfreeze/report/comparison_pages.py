@@ -20,7 +20,7 @@ from alignfreeze.studies.results import results_of
 from alignfreeze.typology import facts_of
 
 Seconds = Mapping[tuple[str, str], float]
-"""How long training takes, by the digest of the settings and the strategy."""
+"""Seconds of training. Each key is a digest of settings and the name of a strategy."""
 
 
 def comparison_page(number: int, comparison: Comparison, *others: Comparison, seconds: Seconds) -> Page:
@@ -74,7 +74,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
 
 
 def training_seconds(records: Sequence[RunRecord]) -> Seconds:
-    """Return how long training takes, as a mean over seeds, by the digest of the settings and the strategy."""
+    """Return the mean seconds of realignment and fine-tuning over seeds."""
     found: dict[tuple[str, str], list[float]] = {}
     for record in records:
         if (result := next(results_of(record, ""), None)) is not None:

@@ -94,7 +94,7 @@ class Sweep:
                 failure_file_of(self.out, name).unlink(missing_ok=True)
 
     def find_without_model(self, names: Iterable[str]) -> list[str]:
-        """Return the complete runs without a model whose settings now ask to keep models."""
+        """Return those of the given complete runs that have no model, although their settings now ask to keep it."""
         wanted = [name for name in names if self.jobs[name][0].settings.keep_models]
         return [name for name in wanted if not (self.runs / name / MODEL).is_dir()]
 

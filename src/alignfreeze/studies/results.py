@@ -107,7 +107,7 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
         elif path.is_file():
             results += _read_table(path)
         else:
-            raise DataError(f"{path}: no such file or folder; name folders of runs, or tables (CSV)")
+            raise DataError(f"{path}: no such file or folder; give folders of runs, or tables (CSV)")
     return results, records
 
 

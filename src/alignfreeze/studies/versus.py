@@ -70,7 +70,7 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
         if found:
             return found
     raise SettingsError(
-        "the two studies have no task, schedule, metric and language in common:\n"
+        "the two studies have no comparison with the same task, schedule and metric and a common language:\n"
         f"  one has {_name_all(ours)}\n  the other {_name_all(theirs)}"
     )
 
