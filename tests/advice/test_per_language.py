@@ -147,7 +147,7 @@ def test_what_cannot_be_chosen_from_is_refused(study, project):
     refused(alignfreeze("advise", folder), "there is nothing to choose from", "found: baseline 1, baseline 2")
     refused(alignfreeze("advise", folder, "--fraction", "0.5"), "--fraction: only for pilots")
     study(seeds=(3,), front={"de": (0.7, 0.6)})
-    refused(alignfreeze("advise", folder), "with a common seed", "front 3")
+    refused(alignfreeze("advise", folder), "a seed with a run of the baseline", "front 3")
 
 
 def test_runs_of_several_kinds_are_refused(study):
