@@ -54,6 +54,10 @@ def test_questions_with_their_answers(tmp_path):
         (json.dumps([{"question": "q", "context": "c"}]), r"a JSON array; write one question per line: jq -c"),
         ("id,question,context,answers\n1,a,b,c\n", r"line 1: the columns are separated by commas \(CSV\)"),
         (hub({}) + "\n[1]", "line 2: a JSON array begins here"),
+        (
+            '{"text": "a", "label": "b"}\n{"text": "a"}',
+            r"line 1: not a question in the .* \(KeyError 'answers'",
+        ),
         (hub({}) + "\n3", "line 2: expected a JSON object, found int"),
         (hub({"answers": {"text": "dog", "answer_start": [4, 5, 6]}}), "line 1: .*answers must be a list of texts"),
         ('{"data": [{"paragraphs": [{}]}]}', "not SQuAD v1.1 JSON"),

@@ -61,12 +61,12 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
 
 
 def _is_row(line: str) -> bool:
-    """Tell whether a line is a whole object in the form of the hub."""
+    """Tell whether a line is a whole object, and not all of SQuAD in one line."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and "data" not in value and not set(_FIELDS).isdisjoint(value)
+    return isinstance(value, dict) and "data" not in value
 
 
 def _read_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
