@@ -13,6 +13,11 @@ def squad(answers, context=CONTEXT):
     return json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": qas}]}]})
 
 
+def hub(changes):
+    row = {"id": "q1", "question": "Who?", "context": CONTEXT, "answers": {"text": ["dog"], "answer_start": [4]}}
+    return json.dumps({**row, **changes})
+
+
 def read(tmp_path, text, **options):
     (tmp_path / "f.json").write_text(text, encoding="utf-8")
     return read_squad(tmp_path / "f.json", **options)
@@ -36,6 +41,25 @@ def test_questions_with_their_answers(tmp_path):
         (squad([("dog", "x")]), "not a question in the form of SQuAD"),
         (squad([]), "no question with an answer found"),
         ("{", "not JSON"),
+        ("", "no question with an answer found; the file is empty"),
+        (squad([("dog", float("inf"))]), r"article 1, question 'q1': .*answer_start must be a whole number, not inf"),
+        (squad([("dog", float("nan"))]), "answer_start must be a whole number, not nan"),
+        (squad([("dog", 4.5)]), r"answer_start must be a whole number, not 4\.5"),
+        (squad([("h", True)]), "answer_start must be a whole number, not True"),
+        (squad([("dog", -1)]), "is not in its context at -1"),
+        (
+            squad([("dog", 4)], CONTEXT + " \ud83d!"),
+            r"question 'q1': \\ud83d is half a character .* after 'e dog sees",
+        ),
+        (json.dumps([{"question": "q", "context": "c"}]), r"a JSON array; write one question per line: jq -c"),
+        ("id,question,context,answers\n1,a,b,c\n", r"line 1: the columns are separated by commas \(CSV\)"),
+        (hub({}) + "\n[1]", "line 2: a JSON array begins here"),
+        (
+            '{"text": "a", "label": "b"}\n{"text": "a"}',
+            r"line 1: not a question in the .* \(KeyError 'answers'",
+        ),
+        (hub({}) + "\n3", "line 2: expected a JSON object, found int"),
+        (hub({"answers": {"text": "dog", "answer_start": [4, 5, 6]}}), "line 1: .*answers must be a list of texts"),
         ('{"data": [{"paragraphs": [{}]}]}', "not SQuAD v1.1 JSON"),
         ("[1]", "not SQuAD v1.1 JSON"),
     ],
@@ -55,3 +79,23 @@ def test_null_is_no_context(tmp_path):
     text = squad([("None", 0)], context=None)
     with pytest.raises(DataError, match="question, context and answers must be texts"):
         read(tmp_path, text)
+
+
+def test_json_lines_in_the_form_of_the_hub(tmp_path, remarks):
+    question = Question("q1", "Who?", CONTEXT, ("dog",), (4,))
+    assert read(tmp_path, hub({})) == [question]
+    assert read(tmp_path, "\n".join([hub({}), "", hub({}), hub({})]), max_questions=2) == [question] * 2
+    lines = [
+        hub({"answers": {"text": [], "answer_start": []}}),
+        hub({"context": None}),
+        hub({"answers": None}),
+        hub({}),
+    ]
+    assert read(tmp_path, "\n".join(lines)) == [question]
+    assert "1 questions without an answer are skipped, first line 1" in remarks[0]
+    assert "2 questions without a question, context or answers (null) are skipped, first line 2" in remarks[1]
+
+
+def test_a_whole_number_may_have_a_point(tmp_path):
+    assert read(tmp_path, squad([("dog", 4.0)]))[0].starts == (4,)
+    assert read(tmp_path, hub({"answers": {"text": ["dog"], "answer_start": ["4"]}}))[0].starts == (4,)

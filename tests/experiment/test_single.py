@@ -99,3 +99,12 @@ def test_what_is_wrong_is_said_before_anything_is_read(tmp_path, tiny_folder):
         realign("none", nothing, tiny_folder)
     with pytest.raises(OutputError, match="already exists"):
         average_and_save(["none"], SingleTraining(out=tiny_folder), weights=[])
+
+
+def test_a_fine_tuning_says_that_the_training_data_have_no_entity(tmp_path, tiny_folder, remarks):
+    path = tmp_path / "train.iob2"
+    path.write_text("the\tO\ndog\tO\n\n" * 4)
+    training = SingleTraining(out=tmp_path / "model", device="cpu")
+    settings = FinetuningSettings(steps=1)
+    finetune_and_save(str(tiny_folder), TASKS["ner"], Source(path), training, settings=settings)
+    assert f"{path}: the training data have no entity: all tags are 'O'; a model learns to say it each time" in remarks

@@ -121,7 +121,7 @@ def _remove_prefix(path: Path, sentences: list[list[WordLine]]) -> list[list[Wor
         return [[WordLine(line.number, line.word[length:], line.tag) for line in s] for s in sentences]
     if found[None] * 2 <= found.total() and _is_language(prefix):
         problem = (
-            f"most words have the language code {prefix + ':'!r} before them, but this one is {odd.word!r}; "
+            f"other words have the language code {prefix + ':'!r} before them, but this one is {odd.word!r}; "
             "put the same code before all words, or before none"
         )
         raise DataError.at(path, odd.number, problem)

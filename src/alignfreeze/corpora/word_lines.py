@@ -52,7 +52,7 @@ class WordLine:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A line in columns, and whether it is the first one after an empty line, comments aside."""
+    """A line in columns."""
 
     number: int
     line: str
@@ -133,6 +133,8 @@ def _check_form(path: Path, rows: Sequence[_Row]) -> None:
     if not rows:
         return
     number, line = rows[0].number, rows[0].line
+    if all(_NUMBER.fullmatch(row.columns[0]) for row in rows):
+        _check_conllu(path, rows[0])
     if line.lstrip().startswith(('{"', "[{", "[[", '["')) or line.strip() in "{[":
         problem = "expected one word and its tag per line, found JSON; write words and tags in columns, or use the hub"
         raise DataError.at(path, number, problem)
@@ -188,8 +190,8 @@ def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
             raise DataError.at(path, row.number, problem)
         if len(row.columns) != len(model.columns):
             problem = (
-                f"{len(row.columns)} columns, but line {model.number} and most others have {len(model.columns)}; "
-                "if words contain spaces, separate the columns by tabs"
+                f"{len(row.columns)} columns, but line {model.number} has {len(model.columns)}; "
+                "all lines need the same number. If words contain spaces, separate the columns by tabs"
             )
             raise DataError.at(path, row.number, problem)
 
@@ -202,8 +204,6 @@ def _find_numbers(path: Path, blocks: Sequence[_Block]) -> bool:
     numbered = [block for block in blocks if _is_numbered(block)]
     rows = [row for block in blocks for row in block]
     other = next((row for row in rows if not _NUMBER.fullmatch(row.columns[0])), None)
-    if other is None and rows:
-        _check_conllu(path, rows[0])
     if not rows or (other is None and not numbered and not any(map(_begins_to_count, blocks))):
         return False
     if other is None:

@@ -114,6 +114,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
             code: attempt(partial(_read_items, task, source, f"test {code}", files), [])
             for code, source in sources.items()
         }
+        task.say_one_label(train, name=str(train_source.place))
         if train and not problems:
             labels = task.labels_of(train)
             for code, source in sources.items():

@@ -153,6 +153,7 @@ def finetune_and_save(
     """
     how = training.prepare()
     items = task.read(source)
+    task.say_one_label(items, name=str(source.place))
     digest = digest_of_json([asdict(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
     model, history = finetune(load_encoder(encoder), task, items, settings=settings, **how)
     facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(history)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.hub import HUB, read_hub_rows
 from alignfreeze.errors import DataError
+from alignfreeze.progress import remark
 from alignfreeze.tasks.metrics import Measure
 
 if TYPE_CHECKING:
@@ -82,6 +83,20 @@ class Task:
             return tuple(found)
         entities = dict.fromkeys(label[2:] for label in found if label != OUTSIDE)
         return (OUTSIDE, *(f"{begin}-{entity}" for entity in entities for begin in "BI"))
+
+    def say_one_label(self, items: Sequence[Any], *, name: str) -> None:
+        """Say that all labels of training items are the same, so that a model learns to say this one label.
+
+        Args:
+            items: Training items.
+            name: What the items are called in the remark.
+        """
+        found = {label for item in items for label in self.kind.labels(item) if label is not None}
+        if len(found) != 1:
+            return
+        (label,) = found
+        what = "have no entity: all tags are" if self.marks_entities and label == OUTSIDE else "have one label alone:"
+        remark(f"{name}: the training data {what} {label!r}; a model learns to say it each time")
 
     def check_labels(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> None:
         """Check that a model knows all labels of some items.
