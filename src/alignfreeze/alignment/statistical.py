@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
-from alignfreeze.files import digest_of_file, new_folder, read_json, write_json
+from alignfreeze.files import digest_of_file, new_folder, write_json
 from alignfreeze.progress import remark, stage
+from alignfreeze.stored import Stored
 
 ITERATIONS = 5
 """Rounds of expectation maximisation per model: the default of fast_align, and of GIZA++ for IBM 1 and for HMM."""
@@ -81,6 +82,18 @@ MODELS = {"fast-align": Model(fast_align, 1_024), "eflomal": Model(eflomal, 1_02
 """The models by name; a new one is a function, a line, and a line in the table of aligners."""
 
 _FACTS = "aligner.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelFacts:
+    """What a trained model's folder says about it."""
+
+    model: str
+    languages: tuple[str, str]
+    files: dict[str, str]
+
+
+_STORED_FACTS = Stored[_ModelFacts](_ModelFacts, "the facts of a trained aligner")
 
 _DIRECTIONS = ("forward", "reverse")
 """The beginnings of the names of a trained model's files."""
@@ -143,8 +156,8 @@ class StatisticalAligner(TrainableAligner):
         with new_folder(folder) as unfinished:
             for name, model in zip(_DIRECTIONS, self.directions, strict=True):
                 model.print(str(unfinished / name))
-            facts = {"model": self.name, "languages": self.languages, "files": _digest_files(unfinished)}
-            write_json(unfinished / _FACTS, facts)
+            facts = _ModelFacts(self.name, self.languages, _digest_files(unfinished))
+            write_json(unfinished / _FACTS, asdict(facts))
 
     def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
         """Read a trained model instead of training one.
@@ -154,17 +167,17 @@ class StatisticalAligner(TrainableAligner):
                 languages.
         """
         facts = _read_facts(folder)
-        if facts["model"] != self.name:
+        if facts.model != self.name:
             raise DataError(
-                f"{folder}: this folder holds a trained {facts['model']}, not {self.name}; name another folder, or use "
-                f"the aligner {facts['model']}"
+                f"{folder}: this folder holds a trained {facts.model}, not {self.name}; name another folder, or use "
+                f"the aligner {facts.model}"
             )
-        if facts["languages"] != list(languages):
-            trained = "-".join(map(str, facts["languages"]))
+        if facts.languages != languages:
+            trained = "-".join(facts.languages)
             raise DataError(
                 f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}; train another one"
             )
-        if facts["files"] != _digest_files(folder):
+        if facts.files != _digest_files(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
         directions = []
         for name in _DIRECTIONS:
@@ -175,13 +188,12 @@ class StatisticalAligner(TrainableAligner):
         self.directions, self.languages = directions, languages
 
 
-def _read_facts(folder: Path) -> dict[str, Any]:
+def _read_facts(folder: Path) -> _ModelFacts:
     """Return what a folder says about its trained model."""
-    facts = read_json(folder / _FACTS)
-    kinds = {"model": str, "languages": list, "files": dict}
-    if not (isinstance(facts, dict) and all(isinstance(facts.get(name), kind) for name, kind in kinds.items())):
-        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)")
-    return facts
+    try:
+        return _STORED_FACTS.read(folder / _FACTS)
+    except DataError as error:
+        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
 
 
 def _digest_files(folder: Path) -> dict[str, str]:
