@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alignfreeze.errors import DataError
 
@@ -16,13 +16,19 @@ _LARGEST = 2**63 - 1
 """No whole number in a file is larger: others than Python could not hold it."""
 
 
+class Excerpt(BaseModel):
+    """Parent of values of which a file may hold more than is read again."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
 class Stored(Generic[T]):
     """A kind of file: its values, and who writes it.
 
     Args:
         kind: The type of the values, of dataclasses, typed dictionaries, lists and plain values. Unknown names, and
             values of another type, are refused.
-        what: What the file is, for messages, such as `the record of a run`.
+        what: What the file is, for messages, such as `the record of a run of this version`.
     """
 
     def __init__(self, kind: Any, what: str) -> None:
@@ -67,7 +73,7 @@ class Stored(Generic[T]):
 
     def refuse(self, place: str, reason: str) -> DataError:
         """Return the error about a file that is something else."""
-        return DataError(f"{place}: not {self._what} of this version ({reason})")
+        return DataError(f"{place}: not {self._what} ({reason})")
 
 
 def _describe(error: ValidationError) -> str:

@@ -284,24 +284,28 @@ CHECKPOINT_DAMAGES = {
 
 
 @pytest.fixture
+def whole_weights(tiny_folder, toy_bitext):
+    return run(tiny_folder, toy_bitext)[0]
+
+
+@pytest.fixture
 def killed_at_five(tiny_folder, toy_bitext, tmp_path):
-    """The options of a training that was killed after five steps, and left its checkpoint of the fourth."""
+    """The checkpoint of a training that was killed after five steps, and a function that starts it again."""
     options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, 5)
         run(tiny_folder, toy_bitext, **options)
-    return options
+    return tmp_path / "checkpoints" / "checkpoint-4", lambda: run(tiny_folder, toy_bitext, **options)[0]
 
 
 @pytest.mark.parametrize("damage", CHECKPOINT_DAMAGES.values(), ids=list(CHECKPOINT_DAMAGES))
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "training_facts.json"])
 def test_a_damaged_checkpoint_is_told_of_and_the_training_begins_anew(
-    tiny_folder, toy_bitext, remarks, killed_at_five, *, name, damage
+    killed_at_five, whole_weights, remarks, name, damage
 ):
-    options = killed_at_five
-    damage(options["checkpoints"] / "checkpoint-4" / name)
-    weights, _ = run(tiny_folder, toy_bitext, **options)
-    assert same(weights, run(tiny_folder, toy_bitext)[0])
+    checkpoint, again = killed_at_five
+    damage(checkpoint / name)
+    assert same(again(), whole_weights)
     assert sum("checkpoint-4: this checkpoint is damaged" in text for text in remarks) == 1
     assert any("this training begins anew" in text for text in remarks)
     assert not any("continuing after step" in text for text in remarks)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import spread_evenly
-from alignfreeze.errors import OutputError, SettingsError
+from alignfreeze.errors import DataError, OutputError, SettingsError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate_cost
@@ -27,10 +26,11 @@ from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, realign_and_finetune
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.files import new_folder, read_json, remove_leftovers, write_json
-from alignfreeze.progress import stage
+from alignfreeze.files import new_folder, remove_folder, remove_leftovers, write_json
+from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
 from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
+from alignfreeze.stored import Stored
 from alignfreeze.tasks.table import TASKS
 
 MOST_CHECKED = 200
@@ -40,6 +40,19 @@ FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
 """The fewest optimiser steps of a pilot, unless the whole training has fewer. Fewer steps show nothing."""
 
 _PILOT = "pilot.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _PilotFacts:
+    """What the file of a pilot holds beside its predictions."""
+
+    strategy: str
+    seed: int
+    source_score: float | None
+    doubts: tuple[str, ...]
+
+
+_STORED_FACTS = Stored[_PilotFacts](_PilotFacts, "the file of a pilot of this version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +200,36 @@ def _run_pilot(
     out: Path,
 ) -> Pilot:
     place = out / "pilots" / spec.folder
-    if (facts := read_json(place / _PILOT)) is None:
-        shutil.rmtree(place, ignore_errors=True)
+    if (pilot := _read_pilot(place, spec)) is None:
+        remove_folder(place)
         saved = out / "checkpoints" / spec.folder
         with new_folder(place) as folder:
             places = Places(folder, saved, out / "logs" / spec.folder, realigned)
             found = _train_pilot(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
-            facts = {name: getattr(found, name) for name in ("strategy", "seed", "source_score", "doubts")}
-            write_json(folder / _PILOT, facts)
-        shutil.rmtree(saved, ignore_errors=True)
+            facts = _PilotFacts(found.strategy, found.seed, found.source_score, found.doubts)
+            write_json(folder / _PILOT, asdict(facts))
+        remove_folder(saved)
         with suppress(OSError):
             saved.parent.rmdir()
-    return Pilot(**{**facts, "doubts": tuple(facts["doubts"])}, predictions=read_predictions(place / PREDICTIONS))
+        pilot = _read_pilot(place, spec)
+        assert pilot is not None
+    return pilot
+
+
+def _read_pilot(place: Path, spec: RunSpec) -> Pilot | None:
+    """Read a pilot that is complete in its folder; None if there is none, or with a remark if it is damaged."""
+    if not place.exists():
+        return None
+    try:
+        facts = _STORED_FACTS.read(place / _PILOT)
+        if (facts.strategy, facts.seed) != (str(spec.strategy), spec.seed):
+            raise _STORED_FACTS.refuse(str(place / _PILOT), "it is that of another pilot")
+        predictions = read_predictions(place / PREDICTIONS)
+    except DataError as error:
+        remark(f"{error}; this pilot is done again")
+        return None
+    return Pilot(facts.strategy, facts.seed, facts.source_score, predictions, facts.doubts)
 
 
 def _train_pilot(

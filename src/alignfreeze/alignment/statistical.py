@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
 from alignfreeze.files import digest_of_file, new_folder, read_json, write_json, write_lines
 from alignfreeze.progress import remark, stage
+from alignfreeze.stored import Stored
 
 ITERATIONS = 5
 """Rounds of expectation maximisation per model: the default of fast_align, and of GIZA++ for IBM 1 and for HMM."""
@@ -89,6 +90,19 @@ _WORDS = "words.json"
 
 _FORMAT = 2
 """Raise it when the files of a trained model change. Before 2, sil-thot was given the words themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelFacts:
+    """What a trained model's folder says about it."""
+
+    model: str
+    languages: tuple[str, str]
+    files: dict[str, str]
+    format: int = 1
+
+
+_STORED_FACTS = Stored[_ModelFacts](_ModelFacts, "the facts of a trained aligner")
 
 _DIRECTIONS = ("forward", "reverse")
 """The beginnings of the names of a trained model's files."""
@@ -161,9 +175,8 @@ class StatisticalAligner(TrainableAligner):
                 model.print(str(unfinished / name))
             # Everything but ASCII is escaped: half a character cannot be written otherwise.
             write_lines(unfinished / _WORDS, [json.dumps([list(side.names) for side in self.names])])
-            facts = {"format": _FORMAT, "model": self.name, "languages": self.languages}
-            facts["files"] = _digest_files(unfinished)
-            write_json(unfinished / _FACTS, facts)
+            facts = _ModelFacts(self.name, self.languages, _digest_files(unfinished), _FORMAT)
+            write_json(unfinished / _FACTS, asdict(facts))
 
     def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
         """Read a trained model instead of training one.
@@ -173,17 +186,17 @@ class StatisticalAligner(TrainableAligner):
                 languages.
         """
         facts = _read_facts(folder)
-        if facts["model"] != self.name:
+        if facts.model != self.name:
             raise DataError(
-                f"{folder}: this folder holds a trained {facts['model']}, not {self.name}; name another folder, or use "
-                f"the aligner {facts['model']}"
+                f"{folder}: this folder holds a trained {facts.model}, not {self.name}; name another folder, or use "
+                f"the aligner {facts.model}"
             )
-        if facts["languages"] != list(languages):
-            trained = "-".join(map(str, facts["languages"]))
+        if facts.languages != languages:
+            trained = "-".join(facts.languages)
             raise DataError(
                 f"{folder}: this aligner was trained on {trained}, not on {'-'.join(languages)}; train another one"
             )
-        if facts["files"] != _digest_files(folder):
+        if facts.files != _digest_files(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
         directions = []
         for name in _DIRECTIONS:
@@ -194,13 +207,13 @@ class StatisticalAligner(TrainableAligner):
         self.directions, self.names, self.languages = directions, _read_names(folder), languages
 
 
-def _read_facts(folder: Path) -> dict[str, Any]:
+def _read_facts(folder: Path) -> _ModelFacts:
     """Return what a folder says about its trained model."""
-    facts = read_json(folder / _FACTS)
-    kinds = {"model": str, "languages": list, "files": dict}
-    if not (isinstance(facts, dict) and all(isinstance(facts.get(name), kind) for name, kind in kinds.items())):
-        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)")
-    if facts.get("format") != _FORMAT:
+    try:
+        facts = _STORED_FACTS.read(folder / _FACTS)
+    except DataError as error:
+        raise DataError(f"{folder}: this folder holds no trained aligner (no {_FACTS} that can be read)") from error
+    if facts.format != _FORMAT:
         raise DataError(f"{folder}: this aligner was trained by another version of alignfreeze; train it again")
     return facts
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -139,11 +138,11 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
     """Read the predictions of a model for sentence pairs, by language.
 
     Raises:
-        DataError: The file is damaged.
+        DataError: The file is missing or damaged.
     """
     try:
         return _predictions(path)
-    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+    except Exception as error:  # a damaged archive may raise anything, down to lack of memory
         raise DataError(
             f"{path}: not the predictions of a run for held-out pairs ({error}); remove the folder of the run and "
             "repeat the run"
@@ -157,4 +156,27 @@ def _predictions(path: Path) -> dict[str, Predictions]:
         for language in map(str, found["languages"]):
             rows = [Ragged(found[f"{language} {part}"], found[f"{language} {part} starts"]) for part in _PARTS]
             several[language] = Predictions(language, labels, *rows, are_entities=are_entities)
+            _check_rows(several[language])
     return several
+
+
+def _check_rows(found: Predictions) -> None:
+    """Check that the arrays of a language fit together.
+
+    Raises:
+        ValueError: They do not.
+    """
+    width = len(found.labels)
+    for rows, columns, kind in ((found.source, width, "f"), (found.target, width, "f"), (found.links, 2, "iu")):
+        starts = rows.starts
+        if rows.values.ndim != 2 or rows.values.shape[1] != columns or rows.values.dtype.kind not in kind:
+            raise ValueError(f"{found.language}: an array has the shape {rows.values.shape}")
+        is_list = starts.ndim == 1 and starts.dtype.kind == "i" and len(starts) > 0
+        if not is_list or starts[0] or starts[-1] != len(rows.values) or (np.diff(starts) < 0).any():
+            raise ValueError(f"{found.language}: rows do not fit their array")
+    if not len(found.source) == len(found.target) == len(found.links):
+        raise ValueError(f"{found.language}: the numbers of rows differ")
+    pairs = np.repeat(np.arange(len(found.links)), found.links.lengths())
+    most = np.stack([found.source.lengths()[pairs], found.target.lengths()[pairs]], axis=1)  # [links, 2]
+    if ((found.links.values < 0) | (found.links.values >= most)).any():
+        raise ValueError(f"{found.language}: a link is to no unit")

@@ -18,7 +18,8 @@ from alignfreeze.errors import DataError
 from alignfreeze.evaluation.drift import Drift, measure_drift
 from alignfreeze.evaluation.gradients import GradientCosine, compare_gradients
 from alignfreeze.evaluation.retrieval import MOST_WORDS, Retrieval, measure_retrieval, retrieve, word_vectors
-from alignfreeze.files import read_json, write_json
+from alignfreeze.files import write_json
+from alignfreeze.stored import Stored
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
@@ -59,23 +60,10 @@ class Probe:
         Raises:
             DataError: The file is missing, or not a probe of this version.
         """
-        values = read_json(path)
-        try:
-            return cls(
-                encoders=dict(values["encoders"]),
-                retrieval=_read_several(Retrieval, values["retrieval"]),
-                drift=_read_several(Drift, values["drift"]),
-                gradients=_read_several(GradientCosine, values["gradients"]),
-                alike=[(str(one), str(other), float(cosine)) for one, other, cosine in values["alike"]],
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"{path}: was not written by `alignfreeze probe --out` of this version ({error}); probe again"
-            ) from error
+        return _PROBE.read(path)
 
 
-def _read_several(kind: Any, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    return {name: [kind(**item) for item in items] for name, items in values.items()}
+_PROBE = Stored[Probe](Probe, "what `alignfreeze probe --out` of this version wrote")
 
 
 def look_into(

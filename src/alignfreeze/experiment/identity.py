@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -114,6 +115,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def name_folder(strategy: str, seed: int, digest: str) -> str:
     """Return the name of the folder of a run, or of a realigned encoder."""
     return f"{plain_name_of(strategy)}-{seed}-{digest[:12]}"
+
+
+def is_name_of_run(folder: str) -> bool:
+    """Tell whether `name_folder` could have returned a name."""
+    return re.fullmatch(r".+-[0-9]+-[0-9a-f]{12}", folder) is not None
 
 
 @dataclass(frozen=True, slots=True)

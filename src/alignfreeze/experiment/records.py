@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -9,16 +10,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.errors import DataError
 from alignfreeze.evaluation.zero_shot import Score
-from alignfreeze.experiment.identity import Identity, Part, name_folder
+from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
-from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.stored import Excerpt, Stored
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory
 
 RECORD = "record.json"
+
+RUNS = "runs"
+"""The folder of a study with the folders of its runs."""
 
 MODEL = "model"
 """The subfolder of a run's folder for the fine-tuned model, if the model is kept."""
@@ -141,36 +146,89 @@ class RunRecord:
         write_json(folder / RECORD, asdict(self))
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> RunRecord:
-        """Rebuild a record from the values that `write` wrote.
+    def from_json(cls, values: dict[str, Any], place: str = "a record") -> RunRecord:
+        """Rebuild a record from what `write` wrote.
 
         Raises:
-            KeyError, TypeError: These are not the values of a record of this version.
+            DataError: These are not the values of a record of this version.
         """
-        realignment = values["realignment"]
-        changed = {
-            "identity": Identity(**values["identity"]),
-            "realignment": None if realignment is None else realignment_from_json(realignment),
-            "finetuning": _training_from_json(values["finetuning"]),
-            "scores": tuple(Score(**score) for score in values["scores"]),
-            "doubts": tuple(values["doubts"]),
-        }
-        return cls(**{**values, **changed})
+        return _check_record(_RECORD.parse(json.dumps(values), place), place)
+
+    @classmethod
+    def read(cls, path: Path) -> RunRecord:
+        """Read a record that `write` wrote.
+
+        Raises:
+            DataError: The file is missing or damaged, is not a record of this version, or is the record of another run
+                than its folder.
+        """
+        record = _check_record(_RECORD.read(path), str(path))
+        named = path.absolute().parent.name
+        if named != record.folder and (path.absolute().parents[1].name == RUNS or is_name_of_run(named)):
+            raise DataError(
+                f"{path}: the record of another run, {record.folder}; remove the folder, and do the run again"
+            )
+        return record
 
 
-def realignment_from_json(values: dict[str, Any]) -> RealignmentHistory:
-    """Rebuild the history of a realignment from plain values.
+class _Realignment(Excerpt):
+    schedule: str
+    stopping: dict[str, Any] | None
+
+
+class _Alignment(Excerpt):
+    aligner: str
+    links: str | None
+
+
+class _RecordedSettings(Excerpt):
+    """The settings of a record that are read again."""
+
+    task: str
+    source_language: str
+    realignment: _Realignment
+    alignment: _Alignment
+    keep_models: bool
+
+
+class _Hardware(Excerpt):
+    device: str
+
+
+class _Environment(Excerpt):
+    """What is read again of the environment of a record."""
+
+    finished: str
+    versions: dict[str, str]
+    hardware: _Hardware
+
+
+_RECORD = Stored[RunRecord](RunRecord, "the record of a run of this version")
+_SETTINGS = Stored[_RecordedSettings](_RecordedSettings, "the record of a run of this version")
+_ENVIRONMENT = Stored[_Environment](_Environment, "the record of a run of this version")
+
+
+def _check_record(record: RunRecord, place: str) -> RunRecord:
+    """Return a record whose parts fit together.
 
     Raises:
-        KeyError, TypeError: These are not the values of a realignment of this version.
+        DataError: They do not.
     """
-    frozen = Freezing(**{**values["frozen"], "parts": tuple(values["frozen"]["parts"])})
-    return RealignmentHistory(**{**values, "training": _training_from_json(values["training"]), "frozen": frozen})
-
-
-def _training_from_json(values: dict[str, Any]) -> TrainingHistory:
-    curves = {name: tuple((step, value) for step, value in values[name]) for name in ("losses", "checks")}
-    return TrainingHistory(**{**values, **curves})
+    _SETTINGS.parse(json.dumps(record.settings), f"{place}, settings")
+    _ENVIRONMENT.parse(json.dumps(record.environment), f"{place}, environment")
+    identity = record.identity
+    if (identity.digest, identity.strategy, identity.seed) != (record.digest, record.strategy, record.seed):
+        raise _RECORD.refuse(place, "its digest is that of another run")
+    if not all(0 <= score.value <= 1 for score in record.scores):
+        raise _RECORD.refuse(place, "a score is no share between 0 and 1")
+    try:
+        most, _ = identity.settings[Part.TESTS]["data.max_test"], identity.files[Part.TESTS]
+        fits = isinstance(most, int | None) and all(isinstance(code, str) for code in record.realigned_languages)
+    except (KeyError, TypeError):
+        fits = False
+    if not fits:
+        raise _RECORD.refuse(place, "its identity lacks tests or languages")
+    return record
 
 
 def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any]:

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.records import realignment_from_json
 from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
+from alignfreeze.files import make_folder, new_folder, remove_folder, remove_leftovers, write_json
+from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.seals import is_intact, seal
+from alignfreeze.stored import Stored
 
 _STAGE = "realignment"
 _HISTORY = "realignment.json"
 
 
-def lock_of(place: Path) -> FileLock:
-    """Return the lock of a shared encoder. Its file is in the folder with the locks of the runs."""
-    return FileLock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock")
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How a shared encoder was made: what the realignment did, and its time and memory."""
+
+    history: RealignmentHistory
+    seconds: float
+    memory: dict[str, int]
+
+
+_MADE = Stored[_Made](_Made, "how an encoder was realigned of this version")
+
+
+def lock_of(place: Path, *, seconds: float = -1) -> AbstractContextManager[None]:
+    """Return a block that holds the lock of a shared encoder. It is in the folder with the locks of the runs.
+
+    Args:
+        place: The folder of the encoder.
+        seconds: How long to wait for another process, as in `hold_lock`.
+    """
+    return hold_lock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock", seconds=seconds)
+
+
+@contextmanager
+def _hold_patiently(place: Path) -> Iterator[None]:
+    """Hold the lock of a shared encoder inside the block, and say if another process has to end first."""
+    try:
+        with lock_of(place, seconds=0):
+            yield
+            return
+    except HeldElsewhereError:
+        remark(f"{place.name}: another process is realigning this encoder; waiting for it")
+    with lock_of(place):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +104,30 @@ class EncoderMaker:
         Args:
             place: The folder of the realigned encoder, named after everything that the encoder depends on.
             policy: What is frozen.
+
+        Raises:
+            OutputError: The folder cannot be written or locked.
         """
         make_folder(place.parent)
-        make_folder(place.parent.parent / "locks")
-        lock = lock_of(place)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            remark(f"{place.name}: another process is realigning this encoder; waiting for it")
-            lock.acquire()
-        try:
-            if (made := read_json(place / _HISTORY)) is not None:
-                self.meter.add(_STAGE, made["seconds"], made["memory"])
+        with _hold_patiently(place):
+            made = _MADE.find(place / _HISTORY)
+            if made is not None and is_intact(place):
+                self.meter.add(_STAGE, made.seconds, made.memory)
                 remark(f"{place.name}: realigned before")
-                return self.load(place), realignment_from_json(made["history"])
-            # The run may also realign other encoders, so this encoder has a separate meter.
+                return self.load(place), made.history
+            if place.exists():
+                remark(f"{place}: this realigned encoder is damaged; realigning again")
+            # The run may realign other encoders too: this one has a meter of its own.
             own = Meter(self.meter.device)
             encoder = self.load(None)
             history = self.realign(encoder, policy, own)
             seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
             self.meter.add(_STAGE, seconds, memory)
             remove_leftovers(place.parent, of=place.name, is_ours=True)
-            shutil.rmtree(place, ignore_errors=True)  # a folder without history was not removed as a whole
+            remove_folder(place)
             with new_folder(place) as folder:
                 encoder.save(folder)
-                write_json(folder / _HISTORY, {"history": asdict(history), "seconds": seconds, "memory": memory})
+                write_json(folder / _HISTORY, asdict(_Made(history, seconds, memory)))
                 self.describe(folder, history)
+                seal(folder)
             return encoder, history
-        finally:
-            lock.release()

@@ -12,18 +12,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
-from alignfreeze.experiment.identity import name_folder
-from alignfreeze.experiment.records import RECORD
-from alignfreeze.files import make_folder, read_json
+from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.progress import remark
 from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
-from alignfreeze.running.folder import EXPERIMENT
+from alignfreeze.running.folder import PLANNED, read_planned_languages
 from alignfreeze.running.status import read_status
+from alignfreeze.stored import Stored
 from alignfreeze.studies.results import find_record_files
 
 NOTES = "notes.jsonl"
@@ -79,21 +76,26 @@ class Note:
         return cls(text, _clean_text("the address of the note's page", about), name, _check_time(time))
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Note:
+    def from_json(cls, line: bytes, place: str) -> Note:
         """Rebuild a note from a line of the file.
 
+        Args:
+            line: The line.
+            place: Where it is, for messages.
+
         Raises:
-            TypeError: The values are not those of a note.
-            SettingsError: `create` refuses a value.
+            DataError: The line is not a note.
+            SettingsError: `create` refuses a part of it.
         """
-        if not all(isinstance(value, str) for value in values.values()):
-            raise TypeError("a part of the note is not text")
-        return cls.create(**values)
+        return cls.create(**asdict(_NOTE.parse(line, place)))
 
     @property
     def moment(self) -> datetime:
         """The time of writing, in UTC."""
         return datetime.fromisoformat(self.time).astimezone(UTC)
+
+
+_NOTE = Stored[Note](Note, "a note")
 
 
 def _clean_text(what: str, text: str, *, but: str = "") -> str:
@@ -145,9 +147,9 @@ def add_note(folder: Path, text: str, *, about: str = STUDY, name: str | None = 
     line = json.dumps(asdict(note), ensure_ascii=False).encode() + b"\n"
     path = folder / NOTES
     try:
-        with FileLock(make_folder(folder / "locks") / "notes.lock").acquire(timeout=_LOCK_SECONDS, poll_interval=0.01):
+        with hold_lock(folder / "locks" / "notes.lock", seconds=_LOCK_SECONDS, poll=0.01):
             _append_line(path, line)
-    except Timeout:
+    except HeldElsewhereError:
         raise OutputError(
             f"{path}: another process has locked the notes for {_LOCK_SECONDS:.0f} seconds; try again when that "
             "process has ended"
@@ -213,9 +215,11 @@ def read_notes(folder: Path) -> list[Note]:
         if not line.strip():
             continue
         try:
-            notes.append(Note.from_json(json.loads(line)))
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            remark(f"{path}, line {number}: not a note ({error}); the line is left out")
+            notes.append(Note.from_json(line, f"{path}, line {number}"))
+        except DataError as error:
+            remark(f"{error}; it is left out")
+        except SettingsError as error:
+            remark(f"{path}, line {number}: not a note ({error}); it is left out")
     return notes
 
 
@@ -232,32 +236,21 @@ def list_addresses(folder: Path) -> list[str]:
         folder: The folder of the runs.
 
     Raises:
-        DataError: The folder is not that of a study.
+        DataError: It is not the folder of a study, or its plan is damaged.
     """
-    languages, runs = _read_plan(folder)
+    languages = read_planned_languages(folder)
+    runs = [run.name for run in read_status(folder).runs] if (folder / PLANNED).exists() else []
     for path in find_record_files(folder):
-        with suppress(TypeError, KeyError):  # `report` complains about a file that is not a record
-            values = read_json(path)
-            runs.append(name_folder(values["strategy"], values["seed"], values["digest"]))
-            languages += [score["language"] for score in values["scores"]]
+        with suppress(DataError):  # `report` complains of a record that is none
+            record = RunRecord.read(path)
+            runs.append(record.folder)
+            languages += [score.language for score in record.scores]
     if not runs:
         raise DataError(
             f"{folder}: the folder has neither runs nor a plan of runs; name a folder that `run --out` has filled"
         )
     found = [STUDY, *map(address_of_language, languages), *map(address_of_run, runs)]
     return list(dict.fromkeys(found))
-
-
-def _read_plan(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the planned languages and runs of a folder; both are empty if it has no plan."""
-    languages: list[str] = []
-    experiments = read_json(folder / EXPERIMENT) or []
-    for settings in experiments if isinstance(experiments, list) else [experiments]:
-        languages += [settings["source_language"], *settings["languages"]]
-    try:
-        return languages, [run.name for run in read_status(folder).runs]
-    except DataError:
-        return languages, []
 
 
 def check_address(about: str, known: Collection[str]) -> str:

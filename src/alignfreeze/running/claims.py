@@ -6,16 +6,18 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from alignfreeze.errors import OutputError
-from alignfreeze.files import make_folder, read_json, write_json
+from alignfreeze.files import write_json
+from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar, Display, get_display, remark, use_display
+from alignfreeze.stored import Stored
 
 NOTE_SECONDS = 1.0
 """Seconds between two records of the progress of a run."""
@@ -44,6 +46,9 @@ class Claim:
     stage_began: float = 0.0
 
 
+_CLAIM = Stored[Claim](Claim, "the note of a claim")
+
+
 @contextmanager
 def claim_run(out: Path, name: str) -> Iterator[bool]:
     """Claim a run; yields False if another process holds it. Inside the block no other process can claim it.
@@ -61,27 +66,29 @@ def claim_run(out: Path, name: str) -> Iterator[bool]:
     if n_processes() > 1:  # these processes do the same runs together
         yield True
         return
-    locks = make_folder(out / "locks")
-    lock = FileLock(locks / f"{name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    except (OSError, NotImplementedError) as error:  # the second: the file system has no locks
-        raise OutputError(f"{locks}: no run can be claimed here ({error}); choose another place for --out") from error
     note = _note_file_of(out, name)
-    try:
-        if (before := read_claim(out, name)) is not None:
-            remark(
-                f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle of it"
-            )
-        with use_display(_NotingDisplay(note, get_display())):
-            yield True
-    finally:
-        with suppress(OSError):
-            note.unlink()
-        lock.release()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(note.with_suffix(".lock"), seconds=0))
+        except HeldElsewhereError:
+            yield False
+            return
+        except OutputError as error:
+            reason = error.__cause__ or error
+            raise OutputError(
+                f"{note.parent}: no run can be claimed here ({reason}); choose another place for --out"
+            ) from error
+        try:
+            if (before := read_claim(out, name)) is not None:
+                remark(
+                    f"{name}: taken over from process {before.process} on {before.host}, which ended in the middle "
+                    "of it"
+                )
+            with use_display(_NotingDisplay(note, get_display())):
+                yield True
+        finally:
+            with suppress(OSError):
+                note.unlink()
 
 
 def is_claimed(out: Path, name: str) -> bool:
@@ -101,11 +108,8 @@ def is_claimed(out: Path, name: str) -> bool:
 
 
 def read_claim(out: Path, name: str) -> Claim | None:
-    """Return the claim of the process that holds a run, or held the run when it was killed; None without a claim."""
-    try:
-        return Claim(**read_json(_note_file_of(out, name)))
-    except TypeError:
-        return None
+    """Return the claim of the process that holds a run, or held it when it was killed; None if there is none."""
+    return _CLAIM.find(_note_file_of(out, name))
 
 
 def _note_file_of(out: Path, name: str) -> Path:

@@ -84,6 +84,7 @@ def run_experiments(
         sweep.prepare()
         sweep.forget(chosen, complete=force, failed=retry_failed)
     waiting = sweep.find_waiting(chosen)
+    sweep.tell_of_damaged(waiting)
     complete = {name for name in chosen if sweep.read_record(name) is not None}
     if complete:
         remark(f"{len(complete)} of {len(chosen)} runs are complete in {sweep.runs} and are not repeated")

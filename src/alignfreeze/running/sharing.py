@@ -7,9 +7,9 @@ from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import Timeout
-
+from alignfreeze.errors import OutputError
 from alignfreeze.experiment.starting import lock_of
+from alignfreeze.locks import HeldElsewhereError
 from alignfreeze.processes import n_processes
 
 REALIGNED_FOLDER = "realigned"
@@ -47,7 +47,9 @@ def remove_realigned(place: Path) -> None:
 
     The lock of the encoder stays. Other processes may wait for this lock; without it, two of them could start at once.
     """
-    with suppress(Timeout, OSError), lock_of(place).acquire(timeout=0):
+    if not place.exists():
+        return
+    with suppress(HeldElsewhereError, OutputError), lock_of(place, seconds=0):
         shutil.rmtree(place, ignore_errors=True)
         with suppress(OSError):
             place.parent.rmdir()

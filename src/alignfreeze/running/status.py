@@ -7,13 +7,12 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from alignfreeze.errors import DataError
-from alignfreeze.experiment.records import RECORD
-from alignfreeze.files import read_json
+from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.running.claims import Claim, is_claimed, read_claim
-from alignfreeze.running.folder import PLANNED, failure_file_of
+from alignfreeze.running.folder import read_failure, read_planned
 
 State = Literal["complete", "failed", "running", "interrupted", "waiting"]
 
@@ -68,11 +67,9 @@ def read_status(out: Path) -> Status:
         out: The folder of its runs.
 
     Raises:
-        DataError: The folder is not that of an experiment.
+        DataError: This is not the folder of an experiment, or its plan is damaged.
     """
-    names: list[str] | None = read_json(out / PLANNED)
-    if names is None:
-        raise DataError(f"{out}: no experiment has been run here (the folder has no {PLANNED})")
+    names = read_planned(out)
     # Other commands may have done, or may be doing, other runs in the same folder.
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
     # A run that is interrupted and no longer planned does not continue, so it is not listed.
@@ -83,11 +80,10 @@ def read_status(out: Path) -> Status:
 
 def _status_of(out: Path, name: str) -> RunStatus:
     record = out / "runs" / name / RECORD
-    if record.exists():
-        return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
-    failure: dict[str, Any] | None = read_json(failure_file_of(out, name))
-    if failure is not None:
-        return RunStatus(name, "failed", error=str(failure.get("error", "")))
+    if record.exists() and (seconds := _seconds_of(record, record.stat().st_mtime_ns)) is not None:
+        return RunStatus(name, "complete", seconds=seconds)
+    if (failure := read_failure(out, name)) is not None:
+        return RunStatus(name, "failed", error=failure.error)
     claim = read_claim(out, name)
     if claim is None:
         return RunStatus(name, "waiting")
@@ -98,9 +94,11 @@ def _status_of(out: Path, name: str) -> RunStatus:
 
 @lru_cache(maxsize=10_000)
 def _seconds_of(record: Path, _: int) -> float | None:
-    """Return how long a run took. A record is read only once, unless it changes."""
-    values: dict[str, Any] | None = read_json(record)
-    return None if values is None else sum(values.get("seconds", {}).values())
+    """Return how long a run took; None for a damaged record. It is read only once, unless it is written again."""
+    try:
+        return sum(RunRecord.read(record).seconds.values())
+    except DataError:
+        return None
 
 
 def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.disk import explain_lack_of_room
 from alignfreeze.encoding.encoder import device_here
-from alignfreeze.errors import AlignFreezeError, OutputError
+from alignfreeze.errors import AlignFreezeError, DataError, OutputError
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.recipe import Places, RunSpec, run
-from alignfreeze.experiment.records import MODEL, RECORD, RunRecord
-from alignfreeze.files import make_folder, new_folder, read_json, remove_leftovers, write_json
+from alignfreeze.experiment.records import MODEL, RECORD, RUNS, RunRecord
+from alignfreeze.files import make_folder, new_folder, remove_folder, remove_leftovers, write_json
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
-from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of
+from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of, read_failure
 from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
@@ -39,7 +39,7 @@ class Sweep:
     def __init__(self, plans: Sequence[Plan], out: Path) -> None:
         self.plans = plans
         self.out = out
-        self.runs = out / "runs"
+        self.runs = out / RUNS
         self.jobs: dict[str, tuple[RunSpec, Plan]] = {}
         for plan in plans:
             for spec in plan.specs:
@@ -60,18 +60,24 @@ class Sweep:
         keep_terms(self.out, self.plans)
 
     def read_record(self, name: str) -> RunRecord | None:
-        """Return the record of a complete run; None if there is no readable record."""
+        """Return the record of a complete run; None if there is no readable record of this run."""
         try:
-            return RunRecord.from_json(read_json(self.runs / name / RECORD))
-        except (ValueError, KeyError, TypeError):
+            return RunRecord.read(self.runs / name / RECORD)
+        except DataError:
             return None
 
     def read_failure(self, name: str) -> Failure | None:
-        """Return how a run failed; None if it did not fail."""
-        try:
-            return Failure(**read_json(failure_file_of(self.out, name)))
-        except TypeError:
-            return None
+        """Return how a run failed; None if it did not."""
+        return read_failure(self.out, name)
+
+    def tell_of_damaged(self, names: Iterable[str]) -> None:
+        """Say which runs are done again because their record is not theirs, or damaged."""
+        for path in (self.runs / name / RECORD for name in names):
+            if path.exists():
+                try:
+                    RunRecord.read(path)
+                except DataError as error:
+                    remark(f"{error}; this run is done again")
 
     def find_waiting(self, names: Sequence[str]) -> list[str]:
         """Return the runs that are neither complete nor failed."""
@@ -85,8 +91,8 @@ class Sweep:
     def forget(self, names: Sequence[str], *, complete: bool, failed: bool) -> None:
         """Remove complete or failed runs, so that they are done again."""
         for name in names:
-            if complete and (self.runs / name).exists():
-                shutil.rmtree(self.runs / name)
+            if complete:
+                remove_folder(self.runs / name)
             if complete:
                 for realigned in self._shared_places_of(self.jobs[name][0]).values():
                     remove_realigned(realigned)
@@ -155,9 +161,8 @@ class Sweep:
         try:
             self._run(spec, plan)
         except Exception as error:
-            if is_full(error):
-                reason = f"{self.out}: the disk is full; free some space, and the same command continues from here"
-                raise OutputError(reason) from error
+            if (reason := explain_lack_of_room(error)) is not None:
+                raise OutputError(f"{self.out}: {reason}, and the same command goes on from here") from error
             # Processes that train together wait for one another, so they must end together.
             if isinstance(error, OutputError) or n_processes() > 1:
                 raise
@@ -188,22 +193,9 @@ class Sweep:
                 run_in(Path(folder))
             return
         remove_leftovers(self.runs, of=spec.folder, is_ours=True)
-        shutil.rmtree(place, ignore_errors=True)  # a folder at this place has no readable record
+        remove_folder(place)  # it has no readable record of this run
         with new_folder(place) as folder:
             run_in(folder)
         shutil.rmtree(saved, ignore_errors=True)
         with suppress(OSError):
             saved.parent.rmdir()
-
-
-def is_full(error: BaseException) -> bool:
-    """Return whether an error, or one of its causes, is a full disk."""
-    full = {errno.ENOSPC, errno.EDQUOT}
-    # Libraries written in other languages report a full disk only in words.
-    return any(getattr(one, "errno", None) in full or "No space left" in str(one) for one in _causes_of(error))
-
-
-def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.corpora.terms import find_key_terms
 from alignfreeze.experiment.planning import Plan
-from alignfreeze.files import make_folder, read_json, write_json
+from alignfreeze.files import write_json
+from alignfreeze.locks import hold_lock
+from alignfreeze.stored import Stored
 from alignfreeze.tasks.table import TASKS
 
 TERMS = "terms.json"
@@ -19,6 +19,10 @@ TERMS = "terms.json"
 
 MOST_SENTENCES = 2_000
 """The most sentences of a text that are searched for key terms."""
+
+Terms = dict[str, dict[str, list[str]]]
+
+_TERMS = Stored[Terms](Terms, "the key terms of a study")
 
 TRAIN = "train"
 """The name of the training data among the texts."""
@@ -41,16 +45,10 @@ def keep_terms(out: Path, plans: Sequence[Plan]) -> None:
     for plan in plans:
         if id(plan.data) not in found:  # experiments may share their data
             found[id(plan.data)] = terms_of(plan)
-    with FileLock(make_folder(out / "locks") / "terms.lock"):  # other experiments may write theirs at the same time
+    with hold_lock(out / "locks" / "terms.lock"):  # other experiments may write theirs at the same time
         write_json(out / TERMS, read_terms(out) | {plan.settings.name: found[id(plan.data)] for plan in plans})
 
 
-def read_terms(out: Path) -> dict[str, dict[str, list[str]]]:
-    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text; empty without a file."""
-    try:
-        return {
-            str(name): {str(text): [str(term) for term in terms] for text, terms in texts.items()}
-            for name, texts in read_json(out / TERMS).items()
-        }
-    except (AttributeError, TypeError):  # no file, or a file that `keep_terms` did not write
-        return {}
+def read_terms(out: Path) -> Terms:
+    """Return the key terms that `keep_terms` wrote into a folder, by experiment and text. There may be none."""
+    return _TERMS.find(out / TERMS) or {}

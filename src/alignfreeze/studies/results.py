@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
+from alignfreeze.stored import Stored
 from alignfreeze.studies.statistics import Counts
 
 FINETUNING_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING)
@@ -127,20 +127,17 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
     for place in places:
-        try:
-            yield place, RunRecord.from_json(json.loads(place.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{place}: not the record of a run of this version ({error}); repeat the run") from error
+        yield place, RunRecord.read(place)
 
 
-def _read_sentences(path: Path) -> Mapping[str, Mapping[str, Any]]:
+Pairs = dict[str, dict[str, list[tuple[float, float]]]]
+
+_SENTENCES = Stored[Pairs](Pairs, "what a run says of its test items of this version")
+
+
+def _read_sentences(path: Path) -> Pairs:
     """Return numerator and denominator of each test item, by language and metric; empty if they were not kept."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-    except ValueError as error:
-        raise DataError(f"{path}: was not written by a run of this version ({error}); repeat the run") from error
+    return _SENTENCES.read(path) if path.exists() else {}
 
 
 def results_of(

@@ -39,7 +39,7 @@ class CheckpointFacts:
     at_once: int | None
 
 
-_STORED_FACTS = Stored[CheckpointFacts](CheckpointFacts, "the facts of a checkpoint")
+_STORED_FACTS = Stored[CheckpointFacts](CheckpointFacts, "the facts of a checkpoint of this version")
 
 
 @contextmanager
