@@ -154,12 +154,23 @@ def strip_compression(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path
 
 
+def check_readable_again(path: Path, problem: str) -> None:
+    """Check that a file can be read more than once: a pipe cannot.
+
+    Raises:
+        DataError: The file is a pipe; the message ends in `problem`.
+    """
+    if path.is_fifo() or path.is_char_device():
+        raise DataError(f"{path}: a pipe can be read only once, {problem}")
+
+
 def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: The file cannot be read, or only once.
     """
+    check_readable_again(path, "and the record needs a digest of it, too; write it to a file first")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

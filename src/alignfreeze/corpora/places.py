@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from glob import escape, glob, has_magic
 from pathlib import Path
 
-from alignfreeze.corpora.forms.table import FORMS, guess_form
+import regex
+
+from alignfreeze.corpora.forms.table import FORMS, form_of_name, guess_form
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.files import strip_compression
+from alignfreeze.files import COMPRESSED_NAMES, strip_compression
+from alignfreeze.languages import tag_fits
 from alignfreeze.progress import remark
 
 Files = tuple[Path, ...]
 """One file that holds both sides of a bitext, or a source and a target file."""
+
+_COMPANIONS = regex.compile(
+    r"(?i)(?:readme|licen[cs]e|copying|notice|changelog|citation|info)(?:[._-].*)?|.*\.(?:ids|md)"
+)
+"""Names of files that stand beside bitext and are none."""
+
+_COMPRESSION = regex.compile("|".join(rf"{regex.escape(ending)}$" for ending in COMPRESSED_NAMES), regex.IGNORECASE)
 
 
 def find_parts(
@@ -27,7 +37,7 @@ def find_parts(
         form: A name in `FORMS`; None to guess it from name and content.
 
     Raises:
-        DataError: The files do not exist, or their form cannot be recognised.
+        DataError: The files do not exist, do not belong together, or their form cannot be recognised.
         SettingsError: The form has another number of files.
     """
     return [(_tell_form(files, form), files) for files in _find_files(source, target, languages)]
@@ -51,32 +61,84 @@ def _tell_form(files: Files, form: str | None) -> str:
 
 def _find_files(source: str, target: Path | str | None, languages: tuple[str, str]) -> Sequence[Files]:
     if target is not None:
-        return _pair_in_order(source, str(target))
+        return _pair_by_pattern((source, str(target)), languages)
     path = Path(source)
     if path.is_dir():
         children = sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
         if parts := _pair_by_ending(children, languages):
-            return parts
+            return _leave_out_companions(parts)
         raise DataError(f"{source}: no bitext in this folder")
     if not path.exists():
         if parts := _find_beginning(path, languages):
             return parts
         if not has_magic(source):
             raise DataError(f"{source}: cannot be read (no such file)")
-    return _pair_by_ending(_find_matches(source), languages)
+    return _leave_out_companions(_pair_by_ending(_find_matches(source), languages))
 
 
-def _pair_in_order(source: str, target: str) -> list[Files]:
-    """Return the files of two patterns in pairs: the first file of each, then the second file of each, and so on."""
-    sides = [_find_matches(source), _find_matches(target)]
-    if len(sides[0]) != len(sides[1]):
-        found = f"{len(sides[0]):,} files match {source} and {len(sides[1]):,} match {target}"
+def _leave_out_companions(parts: Sequence[Files]) -> Sequence[Files]:
+    """Leave out files that are no bitext but stand beside some: README, LICENSE, lists of sentence numbers.
+
+    Beside two files with endings of languages, a file alone needs an ending of a form.
+    """
+    has_pairs = any(len(files) == 2 for files in parts)
+    kept, others = [], []
+    for files in parts:
+        is_companion = len(files) == 1 and form_of_name(files[0]) is None
+        is_companion = is_companion and (
+            has_pairs or _COMPANIONS.fullmatch(strip_compression(files[0]).name) is not None
+        )
+        (others if is_companion else kept).append(files)
+    if not kept:
+        return parts
+    for (path,) in others:
+        remark(f"{path}: passed over, for its name is not that of bitext; name the file alone to read it")
+    return kept
+
+
+def _pair_by_pattern(patterns: tuple[str, str], languages: tuple[str, str]) -> list[Files]:
+    """Return the files of two patterns in pairs: those for which `*` and other signs stand for the same text.
+
+    Raises:
+        DataError: A file has no partner, or several.
+    """
+    sources, targets = (_find_matches(pattern) for pattern in patterns)
+    if len(sources) == len(targets) == 1:
+        return [(sources[0], targets[0])]
+    if len(sources) != len(targets):
+        found = f"{len(sources):,} files match {patterns[0]} and {len(targets):,} match {patterns[1]}"
         raise DataError(f"{found}; each source file needs a target file")
-    return list(zip(*sides, strict=True))
+    first, second = (
+        {_key_of(path, pattern, code): path for path in paths}
+        for pattern, paths, code in zip(patterns, (sources, targets), languages, strict=True)
+    )
+    alone = [first[key] for key in first.keys() - second.keys()] + [second[key] for key in second.keys() - first.keys()]
+    if alone or len(first) != len(sources):
+        named = f"{min(alone)} has no partner" if alone else "several files have the same names but for compressions"
+        raise DataError(
+            f"{patterns[0]} and {patterns[1]}: {named}; * must stand for the same text in the names of a source file "
+            "and its target file"
+        )
+    return [(path, second[key]) for key, path in first.items()]
+
+
+def _key_of(path: Path, pattern: str, code: str) -> tuple[str, ...]:
+    """Return what the signs of a pattern stand for in a path; codes of the language and compressions are left out."""
+    folder, below = _split_pattern(pattern)
+    parts = regex.split(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\])", below)
+    signs = {"**/": "((?:.*/)?)", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
+    texts = [
+        regex.escape(part) if place % 2 == 0 else signs.get(part) or f"({part.replace('[!', '[^', 1)})"
+        for place, part in enumerate(parts)
+    ]
+    found = regex.fullmatch("".join(texts), path.relative_to(folder).as_posix())
+    key = found.groups() if found else (path.as_posix(),)
+    own = rf"(?<![^\W_]){regex.escape(code)}(?![^\W_])"
+    return tuple(regex.sub(own, "", _COMPRESSION.sub("", text)) for text in key)
 
 
 def _find_beginning(path: Path, languages: tuple[str, str]) -> Sequence[Files]:
-    """Return the two files whose names begin with a path and end in the language codes.
+    """Return the two files whose names begin with a path and end in tags of the languages.
 
     Without two such files, return all files whose names begin with the path.
     """
@@ -85,28 +147,62 @@ def _find_beginning(path: Path, languages: tuple[str, str]) -> Sequence[Files]:
     # The names of lists of sentence numbers and of files of links begin in the same way.
     pairs = [files for files in parts if len(files) == 2]
     named = [files for files in pairs if strip_compression(files[0]).with_suffix("") == path]
-    return named or pairs or parts
+    return named or pairs or _leave_out_companions(parts)
 
 
 def _find_matches(pattern: str) -> list[Path]:
     """Return the file of a name, or the files of a pattern in order."""
     if not has_magic(pattern) or Path(pattern).exists():
         return [Path(pattern)]
-    # The name of an existing folder is not part of the pattern, even if it contains signs such as * or [.
-    folder = next(parent for parent in Path(pattern).parents if parent.is_dir())
-    found = sorted(glob(str(Path(pattern).relative_to(folder)), root_dir=folder, recursive=True))  # noqa: PTH207
+    folder, below = _split_pattern(pattern)
+    found = sorted(glob(below, root_dir=folder, recursive=True))  # noqa: PTH207
     paths = [folder / name for name in found if (folder / name).is_file()]
     if not paths:
         raise DataError(f"{pattern}: no file matches this pattern")
     return paths
 
 
+def _split_pattern(pattern: str) -> tuple[Path, str]:
+    """Return the folder of a pattern, and the pattern below it.
+
+    The name of an existing folder is not part of the pattern, even if it contains signs such as * or [.
+    """
+    folder = next(parent for parent in Path(pattern).parents if parent.is_dir())
+    return folder, Path(pattern).relative_to(folder).as_posix()
+
+
 def _pair_by_ending(paths: Sequence[Path], languages: tuple[str, str]) -> list[Files]:
-    """Put two files together if their names differ only in the ending, a language code. Other files stay alone."""
-    plain = [(strip_compression(path), path) for path in paths]
-    sources, targets = (
-        {name.with_suffix(""): path for name, path in plain if name.suffix == f".{code}"} for code in languages
-    )
-    pairs = {stem: (path, targets[stem]) for stem, path in sources.items() if stem in targets}
-    paired = {path for pair in pairs.values() for path in pair}
-    return [*pairs.values(), *((path,) for path in paths if path not in paired)]
+    """Put two files together if their names differ only in the ending, a tag of a language. Others stay alone.
+
+    Raises:
+        DataError: Two files may be the same side.
+    """
+    sources, targets = (_find_sides(paths, code) for code in languages)
+    pairs = []
+    for stem in sources.keys() & targets.keys():
+        pair = tuple(_choose_side(side[stem], code) for side, code in zip((sources, targets), languages, strict=True))
+        if pair[0] != pair[1]:
+            pairs.append(pair)
+    pairs.sort(key=lambda pair: paths.index(pair[0]))
+    paired = {path for pair in pairs for path in pair}
+    return [*pairs, *((path,) for path in paths if path not in paired)]
+
+
+def _find_sides(paths: Sequence[Path], code: str) -> dict[Path, list[Path]]:
+    """Return the files whose names end in a tag of a language, by the rest of the name."""
+    found: dict[Path, list[Path]] = {}
+    for path in paths:
+        name = strip_compression(path)
+        if name.suffix == f".{code}" or (name.suffix and tag_fits(name.suffix[1:], code)):
+            found.setdefault(name.with_suffix(""), []).append(path)
+    return found
+
+
+def _choose_side(paths: Sequence[Path], code: str) -> Path:
+    """Return the file that ends in the code itself, or else the only one that ends in another tag of the language."""
+    exact = [path for path in paths if strip_compression(path).suffix == f".{code}"]
+    if not exact and len(paths) > 1:
+        several = " and ".join(path.name for path in paths)
+        folder = paths[0].parent
+        raise DataError(f"{folder}: {several} may each be the side in {code!r}; name both files of the bitext")
+    return (exact or paths)[-1]

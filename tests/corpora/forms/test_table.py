@@ -1,6 +1,8 @@
 """How the form of a file is told from its name and its first line."""
 
 import gzip
+import os
+import threading
 from collections import Counter
 
 import pytest
@@ -9,8 +11,8 @@ from alignfreeze.corpora.bitext import BitextReader
 from alignfreeze.corpora.forms.form import Form
 from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.forms.writing import write_bitext
-from alignfreeze.errors import SettingsError
-from alignfreeze.files import read_lines
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.files import digest_of_file, read_lines
 from tests.support.bitext import EN_DE, texts, write
 
 
@@ -78,3 +80,67 @@ def test_a_form_is_a_value_of_the_table(tmp_path, monkeypatch, remarks):
         SettingsError, match="the form arrows has no columns to choose from; only tsv and jsonl have columns"
     ):
         texts(tmp_path / "t", columns=("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.csv", "A dog,Ein Hund\n", "line 1: this looks like CSV, with commas between columns"),
+        ("t", '"A dog","Ein Hund"\n', "this looks like CSV"),
+        ("t.txt", "en,de\nA dog,Ein Hund\n", "this looks like CSV"),
+        ("t.json", '[{"en": "A dog", "de": "Ein Hund"}]', "this is a JSON array, .*one object per line.*jq -c"),
+        ("t.json", '[\n  {"en": "A dog", "de": "Ein Hund"}\n]', "this is a JSON array"),
+        ("t", '[\n  {"en": "A dog", "de": "Ein Hund"}\n]', "this is a JSON array"),
+        ("t.xlf", "<xliff/>", "this is XLIFF"),
+        ("t", '<?xml version="1.0"?>\n<xliff version="1.2"></xliff>', "this is XLIFF"),
+        (
+            "t",
+            "A house\t, old ||| Ein Haus\nA tree ||| Ein Baum\n",
+            "line 2: this line has .* --form bars or --form tsv",
+        ),
+    ],
+)
+def test_other_formats_are_named(tmp_path, name, text, message):
+    with pytest.raises(DataError, match=message):
+        texts(write(tmp_path / name, text))
+
+
+def test_the_form_of_a_pipe_must_be_named(tmp_path):
+    source, target = tmp_path / "pipe", tmp_path / "other"
+    for path in (source, target):
+        os.mkfifo(path)
+    with pytest.raises(DataError, match=r"pipe: a pipe can be read only once, so its form cannot be guessed; .*--form"):
+        texts(source)
+    with pytest.raises(DataError, match="a pipe can be read only once, and the record needs a digest"):
+        digest_of_file(source)
+
+    def pour(path, content):
+        writer = threading.Thread(target=path.write_text, args=(content,))
+        writer.start()
+        return writer
+
+    lines = [(f"en {n}", f"de {n}") for n in range(5000)]
+    writer = pour(source, "".join(f"{a}\t{b}\n" for a, b in lines))
+    assert texts(source, form="tsv") == lines
+    writer.join()
+    writers = [pour(source, "a\nb\n"), pour(target, "c\n")]
+    with pytest.raises(DataError, match=r"pipe has 2 lines and .*other 1;"):
+        texts(source, target)
+    for writer in writers:
+        writer.join()
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [
+        ("A tree |||", ("A tree", "")),
+        ("||| Ein Baum", ("", "Ein Baum")),
+        ("|||", ("", "")),
+        ("A house||| Ein Haus", ("A house", "Ein Haus")),
+        ("A house|||Ein Haus", ("A house", "Ein Haus")),
+        ("a|||b ||| c", ("a|||b", "c")),
+    ],
+)
+def test_bars_with_an_empty_side_or_without_spaces(tmp_path, line, pair):
+    expected = [pair, ("A house", "Ein Haus")]
+    assert texts(write(tmp_path / "t", f"{line}\nA house ||| Ein Haus\n")) == expected

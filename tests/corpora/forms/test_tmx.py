@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from alignfreeze.corpora.bitext import BitextReader
@@ -68,3 +70,77 @@ def test_other_tags_of_a_language_in_a_memory_and_a_catalogue(tmp_path):
     assert len(list(BitextReader(catalogue, languages=("en", "zh-Hans")))) == 4
     with pytest.raises(DataError, match="names the language 'zh_CN', not 'zh-Hant'"):
         list(BitextReader(catalogue, languages=("en", "zh-Hant")))
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ('First line<ph type="lb"/>second line', "First line second line"),
+        ('Press<ph x="1">&lt;br/&gt;</ph>Start', "Press Start"),
+        ('One<x id="1"/>two<lb/>three<br/>four', "One two three four"),
+        ("Give<ph>{0}</ph><ph>{1}</ph>now", "Give now"),
+        ("Give <ph>{0}</ph>.", "Give ."),
+        ("un<bpt i='1'>&lt;b&gt;</bpt>believ<ept i='1'>&lt;/b&gt;</ept>able", "unbelievable"),
+        ("one<it pos='begin'>&lt;br&gt;</it>two", "one two"),
+        ("one<ut>\\line</ut>two th<ut>{\\b</ut>r<ut>}</ut>ee", "one two three"),
+        ('Hi <hi>th<ph/>ere</hi> <g id="1">fri<hi>end</hi></g>s', "Hi th ere friends"),
+    ],
+)
+def test_breaks_and_placeholders_part_words_and_other_markup_does_not(tmp_path, segment, text):
+    path = tmx(tmp_path / "t.tmx", unit(("en", segment), ("de", "Ja")))
+    assert texts(path) == [(text, "Ja")]
+
+
+@pytest.mark.parametrize("name", ["tmx", "tmx:tmx"])
+def test_a_memory_with_a_namespace(tmp_path, name):
+    prefix = name.partition(":")[0] + ":" if ":" in name else ""
+    declaration = f'xmlns{":tmx" if prefix else ""}="http://www.lisa.org/tmx14"'
+    body = "<P:body><P:tu><P:tuv xml:lang='en'><P:seg>A<P:ph/>dog</P:seg></P:tuv>"
+    body += "<P:tuv xml:lang='de'><P:seg>Ein Hund</P:seg></P:tuv></P:tu></P:body>"
+    text = f"<{name} {declaration} version='1.4'>{body.replace('P:', prefix)}</{name}>"
+    assert texts(write(tmp_path / "t.tmx", text)) == [("A dog", "Ein Hund")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+@pytest.mark.parametrize("bad", ["&#x0B;", "&#2;", "\x02", "\0", "&#xD83D;", "&#xFFFF;", "&#99999999;"])
+def test_a_character_that_xml_forbids_is_a_space(tmp_path, remarks, encoding, bad):
+    pairs = [
+        ("A house", "Ein Haus"),
+        (f"Bad {bad} sign", "Schlechtes Zeichen"),
+        ("A tree &#228;&#x1F600;", "Ein Baum ä"),
+    ]
+    path = tmx(tmp_path / "t.tmx", *(unit(("en", one), ("de", other)) for one, other in pairs), encoding=encoding)
+    assert texts(path) == [("A house", "Ein Haus"), ("Bad sign", "Schlechtes Zeichen"), ("A tree ä😀", "Ein Baum ä")]
+    assert f"{path}: 1 characters that XML forbids are read as spaces" in remarks
+
+
+def test_references_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("alignfreeze.corpora.forms.xml.BLOCK", 7)
+    path = tmx(tmp_path / "t.tmx", unit(("en", "A &#x0B; tree &#228; &amp; &#x1F600;"), ("de", "Baum")))
+    assert texts(path) == [("A tree ä & 😀", "Baum")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('<?xml version="1.0"?><xliff xmlns="urn:x"><file/></xliff>', "this is XLIFF, which is not read; .*xliff2po"),
+        ("<?xml version='1.0'?><TS><context/></TS>", "this is a file of Qt Linguist"),
+        ("<html><body>x</body></html>", "this is a web page"),
+    ],
+)
+def test_other_formats_are_named(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        texts(write(tmp_path / "t.tmx", text))
+
+
+def test_bad_markup_in_the_middle_is_not_called_cut_off(tmp_path):
+    path = tmx(tmp_path / "t.tmx", unit(("en", "A </b> x"), ("de", "B")), *[unit(("en", "A"), ("de", "B"))] * 5000)
+    with pytest.raises(DataError, match=r"t\.tmx, line 6: not well-formed XML \("):
+        texts(path)
+
+
+def test_a_memory_without_units_does_not_fill_the_memory(tmp_path):
+    path = tmp_path / "t.tmx.gz"
+    path.write_bytes(gzip.compress(b"<tmx><header>" + b"<note>a</note>" * 6_000_000, compresslevel=1))
+    with pytest.raises(DataError, match=r"more than 67,108,864 bytes without a translation unit"):
+        texts(path)

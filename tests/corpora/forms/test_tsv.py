@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -35,3 +36,93 @@ def test_a_line_with_too_few_columns(tmp_path):
     path = write(tmp_path / "t.tsv", "a\tb\tc\na\tb\n")
     with pytest.raises(DataError, match="line 2: expected 3 columns separated by a tab, found 2"):
         texts(path, columns=("1", "3"))
+
+
+PAIRS = [("The house is old.", "Das Haus ist alt."), ("We read books.", "Wir lesen Bücher.")]
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        ((["1.2345", "1.1987"], None, None), "column 1 holds numbers; columns 2 and 3 are read as sentences"),
+        ((["12", "13"], ["77", "78"], None), "columns 2 and 4 are read as sentences"),
+        ((["eng\tdeu"] * 2, None, None), "columns 3 and 4 are read as sentences"),
+        (
+            (["https://a.b/c", "www.d.e"], None, ["en"] * 2),
+            "column 1 holds addresses; column 4 holds tags of languages",
+        ),
+        ((["s1.0", "s2.0"], None, ["CC-BY 2.0 (France) #1", "CC-BY 2.0 x"]), "column 1 holds identifiers"),
+        ((None, ["|||"] * 2, None), "column 2 holds separators; columns 1 and 3 are read as sentences"),
+        ((["Books", "Books"], None, None), "column 1 holds always the same; columns 2 and 3 are"),
+        ((None, None, ["0.9", ""]), "column 3 holds numbers; columns 1 and 2 are read as sentences; --columns chooses"),
+    ],
+)
+def test_the_columns_that_hold_sentences_are_chosen_and_that_is_said(tmp_path, remarks, further, said):
+    before, between, behind = further
+    sources, targets = zip(*PAIRS, strict=True)
+    columns = [column for column in (before, sources, between, targets, behind) if column]
+    path = write(tmp_path / "t.tsv", "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True)))
+    assert texts(path) == PAIRS
+    assert said in remarks[-1]
+
+
+def test_equal_lines_with_a_score(tmp_path):
+    assert texts(write(tmp_path / "t.tsv", "1.25\tThe house.\tDas Haus.\n" * 3)) == [("The house.", "Das Haus.")] * 3
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["en\tde", "{0}\t{1}"],
+        ["source\ttarget\tscore", "{0}\t{1}\t0.9"],
+        ["German\tid\tEnglish", "{1}\t7\t{0}"],
+        ["score\tdeu_Latn\teng_Latn", "x\t{1}\t{0}"],
+        ["", "Sentence_en\tsentence_de", "{0}\t{1}"],
+        ["id\ta\tb", "7\t{0}\t{1}"],
+    ],
+)
+def test_names_of_columns_are_no_pair_and_say_which_columns_are_read(tmp_path, remarks, lines):
+    head, row = lines[:-1], lines[-1]
+    path = write(tmp_path / "t.tsv", "\n".join([*head, *(row.format(*pair) for pair in PAIRS)]))
+    assert texts(path) == PAIRS
+    assert "the first line names the columns" in remarks[-1]
+
+
+def test_names_above_numbered_columns_are_no_pair(tmp_path):
+    path = write(tmp_path / "t.tsv", "id\tde\ten\n7\tEin Hund\tA dog\n")
+    assert texts(path, columns=("3", "2")) == [("A dog", "Ein Hund")]
+
+
+def test_tags_of_languages_tell_the_order_of_the_texts(tmp_path):
+    row = "deu\teng\tEin Hund\tA dog\n"
+    assert texts(write(tmp_path / "t.tsv", row)) == [("A dog", "Ein Hund")]
+    with pytest.raises(DataError, match=r"t\.tsv: lines are in different languages, by their columns of tags"):
+        texts(write(tmp_path / "t.tsv", row + "eng\tdeu\tA cat\tEine Katze\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1276\t2345", "fewer than two columns look like sentences (of the columns, 1 holds numbers, 2 holds numbers)"),
+        ("0.9\tA dog", "fewer than two columns look like sentences (of the columns, 1 holds numbers, 2 holds text)"),
+        ("en/x/1.xml.gz\tde/x/1.xml.gz\ts1.0\ts1.0", "fewer than two"),
+        ("A dog\tEin Hund\tUn chien", "more than two columns look like sentences"),
+    ],
+)
+def test_what_is_unclear_is_refused_and_the_option_decides(tmp_path, line, message):
+    path = write(tmp_path / "t.tsv", f"{line}\n")
+    with pytest.raises(DataError, match=re.escape(message) + r".*choose with --columns SOURCE,TARGET"):
+        texts(path)
+    assert texts(path, columns=("1", "2")) == [tuple(line.split("\t")[:2])]
+
+
+def test_a_pair_of_numbers_among_sentences_is_a_pair(tmp_path, remarks):
+    pairs = [("1", "1"), ("A dog", "Ein Hund"), ("2", "2")]
+    assert texts(write(tmp_path / "t.tsv", "".join(f"{a}\t{b}\n" for a, b in pairs))) == pairs
+    assert len(remarks) == 1
+
+
+def test_lines_with_further_columns_are_said(tmp_path, remarks):
+    path = write(tmp_path / "t.tsv", "A dog\tEin Hund\nA cat\tEine\tKatze\n")
+    assert texts(path) == [("A dog", "Ein Hund"), ("A cat", "Eine")]
+    assert "some lines have 3 columns; columns 1 and 2 are read as sentences" in remarks[-1]

@@ -37,7 +37,6 @@ class Form:
             leaves out, such as fuzzy entries.
         endings: The endings of file names in this form, in lower case.
         fits_line: Returns whether the first line of a file is of this form.
-        in_utf16: Whether files in UTF-16 are of this form.
         n_files: The number of files of a bitext in this form.
         check_columns: Refuses columns that are impossible; None for a form without columns.
         to_lines: Turns pairs of texts into the lines of a file; None for a form that is not written.
@@ -46,7 +45,6 @@ class Form:
     read: Callable[[tuple[Path, ...], Sides, Counter[str]], Iterator[Texts]]
     endings: tuple[str, ...] = ()
     fits_line: Callable[[str], bool] = _never
-    in_utf16: bool = False
     n_files: int = 1
     check_columns: Callable[[tuple[str, str]], None] | None = None
     to_lines: Callable[[Iterable[Texts], tuple[str, str]], Iterator[str]] | None = None

@@ -35,11 +35,18 @@ def _parse(line: str) -> Any:
         ValueError: The line is not JSON.
     """
     try:
-        return json.loads(line)
+        value = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"not a JSON object ({error})") from error
+        is_array = line.strip() == "[" or line.lstrip().startswith("[{")
+        raise ValueError(ARRAY if is_array else f"not a JSON object ({error})") from error
     except RecursionError:
         raise ValueError("not a JSON object of sentences (it is nested too deeply)") from None
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        raise ValueError(ARRAY)
+    return value
+
+
+ARRAY = "this is a JSON array, which is not read; write one object per line, for example by jq -c '.[]'"
 
 
 def _is_object(line: str) -> bool:

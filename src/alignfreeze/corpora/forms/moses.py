@@ -19,27 +19,26 @@ def read_moses(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[
         DataError: One file has more lines than the other.
     """
     source, target = paths
+    read = [0, 0]
+    gap = None
     for first, second in zip_longest(read_lines(source), read_lines(target)):
+        read = [number if line is None else line[0] for number, line in zip(read, (first, second), strict=True)]
         if first is None or second is None:
-            raise _length_error(source, target)
+            continue  # read on, to know both lengths: a pipe cannot be read again
+        if gap is None and bool(first[1]) != bool(second[1]):
+            gap = first[0]
         yield first[1], second[1]
+    if read[0] != read[1]:
+        raise _length_error(paths, read, gap)
 
 
-def _length_error(source: Path, target: Path) -> DataError:
+def _length_error(paths: tuple[Path, ...], lengths: list[int], gap: int | None) -> DataError:
     """Return an error with the lengths of two files, and the first line at which they probably stop matching."""
-    counts = [sum(1 for _ in read_lines(path)) for path in (source, target)]
     message = (
-        f"{source} has {counts[0]:,} lines and {target} {counts[1]:,}; "
+        f"{paths[0]} has {lengths[0]:,} lines and {paths[1]} {lengths[1]:,}; "
         "line N of one must be the translation of line N of the other"
     )
-    gap = _find_gap(source, target)
     return DataError(f"{message}. First line that is empty on one side only: {gap}" if gap else message)
-
-
-def _find_gap(source: Path, target: Path) -> int | None:
-    """Return the first line that is empty in one file only."""
-    both = zip(read_lines(source), read_lines(target), strict=False)
-    return next((number for (number, first), (_, second) in both if bool(first) != bool(second)), None)
 
 
 MOSES = Form(read_moses, n_files=2)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from alignfreeze.corpora.forms.bars import BARS
 from alignfreeze.corpora.forms.form import Form
-from alignfreeze.corpora.forms.jsonl import JSONL
+from alignfreeze.corpora.forms.jsonl import ARRAY, JSONL
 from alignfreeze.corpora.forms.moses import MOSES
 from alignfreeze.corpora.forms.po import PO
 from alignfreeze.corpora.forms.tmx import TMX
 from alignfreeze.corpora.forms.tsv import TSV
 from alignfreeze.errors import DataError
-from alignfreeze.files import open_binary, read_lines, strip_compression
+from alignfreeze.files import check_readable_again, read_lines, strip_compression
 
 FORMS: dict[str, Form] = {"moses": MOSES, "tsv": TSV, "bars": BARS, "tmx": TMX, "po": PO, "jsonl": JSONL}
 """The forms by name; a new form is a file and a line. If several forms fit a first line, the last one is used."""
 
 USUAL = "tsv"
 """The form of a file whose form cannot be recognised: a file to be written, or a file without any text."""
-
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def form_of_name(path: Path) -> str | None:
@@ -30,22 +31,58 @@ def form_of_name(path: Path) -> str | None:
 
 
 def guess_form(path: Path) -> str:
-    """Return the form of a single file, by its name or else by its first line.
+    """Return the form of a single file, by its name or else by its first lines.
 
     Raises:
-        DataError: The file has none of the forms in the table.
+        DataError: The file has none of the forms in the table, or can be read only once.
     """
     if (named := form_of_name(path)) is not None:
         return named
-    with open_binary(path) as file:
-        if file.read(2) in _UTF16:
-            return next(name for name, form in FORMS.items() if form.in_utf16)
-    number, line = next(((number, line) for number, line in read_lines(path) if line.strip()), (1, ""))
-    if not line:
+    check_readable_again(path, "so its form cannot be guessed; name it with --form, such as --form tsv")
+    if (problem := OTHER_ENDINGS.get(strip_compression(path).suffix.lower())) is not None:
+        raise DataError(f"{path}: {problem}")
+    filled = ((number, line) for number, line in read_lines(path) if line.strip())
+    lines = list(islice(filled, _SEEN_LINES))
+    if not lines:
         return USUAL  # an empty file: the reader reports later that it has no pair
+    number, line = lines[0]
     for name, form in reversed(FORMS.items()):
         if form.fits_line(line):
+            if name == USUAL:
+                _check_tabs(path, lines)
             return name
+    ending = strip_compression(path).suffix.lower()
+    for pattern, problem in _OTHER_LINES.items():
+        if re.match(pattern, ending + line):
+            raise DataError.at(path, number, problem)
     raise DataError.at(
         path, number, "neither a tab nor ' ||| ' separates two sides; if the two sides are in two files, name both"
     )
+
+
+_SEEN_LINES = 100
+
+_CSV = (
+    "this looks like CSV, with commas between columns, which is not read; separate the columns by tabs (.tsv), or "
+    "write JSON lines (.jsonl)"
+)
+_XLIFF = "this is XLIFF, which is not read; turn it into a catalogue, for example by xliff2po, or export it as TMX"
+
+OTHER_ENDINGS = {".xlf": _XLIFF, ".xliff": _XLIFF, ".sdlxliff": _XLIFF, ".mqxliff": _XLIFF}
+"""What to say about files that are not read, by the ending of their names."""
+
+_OTHER_LINES = {
+    r"\.csv": _CSV,
+    r'(?:\.\w*)?"[^"]*"[,;]': _CSV,
+    r"(?i)(?:\.\w*)?(?:[\w-]+[,;])+[\w-]+$": _CSV,
+    r"(?:\.\w*)?\s*\[\s*(?:\{|$)": ARRAY,
+}
+"""What to say about files that are not read, by a pattern of the ending of their names and their first line."""
+
+
+def _check_tabs(path: Path, lines: Sequence[tuple[int, str]]) -> None:
+    """Refuse a file whose first line has a tab, and another one bars and no tab."""
+    for number, line in lines:
+        if BARS.fits_line(line):
+            problem = "this line has ||| and no tab, and the first line has a tab; name the form"
+            raise DataError.at(path, number, f"{problem} with --form bars or --form tsv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
+from alignfreeze.corpora.forms.xml import CleanXml, TooLongError
 from alignfreeze.errors import DataError
-from alignfreeze.files import open_binary
+from alignfreeze.files import open_text
 from alignfreeze.languages import tag_fits
+from alignfreeze.progress import remark
 
 
 def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> Iterator[Texts]:
@@ -24,12 +27,27 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
     from translate.storage.tmx import tmxunit
 
     path = paths[0]
-    with open_binary(path) as file:
+    with open_text(path) as (file, encoding):
+        source = CleanXml(file)
         # Entities are neither expanded nor fetched, so an XML bomb stays small.
-        units = etree.iterparse(file, events=("end",), tag="{*}tu", resolve_entities=False, no_network=True)
+        units = etree.iterparse(
+            source,
+            events=("start", "end"),
+            tag=("{*}tu", "{*}tmx", *_OTHER_FORMATS),
+            resolve_entities=False,
+            no_network=True,
+            encoding=encoding and "utf-8",
+        )
         try:
-            for _, element in units:
+            for event, element in units:
+                if event == "start":
+                    _check_root(path, etree.QName(units.root or element).localname)
+                    continue
+                if etree.QName(element).localname != "tu":
+                    continue
+                source.begin_unit()
                 _refuse_entities(path, element)
+                _forget_namespaces(element)
                 unit = tmxunit.createfromxmlElement(element)
                 sources, targets = (_texts_of(unit, code) for code in sides.languages)
                 if not (sources and targets):
@@ -37,12 +55,36 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 yield from product(sources, targets)
                 _forget(element)
         except etree.XMLSyntaxError as error:
-            if "amplification" in error.msg:
-                raise _entities_error(path) from error
-            problem = f"not well-formed XML; is the file cut off? ({error.msg})"
-            raise DataError.at(path, error.lineno or 1, problem) from error
+            raise _explain(path, error, has_ended=source.has_ended) from error
+        except TooLongError as error:
+            raise DataError(f"{path}: {error}; is this a translation memory?") from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
             raise DataError(f"{path}: not a translation memory: the file has no element <tmx>")
+        if source.replaced:
+            remark(f"{path}: {source.replaced:,} characters that XML forbids are read as spaces")
+
+
+_OTHER_FORMATS = {
+    "{*}xliff": "this is XLIFF, which is not read; turn it into a catalogue, for example by xliff2po of the Translate "
+    "Toolkit, or export it as TMX",
+    "{*}TS": "this is a file of Qt Linguist, which is not read; turn it into a catalogue, for example by ts2po of the "
+    "Translate Toolkit",
+    "{*}martif": "this is a term base (TBX), which is not read",
+    "{*}html": "this is a web page; was the download refused?",
+}
+"""What to say about other formats, by the name of their root."""
+
+
+def _check_root(path: Path, name: str) -> None:
+    if (problem := _OTHER_FORMATS.get(f"{{*}}{name}")) is not None:
+        raise DataError(f"{path}: not a translation memory: the file has no element <tmx>: {problem}")
+
+
+def _explain(path: Path, error: Any, *, has_ended: bool) -> DataError:
+    if "amplification" in error.msg:
+        return _entities_error(path)
+    cut_off = "; is the file cut off?" if has_ended else ""
+    return DataError.at(path, error.lineno or 1, f"not well-formed XML{cut_off} ({error.msg})")
 
 
 def _refuse_entities(path: Path, element: Any) -> None:
@@ -57,6 +99,12 @@ def _entities_error(path: Path) -> DataError:
     )
 
 
+def _forget_namespaces(element: Any) -> None:
+    """Take the names of elements out of their namespace: translate-toolkit knows them without one."""
+    for part in element.iter("{*}*"):
+        part.tag = part.tag.rpartition("}")[2]
+
+
 def _texts_of(unit: Any, code: str) -> list[str]:
     """Return the texts of a unit in a language, without native markup codes."""
     from translate.misc.xml_helpers import getXMLlang
@@ -64,22 +112,46 @@ def _texts_of(unit: Any, code: str) -> list[str]:
     texts = []
     for node in unit.getlanguageNodes():
         if tag_fits(getXMLlang(node) or node.get("lang") or "", code):
-            for inline in list(node.iterdescendants("{*}bpt", "{*}ept", "{*}it", "{*}ph", "{*}ut")):
-                _remove(inline)
+            for segment in node.iterdescendants("seg"):
+                for inline in list(segment.iterdescendants()):
+                    _simplify(inline)
             text = unit.getNodeText(node)
             if text and text.strip():
                 texts.append(" ".join(text.split()))
     return texts
 
 
-def _remove(element: Any) -> None:
-    """Remove an element and leave the text behind it."""
-    parent, before = element.getparent(), element.getprevious()
-    if before is not None:
-        before.tail = (before.tail or "") + (element.tail or "")
+_MARKUP = {"bpt", "ept", "it", "ut"}
+"""Tags around native codes, such as those of bold letters, which may stand inside words."""
+
+_TEXT = {"hi", "sub", "g", "mrk"}
+"""Tags around text."""
+
+_BREAK = re.compile(r"<\s*/?(?:br|p|div|li|tab)\b|\\\\?(?:n|line|par|tab)\b|\n")
+"""Native codes of breaks."""
+
+
+def _simplify(inline: Any) -> None:
+    """Remove the codes of an inline element. A break or a placeholder between two words leaves a space."""
+    if inline.getparent() is None or (
+        inline.tag in _TEXT or (inline.tag not in {*_MARKUP, "ph"} and _has_text(inline))
+    ):
+        return
+    code = "".join(map(str, inline.itertext()))
+    is_break = inline.tag not in _MARKUP or inline.get("type") in {"lb", "br", "tab"} or _BREAK.search(code)
+    parent, before, tail = inline.getparent(), inline.getprevious(), inline.tail or ""
+    text = (parent.text if before is None else before.tail) or ""
+    if is_break and (text[-1:].isalnum() or (before is not None and not text)) and tail[:1].isalnum():
+        tail = f" {tail}"
+    if before is None:
+        parent.text = text + tail
     else:
-        parent.text = (parent.text or "") + (element.tail or "")
-    parent.remove(element)
+        before.tail = text + tail
+    parent.remove(inline)
+
+
+def _has_text(element: Any) -> bool:
+    return any(str(text).strip() for text in element.itertext())
 
 
 def _forget(element: Any) -> None:
@@ -93,5 +165,4 @@ TMX = Form(
     read_tmx,
     endings=(".tmx",),
     fits_line=lambda line: begins_with(line, "<?xml", "<tmx"),
-    in_utf16=True,
 )

@@ -1,0 +1,168 @@
+"""Which columns of a table hold the two sentences, judged by the first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import langcodes
+import regex
+
+from alignfreeze.corpora.forms.form import Sides
+from alignfreeze.languages import tag_fits
+
+CHOOSE = "choose with --columns SOURCE,TARGET"
+
+_SOURCE_NAMES = {"source", "src", "source_text", "source_sentence", "sentence1", "sentence_1", "text1"}
+_TARGET_NAMES = {"target", "tgt", "trg", "target_text", "target_sentence", "sentence2", "sentence_2", "text2"}
+
+_NOT_LANGUAGES = {"sentence", "sent", "text", "src", "tgt", "trg", "source", "target", "lang", "language"}
+
+_NUMBER = regex.compile(r"[-+]?[\p{Nd}][\p{Nd}.,:eE+\-/]*%?|[-+]?\.\p{Nd}+|(?i:nan|inf)")
+_ADDRESS = regex.compile(r"(?:https?|ftp)://\S+|www\.\S+|[^\s/]+(?:/[^\s/]+)+\.\w+")
+_LICENCE = regex.compile(r"(?i)cc[- ]?(?:by|0)\b.*|(?:mit|apache|gpl)\b.*licen[cs]e.*")
+_IDENTIFIER = regex.compile(r"(?=\S*[0-9])[A-Za-z0-9_.:#-]+")
+_BARS = regex.compile(r"\|\|\|")
+
+KINDS: dict[str, Callable[[str], object]] = {
+    "numbers": _NUMBER.fullmatch,
+    "addresses": _ADDRESS.fullmatch,
+    "licences": _LICENCE.fullmatch,
+    "separators": _BARS.fullmatch,
+    "identifiers": _IDENTIFIER.fullmatch,
+}
+"""What the cells of a column may be instead of sentences."""
+
+_NEVER_SENTENCES = {"numbers", "addresses"}
+"""Kinds of columns that are no sentences even in a table of two columns."""
+
+
+class UnclearError(ValueError):
+    """It cannot be told which columns hold the sentences; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The two columns that hold the sentences.
+
+    Attributes:
+        columns: Their places, from 0.
+        has_header: Whether the first line holds names of columns.
+        reason: What the user should know; an empty text if nothing was to be decided.
+    """
+
+    columns: tuple[int, int]
+    has_header: bool = False
+    reason: str = ""
+
+
+def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
+    """Choose the two columns of a table.
+
+    Args:
+        lines: The first lines that are not empty.
+        sides: The two sides that are read.
+
+    Raises:
+        UnclearError: Fewer or more than two columns may hold sentences, or they name other languages.
+    """
+    rows = [line.split("\t") for line in lines]
+    width, widest = min(map(len, rows), default=0), max(map(len, rows), default=0)
+    if width < 2:
+        return Choice((0, 1))  # the reader names a line with too few columns
+    named = find_header(rows[0], sides)
+    # Columns of tags, such as `en` and `de` in every line, are no header.
+    if named and (width == 2 or (len(rows) > 1 and find_header(rows[1], sides) is None)):
+        return Choice(named, True, f"the first line names the columns; {_say(named)}")
+    columns = [[row[place].strip() for row in rows] for place in range(width)]
+    kinds = [_kind_of(cells, width, sides) for cells in columns]
+    # A cell that is no number above a column of numbers is a name.
+    below = [_kind_of(cells[1:], width, sides) if min(width, len(rows)) > 2 else None for cells in columns]
+    has_header = any(kind is None and rest == "numbers" for kind, rest in zip(kinds, below, strict=True))
+    kinds = below if has_header else kinds
+    places = [place for place, kind in enumerate(kinds) if kind is None]
+    if len(places) > 2:
+        same = {place for place in places if len(set(columns[place][has_header:])) == 1 < len(rows) - has_header}
+        places = [place for place in places if place not in same]
+        kinds = ["always the same" if place in same else kind for place, kind in enumerate(kinds)]
+    if len(places) != 2:
+        raise UnclearError(_explain(kinds, places))
+    chosen = _order_by_tags(columns, kinds, (places[0], places[1]), sides, has_header)
+    others = [f"column {place + 1} holds {kind}" for place, kind in enumerate(kinds) if kind is not None]
+    if has_header:
+        others.append("the first line names the columns")
+    if widest > width:
+        others.append(f"some lines have {widest} columns")
+    return Choice(chosen, has_header, "; ".join([*others, _say(chosen)]) if others else "")
+
+
+def find_header(cells: Sequence[str], sides: Sides) -> tuple[int, int] | None:
+    """Return the places of the two columns that a first line names by language or as source and target, if it does."""
+    names = [cell.strip().casefold() for cell in cells]
+    source, target = (
+        [place for place, name in enumerate(names) if name in known or _names_language(name, code)]
+        for known, code in zip((_SOURCE_NAMES, _TARGET_NAMES), sides.languages, strict=True)
+    )
+    if len(source) == len(target) == 1 and source != target:
+        return source[0], target[0]
+    return None
+
+
+@cache
+def _names_language(name: str, code: str) -> bool:
+    """Tell whether a name is a language: `english`, `en_GB`, or `sentence_en`."""
+    bare = "_".join(part for part in regex.split(r"[\s_.:-]+", name) if part not in _NOT_LANGUAGES)
+    language = langcodes.Language.get(code)
+    return len(bare) > 1 and (
+        bare in {language.language_name().casefold(), language.autonym().casefold()} or tag_fits(bare, code)
+    )
+
+
+def _kind_of(cells: Iterable[str], width: int, sides: Sides) -> str | None:
+    """Return what the cells of a column are if they are no sentences."""
+    filled = [cell for cell in cells if cell]
+    if not filled:
+        return "nothing" if width > 2 else None
+    for name, fits in KINDS.items():
+        if (width > 2 or name in _NEVER_SENTENCES) and all(map(fits, filled)):
+            return name
+    if width > 2 and all(any(_is_tag(cell, code) for code in sides.languages) for cell in filled):
+        return "tags of languages"
+    return None
+
+
+def _is_tag(cell: str, code: str) -> bool:
+    return 2 <= len(cell) <= 12 and " " not in cell and tag_fits(cell, code)
+
+
+def _order_by_tags(
+    columns: Sequence[Sequence[str]],
+    kinds: Sequence[str | None],
+    chosen: tuple[int, int],
+    sides: Sides,
+    has_header: bool,
+) -> tuple[int, int]:
+    """Return the chosen columns in the order that two columns of tags name.
+
+    Raises:
+        UnclearError: The tags of a column are of both languages.
+    """
+    tags = [columns[place][has_header:] for place, kind in enumerate(kinds) if kind == "tags of languages"]
+    if len(tags) != 2:
+        return chosen
+    for first, second, order in ((0, 1, chosen), (1, 0, chosen[::-1])):
+        wanted = sides.languages[first], sides.languages[second]
+        if all(_is_tag(tag, code) for cells, code in zip(tags, wanted, strict=True) for tag in cells):
+            return order[0], order[1]
+    raise UnclearError("lines are in different languages, by their columns of tags; keep the lines of one pair")
+
+
+def _explain(kinds: Sequence[str | None], places: Sequence[int]) -> str:
+    found = ", ".join(f"{place + 1} holds {kind or 'text'}" for place, kind in enumerate(kinds))
+    few = "fewer" if len(places) < 2 else "more"
+    return f"{few} than two columns look like sentences (of the columns, {found}); {CHOOSE}"
+
+
+def _say(columns: tuple[int, int]) -> str:
+    return f"columns {columns[0] + 1} and {columns[1] + 1} are read as sentences; --columns chooses others"
