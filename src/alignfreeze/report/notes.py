@@ -217,9 +217,9 @@ def read_notes(folder: Path) -> list[Note]:
         try:
             notes.append(Note.from_json(line, f"{path}, line {number}"))
         except DataError as error:
-            remark(f"{error}; it is left out")
+            remark(f"{error}; the line is left out")
         except SettingsError as error:
-            remark(f"{path}, line {number}: not a note ({error}); it is left out")
+            remark(f"{path}, line {number}: not a note ({error}); the line is left out")
     return notes
 
 

@@ -162,7 +162,7 @@ class Sweep:
             self._run(spec, plan)
         except Exception as error:
             if (reason := explain_lack_of_room(error)) is not None:
-                raise OutputError(f"{self.out}: {reason}, and the same command goes on from here") from error
+                raise OutputError(f"{self.out}: {reason}, and the same command continues from here") from error
             # Processes that train together wait for one another, so they must end together.
             if isinstance(error, OutputError) or n_processes() > 1:
                 raise
