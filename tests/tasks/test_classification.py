@@ -62,7 +62,7 @@ def test_labels_of_ones_own(tiny_encoder, tmp_path):
     assert model.labels == ["bad", "good"]
     assert evaluate(model, task, {"en": items}, device="cpu")[0].value == 1.0
     unseen = [LabelledText("the dog", None, "ugly")]
-    with pytest.raises(DataError, match="test en: item 1 has the label 'ugly', which the training data have nowhere"):
+    with pytest.raises(DataError, match="test en: item 1 has the label 'ugly', which does not occur"):
         evaluate(model, task, {"en": unseen}, device="cpu")
 
 

@@ -52,7 +52,7 @@ def main() -> None:
         complain(str(error))
         sys.exit(2)
     except Terminated:
-        complain("ended by SIGTERM; complete runs and checkpoints are kept, and the same command goes on from there")
+        complain("ended by SIGTERM; complete runs and checkpoints are kept, and the same command continues from there")
         sys.exit(TERMINATED)
 
 

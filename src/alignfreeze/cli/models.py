@@ -138,7 +138,7 @@ def evaluate(
 
         chosen = values.find_task(task)
         files = [values.split_option(text, "--test", "de=FILE") for text in test]
-        tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
+        tests = {check_language(code): chosen.read_tests(Source(path, code, "test")) for code, path in files}
         if len(tests) < len(files):
             raise SettingsError("--test: one file per language; a language is named twice")
         loaded = load_task_model(model, chosen.kind.head, max_length=max_length, stride=stride)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import conllu
@@ -29,10 +29,12 @@ class TaggedSentence:
     Attributes:
         words: The syntactic words.
         tags: The tag of each word; None for a word without one.
+        lines: The line of each word in its file, for messages; empty if there is no file.
     """
 
     words: tuple[str, ...]
     tags: tuple[str | None, ...]
+    lines: Sequence[int] = field(default=(), compare=False, repr=False)
 
 
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
@@ -76,13 +78,14 @@ def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
 
 
 def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
-    words, tags = [], []
+    words, tags, lines = [], [], []
     for number, line in block:
         token = _parse_token(path, number, line)
         if isinstance(token["id"], int):
             words.append(token["form"])
             tags.append(_find_tag(path, number, line))
-    return TaggedSentence(tuple(words), tuple(tags))
+            lines.append(number)
+    return TaggedSentence(tuple(words), tuple(tags), tuple(lines))
 
 
 def _parse_token(path: Path, number: int, line: str) -> conllu.Token:

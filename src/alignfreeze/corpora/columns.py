@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def _check_some(path: Path, sentences: list[TaggedSentence]) -> list[TaggedSente
 
 
 def _to_sentence(lines: Sequence[Line]) -> TaggedSentence:
-    return TaggedSentence(tuple(word for _, word, _ in lines), tuple(None if tag == "_" else tag for *_, tag in lines))
+    numbers, words, tags = zip(*lines, strict=True)
+    return TaggedSentence(words, tuple(None if tag == "_" else tag for tag in tags), numbers)
 
 
 def _read_sentences(path: Path) -> Iterator[list[Line]]:
@@ -139,4 +141,4 @@ def _remove_prefix(sentences: list[TaggedSentence]) -> list[TaggedSentence]:
     if len(prefixes) != 1 or prefixes == {None}:
         return sentences
     length = len(str(*prefixes)) + 1
-    return [TaggedSentence(tuple(word[length:] for word in s.words), s.tags) for s in sentences]
+    return [replace(s, words=tuple(word[length:] for word in s.words)) for s in sentences]

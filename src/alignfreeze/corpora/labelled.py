@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.hub import find_field
-from alignfreeze.errors import DataError, did_you_mean
+from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
 
@@ -33,11 +33,13 @@ class LabelledText:
         text: The text; for NLI the premise.
         second: The second text, for NLI the hypothesis; None if there is none.
         label: The label.
+        place: Its line or row, for messages; empty if it was not read.
     """
 
     text: str
     second: str | None
     label: str
+    place: str = field(default="", compare=False, repr=False)
 
 
 def read_labelled(
@@ -111,14 +113,14 @@ def parse_labelled(
             raise DataError(f"{where}: expected text, found {type(first).__name__} and {type(second).__name__}")
         if pairs and second is None:
             raise DataError(f"{where}: a second text is missing: expected a field {' or '.join(SECOND[:2])}")
-        texts.append(LabelledText(first, second, label))
+        texts.append(LabelledText(first, second, label, where.removeprefix(f"{name}, ")))
         if len(texts) == most:
             break
     if unlabelled:
         remark(f"{name}: {unlabelled:,} rows without a label are skipped")
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
-        raise DataError(f"{name}: no labelled text{of_language} found")
+        raise (UnlabelledError if unlabelled else DataError)(f"{name}: no labelled text{of_language} found")
     return texts
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.errors import DataError
+from alignfreeze.errors import DataError, UnlabelledError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
 
@@ -111,5 +111,5 @@ def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str,
     if unanswerable:
         remark(f"{name}: {unanswerable:,} questions without an answer are skipped")
     if not found:
-        raise DataError(f"{name}: no question with an answer found")
+        raise (UnlabelledError if unanswerable else DataError)(f"{name}: no question with an answer found")
     return found
