@@ -196,8 +196,8 @@ def run(
             links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
             found = predict_held_out(model, task, data, links, device=settings.device)
             write_predictions(places.folder / PREDICTIONS, found)
-    for doubt in outcome.doubts:
-        remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
+    if n := len(outcome.doubts):  # they are shown with the scores of all runs, each once
+        remark(f"{spec.strategy}, seed {spec.seed}: {n} doubt{'s' if n > 1 else ''} about the scores")
     if settings.keep_models:
         model.save(places.folder / MODEL)
         write_card(places.folder / MODEL, _describe(spec, realignment, outcome))

@@ -14,7 +14,7 @@ from alignfreeze.report.likeness import alike_runs_sheet
 from alignfreeze.report.line_charts import draw_checks, draw_losses
 from alignfreeze.report.lineage import trace_run
 from alignfreeze.report.pages import Page
-from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.sheets import Cell, Sheet, doubt_lines
 
 
 def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
@@ -37,7 +37,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
 
 
 def _summarise_run(record: RunRecord) -> list[str]:
-    """Say what the run scores in the source language and in the others, and what is doubtful about it."""
+    """Say what is doubtful about the run, and what it scores in the source language and in the others."""
     source = record.source_language
     metric = record.scores[0].metric if record.scores else ""
     values = {score.language: score.value for score in record.scores if score.metric == metric}
@@ -47,7 +47,8 @@ def _summarise_run(record: RunRecord) -> list[str]:
         parts.append(f"{100 * values[source]:.1f} in {name_or_code(source)}")
     if targets:
         parts.append(f"{100 * sum(targets) / len(targets):.1f} on average over {len(targets)} target languages")
-    return [*([f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []), *record.doubts]
+    scores = [f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []
+    return [*doubt_lines(record.doubts), *scores]
 
 
 def _facts(record: RunRecord) -> dict[str, str]:

@@ -28,6 +28,7 @@ class RunStatus:
         claim: The process that does the run, and its progress; None if there is none.
         seconds: How long it took, or has taken so far; None if it has not begun.
         error: Why it failed.
+        doubts: What is doubtful in its scores.
     """
 
     name: str
@@ -35,6 +36,7 @@ class RunStatus:
     claim: Claim | None = None
     seconds: float | None = None
     error: str | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def speed(self) -> float | None:
@@ -84,7 +86,8 @@ def read_status(out: Path) -> Status:
 def _status_of(out: Path, name: str) -> RunStatus:
     record = out / "runs" / name / RECORD
     if record.exists():
-        return RunStatus(name, "complete", seconds=_seconds_of(record, record.stat().st_mtime_ns))
+        seconds, doubts = _facts_of(record, record.stat().st_mtime_ns)
+        return RunStatus(name, "complete", seconds=seconds, doubts=doubts)
     failure: dict[str, Any] | None = read_json(failure_file_of(out, name))
     if failure is not None:
         return RunStatus(name, "failed", error=str(failure.get("error", "")))
@@ -97,10 +100,12 @@ def _status_of(out: Path, name: str) -> RunStatus:
 
 
 @lru_cache(maxsize=10_000)
-def _seconds_of(record: Path, _: int) -> float | None:
-    """Return how long a run took. A record is read only once, unless it is written again."""
+def _facts_of(record: Path, _: int) -> tuple[float | None, tuple[str, ...]]:
+    """Return how long a run took, and its doubts. A record is read only once, unless it is written again."""
     values: dict[str, Any] | None = read_json(record)
-    return None if values is None else sum(values.get("seconds", {}).values())
+    if values is None:
+        return None, ()
+    return sum(values.get("seconds", {}).values()), tuple(values.get("doubts", ()))
 
 
 def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
