@@ -11,6 +11,7 @@ from typing import Any
 
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.identity import Identity, Part, name_folder
+from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
@@ -59,6 +60,7 @@ class RunRecord:
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, the time, and the settings of the computation.
         memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
+        overlaps: Test items that were also trained on.
     """
 
     experiment: str
@@ -75,6 +77,7 @@ class RunRecord:
     seconds: dict[str, float]
     environment: dict[str, Any]
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -154,6 +157,7 @@ class RunRecord:
             "finetuning": _training_from_json(values["finetuning"]),
             "scores": tuple(Score(**score) for score in values["scores"]),
             "doubts": tuple(values["doubts"]),
+            "overlaps": tuple(Overlap(**overlap) for overlap in values.get("overlaps", ())),
         }
         return cls(**{**values, **changed})
 

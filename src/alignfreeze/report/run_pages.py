@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import address_of_language, address_of_run
@@ -32,7 +33,13 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
         networks=[trace_run(record)],
-        sheets=[_run_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+        sheets=[
+            _run_scores(record),
+            *([] if alike is None else [alike]),
+            *_overlaps(record),
+            _data(record),
+            _settings(record),
+        ],
     )
 
 
@@ -114,6 +121,21 @@ def _page_of(language: str, record: RunRecord) -> str:
 def _data(record: RunRecord) -> Sheet:
     rows = [(Cell(role), Cell(digest)) for role, digest in record.files.items()]
     return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
+
+
+def _overlaps(record: RunRecord) -> Iterator[Sheet]:
+    """Yield a table of the test items that were also trained on, if there are any."""
+    columns: list[Column[Overlap]] = [
+        Column("", lambda one: one.language, is_name=True),
+        Column("language", lambda one: _language_cell(one.language, record), is_name=True),
+        Column("where", lambda one: one.place, is_name=True),
+        Column("test items", lambda one: f"{one.n:,}"),
+        Column("of", lambda one: f"{one.of:,} {one.unit}"),
+        Column("same file as", lambda one: one.same_file, missing=""),
+    ]
+    if record.overlaps:
+        note = "These test items stand word for word in what was trained on; spaces do not count."
+        yield make_sheet("Test data that are training data", columns, record.overlaps, note)
 
 
 def _settings(record: RunRecord) -> Sheet:
