@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.running.sweep import Sweep
 from alignfreeze.termination import TERMINATED
+from tests.support.cli import alignfreeze, refused
 from tests.support.runs import comparable, planned
 
 MARK = "ALIGNFREEZE_TEST_MARK"
@@ -150,3 +153,36 @@ def test_kills_at_any_time_leave_no_process_and_lose_no_run(project):
     assert comparable(out) == expected
     assert not list((out / "runs").glob(".*"))
     assert not (out / "checkpoints").exists()
+
+
+def deleting(place, times):
+    """Return a `do` that deletes a complete run when it has ended, so many times."""
+    do = Sweep.do
+
+    def do_and_delete(sweep, names):
+        do(sweep, names)
+        for path in list(sweep.out.glob(place))[:1] if len(calls) < times else ():
+            calls.append(path)
+            shutil.rmtree(path)
+
+    calls = []
+    return do_and_delete
+
+
+@pytest.mark.parametrize("place", ["runs/front-1-*", "runs"])
+def test_a_run_that_is_deleted_meanwhile_is_done_again(project, monkeypatch, remarks, place):
+    alone = run_experiment(planned(project, seeds=[1]), out=project / "alone")
+    monkeypatch.setattr(Sweep, "do", deleting(place, 1))
+    study = run_experiment(planned(project, seeds=[1]), out=project / "out")
+    assert [record.scores for record in study.records] == [record.scores for record in alone.records]
+    assert comparable(project / "out") == comparable(project / "alone")
+    (said,) = [text for text in remarks if "deleted from" in text]
+    assert "front-1-" in said
+
+
+def test_runs_that_are_deleted_again_and_again_are_an_error(project, monkeypatch):
+    monkeypatch.setattr(Sweep, "do", deleting("runs/front-1-*", 2))
+    done = alignfreeze("run", project / "experiment.toml", "--set", "seeds=[1]", "--out", project / "out")
+    refused(done, "front-1-", "are missing, though they were done", "the same command does these runs again")
+    monkeypatch.undo()
+    assert run_experiment(planned(project, seeds=[1]), out=project / "out").reused == 1

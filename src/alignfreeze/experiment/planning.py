@@ -113,7 +113,21 @@ class _Reader:
         return self._data[key], self._overlaps[key]
 
 
+def _check_targets(settings: ExperimentSettings) -> None:
+    """Say so if an experiment names no target language."""
+    source = settings.source_language
+    if settings.tested_languages != [source]:
+        return
+    without_pairs = settings.realigns and not settings.bitext_languages
+    remark(
+        f"languages names only the source language {source!r}: no target language is tested, so nothing can be said "
+        f"about transfer{', and no strategy can realign' if without_pairs else ''}; name target languages, or another "
+        "source_language"
+    )
+
+
 def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
+    _check_targets(settings)
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
     alignment = settings.alignment
@@ -228,6 +242,7 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     Raises:
         SettingsError: The number of steps is not known: both `finetuning.steps` and `data.n_train` are left out.
     """
+    _check_targets(settings)
     located = {"device": check_device(settings.device), "encoder": _locate_encoder(settings.encoder, base)}
     settings = settings.model_copy(update=located)
     known = settings.data.n_train
