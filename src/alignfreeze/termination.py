@@ -27,23 +27,28 @@ def clean_up_when_terminated() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise_terminated)
+    has_arrived = False
+
+    def end(*_: object) -> None:
+        nonlocal has_arrived
+        has_arrived = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if _HAS_ALARM:  # the exception is lost if it is raised where Python ignores exceptions
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(CLEAN_UP_SECONDS)
+        raise Terminated(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
-    except Terminated:
+    except SystemExit as error:
+        if not has_arrived:
+            raise
         if _HAS_ALARM:
             signal.alarm(0)
-        raise
+        raise Terminated(TERMINATED) from error  # Ray raises a SystemExit of its own in its place
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 _HAS_ALARM = hasattr(signal, "alarm")
-
-
-def _raise_terminated(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if _HAS_ALARM:  # the exception is lost if it is raised where Python ignores exceptions
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(CLEAN_UP_SECONDS)
-    raise Terminated(TERMINATED)
