@@ -36,6 +36,10 @@ class EndsEarlyError(DataError):
     """A compressed file ends too early, for example after a broken download; its beginning can be read."""
 
 
+class UnlabelledError(DataError):
+    """Task data hold items, but none of them has a label: nothing can be learnt from them or compared with them."""
+
+
 class EncoderError(AlignFreezeError):
     """An encoder cannot be found, loaded or used as requested."""
 

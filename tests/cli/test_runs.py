@@ -85,3 +85,21 @@ def test_the_demo_shows_a_table_and_writes_a_report(project, monkeypatch):
     assert "of 2 target languages" in done.stdout
     assert "the report is demo-report.html" in done.stderr
     assert (project / "demo-report.html").exists()
+
+
+@pytest.mark.parametrize("strategies", ['["baseline"]', '["baseline", "front"]'])
+@pytest.mark.parametrize("languages", ['["en"]', '["en", "en"]'])
+def test_an_experiment_without_a_target_language_is_remarked_on(project, languages, strategies):
+    changes = (
+        "--set",
+        f"languages={languages}",
+        "--set",
+        f"strategies={strategies}",
+        "--set",
+        'bitext.languages=["de"]',
+    )
+    done = alignfreeze("run", project / "experiment.toml", "--dry-run", *changes)
+    assert done.returncode == 0, done.stderr
+    assert "languages names only the source language 'en': no target language is tested" in " ".join(
+        done.stderr.split()
+    )

@@ -312,21 +312,6 @@ def test_a_loss_on_sentences_needs_no_links(project, monkeypatch):
     assert run_experiment(found, out=project / "out").records[0].realignment.pairs == 240
 
 
-def test_a_test_file_with_a_label_that_training_never_saw(project):
-    (project / "ner-en-train.iob2").write_text("Ann B-PER\nlives O\n\n" * 20)
-    for code in ("en", "de", "tr"):
-        tag = "B-LOC" if code == "tr" else "B-PER"
-        (project / f"ner-{code}.iob2").write_text(f"Ann B-PER\n\nthe O\ndog {tag}\n")
-    path = project / "experiment.toml"
-    text = path.read_text().replace('"en-train.conllu"', '"ner-en-train.iob2"')
-    path.write_text('task = "ner"\n' + text.replace('"{language}-test.conllu"', '"ner-{language}.iob2"'))
-    with pytest.raises(DataError, match=r"ner-tr\.iob2: item 2 has the label 'B-LOC', which does not occur"):
-        planned(project)
-    (project / "ner-tr.iob2").write_text("Ann B-PER\n")
-    study = run_experiment(planned(project, seeds=[1], strategies=["baseline"]), out=project / "out")
-    assert [(score.metric, score.unit) for score in study.records[0].scores] == [("f1", "entities")] * 3
-
-
 def test_settings_that_do_not_go_together(project):
     path = project / "experiment.toml"
     path.write_text(path.read_text() + '[alignment]\naligner = "sentence"\n')

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +15,8 @@ from alignfreeze.experiment.settings import RaySettings
 from alignfreeze.running.cluster import _check_resources
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.status import read_status
+from alignfreeze.termination import TERMINATED
+from tests.running.test_faults import start, wait_for_end
 from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, planned
 
@@ -100,3 +103,16 @@ def test_more_than_the_cluster_has_is_refused():
     with pytest.raises(SettingsError, match=r"ray\.gpus_per_run: a run needs 1, but the whole cluster has only 0"):
         _check_resources({"CPU": 2.0}, [RaySettings(gpus_per_run=1)])
     _check_resources({"CPU": 2.0, "GPU": 1.0}, [RaySettings(gpus_per_run=1)])
+
+
+@pytest.mark.slow
+def test_sigterm_ends_the_command_and_its_ray(project):
+    pytest.importorskip("ray")
+    options = ("--out", project / "out", "--ray", "local", "--workers", 1)
+    process, mark = start("-m", "alignfreeze", "run", project / "experiment.toml", *options, stderr=subprocess.PIPE)
+    while not list(project.glob("out/locks/*.json")) and process.poll() is None:
+        time.sleep(0.05)
+    process.terminate()
+    assert "error: ended by SIGTERM" in process.communicate(timeout=30)[1]
+    assert process.returncode == TERMINATED
+    assert not wait_for_end(mark)

@@ -33,6 +33,7 @@ from alignfreeze.evaluation.predictions import Predictions, check_estimable
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, Strategy
+from alignfreeze.studies.doubts import gather_doubts
 from alignfreeze.studies.statistics import CONFIDENCE
 from alignfreeze.tasks.table import TASKS
 
@@ -280,7 +281,9 @@ def judge_pilots(
         overall=recommend(None, overall, together, n=sum(item.n for item in recommendations)),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
         source_scores={name: _mean_of(several) for name, several in scores.items() if several},
-        doubts=tuple(f"{pilot.strategy}, seed {pilot.seed}: {doubt}" for pilot in pilots for doubt in pilot.doubts),
+        doubts=tuple(
+            doubt.sentence for doubt in gather_doubts([(f"{p.strategy}, seed {p.seed}", p.doubts) for p in pilots])
+        ),
         silent=tuple(language for language in counts if language not in spoken),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alignfreeze.advice.advice import Advice, calibration_of, judge_pilots
@@ -14,6 +14,7 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, rea
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.studies.doubts import doubts_of
 from alignfreeze.studies.results import read_records, results_of
 from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks.table import TASKS
@@ -53,6 +54,7 @@ class StrategyChoices:
         best: Mean true score over languages with the best strategy of each language, as labels would choose it.
         gain: The gain of choosing over the best single strategy.
         interval: The 95% confidence interval of that gain, over seeds; None if it cannot be computed.
+        doubts: What is doubtful in the scores of the runs.
     """
 
     title: str
@@ -64,6 +66,7 @@ class StrategyChoices:
     best: float | None
     gain: float | None
     interval: tuple[float, float] | None
+    doubts: tuple[str, ...] = ()
 
 
 def choose_strategies(folder: Path) -> StrategyChoices:
@@ -107,7 +110,8 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     task = first.task
     advice = judge_pilots(pilots, calibration=calibration_of(TASKS[task], whole=True))
     title = f"{first.experiment}: {task} with {first.encoder}"
-    return _summarise_choices(title, task, advice, found)
+    doubts = tuple(doubt.sentence for doubt in doubts_of([record for _, record in found.values()]))
+    return replace(_summarise_choices(title, task, advice, found), doubts=doubts)
 
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:

@@ -14,6 +14,7 @@ from alignfreeze.cli import lens, models, runs, studies, text
 from alignfreeze.cli.options import Command
 from alignfreeze.cli.shown import complain
 from alignfreeze.errors import AlignFreezeError
+from alignfreeze.termination import TERMINATED, Terminated, clean_up_when_terminated
 
 app = typer.Typer(
     name="alignfreeze",
@@ -45,10 +46,14 @@ def main() -> None:
         # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
     try:
-        app()
+        with clean_up_when_terminated():
+            app()
     except AlignFreezeError as error:
         complain(str(error))
         sys.exit(2)
+    except Terminated:
+        complain("ended by SIGTERM; complete runs and checkpoints are kept, and the same command continues from there")
+        sys.exit(TERMINATED)
 
 
 def _show_version(wanted: bool) -> None:

@@ -139,7 +139,7 @@ def evaluate(
 
         chosen = values.find_task(task)
         files = [values.split_option(text, "--test", "de=FILE") for text in test]
-        tests = {check_language(code): chosen.read(Source(path, code, "test")) for code, path in files}
+        tests = {check_language(code): chosen.read_tests(Source(path, code, "test")) for code, path in files}
         if len(tests) < len(files):
             named = [check_language(code) for code, _ in files]
             twice = next(code for code in named if named.count(code) > 1)

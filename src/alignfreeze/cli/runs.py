@@ -12,7 +12,16 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_json, show_lines, show_outcome, show_plans, show_sheets, show_status, working
+from alignfreeze.cli.shown import (
+    show_doubts,
+    show_json,
+    show_lines,
+    show_outcome,
+    show_plans,
+    show_sheets,
+    show_status,
+    working,
+)
 from alignfreeze.errors import SettingsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -116,8 +125,7 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
 
         outcome = RunOutcome.of(run_experiments(plans, out=out, **how))
         outcome.write(out)
-    elsewhere = bool(how.get("ray")) or (how.get("workers") or 1) > 1
-    show_outcome(outcome, as_json, doubts=elsewhere)
+    show_outcome(outcome, as_json)
     if outcome.failures:
         typer.echo(f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
         raise typer.Exit(1)
@@ -184,7 +192,7 @@ def advise(
         from alignfreeze.advice.advice import advise as ask
         from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
-        from alignfreeze.report.advice import advice_lines, advice_sheet
+        from alignfreeze.report.advice import advice_doubts, advice_lines, advice_sheet
         from alignfreeze.report.writing import RECOMMENDED, write_advice
 
         if fraction is not None and not 0 < fraction <= 1:
@@ -198,6 +206,7 @@ def advise(
     if as_json:
         show_json(facts)
         return
+    show_lines(advice_doubts(advised))
     show_sheets([advice_sheet(advised)])
     show_lines([*advice_lines(advised), f"the recommended run is alignfreeze run {folder / RECOMMENDED} --out DIR"])
 
@@ -208,6 +217,7 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
         from alignfreeze.advice.per_language import choose_strategies
         from alignfreeze.files import check_folder
         from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
+        from alignfreeze.report.sheets import doubt_lines
         from alignfreeze.report.writing import write_findings
 
         if options:
@@ -218,9 +228,10 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
         choices = choose_strategies(runs)
         sheet, lines, facts = choice_sheet(choices), list(choice_lines(choices)), choice_facts(choices)
         if out is not None:
-            write_findings(out, "choice", sheet, lines, facts)
+            write_findings(out, "choice", sheet, lines, facts, doubts=doubt_lines(choices.doubts))
     if as_json:
         show_json(facts)
         return
+    show_doubts(choices.doubts)
     show_sheets([sheet])
     show_lines(lines)

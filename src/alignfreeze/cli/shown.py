@@ -179,18 +179,24 @@ def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
         typer.echo(f"{len(plans)} experiments, {len(runs)} different runs")
 
 
-def show_outcome(outcome: RunOutcome, as_json: bool, *, doubts: bool) -> None:
-    """Show tables, cost and failed runs of experiments, and on request the doubts about scores."""
+def show_doubts(doubts: Iterable[str], *, latex: bool = False, markdown: bool = False) -> None:
+    """Show doubts about scores, before the scores."""
+    from alignfreeze.report.sheets import doubt_lines
+
+    for line in doubt_lines(doubts, latex=latex, markdown=markdown):
+        typer.echo(line)
+
+
+def show_outcome(outcome: RunOutcome, as_json: bool) -> None:
+    """Show doubts about scores, tables and cost of experiments, and failed runs."""
     from alignfreeze.report.tables import sheet_of
 
     if as_json:
         show_json(outcome.facts())
     else:
+        show_doubts(outcome.doubts)
         show_sheets(map(sheet_of, outcome.tables))
         console().print(outcome.cost())
-    for record in outcome.records if doubts else ():
-        for doubt in record.doubts:
-            typer.echo(f"{record.strategy}, seed {record.seed}: {doubt}", err=True)
     for failure in outcome.failures:
         complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
 
@@ -202,10 +208,11 @@ def show_status(look: Callable[[], Status], *, watch: bool) -> None:
     from rich.live import Live
 
     from alignfreeze.report.sheets import to_rich
-    from alignfreeze.report.status import status_sheet
+    from alignfreeze.report.status import status_doubts, status_sheet
 
     found = look()
     if not watch:
+        show_doubts(status_doubts(found))
         show_sheets([status_sheet(found)])
         return
     with Live(to_rich(status_sheet(found)), console=console()) as live:
@@ -213,3 +220,4 @@ def show_status(look: Callable[[], Status], *, watch: bool) -> None:
             time.sleep(1)
             found = look()
             live.update(to_rich(status_sheet(found)))
+    show_doubts(status_doubts(found))

@@ -10,7 +10,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_json, show_lines, show_sheets, working
+from alignfreeze.cli.shown import show_doubts, show_json, show_lines, show_sheets, working
 from alignfreeze.errors import SettingsError
 
 
@@ -29,21 +29,25 @@ def compare(
     from alignfreeze.report import comparisons as shown
     from alignfreeze.report.tables import sheet_of
     from alignfreeze.studies import comparison, results
+    from alignfreeze.studies.doubts import doubts_of
     from alignfreeze.studies.versus import set_side_by_side
 
-    read = results.read_results(paths)
+    read, records = results.read_all(paths)
     found = comparison.compare(read)
     versus = []
     if against:
-        theirs = results.read_results(against)
+        theirs, others = results.read_all(against)
+        records += others
         results.check_tests([*read, *theirs])
         versus = set_side_by_side(found, comparison.compare(theirs))
+    doubts = [doubt.sentence for doubt in doubts_of(records)]
     if as_json:
-        facts = {"comparisons": [shown.comparison_facts(item) for item in found]}
+        facts = {"doubts": doubts, "comparisons": [shown.comparison_facts(item) for item in found]}
         if against:
             facts["versus"] = [shown.versus_facts(item) for item in versus]
         show_json(facts)
         return
+    show_doubts(doubts, latex=latex, markdown=markdown)
     for item in found:
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
@@ -70,6 +74,7 @@ def correlate(
         from alignfreeze.report import comparisons as shown
         from alignfreeze.studies import comparison, results
         from alignfreeze.studies.correlations import collect_facts, correlate_gains
+        from alignfreeze.studies.doubts import doubts_of
         from alignfreeze.typology import is_installed
 
         if not is_installed():
@@ -77,15 +82,18 @@ def correlate(
                 "distances of languages are left out; they need the extra `typology`: pip install "
                 '"alignfreeze[typology]"'
             )
-        compared = comparison.compare(results.read_results(paths))
+        read, records = results.read_all(paths)
+        doubts = [doubt.sentence for doubt in doubts_of(records)]
+        compared = comparison.compare(read)
         found = [(item, correlate_gains(item)) for item in compared]
     if as_json:
         facts = [
             {**shown.setup_facts(item), "facts": collect_facts(item), "correlations": list(map(asdict, several))}
             for item, several in found
         ]
-        show_json({"comparisons": facts})
+        show_json({"doubts": doubts, "comparisons": facts})
         return
+    show_doubts(doubts, latex=latex, markdown=markdown)
     show_sheets([shown.correlation_sheet(item, several) for item, several in found], latex=latex, markdown=markdown)
 
 
@@ -100,12 +108,13 @@ def export(
     """Write all scores, one per row (csv, parquet), or the tables of `compare` (markdown, latex)."""
     from alignfreeze.files import check_apart
     from alignfreeze.report.exports import choose_export_form, export_results
-    from alignfreeze.studies.results import read_results
+    from alignfreeze.studies.doubts import doubts_of
+    from alignfreeze.studies.results import read_all
 
     chosen = choose_export_form(out, form)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
-    results = read_results(paths)
-    export_results(results, out, chosen)
+    results, records = read_all(paths)
+    export_results(results, out, chosen, doubts=[doubt.sentence for doubt in doubts_of(records)])
     typer.echo(f"{len(results):,} scores in {out}")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
@@ -29,10 +29,12 @@ class TaggedSentence:
     Attributes:
         words: The syntactic words.
         tags: The tag of each word; None for a word without one.
+        lines: The line of each word in its file, for messages; empty if there is no file.
     """
 
     words: tuple[str, ...]
     tags: tuple[str | None, ...]
+    lines: Sequence[int] = field(default=(), compare=False, repr=False)
 
 
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:
@@ -78,7 +80,7 @@ def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
 
 
 def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
-    words, tags = [], []
+    words, tags, lines = [], [], []
     before = -1
     for number, line in block:
         columns = _split(path, number, line)
@@ -96,7 +98,8 @@ def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
         before = int(place[1])
         words.append(columns[1])
         tags.append(_find_tag(path, number, columns[3]))
-    return TaggedSentence(tuple(words), tuple(tags))
+        lines.append(number)
+    return TaggedSentence(tuple(words), tuple(tags), tuple(lines))
 
 
 def _split(path: Path, number: int, line: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
@@ -42,7 +42,7 @@ def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[Tag
         tags = [_parse_tag(path, line) for line in lines]
         places = (f"{path}, line {line.number}" for line in lines)
         check_iob2(zip(places, (line.word for line in lines), tags, strict=True))
-        sentences.append(TaggedSentence(tuple(line.word for line in lines), tuple(tags)))
+        sentences.append(_to_sentence(lines, tags))
     return sentences
 
 
@@ -61,9 +61,12 @@ def read_columns(path: Path | str, *, max_sentences: int | None = None) -> list[
     sentences = []
     for lines in _read_sentences(path, max_sentences):
         tags = (_parse_tag(path, line) for line in lines)
-        words = tuple(line.word for line in lines)
-        sentences.append(TaggedSentence(words, tuple(None if tag == UNTAGGED else tag for tag in tags)))
+        sentences.append(_to_sentence(lines, [None if tag == UNTAGGED else tag for tag in tags]))
     return sentences
+
+
+def _to_sentence(lines: Sequence[WordLine], tags: Sequence[str | None]) -> TaggedSentence:
+    return TaggedSentence(tuple(line.word for line in lines), tuple(tags), tuple(line.number for line in lines))
 
 
 def _read_sentences(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters, parse_label
-from alignfreeze.errors import DataError, did_you_mean
+from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
 
@@ -34,11 +34,13 @@ class LabelledText:
         text: The text; for NLI the premise.
         second: The second text, for NLI the hypothesis; None if there is none.
         label: The label.
+        place: Its line or row, for messages; empty if it was not read.
     """
 
     text: str
     second: str | None
     label: str
+    place: str = field(default="", compare=False, repr=False)
 
 
 def read_labelled(
@@ -106,7 +108,7 @@ def parse_labelled(
         if first is None or (pairs and second is None):
             skipped["text"].append(where)
             continue
-        texts.append(LabelledText(first, second, label))
+        texts.append(LabelledText(first, second, label, where.removeprefix(f"{name}, ")))
         if len(texts) == most:
             break
     for what, places in skipped.items():
@@ -115,7 +117,8 @@ def parse_labelled(
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
         missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""
-        raise DataError(f"{name}: no labelled text{of_language} found{missing}")
+        kind = UnlabelledError if skipped["label"] else DataError
+        raise kind(f"{name}: no labelled text{of_language} found{missing}")
     return texts
 
 

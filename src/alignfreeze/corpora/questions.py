@@ -12,7 +12,7 @@ from typing import Any
 from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters
 from alignfreeze.decoding import LONGEST_DOCUMENT
-from alignfreeze.errors import DataError
+from alignfreeze.errors import DataError, UnlabelledError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
 
@@ -146,7 +146,7 @@ def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str,
             remark(f"{name}: {len(places):,} questions without {what} are skipped, first {first}")
     if not found:
         null = f"; {with_null[0]}: question, context and answers must be texts, not null" if with_null else ""
-        raise DataError(f"{name}: no question with an answer found{null}")
+        raise (UnlabelledError if without_answer else DataError)(f"{name}: no question with an answer found{null}")
     return found
 
 

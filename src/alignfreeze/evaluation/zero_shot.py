@@ -10,6 +10,7 @@ from typing import Any
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
+from alignfreeze.languages import name_of
 from alignfreeze.progress import stage
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
@@ -55,6 +56,8 @@ def evaluate(
 ) -> list[Score]:
     """Test a model in several languages; return one score per language and metric.
 
+    A language whose items have no labels, or labels that the model does not know, has no score.
+
     Args:
         task_model: The fine-tuned model.
         task: What the model has learnt.
@@ -64,7 +67,7 @@ def evaluate(
     Raises:
         SettingsError: The device does not exist here.
         EncoderError: The model predicts other labels than the task has.
-        DataError: The test items of a language have no labels, or labels that the model does not know.
+        DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
     return list(assess(task_model, task, tests, device=device).scores)
 
@@ -79,6 +82,8 @@ def assess(
 ) -> Outcome:
     """Test a model in several languages, and look for results that cannot be right.
 
+    A language whose items have no labels, or labels that the model does not know, has a doubt and no score.
+
     Args:
         task_model: The fine-tuned model.
         task: What the model has learnt.
@@ -89,32 +94,51 @@ def assess(
     Raises:
         SettingsError: The device does not exist here.
         EncoderError: The model predicts other labels than the task has.
-        DataError: The test items of a language have no labels, or labels that the model does not know.
+        DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
             f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"
         )
-    if task.labels is None:
-        for language, items in tests.items():
-            task.check_labels(items, task_model.labels, name=f"test {language}")
+    tests, unscored = _split_scored(task_model, task, tests)
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     # One stream of all languages, so that sentences of similar length run together across languages.
     stream = [item for items in tests.values() for item in items]
     with stage("testing", total=len(stream)) as bar:
         predicted = iter(task.kind.predict(task_model, stream, bar=bar))
     scores: list[Score] = []
-    doubted: list[str] = []
+    doubted = [_no_score(language, reason) for language, reason in unscored.items()]
     parts: dict[str, dict[str, Parts]] = {}
     for language, items in tests.items():
         guesses = list(islice(predicted, len(items)))
         measures = task.metrics(guesses, items)
         if not measures[0].n:
-            raise DataError(f"the test items of {language!r} have no labels to compare with")
+            doubted.append(_no_score(language, f"nothing to divide by: 0 {measures[0].unit}"))
+            continue
         parts[language] = {measure.metric: measure.parts for measure in measures}
         scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
         doubted += find_doubts(
             language, measures, guesses, items, task=task, task_model=task_model, is_source=language == source
         )
     return Outcome(tuple(scores), tuple(doubted), parts)
+
+
+def _split_scored(
+    task_model: TaskModel, task: Task, tests: Mapping[str, Sequence[Any]]
+) -> tuple[dict[str, Sequence[Any]], dict[str, str]]:
+    """Return the test items of the languages that can be scored, and why the others cannot.
+
+    Raises:
+        DataError: No language can be scored.
+    """
+    labels = [] if task.labels is not None and not task.labels else task_model.labels
+    reasons = {code: task.why_unscored(items, labels, name=f"test {code}") for code, items in tests.items()}
+    unscored = {code: reason for code, reason in reasons.items() if reason is not None}
+    if tests and len(unscored) == len(tests):
+        raise DataError("\n".join(unscored.values()))
+    return {code: items for code, items in tests.items() if code not in unscored}, unscored
+
+
+def _no_score(language: str, reason: str) -> str:
+    return f"{name_of(language)}: there is no score ({reason})"

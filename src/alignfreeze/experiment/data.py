@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from glob import escape, has_magic
 from pathlib import Path
@@ -21,12 +21,13 @@ from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding.encoder import device_here, load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
-from alignfreeze.errors import AlignFreezeError, DataError
+from alignfreeze.errors import AlignFreezeError, DataError, UnlabelledError
 from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
-from alignfreeze.progress import stage
+from alignfreeze.languages import name_of
+from alignfreeze.progress import remark, stage
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.tasks.task import Source, Task
+from alignfreeze.tasks.task import Source, Task, content_of
 
 Found = TypeVar("Found")
 
@@ -58,6 +59,7 @@ class ExperimentData:
         links: The word alignments of the bitext if the settings name files of links; else None.
         dictionaries: Bilingual word lists by language pair, if the settings name them.
         held: Sentence pairs that are held out of realignment, for estimates without labels.
+        unscored: Why languages can have no score, by language.
     """
 
     files: tuple[DataFile, ...]
@@ -67,6 +69,7 @@ class ExperimentData:
     links: list[WordAlignment] | None
     dictionaries: dict[tuple[str, str], Dictionary]
     held: list[SentencePair] = field(default_factory=list)
+    unscored: dict[str, str] = field(default_factory=dict)
 
 
 def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> ExperimentData:
@@ -110,15 +113,21 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         train_source = Source(places["train"], settings.source_language, data.train_split, data.max_train)
         sources = {code: Source(places[f"test {code}"], code, data.test_split, data.max_test) for code in tested}
         train = attempt(partial(_read_items, task, train_source, "train", files), [])
+        unscored: dict[str, str] = {}
         items_of = {
-            code: attempt(partial(_read_items, task, source, f"test {code}", files), [])
+            code: attempt(partial(_read_tests, task, source, code, files, unscored), [])
             for code, source in sources.items()
         }
         task.say_one_label(train, name=str(train_source.place))
         if train and not problems:
             labels = task.labels_of(train)
             for code, source in sources.items():
-                attempt(partial(task.check_labels, items_of[code], labels, name=str(source.place)), None)
+                reason = task.why_unscored(items_of[code], labels, name=str(source.place))
+                if reason is not None:
+                    unscored.setdefault(code, reason)
+                bar.advance()
+        if not problems:
+            problems += _report_unscored(unscored, tested)
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
             judge = LayerVectors(load_encoder(settings.encoder), device=device_here(settings.device))
@@ -139,16 +148,34 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
     if problems:
         raise DataError("\n".join(problems))
     bitext = [pair for pairs in pairs_of.values() for pair in pairs]
-    return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries)
+    return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries, unscored=unscored)
 
 
 def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) -> list[Any]:
     """Read the items of a file or data set. A data set is noted with the digest of its items."""
     items = task.read(source)
     if source.on_hub:
-        digest = digest_of_json([source.split, *(asdict(item) for item in items)])
+        digest = digest_of_json([source.split, *map(content_of, items)])
         files.append(DataFile(role, Path(source.place), digest))
     return items
+
+
+def _read_tests(task: Task, source: Source, code: str, files: list[DataFile], unscored: dict[str, str]) -> list[Any]:
+    """Read the test items of a language. If none of them has a label, note that the language has no score."""
+    try:
+        return _read_items(task, source, f"test {code}", files)
+    except UnlabelledError as error:
+        unscored[code] = str(error)
+        return []
+
+
+def _report_unscored(unscored: Mapping[str, str], tested: Sequence[str]) -> list[str]:
+    """Say which languages will have no score. Return the reasons as problems if that is true of all."""
+    if tested and unscored.keys() == set(tested):
+        return ["no language can be scored:", *(f"  {reason}" for reason in unscored.values())]
+    for code, reason in unscored.items():
+        remark(f"{name_of(code)} will have no score: {reason}")
+    return []
 
 
 def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:

@@ -19,9 +19,11 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
+from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.tasks.finetuning import n_examples
@@ -42,6 +44,7 @@ class Plan:
         freezing: What each strategy freezes, if it realigns; for an average, what all its members freeze.
         finetuning_steps: Optimiser steps of each fine-tuning.
         tokenizer: The tokenizer of the encoder.
+        overlaps: Test items that are also trained on.
     """
 
     settings: ExperimentSettings
@@ -52,6 +55,7 @@ class Plan:
     freezing: dict[str, Freezing]
     finetuning_steps: int
     tokenizer: PreTrainedTokenizerFast
+    overlaps: tuple[Overlap, ...] = ()
 
 
 def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Plan:
@@ -91,19 +95,39 @@ class _Reader:
         self.encoder = lru_cache(maxsize=1)(load_encoder)
         self.digest = lru_cache(digest_of_encoder)
         self._data: dict[tuple[Path, str], ExperimentData] = {}
+        self._overlaps: dict[tuple[Path, str], tuple[Overlap, ...]] = {}
 
-    def data_of(self, settings: ExperimentSettings, base: Path) -> ExperimentData:
-        """Read the data of an experiment."""
+    def data_of(self, settings: ExperimentSettings, base: Path) -> tuple[ExperimentData, tuple[Overlap, ...]]:
+        """Read the data of an experiment, and find the test items that are trained on."""
         key = (base, reading_key_of(settings))
         if key not in self._data:
             data = read_data(settings, base=base, tests=self.tests)
             if settings.bitext is not None and (n := settings.bitext.held_out):
                 data = hold_out(data, most=n, seed=settings.bitext.selection.seed)
+            overlaps = tuple(find_overlaps(TASKS[settings.task], data))
+            for overlap in overlaps:
+                if overlap.is_doubtful:
+                    remark(overlap.sentence)
             self._data[key] = data
-        return self._data[key]
+            self._overlaps[key] = overlaps
+        return self._data[key], self._overlaps[key]
+
+
+def _check_targets(settings: ExperimentSettings) -> None:
+    """Say so if an experiment names no target language."""
+    source = settings.source_language
+    if settings.tested_languages != [source]:
+        return
+    without_pairs = settings.realigns and not settings.bitext_languages
+    remark(
+        f"languages names only the source language {source!r}: no target language is tested, so nothing can be said "
+        f"about transfer{', and no strategy can realign' if without_pairs else ''}; name target languages, or another "
+        "source_language"
+    )
 
 
 def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
+    _check_targets(settings)
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
     alignment = settings.alignment
@@ -116,7 +140,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
     # The whole encoder is loaded, so that a broken one is found before hours of work.
     loaded = read.encoder(encoder)
     freezing = freezing_of(settings, loaded.model)
-    data = read.data_of(settings, base)
+    data, overlaps = read.data_of(settings, base)
     steps = settings.finetuning.steps or settings.finetuning.total_steps(
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
@@ -125,10 +149,10 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
     aligning = read.digest(alignment.encoder) if needs_vectors and alignment.encoder is not None else None
     digests = EncoderDigests(read.digest(encoder), aligning)
     specs = tuple(
-        RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests))
+        RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests), overlaps)
         for strategy, seed in _runs_of(settings)
     )
-    return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer)
+    return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer, overlaps)
 
 
 def _fill_in_steps(settings: ExperimentSettings, steps: int) -> ExperimentSettings:
@@ -218,6 +242,7 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     Raises:
         SettingsError: The number of steps is not known: both `finetuning.steps` and `data.n_train` are left out.
     """
+    _check_targets(settings)
     located = {"device": check_device(settings.device), "encoder": _locate_encoder(settings.encoder, base)}
     settings = settings.model_copy(update=located)
     known = settings.data.n_train

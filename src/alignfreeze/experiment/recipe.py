@@ -19,6 +19,7 @@ from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.meter import Meter
+from alignfreeze.experiment.overlap import BITEXT, Overlap
 from alignfreeze.experiment.records import (
     MODEL,
     SENTENCES,
@@ -49,12 +50,14 @@ class RunSpec:
         strategy: How the encoder of the run is made.
         seed: The random start.
         identity: Everything that the result depends on.
+        overlaps: Test items that are also trained on.
     """
 
     settings: ExperimentSettings
     strategy: Strategy
     seed: int
     identity: Identity
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -193,13 +196,17 @@ def run(
     model, realignment, finetuning = made
     with meter.measure("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
+    # The baseline does not see the bitext.
+    overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or not spec.strategy.is_baseline)
+    trained_on = [one.sentence for one in overlaps if one.is_doubtful]
+    outcome = replace(outcome, doubts=(*trained_on, *outcome.doubts))
     if data.held and task.kind.pair_labeller is not None:
         with meter.measure("held-out pairs"):
             links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
             found = predict_held_out(model, task, data, links, device=settings.device)
             write_predictions(places.folder / PREDICTIONS, found)
-    for doubt in outcome.doubts:
-        remark(f"{spec.strategy}, seed {spec.seed}: {doubt}")
+    if n := len(outcome.doubts):  # they are shown with the scores of all runs, each once
+        remark(f"{spec.strategy}, seed {spec.seed}: {n} doubt{'s' if n > 1 else ''} about the scores")
     if settings.keep_models:
         model.save(places.folder / MODEL)
         write_card(places.folder / MODEL, _describe(spec, realignment, outcome))
@@ -218,6 +225,7 @@ def run(
         seconds=meter.seconds,
         memory=meter.memory,
         environment=describe_environment(settings.device, settings.compute),
+        overlaps=overlaps,
     )
     write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
     record.write(places.folder)

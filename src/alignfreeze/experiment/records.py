@@ -13,6 +13,7 @@ from typing import Any
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
+from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
@@ -64,6 +65,7 @@ class RunRecord:
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, the time, and the settings of the computation.
         memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
+        overlaps: Test items that were also trained on.
     """
 
     experiment: str
@@ -80,6 +82,7 @@ class RunRecord:
     seconds: dict[str, float]
     environment: dict[str, Any]
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -23,7 +23,7 @@ from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.tasks.task import Source, Task
+from alignfreeze.tasks.task import Source, Task, content_of
 from alignfreeze.training.checkpoints import remove_checkpoints
 from alignfreeze.training.settings import ComputeSettings
 from alignfreeze.uploads import check_hub, push
@@ -154,7 +154,9 @@ def finetune_and_save(
     how = training.prepare()
     items = task.read(source)
     task.say_one_label(items, name=str(source.place))
-    digest = digest_of_json([asdict(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
+    digest = (
+        digest_of_json([content_of(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
+    )
     model, history = finetune(load_encoder(encoder), task, items, settings=settings, **how)
     facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(history)}
     facts["folder"] = str(training.out)

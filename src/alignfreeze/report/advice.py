@@ -80,6 +80,11 @@ def advice_sheet(advised: AdviceOutcome) -> Sheet:
     return make_sheet(title, advice_columns(_realigned_strategies(advice)), rows, NOTE, n_last=1)
 
 
+def advice_doubts(advised: AdviceOutcome) -> list[str]:
+    """Return what is doubtful in the pilots, as sentences for before the advice."""
+    return [f"do not rely on this: {doubt}" for doubt in advised.advice.doubts]
+
+
 def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
     """Yield the advice as sentences: first for all languages, then for languages that differ."""
     advice = advised.advice
@@ -92,8 +97,6 @@ def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
         yield f"{_name_languages(languages)}: {_advice_text(strategy, verdict)}"
     if advice.silent:
         yield f"{_name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
-    for doubt in advice.doubts:
-        yield f"do not rely on this: {doubt}"
     if advice.doubts and advised.fraction < 1:
         yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more; raise --fraction"
     yield how_far(advised.settings.task)
@@ -236,6 +239,7 @@ def choice_facts(choices: StrategyChoices) -> dict[str, Any]:
     columns = choice_columns(choices)
     return {
         "runs": choices.title,
+        "doubts": list(choices.doubts),
         "how_far": how_far(choices.task),
         "seeds": list(choices.advice.seeds),
         "chosen_score": choices.chosen,

@@ -23,8 +23,10 @@ Seconds = Mapping[tuple[str, str], float]
 """Seconds of training. Each key is a digest of settings and the name of a strategy."""
 
 
-def comparison_page(number: int, comparison: Comparison, *others: Comparison, seconds: Seconds) -> Page:
-    """Return the page of a comparison. Tables by other metrics follow its own tables."""
+def comparison_page(
+    number: int, comparison: Comparison, *others: Comparison, seconds: Seconds, doubts: Sequence[str] = ()
+) -> Page:
+    """Return the page of a comparison: first the doubts about its runs. Tables by other metrics follow its own."""
     charts: list[Chart | None] = []
     picture = ""
     if len(comparison.strategies) > 1 and comparison.languages:
@@ -43,7 +45,7 @@ def comparison_page(number: int, comparison: Comparison, *others: Comparison, se
     return Page(
         name=address_of_comparison(number),
         title=title_of(comparison),
-        summary=summarise_comparison(comparison),
+        summary=[*doubts, *summarise_comparison(comparison)],
         charts=[chart for chart in charts if chart is not None],
         sheets=[sheet for one in (comparison, *others) for sheet in (overall_sheet(one), sheet_of(table_of(one)))],
         picture=picture,

@@ -15,7 +15,7 @@ from alignfreeze.files import check_file, new_file, write_lines
 from alignfreeze.report.columns import Column, plain_values
 from alignfreeze.report.comparisons import overall_sheet, table_of
 from alignfreeze.report.forms import choose_form
-from alignfreeze.report.sheets import Sheet, to_latex, to_markdown
+from alignfreeze.report.sheets import Sheet, doubt_lines, to_latex, to_markdown
 from alignfreeze.report.tables import sheet_of
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result
@@ -34,7 +34,7 @@ RESULT_COLUMNS = tuple(map(_attribute, _NAMES))
 """The columns of results, which CSV and Parquet share."""
 
 
-def _write_csv(results: Sequence[Result], out: Path) -> None:
+def _write_csv(results: Sequence[Result], out: Path, _: Sequence[str]) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, [column.key for column in RESULT_COLUMNS], lineterminator="\n")
     table.writeheader()
@@ -42,7 +42,7 @@ def _write_csv(results: Sequence[Result], out: Path) -> None:
     write_lines(out, text.getvalue().splitlines())
 
 
-def _write_parquet(results: Sequence[Result], out: Path) -> None:
+def _write_parquet(results: Sequence[Result], out: Path, _: Sequence[str]) -> None:
     try:
         arrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
@@ -53,20 +53,24 @@ def _write_parquet(results: Sequence[Result], out: Path) -> None:
         parquet.write_table(table, beside)
 
 
-def _write_tables(write: Callable[[Sheet], str]) -> Callable[[Sequence[Result], Path], None]:
-    def write_tables(results: Sequence[Result], out: Path) -> None:
+Writer = Callable[[Sequence[Result], Path, Sequence[str]], None]
+"""Writes results to a file. Tables have the doubts about the results above them; bare scores have none."""
+
+
+def _write_tables(write: Callable[[Sheet], str], **form: bool) -> Writer:
+    def write_tables(results: Sequence[Result], out: Path, doubts: Sequence[str]) -> None:
         found = compare(results)
         sheets = [sheet for item in found for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
-        write_lines(out, "\n\n".join(map(write, sheets)).splitlines())
+        write_lines(out, [*doubt_lines(doubts, **form), *"\n\n".join(map(write, sheets)).splitlines()])
 
     return write_tables
 
 
-EXPORT_FORMS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+EXPORT_FORMS: dict[str, Writer] = {
     "csv": _write_csv,
     "parquet": _write_parquet,
-    "markdown": _write_tables(to_markdown),
-    "latex": _write_tables(to_latex),
+    "markdown": _write_tables(to_markdown, markdown=True),
+    "latex": _write_tables(to_latex, latex=True),
 }
 """The functions that write results, by form."""
 
@@ -83,13 +87,14 @@ def choose_export_form(out: Path, form: str | None) -> str:
     return choose_form(out, form, forms=EXPORT_FORMS, endings=_EXPORT_ENDINGS, otherwise=otherwise)
 
 
-def export_results(results: Sequence[Result], out: Path, form: str) -> None:
+def export_results(results: Sequence[Result], out: Path, form: str, *, doubts: Sequence[str] = ()) -> None:
     """Write results to a file.
 
     Args:
         results: The results.
         out: The file.
         form: A name in `EXPORT_FORMS`.
+        doubts: What is doubtful in the results.
 
     Raises:
         OutputError: The file cannot be written.
@@ -97,6 +102,6 @@ def export_results(results: Sequence[Result], out: Path, form: str) -> None:
     """
     check_file(out)
     try:
-        EXPORT_FORMS[form](results, out)
+        EXPORT_FORMS[form](results, out, doubts)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error

@@ -31,6 +31,8 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
             "-".join(languages): len(positions) for languages, positions in group_by_languages(plan.data.held).items()
         },
         "frozen": _frozen_facts(plan.freezing),
+        "overlaps": [asdict(overlap) for overlap in plan.overlaps],
+        "unscored": plan.data.unscored,
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
     }
@@ -154,6 +156,9 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
     for language, tests in data.tests.items():
         yield "test", f"{language} {len(tests):,} {TASKS[settings.task].kind.item_name}"
+        yield from (("", overlap.sentence) for overlap in plan.overlaps if overlap.language == language)
+        if language in data.unscored:
+            yield "", f"no score: {data.unscored[language]}"
     for file in data.files:
         yield "file", f"{file.role}: {file.path} (sha256 {file.digest[:12]})"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
 from alignfreeze.report.addresses import address_of_language, address_of_run
@@ -14,7 +15,7 @@ from alignfreeze.report.likeness import alike_runs_sheet
 from alignfreeze.report.line_charts import draw_checks, draw_losses
 from alignfreeze.report.lineage import trace_run
 from alignfreeze.report.pages import Page
-from alignfreeze.report.sheets import Cell, Sheet
+from alignfreeze.report.sheets import Cell, Sheet, doubt_lines
 
 
 def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
@@ -32,12 +33,18 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
         networks=[trace_run(record)],
-        sheets=[_run_scores(record), *([] if alike is None else [alike]), _data(record), _settings(record)],
+        sheets=[
+            _run_scores(record),
+            *([] if alike is None else [alike]),
+            *_overlaps(record),
+            _data(record),
+            _settings(record),
+        ],
     )
 
 
 def _summarise_run(record: RunRecord) -> list[str]:
-    """Return sentences on the scores in the source language and in the target languages, and on doubts."""
+    """Return sentences on doubts, and on the scores in the source language and in the target languages."""
     source = record.source_language
     metric = record.scores[0].metric if record.scores else ""
     values = {score.language: score.value for score in record.scores if score.metric == metric}
@@ -47,7 +54,8 @@ def _summarise_run(record: RunRecord) -> list[str]:
         parts.append(f"{100 * values[source]:.1f} in {name_or_code(source)}")
     if targets:
         parts.append(f"{100 * sum(targets) / len(targets):.1f} on average over {len(targets)} target languages")
-    return [*([f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []), *record.doubts]
+    scores = [f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []
+    return [*doubt_lines(record.doubts), *scores]
 
 
 def _facts(record: RunRecord) -> dict[str, str]:
@@ -113,6 +121,21 @@ def _page_of(language: str, record: RunRecord) -> str:
 def _data(record: RunRecord) -> Sheet:
     rows = [(Cell(role), Cell(digest)) for role, digest in record.files.items()]
     return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
+
+
+def _overlaps(record: RunRecord) -> Iterator[Sheet]:
+    """Yield a table of the test items that were also trained on, if there are any."""
+    columns: list[Column[Overlap]] = [
+        Column("", lambda one: one.language, is_name=True),
+        Column("language", lambda one: _language_cell(one.language, record), is_name=True),
+        Column("where", lambda one: one.place, is_name=True),
+        Column("test items", lambda one: f"{one.n:,}"),
+        Column("of", lambda one: f"{one.of:,} {one.unit}"),
+        Column("same file as", lambda one: one.same_file, missing=""),
+    ]
+    if record.overlaps:
+        note = "These test items stand word for word in what was trained on; spaces do not count."
+        yield make_sheet("Test data that are training data", columns, record.overlaps, note)
 
 
 def _settings(record: RunRecord) -> Sheet:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
+
+DOUBTFUL = "doubtful: "
+"""Stands before each doubt about scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,14 @@ def to_latex(sheet: Sheet) -> str:
     lines += [_latex_row(sheet.columns), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     caption = f"{latex_text(sheet.title)}. {latex_text(sheet.note)}".rstrip()
     return "\n".join([*lines, rf"\caption{{{caption}}}", r"\end{table}"])
+
+
+def doubt_lines(doubts: Iterable[str], *, latex: bool = False, markdown: bool = False) -> list[str]:
+    """Return doubts about scores as lines for above the tables; in LaTeX they are comments."""
+    found = [f"{DOUBTFUL}{doubt}" for doubt in doubts]
+    if latex:
+        return [f"% {line}" for line in found]
+    return [*(f"- {markdown_text(line)}" for line in found), *([""] if found else [])] if markdown else found
 
 
 def _latex_row(texts: list[str] | tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from alignfreeze.report.columns import Column, make_sheet, plain_values
 from alignfreeze.report.sheets import Cell, Sheet
 from alignfreeze.running.claims import Claim
 from alignfreeze.running.status import RunStatus, Status
+from alignfreeze.studies.doubts import gather_doubts
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 
@@ -53,7 +54,15 @@ def status_sheet(status: Status) -> Sheet:
     return make_sheet("Runs", RUN_COLUMNS, status.runs, note)
 
 
+def status_doubts(status: Status) -> list[str]:
+    """Return what is doubtful in the scores of the complete runs, each doubt once."""
+    complete = [(run.name, run.doubts) for run in status.runs if run.state == "complete"]
+    return [doubt.sentence for doubt in gather_doubts(complete)]
+
+
 def status_facts(status: Status) -> dict[str, Any]:
     """Return the progress of the runs as plain values."""
     runs = [asdict(run) | plain_values(RUN_COLUMNS, run) for run in status.runs]
-    return {"runs": runs, "seconds_left": status.seconds_left} | {state: status.count(state) for state in _STATES}
+    return {"doubts": status_doubts(status), "runs": runs, "seconds_left": status.seconds_left} | {
+        state: status.count(state) for state in _STATES
+    }

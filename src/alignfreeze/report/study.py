@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.report.addresses import STUDY
 from alignfreeze.report.comparison_pages import comparison_page, training_seconds
@@ -19,10 +20,12 @@ from alignfreeze.report.notes import Note, notes_of
 from alignfreeze.report.pages import Page, StudyPage
 from alignfreeze.report.probe_charts import draw_probe
 from alignfreeze.report.run_pages import run_page
+from alignfreeze.report.sheets import doubt_lines
 from alignfreeze.report.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
 from alignfreeze.report.summaries import summarise_comparisons
 from alignfreeze.studies.comparison import Comparison, compare
-from alignfreeze.studies.results import Result, Setup
+from alignfreeze.studies.doubts import doubts_of
+from alignfreeze.studies.results import Result, Setup, results_of
 
 
 def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
@@ -55,11 +58,22 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     alike = measure_distances(codes, compared, findings.probe)
     seconds = training_seconds(findings.records)
     terms = terms_by_language(findings.terms)
+    doubts = doubts_of(findings.records)
+
+    def doubts_about(compared: Comparison) -> list[str]:
+        """Return the doubts about the runs of a comparison."""
+        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, compared)}
+        return doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
+
     return StudyPage(
         Page(
             name=STUDY,
             title=title,
-            summary=[*(summarise_comparisons(compared) if compared else []), *_warn(findings, comparable)],
+            summary=[
+                *doubt_lines(doubt.sentence for doubt in doubts),
+                *(summarise_comparisons(compared) if compared else []),
+                *_warn(findings, comparable),
+            ],
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
             networks=_networks(findings, language_network(codes, compared, alike)),
@@ -69,10 +83,22 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
                 *term_sheets(findings.terms),
             ],
         ),
-        [comparison_page(number, *several, seconds=seconds) for number, several in enumerate(by_setup)],
+        [
+            comparison_page(number, *several, seconds=seconds, doubts=doubts_about(several[0]))
+            for number, several in enumerate(by_setup)
+        ],
         [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
         [run_page(record, findings.records) for record in findings.records],
     )
+
+
+def _is_part(record: RunRecord, compared: Comparison) -> bool:
+    """Tell whether a run is one of a comparison, or of its baseline."""
+    result = next(results_of(record, ""), None)
+    if result is None or not record.is_baseline:
+        return result is not None and result.setup == compared.setup
+    ours, theirs = result.setup, compared.setup
+    return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 
 
 def _networks(findings: Findings, languages: Network | None) -> list[Network]:

@@ -16,6 +16,8 @@ STRATEGY_NAMES = {
     "back": "back-freezing",
 }
 
+NOTHING_LEARNT = "All scores are 0: the models have learnt nothing, so there is nothing to compare."
+
 MOST_NAMED = 4
 """How many languages are named. If there are more, only their number is given."""
 
@@ -25,6 +27,8 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
+    if _is_all_zero(comparison):
+        return [NOTHING_LEARNT]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
     averages = [_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
     if not judged:
@@ -40,6 +44,10 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def _is_all_zero(comparison: Comparison) -> bool:
+    return all(one.mean == 0 for code in comparison.languages for one in comparison.cells[code].values())
+
+
 def has_verdicts(comparison: Comparison, strategy: str) -> bool:
     """Return whether a strategy has enough seeds to distinguish its gains from chance."""
     return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
@@ -49,6 +57,8 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     """Return sentences on several comparisons together: how often freezing is better, and where it is best."""
     if len(comparisons) == 1:
         return summarise_comparison(comparisons[0])
+    if all(map(_is_all_zero, comparisons)):
+        return [NOTHING_LEARNT]
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
     unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realignments)]
@@ -150,8 +160,12 @@ def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
         for strategy in strategies
         if strategy in (row := comparison.cells[language]) and (gain := row[strategy].gain) is not None
     ]
-    if not gains or max(gains)[0] <= 0:
-        return "No language gains anything." if gains else ""
+    if not gains:
+        return ""
+    if all(gain == 0 for gain, *_ in gains):
+        return "No strategy changes the score of any language."
+    if max(gains)[0] <= 0:
+        return "No language gains anything."
     gain, language, strategy = max(gains)
     row = comparison.cells[language]
     scores = f"{100 * row[BASELINE].mean:.1f} to {100 * row[strategy].mean:.1f}"

@@ -51,7 +51,7 @@ class ScoreTable:
 
 def score_tables(study: Study) -> list[ScoreTable]:
     """Return the scores of an experiment, one table per metric. The most important metric comes first."""
-    metrics = dict.fromkeys(score.metric for score in study.records[0].scores)
+    metrics = dict.fromkeys(score.metric for record in study.records for score in record.scores)
     return [score_table(study, metric) for metric in metrics]
 
 
@@ -59,7 +59,9 @@ def score_table(study: Study, metric: str) -> ScoreTable:
     """Return the scores by a metric: one row per language, one column per strategy, the average last."""
     settings = study.settings
     values = {language: group_scores(study.records, language, metric) for language in settings.tested_languages}
-    targets = [language for language in settings.tested_languages if language != settings.source_language]
+    # A language whose test items have no labels, or others than the training data, has no score.
+    scored = [language for language in settings.tested_languages if values[language]]
+    targets = [language for language in scored if language != settings.source_language]
     rows = [ScoreRow(language, name_of(language), summarise_all(values[language])) for language in values]
     if targets:
         mean = average_languages([values[language] for language in targets])

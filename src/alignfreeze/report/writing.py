@@ -12,14 +12,15 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.files import check_apart, check_file, write_json, write_lines
 from alignfreeze.processes import process_number
-from alignfreeze.report.advice import advice_facts, advice_lines, advice_sheet
+from alignfreeze.report.advice import advice_doubts, advice_facts, advice_lines, advice_sheet
 from alignfreeze.report.forms import choose_form
 from alignfreeze.report.pictures import illustrate
-from alignfreeze.report.sheets import Sheet, to_markdown
+from alignfreeze.report.sheets import Sheet, doubt_lines, markdown_text, to_markdown
 from alignfreeze.report.tables import ScoreTable, score_tables, sheet_of
 from alignfreeze.running.dispatch import Study
 from alignfreeze.running.folder import Failure
 from alignfreeze.settings import to_toml
+from alignfreeze.studies.doubts import doubts_of
 
 if TYPE_CHECKING:
     from alignfreeze.report.pages import StudyPage
@@ -39,20 +40,24 @@ class RunOutcome:
         tables: The scores of the experiments.
         records: The complete runs. A run that several experiments share is listed once.
         failures: The failed runs, each listed once.
+        doubts: The doubts about scores, each listed once.
     """
 
     tables: Sequence[ScoreTable]
     records: Sequence[RunRecord]
     failures: Sequence[Failure]
+    doubts: Sequence[str] = ()
 
     @classmethod
     def of(cls, studies: Iterable[Study]) -> RunOutcome:
         """Put the outcomes of experiments together."""
         studies = list(studies)
+        records = list({record.digest: record for study in studies for record in study.records}.values())
         return cls(
             tables=[table for study in studies if study.records for table in score_tables(study)],
-            records=list({record.digest: record for study in studies for record in study.records}.values()),
+            records=records,
             failures=list(dict.fromkeys(failure for study in studies for failure in study.failures)),
+            doubts=[doubt.sentence for doubt in doubts_of(records)],
         )
 
     def write(self, out: Path) -> None:
@@ -63,14 +68,15 @@ class RunOutcome:
         if process_number() > 0:
             return
         sheets = [to_markdown(sheet_of(table)) for table in self.tables]
-        write_lines(out / "table.md", "\n\n".join(sheets).splitlines())
+        write_lines(out / "table.md", [*doubt_lines(self.doubts, markdown=True), *"\n\n".join(sheets).splitlines()])
         write_json(out / "table.json", [asdict(table) for table in self.tables])
         illustrate(self.records, out / "runs")
 
     def facts(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
         parts = {"tables": self.tables, "runs": self.records, "failures": self.failures}
-        return {name: [asdict(value) for value in values] for name, values in parts.items()}
+        facts = {name: [asdict(value) for value in values] for name, values in parts.items()}
+        return {"doubts": list(self.doubts), **facts}
 
     def cost(self) -> str:
         """Return how many runs there are, how long they took, and their peak memory, as text."""
@@ -128,11 +134,18 @@ def write_advice(advised: AdviceOutcome, folder: Path) -> dict[str, Any]:
     values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     write_lines(folder / RECOMMENDED, to_toml(values))
     facts = {**advice_facts(advised), "recommended": str(folder / RECOMMENDED)}
-    write_findings(folder, "advice", advice_sheet(advised), advice_lines(advised), facts)
+    doubts = advice_doubts(advised)
+    write_findings(folder, "advice", advice_sheet(advised), advice_lines(advised), facts, doubts=doubts)
     return facts
 
 
-def write_findings(folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any]) -> None:
-    """Write findings as `NAME.md`, with the lines below the table, and as `NAME.json`."""
+def write_findings(
+    folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any], *, doubts: Iterable[str]
+) -> None:
+    """Write findings as `NAME.md`, with doubts above the table and lines below it, and as `NAME.json`."""
     write_json(folder / f"{name}.json", facts)
-    write_lines(folder / f"{name}.md", [*to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)])
+    above = [*(f"- {markdown_text(doubt)}" for doubt in doubts), ""]
+    write_lines(
+        folder / f"{name}.md",
+        [*(above if len(above) > 1 else []), *to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)],
+    )

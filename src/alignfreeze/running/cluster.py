@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,10 +100,22 @@ def _connect(address: str, processors: int | None) -> Iterator[Any]:
     if address == LOCAL:
         options |= {"num_cpus": processors, "include_dashboard": False}
     try:
-        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+        with _keep_signals():
+            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # Ray raises errors of many kinds
         raise SettingsError(f"--ray {address}: no Ray cluster can be reached there ({error})") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _keep_signals() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray's own ends the process with another exit code and no message."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -69,7 +69,7 @@ def run_experiments(
         force: Do complete runs again. Their records are removed first.
 
     Raises:
-        OutputError: The folder cannot be written, or the disk is full.
+        OutputError: The folder cannot be written, the disk is full, or complete runs are deleted meanwhile.
         SettingsError: No run matches a pattern.
     """
     check_folder(out)
@@ -104,8 +104,33 @@ def run_experiments(
     if ray is None:
         sweep.do(sweep.find_waiting(chosen))  # runs that a killed worker left
     if process_number() == 0:
+        _do_missing(sweep, chosen, again=ray is None and n_processes() == 1)
         sweep.clear(sweep.jobs)
     return [_collect_study(plan, sweep, complete) for plan in plans]
+
+
+def _do_missing(sweep: Sweep, names: Sequence[str], *, again: bool) -> None:
+    """Do runs again whose folders were deleted after they were complete.
+
+    Args:
+        sweep: The experiments.
+        names: The runs that are to be complete, or failed.
+        again: Whether they may be done again, once, in this process.
+
+    Raises:
+        OutputError: Runs are missing still.
+    """
+    missing = sweep.find_waiting(names)
+    if missing and again:
+        remark(f"{', '.join(missing)}: deleted from {sweep.runs} meanwhile; done again")
+        sweep.prepare()
+        sweep.do(missing)
+        missing = sweep.find_waiting(names)
+    if missing:
+        raise OutputError(
+            f"{sweep.runs}: {', '.join(missing)} are missing, though they were done: something deletes folders here; "
+            "end that, and the same command does these runs again"
+        )
 
 
 def _collect_study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:

@@ -27,6 +27,7 @@ class RunStatus:
         claim: The process that does the run, and its progress; None if no process does.
         seconds: How long the run took, or has taken so far; None if it has not begun.
         error: Why the run failed.
+        doubts: The doubts about the scores of the run.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RunStatus:
     claim: Claim | None = None
     seconds: float | None = None
     error: str | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def speed(self) -> float | None:
@@ -80,8 +82,9 @@ def read_status(out: Path) -> Status:
 
 def _status_of(out: Path, name: str) -> RunStatus:
     record = out / "runs" / name / RECORD
-    if record.exists() and (seconds := _seconds_of(record, record.stat().st_mtime_ns)) is not None:
-        return RunStatus(name, "complete", seconds=seconds)
+    if record.exists() and (facts := _facts_of(record, record.stat().st_mtime_ns)) is not None:
+        seconds, doubts = facts
+        return RunStatus(name, "complete", seconds=seconds, doubts=doubts)
     if (failure := read_failure(out, name)) is not None:
         return RunStatus(name, "failed", error=failure.error)
     claim = read_claim(out, name)
@@ -93,12 +96,13 @@ def _status_of(out: Path, name: str) -> RunStatus:
 
 
 @lru_cache(maxsize=10_000)
-def _seconds_of(record: Path, _: int) -> float | None:
-    """Return how long a run took; None for a damaged record. It is read only once, unless it is written again."""
+def _facts_of(record: Path, _: int) -> tuple[float, tuple[str, ...]] | None:
+    """Return the seconds and the doubts of a run; None for a damaged record. A record is read once for each change."""
     try:
-        return sum(RunRecord.read(record).seconds.values())
+        found = RunRecord.read(record)
     except DataError:
         return None
+    return sum(found.seconds.values()), tuple(found.doubts)
 
 
 def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:

@@ -1,7 +1,4 @@
-"""Processes on this machine that share the runs of an experiment.
-
-Run as a program, this module is one of these workers. A worker reads its runs from standard input.
-"""
+"""Processes on this machine that share the runs of an experiment."""
 
 from __future__ import annotations
 
@@ -9,10 +6,9 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -20,7 +16,8 @@ import torch
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import make_folder
 from alignfreeze.progress import remark, stage
-from alignfreeze.running.jobs import do_packed, pack_runs
+from alignfreeze.running import worker
+from alignfreeze.running.jobs import pack_runs
 from alignfreeze.running.sweep import POLL_SECONDS
 
 
@@ -63,7 +60,10 @@ def _log_of(out: Path, number: int) -> Path:
 
 @contextmanager
 def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a worker. If the worker still runs at the end of the block, end it."""
+    """Start a worker. If the worker still runs at the end of the block, end it.
+
+    A worker ends by itself if this process is killed. Whatever a killed worker leaves is removed by the next one.
+    """
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}
@@ -72,31 +72,23 @@ def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[s
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
     with _log_of(out, number).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", worker.__name__],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,
         )
+    pipe = process.stdin
+    assert pipe is not None
     try:
-        assert process.stdin is not None
-        with process.stdin as standard_input:
-            standard_input.write(task)
-        yield process
+        with suppress(BrokenPipeError):  # it has ended already; its exit code is reported
+            pipe.write(f"{task}\n")
+            pipe.flush()
+        yield process  # the pipe stays open: a worker ends when it is closed
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process as soon as its parent has ended."""
-    while os.getppid() == parent:
-        time.sleep(POLL_SECONDS)
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    do_packed(json.load(sys.stdin))
+        with suppress(BrokenPipeError):
+            pipe.close()

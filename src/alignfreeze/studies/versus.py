@@ -86,15 +86,22 @@ def _name_all(comparisons: Sequence[Comparison]) -> str:
 def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
     languages = tuple(code for code in ours.languages if code in theirs.languages)
     strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
-    rows = [(ours.cells[code], theirs.cells[code]) for code in languages]
     realigned = [name for name in strategies if name in ours.realignments]
+    rows = {
+        name: [
+            (our, their)
+            for code in languages
+            if (our := ours.cells[code].get(name)) and (their := theirs.cells[code].get(name))
+        ]
+        for name in realigned
+    }
     return Versus(
         ours,
         theirs,
         languages,
         strategies,
-        {name: _agreement_of([(our[name].verdict, their[name].verdict) for our, their in rows]) for name in realigned},
-        {name: _correlation_of([(our[name].gain, their[name].gain) for our, their in rows]) for name in realigned},
+        {name: _agreement_of([(our.verdict, their.verdict) for our, their in rows[name]]) for name in realigned},
+        {name: _correlation_of([(our.gain, their.gain) for our, their in rows[name]]) for name in realigned},
     )
 
 

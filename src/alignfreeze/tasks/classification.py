@@ -159,5 +159,6 @@ CLASSIFICATION = Kind(
     loss=loss_of_texts,
     predict=predict,
     pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities),
+    place=lambda item, _: item.place,
 )
 """A label for each text."""

@@ -133,6 +133,7 @@ class Kind:
         pair_labeller: Labels the sides of sentence pairs; None if a sentence cannot be an item, or nothing has a label.
         splits: Whether a long item is split into windows, each of which is an example. If not, a long item is cut off.
         overlaps: Whether windows share `stride` subwords.
+        place: Says where a unit of an item stands in its file, such as `line 12`; empty where that is not known.
     """
 
     head: Head
@@ -146,6 +147,7 @@ class Kind:
     pair_labeller: PairLabeller | None = None
     splits: bool = False
     overlaps: bool = False
+    place: Callable[[Any, int], str] = lambda _, __: ""
 
 
 class TaskLoss(LossModel):

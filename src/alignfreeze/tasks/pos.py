@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
-from alignfreeze.errors import DataError
+from alignfreeze.errors import DataError, UnlabelledError
 from alignfreeze.tasks.metrics import measure_tags
 from alignfreeze.tasks.reading import read_hub_sentences
 from alignfreeze.tasks.tagging import TAGGING
@@ -21,7 +21,7 @@ def read(source: Source) -> list[TaggedSentence]:
     else:
         sentences = read_conllu(source.place, max_sentences=source.most)
     if not any(tag is not None for sentence in sentences for tag in sentence.tags):
-        raise DataError(f"{source.place}: no word has a tag (all are '_'); tagged sentences are needed")
+        raise UnlabelledError(f"{source.place}: no word has a tag (all are '_'); tagged sentences are needed")
     for number, sentence in enumerate(sentences, start=1):
         if wrong := [tag for tag in sentence.tags if tag is not None and tag not in UPOS]:
             raise DataError(f"{source.place}: sentence {number} has the tag {wrong[0]!r}; UPOS has {', '.join(UPOS)}")

@@ -140,5 +140,6 @@ TAGGING = Kind(
     predict=_predict_items,
     pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities),
     splits=True,
+    place=lambda item, word: f"line {item.lines[word]}" if item.lines else "",
 )
 """A label for each word."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.hub import HUB, read_hub_rows
-from alignfreeze.errors import DataError
+from alignfreeze.errors import UnlabelledError
 from alignfreeze.progress import remark
 from alignfreeze.tasks.metrics import Measure
 
@@ -70,6 +70,18 @@ class Task:
     marks_entities: bool = False
     usual_length: int | None = None
 
+    def read_tests(self, source: Source) -> list[Any]:
+        """Read test items. If none of them has a label there are none, and the language has no score.
+
+        Raises:
+            DataError: The data cannot be read.
+        """
+        try:
+            return self.read(source)
+        except UnlabelledError as error:
+            remark(str(error))
+            return []
+
     def texts_of(self, item: Any) -> list[str]:
         """Return the texts of an item, the main one first; words are joined by spaces."""
         return [text if isinstance(text, str) else " ".join(text) for text in self.kind.texts(item)]
@@ -98,23 +110,36 @@ class Task:
         what = "have no entity: all tags are" if self.marks_entities and label == OUTSIDE else "have one label alone:"
         remark(f"{name}: the training data {what} {label!r}; a model learns to say it each time")
 
-    def check_labels(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> None:
-        """Check that a model knows all labels of some items.
+    def why_unscored(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> str | None:
+        """Return why a model cannot be scored on some items; None if it can.
 
         Args:
             items: Test items.
-            labels: The labels of the model. If there are none, nothing is checked.
-            name: The name of the items, for the message.
-
-        Raises:
-            DataError: A label is unknown; the message says where it occurs.
+            labels: The labels of the model; empty for a task without labels.
+            name: What the items are called in the reason.
         """
-        if not labels:
-            return
+        given = [label for item in items for label in self.kind.labels(item) if label is not None]
+        if not items or (labels and not given):
+            return f"{name}: no labels to compare with"
+        if self.marks_entities and all(label == OUTSIDE for label in given):
+            return f"{name}: no entities to compare with, all words have the tag {OUTSIDE!r}"
+        known = set(labels)
+        return self._find_unknown(items, labels, name=name) if labels and not known.issuperset(given) else None
+
+    def _find_unknown(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> str | None:
+        """Return where the first label stands that a model does not know."""
         for number, item in enumerate(items, start=1):
-            for label in self.kind.labels(item):
+            for unit, label in enumerate(self.kind.labels(item)):
                 if label is not None and label not in labels:
-                    raise DataError(
-                        f"{name}: item {number} has the label {label!r}, which does not occur in the training data; "
-                        f"the labels there are {', '.join(labels[:20])}"
+                    place = self.kind.place(item, unit)
+                    return (
+                        f"{name}{place and f', {place}'}: item {number} has the label {label!r}, which does not "
+                        f"occur in the training data; the labels there are {', '.join(labels[:20])}"
                     )
+        return None
+
+
+def content_of(item: Any) -> dict[str, Any]:
+    """Return the fields of an item, a dataclass, that make it what it is: without its place in a file."""
+    places = {field.name for field in fields(item) if not field.compare}
+    return {name: value for name, value in asdict(item).items() if name not in places}
