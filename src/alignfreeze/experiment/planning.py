@@ -21,9 +21,10 @@ from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.experiment.strategies import Strategy, policies_of
+from alignfreeze.realignment.freezing import Freezing, tell_if_all_is_frozen
 from alignfreeze.realignment.model import realigned_layers
+from alignfreeze.realignment.trainer import complete_policy
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.judging import check_one_process
@@ -178,9 +179,12 @@ def _anchor(pattern: str, base: Path) -> str:
 
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     """Return what each strategy that realigns freezes. If layers are drawn at random, the first seed draws them."""
-    realigned_layers(model, settings.realignment.layer)
+    layers, seed = realigned_layers(model, settings.realignment.layer), settings.seeds[0]
+    for policy in policies_of(settings.strategies):
+        fixed = complete_policy(policy, settings.realignment).parts_of(model, seed=seed)
+        tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
     return {
-        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=settings.seeds[0]))
+        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=seed))
         for strategy in settings.strategies
         if not strategy.is_baseline
     }

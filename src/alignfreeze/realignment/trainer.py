@@ -24,7 +24,14 @@ from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
-from alignfreeze.realignment.freezing import EMBEDDINGS, FreezePolicy, Freezing, frozen
+from alignfreeze.realignment.freezing import (
+    EMBEDDINGS,
+    FreezePolicy,
+    Freezing,
+    frozen,
+    is_all_frozen,
+    tell_if_all_is_frozen,
+)
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -70,8 +77,9 @@ def realign(
 ) -> RealignmentHistory:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
-    What the freeze policy holds fixed is bit-identical afterwards, and every
-    parameter requires a gradient afterwards exactly if it did before.
+    What the freeze policy holds fixed is bit-identical afterwards. So are parameters that the caller has frozen; the
+    history names them too. Every parameter requires a gradient afterwards exactly if it did before, and every module
+    has its mode, training or evaluation.
 
     Args:
         encoder: The encoder; its weights change.
@@ -87,7 +95,8 @@ def realign(
             the pretrained encoder first, also by a training that goes on from a checkpoint.
 
     Raises:
-        SettingsError: The policy or the device does not exist, or the number of steps is missing, or the judge.
+        SettingsError: The policy or the device does not exist, the number of steps is missing, or the judge, or
+            nothing is left to train.
         DataError: No sentence pair has a usable link.
         TrainingError: The training diverges, or memory does not suffice.
     """
@@ -104,6 +113,9 @@ def realign(
         check_one_process()
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=policy, settings=settings, seed=seed)
+    layers = realigned_layers(encoder.model, settings.layer)
+    if not settings.projects and is_all_frozen(encoder.model, prepared.fixed, layers=layers):
+        raise SettingsError(f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head")
     plan = TrainingPlan(
         title=f"realigning ({freeze})",
         steps=settings.steps,
@@ -168,7 +180,8 @@ def prepare(
     """
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
     fixed = policy.parts_of(encoder.model, seed=seed)
-    realigned_layers(encoder.model, settings.layer)
+    layers = realigned_layers(encoder.model, settings.layer)
+    tell_if_all_is_frozen(encoder.model, fixed, freeze=str(freeze), layers=layers)
     max_length = min(settings.max_length, encoder.max_length)
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
     if not pairs:

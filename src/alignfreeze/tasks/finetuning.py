@@ -15,6 +15,7 @@ from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
+from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import Settings
 from alignfreeze.tasks.during import train_during
@@ -99,6 +100,8 @@ def finetune(
     compute = compute or ComputeSettings()
     device = check_device(device)
     set_seed(seed)
+    if n_frozen := sum(not parameter.requires_grad for parameter in encoder.model.parameters()):
+        remark(f"{encoder.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
     task_model = _new_model(encoder, task, items, settings)
     examples = task.kind.examples(task_model, items)
     if not len(examples):
