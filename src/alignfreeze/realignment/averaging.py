@@ -15,6 +15,7 @@ from itertools import repeat
 import torch
 from torch import Tensor, nn
 
+from alignfreeze.encoding.checking import check_finite
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.errors import EncoderError, SettingsError
 
@@ -31,7 +32,7 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
         weights: The weight of each encoder, in the same order; by default all weights are equal.
 
     Raises:
-        EncoderError: Two encoders do not go together.
+        EncoderError: Two encoders do not go together, or a parameter of one is not finite.
         SettingsError: A weight is not more than 0.
         ValueError: The numbers of weights and encoders differ, or there is no encoder.
     """
@@ -41,6 +42,7 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
         if (share := next(shares, None)) is None:
             raise ValueError("more encoders than weights")
         total += share
+        check_finite(encoder.name, encoder.model)
         if mean is None:
             mean = encoder
         else:
