@@ -17,7 +17,7 @@ from transformers.utils import logging
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
-from alignfreeze.errors import EncoderError, SettingsError
+from alignfreeze.errors import EncoderError, SettingsError, show_value
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark
 from alignfreeze.registry import load_extensions
@@ -69,6 +69,16 @@ class Encoder:
         """Write an ordinary Hugging Face folder: weights as safetensors, config, tokenizer."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def check_encoder(encoder: Encoder) -> None:
+    """Check that a value is an encoder, not the name of one.
+
+    Raises:
+        EncoderError: It is something else.
+    """
+    if not isinstance(encoder, Encoder):
+        raise EncoderError(f"expected an encoder, as load_encoder returns it, got {show_value(encoder)}")
 
 
 def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:

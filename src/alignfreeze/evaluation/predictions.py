@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.corpora.bitext import SentencePair, group_by_languages
+from alignfreeze.alignment.links import WordAlignment, check_links
+from alignfreeze.corpora.bitext import SentencePair, check_pairs, group_by_languages
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.progress import stage
@@ -75,11 +75,13 @@ def predict_pairs(
 
     Raises:
         SettingsError: The task has no labels that links could carry, or the device does not exist.
-        DataError: There is no sentence pair.
+        DataError: There is no sentence pair, or a word alignment fits no sentence pair.
     """
     labeller = check_estimable(task)
     if not bitext:
         raise DataError("there is no sentence pair to estimate from")
+    check_pairs(bitext)
+    alignments = check_links(alignments, bitext)
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}

@@ -13,7 +13,7 @@ from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.progress import stage
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.tasks.task import Task
+from alignfreeze.tasks.task import Task, check_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,13 @@ def assess(
         EncoderError: The model predicts other labels than the task has.
         DataError: The test items of a language have no labels, or labels that the model does not know.
     """
+    check_task(task)
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}, "
             f"the task {task.name!r} has {', '.join(sorted(task.labels)[:20])}; was it fine-tuned on another task?"
         )
+    task.check_tests(tests)
     if task.labels is None:
         for language, items in tests.items():
             task.check_labels(items, task_model.labels, name=f"test {language}")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from alignfreeze.encoding.checking import check_finite
-from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.encoder import Encoder, check_encoder
 from alignfreeze.errors import EncoderError, SettingsError
 
 
@@ -42,6 +42,7 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
         if (share := next(shares, None)) is None:
             raise ValueError("more encoders than weights")
         total += share
+        check_encoder(encoder)
         check_finite(encoder.name, encoder.model)
         if mean is None:
             mean = encoder

@@ -17,7 +17,7 @@ from transformers import set_seed
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.encoder import Encoder, check_device, check_encoder
 from alignfreeze.encoding.families import family_of
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
@@ -178,6 +178,7 @@ def prepare(
         SettingsError: There is no such policy or layer.
         DataError: No sentence pair can be used.
     """
+    check_encoder(encoder)
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
     fixed = policy.parts_of(encoder.model, seed=seed)
     layers = realigned_layers(encoder.model, settings.layer)
