@@ -40,6 +40,10 @@ class UnlabelledError(DataError):
     """Task data hold items, but none of them has a label: nothing can be learnt from them or compared with them."""
 
 
+class CountError(DataError, ValueError):
+    """Two lists that belong together, such as sentence pairs and their links, have different lengths."""
+
+
 class EncoderError(AlignFreezeError):
     """An encoder cannot be found, loaded or used as requested."""
 
@@ -50,6 +54,12 @@ class TrainingError(AlignFreezeError):
 
 class OutputError(AlignFreezeError):
     """A result cannot be written to the place that the user chose."""
+
+
+def show_value(value: object) -> str:
+    """Return a wrong value for a message: its beginning, and its type."""
+    text = repr(value)
+    return f"{text[:60]}{'...' if len(text) > 60 else ''} ({type(value).__name__})"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

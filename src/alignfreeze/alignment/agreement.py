@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alignfreeze.alignment.links import WordAlignment, sides_without_first
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.errors import DataError
+from alignfreeze.errors import CountError, DataError, show_value
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
 
@@ -148,10 +148,14 @@ def measure_agreement(
         tells: Whether to say that one of the two seems to count words from 1.
 
     Raises:
-        DataError: The numbers of sentence pairs differ.
+        DataError: Something is not an alignment, or the numbers of sentence pairs differ.
     """
+    for number, pair in enumerate(zip(found, gold, strict=False), start=1):
+        for value, kind in zip(pair, (WordAlignment, GoldAlignment), strict=True):
+            if not isinstance(value, kind):
+                raise DataError(f"sentence pair {number}: {show_value(value)} is not a {kind.__name__}")
     if len(found) != len(gold):
-        raise DataError(f"found links of {len(found):,} sentence pairs, but links made by hand of {len(gold):,}")
+        raise CountError(f"found links of {len(found):,} sentence pairs, but links made by hand of {len(gold):,}")
     if tells:
         _tell_of_counting(found, gold)
     n_found = hits = sure_hits = sure = possible = 0

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, TrainableAligner, WordAligner
-from alignfreeze.alignment.links import Alignments
+from alignfreeze.alignment.links import Alignments, check_links
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.cache import load_or_compute
-from alignfreeze.corpora.bitext import SentencePair, digest_of, group_by_languages
-from alignfreeze.errors import SettingsError
+from alignfreeze.corpora.bitext import SentencePair, check_pairs, digest_of, group_by_languages
+from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.ragged import Ragged
@@ -46,9 +46,13 @@ def align(
 
     Raises:
         SettingsError: There is no such aligner, or something that it needs is missing.
+        DataError: Something in the bitext is not a sentence pair, or an aligner returns links that fit no pair.
     """
     if isinstance(aligner, str):
         aligner = AlignmentSettings(aligner=check_known(aligner, ALIGNERS, "aligner"))
+    elif not isinstance(aligner, AlignmentSettings):
+        raise SettingsError(f"aligner: expected a name or AlignmentSettings, got {show_value(aligner)}")
+    check_pairs(bitext)
     resources = resources or Resources()
     groups = group_by_languages(bitext)
     # All aligners are made before the first begins its work, so that an error about missing resources comes at once.
@@ -71,7 +75,11 @@ def train_aligner(bitext: Sequence[SentencePair], settings: AlignmentSettings, f
 
     Raises:
         OutputError: The folder cannot be written.
+        DataError: There is no sentence pair.
     """
+    check_pairs(bitext)
+    if not bitext:
+        raise DataError("there is no sentence pair to train an aligner on")
     aligner = ALIGNERS[settings.aligner].make(settings, Resources(), bitext[0].languages)
     assert isinstance(aligner, TrainableAligner)
     aligner.fit(bitext)
@@ -142,7 +150,7 @@ def _find_links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[s
 def _align_chunk(aligner: WordAligner, chunk: Sequence[SentencePair]) -> dict[str, NDArray[Any]]:
     """Return the links of sentence pairs, and how many of the pairs are too long, as arrays for the cache."""
     before = aligner.beyond
-    links = Alignments.of(aligner.align(chunk)).links
+    links = check_links(aligner.align(chunk), chunk).links
     return {"values": links.values, "starts": links.starts, "beyond": np.array([aligner.beyond - before])}
 
 

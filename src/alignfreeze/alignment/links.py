@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.errors import DataError
+from alignfreeze.errors import CountError, DataError, show_value
 from alignfreeze.files import read_lines, write_lines
 from alignfreeze.progress import remark
 from alignfreeze.ragged import Ragged
@@ -77,7 +77,20 @@ class Alignments(Sequence[WordAlignment]):
 
     @classmethod
     def of(cls, alignments: Iterable[WordAlignment]) -> Alignments:
-        """Put the word alignments of sentence pairs together."""
+        """Put the word alignments of sentence pairs together.
+
+        Raises:
+            DataError: Something is not a word alignment; the message says where.
+        """
+        if isinstance(alignments, str) or not isinstance(alignments, Iterable):
+            raise DataError(f"the alignments of a bitext are a list of WordAlignment, not {show_value(alignments)}")
+        alignments = list(alignments)
+        for number, alignment in enumerate(alignments, start=1):
+            if not isinstance(alignment, WordAlignment):
+                raise DataError(
+                    f"alignment {number} is {show_value(alignment)}; expected WordAlignment, as align returns them, or "
+                    "WordAlignment.from_pharaoh('0-0 1-2')"
+                )
         rows = [np.array(sorted(alignment.links), dtype=np.int32).reshape(-1, 2) for alignment in alignments]
         return cls(Ragged.of(rows))
 
@@ -94,6 +107,33 @@ class Alignments(Sequence[WordAlignment]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def check_links(alignments: Sequence[WordAlignment], bitext: Sequence[SentencePair]) -> Alignments:
+    """Return the word alignments of a bitext as `Alignments`, if each fits its sentence pair.
+
+    Raises:
+        DataError: There are more or fewer alignments than pairs, or a link is to a word that a sentence does not have.
+    """
+    if not isinstance(alignments, Alignments):
+        alignments = Alignments.of(alignments)
+    if len(alignments) != len(bitext):
+        raise CountError(
+            f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one alignment per pair"
+        )
+    sizes = np.array([(len(pair.source), len(pair.target)) for pair in bitext], dtype=np.int64).reshape(-1, 2)
+    links = alignments.links
+    values = links.values.reshape(-1, 2)
+    pairs = np.repeat(np.arange(len(bitext)), links.lengths())
+    wrong = ((values < 0) | (values >= sizes[pairs])).any(axis=1)
+    if wrong.any():
+        place = int(wrong.argmax())
+        (source, target), pair = values[place].tolist(), int(pairs[place])
+        raise DataError(
+            f"sentence pair {pair + 1}: link {source}-{target} is out of range: the sentences have "
+            f"{sizes[pair][0]} and {sizes[pair][1]} words, counted from 0"
+        )
+    return alignments
 
 
 def select_links(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:

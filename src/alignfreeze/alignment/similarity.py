@@ -16,6 +16,7 @@ from alignfreeze.alignment.aligners import AlignerKind, Resources, WordAligner
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.errors import EncoderError
 
 CELLS_AT_ONCE = 2**21
 """The most similarities computed at once, padding included: 8 MiB."""
@@ -147,8 +148,13 @@ class SimilarityAligner(WordAligner):
             self.means = [torch.cat([item.vectors for item in self.encode(side)]).mean(0) for side in sides]
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
-        """Return one alignment per pair, in the same order."""
+        """Return one alignment per pair, in the same order.
+
+        Raises:
+            EncoderError: A vector is not finite.
+        """
         encoded = self.encode([side for pair in bitext for side in (pair.source, pair.target)])
+        _check_finite(encoded, bitext)
         if self.means:
             encoded = [
                 replace(item, vectors=item.vectors - self.means[number % 2]) for number, item in enumerate(encoded)
@@ -176,6 +182,21 @@ class SimilarityAligner(WordAligner):
         linked = self.link(products, cosines, there[0][:, :, None] & there[1][:, None, :], self.threshold)
         places = linked.nonzero().cpu().numpy()  # ascending by sentence pair
         return np.split(places[:, 1:], np.searchsorted(places[:, 0], np.arange(1, len(sources))))
+
+
+def _check_finite(encoded: Sequence[SubwordVectors], bitext: Sequence[SentencePair]) -> None:
+    """Check that the vectors of sentences can be compared.
+
+    Raises:
+        EncoderError: A vector is not finite.
+    """
+    for number, item in enumerate(encoded):
+        if not item.vectors.isfinite().all():
+            pair, side = bitext[number // 2], ("source", "target")[number % 2]
+            text = " ".join(getattr(pair, side))
+            raise EncoderError(
+                f"the vectors of the {side} sentence {text[:60]!r} are not finite; its encoder is damaged or diverged"
+            )
 
 
 def _make_batches(sources: Sequence[SubwordVectors], targets: Sequence[SubwordVectors]) -> Iterator[list[int]]:

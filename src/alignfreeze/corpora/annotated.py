@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alignfreeze.corpora.given import check_words
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
@@ -35,6 +36,20 @@ class TaggedSentence:
     words: tuple[str, ...]
     tags: tuple[str | None, ...]
     lines: Sequence[int] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check that there is one tag per word.
+
+        Raises:
+            DataError: The words or the tags are a text, or their numbers differ.
+        """
+        check_words(self.words, "the sentence")
+        check_words(self.tags, "the tags of a sentence")
+        if len(self.words) != len(self.tags):
+            raise DataError(
+                f"the sentence {' '.join(map(str, self.words))[:60]!r} has {len(self.words)} words and "
+                f"{len(self.tags)} tags; give each word one tag, None for a word without"
+            )
 
 
 def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[TaggedSentence]:

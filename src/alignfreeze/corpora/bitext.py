@@ -15,11 +15,12 @@ from alignfreeze.corpora.cleaning import clean, has_control, has_escape, to_char
 from alignfreeze.corpora.forms.form import Sides, Texts
 from alignfreeze.corpora.forms.hub import read_hub
 from alignfreeze.corpora.forms.table import FORMS
+from alignfreeze.corpora.given import check_two_languages, check_words
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import find_splitter, split_on_spaces
-from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
+from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean, show_value
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
 
@@ -37,6 +38,35 @@ class SentencePair:
     source: tuple[str, ...]
     target: tuple[str, ...]
     languages: tuple[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse a text in the place of its words: it would be read letter by letter.
+
+        Raises:
+            DataError: A side is not a sequence of words.
+        """
+        check_words(self.source, "the source of a sentence pair")
+        check_words(self.target, "the target of a sentence pair")
+
+
+def check_pairs(bitext: Sequence[SentencePair]) -> None:
+    """Check that a bitext holds sentence pairs with words and two languages.
+
+    Raises:
+        DataError: Something else is in it; the message says where.
+    """
+    if isinstance(bitext, str) or not isinstance(bitext, Sequence):
+        raise DataError(f"a bitext is a list of SentencePair, not {show_value(bitext)}")
+    for number, pair in enumerate(bitext, start=1):
+        if not isinstance(pair, SentencePair):
+            raise DataError(
+                f"sentence pair {number} is {show_value(pair)}; expected SentencePair(source words, target words, "
+                "languages), as read_bitext returns them"
+            )
+        for side, words in (("source", pair.source), ("target", pair.target)):
+            if set(map(type, words)) - {str} and (wrong := [word for word in words if not isinstance(word, str)]):
+                raise DataError(f"sentence pair {number}: a word of the {side} is {show_value(wrong[0])}, not a text")
+        check_two_languages(pair.languages, f"sentence pair {number}")
 
 
 def read_bitext(
@@ -77,6 +107,8 @@ def read_bitext(
     selection = selection or SelectionSettings()
     if selection.keep_best is not None:
         raise SettingsError("keep_best needs an encoder: read without it, then call `encoding.quality.keep_most_alike`")
+    if max_pairs is not None and (not isinstance(max_pairs, int) or max_pairs < 1):
+        raise SettingsError(f"max_pairs: expected a number from 1 on, got {max_pairs!r}")
     reader = BitextReader(
         source,
         target,
@@ -131,6 +163,9 @@ class BitextReader:
             raise SettingsError(
                 f"unknown form {form!r} of bitext; choose one of {', '.join(FORMS)}.{did_you_mean(form, FORMS)}"
             )
+        check_two_languages(languages, str(source))
+        if columns is not None and (not isinstance(columns, tuple | list) or list(map(type, columns)) != [str, str]):
+            raise SettingsError(f"columns: expected two names or numbers as texts, as in ('1', '2'); got {columns!r}")
         self.name = str(source) if target is None else f"{source} and {target}"
         self.languages = (check_language(languages[0]), check_language(languages[1]))
         self.sides = Sides(languages, columns)

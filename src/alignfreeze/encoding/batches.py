@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from alignfreeze.alignment.links import Alignments, WordAlignment, select_links
+from alignfreeze.alignment.links import Alignments, WordAlignment, check_links, select_links
 from alignfreeze.cache import load_or_compute
-from alignfreeze.corpora.bitext import SentencePair, digest_of
+from alignfreeze.corpora.bitext import SentencePair, check_pairs, digest_of
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.subwords import digest_of_tokenizer, encode_words
 from alignfreeze.files import digest_of_arrays
@@ -197,13 +197,11 @@ def encode_pairs(
         cache: Whether to keep the result for the next time (cache.py says where).
 
     Raises:
-        ValueError: The numbers of alignments and pairs differ.
+        DataError: Something is not a sentence pair or a word alignment, their numbers differ, or a link is to a word
+            that a sentence does not have.
     """
-    if len(bitext) != len(alignments):
-        raise ValueError(
-            f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one alignment per pair"
-        )
-    links = alignments if isinstance(alignments, Alignments) else Alignments.of(alignments)
+    check_pairs(bitext)
+    links = check_links(alignments, bitext)
 
     def encode() -> dict[str, NDArray[Any]]:
         return _encode_pairs(tokenizer, bitext, links, max_length, needs_links=needs_links).arrays()

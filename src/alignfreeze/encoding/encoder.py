@@ -15,8 +15,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.utils import logging
 
 from alignfreeze.encoding import embedded
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
-from alignfreeze.errors import EncoderError, SettingsError
+from alignfreeze.errors import EncoderError, SettingsError, show_value
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark
 from alignfreeze.registry import load_extensions
@@ -70,6 +71,16 @@ class Encoder:
         self.tokenizer.save_pretrained(folder)
 
 
+def check_encoder(encoder: Encoder) -> None:
+    """Check that a value is an encoder, not the name of one.
+
+    Raises:
+        EncoderError: It is something else.
+    """
+    if not isinstance(encoder, Encoder):
+        raise EncoderError(f"expected an encoder, as load_encoder returns it, got {show_value(encoder)}")
+
+
 def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:
     """Load an encoder: `embedded:e5-small`, a folder, or a name on the hub.
 
@@ -81,8 +92,8 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
             the weights.
 
     Raises:
-        EncoderError: The encoder does not exist, its weights or tokenizer are missing or broken, or the tokenizer does
-            not know the word of each subword.
+        EncoderError: The encoder does not exist, its weights or tokenizer are missing or broken, its weights, config
+            and tokenizer do not belong together, or the tokenizer does not know the word of each subword.
     """
     place = _resolve(name)
     load_extensions()  # an extension may add a family to transformers
@@ -96,6 +107,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
                 trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, with a message that names them
             )
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # a broken checkpoint may raise anything
@@ -104,10 +116,11 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
     missing = [key for key in loading["missing_keys"] if "pooler" not in key]
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
+    check_weights(name, model, loading)
     check_tokenizer(name, tokenizer, model)
     if not is_known(model):
         remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
-    return Encoder(name, model, tokenizer)
+    return Encoder(name, model, settle(tokenizer))
 
 
 @contextmanager
@@ -119,20 +132,6 @@ def _without_report() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(verbosity)
-
-
-def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
-    """Check that a tokenizer belongs to its model and knows the word of each subword.
-
-    Raises:
-        EncoderError: The tokenizer belongs to another model, or does not know the word of each subword.
-    """
-    if not tokenizer.is_fast:
-        raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
-    if len(tokenizer) < model.config.vocab_size / 2:
-        # Without tokenizer files, transformers makes a tokenizer that knows nothing.
-        found = f"{len(tokenizer):,} subwords where the model has {model.config.vocab_size:,}"
-        raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or belong to another model")
 
 
 def _resolve(name: str) -> str:

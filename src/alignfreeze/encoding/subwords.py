@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from alignfreeze.encoding.checking import cutting_at_the_end
+
 LONE_SPACES = {"Metaspace": "▁", "ByteLevel": "Ġ"}
 """The subword that stands for a space alone, by the kind of tokenizer."""
 
@@ -63,15 +65,16 @@ def encode_words(
     spaced = _needs_spaces(tokenizer)
     for start in range(0, len(sentences), SENTENCES_AT_ONCE):
         chunk = sentences[start : start + SENTENCES_AT_ONCE]
-        encoding = tokenizer(
-            [_put_spaces(words) if spaced else list(words) for words in chunk],
-            is_split_into_words=True,
-            truncation=True,
-            max_length=max_length,
-            return_overflowing_tokens=windows,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
+        with cutting_at_the_end(tokenizer):
+            encoding = tokenizer(
+                [_put_spaces(words) if spaced else list(words) for words in chunk],
+                is_split_into_words=True,
+                truncation=True,
+                max_length=max_length,
+                return_overflowing_tokens=windows,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
         origin = encoding["overflow_to_sample_mapping"] if windows else range(len(chunk))
         seen = (-1, -1)  # a sentence, and the last of its words whose first subword was seen
         for row, sentence in enumerate(origin):

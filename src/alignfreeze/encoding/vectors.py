@@ -15,12 +15,14 @@ from alignfreeze.alignment.agreement import Agreement, GoldAlignment, measure_ag
 from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.checking import check_finite
 from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
 from alignfreeze.encoding.subwords import EncodedWords, digest_of_tokenizer, encode_words, lone_space
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged
@@ -45,6 +47,7 @@ class LayerVectors:
 
         Raises:
             SettingsError: The encoder has no such layer, or the device does not exist.
+            EncoderError: A weight of the encoder is not finite.
         """
         n_layers = len(encoder.layers)
         self.layer = round(2 / 3 * n_layers) if layer is None else layer
@@ -53,6 +56,7 @@ class LayerVectors:
                 f"{encoder.name!r} has no layer {layer}; layers are numbered from 0 (the embeddings) to {n_layers} "
                 "(the last)"
             )
+        check_finite(encoder.name, encoder.model)
         self.encoder = encoder
         self.device = check_device(device)
         self.max_length = min(max_length, encoder.max_length)
@@ -92,15 +96,20 @@ class LayerVectors:
 
     def _states(self, subwords: Sequence[Any]) -> list[Tensor]:
         """Return the hidden states of each sentence, [subwords, width]. Sentences of similar length run together."""
-        model = self.encoder.model.to(self.device).eval()  # type: ignore[arg-type]
+        model = self.encoder.model.to(self.device)  # type: ignore[arg-type]
         order = np.argsort([len(ids) for ids in subwords], kind="stable")
         rows = Ragged.of([subwords[number] for number in order])
         states: list[Tensor] = [torch.empty(0)] * len(order)
-        with packing(model), torch.inference_mode():
+        with evaluating(model), packing(model), torch.inference_mode():
             for numbers in split_by_budget(rows.lengths(), _SUBWORDS_AT_ONCE):
                 sentences = Packed.take(rows, numbers).to(self.device)
                 found = encode(model, sentences, padding=self.encoder.padding, layers=range(self.layer))
                 pieces = found.split(rows.lengths(numbers).tolist())
+                if not found.isfinite().all():
+                    raise EncoderError(
+                        f"{self.encoder.name!r} gives vectors that are not finite at layer {self.layer}; "
+                        "its weights are too large; take another encoder or another layer"
+                    )
                 for number, piece in zip(numbers.tolist(), pieces, strict=True):
                     states[order[number]] = piece
         return states

@@ -16,6 +16,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import move_batch, sides_of
 from alignfreeze.encoding.encoder import Encoder, check_device
 from alignfreeze.encoding.families import embeddings_of, layers_of
+from alignfreeze.encoding.modes import keeping_modes
 from alignfreeze.encoding.order import take_turns
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
@@ -102,6 +103,7 @@ def compare_gradients(
     ]
     used = [examples.subwords.take(np.unique(chosen[0])), pairs.subwords.take(sides_of(np.unique(chosen[1])))]
     with (
+        keeping_modes(network),
         packing(network),
         compacting(network, np.concatenate([*used, [task_model.padding]]), shared=True) as vocabulary,
         stage("comparing gradients", total=batches) as bar,

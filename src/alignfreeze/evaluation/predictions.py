@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.corpora.bitext import SentencePair, group_by_languages
+from alignfreeze.alignment.links import WordAlignment, check_links
+from alignfreeze.corpora.bitext import SentencePair, check_pairs, group_by_languages
 from alignfreeze.encoding.encoder import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.progress import stage
@@ -74,11 +74,13 @@ def predict_pairs(
 
     Raises:
         SettingsError: The task has no labels that links could carry, or the device does not exist.
-        DataError: The bitext is empty.
+        DataError: The bitext is empty, or a word alignment does not fit its sentence pair.
     """
     labeller = check_estimable(task)
     if not bitext:
         raise DataError("an estimate needs sentence pairs, but the bitext is empty")
+    check_pairs(bitext)
+    alignments = check_links(alignments, bitext)
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}

@@ -14,6 +14,7 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, move_batch
 from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
@@ -205,11 +206,11 @@ def _word_vectors(
     wanted = _spread(_different_links(pairs, numbers), most_words)
     chosen = np.array(list(dict.fromkeys(pair for pair, _ in wanted)), dtype=np.int64)
     kept = set(wanted)
-    model = encoder.model.to(device).eval()  # type: ignore[arg-type]
+    model = encoder.model.to(device)  # type: ignore[arg-type]
     layers = range(len(encoder.layers) + 1)
     sources, targets = [], []
     order = chosen[np.argsort(pairs.lengths()[chosen], kind="stable")]
-    with packing(model), torch.inference_mode():
+    with evaluating(model), packing(model), torch.inference_mode():
         for places in split_by_budget(pairs.lengths()[order], SUBWORDS_AT_ONCE):
             some = order[places]
             batch = move_batch(pairs.batch(some), device)

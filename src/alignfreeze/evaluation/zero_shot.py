@@ -14,7 +14,7 @@ from alignfreeze.languages import name_of
 from alignfreeze.progress import stage
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.tasks.task import Task
+from alignfreeze.tasks.task import Task, check_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,13 @@ def assess(
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
+    check_task(task)
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
             f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"
         )
+    task.check_tests(tests)
     tests, unscored = _split_scored(task_model, task, tests)
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     # One stream of all languages, so that sentences of similar length run together across languages.

@@ -22,10 +22,11 @@ from alignfreeze.experiment.identity import EncoderDigests, identify, reading_ke
 from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.progress import remark
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.freezing import Freezing, tell_if_all_is_frozen
 from alignfreeze.realignment.model import realigned_layers
+from alignfreeze.realignment.trainer import complete_policy
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.judging import check_one_process
@@ -202,9 +203,12 @@ def _anchor(pattern: str, base: Path) -> str:
 
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     """Return what each strategy freezes, if it realigns. The first seed decides layers that are chosen at random."""
-    realigned_layers(model, settings.realignment.layer)
+    layers, seed = realigned_layers(model, settings.realignment.layer), settings.seeds[0]
+    for policy in policies_of(settings.strategies):
+        fixed = complete_policy(policy, settings.realignment).parts_of(model, seed=seed)
+        tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
     return {
-        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=settings.seeds[0]))
+        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=seed))
         for strategy in settings.strategies
         if not strategy.is_baseline
     }

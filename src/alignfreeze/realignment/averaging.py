@@ -15,7 +15,8 @@ from itertools import repeat
 import torch
 from torch import Tensor, nn
 
-from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.checking import check_finite
+from alignfreeze.encoding.encoder import Encoder, check_encoder
 from alignfreeze.errors import EncoderError, SettingsError
 
 
@@ -30,7 +31,7 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
         weights: The weight of each encoder, in the same order; by default all weights are equal.
 
     Raises:
-        EncoderError: Two encoders cannot be averaged.
+        EncoderError: Two encoders cannot be averaged, or a parameter is not finite.
         SettingsError: A weight is not a finite number greater than 0.
         ValueError: The numbers of weights and encoders differ, or no encoder is given.
     """
@@ -40,6 +41,8 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
         if (share := next(shares, None)) is None:
             raise ValueError("more encoders than weights")
         total += share
+        check_encoder(encoder)
+        check_finite(encoder.name, encoder.model)
         if mean is None:
             mean = encoder
         else:

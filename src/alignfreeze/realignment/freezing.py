@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -13,6 +13,7 @@ from torch import nn
 
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
+from alignfreeze.progress import remark
 
 Selector = Callable[[nn.Module, str, int], Sequence[nn.Module]]
 """Finds the parts to freeze in an encoder, from the text after the rule's name and a seed."""
@@ -186,7 +187,7 @@ class Freezing:
     """The frozen part of an encoder.
 
     Attributes:
-        parts: Paths of the frozen modules.
+        parts: Paths of the frozen modules, and of single frozen parameters.
         parameters: How many parameters are frozen.
         n_parameters: How many parameters the encoder has.
     """
@@ -202,13 +203,56 @@ class Freezing:
 
     @classmethod
     def of(cls, encoder: nn.Module, fixed: Sequence[nn.Module]) -> Freezing:
-        """Name and count the frozen parts."""
+        """Name and count the frozen parts: some modules, and the parameters that the caller has frozen in addition."""
         paths = {module: name for name, module in encoder.named_modules()}
         frozen_parameters = {id(p): p.numel() for module in fixed for p in module.parameters()}
+        by_caller = {id(p): p.numel() for p in encoder.parameters() if not p.requires_grad}
+        besides = _name_parameters(encoder, by_caller.keys() - frozen_parameters.keys())
+        frozen_parameters |= by_caller
         return cls(
-            tuple(paths[module] for module in fixed),
+            (*(paths[module] for module in fixed), *besides),
             sum(frozen_parameters.values()),
             sum(parameter.numel() for parameter in encoder.parameters()),
+        )
+
+
+def _name_parameters(module: nn.Module, chosen: Set[int], path: str = "") -> Iterator[str]:
+    """Yield the paths of the outermost modules all of whose parameters are chosen, and of other chosen parameters."""
+    inside = {id(parameter) for parameter in module.parameters()}
+    if path and inside and inside <= chosen:
+        yield path
+        return
+    for name, parameter in module.named_parameters(prefix=path, recurse=False):
+        if id(parameter) in chosen:
+            yield name
+    for name, child in module.named_children():
+        yield from _name_parameters(child, chosen, f"{path}.{name}" if path else name)
+
+
+def is_all_frozen(encoder: nn.Module, fixed: Iterable[nn.Module], *, layers: Sequence[int]) -> bool:
+    """Tell whether a realignment cannot change an encoder, because all that it could train is frozen.
+
+    Args:
+        encoder: The encoder.
+        fixed: The modules that are frozen, besides what the caller has frozen.
+        layers: The layers whose outputs are realigned, counted from 1; what lies above them is not trained.
+    """
+    above: list[nn.Module] = list(layers_of(encoder)[max(layers) :])
+    above += [module for name, module in encoder.named_children() if name == "pooler"]
+    if max(layers) < len(layers_of(encoder)) and (norm := family_of(encoder).norm):
+        above.append(encoder.get_submodule(norm))
+    still = {id(parameter) for module in (*fixed, *above) for parameter in module.parameters()}
+    return all(id(parameter) in still or not parameter.requires_grad for parameter in encoder.parameters())
+
+
+def tell_if_all_is_frozen(
+    encoder: nn.Module, fixed: Iterable[nn.Module], *, freeze: str, layers: Sequence[int]
+) -> None:
+    """Say that a realignment cannot change an encoder; the arguments are those of `is_all_frozen`, and the policy."""
+    if is_all_frozen(encoder, fixed, layers=layers):
+        remark(
+            f"{freeze}: this freezes everything that the realignment could train, so the encoder stays as it is; "
+            "freeze fewer layers"
         )
 
 

@@ -53,8 +53,8 @@ class RealignmentModel(LossModel):
         super().__init__()
         self.encoder = encoder
         self.loss = LOSSES[settings.loss]
-        projects = settings.projection and self.loss.projects
-        self.projection = ProjectionHead(encoder.config.hidden_size, settings.projection) if projects else nn.Identity()
+        width = encoder.config.hidden_size
+        self.projection = ProjectionHead(width, settings.projection) if settings.projects else nn.Identity()
         self.settings = settings
         self.padding = padding
         self.prefix = prefix

@@ -89,3 +89,8 @@ class RealignmentSettings(Settings):
     def needs_links(self) -> bool:
         """Whether the loss uses word links."""
         return LOSSES[self.loss].needs_links
+
+    @property
+    def projects(self) -> bool:
+        """Whether a projection head stands between the vectors and the loss."""
+        return bool(self.projection) and LOSSES[self.loss].projects

@@ -17,14 +17,21 @@ from transformers import set_seed
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.encoder import Encoder, check_device, check_encoder
 from alignfreeze.encoding.families import family_of
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
-from alignfreeze.realignment.freezing import EMBEDDINGS, FreezePolicy, Freezing, frozen
+from alignfreeze.realignment.freezing import (
+    EMBEDDINGS,
+    FreezePolicy,
+    Freezing,
+    frozen,
+    is_all_frozen,
+    tell_if_all_is_frozen,
+)
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -70,7 +77,9 @@ def realign(
 ) -> RealignmentHistory:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
-    Frozen parts are bit-identical afterwards. Every parameter requires a gradient afterwards exactly if it did before.
+    Frozen parts are bit-identical afterwards, and so are parameters that the caller has frozen; the history names both.
+    Every parameter requires a gradient afterwards exactly if it did before, and every module keeps its mode, training
+    or evaluation.
 
     Args:
         encoder: The encoder; its weights change.
@@ -86,7 +95,8 @@ def realign(
             the encoder before realignment, even if the training continues from a checkpoint.
 
     Raises:
-        SettingsError: The policy or the device does not exist, or the number of steps or the judge is missing.
+        SettingsError: The policy or the device does not exist, the number of steps or the judge is missing, or nothing
+            is left to train.
         DataError: No sentence pair has a usable link.
         TrainingError: The training diverges, or memory is too small.
     """
@@ -106,6 +116,9 @@ def realign(
         check_one_process()
     device = check_device(device)
     prepared = prepare(encoder, bitext, alignments, freeze=policy, settings=settings, seed=seed)
+    layers = realigned_layers(encoder.model, settings.layer)
+    if not settings.projects and is_all_frozen(encoder.model, prepared.fixed, layers=layers):
+        raise SettingsError(f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head")
     plan = TrainingPlan(
         title=f"realigning ({freeze})",
         steps=settings.steps,
@@ -168,9 +181,11 @@ def prepare(
         SettingsError: The policy or the layer does not exist.
         DataError: No sentence pair can be used.
     """
+    check_encoder(encoder)
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
     fixed = policy.parts_of(encoder.model, seed=seed)
-    realigned_layers(encoder.model, settings.layer)
+    layers = realigned_layers(encoder.model, settings.layer)
+    tell_if_all_is_frozen(encoder.model, fixed, freeze=str(freeze), layers=layers)
     max_length = min(settings.max_length, encoder.max_length)
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
     if not pairs:

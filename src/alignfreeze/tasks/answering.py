@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from alignfreeze.corpora.questions import Question
+from alignfreeze.encoding.checking import cutting_at_the_end
 from alignfreeze.encoding.packed import Layout
 from alignfreeze.encoding.packing import encode
 from alignfreeze.progress import Bar
@@ -60,17 +61,18 @@ def windows_of(task_model: TaskModel, items: Sequence[Question]) -> Iterator[Win
     stride = max(0, min(task_model.stride, task_model.max_length - shortened - 8))
     for start in range(0, len(items), QUESTIONS_AT_ONCE):
         chunk = items[start : start + QUESTIONS_AT_ONCE]
-        encoding = tokenizer(
-            [_cut(tokenizer, item.question.strip(), shortened) for item in chunk],
-            [item.context for item in chunk],
-            truncation="only_second",
-            max_length=task_model.max_length,
-            stride=stride,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=task_model.has_types,
-        )
+        with cutting_at_the_end(tokenizer):
+            encoding = tokenizer(
+                [_cut(tokenizer, item.question.strip(), shortened) for item in chunk],
+                [item.context for item in chunk],
+                truncation="only_second",
+                max_length=task_model.max_length,
+                stride=stride,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+                return_attention_mask=False,
+                return_token_type_ids=task_model.has_types,
+            )
         for row, number in enumerate(encoding["overflow_to_sample_mapping"]):
             inside = np.array([side == 1 for side in encoding.sequence_ids(row)])
             places = np.where(inside[:, None], np.asarray(encoding["offset_mapping"][row]), -1)

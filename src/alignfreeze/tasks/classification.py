@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.encoding.checking import cutting_at_the_end
 from alignfreeze.encoding.packing import classify
 from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
 from alignfreeze.languages import has_spaces
@@ -35,14 +36,15 @@ def _encode_texts(task_model: TaskModel, texts: Sequence[LabelledText]) -> Itera
 
 
 def _encode_alike(task_model: TaskModel, texts: Sequence[LabelledText], *, is_pair: bool) -> Iterator[Encoded]:
-    encoding = task_model.tokenizer(
-        [item.text for item in texts],
-        [item.second or "" for item in texts] if is_pair else None,
-        truncation=True,
-        max_length=task_model.max_length,
-        return_attention_mask=False,
-        return_token_type_ids=task_model.has_types,
-    )
+    with cutting_at_the_end(task_model.tokenizer) as tokenizer:
+        encoding = tokenizer(
+            [item.text for item in texts],
+            [item.second or "" for item in texts] if is_pair else None,
+            truncation=True,
+            max_length=task_model.max_length,
+            return_attention_mask=False,
+            return_token_type_ids=task_model.has_types,
+        )
     for number, subwords in enumerate(encoding["input_ids"]):
         types = np.asarray(encoding["token_type_ids"][number]) if task_model.has_types else None
         yield np.asarray(subwords, dtype=np.int64), types

@@ -11,16 +11,17 @@ import numpy as np
 from pydantic import Field
 from transformers import set_seed
 
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.encoder import Encoder, check_device, check_encoder
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
+from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import LearningRate, Settings
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
-from alignfreeze.tasks.task import Task
+from alignfreeze.tasks.task import Task, check_task
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -60,6 +61,7 @@ def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: Fin
 
 
 def _new_model(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> TaskModel:
+    task.check_items(items, name="training data")
     labels = task.labels_of(items)
     return add_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
 
@@ -92,13 +94,18 @@ def finetune(
 
     Raises:
         SettingsError: The device does not exist here.
-        DataError: No item has a label.
+        DataError: No item has a label, or something is not an item of the task.
+        EncoderError: The encoder is something else.
         TrainingError: The training diverges, or memory is too small.
     """
+    check_encoder(encoder)
+    check_task(task)
     settings = settings or FinetuningSettings()
     compute = compute or ComputeSettings()
     device = check_device(device)
     set_seed(seed)
+    if n_frozen := sum(not parameter.requires_grad for parameter in encoder.model.parameters()):
+        remark(f"{encoder.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
     task_model = _new_model(encoder, task, items, settings)
     examples = task.kind.examples(task_model, items)
     if not len(examples):

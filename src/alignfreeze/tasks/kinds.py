@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import packing
@@ -198,8 +199,8 @@ def run_sorted(
     order = sorted(range(len(subwords)), key=lambda number: len(subwords[number]))
     rows = Ragged.of([subwords[number] for number in order])
     kinds = None if types is None else Ragged.of([types[number] for number in order])
-    model = task_model.model.eval()
-    with packing(model), torch.inference_mode():
+    model = task_model.model
+    with evaluating(model), packing(model), torch.inference_mode():
         for places in split_by_budget(rows.lengths(), at_once):
             batch = Packed.take(rows, places, types=kinds).to(model.device)
             yield [order[place] for place in places.tolist()], logits(model, batch, padding=task_model.padding)

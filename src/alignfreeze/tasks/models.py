@@ -12,7 +12,8 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
-from alignfreeze.encoding.encoder import Encoder, check_tokenizer, most_subwords
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
+from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.errors import EncoderError
 from alignfreeze.registry import load_extensions
 from alignfreeze.tasks.heads import WORDS, Head
@@ -122,7 +123,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
         stride: Subwords that two windows of a long context share.
 
     Raises:
-        EncoderError: The folder holds no model with this head.
+        EncoderError: The folder holds no model with this head, or its weights, config and tokenizer do not fit.
     """
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
@@ -130,7 +131,9 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model_class = head.model_class(config)
-        model, loading = model_class.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+        model, loading = model_class.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except EncoderError:
         raise
@@ -139,5 +142,20 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     if loading["missing_keys"]:
         # transformers would continue with a random head.
         raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
+    check_weights(str(folder), model, loading, wanted="a fine-tuned model")
     check_tokenizer(str(folder), tokenizer, model)
-    return TaskModel(model, tokenizer, min(max_length, most_subwords(model, tokenizer)), stride)
+    _check_labels(folder, dict(model.config.id2label or {}))
+    return TaskModel(model, settle(tokenizer), min(max_length, most_subwords(model, tokenizer)), stride)
+
+
+def _check_labels(folder: Path, labels: dict[int, str]) -> None:
+    """Check that the outputs of a model have one label each."""
+    if sorted(labels) != list(range(len(labels))):
+        numbers = ", ".join(map(str, sorted(labels)[:5]))
+        raise EncoderError(
+            f"{folder}: id2label in config.json numbers its {len(labels)} labels as {numbers}"
+            f"{', ...' if len(labels) > 5 else ''}; number them from 0 to {len(labels) - 1}, in label2id too"
+        )
+    if len(set(labels.values())) < len(labels):
+        twice = next(label for label in labels.values() if list(labels.values()).count(label) > 1)
+        raise EncoderError(f"{folder}: id2label in config.json has the label {twice!r} twice; use it once")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.hub import HUB, read_hub_rows
-from alignfreeze.errors import UnlabelledError
+from alignfreeze.errors import DataError, SettingsError, UnlabelledError, show_value
 from alignfreeze.progress import remark
 from alignfreeze.tasks.metrics import Measure
 
@@ -96,6 +96,54 @@ class Task:
         entities = dict.fromkeys(label[2:] for label in found if label != OUTSIDE)
         return (OUTSIDE, *(f"{begin}-{entity}" for entity in entities for begin in "BI"))
 
+    def check_items(self, items: Sequence[Any], *, name: str) -> None:
+        """Check that items are those of the task.
+
+        Args:
+            items: Items for training or for a test.
+            name: What the items are called in the message.
+
+        Raises:
+            DataError: There are none, or something is not an item of the task, or has a label that the task cannot
+                have; the message says where.
+        """
+        if isinstance(items, str) or not isinstance(items, Sequence):
+            raise DataError(f"{name}: expected a list of {self.kind.item_name}, got {show_value(items)}")
+        for number, item in enumerate(items, start=1):
+            try:
+                texts, labels = self.kind.texts(item), self.kind.labels(item)
+            except (AttributeError, TypeError, IndexError, KeyError):
+                texts, labels = (None,), ()
+            if not all(isinstance(text, str) or _is_words(text) for text in texts):
+                raise DataError(
+                    f"{name}: item {number} is {show_value(item)}; the task {self.name!r} needs "
+                    f"{self.kind.item_name} as its reader returns them"
+                )
+            for label in labels:
+                if label is not None and (problem := self._problem_of(label)):
+                    raise DataError(f"{name}: item {number} has the label {label!r}; {problem}")
+
+    def _problem_of(self, label: Any) -> str:
+        """Say why the task cannot have a label; empty if it can."""
+        if not isinstance(label, str):
+            return "labels are texts"
+        if self.labels is not None and label not in self.labels:
+            return f"the task {self.name!r} has {', '.join(self.labels)}"
+        if self.marks_entities and label != OUTSIDE and label[:2] not in {"B-", "I-"}:
+            return f"the task {self.name!r} has labels such as B-PER, I-PER and {OUTSIDE}"
+        return ""
+
+    def check_tests(self, tests: Mapping[str, Sequence[Any]]) -> None:
+        """Check that the test items of several languages are those of the task.
+
+        Raises:
+            DataError: Something is not an item of the task; the message says where.
+        """
+        if not isinstance(tests, Mapping):
+            raise DataError(f"tests: expected {self.kind.item_name} by language code, got {show_value(tests)}")
+        for language, items in tests.items():
+            self.check_items(items, name=f"test {language}")
+
     def say_one_label(self, items: Sequence[Any], *, name: str) -> None:
         """Say that all labels of training items are the same, so that a model learns to say this one label.
 
@@ -143,3 +191,17 @@ def content_of(item: Any) -> dict[str, Any]:
     """Return the fields of an item, a dataclass, that make it what it is: without its place in a file."""
     places = {field.name for field in fields(item) if not field.compare}
     return {name: value for name, value in asdict(item).items() if name not in places}
+
+
+def _is_words(text: Any) -> bool:
+    return isinstance(text, Sequence) and all(isinstance(word, str) for word in text)
+
+
+def check_task(task: Task) -> None:
+    """Check that a value is a task, not the name of one.
+
+    Raises:
+        SettingsError: It is something else.
+    """
+    if not isinstance(task, Task):
+        raise SettingsError(f"expected a task, such as TASKS['pos'], got {show_value(task)}")

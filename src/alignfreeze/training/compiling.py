@@ -13,6 +13,7 @@ from accelerate import PartialState
 from alignfreeze.encoding.batches import move_batch
 from alignfreeze.encoding.dropout import quick_dropout
 from alignfreeze.encoding.families import layers_of
+from alignfreeze.encoding.modes import evaluating
 from alignfreeze.errors import TrainingError
 from alignfreeze.processes import n_processes
 from alignfreeze.training.model import LossModel
@@ -86,9 +87,10 @@ def _compiling(
 
 def _loss_in_evaluation(model: LossModel, batch: Mapping[str, Any], compute: ComputeSettings) -> float:
     """Return the loss of a batch without dropout, in the precision of the training."""
-    was_training = model.training
     device = next(model.parameters()).device.type
-    with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=compute.precision == "bf16"):
-        loss = float(model.eval()(**batch)["loss"])
-    model.train(was_training)
-    return loss
+    with (
+        evaluating(model),
+        torch.no_grad(),
+        torch.autocast(device, torch.bfloat16, enabled=compute.precision == "bf16"),
+    ):
+        return float(model(**batch)["loss"])

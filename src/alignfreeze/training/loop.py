@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import TrainingArguments
 
+from alignfreeze.encoding.modes import keeping_modes
 from alignfreeze.encoding.order import sort_by_length, take_turns
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import agree, n_processes, process_number
@@ -42,7 +43,7 @@ def train(
     identity: Any = None,
     judging: JudgingPlan | None = None,
 ) -> TrainingHistory:
-    """Train a model in place, on the parameters that require a gradient.
+    """Train a model in place, on the parameters that require a gradient. Its modules keep their modes.
 
     The optimiser is Adam with betas 0.9 and 0.999 and epsilon 1e-8, without weight decay and without gradient clipping.
     The reference code (epoch_loop.py) does not clip either.
@@ -70,6 +71,7 @@ def train(
     begin_loggers(compute.log_to)
     with (
         stage(plan.title, total=plan.steps) as bar,
+        keeping_modes(model),
         checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
         computing(model, compute, lambda: collate(order[: plan.batch_size].tolist()), plan.device),
     ):

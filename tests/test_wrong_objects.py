@@ -1,0 +1,222 @@
+"""Wrong objects given to the Python functions: each is one error that names the item."""
+
+import pytest
+
+import alignfreeze as af
+from alignfreeze.alignment.agreement import GoldAlignment, measure_agreement
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.errors import AlignFreezeError, DataError, EncoderError, SettingsError
+from alignfreeze.tasks.table import TASKS
+
+EN_DE = ("en", "de")
+PAIR = af.SentencePair(("the", "dog"), ("der", "Hund"), EN_DE)
+
+
+def links(*pairs):
+    return WordAlignment(frozenset(pairs))
+
+
+# --- texts in the place of words -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (
+            "the dog",
+            ("der", "Hund"),
+            "is the text 'the dog'; give its words, as in ('the', 'dog')",
+        ),
+        (("the", "dog"), "der Hund", "the target of a sentence pair is the text 'der Hund'"),
+        (None, ("der",), "the source of a sentence pair is None"),
+        (("the",), 3, "the target of a sentence pair is 3 (int)"),
+    ],
+)
+def test_the_sides_of_a_sentence_pair_are_words(source, target, message):
+    with pytest.raises(DataError) as error:
+        af.SentencePair(source, target, EN_DE)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "message"),
+    [
+        ("the dog", ("DET", "NOUN"), "the sentence is the text 'the dog'; give its words"),
+        (("the", "dog"), "DN", "the tags of a sentence is the text 'DN'"),
+        (("the", "dog"), ("DET",), "the sentence 'the dog' has 2 words and 1 tags; give each word one tag"),
+    ],
+)
+def test_a_tagged_sentence_has_words_and_as_many_tags(words, tags, message):
+    with pytest.raises(DataError) as error:
+        TaggedSentence(words, tags)
+    assert message in str(error.value)
+
+
+def test_lists_of_words_are_words(toy_bitext):
+    lists = [af.SentencePair(list(pair.source), list(pair.target), EN_DE) for pair in toy_bitext]  # type: ignore[arg-type]
+    assert af.align(lists, cache=False) == af.align(toy_bitext, cache=False)
+
+
+# --- bitext and links ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bitext", "message"),
+    [
+        ([PAIR, (("the", "dog"), ("der", "Hund"))], "sentence pair 2 is (("),
+        (
+            [PAIR, af.SentencePair((1, 2), ("x",), EN_DE)],
+            "sentence pair 2: a word of the source is 1 (int), not",
+        ),
+        ([af.SentencePair(("x",), ("y", None), EN_DE)], "sentence pair 1: a word of the target is None"),
+        (
+            [af.SentencePair(("x",), ("y",), "en-de")],
+            "sentence pair 1: the languages are 'en-de' (str); expected",
+        ),
+        ([af.SentencePair(("x",), ("y",), ("en",))], "sentence pair 1: the languages are ('en',)"),
+        ("the dog", "a bitext is a list of SentencePair, not 'the dog' (str)"),
+        (None, "a bitext is a list of SentencePair, not None"),
+    ],
+)
+@pytest.mark.parametrize("aligner", ["fast-align", "eflomal", "hmm", "sentence"])
+def test_what_is_no_bitext_is_not_aligned(bitext, message, aligner):
+    with pytest.raises(DataError) as error:
+        af.align(bitext, aligner=aligner)
+    assert message in str(error.value)
+
+
+def test_what_is_no_aligner():
+    with pytest.raises(SettingsError, match="aligner: expected a name or AlignmentSettings, got 3"):
+        af.align([PAIR], aligner=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("alignments", "message"),
+    [
+        ([links((0, 0)), links((0, 2))], "sentence pair 2: link 0-2 is out of range: the sentences have 2 and 2 words"),
+        ([links((0, 0)), links((-1, 0))], "sentence pair 2: link -1-0 is out of range"),
+        ([links((0, 0)), {(0, 0)}], "alignment 2 is {(0, 0)} (set); expected WordAlignment"),
+        (["0-0", "1-1"], "alignment 1 is '0-0' (str)"),
+        ([links((0, 0))], "got 2 sentence pairs and 1 alignments"),
+        (None, "the alignments of a bitext are a list of WordAlignment, not None"),
+    ],
+)
+def test_links_that_do_not_fit_are_not_realigned_on(tiny_encoder, alignments, message):
+    settings = af.RealignmentSettings(steps=1, batch_size=2)
+    with pytest.raises(DataError) as error:
+        af.realign(tiny_encoder, [PAIR, PAIR], alignments, settings=settings, device="cpu")
+    assert message in str(error.value)
+
+
+def test_an_aligner_of_another_package_that_returns_too_few(toy_bitext):
+    from alignfreeze.alignment.aligners import ALIGNERS, WordAligner
+
+    class Short(WordAligner):
+        def align(self, bitext):
+            return [links()] * (len(bitext) - 1)
+
+    af.register_aligner("short", lambda *_: Short())
+    try:
+        with pytest.raises(DataError, match="got 120 sentence pairs and 119 alignments"):
+            af.align(toy_bitext, aligner="short")
+    finally:
+        ALIGNERS.remove("short")
+
+
+@pytest.mark.parametrize(
+    ("found", "gold", "message"),
+    [
+        (
+            [links()],
+            [links()],
+            "(WordAlignment) is not a GoldAlignment",
+        ),
+        (
+            [{(0, 0)}],
+            [GoldAlignment(frozenset(), frozenset())],
+            "sentence pair 1: {(0, 0)} (set) is not",
+        ),
+    ],
+)
+def test_what_are_no_links_are_not_measured(found, gold, message):
+    with pytest.raises(DataError) as error:
+        measure_agreement(found, gold)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"languages": "en-de"}, "the languages are 'en-de'"),
+        ({"languages": ("en",)}, "the languages are ('en',)"),
+        ({"languages": ("en", None)}, "the languages are ('en', None)"),
+        ({"columns": ("1",)}, "columns: expected two names or numbers as texts"),
+        ({"columns": (1, 2)}, "columns: expected two names or numbers as texts"),
+        ({"columns": "12"}, "columns: expected two names or numbers as texts"),
+        ({"max_pairs": -1}, "max_pairs: expected a number from 1 on, got -1"),
+    ],
+)
+def test_wrong_options_of_a_bitext(tmp_path, options, message):
+    (tmp_path / "bitext.tsv").write_text("a\tb\n")
+    with pytest.raises(AlignFreezeError) as error:
+        af.read_bitext(tmp_path / "bitext.tsv", **{"languages": EN_DE, **options})
+    assert message in str(error.value)
+
+
+# --- items of tasks ------------------------------------------------------------------
+
+
+GOOD = TaggedSentence(("the", "dog"), ("DET", "NOUN"))
+
+
+@pytest.mark.parametrize(
+    ("task", "items", "message"),
+    [
+        ("pos", [GOOD, TaggedSentence(("the",), ("DT",))], "item 2 has the label 'DT'; the task 'pos' has ADJ, ADP"),
+        (
+            "ner",
+            [TaggedSentence(("Oslo",), ("LOC",))],
+            "label 'LOC'; the task 'ner' has labels such as B-PER",
+        ),
+        ("nli", [LabelledText("a", "b", "maybe")], "item 1 has the label 'maybe'; the task 'nli' has entailment"),
+        ("nli", [LabelledText("a", "b", 1)], "item 1 has the label 1; labels are texts"),  # type: ignore[arg-type]
+        ("nli", [GOOD], "item 1 is TaggedSentence("),
+        ("classification", [LabelledText(None, None, "x")], "item 1 is LabelledText(text=None"),  # type: ignore[arg-type]
+        ("qa", [GOOD], "the task 'qa' needs questions"),
+        ("pos", [(("the",), ("DET",))], "item 1 is (('the',), ('DET',)) (tuple); the task 'pos' needs sentences"),
+        ("pos", None, "expected a list of sentences, got None"),
+    ],
+)
+def test_what_are_no_items_of_a_task(tiny_encoder, task, items, message):
+    settings = af.FinetuningSettings(steps=1, batch_size=2)
+    with pytest.raises(DataError) as error:
+        af.finetune(tiny_encoder, TASKS[task], items, settings=settings, device="cpu")
+    assert str(error.value).startswith("training data: ")
+    assert message in str(error.value)
+
+
+def test_what_are_no_items_of_a_test(tiny_encoder, toy_tagged):
+    settings = af.FinetuningSettings(steps=1, batch_size=2)
+    model, _ = af.finetune(tiny_encoder, TASKS["pos"], toy_tagged, settings=settings, device="cpu")
+    for tests, message in (
+        ({"de": [GOOD], "fr": [TaggedSentence(("the",), ("DT",))]}, "test fr: item 1 has the label 'DT'"),
+        ({"de": [("the", "DET")]}, "test de: item 1 is ('the', 'DET') (tuple)"),
+        ([GOOD], "tests: expected sentences by language code"),
+    ):
+        with pytest.raises(DataError) as error:
+            af.evaluate(model, TASKS["pos"], tests, device="cpu")  # type: ignore[arg-type]
+        assert message in str(error.value)
+
+
+def test_names_in_the_place_of_encoders_and_tasks(tiny_encoder):
+    for wrong in (
+        lambda: af.realign("e5", [PAIR], [links((0, 0))], settings=af.RealignmentSettings(steps=1)),  # type: ignore[arg-type]
+        lambda: af.finetune("e5", TASKS["pos"], [GOOD]),  # type: ignore[arg-type]
+        lambda: af.average_encoders(["e5", "e5"]),  # type: ignore[list-item]
+    ):
+        with pytest.raises(EncoderError, match="expected an encoder, as load_encoder returns it, got 'e5'"):
+            wrong()
+    with pytest.raises(SettingsError, match="expected a task"):
+        af.finetune(tiny_encoder, "pos", [GOOD])  # type: ignore[arg-type]
