@@ -164,7 +164,7 @@ class RunRecord:
         """
         record = _check_record(_RECORD.read(path), str(path))
         named = path.absolute().parent.name
-        if named != record.folder and (path.absolute().parents[1].name == RUNS or is_name_of_run(named)):
+        if named != record.folder and is_name_of_run(named):
             raise DataError(
                 f"{path}: the record of another run, {record.folder}; remove the folder, and do the run again"
             )
