@@ -1,6 +1,7 @@
 """Every file of our own, in every other shape: a value, or an error that names it."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -133,15 +134,17 @@ def test_a_record_with_any_other_value_in_it_is_read_or_refused(tmp_path_factory
         read_all([out])
 
 
-@pytest.mark.parametrize("name", [NAMES[1], "copy"])
-def test_a_record_in_the_folder_of_another_run_does_not_count(study, name):
+def test_a_record_in_the_folder_of_another_run_does_not_count(study):
     text = (study / "runs" / NAMES[0] / "record.json").read_text()
-    (study / "runs" / name).mkdir(exist_ok=True)
-    (study / "runs" / name / "record.json").write_text(text)
-    refused(alignfreeze("compare", study), f"{name}/record.json: the record of another run, {NAMES[0]}")
+    (study / "runs" / NAMES[1] / "record.json").write_text(text)
+    refused(alignfreeze("compare", study), f"{NAMES[1]}/record.json: the record of another run, {NAMES[0]}")
     states = {run.name: run.state for run in read_status(study).runs}
-    assert states[NAMES[0]] == "complete"
-    assert states.get(name, "waiting") == "waiting"
+    assert (states[NAMES[0]], states[NAMES[1]]) == ("complete", "waiting")
+
+
+def test_a_copy_of_a_run_under_a_name_of_its_own_does_not_count_twice(study):
+    shutil.copytree(study / "runs" / NAMES[0], study / "runs" / "copy")
+    refused(alignfreeze("compare", study), "copy/record.json: the record of the same run as", NAMES[0])
 
 
 def test_a_run_that_was_copied_out_of_its_study_is_read_under_its_new_name(study, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,8 @@ import alignfreeze
 from alignfreeze.cli import lens, models, runs, studies, text
 from alignfreeze.cli.options import Command
 from alignfreeze.cli.shown import complain
-from alignfreeze.errors import AlignFreezeError
+from alignfreeze.disk import writing
+from alignfreeze.errors import AlignFreezeError, SettingsError
 from alignfreeze.termination import TERMINATED, Terminated, clean_up_when_terminated
 
 app = typer.Typer(
@@ -46,7 +48,8 @@ def main() -> None:
         # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
     try:
-        with clean_up_when_terminated():
+        _check_arguments(sys.argv[1:])
+        with clean_up_when_terminated(), writing(Path.cwd()):
             app()
     except AlignFreezeError as error:
         complain(str(error))
@@ -54,6 +57,18 @@ def main() -> None:
     except Terminated:
         complain("ended by SIGTERM; complete runs and checkpoints are kept, and the same command continues from there")
         sys.exit(TERMINATED)
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Check that all arguments are UTF-8: records and pages hold the names of files.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    for argument in arguments:
+        shown = argument.encode("utf-8", "backslashreplace").decode()
+        if shown != argument:
+            raise SettingsError(f"{shown}: this name is not UTF-8; rename the file or folder")
 
 
 def _show_version(wanted: bool) -> None:

@@ -21,7 +21,9 @@ from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import policies_of
+from alignfreeze.progress import remark
 from alignfreeze.tasks.table import TASKS
+from alignfreeze.training.trainer import is_out_of_memory
 
 SUBWORDS_OF_A_PAIR = 40
 """The usual length of a sentence pair, both sides together."""
@@ -120,6 +122,16 @@ def estimate_cost(
         finetuning_steps: Optimiser steps of each fine-tuning.
         lengths: The lengths of sentences; by default the usual lengths.
     """
+    try:
+        return _estimate_cost(settings, finetuning_steps, lengths)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    remark("there is too little memory here to time a step, so there is no estimate of time and memory")
+    return None
+
+
+def _estimate_cost(settings: ExperimentSettings, finetuning_steps: int, lengths: Lengths | None) -> Cost | None:
     lengths = lengths or Lengths.usual(settings)
     found = _load_model(settings.encoder)
     if found is None:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
+from alignfreeze.disk import check_name
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
@@ -129,6 +130,7 @@ def _check_targets(settings: ExperimentSettings) -> None:
 
 def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
     _check_targets(settings)
+    check_name(base, SettingsError)  # records hold the place of the encoder
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
     alignment = settings.alignment

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from alignfreeze.alignment.aligning import align
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.encoder import ORIGIN, Encoder, check_device, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
 from alignfreeze.experiment.records import describe_environment
 from alignfreeze.experiment.strategies import name_average
-from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_json, write_json
+from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, write_json
 from alignfreeze.processes import process_number
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
+from alignfreeze.stored import Excerpt, Stored
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Source, Task, content_of
@@ -188,13 +192,36 @@ def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict
     }
 
 
+class _Aligner(Excerpt):
+    aligner: str | None = None
+
+
+class _Realigned(Excerpt):
+    """What is read again of the record of a realignment or of an average."""
+
+    encoder: str
+    freeze: str
+    frozen: Freezing | None
+    alignment: _Aligner | None
+    digests: dict[str, list[str]]
+    languages: list[str] = Field(default=[])
+
+
+_ORIGIN = Stored[dict[str, Any]](dict[str, Any], "the record of a training")
+_REALIGNED = Stored[_Realigned](_Realigned, "the record of a realignment")
+
+
 def realignment_record(encoder: str) -> dict[str, Any]:
     """Return the record of the realignment of an encoder, or of a fine-tuned model's encoder; empty without one."""
-    record = read_json(Path(encoder) / ORIGIN)
+    path = Path(encoder) / ORIGIN
+    record = _ORIGIN.find(path) or {}
+    chosen = record if "freeze" in record else record.get("realigned")
     try:
-        return record if "freeze" in record else record["realigned"]
-    except (KeyError, TypeError):
+        _REALIGNED.parse(json.dumps(chosen), str(path))
+    except DataError:
         return {}
+    assert isinstance(chosen, dict)
+    return chosen
 
 
 def card_of_encoder(encoder: str) -> CardFacts:

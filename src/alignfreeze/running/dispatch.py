@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.disk import writing
 from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.records import RunRecord
@@ -73,6 +74,20 @@ def run_experiments(
         SettingsError: No run matches a pattern.
     """
     check_folder(out)
+    with writing(out):
+        return _run_experiments(plans, out, workers, ray, only, retry_failed=retry_failed, force=force)
+
+
+def _run_experiments(
+    plans: Sequence[Plan],
+    out: Path,
+    workers: int | None,
+    ray: str | None,
+    only: Sequence[str] | None,
+    *,
+    retry_failed: bool,
+    force: bool,
+) -> list[Study]:
     if (force or retry_failed) and n_processes() > 1:
         raise SettingsError(
             "--force and --retry-failed work only with one process: the other processes would not know which runs have "

@@ -121,13 +121,17 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     """Yield the records of the finished runs in a folder, each with its file.
 
     Raises:
-        DataError: The folder has no record, or a record is damaged.
+        DataError: The folder has no record, or a record is damaged, belongs to another run, or is there twice.
     """
     places = find_record_files(folder)
     if not places:
         raise DataError(f"{folder}: holds no finished run (no runs/NAME/{RECORD} in it)")
+    seen: dict[str, Path] = {}
     for place in places:
-        yield place, RunRecord.read(place)
+        record = RunRecord.read(place)
+        if (first := seen.setdefault(record.folder, place)) != place:
+            raise DataError(f"{place}: the record of the same run as {first}, which would count twice; remove one")
+        yield place, record
 
 
 Pairs = dict[str, dict[str, list[tuple[float, float]]]]

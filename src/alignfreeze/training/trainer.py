@@ -54,7 +54,7 @@ class OrderedTrainer(Trainer):
             try:
                 return super().training_step(model, inputs, num_items_in_batch)
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             # Outside the handler, where no exception keeps the results so far in memory.
             self._halve_pieces(inputs)
@@ -120,7 +120,8 @@ def _set_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Paramete
     optimizer.add_param_group({"params": list(parameters), "lr": rate})
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory, of the machine or of a GPU, does not suffice."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, Exception) and should_reduce_batch_size(error)
     )

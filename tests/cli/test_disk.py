@@ -1,0 +1,58 @@
+"""Commands where the disk, the user's rights or names do not allow what they are to do."""
+
+import errno
+import os
+
+import pytest
+
+from alignfreeze.experiment import cost
+from alignfreeze.experiment.single import realignment_record
+from alignfreeze.running import dispatch
+from tests.support.cli import alignfreeze, refused
+from tests.test_disk import smallest_files
+
+
+@pytest.mark.parametrize("command", [["status"], ["compare"], ["report"]])
+def test_a_name_that_is_no_utf8_is_one_message(tmp_path, command):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    refused(alignfreeze(*command, folder), r"caf\udce9: this name is not UTF-8; rename the file or folder")
+
+
+def test_a_run_in_the_folder_of_another_user_is_one_message(project, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(project / "out" / "locks" / "a.lock"))
+
+    monkeypatch.setattr(dispatch.Sweep, "prepare", refuse)
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out")
+    refused(done, "a.lock: Permission denied; choose a folder that you may write to")
+
+
+def test_a_limit_of_the_size_of_files_in_a_run_is_one_message_and_the_folder_goes_on(project):
+    out = project / "out"
+    options = ["--only", "front-1-*", "--set", "keep_models=true"]
+    with smallest_files(30_000):
+        done = alignfreeze("run", project / "experiment.toml", "--out", out, *options)
+    refused(done, "raise the limit (ulimit -f)")
+    assert not list(out.glob("runs/*"))
+    assert not list(out.glob("runs/.*"))
+    assert alignfreeze("run", project / "experiment.toml", "--out", out, *options).returncode == 0
+
+
+def test_too_little_memory_for_an_estimate_is_said(project, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(cost, "_time_step", fail)
+    done = alignfreeze("run", project / "experiment.toml", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "too little memory here to time a step" in done.stderr
+
+
+SHAPES = ["7", '"freeze"', '{"freeze": 1}', "[" * 100_000, '{"realigned": {"freeze": "\\ud800"}}']
+
+
+@pytest.mark.parametrize("text", SHAPES)
+def test_a_record_of_another_shape_beside_an_encoder_is_left_out(tmp_path, text):
+    (tmp_path / "alignfreeze.json").write_text(text)
+    assert realignment_record(str(tmp_path)) == {}
