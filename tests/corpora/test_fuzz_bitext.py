@@ -40,7 +40,8 @@ ENDINGS = {"scored": "tsv", "dictionary": "txt"}
 PIECES = [
     b"\0", b"\t", b"\r", b"\n", b'"', b"\\", b"{", b"[", b"]", b"null", b"<", b"</", b"&", b"&#0;", b"<!ENTITY a 'b'>",
     b"\xff\xfe", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"1e999", b" ||| ", b"msgid ", b"msgstr[1] ",
-    b"charset=UTF-16", b"charset=idna", b"<tu>", b"</tu>", b"xml:lang='x'", b"\x1f\x8b", b"-1", b"_: ", b"_n: ", b"~",
+    b"charset=UTF-16", b"charset=idna", b"charset=hex", b"charset=\0",
+    b"<tu>", b"</tu>", b"xml:lang='x'", b"\x1f\x8b", b"-1", b"_: ", b"_n: ", b"~",
 ]  # fmt: skip
 """What damages files of some form."""
 

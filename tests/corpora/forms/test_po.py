@@ -37,9 +37,10 @@ def test_a_catalogue_that_is_not_in_its_charset(tmp_path, header):
         texts(path)
 
 
-def test_a_catalogue_in_a_charset_that_does_not_exist(tmp_path):
-    path = write(tmp_path / "de.po", PO.replace("UTF-8", "UFT-8"))
-    with pytest.raises(DataError, match=r"de\.po, line 5: there is no charset 'UFT-8'"):
+@pytest.mark.parametrize("charset", ["UFT-8", "\0UTF-8", "hex", "rot13", "undefined"])
+def test_a_catalogue_in_a_charset_that_does_not_exist(tmp_path, charset):
+    path = write(tmp_path / "de.po", PO.replace("UTF-8", charset))
+    with pytest.raises(DataError, match=r"de\.po, line \d+: (there is no charset|not valid undefined)"):
         texts(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -111,15 +110,17 @@ def _to_utf8(path: Path, lines: list[bytes]) -> bytes:
     """
     number, charset = _find_charset(lines)
     try:
-        codecs.lookup(charset)
-    except LookupError:
+        bytes(4).decode(charset)
+    except (LookupError, ValueError):  # no charset, or none of text
         raise DataError.at(path, number, f"there is no charset {charset!r}; convert the catalogue to UTF-8") from None
     text = []
     for at, line in enumerate(lines, start=1):
         try:
             decoded = line.decode(charset).removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            problem = f"not valid {charset} (byte {line[error.start]:#04x}), which is the charset of this catalogue"
+            decoded.encode()
+        except UnicodeError as error:
+            byte = f" (byte {line[error.start]:#04x})" if isinstance(error, UnicodeDecodeError) else ""
+            problem = f"not valid {charset}{byte}, which is the charset of this catalogue"
             raise DataError.at(path, at, problem) from error
         text.append(_CHARSET.sub("charset=UTF-8", decoded) if at == number else decoded)
     return "".join(text).encode()
