@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from alignfreeze.corpora.bitext import BitextReader, read_bitext
@@ -35,9 +37,10 @@ def test_a_catalogue_that_is_not_in_its_charset(tmp_path, header):
         texts(path)
 
 
-def test_a_catalogue_in_a_charset_that_does_not_exist(tmp_path):
-    path = write(tmp_path / "de.po", PO.replace("UTF-8", "UFT-8"))
-    with pytest.raises(DataError, match=r"de\.po, line 5: there is no charset 'UFT-8'"):
+@pytest.mark.parametrize("charset", ["UFT-8", "\0UTF-8", "hex", "rot13", "undefined"])
+def test_a_catalogue_in_a_charset_that_does_not_exist(tmp_path, charset):
+    path = write(tmp_path / "de.po", PO.replace("UTF-8", charset))
+    with pytest.raises(DataError, match=r"de\.po, line \d+: (there is no charset|not valid undefined)"):
         texts(path)
 
 
@@ -67,3 +70,70 @@ def test_a_catalogue_of_another_language(tmp_path):
 def test_something_that_is_no_catalogue(tmp_path):
     with pytest.raises(DataError, match=r"not a gettext catalogue|no sentence pair"):
         read_bitext(write(tmp_path / "x.po", "nonsense\n"), languages=EN_DE)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "pair"),
+    [
+        ("E_xit", "_Beenden", ("Exit", "Beenden")),
+        ("&Open File", "Datei &öffnen", ("Open File", "Datei öffnen")),
+        ("~File", "文件(~F)", ("File", "文件")),
+        ("Save _as...", "另存为 (_A)...", ("Save as...", "另存为...")),
+        ("set _name", "set _name", ("set _name", "set _name")),
+        ("Research (R&D)", "Forschung (F&E)", ("Research (R&D)", "Forschung (F&E)")),
+        ("a &lt; b", "a &lt; c", ("a &lt; b", "a &lt; c")),
+        ("Tom & Ann", "Tom & Anne", ("Tom & Ann", "Tom & Anne")),
+        ("Use my_file", "Datei nehmen", ("Use my_file", "Datei nehmen")),
+    ],
+)
+def test_marks_of_access_keys_are_left_out(tmp_path, remarks, source, target, pair):
+    path = write(tmp_path / "de.po", f'{PO.partition("#: main")[0]}\nmsgid "{source}"\nmsgstr "{target}"\n')
+    assert texts(path) == [pair]
+    assert any("marks of access keys" in text for text in remarks) == (pair != (source, target))
+
+
+def test_a_catalogue_that_names_its_mark(tmp_path):
+    header = PO.partition("#: main")[0].rstrip() + '\n"X-Accelerator-Marker: &\\n"\n\n'
+    path = write(tmp_path / "de.po", header + 'msgid "a _b"\nmsgstr "c _d"\n\nmsgid "&Go"\nmsgstr "&Los"\n')
+    assert texts(path) == [("a _b", "c _d"), ("Go", "Los")]
+
+
+def test_contexts_and_plurals_of_kde_3(tmp_path):
+    body = r"""
+msgid ""
+"_: noun\n"
+"Open"
+msgstr "Öffnung"
+
+msgid ""
+"_n: One file\n"
+"%n files"
+msgstr ""
+"Eine Datei\n"
+"%n Dateien"
+
+msgid "_: noun\nClose"
+msgstr "Schluss"
+"""
+    assert texts(write(tmp_path / "de.po", PO.partition("#: main")[0] + body)) == [
+        ("Open", "Öffnung"),
+        ("One file", "Eine Datei"),
+        ("%n files", "%n Dateien"),
+        ("Close", "Schluss"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_catalogue_with_any_line_end_and_mark(tmp_path, end, encoding):
+    path = tmp_path / "de.po"
+    declared = PO.replace("charset=UTF-8", "charset=UTF-16") if encoding == "utf-16" else PO
+    path.write_bytes(declared.replace("\n", end).encode(encoding))
+    assert texts(path)[-1] == ("Two lines", "Zwei Zeilen")
+
+
+def test_a_catalogue_that_is_too_large(tmp_path):
+    path = tmp_path / "de.po.gz"
+    path.write_bytes(gzip.compress(b'msgid "a"\n' * 7_000_000, compresslevel=1))
+    with pytest.raises(DataError, match=r"more than 67,108,864 bytes, which is too much for a catalogue"):
+        texts(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,11 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
+from alignfreeze.decoding import LONGEST_LINE, NotTextError, split_into_lines
 from alignfreeze.errors import DataError, EndsEarlyError
-from alignfreeze.files import open_binary
+from alignfreeze.files import open_text
 from alignfreeze.languages import tag_fits
+from alignfreeze.progress import remark
 
 _CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
+
+
+_CHARSET_IN_BYTES = re.compile(_CHARSET.pattern.encode(), re.IGNORECASE)
+
+_CAPITALS = re.compile(r"[A-Z]&[A-Z]")
+"""An abbreviation such as R&D."""
+
+_LARGEST = 2**26
+"""The most bytes of a catalogue, which is held in memory as a whole."""
 
 
 def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> Iterator[Texts]:
@@ -27,6 +37,9 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
     lines, broken = _read_until_break(path)
     catalogue = _parse(path, lines)
     _check_language(path, catalogue.gettargetlanguage(), sides.languages[1])
+    declared = str(catalogue.parseheader().get("X-Accelerator-Marker", "")).strip()
+    marks = declared if declared in set("&_~") and declared else "&_~"
+    without_keys = 0
     for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last unit
         if unit.isheader():
             continue
@@ -34,19 +47,40 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
         if reason:
             left_out[reason] += 1
             continue
-        yield from ((_to_one_line(source), _to_one_line(target)) for source, target in _forms_of(unit) if target)
+        for pair in _forms_of(unit):
+            plain = remove_access_keys(pair, marks)
+            without_keys += plain != pair
+            if pair[1]:
+                yield _to_one_line(plain[0]), _to_one_line(plain[1])
+    if without_keys:
+        remark(
+            f"{path}: marks of access keys, such as those of E_xit and &Open, are left out of {without_keys:,} pairs"
+        )
     if broken is not None:
         raise broken
 
 
 def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
-    """Return the lines of a file, and the error that came after them."""
+    """Return the lines of a file, and the error that came after them.
+
+    Raises:
+        DataError: The file is too large for a catalogue.
+    """
     lines: list[bytes] = []
+    size = 0
     try:
-        with open_binary(path) as file:
-            lines.extend(file)
+        with open_text(path) as (file, encoding):
+            for line in split_into_lines(file, LONGEST_LINE):
+                lines.append(line.rstrip(b"\r\n") + b"\n")
+                size += len(line)
+                if size > _LARGEST:
+                    raise DataError(f"{path}: more than {_LARGEST:,} bytes, which is too much for a catalogue")
     except EndsEarlyError as error:
         return lines, error
+    except NotTextError as error:
+        raise DataError.at(path, len(lines) + 1, str(error)) from error
+    if encoding is not None:  # the lines are UTF-8, whatever the header says
+        lines = [_CHARSET_IN_BYTES.sub(b"charset=UTF-8", line) for line in lines]
     return lines, None
 
 
@@ -76,15 +110,17 @@ def _to_utf8(path: Path, lines: list[bytes]) -> bytes:
     """
     number, charset = _find_charset(lines)
     try:
-        codecs.lookup(charset)
-    except LookupError:
+        bytes(4).decode(charset)
+    except (LookupError, ValueError):  # no charset, or none of text
         raise DataError.at(path, number, f"there is no charset {charset!r}; convert the catalogue to UTF-8") from None
     text = []
     for at, line in enumerate(lines, start=1):
         try:
             decoded = line.decode(charset).removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            problem = f"not valid {charset} (byte {line[error.start]:#04x}), which is the charset of this catalogue"
+            decoded.encode()
+        except UnicodeError as error:
+            byte = f" (byte {line[error.start]:#04x})" if isinstance(error, UnicodeDecodeError) else ""
+            problem = f"not valid {charset}{byte}, which is the charset of this catalogue"
             raise DataError.at(path, at, problem) from error
         text.append(_CHARSET.sub("charset=UTF-8", decoded) if at == number else decoded)
     return "".join(text).encode()
@@ -114,11 +150,34 @@ def _why_unfinished(unit: Any) -> str:
 
 def _forms_of(unit: Any) -> Iterator[Texts]:
     """Yield the singular and each plural form of an entry, with its translation."""
-    sources, targets = (getattr(text, "strings", [text]) for text in (unit.source, unit.target))
+    from translate.storage.pypo import unquotefrompo
+
+    sources, targets = ([str(form) for form in getattr(text, "strings", [text])] for text in (unit.source, unit.target))
+    if not sources[0] and unit.msgidcomments:  # a context of KDE 3 and its text in one line
+        sources = [unquotefrompo(unit.msgidcomments)]
+    if sources[0].startswith("_n: "):  # plural forms of KDE 3, one in each line
+        sources, targets = sources[0].removeprefix("_n: ").split("\n"), targets[0].split("\n")
+    elif sources[0].startswith("_: "):  # a context of KDE 3
+        sources = [sources[0].partition("\n")[2], *sources[1:]]
     for number, target in enumerate(targets):
         # A language with one form uses it for the plural too; one with many, all but the first.
         source = sources[0] if number == 0 and len(targets) > 1 else sources[-1]
-        yield str(source), str(target)
+        yield source, target
+
+
+def remove_access_keys(pair: Texts, marks: str = "&_~") -> Texts:
+    """Return two texts without the marks of access keys: `E_xit` is `Exit`.
+
+    A mark stands once on either side, before a letter or digit. A word that is the same on both sides, such as a name
+    in a program, keeps it.
+    """
+    for mark in marks:
+        key = re.compile(rf"\s?\({re.escape(mark)}\w\)|{re.escape(mark)}(?!\w+;)(?=[^\W_])")
+        found = [list(key.finditer(text)) for text in pair]
+        words = [{word for word in text.split() if mark in word} for text in pair]
+        if len(found[0]) == len(found[1]) == 1 and not (words[0] & words[1] or any(map(_CAPITALS.search, words[0]))):
+            return key.sub("", pair[0]), key.sub("", pair[1])
+    return pair
 
 
 def _to_one_line(text: str) -> str:

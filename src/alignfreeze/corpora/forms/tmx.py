@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
             raise _explain(path, error, has_ended=source.has_ended) from error
         except TooLongError as error:
             raise DataError(f"{path}: {error}; is this a translation memory?") from error
+        except UnicodeDecodeError:
+            raise
+        except ValueError as error:  # lxml reads some names that it does not know what to do with
+            raise DataError(f"{path}: not well-formed XML ({error})") from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
             raise DataError(f"{path}: not a translation memory: the file has no element <tmx>")
         if source.replaced:
@@ -102,7 +107,9 @@ def _entities_error(path: Path) -> DataError:
 def _forget_namespaces(element: Any) -> None:
     """Take the names of elements out of their namespace: translate-toolkit knows them without one."""
     for part in element.iter("{*}*"):
-        part.tag = part.tag.rpartition("}")[2]
+        if part.tag.startswith("{"):
+            with suppress(ValueError):  # lxml reads names such as `_:`, but does not write them
+                part.tag = part.tag.rpartition("}")[2]
 
 
 def _texts_of(unit: Any, code: str) -> list[str]:
