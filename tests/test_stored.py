@@ -182,7 +182,7 @@ def test_damaged_predictions_are_an_error(tmp_path_factory, data):
     try:
         found = read_predictions(path)["de"]
     except DataError as error:
-        assert "do it again" in str(error)
+        assert "repeat the run" in str(error)
     except KeyError:
         pass  # another name of the language
     else:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
-import lzma
 import os
 import re
 import shutil
 import socket
-import sys
 import tempfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
+from alignfreeze.compressed import COMPRESSED_NAMES, open_binary
 from alignfreeze.decoding import BLOCK, LONGEST_LINE, NotTextError, Recoded, encoding_of, split_into_lines
 from alignfreeze.disk import check_name, describe_refusal, sync, sync_names, writing
 from alignfreeze.errors import DataError, EndsEarlyError, OutputError
@@ -32,62 +23,11 @@ from alignfreeze.errors import DataError, EndsEarlyError, OutputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"\xfd7zXZ\x00": lzma.open,
-    b"\x28\xb5\x2f\xfd": zstd.open,
-}
-"""The function that opens a compressed file, by the first bytes of the file."""
-
-COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
-    # Without the time and the name of the file, so that the same content gives the same bytes.
-    ".gz": lambda file: gzip.GzipFile("", "wb", fileobj=file, mtime=0),
-    ".xz": partial(lzma.open, mode="wb"),
-    ".zst": partial(zstd.open, mode="wb"),
-}
-"""The function that compresses a file, by the ending of its name."""
-
-_OTHER_COMPRESSIONS = {"bzip2": b"BZh[1-9]1AY&SY", "zip": b"PK\x03\x04", "7z": b"7z\xbc\xaf\x27\x1c"}
-"""Compressions that are not supported, with patterns of their first bytes."""
-
-OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
-"""Endings of compressions that are neither read nor written."""
-
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstd.ZstdError)
-
 THIS_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 """This machine in names of half-written files: processes of two machines, or containers, may have the same number."""
 
 _LEFTOVER = re.compile(rf"\..+\.([0-9]+)-{THIS_HOST}\.part")
 _ANY_LEFTOVER = re.compile(r"\..+\.[0-9]+-[0-9a-f]{8}\.part")
-
-
-@contextmanager
-def open_binary(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading: plain, or compressed by gzip, xz or zstd. The content decides, not the name.
-
-    Raises:
-        EndsEarlyError: The compressed data end early or are damaged.
-        DataError: There is no such file, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            beginning = file.peek(10)[:10]
-            for name, pattern in _OTHER_COMPRESSIONS.items():
-                if re.match(pattern, beginning):
-                    raise DataError(
-                        f"{path}: compressed by {name}, which is not supported; unpack it, or use gzip, xz or zstd"
-                    )
-            opened = next((opened for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), None)
-            if opened is None:
-                yield file
-                return
-            with opened(file, "rb") as content:
-                yield content
-    except _BROKEN as error:
-        raise EndsEarlyError(f"{path}: the compressed data end early or are damaged ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 @contextmanager
@@ -147,11 +87,6 @@ def read_lines(path: Path, *, longest: int = LONGEST_LINE) -> Iterator[tuple[int
     except EndsEarlyError as error:
         reason = f"the compressed data end early or are damaged ({error.__cause__})"
         raise EndsEarlyError.at(path, number, reason) from error
-
-
-def strip_compression(path: Path) -> Path:
-    """Return a path without the ending of a compression."""
-    return path.with_suffix("") if path.suffix.lower() in COMPRESSED_NAMES else path
 
 
 def check_readable_again(path: Path, problem: str) -> None:

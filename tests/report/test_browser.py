@@ -298,7 +298,7 @@ def test_the_page_of_a_run_shows_what_it_was_made_from(project, open_page):
     path = project / "page.html"
     path.write_text(to_html(study_page([out])), encoding="utf-8")
     page = open_page(path)
-    page.get_by_text("2 runs").click()
+    page.get_by_text("2 runs", exact=True).click()
     page.get_by_role("link", name="front, seed 1").first.click()
     assert page.locator("h1:visible").text_content().startswith("front, seed 1")
     looks = page.evaluate("() => Object.values(networks).map((one) => one.nodes.map((node) => node.kind))")

@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_error_and_the_folder_goes_on(project, monkeypatch):
     for error in (full, OSError(errno.ENOSPC, "No space left on device")):
         with monkeypatch.context() as patched:
             patched.setattr(sweep, "run", failing("front", error))
-            with pytest.raises(OutputError, match="the disk is full; free some space, and the same command continues"):
+            with pytest.raises(OutputError, match="the disk is full; make room, and the same command continues"):
                 run_experiment(found, out=out)
     assert [run.state for run in read_status(out).runs] == ["complete", "waiting"]
     assert len(run_experiment(found, out=out).records) == 2

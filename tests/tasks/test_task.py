@@ -29,8 +29,9 @@ def test_other_training_data_are_not(remarks, toy_items):
 
 
 def test_a_plan_says_that_the_training_data_have_no_entity(project, remarks):
-    for name in ("en-train", "en-test", "de-test", "tr-test"):
-        (project / f"{name}.iob2").write_text("the\tO\ndog\tO\n\n" * 20)
+    (project / "en-train.iob2").write_text("the\tO\ndog\tO\n\n" * 20)
+    for name in ("en-test", "de-test", "tr-test"):
+        (project / f"{name}.iob2").write_text("the\tO\nBergen\tB-LOC\n\n")
     path = project / "experiment.toml"
     path.write_text('task = "ner"\n' + path.read_text().replace(".conllu", ".iob2"))
     planned(project)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import regex
 
+from alignfreeze.compressed import COMPRESSED_NAMES, strip_compression
 from alignfreeze.corpora.forms.table import FORMS, form_of_name, guess_form
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.files import COMPRESSED_NAMES, strip_compression
 from alignfreeze.languages import tag_fits
 from alignfreeze.progress import remark
 

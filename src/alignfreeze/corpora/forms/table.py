@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from alignfreeze.compressed import strip_compression
 from alignfreeze.corpora.forms.bars import BARS
 from alignfreeze.corpora.forms.form import Form
 from alignfreeze.corpora.forms.jsonl import ARRAY, JSONL
@@ -15,7 +16,7 @@ from alignfreeze.corpora.forms.po import PO
 from alignfreeze.corpora.forms.tmx import TMX
 from alignfreeze.corpora.forms.tsv import TSV
 from alignfreeze.errors import DataError
-from alignfreeze.files import check_readable_again, read_lines, strip_compression
+from alignfreeze.files import check_readable_again, read_lines
 
 FORMS: dict[str, Form] = {"moses": MOSES, "tsv": TSV, "bars": BARS, "tmx": TMX, "po": PO, "jsonl": JSONL}
 """The forms by name; a new form is a file and a line. If several forms fit a first line, the last one is used."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from alignfreeze.compressed import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, strip_compression
 from alignfreeze.corpora.forms.form import Texts
 from alignfreeze.corpora.forms.table import FORMS, USUAL, form_of_name
 from alignfreeze.errors import OutputError
-from alignfreeze.files import COMPRESSED_NAMES, OTHER_COMPRESSED_NAMES, strip_compression, write_lines
+from alignfreeze.files import write_lines
 
 
 def write_bitext(path: Path, texts: Iterable[Texts], languages: tuple[str, str]) -> None:
