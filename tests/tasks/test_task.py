@@ -4,6 +4,7 @@ import pytest
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.errors import DataError
 from alignfreeze.tasks.table import TASKS
 from tests.support.runs import planned
 
@@ -34,5 +35,6 @@ def test_a_plan_says_that_the_training_data_have_no_entity(project, remarks):
         (project / f"{name}.iob2").write_text("the\tO\nBergen\tB-LOC\n\n")
     path = project / "experiment.toml"
     path.write_text('task = "ner"\n' + path.read_text().replace(".conllu", ".iob2"))
-    planned(project)
+    with pytest.raises(DataError, match="no language can be scored"):
+        planned(project)
     assert [text for text in remarks if "en-train.iob2: the training data have no entity: all tags are 'O'" in text]
