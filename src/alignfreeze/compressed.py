@@ -35,7 +35,13 @@ COMPRESSED_NAMES: dict[str, Callable[[BinaryIO], Any]] = {
 }
 """The function that compresses a file, by the ending of its name."""
 
-_OTHER_COMPRESSIONS = {"bzip2": b"BZh[1-9]1AY&SY", "zip": b"PK\x03\x04", "7z": b"7z\xbc\xaf\x27\x1c"}
+_OTHER_COMPRESSIONS = {
+    "bzip2": b"BZh[1-9]1AY&SY",
+    "zip": b"PK\x03\x04",
+    "7z": b"7z\xbc\xaf\x27\x1c",
+    "lzma": b"\\]\0\0.\0",
+    "lz4": b"\x04\x22M\x18",
+}
 """Compressions that are not supported, with patterns of their first bytes."""
 
 OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}

@@ -62,7 +62,7 @@ def _find_pairs(beginning: bytes, place: int) -> bool:
         return False
     spaces = sum(beginning.count(sign) for sign in b" \n")
     pairs = sum(low in b" \n" and high == 0 for low, high in zip(lower, upper, strict=False))
-    return 3 * zeros >= len(beginning) or 2 * pairs > spaces
+    return 3 * zeros >= len(beginning) or (zeros > 2 and 2 * pairs > spaces)
 
 
 class Recoded(io.RawIOBase):

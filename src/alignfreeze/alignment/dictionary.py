@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ def read_dictionary(path: Path | str) -> Dictionary:
     for number, line in read_lines(path):
         if not line.strip():
             continue
-        words = line.split("\t") if "\t" in line else line.split()
+        words = line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
         if len(words) != 2 or not all(word.strip() for word in words):
             problem = (
                 f"expected a source word and a target word, separated by a space or tab, found {len(words)} part(s)"

@@ -85,7 +85,8 @@ def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
     block: list[tuple[int, str]] = []
     for number, line in read_lines(path):
         if line.strip():
-            if not line.startswith("#"):
+            # Inside a sentence a line of columns is no comment, but a word without a number.
+            if not line.startswith("#") or (block and "\t" in line):
                 block.append((number, line))
         elif block:
             yield block

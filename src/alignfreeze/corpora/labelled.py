@@ -176,6 +176,9 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
     number, header = next(lines)
     names = header.split("\t")
     check_no_csv(path, number, header, {*LABEL, *FIRST, *SECOND})
+    for name in (*LABEL, *FIRST, *SECOND):
+        if names.count(name) > 1:
+            raise DataError.at(path, number, f"{names.count(name)} columns are named {name!r}; keep one of them")
     if not set(LABEL) & set(names) or not set(FIRST) & set(names):
         problem = (
             f"the first line must name the columns, {'/'.join(LABEL)} and {'/'.join(FIRST)} among them; "

@@ -13,7 +13,7 @@ _UNLABELLED = ("-1", "-100")
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
 """A whole number that pandas or JSON wrote with a point."""
 
-_NO_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity")
+_NO_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity", "null", "<na>", "#n/a")
 
 
 def parse_label(value: Any, *, where: str) -> str | None:

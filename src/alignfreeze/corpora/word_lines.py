@@ -169,7 +169,7 @@ def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Ca
     """Tell whether a line with `#` before the words of a sentence is a comment."""
     tag, width = row.columns[-1], len(row.columns)
     has_space, has_width = row.line.startswith(("# ", "##")), width == len(model.columns)
-    if width == 1:
+    if width == 1 or (has_space and "\t" in row.line and "\t" not in model.line):
         return True
     if "\t" in row.line or (has_width and not has_space):
         return has_space and not has_width

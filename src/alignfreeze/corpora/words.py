@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from importlib.metadata import version
+from unicodedata import normalize
 
 import regex
 
@@ -63,6 +64,8 @@ def _split_visible(split: Callable[[str], Iterable[str]], *, marks_words: bool =
     """
 
     def split_what_is_seen(text: str) -> tuple[str, ...]:
+        # The libraries know words as they are composed; NFC does not compose the vowel sign AM.
+        text = normalize("NFC", text).replace("\u0e4d\u0e32", "\u0e33").replace("\u0ecd\u0eb2", "\u0eb3")
         parts = text.split("\u200b") if marks_words else [text]
         return _drop_invisible(word for part in parts for word in split(show_alone(part)))
 

@@ -14,8 +14,14 @@ from alignfreeze.languages import tag_fits
 
 CHOOSE = "choose with --columns SOURCE,TARGET"
 
-_SOURCE_NAMES = {"source", "src", "source_text", "source_sentence", "sentence1", "sentence_1", "text1"}
-_TARGET_NAMES = {"target", "tgt", "trg", "target_text", "target_sentence", "sentence2", "sentence_2", "text2"}
+_SOURCE_NAMES = {
+    *("source", "src", "original", "source_text", "source_sentence", "source_segment", "src_sent", "src_text"),
+    *("sentence1", "sentence_1", "text1"),
+}
+_TARGET_NAMES = {
+    *("target", "tgt", "trg", "translation", "target_text", "target_sentence", "target_segment"),
+    *("tgt_sent", "trg_sent", "tgt_text", "trg_text", "sentence2", "sentence_2", "text2"),
+}
 
 _NOT_LANGUAGES = {"sentence", "sent", "text", "src", "tgt", "trg", "source", "target", "lang", "language"}
 
@@ -99,7 +105,7 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
 
 def find_header(cells: Sequence[str], sides: Sides) -> tuple[int, int] | None:
     """Return the places of the two columns that a first line names by language or as source and target, if it does."""
-    names = [cell.strip().casefold() for cell in cells]
+    names = ["_".join(cell.strip(' "').casefold().split()) for cell in cells]
     source, target = (
         [place for place, name in enumerate(names) if name in known or _names_language(name, code)]
         for known, code in zip((_SOURCE_NAMES, _TARGET_NAMES), sides.languages, strict=True)

@@ -114,12 +114,14 @@ def _forget_namespaces(element: Any) -> None:
 
 def _texts_of(unit: Any, code: str) -> list[str]:
     """Return the texts of a unit in a language, without native markup codes."""
+    from lxml import etree  # type: ignore[attr-defined]
     from translate.misc.xml_helpers import getXMLlang
 
     texts = []
     for node in unit.getlanguageNodes():
         if tag_fits(getXMLlang(node) or node.get("lang") or "", code):
             for segment in node.iterdescendants("seg"):
+                etree.strip_elements(segment, etree.Comment, etree.ProcessingInstruction, with_tail=False)
                 for inline in list(segment.iterdescendants()):
                     _simplify(inline)
             text = unit.getNodeText(node)
@@ -134,21 +136,25 @@ _MARKUP = {"bpt", "ept", "it", "ut"}
 _TEXT = {"hi", "sub", "g", "mrk"}
 """Tags around text."""
 
+_BREAKS = {"lb", "br", "tab"}
+"""Tags and types of breaks."""
+
 _BREAK = re.compile(r"<\s*/?(?:br|p|div|li|tab)\b|\\\\?(?:n|line|par|tab)\b|\n")
 """Native codes of breaks."""
 
 
 def _simplify(inline: Any) -> None:
-    """Remove the codes of an inline element. A break or a placeholder between two words leaves a space."""
+    """Remove the codes of an inline element. A break leaves a space, and so does a placeholder between two words."""
     if inline.getparent() is None or (
         inline.tag in _TEXT or (inline.tag not in {*_MARKUP, "ph"} and _has_text(inline))
     ):
         return
     code = "".join(map(str, inline.itertext()))
-    is_break = inline.tag not in _MARKUP or inline.get("type") in {"lb", "br", "tab"} or _BREAK.search(code)
+    is_break = inline.tag in _BREAKS or inline.get("type") in _BREAKS or _BREAK.search(code)
+    parts_words = inline.tag not in _MARKUP
     parent, before, tail = inline.getparent(), inline.getprevious(), inline.tail or ""
     text = (parent.text if before is None else before.tail) or ""
-    if is_break and (text[-1:].isalnum() or (before is not None and not text)) and tail[:1].isalnum():
+    if is_break or (parts_words and (text[-1:].isalnum() or (before is not None and not text)) and tail[:1].isalnum()):
         tail = f" {tail}"
     if before is None:
         parent.text = text + tail

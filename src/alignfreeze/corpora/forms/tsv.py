@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from alignfreeze.corpora.forms.evidence import Choice, UnclearError, choose_columns, find_header
+from alignfreeze.corpora.forms.evidence import CHOOSE, Choice, UnclearError, choose_columns, find_header
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
 from alignfreeze.files import read_lines
@@ -26,6 +26,7 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
         DataError: A line has too few columns, no column has the name, or it cannot be told which columns to read.
     """
     path, lines = paths[0], _Lines(paths[0])
+    widths = {line.count("\t") + 1 for _, line in lines.beginning if line.strip()}
     first, second = _choose(path, sides, lines)
     last = max(first, second)
     for number, line in lines:
@@ -33,6 +34,10 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
         if len(parts) <= last:
             expected = "two columns" if last == 1 else f"{last + 1} columns"
             raise DataError.at(path, number, f"expected {expected} separated by a tab, found {len(parts)} part(s)")
+        if sides.columns is None and line.strip() and len(parts) not in widths:
+            usual = " or ".join(map(str, sorted(widths)))
+            problem = f"{len(parts)} columns, but the lines at the beginning have {usual}; {CHOOSE} if this is right"
+            raise DataError.at(path, number, problem)
         yield parts[first], parts[second]
 
 

@@ -1,0 +1,94 @@
+"""Files as people have them, of kinds that were once read wrong without a word."""
+
+import lzma
+
+import pytest
+
+from alignfreeze.alignment.dictionary import read_dictionary
+from alignfreeze.corpora.annotated import read_conllu
+from alignfreeze.corpora.bitext import read_bitext
+from alignfreeze.corpora.columns import read_columns, read_iob2
+from alignfreeze.corpora.labelled import read_labelled
+from alignfreeze.corpora.words import find_splitter
+from alignfreeze.errors import DataError
+
+TMX = """<tmx version="1.4"><header srclang="en"/><body><tu>
+<tuv xml:lang="en"><seg>{en}</seg></tuv><tuv xml:lang="de"><seg>{de}</seg></tuv></tu></body></tmx>"""
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("read", [read_columns, read_iob2])
+def test_comments_with_facts_behind_a_tab(tmp_path, read):
+    path = write(
+        tmp_path / "a.conll", "# id 5\tdomain=en\nthe _ _ O\nBonn _ _ B-LOC\n\n# id 6\tdomain=en\nOslo _ _ B-LOC\n"
+    )
+    assert [sentence.words for sentence in read(path)] == [("the", "Bonn"), ("Oslo",)]
+
+
+@pytest.mark.parametrize(
+    ("markup", "words"),
+    [
+        ("old.<br/>He", ("old", ".", "He")),
+        ('Save,<ph type="lb"/>close', ("Save", ",", "close")),
+        ("One<br/><bpt>&lt;b&gt;</bpt>Two<ept/>", ("One", "Two")),
+        ("a<lb/><hi>b</hi>", ("a", "b")),
+        ("one<!-- two -->word", ("oneword",)),
+        ("one<?pi x?>word", ("oneword",)),
+    ],
+)
+def test_breaks_and_comments_in_memories(tmp_path, markup, words):
+    (pair,) = read_bitext(write(tmp_path / "a.tmx", TMX.format(en=markup, de="x")), languages=("en", "de"))
+    assert pair.source == words
+
+
+@pytest.mark.parametrize("odd", ["0.5\tA dog\tEin Hund", "A dog\tEin\tHund"])
+def test_a_line_far_below_with_other_columns_is_refused(tmp_path, odd):
+    path = write(tmp_path / "a.tsv", "A cat\tEine Katze\n" * 1100 + odd + "\n")
+    with pytest.raises(DataError, match="line 1101: 3 columns, but the lines at the beginning have 2; choose with"):
+        read_bitext(path, languages=("en", "de"))
+    assert len(read_bitext(path, languages=("en", "de"), columns=("1", "2"))) == 1101
+
+
+@pytest.mark.parametrize("header", ["Original\tTranslation", "source sentence\ttarget sentence", '"en"\t"de"'])
+def test_names_of_columns_are_no_pair(tmp_path, header):
+    pairs = read_bitext(write(tmp_path / "a.tsv", f"{header}\nA house\tEin Haus\n"), languages=("en", "de"))
+    assert [pair.source for pair in pairs] == [("A", "house")]
+
+
+@pytest.mark.parametrize(("language", "text"), [("ja", "がっこうへデータを"), ("th", "กำลังกินข้าว")])
+def test_decomposed_letters_are_split_like_composed_ones(language, text):
+    from unicodedata import normalize
+
+    split = find_splitter(language)
+    other = normalize("NFD", text).replace("\u0e33", "\u0e4d\u0e32")
+    assert other != text
+    assert split(other) == split(text)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    for header in ("text\tlabel\tlabel", "text\ttext\tlabel"):
+        with pytest.raises(DataError, match="line 1: 2 columns are named"):
+            read_labelled(write(tmp_path / "a.tsv", f"{header}\na\tb\tc\n"))
+
+
+def test_a_word_without_a_number_is_no_comment(tmp_path):
+    word = "{}\ta\t_\tX\t_\t_\t_\t_\t_\t_\n"
+    with pytest.raises(DataError, match="line 2: not a CoNLL-U line"):
+        read_conllu(write(tmp_path / "a.conllu", word.format(1) + word.format("#")))
+
+
+def test_other_spaces_do_not_part_the_words_of_a_list(tmp_path):
+    with pytest.raises(DataError, match=r"found 1 part\(s\)"):
+        read_dictionary(write(tmp_path / "a.txt", "a\u00a0b\n"))
+    assert read_dictionary(write(tmp_path / "a.txt", "a  b\n")) == {"a": frozenset({"b"})}
+
+
+def test_old_compressions_are_named(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(lzma.compress(b"a\tb\n", format=lzma.FORMAT_ALONE))
+    with pytest.raises(DataError, match="compressed by lzma, which is not supported"):
+        read_bitext(path, languages=("en", "de"))
