@@ -34,11 +34,18 @@ def encoding_of(beginning: bytes) -> str | None:
     """Return the encoding that the first bytes of a file name; None for UTF-8 and all that resembles ASCII.
 
     Raises:
-        NotTextError: The text is in UTF-16, but does not say so.
+        NotTextError: The text is in UTF-16 or UTF-32, but does not say so.
     """
     for mark, encoding in _ENCODINGS.items():
         if beginning.startswith(mark):
             return encoding
+    whole = beginning[: len(beginning) // 4 * 4]
+    for name, zeros in (("UTF-32LE", (2, 3)), ("UTF-32BE", (0, 1))):
+        if len(whole) >= 16 and not any(any(whole[place::4]) for place in zeros):
+            raise NotTextError(
+                f"half of the bytes are 0, as in UTF-32 without a byte order mark; convert the file to UTF-8, for "
+                f"example by iconv -f {name} -t UTF-8"
+            )
     for name, spaces in (("UTF-16LE", _find_pairs(beginning, 0)), ("UTF-16BE", _find_pairs(beginning, 1))):
         if spaces:
             raise NotTextError(

@@ -92,3 +92,36 @@ def test_old_compressions_are_named(tmp_path):
     path.write_bytes(lzma.compress(b"a\tb\n", format=lzma.FORMAT_ALONE))
     with pytest.raises(DataError, match="compressed by lzma, which is not supported"):
         read_bitext(path, languages=("en", "de"))
+
+
+def test_a_first_column_that_never_changes_holds_no_words(tmp_path):
+    lines = "".join(f"bc/cctv/00 0 {place} word{place} NN\n" for place in range(20))
+    with pytest.raises(DataError, match="line 1: column 1 has 'bc/cctv/00' in every line, so it holds no words"):
+        read_columns(write(tmp_path / "a.conll", lines))
+    assert len(read_columns(write(tmp_path / "a.conll", "ha x NN\n" * 19))[0].words) == 19
+
+
+@pytest.mark.parametrize("header", ["FORM\tUPOS\tXPOS", "word_form\tpos\tPOS_tag", '"word"\t"x"\t"tag"'])
+def test_names_above_words_are_refused(tmp_path, header):
+    with pytest.raises(DataError, match=r"line 1: .* are names of columns; remove this line"):
+        read_columns(write(tmp_path / "a.tsv", f"{header}\n\nthe\tDET\tDT\n"))
+
+
+def test_codes_before_some_words_are_said(tmp_path, remarks):
+    lines = "".join(f"{'en:' if place < 4 else ''}w{place}\tO\n" for place in range(10))
+    (sentence,) = read_iob2(write(tmp_path / "a.iob2", lines))
+    assert sentence.words[:1] == ("en:w0",)
+    assert any("4 words begin with 'en:', the others do not" in text for text in remarks)
+
+
+def test_labels_that_may_mean_none_are_said(tmp_path, remarks):
+    read_labelled(write(tmp_path / "a.tsv", "text\tlabel\na\tNone\nb\tx\n"))
+    assert any("1 rows have the label 'None'; if it means that there is none" in text for text in remarks)
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_utf_32_without_a_mark_is_named(tmp_path, encoding):
+    path = tmp_path / "a.tsv"
+    path.write_bytes("A house\tEin Haus\n".encode(encoding))
+    with pytest.raises(DataError, match=f"UTF-32 without a byte order mark.*{encoding.upper().replace('-32-', '-32')}"):
+        read_bitext(path, languages=("en", "de"))

@@ -128,6 +128,8 @@ def _remove_prefix(path: Path, sentences: list[list[WordLine]]) -> list[list[Wor
             "put the same code before all words, or before none"
         )
         raise DataError.at(path, odd.number, problem)
+    if found[prefix] * 10 >= found.total() and _is_language(prefix):
+        remark(f"{path}: {found[prefix]:,} words begin with {prefix + ':'!r}, the others do not; the code stays")
     return sentences
 
 

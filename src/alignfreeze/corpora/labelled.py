@@ -24,6 +24,7 @@ LABEL = ("gold_label", "label")
 LANGUAGE = "language"
 _OTHER_SPELLINGS = {"contradictory": "contradiction"}  # XNLI's translated training data
 _NO_LABEL = ("-", "")
+_DOUBTFUL_LABELS = ("none", "n/a", "na")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,9 @@ def parse_labelled(
     for what, places in skipped.items():
         if places:
             remark(f"{name}: {len(places):,} rows without a {what} are skipped, first {_shorten(places[0], name)}")
+    odd = [text.label for text in texts if text.label.casefold() in _DOUBTFUL_LABELS]
+    if odd:
+        remark(f"{name}: {len(odd):,} rows have the label {odd[0]!r}; if it means that there is none, leave it empty")
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
         missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""

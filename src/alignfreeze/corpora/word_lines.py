@@ -24,6 +24,9 @@ CONLLU_COLUMNS = 10
 LONG_SENTENCE = 1_000
 """A sentence with so many words is probably several; longer ones are said."""
 
+_FEW_LINES = 20
+"""In fewer lines, a first column may hold the same word in each of them."""
+
 _DOCUMENT = "-DOCSTART-"
 _NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")
 """The number of a word; in CoNLL-U also of a token of several words, and of an empty node."""
@@ -31,8 +34,11 @@ _NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")
 _FACT = re.compile(r"#+\s*[\w:.-]+ = ")
 """A comment as in CoNLL-U: `# sent_id = 1`."""
 
-_WORD_NAMES = {"word", "words", "token", "tokens", "form"}
-_TAG_NAMES = {"tag", "tags", "label", "labels", "pos", "upos", "ner", "ner_tag", "ner_tags"}
+_WORD_NAMES = {"word", "words", "token", "tokens", "form", "word_form"}
+_TAG_NAMES = {
+    *("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags"),
+    *("pos", "upos", "xpos", "pos_tag", "pos_tags"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,10 @@ def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
                 "all lines need the same number. If words contain spaces, separate the columns by tabs"
             )
             raise DataError.at(path, row.number, problem)
+    firsts = [row.columns[0] for block in blocks for row in block]
+    if len(model.columns) > 2 and len(firsts) >= _FEW_LINES and len(set(firsts)) == 1:
+        problem = f"column 1 has {firsts[0]!r:.100} in every line, so it holds no words; leave this column out"
+        raise DataError.at(path, model.number, problem)
 
 
 def _find_numbers(path: Path, blocks: Sequence[_Block]) -> bool:
@@ -255,6 +265,7 @@ def _check_conllu(path: Path, first: _Row) -> None:
 def _check_word(path: Path, line: WordLine) -> None:
     if not line.word.strip(" "):
         raise DataError.at(path, line.number, f"no word stands before the tag {line.tag!r}")
-    if line.word.casefold() in _WORD_NAMES and line.tag.casefold() in _TAG_NAMES:
+    word, tag = (text.strip('"').casefold() for text in (line.word, line.tag))
+    if word in _WORD_NAMES and tag in _TAG_NAMES:
         problem = f"{line.word!r} and {line.tag!r} are names of columns; remove this line"
         raise DataError.at(path, line.number, problem)
