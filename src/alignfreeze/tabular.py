@@ -1,0 +1,55 @@
+"""Results that are tables for people: in a notebook, as a data frame, and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from alignfreeze.extras import import_extra
+
+
+class Tabular:
+    """A result with rows."""
+
+    __slots__ = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the table, each as plain values by the names of the columns."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole result as plain values, as they are written in JSON."""
+        return {"rows": self.rows()}
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a data frame of pandas.
+
+        Raises:
+            SettingsError: pandas is not installed.
+        """
+        pandas = import_extra("pandas", extra="pandas", what="data frames")
+        return pandas.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        """Return the rows as a table in HTML, for notebooks."""
+        rows = self.rows()
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        lines = [_row("th", columns), *(_row("td", [_show(row.get(name)) for name in columns]) for row in rows)]
+        return f"<table>{''.join(lines)}</table>"
+
+
+def _row(tag: str, texts: list[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(text)}</{tag}>' for text in texts)}</tr>"
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_show(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(_show, value))
+    return str(value)
