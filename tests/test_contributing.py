@@ -85,7 +85,7 @@ def test_a_loss(follow, tiny_encoder, toy_bitext):
     follow("Add a loss")
     settings = af.RealignmentSettings(loss="cosine", steps=20, batch_size=8, learning_rate=1e-3)
     alignments = af.align(toy_bitext, aligner="fast-align")
-    history = af.realign(tiny_encoder, toy_bitext, alignments, settings=settings, device="cpu")
+    history = af.realign(tiny_encoder, toy_bitext, alignments, settings=settings, device="cpu").history
     (_, first), *_, (_, last) = history.training.losses
     assert last < first
 

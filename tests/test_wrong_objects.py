@@ -100,7 +100,7 @@ def test_what_is_no_aligner():
         ([links((0, 0)), {(0, 0)}], "alignment 2 is {(0, 0)} (set); expected WordAlignment"),
         (["0-0", "1-1"], "alignment 1 is '0-0' (str)"),
         ([links((0, 0))], "got 2 sentence pairs and 1 alignments"),
-        (None, "the alignments of a bitext are a list of WordAlignment, not None"),
+        (5, "the alignments of a bitext are a list of WordAlignment, not 5"),
     ],
 )
 def test_links_that_do_not_fit_are_not_realigned_on(tiny_encoder, alignments, message):
@@ -210,13 +210,13 @@ def test_what_are_no_items_of_a_test(tiny_encoder, toy_tagged):
         assert message in str(error.value)
 
 
-def test_names_in_the_place_of_encoders_and_tasks(tiny_encoder):
+def test_what_is_no_encoder_and_no_task(tiny_encoder):
     for wrong in (
-        lambda: af.realign("e5", [PAIR], [links((0, 0))], settings=af.RealignmentSettings(steps=1)),  # type: ignore[arg-type]
-        lambda: af.finetune("e5", TASKS["pos"], [GOOD]),  # type: ignore[arg-type]
-        lambda: af.average_encoders(["e5", "e5"]),  # type: ignore[list-item]
+        lambda: af.realign(5, [PAIR], [links((0, 0))], settings=af.RealignmentSettings(steps=1)),  # type: ignore[arg-type]
+        lambda: af.finetune(5, TASKS["pos"], [GOOD]),  # type: ignore[arg-type]
+        lambda: af.average_encoders([5, 5]),  # type: ignore[list-item]
     ):
-        with pytest.raises(EncoderError, match="expected an encoder, as load_encoder returns it, got 'e5'"):
+        with pytest.raises(EncoderError, match=r"expected an encoder: a name or a folder, .*; got 5 \(int\)"):
             wrong()
     with pytest.raises(SettingsError, match="expected a task"):
         af.finetune(tiny_encoder, "pos", [GOOD])  # type: ignore[arg-type]

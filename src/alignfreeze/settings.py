@@ -8,13 +8,13 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.errors import SettingsError, did_you_mean, show_value
 from alignfreeze.files import read_lines
 
 LearningRate = Annotated[float, Field(gt=0, le=1)]
@@ -22,6 +22,9 @@ LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 _LARGEST = 2**63
 """Whole numbers are smaller: libraries hold them in 64 bits."""
+
+
+S = TypeVar("S", bound="Settings")
 
 
 class Settings(BaseModel):
@@ -61,6 +64,31 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError(_describe_errors(error, cls, origin)) from None
+
+
+def to_settings(kind: type[S], given: S | Mapping[str, Any] | None, origin: str, **options: Any) -> S:
+    """Return settings of a kind.
+
+    Args:
+        kind: The class of the settings.
+        given: The settings, or their names and values; None for the defaults.
+        origin: What the settings are called in a message.
+        options: Names and values that replace those given.
+
+    Raises:
+        SettingsError: Some values are wrong, or `given` is something else; the message names all that is wrong.
+    """
+    if given is None:
+        values: Mapping[str, Any] = {}
+    elif isinstance(given, kind):
+        if not options:
+            return given
+        values = {name: getattr(given, name) for name in given.model_fields_set}
+    elif isinstance(given, Mapping):
+        values = given
+    else:
+        raise SettingsError(f"{origin}: expected {kind.__name__} or a dict of its settings, got {show_value(given)}")
+    return kind.from_values({**values, **options}, origin=origin)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

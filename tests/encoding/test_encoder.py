@@ -3,8 +3,8 @@ import torch
 from huggingface_hub.constants import HF_HUB_CACHE
 from transformers import AutoModel, BertConfig, CanineConfig, CanineModel, CanineTokenizer, XLMRobertaConfig
 
+from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import (
-    check_device,
     digest_of_encoder,
     load_encoder,
     most_subwords,

@@ -39,10 +39,10 @@ STOPPING = SETTINGS.model_copy(update={"stopping": StoppingSettings(every=2, pat
 
 def realigned(folder, bitext, *, judge=None, settings=STOPPING, **options):
     encoder = load_encoder(str(folder))
-    history = realign(
+    outcome = realign(
         encoder, bitext, [DIAGONAL] * len(bitext), settings=settings, device="cpu", judge=judge, seed=3, **options
     )
-    return weights(encoder), history.training
+    return weights(encoder), outcome.history.training
 
 
 def says(*values):

@@ -20,7 +20,7 @@ DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 def realign(encoder, bitext, *, layer="last", projection=128, loss="contrastive", **options):
     how = {"layer": layer, "projection": projection, "loss": loss}
     settings = af.RealignmentSettings(steps=2, batch_size=4, learning_rate=1e-3, **how)
-    return af.realign(encoder, bitext, [DIAGONAL] * len(bitext), settings=settings, device="cpu", **options)
+    return af.realign(encoder, bitext, [DIAGONAL] * len(bitext), settings=settings, device="cpu", **options).history
 
 
 def finetune(encoder, items, **options):

@@ -116,7 +116,7 @@ def test_every_loss_trains_and_keeps_what_is_frozen(tiny_folder, toy_bitext, cha
     encoder = load_encoder(str(tiny_folder))
     before = copy.deepcopy(encoder.model.state_dict())
     links = align(toy_bitext, aligner="sentence") if changes.get("loss") == "sentence" else [DIAGONAL] * 120
-    history = realign(encoder, toy_bitext, links, freeze="front", settings=settings(**changes), device="cpu")
+    history = realign(encoder, toy_bitext, links, freeze="front", settings=settings(**changes), device="cpu").history
     assert history.pairs == 120
     after = encoder.model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -126,7 +126,9 @@ def test_every_loss_trains_and_keeps_what_is_frozen(tiny_folder, toy_bitext, cha
 
 def test_whole_sentences_find_each_other_without_links(tiny_encoder, toy_bitext):
     more = RealignmentSettings(steps=60, batch_size=16, learning_rate=2e-3, loss="sentence")
-    history = realign(tiny_encoder, toy_bitext, align(toy_bitext, aligner="sentence"), settings=more, device="cpu")
+    history = realign(
+        tiny_encoder, toy_bitext, align(toy_bitext, aligner="sentence"), settings=more, device="cpu"
+    ).history
     losses = [loss for _, loss in history.training.losses]
     assert losses[-1] < losses[0] - 0.5
 

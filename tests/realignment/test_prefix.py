@@ -22,7 +22,7 @@ def run(folder, bitext, freeze="front", **changes):
     encoder = load_encoder(str(folder))
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     settings = SETTINGS.model_copy(update=changes)
-    history = realign(encoder, bitext[:10], [DIAGONAL] * 10, freeze=freeze, settings=settings, device="cpu")
+    history = realign(encoder, bitext[:10], [DIAGONAL] * 10, freeze=freeze, settings=settings, device="cpu").history
     after = encoder.model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     return {name: value.clone() for name, value in after.items()}, moved, history

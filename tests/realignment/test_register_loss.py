@@ -55,7 +55,7 @@ def curve(history):
 @pytest.mark.parametrize(("loss", "alignment"), [("words", DIAGONAL), ("sentences", NOTHING)])
 def test_it_is_trained_like_any_other(tiny_encoder, toy_bitext, loss, alignment):
     settings = af.RealignmentSettings(loss=loss, steps=30, batch_size=8, learning_rate=1e-3)
-    history = af.realign(tiny_encoder, toy_bitext, [alignment] * 120, settings=settings, device="cpu")
+    history = af.realign(tiny_encoder, toy_bitext, [alignment] * 120, settings=settings, device="cpu").history
     assert history.pairs == 120
     assert curve(history)[-1] < curve(history)[0] / 2
 

@@ -26,7 +26,7 @@ def moved(before, after, part):
 
 
 def run(encoder, bitext, **options):
-    return realign(encoder, bitext, [DIAGONAL] * len(bitext), settings=FEW_STEPS, device="cpu", **options)
+    return realign(encoder, bitext, [DIAGONAL] * len(bitext), settings=FEW_STEPS, device="cpu", **options).history
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def retrieval(encoder, bitext):
 def test_the_loss_falls_and_translations_find_each_other(tiny_encoder, toy_bitext):
     settings = RealignmentSettings(steps=60, batch_size=16, learning_rate=2e-3)
     before = retrieval(tiny_encoder, toy_bitext)
-    history = realign(tiny_encoder, toy_bitext, [DIAGONAL] * len(toy_bitext), settings=settings, device="cpu")
+    history = realign(tiny_encoder, toy_bitext, [DIAGONAL] * len(toy_bitext), settings=settings, device="cpu").history
     losses = [loss for _, loss in history.training.losses]
     assert losses[-1] < losses[0] - 0.5
     assert retrieval(tiny_encoder, toy_bitext) > before + 0.3

@@ -28,7 +28,7 @@ def run(folder, bitext, **options):
     """Realign a fresh encoder; return its weights and the history."""
     encoder = load_encoder(str(folder))
     options = {"settings": SETTINGS, "device": "cpu", "freeze": "front", **options}
-    history = realign(encoder, bitext, [DIAGONAL] * len(bitext), **options)
+    history = realign(encoder, bitext, [DIAGONAL] * len(bitext), **options).history
     return {name: value.clone() for name, value in encoder.model.state_dict().items()}, history.training
 
 

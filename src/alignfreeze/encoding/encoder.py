@@ -17,12 +17,10 @@ from transformers.utils import logging
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
-from alignfreeze.errors import EncoderError, SettingsError, show_value
+from alignfreeze.errors import EncoderError
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark
 from alignfreeze.registry import load_extensions
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 ORIGIN = "alignfreeze.json"
 """The file in a model's folder that records how the model was made."""
@@ -71,17 +69,7 @@ class Encoder:
         self.tokenizer.save_pretrained(folder)
 
 
-def check_encoder(encoder: Encoder) -> None:
-    """Check that a value is an encoder, not the name of one.
-
-    Raises:
-        EncoderError: It is something else.
-    """
-    if not isinstance(encoder, Encoder):
-        raise EncoderError(f"expected an encoder, as load_encoder returns it, got {show_value(encoder)}")
-
-
-def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:
+def load_encoder(name: str | Path, *, tokenizer: PreTrainedTokenizerFast | None = None) -> Encoder:
     """Load an encoder: `embedded:e5-small`, a folder, or a name on the hub.
 
     Weights are read from safetensors only. Code that comes with a model is never run.
@@ -95,6 +83,7 @@ def load_encoder(name: str, *, tokenizer: PreTrainedTokenizerFast | None = None)
         EncoderError: The encoder does not exist, its weights or tokenizer are missing or broken, its weights, config
             and tokenizer do not belong together, or the tokenizer does not know the word of each subword.
     """
+    name = str(name)
     place = _resolve(name)
     load_extensions()  # an extension may add a family to transformers
     try:
@@ -183,27 +172,3 @@ def digest_of_encoder(name: str) -> str:
     except Exception as error:  # transformers and the hub raise all kinds
         raise _not_an_encoder(name, error) from error
     return digest_of_json([name, getattr(config, "_commit_hash", None)])
-
-
-def check_device(device: str) -> str:
-    """Return the name of a device if this machine has it; `auto` chooses the best one.
-
-    Raises:
-        SettingsError: The device is unknown, or this machine does not have it.
-    """
-    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device not in available:
-        raise SettingsError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
-    if not available[device]:
-        raise SettingsError(f"this machine, or this build of PyTorch, has no device {device!r}; use 'cpu' or 'auto'")
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    return device
-
-
-def device_here(device: str) -> str:
-    """Return a device if this machine has it, or else the best device of this machine."""
-    try:
-        return check_device(device)
-    except SettingsError:
-        return check_device("auto")

@@ -16,7 +16,8 @@ from alignfreeze.alignment.aligning import tell_of_long_pairs
 from alignfreeze.alignment.similarity import MATCHINGS, SimilarityAligner, SubwordVectors
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.checking import check_finite
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.devices import check_device
+from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import move_batch, sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.devices import check_device
+from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.families import embeddings_of, layers_of
 from alignfreeze.encoding.modes import keeping_modes
 from alignfreeze.encoding.order import take_turns

@@ -11,7 +11,7 @@ import numpy as np
 
 from alignfreeze.alignment.links import WordAlignment, check_links
 from alignfreeze.corpora.bitext import SentencePair, check_pairs, group_by_languages
-from alignfreeze.encoding.encoder import check_device
+from alignfreeze.encoding.devices import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.progress import stage
 from alignfreeze.ragged import Ragged

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, move_batch
-from alignfreeze.encoding.encoder import Encoder, check_device
+from alignfreeze.encoding.devices import check_device
+from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from alignfreeze.encoding.encoder import check_device
+from alignfreeze.encoding.devices import check_device
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.languages import name_of

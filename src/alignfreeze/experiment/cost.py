@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
+from alignfreeze.encoding.devices import is_gpu
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
@@ -148,13 +149,13 @@ def _estimate_cost(settings: ExperimentSettings, finetuning_steps: int, lengths:
     realignments = len(policies_of(strategies))
     seconds = len(set(settings.seeds)) * (len(strategies) * finetuning_steps * tuned + realignments * each)
     return Cost(
-        device=torch.cuda.get_device_name() if device == "cuda" else device,
+        device=torch.cuda.get_device_name(device) if is_gpu(device) else device,
         random_weights=random_weights,
         assumed=lengths.assumed,
         realignment_step=realigned,
         finetuning_step=tuned,
         hours=seconds / 3600,
-        memory_gib=(torch.cuda.max_memory_allocated() if device == "cuda" else peak_of_process()) / 2**30,
+        memory_gib=(torch.cuda.max_memory_allocated() if is_gpu(device) else peak_of_process()) / 2**30,
     )
 
 

@@ -18,7 +18,8 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
 from alignfreeze.corpora.hub import HUB
-from alignfreeze.encoding.encoder import device_here, load_encoder
+from alignfreeze.encoding.devices import device_here
+from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError, UnlabelledError

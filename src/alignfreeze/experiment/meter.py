@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from alignfreeze.encoding.devices import is_gpu
+
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
@@ -31,7 +33,7 @@ class Meter:
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
         """Measure the block. Blocks of the same name count as one stage."""
-        on_gpu = self.device == "cuda"
+        on_gpu = is_gpu(self.device)
         with suppress(OSError):  # not Linux, or not allowed: then the peak includes earlier stages
             _RESET.write_text("5")
         if on_gpu:

@@ -14,7 +14,8 @@ from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.disk import check_name
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.encoder import check_device, digest_of_encoder, load_encoder
+from alignfreeze.encoding.devices import check_device
+from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data

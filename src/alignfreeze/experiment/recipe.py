@@ -136,7 +136,7 @@ def realign_and_finetune(
         saved = places.checkpoints_of(strategy, policy)
         judge = make_judge(settings, data, seed=spec.seed)
         with meter.measure("realignment"):
-            return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start)
+            return realign(encoder, **pairs, freeze=policy, checkpoints=saved, judge=judge, **start).history
 
     def describe(folder: Path, history: RealignmentHistory) -> None:
         write_card(folder, _describe(spec, history))

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.encoding.devices import is_gpu
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
@@ -243,7 +244,7 @@ def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any
         "hardware": {
             "machine": platform.machine(),
             "system": platform.system(),
-            "device": torch.cuda.get_device_name() if device == "cuda" else device,
+            "device": torch.cuda.get_device_name(device) if is_gpu(device) else device,
             "threads": torch.get_num_threads(),
             "processes": n_processes(),
         },

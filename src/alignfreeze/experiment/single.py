@@ -12,7 +12,8 @@ from pydantic import Field
 
 from alignfreeze.alignment.aligning import align
 from alignfreeze.corpora.chosen import BitextRequest
-from alignfreeze.encoding.encoder import ORIGIN, Encoder, check_device, digest_of_encoder, load_encoder
+from alignfreeze.encoding.devices import check_device
+from alignfreeze.encoding.encoder import ORIGIN, Encoder, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
@@ -118,7 +119,7 @@ def realign_and_save(
         alignments = links.find(pairs, loaded, device=how["device"])
     else:
         alignments = align(pairs, aligner="sentence", cache=False)
-    history = realign(loaded, pairs, alignments, freeze=policy, settings=settings, **how)
+    history = realign(loaded, pairs, alignments, freeze=policy, settings=settings, **how).history
     facts = {"encoder": encoder, **asdict(history), "folder": str(training.out)}
     record = {
         **facts,

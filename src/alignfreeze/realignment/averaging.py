@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from alignfreeze.encoding.checking import check_finite
-from alignfreeze.encoding.encoder import Encoder, check_encoder
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.given import Model, to_encoder
 from alignfreeze.errors import EncoderError, SettingsError
 
 
-def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | None = None) -> Encoder:
+def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | None = None) -> Encoder:
     """Return the weighted mean of encoders. The mean is written into the first encoder.
 
     The encoders are requested and released one by one: with a generator, at most two are in memory. A parameter that is
@@ -37,11 +38,10 @@ def average_encoders(encoders: Iterable[Encoder], *, weights: Sequence[float] | 
     """
     shares = repeat(1.0) if weights is None else iter(check_weights(weights))
     mean, total = None, 0.0
-    for encoder in encoders:
+    for encoder in map(to_encoder, encoders):
         if (share := next(shares, None)) is None:
             raise ValueError("more encoders than weights")
         total += share
-        check_encoder(encoder)
         check_finite(encoder.name, encoder.model)
         if mean is None:
             mean = encoder

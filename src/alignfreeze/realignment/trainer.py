@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
-from transformers import set_seed
+from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
-from alignfreeze.encoding.encoder import Encoder, check_device, check_encoder
+from alignfreeze.encoding.devices import Device, check_device
+from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.families import family_of
+from alignfreeze.encoding.given import Model, to_encoder
+from alignfreeze.encoding.lending import lending
 from alignfreeze.encoding.packing import packing
+from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
@@ -35,6 +41,8 @@ from alignfreeze.realignment.freezing import (
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.settings import to_settings
+from alignfreeze.tabular import Tabular
 from alignfreeze.training.judging import JudgingPlan, check_one_process
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
@@ -62,46 +70,119 @@ class RealignmentHistory:
     pairs_without_links: int
 
 
+@dataclass(frozen=True, slots=True)
+class Realigned(Tabular):
+    """The outcome of a realignment.
+
+    Attributes:
+        encoder: The encoder with its new weights; its model is the caller's, if the caller gave a model.
+        history: What was done.
+    """
+
+    encoder: Encoder
+    history: RealignmentHistory
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the curve of the loss."""
+        return [{"step": step, "loss": loss} for step, loss in self.history.training.losses]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was done as plain values."""
+        return {"encoder": self.encoder.name, **asdict(self.history)}
+
+    def save(self, folder: Path | str) -> None:
+        """Write the encoder as an ordinary Hugging Face folder."""
+        self.encoder.save(Path(folder))
+
+
 def realign(
-    encoder: Encoder,
-    bitext: Sequence[SentencePair],
-    alignments: Sequence[WordAlignment],
+    encoder: Model,
+    bitext: Any,
+    alignments: Any = None,
     *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    languages: tuple[str, str] | None = None,
+    aligner: str | AlignmentSettings | Mapping[str, Any] = "fast-align",
     freeze: str | FreezePolicy = "full",
-    settings: RealignmentSettings | None = None,
-    compute: ComputeSettings | None = None,
+    settings: RealignmentSettings | Mapping[str, Any] | None = None,
+    compute: ComputeSettings | Mapping[str, Any] | None = None,
     seed: int = 31,
-    device: str = "auto",
-    checkpoints: Path | None = None,
+    device: Device = "auto",
+    checkpoints: Path | str | None = None,
     judge: Judge | None = None,
-) -> RealignmentHistory:
+    callbacks: Sequence[TrainerCallback] = (),
+    **options: Any,
+) -> Realigned:
     """Train an encoder in place until linked words have similar vectors (realignment_loss.py in the reference code).
 
     Frozen parts are bit-identical afterwards, and so are parameters that the caller has frozen; the history names both.
-    Every parameter requires a gradient afterwards exactly if it did before, and every module keeps its mode, training
-    or evaluation.
+    A model of the caller has the same state afterwards, but for its weights: training or evaluation mode, which
+    parameters require a gradient, precision, device and attention. Weights in half precision are trained in float32.
 
     Args:
-        encoder: The encoder; its weights change.
-        bitext: Sentence pairs of one or several language pairs.
-        alignments: The word alignments of these pairs, in the same order.
+        encoder: The encoder, or its name; the weights of a model change. A model of transformers, peft or
+            sentence-transformers is taken too, and of a model with a head its encoder.
+        bitext: Sentence pairs of one or several language pairs, in a form that `to_bitext` takes.
+        alignments: The word alignments of these pairs, in the same order; None to find them.
+        tokenizer: The tokenizer of a model.
+        languages: Codes of the source and the target language, if the bitext does not tell.
+        aligner: Finds the links if there are no alignments: a name in `ALIGNERS`, or settings.
         freeze: What stays frozen, such as `front` or `back+embeddings`.
         settings: How to train; `steps` is required.
         compute: How the training is computed.
         seed: The seed for the projection head, the order of the pairs and dropout.
-        device: `auto`, `cpu`, `cuda` or `mps`.
+        device: `auto`, or a device as torch names it.
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
         judge: For `settings.stopping`: returns how good an encoder is; a higher value is better. The first call gets
             the encoder before realignment, even if the training continues from a checkpoint.
+        callbacks: Callbacks of transformers' Trainer.
+        options: Settings by name, such as `steps=200`; they replace those in `settings`.
 
     Raises:
-        SettingsError: The policy or the device does not exist, the number of steps or the judge is missing, or nothing
-            is left to train.
-        DataError: No sentence pair has a usable link.
+        SettingsError: A setting, the policy or the device does not exist, the number of steps or the judge is missing,
+            or nothing is left to train.
+        EncoderError: This is no encoder, or its weights cannot be trained.
+        DataError: The bitext or the links cannot be read, or no sentence pair has a usable link.
         TrainingError: The training diverges, or memory is too small.
     """
-    settings = settings or RealignmentSettings()
+    settings = to_settings(RealignmentSettings, settings, "realignment", **options)
+    compute = to_settings(ComputeSettings, compute, "compute")
     policy = FreezePolicy.parse(freeze)
+    _check_settings(settings, judge)
+    device = check_device(device)
+    found = to_encoder(encoder, tokenizer=tokenizer)
+    pairs = bitext
+    with lending(found.model):
+        if alignments is None:
+            alignments = _find_links(found, pairs, aligner, settings, device=device)
+        prepared = prepare(found, pairs, alignments, freeze=policy, settings=settings, seed=seed)
+        layers = realigned_layers(found.model, settings.layer)
+        if not settings.projects and is_all_frozen(found.model, prepared.fixed, layers=layers):
+            raise SettingsError(
+                f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head"
+            )
+        assert settings.steps is not None
+        plan = TrainingPlan(
+            title=f"realigning ({freeze})",
+            steps=settings.steps,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            schedule="constant",
+            warmup_steps=0,
+            seed=seed,
+            device=device,
+        )
+        how = {"compute": compute, "checkpoints": None if checkpoints is None else Path(checkpoints), "judge": judge}
+        training = _train(found, prepared, plan, callbacks=callbacks, **how)
+    return Realigned(found, prepared.history(training))
+
+
+def _check_settings(settings: RealignmentSettings, judge: Judge | None) -> None:
+    """Check that what the settings need is given.
+
+    Raises:
+        SettingsError: The number of steps or the judge is missing, or several processes are to use a judge.
+    """
     if settings.steps is None:
         raise SettingsError(
             "realignment.steps: give the number of steps (in the paper, the number of fine-tuning steps)"
@@ -114,23 +195,21 @@ def realign(
         )
     if judge is not None:
         check_one_process()
-    device = check_device(device)
-    prepared = prepare(encoder, bitext, alignments, freeze=policy, settings=settings, seed=seed)
-    layers = realigned_layers(encoder.model, settings.layer)
-    if not settings.projects and is_all_frozen(encoder.model, prepared.fixed, layers=layers):
-        raise SettingsError(f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head")
-    plan = TrainingPlan(
-        title=f"realigning ({freeze})",
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        schedule="constant",
-        warmup_steps=0,
-        seed=seed,
-        device=device,
-    )
-    compute = compute or ComputeSettings()
-    return prepared.history(_train(encoder, prepared, plan, compute=compute, checkpoints=checkpoints, judge=judge))
+
+
+def _find_links(
+    encoder: Encoder,
+    pairs: Sequence[SentencePair],
+    aligner: str | AlignmentSettings | Mapping[str, Any],
+    settings: RealignmentSettings,
+    *,
+    device: str,
+) -> Sequence[WordAlignment]:
+    """Find the links of sentence pairs, if the loss uses any. An aligner that compares vectors uses the encoder."""
+    if not settings.needs_links:
+        return align(pairs, aligner="sentence", cache=False)
+    chosen = to_settings(AlignmentSettings, {"aligner": aligner} if isinstance(aligner, str) else aligner, "aligner")
+    return LinkRequest(chosen).find(pairs, encoder, device=device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +260,7 @@ def prepare(
         SettingsError: The policy or the layer does not exist.
         DataError: No sentence pair can be used.
     """
-    check_encoder(encoder)
+    encoder = to_encoder(encoder)
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
     fixed = policy.parts_of(encoder.model, seed=seed)
     layers = realigned_layers(encoder.model, settings.layer)
@@ -206,6 +285,7 @@ def _train(
     compute: ComputeSettings,
     checkpoints: Path | None,
     judge: Judge | None,
+    callbacks: Sequence[TrainerCallback],
 ) -> TrainingHistory:
     """Train on encoded pairs, with some modules frozen."""
     pairs, settings = prepared.pairs, prepared.settings
@@ -246,6 +326,7 @@ def _train(
             checkpoints=checkpoints,
             identity=prepared.identity,
             judging=None if stopping is None else JudgingPlan(judge_now, start, stopping.every, stopping.patience),
+            callbacks=callbacks,
         )
 
 

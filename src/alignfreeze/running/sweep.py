@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.disk import explain_lack_of_room
-from alignfreeze.encoding.encoder import device_here
+from alignfreeze.encoding.devices import device_here
 from alignfreeze.errors import AlignFreezeError, DataError, OutputError
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.identity import Part

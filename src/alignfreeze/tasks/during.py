@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerCallback
 
 from alignfreeze.encoding.batches import sides_of
 from alignfreeze.encoding.packing import packing
@@ -75,6 +75,7 @@ def train_during(
     compute: ComputeSettings,
     checkpoints: Path | None,
     identity: Any,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingHistory:
     """Train a task model in place on examples and sentence pairs.
 
@@ -87,6 +88,7 @@ def train_during(
         compute: How the training is computed.
         checkpoints: A folder for checkpoints.
         identity: What distinguishes this training from others.
+        callbacks: What else the Trainer calls.
 
     Raises:
         SettingsError: Gradient checkpointing is requested together with frozen parts.
@@ -130,7 +132,8 @@ def train_during(
 
         order = _together(orders[0], orders[1] + len(examples), plan.batch_size, settings.batch_size)
         both = replace(plan, batch_size=plan.batch_size + settings.batch_size)
-        return train(model, collate, both, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
+        how: dict[str, Any] = {"compute": compute, "checkpoints": checkpoints, "callbacks": callbacks}
+        return train(model, collate, both, order=order, identity=identity, **how)
 
 
 def _together(items: NDArray[np.int64], pairs: NDArray[np.int64], n_items: int, n_pairs: int) -> NDArray[np.int64]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
-from transformers import set_seed
+from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
-from alignfreeze.encoding.encoder import Encoder, check_device, check_encoder
+from alignfreeze.encoding.devices import Device, check_device
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.given import Model, to_encoder
+from alignfreeze.encoding.lending import lending
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import Prepared
-from alignfreeze.settings import LearningRate, Settings
+from alignfreeze.settings import LearningRate, Settings, to_settings
+from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
@@ -66,52 +71,99 @@ def _new_model(encoder: Encoder, task: Task, items: Sequence[Any], settings: Fin
     return add_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
 
 
+class _Parts(NamedTuple):
+    model: TaskModel
+    history: TrainingHistory
+
+
+class Finetuned(_Parts, Tabular):
+    """The outcome of a fine-tuning: `model, history = finetune(...)`.
+
+    Attributes:
+        model: The fine-tuned model.
+        history: What was done.
+    """
+
+    __slots__ = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the curve of the loss."""
+        return [{"step": step, "loss": loss} for step, loss in self.history.losses]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was done as plain values."""
+        return {"labels": self.model.labels, "training": asdict(self.history)}
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model as an ordinary Hugging Face folder."""
+        self.model.save(Path(folder))
+
+
 def finetune(
-    encoder: Encoder,
+    encoder: Model,
     task: Task,
     items: Sequence[Any],
     *,
-    settings: FinetuningSettings | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    settings: FinetuningSettings | Mapping[str, Any] | None = None,
     alongside: Prepared | None = None,
-    compute: ComputeSettings | None = None,
+    compute: ComputeSettings | Mapping[str, Any] | None = None,
     seed: int = 31,
-    device: str = "auto",
-    checkpoints: Path | None = None,
-) -> tuple[TaskModel, TrainingHistory]:
+    device: Device = "auto",
+    checkpoints: Path | str | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    **options: Any,
+) -> Finetuned:
     """Put a new head on a copy of an encoder, and train both.
 
     Args:
-        encoder: The encoder, realigned or not; it stays unchanged.
+        encoder: The encoder, realigned or not, or its name; it stays unchanged. It may also be a model of transformers,
+            peft or sentence-transformers, as for `realign`.
         task: What to learn.
         items: Training items of the source language, as the task reads them.
+        tokenizer: The tokenizer of a model.
         settings: How to train.
         alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
             frozen parts ignore the realignment loss, but learn the task.
         compute: How the training is computed.
         seed: The random start of the head, of the order of the items, and of dropout.
-        device: `auto`, `cpu`, `cuda` or `mps`.
+        device: `auto`, or a device as torch names it.
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
+        callbacks: Callbacks of transformers' Trainer.
+        options: Settings by name, such as `epochs=3`; they replace those in `settings`.
 
     Raises:
-        SettingsError: The device does not exist here.
+        SettingsError: A setting or the device does not exist.
         DataError: No item has a label, or something is not an item of the task.
-        EncoderError: The encoder is something else.
+        EncoderError: This is no encoder, or its weights cannot be trained.
         TrainingError: The training diverges, or memory is too small.
     """
-    check_encoder(encoder)
     check_task(task)
-    settings = settings or FinetuningSettings()
-    compute = compute or ComputeSettings()
+    settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
+    how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute"), "callbacks": callbacks}
+    how["checkpoints"] = None if checkpoints is None else Path(checkpoints)
     device = check_device(device)
+    found = to_encoder(encoder, tokenizer=tokenizer)
     set_seed(seed)
-    if n_frozen := sum(not parameter.requires_grad for parameter in encoder.model.parameters()):
-        remark(f"{encoder.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
-    task_model = _new_model(encoder, task, items, settings)
-    examples = task.kind.examples(task_model, items)
-    if not len(examples):
-        raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
-    steps = settings.total_steps(len(examples))
-    plan = TrainingPlan(
+    if n_frozen := sum(not parameter.requires_grad for parameter in found.model.parameters()):
+        remark(f"{found.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
+    with lending(found.model):  # the copy shares the table of word embeddings until it is trained
+        task_model = _new_model(found, task, items, settings)
+        examples = task.kind.examples(task_model, items)
+        if not len(examples):
+            raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
+        plan = _plan(task, settings, len(examples), seed=seed, device=device)
+        how["identity"] = [settings.model_dump(mode="json"), examples.digest, list(task.labels_of(items))]
+        if alongside is None:
+            return Finetuned(task_model, _train(task_model, task, examples, plan, **how))
+        how["identity"] += alongside.identity
+        return Finetuned(task_model, train_during(task_model, task, examples, alongside, plan=plan, **how))
+
+
+def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device: str) -> TrainingPlan:
+    """Return how long and how fast to train on some number of examples."""
+    steps = settings.total_steps(n)
+    return TrainingPlan(
         title=f"fine-tuning ({task.name})",
         steps=steps,
         batch_size=settings.batch_size,
@@ -122,12 +174,6 @@ def finetune(
         seed=seed,
         device=device,
     )
-    identity = [settings.model_dump(mode="json"), examples.digest, list(task.labels_of(items))]
-    how: dict[str, Any] = {"compute": compute, "checkpoints": checkpoints, "identity": identity}
-    if alongside is None:
-        return task_model, _train(task_model, task, examples, plan, **how)
-    identity += alongside.identity
-    return task_model, train_during(task_model, task, examples, alongside, plan=plan, **how)
 
 
 def _train(
@@ -139,6 +185,7 @@ def _train(
     compute: ComputeSettings,
     checkpoints: Path | None,
     identity: Any,
+    callbacks: Sequence[TrainerCallback],
 ) -> TrainingHistory:
     order = order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
     used = examples.subwords.take(np.unique(order))
@@ -153,4 +200,5 @@ def _train(
             batch = examples.batch(numbers)
             return {**batch, "subwords": vocabulary.compact(batch["subwords"])}
 
-        return train(model, collate, plan, order=order, compute=compute, checkpoints=checkpoints, identity=identity)
+        how: dict[str, Any] = {"compute": compute, "checkpoints": checkpoints, "callbacks": callbacks}
+        return train(model, collate, plan, order=order, identity=identity, **how)

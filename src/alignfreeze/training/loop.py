@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
+from alignfreeze.encoding.devices import as_current, is_gpu
 from alignfreeze.encoding.modes import keeping_modes
 from alignfreeze.encoding.order import sort_by_length, take_turns
 from alignfreeze.errors import SettingsError
@@ -42,6 +43,7 @@ def train(
     checkpoints: Path | None = None,
     identity: Any = None,
     judging: JudgingPlan | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingHistory:
     """Train a model in place, on the parameters that require a gradient. Its modules keep their modes.
 
@@ -58,6 +60,7 @@ def train(
             continues from there. The final weights are the same as without the interruption (bit for bit on a CPU).
         identity: What else distinguishes the training from others, as plain values: settings, digest of the data.
         judging: When the network is judged; the weights of the best check are kept.
+        callbacks: What else the Trainer calls, after the callbacks of our own.
 
     Raises:
         SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
@@ -71,6 +74,7 @@ def train(
     begin_loggers(compute.log_to)
     with (
         stage(plan.title, total=plan.steps) as bar,
+        as_current(plan.device),
         keeping_modes(model),
         checkpoint_folder(checkpoints, model, order, [asdict(plan), compute.precision, identity]) as folder,
         computing(model, compute, lambda: collate(order[: plan.batch_size].tolist()), plan.device),
@@ -84,6 +88,7 @@ def train(
                 *([] if judge is None else [judge]),
                 Watch(bar, plan.title),
                 *file_loggers(compute.log_to, compute.log_folder, plan.title),
+                *callbacks,
             ],
             order=order,
             head_learning_rate=plan.head_learning_rate,
@@ -175,9 +180,9 @@ def _arguments(plan: TrainingPlan, compute: ComputeSettings, folder: Path, *, sa
         project="alignfreeze",
         disable_tqdm=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=plan.device == "cuda",
+        dataloader_pin_memory=is_gpu(plan.device),
         # On a GPU, processes that share the data prepare the next batches while this one is computed.
-        dataloader_num_workers=2 if plan.device == "cuda" and _can_fork() else 0,
+        dataloader_num_workers=2 if is_gpu(plan.device) and _can_fork() else 0,
         # A pooler, or a last layer that is not realigned, gets no gradient.
         ddp_find_unused_parameters=n_processes() > 1 or None,
     )
