@@ -46,7 +46,19 @@ def test_too_little_memory_for_an_estimate_is_said(project, monkeypatch):
     monkeypatch.setattr(cost, "_time_step", fail)
     done = alignfreeze("run", project / "experiment.toml", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "too little memory here to time a step" in done.stderr
+    said = " ".join(done.stderr.split())
+    assert "too little memory here to time a step: weights, gradients and optimiser alone need 0.0 GiB" in said
+    assert "fine-tuning" in done.stdout
+
+
+def test_a_plan_is_shown_before_steps_are_timed(project, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cost, "_time_step", stop)
+    done = alignfreeze("run", project / "experiment.toml", "--dry-run")
+    assert done.returncode == 130
+    assert "fine-tuning" in done.stdout
 
 
 SHAPES = ["7", '"freeze"', '{"freeze": 1}', "[" * 100_000, '{"realigned": {"freeze": "\\ud800"}}']
