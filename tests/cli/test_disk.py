@@ -9,7 +9,7 @@ from alignfreeze.experiment import cost
 from alignfreeze.experiment.single import realignment_record
 from alignfreeze.running import dispatch
 from tests.support.cli import alignfreeze, refused
-from tests.test_disk import smallest_files
+from tests.support.limits import smallest_files
 
 
 @pytest.mark.parametrize("command", [["status"], ["compare"], ["report"]])
