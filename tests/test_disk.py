@@ -1,7 +1,5 @@
 import errno
 import os
-import resource
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +10,7 @@ from safetensors.torch import save_file
 from alignfreeze.disk import explain_lack_of_room
 from alignfreeze.errors import OutputError
 from alignfreeze.files import check_folder, make_folder, new_file, new_folder, write_json
-
-
-@contextmanager
-def smallest_files(n_bytes):
-    """Let no file of this process grow beyond some bytes, as `ulimit -f` does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
+from tests.support.limits import smallest_files
 
 WEIGHTS = {"weights": torch.zeros(10_000)}
 

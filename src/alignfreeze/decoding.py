@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 LONGEST_LINE = 2**22
 """The most bytes of a line. A small compressed file may hold a line that fills the memory."""
@@ -24,6 +24,9 @@ _ENCODINGS = {
     b"\0<": "utf-16-be",
 }
 """Encodings other than UTF-8 by the first bytes of a file."""
+
+
+Text = TypeVar("Text", bytes, bytearray)
 
 
 class NotTextError(ValueError):
@@ -108,30 +111,42 @@ def split_into_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
     Raises:
         NotTextError: A line has more bytes than `longest`, or some lines end in `\r` and others in `\n`.
     """
-    line = file.readline(longest + 1)
-    if b"\r" in line and not line.endswith(b"\n"):
-        yield from _split_at_returns(file, line, longest)
+    beginning = file.readline(min(longest, LONGEST_LINE) + 1)
+    if b"\r" in beginning and not beginning.endswith(b"\n"):
+        yield from _split_at_returns(file, beginning, longest)
         return
-    while line:
-        yield _check_length(line, longest)
-        line = file.readline(longest + 1)
+    while line := _finish_line(file, beginning, longest):
+        yield line
+        beginning = file.readline(BLOCK)
+
+
+def _finish_line(file: BinaryIO, beginning: bytes, longest: int) -> bytes:
+    """Read the rest of a line block by block: reading it at once would hold it twice before it is refused."""
+    if beginning.endswith(b"\n"):
+        return _check_length(beginning, longest)
+    line = bytearray(beginning)
+    while len(line) <= longest and not line.endswith(b"\n") and (block := file.readline(BLOCK)):
+        line += block
+    return bytes(_check_length(line, longest))
 
 
 def _split_at_returns(file: BinaryIO, beginning: bytes, longest: int) -> Iterator[bytes]:
-    rest, block = b"", beginning
+    line, block = bytearray(), beginning
     while block:
         if b"\n" in block:
             raise NotTextError("lines above end in \\r alone, and lines below in \\n; convert all line ends to \\n")
-        *lines, rest = (rest + block).split(b"\r")
-        for line in lines:
-            yield _check_length(line, longest)
+        first, *others = block.split(b"\r")
+        line += first
+        for other in others:
+            yield bytes(_check_length(line, longest))
+            line = bytearray(other)
+        _check_length(line, longest)
         block = file.read(BLOCK)
-        _check_length(rest, longest)
-    if rest:
-        yield rest
+    if line:
+        yield bytes(line)
 
 
-def _check_length(line: bytes, longest: int) -> bytes:
+def _check_length(line: Text, longest: int) -> Text:
     if len(line) > longest:
         raise NotTextError(f"this line has more than {longest:,} bytes; is it text with one item per line?")
     return line

@@ -1,22 +1,25 @@
 """Damaged files: every reader of task data returns items or raises an AlignFreezeError, in a short time."""
 
+import bz2
 import gzip
 import json
 import lzma
 import re
-import time
+import sys
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alignfreeze.compressed import zstd
 from alignfreeze.errors import AlignFreezeError
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source
 from tests.conftest import SHARED
+from tests.support.limits import MEGABYTE, within
 
-SECONDS = 10
 LARGEST = 20_000
 """Bytes of a real file that are mutated."""
 
@@ -124,15 +127,22 @@ def mutate(content, mutations):
 
 def check_reader(task, path, content):
     path.write_bytes(content)
-    start = time.monotonic()
-    try:
-        items = TASKS[task].read(Source(path, language="en"))
-        assert items
-        assert all(text.encode() is not None for item in items for text in TASKS[task].texts_of(item))
-        assert all(label is None or label.encode() for item in items for label in TASKS[task].kind.labels(item))
-    except AlignFreezeError as error:
-        assert str(path) in str(error)
-    assert time.monotonic() - start < SECONDS
+    with within(megabytes=500, seconds=10):
+        try:
+            items = TASKS[task].read(Source(path, language="en"))
+            assert items
+            assert all(text.encode() is not None for item in items for text in TASKS[task].texts_of(item))
+            assert all(label is None or label.encode() for item in items for label in TASKS[task].kind.labels(item))
+        except AlignFreezeError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
+@pytest.mark.parametrize("read", [lambda _: bytearray(600 * MEGABYTE), lambda _: list(map(str, range(10**8)))])
+def test_a_reader_that_takes_too_much_memory_is_noticed(tmp_path, monkeypatch, read):
+    monkeypatch.setattr("tests.corpora.test_fuzz_readers.TASKS", {"nli": SimpleNamespace(read=read)})
+    with pytest.raises(MemoryError):
+        check_reader("nli", tmp_path / "file", b"")
 
 
 @pytest.mark.parametrize("task", FILES)
@@ -142,18 +152,46 @@ def test_files_without_damage_are_read(tmp_path, task):
         assert TASKS[task].read(Source(tmp_path / "file", language="en"))
 
 
-COMPRESSIONS = {"none": bytes, "gzip": gzip.compress, "xz": lzma.compress}
+COMPRESSIONS = {"none": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+BOMBS = {
+    "line": (b"x", b"x"),
+    "column": (b"1\tAnn\tO\n2\t", b"x"),
+    "line after a return": (b"\r", b"x"),
+    "text": (b'{"data": [{"text": "', b"x"),
+    "number": (b'{"label": ', b"9"),
+    "brackets": (b"[", b"["),
+}
+"""The beginning of a content that is small when it is compressed, and the letter that follows without end."""
+
+
+@cache
+def bomb(kind, compress=gzip.compress):
+    """Return 600 MB of one line, in many compressed members."""
+    beginning, letter = BOMBS[kind]
+    return compress(beginning) + compress(letter * MEGABYTE) * 600
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstd.compress])
+@pytest.mark.parametrize("kind", BOMBS)
+@pytest.mark.parametrize("task", ["pos", "tagging", "nli", "qa"])
+def test_a_small_file_of_one_long_line_is_refused(tmp_path, task, kind, compress):
+    path = tmp_path / "file"
+    path.write_bytes(bomb(kind, compress))
+    with pytest.raises(AlignFreezeError, match="file"), within(megabytes=500, seconds=10):
+        TASKS[task].read(Source(path, language="en"))
 
 
 def fuzz(task, folder, examples):
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(
         content=st.sampled_from(contents_of(task) + [text.encode() for text in ODD.get(task, ())]),
-        compression=st.sampled_from(["none"] * 4 + list(COMPRESSIONS)),
+        compression=st.sampled_from(["none"] * 40 + list(COMPRESSIONS) * 10 + list(BOMBS)),
         mutations=MUTATIONS,
     )
     def run(content, compression, mutations):
-        check_reader(task, folder / "file", mutate(COMPRESSIONS[compression](content), mutations))
+        packed = bomb(compression) if compression in BOMBS else COMPRESSIONS[compression](content)
+        check_reader(task, folder / "file", mutate(packed, mutations))
 
     run()
 

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -172,6 +173,28 @@ def test_as_many_weights_as_encoders():
         average_encoders([of_numbers(1.0)], weights=[1, 2])
     with pytest.raises(ValueError, match="or none at all"):
         average_encoders([])
+
+
+def fail():
+    raise EncoderError("cannot be loaded")
+    yield
+
+
+@pytest.mark.parametrize(
+    ("rest", "weights", "message"),
+    [
+        (lambda: [of_numbers(float("nan"))], None, "finite"),
+        (lambda: [of_numbers(1.0, 2.0)], None, "cannot be averaged: weight has the shape"),
+        (fail, None, "cannot be loaded"),
+        (lambda: [], [1, 1, 1], "fewer encoders than weights"),
+        (lambda: [of_numbers(1.0)], [1, 1], "more encoders than weights"),
+    ],
+)
+def test_a_failure_in_the_middle_leaves_the_first_encoder_as_it_was(rest, weights, message):
+    first = of_numbers(1.0)
+    with pytest.raises((EncoderError, ValueError), match=message):
+        average_encoders(chain([first, of_numbers(3.0)], rest()), weights=weights)
+    assert (first.model.weight.item(), first.model.scale.item()) == (1, 2)
 
 
 @pytest.mark.parametrize(

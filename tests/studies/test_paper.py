@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.shapes import SHAPES
 from alignfreeze.errors import SettingsError
+from alignfreeze.experiment import cost
 from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -146,6 +148,28 @@ def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
     assert not lengths.assumed
     guess = estimate_cost(found.settings, finetuning_steps=8, lengths=lengths)
     assert "as long as those of the data" in estimate_text(guess)
+
+
+def test_a_large_step_is_scaled_from_a_part_of_it(tiny_encoder, monkeypatch):
+    done = []
+    encode = cost.encode
+
+    def note(model, packed):
+        done.append(len(packed.subwords))
+        return encode(model, packed)
+
+    monkeypatch.setattr(cost, "encode", note)
+    needs = {n: cost._time_step(tiny_encoder.model, "cpu", sentences=n, subwords=10)[1] for n in (100, 300, 500)}
+    assert set(done) == {1_000}
+    assert needs[100] == 0
+    assert needs[500] == 2 * needs[300] > 0
+
+
+def test_what_gradients_need_is_counted_without_weights():
+    # A product of 5 x 3 by 3 x 4 keeps its 5 x 3 numbers; the square of the result keeps 5 x 4, and a sum nothing.
+    model = torch.nn.Linear(3, 4, bias=False)
+    given = torch.ones(5, 3)
+    assert cost._count_held(lambda: model(given).square().sum(), model) == 4 * (15 + 20)
 
 
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():

@@ -292,7 +292,7 @@ def estimate_pilot_cost(plan: Plan, held: int, *, n_seeds: int) -> PilotCost | N
     """
     settings = plan.settings.model_copy(update={"seeds": list(range(n_seeds))})
     lengths = Lengths.of(plan)
-    timed = estimate_cost(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths)
+    timed = estimate_cost(settings, finetuning_steps=plan.finetuning_steps, lengths=lengths, tokenizer=plan.tokenizer)
     if timed is None:
         return None
     # One pass over the held-out pairs per pilot, and one for the links.

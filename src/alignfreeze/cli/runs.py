@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,16 +105,21 @@ def run(
 
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
-    """Show the plans of experiments, and their cost."""
+    """Show the plans of experiments, and their cost. Each plan is shown before steps are timed, which takes memory."""
+    from alignfreeze.report.plans import estimate_text
     from alignfreeze.report.previews import preview
 
     plans = []
     for base, settings in grid:
         with working():
-            facts, text = preview(settings, base=base)
-        plans.append(facts)
+            shown = preview(settings, base=base)
         if not as_json:
-            typer.echo(f"{text}\n" if len(grid) > 1 else text)
+            typer.echo(shown.text)
+        with working():
+            cost = shown.estimate()
+        plans.append({**shown.facts, "estimate": cost and asdict(cost)})
+        if not as_json:
+            typer.echo(f"{estimate_text(cost)}\n" if len(grid) > 1 else estimate_text(cost))
     show_plans(plans, as_json)
 
 

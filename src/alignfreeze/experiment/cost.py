@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from alignfreeze.experiment.meter import peak_of_process
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import policies_of
-from alignfreeze.progress import remark
+from alignfreeze.progress import remark, stage
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.trainer import is_out_of_memory
 
@@ -32,7 +33,7 @@ SUBWORDS_OF_A_PAIR = 40
 MOST_MEASURED = 200
 """About this many items and sentence pairs are measured, if the data are available locally."""
 
-MOST_TIMED = 2_000
+MOST_TIMED = 1_000
 """The most subwords of a timed step. For a larger step, a part is timed and its time scaled."""
 
 
@@ -47,7 +48,8 @@ class Cost:
         realignment_step: Seconds per step of realignment.
         finetuning_step: Seconds per step of fine-tuning.
         hours: The time of all trainings together, without tests.
-        memory_gib: Peak memory while whole steps were timed; on a GPU, the memory of the GPU.
+        memory_gib: Peak memory of a training; on a GPU, the memory of the GPU. Whole steps are measured on a GPU only:
+            elsewhere, what a part of a step holds for its gradients is scaled to the whole step.
     """
 
     device: str
@@ -112,7 +114,11 @@ def _count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Any]) ->
 
 
 def estimate_cost(
-    settings: ExperimentSettings, *, finetuning_steps: int, lengths: Lengths | None = None
+    settings: ExperimentSettings,
+    *,
+    finetuning_steps: int,
+    lengths: Lengths | None = None,
+    tokenizer: PreTrainedTokenizerFast | None = None,
 ) -> Cost | None:
     """Time a step of each training, and estimate the cost of an experiment.
 
@@ -122,26 +128,33 @@ def estimate_cost(
         settings: The experiment, with the device filled in.
         finetuning_steps: Optimiser steps of each fine-tuning.
         lengths: The lengths of sentences; by default the usual lengths.
+        tokenizer: The tokenizer of the encoder, if it is already loaded: two of them would take memory twice.
     """
+    needed = ""
     try:
-        return _estimate_cost(settings, finetuning_steps, lengths)
+        found = _load_model(settings.encoder, tokenizer)
+        if found is None:
+            return None
+        needed = f"{_least_memory(found[0]) / 2**30:.1f} GiB"
+        with stage(f"timing steps of training, in at least {needed} of memory"):
+            return _estimate_cost(settings, finetuning_steps, lengths or Lengths.usual(settings), *found)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    remark("there is too little memory here to time a step, so there is no estimate of time and memory")
+    least = f": weights, gradients and optimiser alone need {needed}" if needed else ""
+    remark(f"there is too little memory here to time a step{least}; so there is no estimate of time and memory")
     return None
 
 
-def _estimate_cost(settings: ExperimentSettings, finetuning_steps: int, lengths: Lengths | None) -> Cost | None:
-    lengths = lengths or Lengths.usual(settings)
-    found = _load_model(settings.encoder)
-    if found is None:
-        return None
-    model, random_weights = found
+def _estimate_cost(
+    settings: ExperimentSettings, finetuning_steps: int, lengths: Lengths, model: PreTrainedModel, random_weights: bool
+) -> Cost:
     device = settings.device
     model.to(device)  # type: ignore[arg-type]
-    tuned = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=lengths.item)
-    realigned = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=-(-lengths.pair // 2))
+    item, side = lengths.item, -(-lengths.pair // 2)
+    tuned, more = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=item)
+    realigned, others = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=side)
+    peak = torch.cuda.max_memory_allocated() if is_gpu(device) else peak_of_process() + max(more, others)
     strategies = set(settings.strategies)
     steps = settings.realignment.steps or finetuning_steps
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
@@ -155,7 +168,7 @@ def _estimate_cost(settings: ExperimentSettings, finetuning_steps: int, lengths:
         realignment_step=realigned,
         finetuning_step=tuned,
         hours=seconds / 3600,
-        memory_gib=(torch.cuda.max_memory_allocated() if is_gpu(device) else peak_of_process()) / 2**30,
+        memory_gib=peak / 2**30,
     )
 
 
@@ -167,18 +180,29 @@ def _judging_steps_of(settings: ExperimentSettings, steps: int) -> int:
     return (1 + math.ceil(steps / stopping.every)) * stopping.finetuning_steps
 
 
-def _load_model(name: str) -> tuple[PreTrainedModel, bool] | None:
+def _load_model(name: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[PreTrainedModel, bool] | None:
     """Return an encoder, and whether its weights are random."""
     if name in SHAPES:
         return AutoModel.from_config(config_of(name)), True
     try:
-        return load_encoder(name).model, False
+        return load_encoder(name, tokenizer=tokenizer).model, False
     except EncoderError:
         return None
 
 
-def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> float:
-    """Return the seconds of an optimiser step on sentences of equal length that trains all layers."""
+def _least_memory(model: PreTrainedModel) -> int:
+    """Return the bytes of weights, gradients and Adam's two moments, as if no row of the table were trained."""
+    table: Any = model.get_input_embeddings().weight
+    n_trained = sum(parameter.numel() for parameter in model.parameters()) - table.numel()
+    return 4 * (table.numel() + 4 * n_trained)
+
+
+def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> tuple[float, int]:
+    """Time an optimiser step on sentences of equal length that trains all layers.
+
+    Returns:
+        The seconds of a step, and the bytes that a whole step needs beyond those of the largest part that was done.
+    """
     timed = max(1, min(sentences, MOST_TIMED // subwords))
     generator = torch.Generator().manual_seed(0)
     numbers = torch.randint(5, model.config.vocab_size, (sentences * subwords,), generator=generator).to(device)
@@ -189,19 +213,41 @@ def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords:
     trained = [parameter for parameter in model.parameters() if parameter is not table]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 
+    def compute_loss(n: int) -> torch.Tensor:
+        return encode(model, Packed(numbers[: n * subwords], lengths[:n], subwords)).float().square().mean()
+
     def time_part(n: int) -> float:
         began = time.perf_counter()
-        sentences = Packed(numbers[: n * subwords], lengths[:n], subwords)
-        loss = encode(model, sentences).float().square().mean()
+        loss = compute_loss(n)
         loss.backward()
         optimizer.step()
         model.zero_grad(set_to_none=True)
         loss.detach().item()  # waits for a GPU
         return time.perf_counter() - began
 
+    more = 0
     with packing(model.train()):
         best = min(time_part(timed) for _ in range(3))
-        if timed < sentences:
+        if timed < sentences and is_gpu(device):
             with suppress(torch.OutOfMemoryError):  # then the peak is the whole memory of the GPU
                 time_part(sentences)  # once, to measure the memory
-    return best * sentences / timed
+        elif timed < sentences:
+            more = _count_held(partial(compute_loss, timed), model) * (sentences - timed) // timed
+    return best * sentences / timed, more
+
+
+def _count_held(compute: Callable[[], torch.Tensor], model: PreTrainedModel) -> int:
+    """Return the bytes that a computation holds for its gradients, without the weights of the model."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    held: dict[int, int] = {}
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        result = compute()
+    del result  # until here nothing that was counted is freed, so that no address is used twice
+    return sum(held.values())

@@ -22,10 +22,10 @@ from alignfreeze.errors import EncoderError, SettingsError
 
 
 def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | None = None) -> Encoder:
-    """Return the weighted mean of encoders. The mean is written into the first encoder.
+    """Return the weighted mean of encoders. The mean is written into the first encoder, once it is complete.
 
-    The encoders are requested and released one by one: with a generator, at most two are in memory. A parameter that is
-    the same in all encoders stays bit-identical. Whole numbers are those of the first encoder.
+    The encoders are requested and released one by one: with a generator, at most two are in memory beside the mean. A
+    parameter that is the same in all encoders stays bit-identical. Whole numbers are those of the first encoder.
 
     Args:
         encoders: One or more encoders, with the same architecture and the same vocabulary.
@@ -37,21 +37,25 @@ def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | No
         ValueError: The numbers of weights and encoders differ, or no encoder is given.
     """
     shares = repeat(1.0) if weights is None else iter(check_weights(weights))
-    mean, total = None, 0.0
+    first, mean, total = None, {}, 0.0
     for encoder in map(to_encoder, encoders):
         if (share := next(shares, None)) is None:
             raise ValueError("more encoders than weights")
         total += share
         check_finite(encoder.name, encoder.model)
-        if mean is None:
-            mean = encoder
+        if first is None:
+            first, mean = encoder, dict(_tensors(encoder.model))
         else:
-            check_alike(mean, encoder)
-            _move_towards(mean.model, encoder.model, share / total)
+            check_alike(first, encoder)
+            _move_towards(mean, encoder.model, share / total)
         del encoder  # otherwise it would stay in memory while the next one is loaded
-    if mean is None or (weights is not None and next(shares, None) is not None):
+    if first is None or (weights is not None and next(shares, None) is not None):
         raise ValueError("fewer encoders than weights, or none at all")
-    return mean
+    with torch.no_grad():
+        for name, tensor in _tensors(first.model):
+            if (moved := mean.pop(name)) is not tensor:
+                tensor.copy_(moved)
+    return first
 
 
 def check_weights(weights: Sequence[float]) -> Sequence[float]:
@@ -70,13 +74,13 @@ def check_weights(weights: Sequence[float]) -> Sequence[float]:
 
 
 @torch.no_grad()
-def _move_towards(mean: nn.Module, other: nn.Module, share: float) -> None:
-    """Move the weights of a model towards those of another, by a share of the way."""
-    theirs = dict(_tensors(other))
-    for name, ours in _tensors(mean):
+def _move_towards(mean: dict[str, Tensor], other: nn.Module, share: float) -> None:
+    """Move a mean towards the weights of a model, by a share of the way. What moves becomes a new tensor."""
+    for name, theirs in _tensors(other):
+        ours = mean[name]
         # Equal weights are skipped, because rounding would change them: a frozen part stays unchanged.
-        if ours.is_floating_point() and not torch.equal(ours, there := theirs[name].to(ours)):
-            ours.lerp_(there, share)
+        if ours.is_floating_point() and not torch.equal(ours, there := theirs.to(ours)):
+            mean[name] = ours.lerp(there, share)
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
