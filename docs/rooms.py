@@ -44,7 +44,7 @@ ROOMS = (
     Room("running", 0, 2, ("does many runs,", "each of them once"), "runs"),
     Room("studies", 1, 2, ("says what", "the runs show"), "runs"),
     Room("advice", 2, 2, ("says what to do,", "without labels"), "runs"),
-    Room("report", 3, 2, ("makes tables,", "charts and pages"), "people"),
+    Room("reports", 3, 2, ("makes tables,", "charts and pages"), "people"),
     Room("cli", 4, 2, ("the commands: one", "file per subject"), "people"),
 )
 
@@ -58,7 +58,7 @@ ARROWS = (
     ("experiment", "running", "RunRecord"),
     ("running", "studies", "records"),
     ("studies", "advice", "Comparison"),
-    ("advice", "report", "Advice"),
+    ("advice", "reports", "Advice"),
 )
 
 USES = (("training", "realignment"), ("training", "tasks"))

@@ -26,7 +26,7 @@ from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
-from alignfreeze.report.advice import advice_doubts, advice_lines, advice_sheet, how_far, sentence
+from alignfreeze.reports.advice import advice_doubts, advice_lines, advice_sheet, how_far, sentence
 from alignfreeze.tasks.table import TASKS
 from tests.support.cli import alignfreeze, refused
 

@@ -12,7 +12,7 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
-from alignfreeze.report.advice import choice_lines, choice_sheet, how_far
+from alignfreeze.reports.advice import choice_lines, choice_sheet, how_far
 from tests.advice.test_advice import predictions
 from tests.support.cli import alignfreeze, refused
 

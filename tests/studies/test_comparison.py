@@ -10,8 +10,8 @@ import pytest
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.report.comparisons import comparison_facts, table_of
-from alignfreeze.report.summaries import summarise_comparison
+from alignfreeze.reports.comparisons import comparison_facts, table_of
+from alignfreeze.reports.summaries import summarise_comparison
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result, Setup, read_results

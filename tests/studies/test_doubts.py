@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alignfreeze.experiment.cards import CardFacts, card_text
-from alignfreeze.report.summaries import summarise_comparison, summarise_comparisons
+from alignfreeze.reports.summaries import summarise_comparison, summarise_comparisons
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.doubts import gather_doubts
 from alignfreeze.studies.results import read_results
@@ -89,7 +89,7 @@ def test_the_page_and_exported_tables_begin_with_the_doubts(study, tmp_path):
 
 def test_pages_of_comparisons_have_the_doubts_about_their_own_runs(study, tmp_path):
     pytest.importorskip("plotly")
-    from alignfreeze.report.study import study_page
+    from alignfreeze.reports.study import study_page
 
     other = make_settings(["de", "tr"], strategies=["baseline", "front"], seeds=[1], encoder="another")
     (tmp_path / "good").mkdir()

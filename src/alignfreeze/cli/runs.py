@@ -47,7 +47,7 @@ def demo(
             from alignfreeze.experiment.demo import DEMO_DATA, settings_of_demo
             from alignfreeze.experiment.planning import plan
             from alignfreeze.files import check_file
-            from alignfreeze.report.writing import report_demo
+            from alignfreeze.reports.writing import report_demo
 
             if task not in DEMO_DATA:
                 raise SettingsError(
@@ -105,7 +105,7 @@ def run(
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
     """Show the plans of experiments, and their cost."""
-    from alignfreeze.report.previews import preview
+    from alignfreeze.reports.previews import preview
 
     plans = []
     for base, settings in grid:
@@ -120,7 +120,7 @@ def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     """Do runs, write the tables of their scores, and show them; failed runs give exit code 1."""
     with working(runs=out):
-        from alignfreeze.report.writing import RunOutcome
+        from alignfreeze.reports.writing import RunOutcome
         from alignfreeze.running.dispatch import run_experiments
 
         outcome = RunOutcome.of(run_experiments(plans, out=out, **how))
@@ -137,7 +137,7 @@ def status(
     as_json: o.Json = False,
 ) -> None:
     """Show the progress of an experiment from any terminal: its runs, their stage and speed, the time left."""
-    from alignfreeze.report.status import status_facts
+    from alignfreeze.reports.status import status_facts
     from alignfreeze.running.status import read_status
 
     if as_json:
@@ -192,8 +192,8 @@ def advise(
         from alignfreeze.advice.advice import advise as ask
         from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
-        from alignfreeze.report.advice import advice_doubts, advice_lines, advice_sheet
-        from alignfreeze.report.writing import RECOMMENDED, write_advice
+        from alignfreeze.reports.advice import advice_doubts, advice_lines, advice_sheet
+        from alignfreeze.reports.writing import RECOMMENDED, write_advice
 
         if fraction is not None and not 0 < fraction <= 1:
             raise SettingsError(f"--fraction {fraction:g}: expected a share of the steps, more than 0 and at most 1")
@@ -216,9 +216,9 @@ def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: b
     with working():
         from alignfreeze.advice.per_language import choose_strategies
         from alignfreeze.files import check_folder
-        from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
-        from alignfreeze.report.sheets import doubt_lines
-        from alignfreeze.report.writing import write_findings
+        from alignfreeze.reports.advice import choice_facts, choice_lines, choice_sheet
+        from alignfreeze.reports.sheets import doubt_lines
+        from alignfreeze.reports.writing import write_findings
 
         if options:
             names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in options)
