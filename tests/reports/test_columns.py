@@ -5,9 +5,9 @@ import json
 import pytest
 from rich.console import Console
 
-from alignfreeze.reports import comparisons
-from alignfreeze.reports.columns import Column, make_sheet, plain_values
-from alignfreeze.reports.sheets import Cell, to_latex, to_markdown, to_rich
+from alignfreeze.columns import Column, make_sheet, plain_values
+from alignfreeze.sheets import Cell, to_latex, to_markdown, to_rich
+from alignfreeze.studies import tables as comparisons
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table

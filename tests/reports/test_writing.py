@@ -3,18 +3,19 @@ import sys
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.reports.writing import RunOutcome, report_demo
+from alignfreeze.reports.writing import report_demo, write_outcome
 from alignfreeze.running.dispatch import run_experiments
+from alignfreeze.running.study import Outcome
 from tests.running.test_sweep import planned
 
 
 def test_what_experiments_have_in_common_comes_once(project):
     plans = [planned(project, seeds=[1], strategies=strategies) for strategies in (["baseline"], ["baseline", "front"])]
-    outcome = RunOutcome.of(run_experiments(plans, out=project / "out"))
+    outcome = Outcome.of(run_experiments(plans, out=project / "out"))
     assert [record.strategy for record in outcome.records] == ["baseline", "front"]
     assert len(outcome.tables) == 2
     assert outcome.cost().startswith("2 runs, ")
-    outcome.write(project / "out")
+    write_outcome(outcome, project / "out")
     assert (project / "out" / "table.md").read_text().count("| average |") == 2
 
 

@@ -22,8 +22,8 @@ def note(
     name: Annotated[str | None, typer.Option(help="The writer; by default the user of this machine.")] = None,
 ) -> None:
     """Keep a note about a study, a language or a run; the pages of `report` and `lens` show it."""
+    from alignfreeze.addresses import STUDY, address_of_language, address_of_run
     from alignfreeze.languages import check_language
-    from alignfreeze.reports.addresses import STUDY, address_of_language, address_of_run
     from alignfreeze.reports.notes import NOTES, add_note, check_address, list_addresses
 
     if language is not None and run is not None:

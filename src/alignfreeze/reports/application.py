@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alignfreeze.addresses import STUDY
 from alignfreeze.errors import AlignFreezeError
-from alignfreeze.reports.addresses import STUDY
 from alignfreeze.reports.notes import MOST_BYTES, LongNoteError
 from alignfreeze.reports.page import SERVED_POLICY, waiting_html
 from alignfreeze.reports.serving import LivePage

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from alignfreeze.reports.sheets import Sheet
+from alignfreeze.sheets import Sheet
 
 ROW_HEIGHT = 22
 """Height of the row of a language, in pixels."""

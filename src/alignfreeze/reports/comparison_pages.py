@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alignfreeze.addresses import address_of_comparison
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_comparison
 from alignfreeze.reports.charts import Chart
-from alignfreeze.reports.comparisons import overall_sheet, table_of, title_of
 from alignfreeze.reports.gain_charts import draw_gain_by_cost, draw_gain_by_distance, draw_gain_intervals, draw_gain_map
 from alignfreeze.reports.pages import Page
 from alignfreeze.reports.pictures import draw_gain_picture
-from alignfreeze.reports.summaries import summarise_comparison
-from alignfreeze.reports.tables import sheet_of
+from alignfreeze.running.tables import sheet_of
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.results import results_of
+from alignfreeze.studies.summaries import summarise_comparison
+from alignfreeze.studies.tables import overall_sheet, table_of, title_of
 from alignfreeze.typology import facts_of
 
 Seconds = Mapping[tuple[str, str], float]

@@ -10,15 +10,15 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.columns import Column, plain_values
 from alignfreeze.errors import OutputError, SettingsError
 from alignfreeze.files import check_file, new_file, write_lines
-from alignfreeze.reports.columns import Column, plain_values
-from alignfreeze.reports.comparisons import overall_sheet, table_of
 from alignfreeze.reports.forms import choose_form
-from alignfreeze.reports.sheets import Sheet, doubt_lines, to_latex, to_markdown
-from alignfreeze.reports.tables import sheet_of
+from alignfreeze.running.tables import sheet_of
+from alignfreeze.sheets import Sheet, doubt_lines, to_latex, to_markdown
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result
+from alignfreeze.studies.tables import overall_sheet, table_of
 
 
 def _attribute(name: str) -> Column[Result]:

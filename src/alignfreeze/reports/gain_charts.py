@@ -8,15 +8,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from alignfreeze.addresses import address_of_language
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_language
 from alignfreeze.reports.charts import Chart, figure_values, plain
-from alignfreeze.reports.columns import Column, make_sheet
 from alignfreeze.reports.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
-from alignfreeze.reports.sheets import Cell
-from alignfreeze.reports.tables import gain_text, interval_text
+from alignfreeze.running.scores import Summary
+from alignfreeze.running.tables import gain_text, interval_text
+from alignfreeze.sheets import Cell
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.statistics import Summary
 from alignfreeze.typology import SIZE
 
 

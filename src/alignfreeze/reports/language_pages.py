@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alignfreeze.addresses import address_of_comparison, address_of_language
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_comparison, address_of_language
-from alignfreeze.reports.columns import Column, make_sheet
-from alignfreeze.reports.comparisons import title_of
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
-from alignfreeze.reports.sheets import Cell, Sheet
-from alignfreeze.reports.summaries import name_strategy
-from alignfreeze.reports.tables import score_text
+from alignfreeze.running.scores import Summary
+from alignfreeze.running.tables import score_text
+from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.statistics import Summary
+from alignfreeze.studies.summaries import name_strategy
+from alignfreeze.studies.tables import title_of
 from alignfreeze.typology import SIZE, facts_of
 
 

@@ -7,13 +7,13 @@ from itertools import combinations
 
 import numpy as np
 
+from alignfreeze.addresses import address_of_language, address_of_run
 from alignfreeze.evaluation.probe import Probe
 from alignfreeze.experiment.identity import flatten
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_language, address_of_run
 from alignfreeze.reports.networks import Edge, Network, Node
-from alignfreeze.reports.sheets import Cell, Sheet
+from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.typology import FEATURES, facts_of, language_family_of
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from alignfreeze.columns import Column, make_sheet
+from alignfreeze.evaluation.probe_tables import LAYER
 from alignfreeze.reports.charts import Chart, figure_values, plain
-from alignfreeze.reports.columns import Column, make_sheet
 from alignfreeze.reports.palette import COLOURS
-from alignfreeze.reports.probes import LAYER
-from alignfreeze.reports.sheets import Cell, Sheet
+from alignfreeze.sheets import Cell, Sheet
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 """Dashes, which distinguish lines of the same colour."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from alignfreeze.addresses import address_of_run
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import NO_LINKS, RunRecord
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_run
 from alignfreeze.reports.networks import Edge, Network, Node
 
 RUN, FROM, TO = "run", "made from", "made into"

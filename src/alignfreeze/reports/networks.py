@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.errors import SettingsError
-from alignfreeze.reports.columns import Column, make_sheet
-from alignfreeze.reports.sheets import Cell, Sheet
+from alignfreeze.sheets import Cell, Sheet
 
 LIBRARY = "pyvis"
 """The package that contains vis-network. Its files are only read: an import would need IPython."""

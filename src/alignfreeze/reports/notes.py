@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alignfreeze.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.progress import remark
-from alignfreeze.reports.addresses import STUDY, address_of_language, address_of_run
 from alignfreeze.running.folder import PLANNED, read_planned_languages
 from alignfreeze.running.status import read_status
 from alignfreeze.stored import Stored

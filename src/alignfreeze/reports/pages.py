@@ -9,7 +9,7 @@ from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.html import template
 from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
-from alignfreeze.reports.sheets import Sheet
+from alignfreeze.sheets import Sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from alignfreeze.experiment.cards import CARD
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.comparisons import title_of
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import ground_of, ink_on
-from alignfreeze.reports.tables import gain_text
+from alignfreeze.running.tables import gain_text
 from alignfreeze.studies.comparison import Comparison, compare
 from alignfreeze.studies.results import results_of
+from alignfreeze.studies.tables import title_of
 
 PICTURE = "gains.svg"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alignfreeze.evaluation.probe import Probe
+from alignfreeze.evaluation.probe_tables import share_by_layer
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.line_charts import draw_layers
-from alignfreeze.reports.probes import share_by_layer
 
 
 def draw_probe(probe: Probe) -> list[Chart]:

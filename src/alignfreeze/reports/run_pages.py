@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from alignfreeze.addresses import address_of_language, address_of_run
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_language, address_of_run
 from alignfreeze.reports.charts import Chart
-from alignfreeze.reports.columns import Column, make_sheet
 from alignfreeze.reports.likeness import alike_runs_sheet
 from alignfreeze.reports.line_charts import draw_checks, draw_losses
 from alignfreeze.reports.lineage import trace_run
 from alignfreeze.reports.pages import Page
-from alignfreeze.reports.sheets import Cell, Sheet, doubt_lines
+from alignfreeze.sheets import Cell, Sheet, doubt_lines
 
 
 def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:

@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from alignfreeze.addresses import STUDY
 from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
 from alignfreeze.evaluation.probe import PROBE
 from alignfreeze.files import digest_of_json
-from alignfreeze.reports.addresses import STUDY
 from alignfreeze.reports.notes import NOTES, Note, add_note, check_address, find_user_name, list_addresses, notes_of
 from alignfreeze.reports.page import Served, to_html
 from alignfreeze.reports.study import StudyPage, study_page, with_notes

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from alignfreeze.reports.columns import Column, make_sheet, plain_values
-from alignfreeze.reports.sheets import Cell, Sheet
+from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.running.claims import Claim
+from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.status import RunStatus, Status
-from alignfreeze.studies.doubts import gather_doubts
+from alignfreeze.sheets import Cell, Sheet
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 

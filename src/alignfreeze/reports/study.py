@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
-from alignfreeze.reports.addresses import STUDY
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
 from alignfreeze.reports.language_pages import language_page
@@ -20,12 +20,12 @@ from alignfreeze.reports.notes import Note, notes_of
 from alignfreeze.reports.pages import Page, StudyPage
 from alignfreeze.reports.probe_charts import draw_probe
 from alignfreeze.reports.run_pages import run_page
-from alignfreeze.reports.sheets import doubt_lines
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
-from alignfreeze.reports.summaries import summarise_comparisons
+from alignfreeze.running.doubts import doubts_of
+from alignfreeze.sheets import doubt_lines
 from alignfreeze.studies.comparison import Comparison, compare
-from alignfreeze.studies.doubts import doubts_of
 from alignfreeze.studies.results import Result, Setup, results_of
+from alignfreeze.studies.summaries import summarise_comparisons
 
 
 def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:

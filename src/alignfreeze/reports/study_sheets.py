@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alignfreeze.addresses import address_of_language, address_of_run
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.addresses import address_of_language, address_of_run
-from alignfreeze.reports.columns import Column, make_sheet
-from alignfreeze.reports.comparisons import describe_setup
 from alignfreeze.reports.findings import Terms
-from alignfreeze.reports.sheets import Cell, Sheet
 from alignfreeze.running.status import RunStatus
 from alignfreeze.running.terms import TRAIN
+from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.results import Result, Setup
+from alignfreeze.studies.tables import describe_setup
 
 
 def term_sheets(terms: Terms) -> list[Sheet]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.pages import Page, StudyPage
-from alignfreeze.reports.sheets import latex_text, markdown_text, to_latex, to_markdown
+from alignfreeze.sheets import latex_text, markdown_text, to_latex, to_markdown
 
 
 def study_markdown(study: StudyPage) -> str:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alignfreeze.advice.advice import AdviceOutcome
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.records import RunRecord
 from alignfreeze.files import check_apart, check_file, write_json, write_lines
 from alignfreeze.processes import process_number
-from alignfreeze.reports.advice import advice_doubts, advice_facts, advice_lines, advice_sheet
 from alignfreeze.reports.forms import choose_form
 from alignfreeze.reports.pictures import illustrate
-from alignfreeze.reports.sheets import Sheet, doubt_lines, markdown_text, to_markdown
-from alignfreeze.reports.tables import ScoreTable, score_tables, sheet_of
-from alignfreeze.running.dispatch import Study
-from alignfreeze.running.folder import Failure
-from alignfreeze.settings import to_toml
-from alignfreeze.studies.doubts import doubts_of
+from alignfreeze.running.study import Outcome
+from alignfreeze.running.tables import sheet_of
+from alignfreeze.sheets import doubt_lines, to_markdown
 
 if TYPE_CHECKING:
     from alignfreeze.reports.pages import StudyPage
@@ -28,62 +22,18 @@ if TYPE_CHECKING:
 REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
 """The forms of a report by the ending of its name."""
 
-RECOMMENDED = "recommended.toml"
-"""The recommended experiment file, in the folder of an advice."""
 
+def write_outcome(outcome: Outcome, out: Path) -> None:
+    """Write the tables into the folder of the experiments, and pictures beside the models that are kept.
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """The outcome of experiments that ran together.
-
-    Attributes:
-        tables: The scores of the experiments.
-        records: The complete runs. A run that several experiments share is listed once.
-        failures: The failed runs, each listed once.
-        doubts: The doubts about scores, each listed once.
+    If several processes train together, only the first one writes.
     """
-
-    tables: Sequence[ScoreTable]
-    records: Sequence[RunRecord]
-    failures: Sequence[Failure]
-    doubts: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, studies: Iterable[Study]) -> RunOutcome:
-        """Put the outcomes of experiments together."""
-        studies = list(studies)
-        records = list({record.digest: record for study in studies for record in study.records}.values())
-        return cls(
-            tables=[table for study in studies if study.records for table in score_tables(study)],
-            records=records,
-            failures=list(dict.fromkeys(failure for study in studies for failure in study.failures)),
-            doubts=[doubt.sentence for doubt in doubts_of(records)],
-        )
-
-    def write(self, out: Path) -> None:
-        """Write the tables into the folder of the experiments, and pictures beside the models that are kept.
-
-        If several processes train together, only the first one writes.
-        """
-        if process_number() > 0:
-            return
-        sheets = [to_markdown(sheet_of(table)) for table in self.tables]
-        write_lines(out / "table.md", [*doubt_lines(self.doubts, markdown=True), *"\n\n".join(sheets).splitlines()])
-        write_json(out / "table.json", [asdict(table) for table in self.tables])
-        illustrate(self.records, out / "runs")
-
-    def facts(self) -> dict[str, Any]:
-        """Return the outcome as plain values."""
-        parts = {"tables": self.tables, "runs": self.records, "failures": self.failures}
-        facts = {name: [asdict(value) for value in values] for name, values in parts.items()}
-        return {"doubts": list(self.doubts), **facts}
-
-    def cost(self) -> str:
-        """Return how many runs there are, how long they took, and their peak memory, as text."""
-        seconds = sum(sum(record.seconds.values()) for record in self.records)
-        stages = [taken for record in self.records for taken in record.memory.values()]
-        peak = max((most for taken in stages for most in taken.values()), default=0)
-        return f"{len(self.records)} runs, {seconds:,.0f} seconds, peak memory {peak / 2**30:.1f} GiB"
+    if process_number() > 0:
+        return
+    sheets = [to_markdown(sheet_of(table)) for table in outcome.tables]
+    write_lines(out / "table.md", [*doubt_lines(outcome.doubts, markdown=True), *"\n\n".join(sheets).splitlines()])
+    write_json(out / "table.json", [asdict(table) for table in outcome.tables])
+    illustrate(outcome.records, out / "runs")
 
 
 def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: str | None = None) -> StudyPage:
@@ -127,25 +77,3 @@ def report_demo(folder: Path, page: Path, *, required: bool) -> str:
             raise
         return f"no report is written: {error}"
     return f"the report is {page}"
-
-
-def write_advice(advised: AdviceOutcome, folder: Path) -> dict[str, Any]:
-    """Write advice and the recommended experiment into a folder, and return the advice as plain values."""
-    values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    write_lines(folder / RECOMMENDED, to_toml(values))
-    facts = {**advice_facts(advised), "recommended": str(folder / RECOMMENDED)}
-    doubts = advice_doubts(advised)
-    write_findings(folder, "advice", advice_sheet(advised), advice_lines(advised), facts, doubts=doubts)
-    return facts
-
-
-def write_findings(
-    folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any], *, doubts: Iterable[str]
-) -> None:
-    """Write findings as `NAME.md`, with doubts above the table and lines below it, and as `NAME.json`."""
-    write_json(folder / f"{name}.json", facts)
-    above = [*(f"- {markdown_text(doubt)}" for doubt in doubts), ""]
-    write_lines(
-        folder / f"{name}.md",
-        [*(above if len(above) > 1 else []), *to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)],
-    )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from alignfreeze.reports.summaries import summarise_comparison
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results
+from alignfreeze.studies.summaries import summarise_comparison
 
 
 def of(folder, rows, codes=("de", "tr")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 
 from rich import box
 from rich.table import Table as RichTable
@@ -96,6 +97,20 @@ def to_latex(sheet: Sheet) -> str:
     lines += [_latex_row(sheet.columns), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     caption = f"{latex_text(sheet.title)}. {latex_text(sheet.note)}".rstrip()
     return "\n".join([*lines, rf"\caption{{{caption}}}", r"\end{table}"])
+
+
+def to_html(sheet: Sheet) -> str:
+    """Return a table in HTML, for notebooks."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns)
+    rows = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in sheet.rows)
+    note = f"<p><small>{escape(sheet.note)}</small></p>" if sheet.note else ""
+    caption = f"<caption>{escape(sheet.title)}</caption>"
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
+
+
+def _html_cell(cell: Cell) -> str:
+    style = f' style="color:{_STYLES[cell.tone]}"' if cell.tone else ""
+    return f"<td{style}>{escape(cell.text)}</td>"
 
 
 def doubt_lines(doubts: Iterable[str], *, latex: bool = False, markdown: bool = False) -> list[str]:

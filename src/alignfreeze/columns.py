@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from alignfreeze.reports.sheets import Cell, Sheet
+from alignfreeze.sheets import Cell, Sheet
 
 Row = TypeVar("Row")
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from alignfreeze.experiment.cards import CardFacts, card_text
-from alignfreeze.reports.summaries import summarise_comparison, summarise_comparisons
+from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.studies.comparison import compare
-from alignfreeze.studies.doubts import gather_doubts
 from alignfreeze.studies.results import read_results
+from alignfreeze.studies.summaries import summarise_comparison, summarise_comparisons
 from tests.support.cli import alignfreeze
 from tests.support.records import make_record, make_settings, write_runs
 

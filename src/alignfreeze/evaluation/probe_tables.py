@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.gradients import GradientCosine
 from alignfreeze.evaluation.probe import Probe
 from alignfreeze.evaluation.retrieval import METHODS, Retrieval
 from alignfreeze.languages import name_of
-from alignfreeze.reports.columns import Column, make_sheet
-from alignfreeze.reports.sheets import Sheet
+from alignfreeze.sheets import Sheet
 
 
 def probe_sheets(probe: Probe) -> list[Sheet]:

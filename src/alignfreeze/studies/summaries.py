@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from alignfreeze.experiment.strategies import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
+from alignfreeze.running.scores import Verdict
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
-from alignfreeze.studies.statistics import Verdict
 
 STRATEGY_NAMES = {
     BASELINE: "the baseline",

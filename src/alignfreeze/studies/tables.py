@@ -7,16 +7,16 @@ from dataclasses import asdict
 from math import isnan
 from typing import Any, NamedTuple
 
+from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.columns import Column, make_sheet, plain_values
-from alignfreeze.reports.sheets import Cell, Sheet
-from alignfreeze.reports.summaries import summarise_comparison
-from alignfreeze.reports.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
+from alignfreeze.running.scores import Verdict
+from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
+from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import Verdict
+from alignfreeze.studies.summaries import summarise_comparison
 from alignfreeze.studies.versus import Versus
 
 

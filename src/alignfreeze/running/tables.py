@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from alignfreeze.addresses import address_of_language
+from alignfreeze.columns import Column, make_sheet
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
-from alignfreeze.reports.addresses import address_of_language
-from alignfreeze.reports.columns import Column, make_sheet
-from alignfreeze.reports.sheets import Cell, Sheet
-from alignfreeze.running.dispatch import Study
-from alignfreeze.studies.statistics import Summary, average_languages, group_scores, summarise_all
+from alignfreeze.running.scores import Summary, average_languages, group_scores, summarise_all
+from alignfreeze.sheets import Cell, Sheet
 
 AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
@@ -49,16 +50,19 @@ class ScoreTable:
     note: str
 
 
-def score_tables(study: Study) -> list[ScoreTable]:
+def score_tables(settings: ExperimentSettings, records: Sequence[RunRecord]) -> list[ScoreTable]:
     """Return the scores of an experiment, one table per metric. The most important metric comes first."""
-    metrics = dict.fromkeys(score.metric for record in study.records for score in record.scores)
-    return [score_table(study, metric) for metric in metrics]
+    return [score_table(settings, records, metric) for metric in metrics_of(records)]
 
 
-def score_table(study: Study, metric: str) -> ScoreTable:
+def metrics_of(records: Sequence[RunRecord]) -> list[str]:
+    """Return the metrics of the scores of runs. The most important metric comes first."""
+    return list(dict.fromkeys(score.metric for record in records for score in record.scores))
+
+
+def score_table(settings: ExperimentSettings, records: Sequence[RunRecord], metric: str) -> ScoreTable:
     """Return the scores by a metric: one row per language, one column per strategy, the average last."""
-    settings = study.settings
-    values = {language: group_scores(study.records, language, metric) for language in settings.tested_languages}
+    values = {language: group_scores(records, language, metric) for language in settings.tested_languages}
     # A language whose test items have no labels, or others than the training data, has no score.
     scored = [language for language in settings.tested_languages if values[language]]
     targets = [language for language in scored if language != settings.source_language]

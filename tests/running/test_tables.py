@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from alignfreeze.reports.sheets import Cell, Sheet, to_latex, to_markdown
-from alignfreeze.reports.tables import score_table, score_text, sheet_of
-from alignfreeze.running.dispatch import Study
-from alignfreeze.studies.statistics import Summary
+from alignfreeze.running.scores import Summary
+from alignfreeze.running.study import Study
+from alignfreeze.running.tables import score_table, score_text, sheet_of
+from alignfreeze.sheets import Cell, Sheet, to_latex, to_markdown
 from tests.support.records import make_record, make_settings
 
 
@@ -22,14 +24,14 @@ def study():
         record("front", 1, en=0.91, de=0.75, tr=0.4),
         record("front", 2, en=0.89, de=0.75, tr=0.5),
     )
-    return Study(settings, records, 0)
+    return Study(settings, records, 0, Path("out"))
 
 
 def test_the_whole_table(study):
     # de: baseline 71.0 with deviations -1, 1 and so sd 1.41; front 75.0, gain 4.0.
     # Average of de and tr, seed by seed: baseline 60.0, 61.0; front 57.5, 62.5; gain -0.5.
     assert (
-        to_markdown(sheet_of(score_table(study, "accuracy")))
+        to_markdown(sheet_of(score_table(study.settings, study.records, "accuracy")))
         == """\
 **toy: pos, accuracy in percent, embedded:e5-small**
 
