@@ -18,8 +18,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from alignfreeze.report.page import to_html
-from alignfreeze.report.study import study_page
+from alignfreeze.reports.page import to_html
+from alignfreeze.reports.study import study_page
 
 ASSETS = Path(__file__).with_name("assets")
 

@@ -44,8 +44,16 @@ ROOMS = (
     Room("running", 0, 2, ("does many runs,", "each of them once"), "runs"),
     Room("studies", 1, 2, ("says what", "the runs show"), "runs"),
     Room("advice", 2, 2, ("says what to do,", "without labels"), "runs"),
-    Room("report", 3, 2, ("makes tables,", "charts and pages"), "people"),
+    Room("reports", 3, 2, ("makes tables,", "charts and pages"), "people"),
     Room("cli", 4, 2, ("the commands: one", "file per subject"), "people"),
+    Room(
+        "external",
+        0,
+        3,
+        ("knows other frameworks, one file for each:", "the rooms above use it, and it uses none"),
+        "all",
+        5,
+    ),
 )
 
 ARROWS = (
@@ -58,12 +66,12 @@ ARROWS = (
     ("experiment", "running", "RunRecord"),
     ("running", "studies", "records"),
     ("studies", "advice", "Comparison"),
-    ("advice", "report", "Advice"),
+    ("advice", "reports", "Advice"),
 )
 
 USES = (("training", "realignment"), ("training", "tasks"))
 
-COMMON = "settings · languages · typology · registry · processes · ragged · progress · cache · files · errors"
+COMMON = "settings · languages · registry · processes · ragged · tabular · extras · progress · cache · files · errors"
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -99,7 +107,7 @@ rect { stroke-width: 1.5; }
 def draw() -> str:
     """Return the picture as SVG, on a ground of its own: light or dark, as the reader's system is."""
     rooms = {room.name: room for room in ROOMS}
-    bottom = TOP + 3 * ROW - 22
+    bottom = TOP + 4 * ROW - 44
     width, height = 2 * LEFT + 4 * COLUMN + WIDTH, bottom + 52 + TOP
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',

@@ -16,9 +16,9 @@ from alignfreeze.errors import DataError
 from alignfreeze.experiment.identity import Part, part_of
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.registry import Table
-from alignfreeze.report import comparisons
+from alignfreeze.running.scores import Summary
+from alignfreeze.studies import tables as comparisons
 from alignfreeze.studies.comparison import VERDICTS, Overall
-from alignfreeze.studies.statistics import Summary
 from alignfreeze.tasks.task import Source
 from tests.conftest import FAMILY_OPTIONS, family_config
 
@@ -32,7 +32,7 @@ TABLES = {
     "TASKS": "tasks.table",
     "ALIGNERS": "alignment.aligners",
     "FAMILIES": "encoding.families",
-    "OVERVIEW": "report.comparisons",
+    "OVERVIEW": "studies.tables",
     "FORMS": "corpora.forms.table",
     "FREEZE_POLICIES": "realignment.freezing",
     "SETTING_PARTS": "experiment.identity",

@@ -15,7 +15,7 @@ from alignfreeze.evaluation.probe import Probe
 from alignfreeze.evaluation.retrieval import Retrieval
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.ragged import Ragged
-from alignfreeze.report.notes import add_note, list_addresses, read_notes
+from alignfreeze.reports.notes import add_note, list_addresses, read_notes
 from alignfreeze.running.claims import read_claim
 from alignfreeze.running.folder import Failure, failure_file_of, read_failure, read_planned
 from alignfreeze.running.status import read_status

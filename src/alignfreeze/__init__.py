@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alignfreeze.realignment.losses import register_loss
     from alignfreeze.realignment.settings import RealignmentSettings
     from alignfreeze.realignment.trainer import realign
-    from alignfreeze.report.study import study_page
+    from alignfreeze.reports.study import study_page
     from alignfreeze.running.dispatch import run_experiment
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
     from alignfreeze.tasks.table import TASKS, register_task

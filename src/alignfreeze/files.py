@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from alignfreeze.compressed import COMPRESSED_NAMES, open_binary
 from alignfreeze.decoding import BLOCK, LONGEST_LINE, NotTextError, Recoded, encoding_of, split_into_lines
 from alignfreeze.disk import check_name, describe_refusal, sync, sync_names, writing
-from alignfreeze.errors import DataError, EndsEarlyError, OutputError
+from alignfreeze.errors import DataError, EndsEarlyError, OutputError, SettingsError, show_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,6 +126,21 @@ def digest_of_arrays(*arrays: NDArray[Any]) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def to_path(place: object, what: str) -> Path:
+    """Return the path that a caller gives as a text or as a path.
+
+    Args:
+        place: What the caller gives.
+        what: What the path is for, for the message.
+
+    Raises:
+        SettingsError: It is neither text nor path.
+    """
+    if isinstance(place, str | os.PathLike) and isinstance(name := os.fspath(place), str) and name:
+        return Path(name)
+    raise SettingsError(f"{what}: expected a path, as a text or a Path, got {show_value(place)}")
 
 
 def check_folder(path: Path) -> None:

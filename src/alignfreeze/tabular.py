@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from alignfreeze.extras import import_extra
+from alignfreeze.sheets import Sheet, to_html
 
 
 class Tabular:
@@ -17,6 +18,14 @@ class Tabular:
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of the table, each as plain values by the names of the columns."""
         raise NotImplementedError
+
+    def sheets(self) -> Sequence[Sheet]:
+        """Return the tables that people read, if they differ from the rows."""
+        return ()
+
+    def warnings(self) -> Sequence[str]:
+        """Return lines for above the tables, such as doubts about scores."""
+        return ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole result as plain values, as they are written in JSON."""
@@ -32,11 +41,14 @@ class Tabular:
         return pandas.DataFrame(self.rows())
 
     def _repr_html_(self) -> str:
-        """Return the rows as a table in HTML, for notebooks."""
+        """Return the tables in HTML, for notebooks, with doubts above them."""
+        above = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in self.warnings())
+        if sheets := self.sheets():
+            return above + "".join(map(to_html, sheets))
         rows = self.rows()
         columns = list(dict.fromkeys(name for row in rows for name in row))
         lines = [_row("th", columns), *(_row("td", [_show(row.get(name)) for name in columns]) for row in rows)]
-        return f"<table>{''.join(lines)}</table>"
+        return f"{above}<table>{''.join(lines)}</table>"
 
 
 def _row(tag: str, texts: list[str]) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from alignfreeze.advice import advice as advice_module
 from alignfreeze.advice import pilots
-from alignfreeze.advice.advice import SURE_PROBABILITY, advise, judge_pilots
+from alignfreeze.advice.advice import advise
 from alignfreeze.advice.gains import WHOLE_RUNS, Calibration, calibration_of, draw_gains, resample
+from alignfreeze.advice.judging import SURE_PROBABILITY, judge_pilots
+from alignfreeze.advice.outcome import advice_doubts, advice_lines, advice_sheet, how_far, sentence
 from alignfreeze.advice.pilots import (
     Pilot,
     PilotCost,
@@ -26,7 +28,6 @@ from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
-from alignfreeze.report.advice import advice_doubts, advice_lines, advice_sheet, how_far, sentence
 from alignfreeze.tasks.table import TASKS
 from tests.support.cli import alignfreeze, refused
 

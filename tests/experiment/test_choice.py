@@ -7,7 +7,7 @@ import pytest
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import anchor_paths, outline, plan, plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.report.plans import outline_facts, outline_text, plan_facts, plan_text
+from alignfreeze.reports.plans import outline_facts, outline_text, plan_facts, plan_text
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.grid import read_grid
 from alignfreeze.typology import is_installed

@@ -20,7 +20,7 @@ from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.progress import stage, use_display
 from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettings
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.report.plans import outline_text
+from alignfreeze.reports.plans import outline_text
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS

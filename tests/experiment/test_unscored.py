@@ -8,7 +8,7 @@ from alignfreeze.errors import DataError
 from alignfreeze.evaluation.zero_shot import assess
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.report.study import study_page
+from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import read_results

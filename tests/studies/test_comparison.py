@@ -10,11 +10,11 @@ import pytest
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.report.comparisons import comparison_facts, table_of
-from alignfreeze.report.summaries import summarise_comparison
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.studies.comparison import compare
 from alignfreeze.studies.results import Result, Setup, read_results
+from alignfreeze.studies.summaries import summarise_comparison
+from alignfreeze.studies.tables import comparison_facts, table_of
 from alignfreeze.studies.versus import set_side_by_side
 from tests.support.cli import alignfreeze
 from tests.support.runs import change

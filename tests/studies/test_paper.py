@@ -13,7 +13,7 @@ from alignfreeze.experiment import cost
 from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.report.plans import estimate_text, outline_text
+from alignfreeze.reports.plans import estimate_text, outline_text
 from alignfreeze.running.dispatch import run_experiment
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"

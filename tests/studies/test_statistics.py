@@ -4,18 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
+from alignfreeze.running.scores import average_languages, interval_of_gain, summarise, summarise_all
 from alignfreeze.studies.statistics import (
-    average_languages,
     bootstrap_difference,
     correct_p_values,
     correlate_ranks,
     interval_of_correlation,
-    interval_of_gain,
     p_value_of_gains,
     p_value_of_ranks,
     rank_strategies,
-    summarise,
-    summarise_all,
 )
 
 

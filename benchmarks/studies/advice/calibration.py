@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from alignfreeze.advice import advice, gains
+from alignfreeze.advice import gains, judging
 from alignfreeze.evaluation import estimates as e
-from alignfreeze.studies.statistics import CONFIDENCE
+from alignfreeze.running.scores import CONFIDENCE
 from benchmarks.studies.advice.figures import judge_languages, measure_reliability, truth_noise
 
 LEAST_SHARED = 0.003
@@ -27,7 +27,7 @@ def calibrate(views, languages, slope=None):
         truth.append(true[:, 1:] - true[:, :1])
         noise.append(truth_noise(outcome)[rows])
         counts = [
-            np.stack(advice.count_agreement({s: outcome.several(s, code) for s in outcome.strategies}))
+            np.stack(judging.count_agreement({s: outcome.several(s, code) for s in outcome.strategies}))
             for code in languages
         ]
         exact = np.array([[e.value_of(one) for one in several] for several in counts])

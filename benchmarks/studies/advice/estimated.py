@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alignfreeze.advice import advice
+from alignfreeze.advice import judging
 from alignfreeze.evaluation import estimates as e
 from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.retrieval import Retrieval, best_layer, word_retrieval
@@ -51,7 +51,7 @@ def estimate_language(outcome, code, frequencies):
         without = (
             None
             if are_entities
-            else np.array([label not in advice.UNCOUNTED_LABELS for label in together.labels], float)
+            else np.array([label not in judging.UNCOUNTED_LABELS for label in together.labels], float)
         )
         ours["yardstick without names"] = value(
             lambda one, without=without: e.projection_agreement(one, together, weights=without), group

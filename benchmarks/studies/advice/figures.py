@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from alignfreeze.advice import advice, gains
+from alignfreeze.advice import gains, judging
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.tasks.table import TASKS
 
@@ -77,7 +77,7 @@ def judge_languages(outcome, calibrations):
     pilots = outcome.pilots(codes)
     given = {}
     for calibration in dict.fromkeys(calibrations.values()):
-        found = advice.judge_pilots(pilots, calibration=calibration)
+        found = judging.judge_pilots(pilots, calibration=calibration)
         by_code = {item.language: item for item in found.languages}
         given |= {code: (by_code.get(code), found.overall) for code in codes if calibrations[code] == calibration}
     return given

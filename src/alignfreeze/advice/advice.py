@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, overload
 
-import numpy as np
-
-from alignfreeze.advice.gains import Calibration, Floats, calibration_of, draw_gains, resample
+from alignfreeze.advice.choices import StrategyChoices, choice_lines, choice_sheet
+from alignfreeze.advice.gains import calibration_of
+from alignfreeze.advice.judging import Advice, judge_pilots
+from alignfreeze.advice.outcome import RECOMMENDED, AdviceOutcome, advice_doubts, advice_lines, advice_sheet
+from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.advice.pilots import (
-    Pilot,
     estimate_pilot_cost,
     fit_budget,
     least_fraction_of,
@@ -20,136 +21,137 @@ from alignfreeze.advice.pilots import (
     split_data,
 )
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.evaluation.estimates import (
-    Addends,
-    confidence_shift,
-    consensus,
-    entropy,
-    label_distance,
-    projection_agreement,
-    value_of,
-)
-from alignfreeze.evaluation.predictions import Predictions, check_estimable
+from alignfreeze.evaluation.predictions import check_estimable
+from alignfreeze.experiment.given import ExperimentLike, to_experiment
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE, Strategy
-from alignfreeze.studies.doubts import gather_doubts
-from alignfreeze.studies.statistics import CONFIDENCE
+from alignfreeze.files import check_folder, to_path, write_json, write_lines
+from alignfreeze.running.study import Study
+from alignfreeze.settings import to_toml
+from alignfreeze.sheets import Sheet, doubt_lines, markdown_text, to_markdown
 from alignfreeze.tasks.table import TASKS
 
 FRACTION = 0.25
 """The default share of the experiment's steps that pilots take."""
 
-UNCOUNTED_LABELS = frozenset({"PROPN"})
-"""Labels that do not count in estimates. Sentence pairs repeat the same few names, which realignment learns by heart.
-If names count, estimated gains hardly correlate with true ones (benchmarks/results/advice_quality.json)."""
 
-SURE_PROBABILITY = 0.75
-"""A gain over the baseline is called sure from this probability on. Below it, other possible best strategies are named.
-
-The strategy with the greatest expected gain is advised even if its gain is not sure. On the tuning languages of the
-study, this loses 0.94 points against the best strategy of each language with pilots, and 0.72 with whole runs. Advising
-only sure gains loses 0.96 and 1.44."""
-
-AdviceVerdict = Literal["better", "likely better", "baseline"]
-"""Why a strategy is advised. `better`: its gain over the baseline is sure. `likely better`: a gain is expected, but not
-sure. `baseline`: no strategy is expected to gain, so the baseline is advised."""
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyEstimate:
-    """The estimates for a strategy in a language.
-
-    Attributes:
-        agreement: Agreement of its labels with those that all strategies together give the source side.
-        own: Agreement of its labels with those that its own models give the source side.
-        entropy: How undecided its models are, between 0 and 1.
-        confidence_shift: How much surer its models are on the source side.
-        label_distance: How different the shares of labels on the two sides are, between 0 and 1.
-        gain: The expected gain over the baseline, in accuracy or F1; 0 for the baseline.
-        interval: The interval that contains the gain with 95% probability.
-        better: The probability of a gain.
-        best: The probability that no other strategy gains more.
-    """
-
-    agreement: float
-    own: float | None
-    entropy: float | None
-    confidence_shift: float | None
-    label_distance: float
-    gain: float
-    interval: tuple[float, float]
-    better: float
-    best: float
+@overload
+def advise(
+    settings: Mapping[str, Any] | ExperimentSettings,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+    fraction: float | None = None,
+    budget: float | None = None,
+    held_out: int | None = None,
+    n_seeds: int | None = None,
+    **changes: Any,
+) -> AdviceOutcome: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """The advice for a language, or for all languages together.
-
-    Attributes:
-        language: Code of the language; None for all languages.
-        strategy: The advised strategy.
-        verdict: Why the strategy is advised.
-        confidence: The probability that the strategy is better than the baseline. If the baseline is advised: the
-            probability that no strategy is better.
-        best: The probability that no other strategy is better.
-        rivals: Other strategies that may be the best.
-        estimated: The estimates by strategy, the baseline first.
-        n: Number of held-out sentence pairs.
-    """
-
-    language: str | None
-    strategy: str
-    verdict: AdviceVerdict
-    confidence: float
-    best: float
-    rivals: tuple[str, ...]
-    estimated: Mapping[str, StrategyEstimate]
-    n: int
+@overload
+def advise(settings: Study, *, out: str | os.PathLike[str] | None = None) -> StrategyChoices: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """The advice from pilots.
-
-    Attributes:
-        languages: One recommendation per target language.
-        overall: The recommendation for all languages together.
-        seeds: The seeds of the pilots.
-        source_scores: Scores on held-out items of the source language, by strategy; empty without such items.
-        doubts: Signs that these scores cannot be right, with the probable cause.
-        silent: Languages without any estimate, as no label could be carried over.
-    """
-
-    languages: tuple[Recommendation, ...]
-    overall: Recommendation
-    seeds: tuple[int, ...]
-    source_scores: Mapping[str, float]
-    doubts: tuple[str, ...] = ()
-    silent: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AdviceOutcome:
-    """The advice, and the pilots that it is based on.
-
-    Attributes:
-        advice: The advice.
-        settings: The settings of the whole experiment, every default filled in.
-        pilots: Steps of the pilots: of fine-tuning and of realignment.
-        fraction: The share of the experiment's steps that pilots took.
-        recommended: The settings of the advised run, with absolute paths.
-    """
-
-    advice: Advice
-    settings: ExperimentSettings
-    pilots: tuple[int, int]
-    fraction: float
-    recommended: ExperimentSettings
+@overload
+def advise(
+    settings: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+    fraction: float | None = None,
+    budget: float | None = None,
+    held_out: int | None = None,
+    n_seeds: int | None = None,
+    **changes: Any,
+) -> AdviceOutcome | StrategyChoices: ...
 
 
 def advise(
+    settings: ExperimentLike | Study,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
+    fraction: float | None = None,
+    budget: float | None = None,
+    held_out: int | None = None,
+    n_seeds: int | None = None,
+    **changes: Any,
+) -> AdviceOutcome | StrategyChoices:
+    """Advise without labels, from short runs (pilots), which strategy to use for each language and for all together.
+
+    No labels of a target language are read. The baseline is always among the strategies. For complete runs, the advice
+    is instead which of their models to use for which language.
+
+    ```python
+    advised = af.advise("experiment.toml", out="my-advice", budget=10)
+    advised.advice.overall.strategy
+    ```
+
+    Args:
+        settings: An experiment file, a dict with the names of such a file, or `ExperimentSettings`. Or complete runs
+            with held-out sentence pairs (`bitext.held_out`): their folder, or what `run_experiment` returned.
+        out: The folder for the pilots and the advice. After an interruption, the same call continues there. By default
+            a folder beside the experiment file, named after that file. Advice on complete runs is written only if
+            `out` is given.
+        base: The folder at which relative paths in the settings start. By default that of the file, or the current one.
+        fraction: The share of the experiment's steps that pilots take; by default 0.25.
+        budget: The most minutes for the pilots. A budget may lower the fraction, but does not raise it.
+        held_out: Sentence pairs per language that are held out of realignment.
+        n_seeds: How many of the experiment's seeds the pilots use; by default 1.
+        **changes: Settings that replace those of the experiment, as in `run_experiment`.
+
+    Raises:
+        SettingsError: Some settings are wrong, there is nothing to advise on, or the fraction or the budget is wrong.
+        DataError: Something is wrong with the files, or there are too few sentence pairs.
+    """
+    given: dict[str, Any] = {"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": n_seeds}
+    if isinstance(settings, str | os.PathLike) and (runs := to_path(settings, "settings")).is_dir():
+        _refuse_options(runs, [*(name for name, value in given.items() if value is not None), *changes])
+        return _choose(runs, None if out is None else to_path(out, "out"))
+    if isinstance(settings, Study):
+        raise DataError(f"{settings.out}: the folder of the runs is not there any more")
+    experiment, start = to_experiment(settings, base=base, changes=changes)
+    folder = _folder_of(settings, out)
+    check_folder(folder)
+    how = {name: value for name, value in given.items() if value is not None}
+    advised = _advise(experiment, base=start, out=folder, **how)
+    values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    write_lines(folder / RECOMMENDED, to_toml(values))
+    write_findings(
+        folder, "advice", advice_sheet(advised), advice_lines(advised), advised.to_dict(), doubts=advice_doubts(advised)
+    )
+    return advised
+
+
+def _refuse_options(runs: Path, given: Sequence[str]) -> None:
+    if given:
+        names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in given)
+        raise SettingsError(f"{names}: only for pilots, but {runs} is a folder of complete runs")
+
+
+def _choose(runs: Path, out: Path | None) -> StrategyChoices:
+    if out is not None:
+        check_folder(out)
+    choices = choose_strategies(runs)
+    if out is not None:
+        sheet, lines = choice_sheet(choices), choice_lines(choices)
+        write_findings(out, "choice", sheet, lines, choices.to_dict(), doubts=doubt_lines(choices.doubts))
+    return choices
+
+
+def _folder_of(settings: ExperimentLike, out: str | os.PathLike[str] | None) -> Path:
+    """Return the folder of an advice: beside the experiment file by default."""
+    if out is not None:
+        return to_path(out, "out")
+    if isinstance(settings, str | os.PathLike):
+        path = to_path(settings, "settings")
+        return path.with_name(f"{path.stem}-advice")
+    raise SettingsError("out: name a folder for the pilots and the advice, such as out='my-advice'")
+
+
+def _advise(
     settings: ExperimentSettings,
     *,
     base: Path,
@@ -159,23 +161,7 @@ def advise(
     held_out: int | None = None,
     n_seeds: int = 1,
 ) -> AdviceOutcome:
-    """Do short runs of an experiment's strategies, and advise one for each language and one for all languages.
-
-    No labels of a target language are read. The baseline is always among the strategies.
-
-    Args:
-        settings: The experiment.
-        base: The folder at which relative paths in the settings start.
-        out: The folder for the predictions of the pilots. After an interruption, the same call continues there.
-        fraction: The share of the experiment's steps that pilots take.
-        budget: The most minutes for the pilots. A budget may lower the fraction, but does not raise it.
-        held_out: Sentence pairs per language that are held out of realignment.
-        n_seeds: How many of the experiment's seeds the pilots use.
-
-    Raises:
-        SettingsError: There is nothing to advise on, or the fraction or the budget is wrong.
-        DataError: Something is wrong with the files, or there are too few sentence pairs.
-    """
+    """Do the pilots of an experiment, and turn their predictions into advice."""
     check_estimable(TASKS[settings.task])
     if settings.bitext is None:
         raise SettingsError(
@@ -205,6 +191,7 @@ def advise(
         (short.finetuning.steps or 0, short.realignment.steps or 0),
         fraction,
         apply_advice(settings, advice, base=base),
+        out,
     )
 
 
@@ -216,159 +203,13 @@ def apply_advice(settings: ExperimentSettings, advice: Advice, *, base: Path) ->
     return anchor_paths(found, base)
 
 
-def judge_pilots(
-    pilots: Sequence[Pilot],
-    *,
-    calibration: Calibration | None = None,
-    seed: int = 0,
-) -> Advice:
-    """Turn the predictions of pilots into advice.
-
-    All pilots together label the source side, and these labels are carried over the links. Each strategy is measured by
-    how well its labels of the target side agree with the carried labels. The measure is the same for all strategies,
-    so a difference comes from the target side. Gains of a language shrink towards the mean over languages. They shrink
-    more for a language with fewer sentence pairs.
-
-    Args:
-        pilots: Pilots of the baseline and of at least one other strategy, with the same seeds each.
-        calibration: How estimated gains relate to true ones.
-        seed: The seed of the draws.
-
-    Raises:
-        DataError: There is no estimate for any language.
-    """
-    calibration = calibration or Calibration()
-    strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
-    strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
-    by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
-    predictions = {
-        language: {name: [pilot.predictions[language] for pilot in several] for name, several in by_strategy.items()}
-        for language in pilots[0].predictions
-    }
-    counts = {language: np.stack(count_agreement(several)) for language, several in predictions.items()}
-    spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
-    if not spoken:
-        raise DataError(
-            "no label could be carried over the links of the held-out pairs in any language: the models have learnt "
-            "too little, or there are too few pairs; train for more steps (--fraction), or hold out more pairs"
-        )
-    random = np.random.default_rng(seed)
-    values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]
-    exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
-    draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
-    estimates = [
-        {
-            name: _estimate_strategy(float(exact[row, column]), predictions[language][name], draws[:, row], column)
-            for column, name in enumerate(strategies)
-        }
-        for row, language in enumerate(spoken)
-    ]
-    recommendations = [
-        recommend(language, estimates[row], draws[:, row], n=counts[language].shape[1])
-        for row, language in enumerate(spoken)
-    ]
-    together = draws.mean(axis=1)
-    overall = {
-        name: _average_estimates([row[name] for row in estimates], together, column)
-        for column, name in enumerate(strategies)
-    }
-    scores = {
-        name: [pilot.source_score for pilot in several if pilot.source_score is not None]
-        for name, several in by_strategy.items()
-    }
-    return Advice(
-        languages=tuple(recommendations),
-        overall=recommend(None, overall, together, n=sum(item.n for item in recommendations)),
-        seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
-        source_scores={name: _mean_of(several) for name, several in scores.items() if several},
-        doubts=tuple(
-            doubt.sentence for doubt in gather_doubts([(f"{p.strategy}, seed {p.seed}", p.doubts) for p in pilots])
-        ),
-        silent=tuple(language for language in counts if language not in spoken),
+def write_findings(
+    folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any], *, doubts: Iterable[str]
+) -> None:
+    """Write findings as `NAME.md`, with doubts above the table and lines below it, and as `NAME.json`."""
+    write_json(folder / f"{name}.json", facts)
+    above = [*(f"- {markdown_text(doubt)}" for doubt in doubts), ""]
+    write_lines(
+        folder / f"{name}.md",
+        [*(above if len(above) > 1 else []), *to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)],
     )
-
-
-def count_agreement(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
-    """Compare the target side of each strategy with the labels that all strategies together give the source side.
-
-    Args:
-        several: The predictions for one language: one value per seed, by strategy.
-
-    Returns:
-        For each strategy, numerator and denominator of its agreement, summed over seeds, [pairs, 2].
-    """
-    together = consensus([one for group in several.values() for one in group])
-    weights = np.array([float(label not in UNCOUNTED_LABELS) for label in together.labels])
-    return [
-        np.sum([projection_agreement(one, together, weights=weights) for one in group], axis=0)
-        for group in several.values()
-    ]
-
-
-def _estimate_strategy(
-    agreement: float, several: Sequence[Predictions], draws: Floats, column: int
-) -> StrategyEstimate:
-    """Return the estimates for a strategy in a language, from one prediction per seed."""
-
-    def add_up(estimate: Callable[[Predictions], Addends]) -> float | None:
-        return value_of(np.sum([estimate(one) for one in several], axis=0))
-
-    return StrategyEstimate(
-        agreement=agreement,
-        own=add_up(projection_agreement),
-        entropy=add_up(entropy),
-        confidence_shift=add_up(confidence_shift),
-        label_distance=_mean_of([label_distance(one) for one in several]),
-        **_summarise_gains(draws, column),
-    )
-
-
-def _average_estimates(several: Sequence[StrategyEstimate], draws: Floats, column: int) -> StrategyEstimate:
-    """Return the means of estimates over languages, with a summary of the drawn mean gains."""
-    names = ("agreement", "own", "entropy", "confidence_shift", "label_distance")
-    known = {name: [value for one in several if (value := getattr(one, name)) is not None] for name in names}
-    means: dict[str, Any] = {name: _mean_of(values) if values else None for name, values in known.items()}
-    return StrategyEstimate(**means, **_summarise_gains(draws, column))
-
-
-def _summarise_gains(draws: Floats, column: int) -> dict[str, Any]:
-    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]."""
-    gains = draws[:, column]
-    low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return {
-        "gain": float(gains.mean()),
-        "interval": (float(low), float(high)),
-        "better": float((gains > 0).mean()),
-        "best": float((draws.argmax(axis=1) == column).mean()),
-    }
-
-
-def recommend(
-    language: str | None, estimated: Mapping[str, StrategyEstimate], draws: Floats, *, n: int
-) -> Recommendation:
-    """Choose the strategy with the greatest expected gain; the baseline if no gain is expected.
-
-    Args:
-        language: Code of the language; None for all languages.
-        estimated: The estimates by strategy, the baseline first.
-        draws: Drawn gains, [draws, strategies].
-        n: Number of held-out sentence pairs.
-    """
-    names = list(estimated)
-    chosen = max(names, key=lambda name: estimated[name].gain)
-    column = names.index(chosen)
-    rivals = tuple(
-        name
-        for place, name in enumerate(names)
-        if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE_PROBABILITY
-    )
-    verdict: AdviceVerdict = "baseline"
-    confidence = best = estimated[chosen].best
-    if chosen != BASELINE:
-        confidence = estimated[chosen].better
-        verdict = "better" if confidence >= SURE_PROBABILITY else "likely better"
-    return Recommendation(language, chosen, verdict, confidence, best, rivals, estimated, n)
-
-
-def _mean_of(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

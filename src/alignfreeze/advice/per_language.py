@@ -4,69 +4,25 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from alignfreeze.advice.advice import Advice, calibration_of, judge_pilots
+from alignfreeze.advice.choices import StrategyChoice, StrategyChoices
+from alignfreeze.advice.gains import calibration_of
+from alignfreeze.advice.judging import Advice, judge_pilots
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, read_predictions
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.strategies import BASELINE
-from alignfreeze.studies.doubts import doubts_of
+from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.scores import Values, interval_of_gain
 from alignfreeze.studies.results import read_records, results_of
-from alignfreeze.studies.statistics import Values, interval_of_gain
 from alignfreeze.tasks.table import TASKS
 
 SHARED_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING, Part.TESTS, Part.PAIRS)
 """The parts that runs must share so that one can choose among their models, the baseline included."""
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyChoice:
-    """The strategy that is chosen for a language, and the scores of its models.
-
-    Attributes:
-        language: Code of the language.
-        strategy: The strategy with the greatest expected gain.
-        scores: True scores by strategy, as means over seeds; empty without test data.
-        models: The folders of the strategy's models that were kept.
-    """
-
-    language: str
-    strategy: str
-    scores: Mapping[str, float]
-    models: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyChoices:
-    """The outcome of choosing a strategy for each language among complete runs.
-
-    Attributes:
-        title: Experiment, task and encoder of the runs.
-        task: Name of the task.
-        advice: The estimates and the advice.
-        languages: One choice per target language.
-        chosen: Mean true score over languages with the chosen strategies; None without test data.
-        single: The one strategy for all languages that has the best mean true score, and that score.
-        best: Mean true score over languages with the best strategy of each language, as labels would choose it.
-        gain: The gain of choosing over the best single strategy.
-        interval: The 95% confidence interval of that gain, over seeds; None if it cannot be computed.
-        doubts: What is doubtful in the scores of the runs.
-    """
-
-    title: str
-    task: str
-    advice: Advice
-    languages: tuple[StrategyChoice, ...]
-    chosen: float | None
-    single: tuple[str, float] | None
-    best: float | None
-    gain: float | None
-    interval: tuple[float, float] | None
-    doubts: tuple[str, ...] = ()
 
 
 def choose_strategies(folder: Path) -> StrategyChoices:

@@ -22,9 +22,9 @@ def note(
     name: Annotated[str | None, typer.Option(help="The writer; by default the user of this machine.")] = None,
 ) -> None:
     """Keep a note about a study, a language or a run; the pages of `report` and `lens` show it."""
+    from alignfreeze.addresses import STUDY, address_of_language, address_of_run
     from alignfreeze.languages import check_language
-    from alignfreeze.report.addresses import STUDY, address_of_language, address_of_run
-    from alignfreeze.report.notes import NOTES, add_note, check_address, list_addresses
+    from alignfreeze.reports.notes import NOTES, add_note, check_address, list_addresses
 
     if language is not None and run is not None:
         raise SettingsError("--language and --run cannot be used together: a note belongs to one page")
@@ -46,7 +46,7 @@ def lens(
     """Show the page of a study to browsers on this machine. The page follows the runs, and notes can be added to it."""
     with working():
         try:
-            from alignfreeze.report.server import Lens
+            from alignfreeze.reports.server import Lens
         except ModuleNotFoundError as error:
             raise SettingsError(f'lens needs the extra `report`: pip install "alignfreeze[report]" ({error})') from None
 

@@ -14,7 +14,6 @@ import typer
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
 from alignfreeze.cli.shown import (
-    show_doubts,
     show_json,
     show_lines,
     show_outcome,
@@ -48,7 +47,7 @@ def demo(
             from alignfreeze.experiment.demo import DEMO_DATA, settings_of_demo
             from alignfreeze.experiment.planning import plan
             from alignfreeze.files import check_file
-            from alignfreeze.report.writing import report_demo
+            from alignfreeze.reports.writing import report_demo
 
             if task not in DEMO_DATA:
                 raise SettingsError(
@@ -106,8 +105,8 @@ def run(
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
     """Show the plans of experiments, and their cost. Each plan is shown before steps are timed, which takes memory."""
-    from alignfreeze.report.plans import estimate_text
-    from alignfreeze.report.previews import preview
+    from alignfreeze.reports.plans import estimate_text
+    from alignfreeze.reports.previews import preview
 
     plans = []
     for base, settings in grid:
@@ -126,11 +125,12 @@ def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     """Do runs, write the tables of their scores, and show them; failed runs give exit code 1."""
     with working(runs=out):
-        from alignfreeze.report.writing import RunOutcome
+        from alignfreeze.reports.writing import write_outcome
         from alignfreeze.running.dispatch import run_experiments
+        from alignfreeze.running.study import Outcome
 
-        outcome = RunOutcome.of(run_experiments(plans, out=out, **how))
-        outcome.write(out)
+        outcome = Outcome.of(run_experiments(plans, out=out, **how))
+        write_outcome(outcome, out)
     show_outcome(outcome, as_json)
     if outcome.failures:
         typer.echo(f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
@@ -143,7 +143,7 @@ def status(
     as_json: o.Json = False,
 ) -> None:
     """Show the progress of an experiment from any terminal: its runs, their stage and speed, the time left."""
-    from alignfreeze.report.status import status_facts
+    from alignfreeze.reports.status import status_facts
     from alignfreeze.running.status import read_status
 
     if as_json:
@@ -190,54 +190,24 @@ def advise(
 ) -> None:
     """Advise without labels, from short runs (pilots), whether to realign and what to freeze for each language."""
     pilots = values.keep_given({"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": seeds})
-    if experiment.is_dir():
-        options = pilots | values.keep_given({"set": changes or None, "seed": seed, "device": device})
-        _choose(experiment, out, options, as_json=as_json)
-        return
+    options = values.keep_given({"seeds": None if seed is None else [seed], "device": device})
     with working():
         from alignfreeze.advice.advice import advise as ask
-        from alignfreeze.experiment.settings import ExperimentSettings
-        from alignfreeze.files import check_folder
-        from alignfreeze.report.advice import advice_doubts, advice_lines, advice_sheet
-        from alignfreeze.report.writing import RECOMMENDED, write_advice
+        from alignfreeze.advice.choices import StrategyChoices, choice_lines
+        from alignfreeze.advice.outcome import RECOMMENDED, advice_lines
+        from alignfreeze.settings import parse_changes
 
         if fraction is not None and not 0 < fraction <= 1:
             raise SettingsError(f"--fraction {fraction:g}: expected a share of the steps, more than 0 and at most 1")
-        settings = ExperimentSettings.from_toml(experiment, changes=values.read_changes(changes))
-        settings = values.change(settings, seed=seed, device=device)
-        folder = out or experiment.with_name(f"{experiment.stem}-advice")
-        check_folder(folder)
-        advised = ask(settings, base=experiment.parent, out=folder, **pilots)
-        facts = write_advice(advised, folder)
+        changed = dict(parse_changes(values.read_changes(changes)))
+        advised = ask(experiment, out=out, **pilots, **changed, **options)
     if as_json:
-        show_json(facts)
+        show_json(advised.to_dict())
         return
-    show_lines(advice_doubts(advised))
-    show_sheets([advice_sheet(advised)])
-    show_lines([*advice_lines(advised), f"the recommended run is alignfreeze run {folder / RECOMMENDED} --out DIR"])
-
-
-def _choose(runs: Path, out: Path | None, options: dict[str, Any], *, as_json: bool) -> None:
-    """Show which model of complete runs to use for which language."""
-    with working():
-        from alignfreeze.advice.per_language import choose_strategies
-        from alignfreeze.files import check_folder
-        from alignfreeze.report.advice import choice_facts, choice_lines, choice_sheet
-        from alignfreeze.report.sheets import doubt_lines
-        from alignfreeze.report.writing import write_findings
-
-        if options:
-            names = ", ".join(f"--{name.removeprefix('n_').replace('_', '-')}" for name in options)
-            raise SettingsError(f"{names}: only for pilots, but {runs} is a folder of complete runs")
-        if out is not None:
-            check_folder(out)
-        choices = choose_strategies(runs)
-        sheet, lines, facts = choice_sheet(choices), list(choice_lines(choices)), choice_facts(choices)
-        if out is not None:
-            write_findings(out, "choice", sheet, lines, facts, doubts=doubt_lines(choices.doubts))
-    if as_json:
-        show_json(facts)
-        return
-    show_doubts(choices.doubts)
-    show_sheets([sheet])
-    show_lines(lines)
+    show_lines(advised.warnings())
+    show_sheets(advised.sheets())
+    if isinstance(advised, StrategyChoices):
+        show_lines(choice_lines(advised))
+    else:
+        recommended = f"the recommended run is alignfreeze run {advised.out / RECOMMENDED} --out DIR"
+        show_lines([*advice_lines(advised), recommended])

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from alignfreeze.encoding.vectors import LayerResult
     from alignfreeze.evaluation.zero_shot import Score
-    from alignfreeze.report.links import Linked
-    from alignfreeze.report.sheets import Sheet
-    from alignfreeze.report.writing import RunOutcome
+    from alignfreeze.reports.links import Linked
     from alignfreeze.running.status import Status
+    from alignfreeze.running.study import Outcome
+    from alignfreeze.sheets import Sheet
 
 WIDTH = 1_000
 """The width of a table where no terminal sets one."""
@@ -62,9 +62,9 @@ def working(runs: Path | None = None) -> Iterator[None]:
 
 def _table_of(out: Path) -> Callable[[], RenderableType | None]:
     """Return a function that returns a table of the runs in a folder, at most a second old; None before the first."""
-    from alignfreeze.report.sheets import to_rich
-    from alignfreeze.report.status import status_sheet
+    from alignfreeze.reports.status import status_sheet
     from alignfreeze.running.status import read_status
+    from alignfreeze.sheets import to_rich
 
     looked, shown = -math.inf, None
 
@@ -130,7 +130,7 @@ def show_lines(lines: Iterable[str]) -> None:
 
 def show_sheets(sheets: Iterable[Sheet], *, latex: bool = False, markdown: bool = False) -> None:
     """Show tables in the terminal, as LaTeX or as Markdown."""
-    from alignfreeze.report.sheets import to_latex, to_markdown, to_rich
+    from alignfreeze.sheets import to_latex, to_markdown, to_rich
 
     for sheet in sheets:
         if latex or markdown:
@@ -141,7 +141,7 @@ def show_sheets(sheets: Iterable[Sheet], *, latex: bool = False, markdown: bool 
 
 def show_links(sample: Iterable[Linked]) -> None:
     """Show linked sentence pairs in colour."""
-    from alignfreeze.report.links import to_terminal
+    from alignfreeze.reports.links import to_terminal
 
     for linked in sample:
         console().print(to_terminal(linked))
@@ -181,15 +181,15 @@ def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 def show_doubts(doubts: Iterable[str], *, latex: bool = False, markdown: bool = False) -> None:
     """Show doubts about scores, before the scores."""
-    from alignfreeze.report.sheets import doubt_lines
+    from alignfreeze.sheets import doubt_lines
 
     for line in doubt_lines(doubts, latex=latex, markdown=markdown):
         typer.echo(line)
 
 
-def show_outcome(outcome: RunOutcome, as_json: bool) -> None:
+def show_outcome(outcome: Outcome, as_json: bool) -> None:
     """Show doubts about scores, tables and cost of experiments, and failed runs."""
-    from alignfreeze.report.tables import sheet_of
+    from alignfreeze.running.tables import sheet_of
 
     if as_json:
         show_json(outcome.facts())
@@ -207,8 +207,8 @@ def show_status(look: Callable[[], Status], *, watch: bool) -> None:
 
     from rich.live import Live
 
-    from alignfreeze.report.sheets import to_rich
-    from alignfreeze.report.status import status_doubts, status_sheet
+    from alignfreeze.reports.status import status_doubts, status_sheet
+    from alignfreeze.sheets import to_rich
 
     found = look()
     if not watch:

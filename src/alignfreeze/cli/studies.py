@@ -26,10 +26,10 @@ def compare(
 ) -> None:
     """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks."""
     _check_forms(latex, markdown, as_json)
-    from alignfreeze.report import comparisons as shown
-    from alignfreeze.report.tables import sheet_of
+    from alignfreeze.running.doubts import doubts_of
+    from alignfreeze.running.tables import sheet_of
     from alignfreeze.studies import comparison, results
-    from alignfreeze.studies.doubts import doubts_of
+    from alignfreeze.studies import tables as shown
     from alignfreeze.studies.versus import set_side_by_side
 
     read, records = results.read_all(paths)
@@ -71,10 +71,10 @@ def correlate(
     _check_forms(latex, markdown, as_json)
     with working():
         from alignfreeze.progress import remark
-        from alignfreeze.report import comparisons as shown
+        from alignfreeze.running.doubts import doubts_of
         from alignfreeze.studies import comparison, results
+        from alignfreeze.studies import tables as shown
         from alignfreeze.studies.correlations import collect_facts, correlate_gains
-        from alignfreeze.studies.doubts import doubts_of
         from alignfreeze.typology import is_installed
 
         if not is_installed():
@@ -107,8 +107,8 @@ def export(
 ) -> None:
     """Write all scores, one per row (csv, parquet), or the tables of `compare` (markdown, latex)."""
     from alignfreeze.files import check_apart
-    from alignfreeze.report.exports import choose_export_form, export_results
-    from alignfreeze.studies.doubts import doubts_of
+    from alignfreeze.reports.exports import choose_export_form, export_results
+    from alignfreeze.running.doubts import doubts_of
     from alignfreeze.studies.results import read_all
 
     chosen = choose_export_form(out, form)
@@ -131,7 +131,7 @@ def report(
     Markdown and LaTeX, for a pull request or a paper, have only the outcome and the tables.
     """
     with working():
-        from alignfreeze.report.writing import write_report
+        from alignfreeze.reports.writing import write_report
 
         page = write_report(paths, out, form, title=title)
     typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
@@ -173,9 +173,9 @@ def probe(
     With --task and --train, also show whether the task and realignment change fine-tuned models in the same direction.
     """
     with working():
+        from alignfreeze.evaluation.probe_tables import probe_sheets
         from alignfreeze.evaluation.probing import probe_encoders
         from alignfreeze.files import check_file
-        from alignfreeze.report.probes import probe_sheets
 
         if out is not None:
             check_file(out)

@@ -75,7 +75,7 @@ def align(
     with working():
         from alignfreeze.encoding.requests import align_and_save
         from alignfreeze.files import check_apart, write_lines
-        from alignfreeze.report.links import spread, to_page
+        from alignfreeze.reports.links import spread, to_page
 
         links = values.link_request(aligner, alignment, dictionaries=dictionary)
         outputs = {"--out": out, "--kept": kept, "--view": view, "--save-trained": save_trained}

@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.disk import writing
 from alignfreeze.errors import OutputError, SettingsError
-from alignfreeze.experiment.planning import Plan
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.files import check_folder
+from alignfreeze.experiment.given import ExperimentLike, to_experiment
+from alignfreeze.experiment.planning import Plan, plan_all
+from alignfreeze.files import check_folder, to_path
 from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark
 from alignfreeze.running.cluster import run_on_ray
-from alignfreeze.running.folder import Failure
+from alignfreeze.running.study import Study
 from alignfreeze.running.sweep import Sweep
 from alignfreeze.running.workers import run_workers
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
-    """An experiment whose runs have ended.
+def run_experiment(
+    settings: ExperimentLike | Plan,
+    *,
+    out: str | os.PathLike[str],
+    base: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
+    only: Sequence[str] | None = None,
+    retry_failed: bool = False,
+    force: bool = False,
+    **changes: Any,
+) -> Study:
+    """Plan an experiment and do its runs that are not done yet.
 
-    Attributes:
-        settings: The settings of the experiment.
-        records: One record per complete run, in the order of the plan.
-        reused: How many of these runs were already complete before.
-        failures: The failed runs, in the same order.
+    ```python
+    study = af.run_experiment("experiment.toml", out="my-study", seeds=[31], realignment={"steps": 20})
+    study.to_pandas()
+    ```
+
+    Args:
+        settings: An experiment file, a dict with the names of such a file, `ExperimentSettings`, or a plan.
+        out: The folder of the runs. Runs that are complete there are not repeated.
+        base: The folder at which relative paths in the settings start. By default that of the file, or the current one.
+        workers: How many processes share the runs. By default one; on a local Ray, one per processor.
+        ray: The address of a Ray cluster that does the runs, or `local`.
+        only: Patterns of the names of runs, such as `front-*`. By default all runs.
+        retry_failed: Do failed runs again.
+        force: Do complete runs again. Their records are removed first.
+        **changes: Settings that replace those of the experiment: `seeds=[31]`, `realignment={"steps": 20}`, or a name
+            with dots, `**{"realignment.steps": 20}`.
+
+    Raises:
+        AlignFreezeError: Something is wrong with the settings, the files or the encoder. All wrong settings are named.
+        OutputError: The folder cannot be written, the disk is full, or complete runs are deleted meanwhile.
     """
-
-    settings: ExperimentSettings
-    records: tuple[RunRecord, ...]
-    reused: int
-    failures: tuple[Failure, ...] = ()
-
-
-def run_experiment(plan: Plan, *, out: Path, **how: Any) -> Study:
-    """Do the runs of one plan that are not done yet. The other arguments are those of `run_experiments`."""
-    return run_experiments([plan], out=out, **how)[0]
+    folder = to_path(out, "out")
+    check_folder(folder)
+    if isinstance(settings, Plan):
+        if changes or base is not None:
+            names = ", ".join([*(["base"] if base is not None else []), *changes])
+            raise SettingsError(f"{names}: a plan is complete; change its settings, and give them instead of the plan")
+        found = settings
+    else:
+        experiment, start = to_experiment(settings, base=base, changes=changes)
+        (found,) = plan_all([(start, experiment)], elsewhere=ray is not None)
+    how = {"workers": workers, "ray": ray, "only": only, "retry_failed": retry_failed, "force": force}
+    return run_experiments([found], out=folder, **how)[0]
 
 
 def run_experiments(
@@ -152,7 +178,7 @@ def _collect_study(plan: Plan, sweep: Sweep, complete: Container[str]) -> Study:
     names = [spec.folder for spec in plan.specs]
     records = tuple(record for name in names if (record := sweep.read_record(name)) is not None)
     failures = tuple(failure for name in names if (failure := sweep.read_failure(name)) is not None)
-    return Study(plan.settings, records, sum(name in complete for name in names), failures)
+    return Study(plan.settings, records, sum(name in complete for name in names), sweep.out, failures)
 
 
 def _choose_runs(names: Sequence[str], only: Sequence[str] | None) -> list[str]:

@@ -10,20 +10,15 @@ import numpy as np
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.strategies import BASELINE, PAPER_STRATEGIES, Strategy, is_average_name
+from alignfreeze.running.scores import Summary, Values, Verdict, average_languages, summarise, summarise_all
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import (
     Counts,
     PairedDifference,
-    Summary,
-    Values,
-    Verdict,
-    average_languages,
     bootstrap_difference,
     correct_p_values,
     p_value_of_gains,
     rank_strategies,
-    summarise,
-    summarise_all,
 )
 
 SIGNIFICANT = 0.05

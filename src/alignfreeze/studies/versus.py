@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alignfreeze.errors import SettingsError
+from alignfreeze.running.scores import Verdict
 from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import Verdict, correlate_ranks
+from alignfreeze.studies.statistics import correlate_ranks
 
 SYNONYMS = {
     "udpos": "pos",

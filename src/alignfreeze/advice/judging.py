@@ -1,0 +1,275 @@
+"""Turns the predictions of pilots, or of complete runs, into advice for each language, with its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from alignfreeze.advice.gains import Calibration, Floats, draw_gains, resample
+from alignfreeze.advice.pilots import (
+    Pilot,
+)
+from alignfreeze.errors import DataError
+from alignfreeze.evaluation.estimates import (
+    Addends,
+    confidence_shift,
+    consensus,
+    entropy,
+    label_distance,
+    projection_agreement,
+    value_of,
+)
+from alignfreeze.evaluation.predictions import Predictions
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.running.doubts import gather_doubts
+from alignfreeze.running.scores import CONFIDENCE
+
+UNCOUNTED_LABELS = frozenset({"PROPN"})
+"""Labels that do not count in estimates. Sentence pairs repeat the same few names, which realignment learns by heart.
+If names count, estimated gains hardly correlate with true ones (benchmarks/results/advice_quality.json)."""
+
+SURE_PROBABILITY = 0.75
+"""A gain over the baseline is called sure from this probability on. Below it, other possible best strategies are named.
+
+The strategy with the greatest expected gain is advised even if its gain is not sure. On the tuning languages of the
+study, this loses 0.94 points against the best strategy of each language with pilots, and 0.72 with whole runs. Advising
+only sure gains loses 0.96 and 1.44."""
+
+AdviceVerdict = Literal["better", "likely better", "baseline"]
+"""Why a strategy is advised. `better`: its gain over the baseline is sure. `likely better`: a gain is expected, but not
+sure. `baseline`: no strategy is expected to gain, so the baseline is advised."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyEstimate:
+    """The estimates for a strategy in a language.
+
+    Attributes:
+        agreement: Agreement of its labels with those that all strategies together give the source side.
+        own: Agreement of its labels with those that its own models give the source side.
+        entropy: How undecided its models are, between 0 and 1.
+        confidence_shift: How much surer its models are on the source side.
+        label_distance: How different the shares of labels on the two sides are, between 0 and 1.
+        gain: The expected gain over the baseline, in accuracy or F1; 0 for the baseline.
+        interval: The interval that contains the gain with 95% probability.
+        better: The probability of a gain.
+        best: The probability that no other strategy gains more.
+    """
+
+    agreement: float
+    own: float | None
+    entropy: float | None
+    confidence_shift: float | None
+    label_distance: float
+    gain: float
+    interval: tuple[float, float]
+    better: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The advice for a language, or for all languages together.
+
+    Attributes:
+        language: Code of the language; None for all languages.
+        strategy: The advised strategy.
+        verdict: Why the strategy is advised.
+        confidence: The probability that the strategy is better than the baseline. If the baseline is advised: the
+            probability that no strategy is better.
+        best: The probability that no other strategy is better.
+        rivals: Other strategies that may be the best.
+        estimated: The estimates by strategy, the baseline first.
+        n: Number of held-out sentence pairs.
+    """
+
+    language: str | None
+    strategy: str
+    verdict: AdviceVerdict
+    confidence: float
+    best: float
+    rivals: tuple[str, ...]
+    estimated: Mapping[str, StrategyEstimate]
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The advice from pilots.
+
+    Attributes:
+        languages: One recommendation per target language.
+        overall: The recommendation for all languages together.
+        seeds: The seeds of the pilots.
+        source_scores: Scores on held-out items of the source language, by strategy; empty without such items.
+        doubts: Signs that these scores cannot be right, with the probable cause.
+        silent: Languages without any estimate, as no label could be carried over.
+    """
+
+    languages: tuple[Recommendation, ...]
+    overall: Recommendation
+    seeds: tuple[int, ...]
+    source_scores: Mapping[str, float]
+    doubts: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+def judge_pilots(
+    pilots: Sequence[Pilot],
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> Advice:
+    """Turn the predictions of pilots into advice.
+
+    All pilots together label the source side, and these labels are carried over the links. Each strategy is measured by
+    how well its labels of the target side agree with the carried labels. The measure is the same for all strategies,
+    so a difference comes from the target side. Gains of a language shrink towards the mean over languages. They shrink
+    more for a language with fewer sentence pairs.
+
+    Args:
+        pilots: Pilots of the baseline and of at least one other strategy, with the same seeds each.
+        calibration: How estimated gains relate to true ones.
+        seed: The seed of the draws.
+
+    Raises:
+        DataError: There is no estimate for any language.
+    """
+    calibration = calibration or Calibration()
+    strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
+    strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
+    by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
+    predictions = {
+        language: {name: [pilot.predictions[language] for pilot in several] for name, several in by_strategy.items()}
+        for language in pilots[0].predictions
+    }
+    counts = {language: np.stack(count_agreement(several)) for language, several in predictions.items()}
+    spoken = [language for language, found in counts.items() if found[..., 1].sum(axis=1).all()]
+    if not spoken:
+        raise DataError(
+            "no label could be carried over the links of the held-out pairs in any language: the models have learnt "
+            "too little, or there are too few pairs; train for more steps (--fraction), or hold out more pairs"
+        )
+    random = np.random.default_rng(seed)
+    values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]
+    exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
+    draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
+    estimates = [
+        {
+            name: _estimate_strategy(float(exact[row, column]), predictions[language][name], draws[:, row], column)
+            for column, name in enumerate(strategies)
+        }
+        for row, language in enumerate(spoken)
+    ]
+    recommendations = [
+        recommend(language, estimates[row], draws[:, row], n=counts[language].shape[1])
+        for row, language in enumerate(spoken)
+    ]
+    together = draws.mean(axis=1)
+    overall = {
+        name: _average_estimates([row[name] for row in estimates], together, column)
+        for column, name in enumerate(strategies)
+    }
+    scores = {
+        name: [pilot.source_score for pilot in several if pilot.source_score is not None]
+        for name, several in by_strategy.items()
+    }
+    return Advice(
+        languages=tuple(recommendations),
+        overall=recommend(None, overall, together, n=sum(item.n for item in recommendations)),
+        seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
+        source_scores={name: _mean_of(several) for name, several in scores.items() if several},
+        doubts=tuple(
+            doubt.sentence for doubt in gather_doubts([(f"{p.strategy}, seed {p.seed}", p.doubts) for p in pilots])
+        ),
+        silent=tuple(language for language in counts if language not in spoken),
+    )
+
+
+def count_agreement(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
+    """Compare the target side of each strategy with the labels that all strategies together give the source side.
+
+    Args:
+        several: The predictions for one language: one value per seed, by strategy.
+
+    Returns:
+        For each strategy, numerator and denominator of its agreement, summed over seeds, [pairs, 2].
+    """
+    together = consensus([one for group in several.values() for one in group])
+    weights = np.array([float(label not in UNCOUNTED_LABELS) for label in together.labels])
+    return [
+        np.sum([projection_agreement(one, together, weights=weights) for one in group], axis=0)
+        for group in several.values()
+    ]
+
+
+def _estimate_strategy(
+    agreement: float, several: Sequence[Predictions], draws: Floats, column: int
+) -> StrategyEstimate:
+    """Return the estimates for a strategy in a language, from one prediction per seed."""
+
+    def add_up(estimate: Callable[[Predictions], Addends]) -> float | None:
+        return value_of(np.sum([estimate(one) for one in several], axis=0))
+
+    return StrategyEstimate(
+        agreement=agreement,
+        own=add_up(projection_agreement),
+        entropy=add_up(entropy),
+        confidence_shift=add_up(confidence_shift),
+        label_distance=_mean_of([label_distance(one) for one in several]),
+        **_summarise_gains(draws, column),
+    )
+
+
+def _average_estimates(several: Sequence[StrategyEstimate], draws: Floats, column: int) -> StrategyEstimate:
+    """Return the means of estimates over languages, with a summary of the drawn mean gains."""
+    names = ("agreement", "own", "entropy", "confidence_shift", "label_distance")
+    known = {name: [value for one in several if (value := getattr(one, name)) is not None] for name in names}
+    means: dict[str, Any] = {name: _mean_of(values) if values else None for name, values in known.items()}
+    return StrategyEstimate(**means, **_summarise_gains(draws, column))
+
+
+def _summarise_gains(draws: Floats, column: int) -> dict[str, Any]:
+    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]."""
+    gains = draws[:, column]
+    low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return {
+        "gain": float(gains.mean()),
+        "interval": (float(low), float(high)),
+        "better": float((gains > 0).mean()),
+        "best": float((draws.argmax(axis=1) == column).mean()),
+    }
+
+
+def recommend(
+    language: str | None, estimated: Mapping[str, StrategyEstimate], draws: Floats, *, n: int
+) -> Recommendation:
+    """Choose the strategy with the greatest expected gain; the baseline if no gain is expected.
+
+    Args:
+        language: Code of the language; None for all languages.
+        estimated: The estimates by strategy, the baseline first.
+        draws: Drawn gains, [draws, strategies].
+        n: Number of held-out sentence pairs.
+    """
+    names = list(estimated)
+    chosen = max(names, key=lambda name: estimated[name].gain)
+    column = names.index(chosen)
+    rivals = tuple(
+        name
+        for place, name in enumerate(names)
+        if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE_PROBABILITY
+    )
+    verdict: AdviceVerdict = "baseline"
+    confidence = best = estimated[chosen].best
+    if chosen != BASELINE:
+        confidence = estimated[chosen].better
+        verdict = "better" if confidence >= SURE_PROBABILITY else "likely better"
+    return Recommendation(language, chosen, verdict, confidence, best, rivals, estimated, n)
+
+
+def _mean_of(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,232 @@
+"""Advice from pilots: as a value, as a table, as sentences and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.advice.judging import SURE_PROBABILITY, Advice, AdviceVerdict, Recommendation, StrategyEstimate
+from alignfreeze.columns import Column, Row, make_sheet, plain_values
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.languages import name_of
+from alignfreeze.running.tables import AVERAGE_ROW
+from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.tabular import Tabular
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceOutcome(Tabular):
+    """The advice, and the pilots that it is based on.
+
+    Attributes:
+        advice: The advice.
+        settings: The settings of the whole experiment, every default filled in.
+        pilots: Steps of the pilots: of fine-tuning and of realignment.
+        fraction: The share of the experiment's steps that pilots took.
+        recommended: The settings of the advised run, with absolute paths.
+        out: The folder with the advice.
+    """
+
+    advice: Advice
+    settings: ExperimentSettings
+    pilots: tuple[int, int]
+    fraction: float
+    recommended: ExperimentSettings
+    out: Path
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per language and strategy, with the estimates; the language is None for all together."""
+        items = (*self.advice.languages, self.advice.overall)
+        return [row for item in items for row in estimate_rows(item)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the advice as plain values, as `alignfreeze advise --json` prints them."""
+        return advice_facts(self)
+
+    def sheets(self) -> list[Sheet]:
+        """Return the advice as a table, one row per language."""
+        return [advice_sheet(self)]
+
+    def warnings(self) -> list[str]:
+        """Return what is doubtful in the pilots."""
+        return advice_doubts(self)
+
+
+NOTE = (
+    "Strategies: the expected gain over the baseline, in points, with its 95% interval. No labels of these languages "
+    "were used. Agreement: how well the baseline's labels agree with the labels that all pilots give to the source "
+    "side, carried over word links. Confidence: the probability that the advised strategy gains; if no realignment is "
+    "advised, the probability that no strategy gains."
+)
+
+
+def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
+    """Return the columns of advice. Each strategy that realigns has a column."""
+    return [
+        Column("", code_of, is_name=True),
+        Column("language", language_of, is_name=True),
+        Column("pairs", lambda item: item.n),
+        Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of),
+        *(expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
+        Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
+        Column("confidence", lambda item: item.confidence, "{:.0%}".format),
+        Column(None, sentence, key="reason"),
+    ]
+
+
+RECOMMENDED = "recommended.toml"
+"""The recommended experiment file, in the folder of an advice."""
+
+
+def estimate_rows(item: Recommendation) -> list[dict[str, Any]]:
+    """Return the estimates for a language, one row per strategy."""
+    return [
+        {
+            "language": item.language,
+            "strategy": strategy,
+            "gain": one.gain,
+            "gain_low": one.interval[0],
+            "gain_high": one.interval[1],
+            "better": one.better,
+            "best": one.best,
+            "agreement": one.agreement,
+            "advised": strategy == item.strategy,
+            "verdict": item.verdict if strategy == item.strategy else None,
+        }
+        for strategy, one in item.estimated.items()
+    ]
+
+
+def code_of(item: Recommendation) -> str:
+    """Return the code of a language, or the name of the last row."""
+    return AVERAGE_ROW if item.language is None else item.language
+
+
+def language_of(item: Recommendation) -> str:
+    """Return the name of a language, or of all together."""
+    return "all languages" if item.language is None else name_of(item.language)
+
+
+def expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]]) -> Column[Row]:
+    """Return the column of the expected gain of a strategy."""
+    return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
+
+
+def _expected_gain_cell(one: StrategyEstimate) -> Cell:
+    low, high = one.interval
+    sure = (one.better >= SURE_PROBABILITY) - (one.better <= 1 - SURE_PROBABILITY)
+    return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
+
+
+def percent_of(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.1f}"
+
+
+def realigned_strategies(advice: Advice) -> list[str]:
+    """Return the strategies without the baseline."""
+    return [strategy for strategy in advice.overall.estimated if strategy != BASELINE]
+
+
+def advice_sheet(advised: AdviceOutcome) -> Sheet:
+    """Return the advice, one row per language. The last row is for all languages together."""
+    advice, settings = advised.advice, advised.settings
+    title = (
+        f"{settings.name}: advice for {settings.task} with {settings.encoder}, from {advised.fraction:.0%} of the steps"
+    )
+    rows = (*advice.languages, advice.overall)
+    return make_sheet(title, advice_columns(realigned_strategies(advice)), rows, NOTE, n_last=1)
+
+
+def advice_doubts(advised: AdviceOutcome) -> list[str]:
+    """Return what is doubtful in the pilots, as sentences for before the advice."""
+    return [f"do not rely on this: {doubt}" for doubt in advised.advice.doubts]
+
+
+def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
+    """Yield the advice as sentences: first for all languages, then for languages that differ."""
+    advice = advised.advice
+    yield sentence(advice.overall)
+    differing: dict[tuple[str, AdviceVerdict], list[str]] = {}
+    for item in advice.languages:
+        if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
+            differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
+    for (strategy, verdict), languages in differing.items():
+        yield f"{name_languages(languages)}: {_advice_text(strategy, verdict)}"
+    if advice.silent:
+        yield f"{name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
+    if advice.doubts and advised.fraction < 1:
+        yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more; raise --fraction"
+    yield how_far(advised.settings.task)
+
+
+def how_far(task: str) -> str:
+    """Return a sentence on how far to trust advice for a task, from what was measured."""
+    if task == "pos":
+        return (
+            "how far to trust this: on 22 languages with the embedded encoder, such probabilities were right about as "
+            "often as stated. The advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
+        )
+    if task == "ner":
+        return (
+            "how far to trust this: hardly. On five languages with the embedded encoder, gains changed with the seed, "
+            "and such advice lost more than no realignment (docs/advice.md)"
+        )
+    return f"how far to trust this: nothing was measured for {task}; intervals are as wide as for named entities"
+
+
+def sentence(item: Recommendation) -> str:
+    """Explain the advice for a language, or for all languages: the reason, and how sure the advice is."""
+    who = "all languages together" if item.language is None else name_of(item.language)
+    if item.verdict == "baseline":
+        names = [name for name in item.estimated if name != BASELINE]
+        best = max(names, key=lambda name: item.estimated[name].gain)
+        return (
+            f"{who}: do not realign. The greatest expected gain is {100 * item.estimated[best].gain:+.1f} points, by "
+            f"{best!r}. The probability that no strategy gains anything is {item.confidence:.0%}."
+        )
+    gain = 100 * item.estimated[item.strategy].gain
+    text = (
+        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain:+.1f} "
+        f"points. The probability of any gain is {item.confidence:.0%}"
+    )
+    if item.rivals:
+        rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
+        return f"{text}. {item.strategy!r} cannot be distinguished from {' or '.join(rivals)}."
+    return f"{text}. The probability that no other strategy gains more is {item.best:.0%}."
+
+
+def _advice_text(strategy: str, verdict: AdviceVerdict) -> str:
+    if verdict == "baseline":
+        return "do not realign"
+    return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
+
+
+def name_languages(languages: list[str] | tuple[str, ...]) -> str:
+    """Return the names of languages as a list."""
+    return ", ".join(map(name_of, languages))
+
+
+def advice_facts(advised: AdviceOutcome) -> dict[str, Any]:
+    """Return advice as plain values."""
+    advice = advised.advice
+    columns = advice_columns(realigned_strategies(advice))
+    return {
+        "experiment": advised.settings.name,
+        "task": advised.settings.task,
+        "encoder": advised.settings.encoder,
+        "fraction": advised.fraction,
+        "finetuning_steps": advised.pilots[0],
+        "realignment_steps": advised.pilots[1],
+        "seeds": list(advice.seeds),
+        "source_scores": dict(advice.source_scores),
+        "overall": asdict(advice.overall) | plain_values(columns, advice.overall),
+        "languages": [asdict(item) | plain_values(columns, item) for item in advice.languages],
+        "doubts": list(advice.doubts),
+        "not_estimated": list(advice.silent),
+        "how_far": how_far(advised.settings.task),
+        "recommended": str(advised.out / RECOMMENDED),
+    }

@@ -1,0 +1,16 @@
+"""The templates of pages. They escape all values that are put into them."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, Template
+
+from alignfreeze.languages import direction_of, name_of
+
+
+def template(name: str) -> Template:
+    """Return a template of this package. The template escapes all values that are not marked as safe."""
+    environment = Environment(
+        loader=PackageLoader("alignfreeze.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals |= {"name_of": name_of, "direction_of": direction_of}
+    return environment.get_template(name)

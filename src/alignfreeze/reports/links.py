@@ -1,0 +1,88 @@
+"""Word links for readers: in colour in a terminal, and as matrices on a page that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.selection import spread_evenly
+from alignfreeze.reports.html import template
+from alignfreeze.reports.palette import COLOURS
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A sentence pair and its links, to be shown.
+
+    Attributes:
+        number: The number of the pair's line, from 1.
+        pair: The sentences.
+        alignment: The links of the sentences.
+    """
+
+    number: int
+    pair: SentencePair
+    alignment: WordAlignment
+
+    def groups(self) -> tuple[list[int | None], list[int | None]]:
+        """Number the groups of linked words, on both sides. A word without a link has None.
+
+        Words that are linked directly or through others share a number. Numbers start from 1 and follow the source.
+        """
+        neighbours: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        for source, target in self.alignment.links:
+            neighbours.setdefault((0, source), set()).add((1, target))
+            neighbours.setdefault((1, target), set()).add((0, source))
+        sides: tuple[list[int | None], list[int | None]] = (
+            [None] * len(self.pair.source),
+            [None] * len(self.pair.target),
+        )
+        count = 0
+        for start in sorted(neighbours):
+            if sides[start[0]][start[1]] is None:
+                count += 1
+                waiting = [start]
+                while waiting:
+                    side, word = waiting.pop()
+                    if sides[side][word] is None:
+                        sides[side][word] = count
+                        waiting += neighbours[side, word]
+        return sides
+
+
+def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
+    """Return up to n sentence pairs that have links, evenly spread over the bitext."""
+    places = [place for place, alignment in enumerate(alignments) if alignment.links]
+    return [Linked(place + 1, bitext[place], alignments[place]) for place in spread_evenly(places, n)]
+
+
+def to_terminal(linked: Linked) -> Text:
+    """Return a sentence pair in which linked words share a colour and a number."""
+    text = Text(f"{linked.number:,}\n", style="dim")
+    for language, words, groups in zip(
+        linked.pair.languages, (linked.pair.source, linked.pair.target), linked.groups(), strict=True
+    ):
+        text.append(f"  {language:<3} ", style="dim")
+        for word, group in zip(words, groups, strict=True):
+            text.append(word, style=COLOURS[(group - 1) % len(COLOURS)] if group else "")
+            text.append(f"{_subscript(group) if group else ''} ", style="dim")
+        text.append("\n")
+    return text
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def to_page(sample: Sequence[Linked], *, facts: dict[str, str]) -> str:
+    """Return an HTML page with the matrix of links of each sentence pair.
+
+    Args:
+        sample: The sentence pairs.
+        facts: Facts to show above the matrices, by name.
+    """
+    return template("links.html").render(sample=sample, facts=facts)

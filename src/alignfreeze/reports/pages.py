@@ -1,0 +1,67 @@
+"""The pages of a study as values. Their contents are computed first and painted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alignfreeze.reports.charts import Chart
+from alignfreeze.reports.html import template
+from alignfreeze.reports.networks import Network
+from alignfreeze.reports.notes import Note
+from alignfreeze.sheets import Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page of a study, a comparison, a language or a run.
+
+    Attributes:
+        name: The address of the page, such as `language/tr`.
+        title: What the page is about.
+        summary: The findings, in sentences.
+        facts: Known facts, by name.
+        charts: The charts.
+        networks: The networks.
+        sheets: The tables.
+        notes: The notes that people wrote about the subject of the page.
+        picture: The most important chart as SVG, for places where no script runs; empty without one.
+    """
+
+    name: str
+    title: str
+    summary: Sequence[str] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    charts: Sequence[Chart] = ()
+    networks: Sequence[Network] = ()
+    sheets: Sequence[Sheet] = ()
+    notes: Sequence[Note] = ()
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPage:
+    """All pages of a study.
+
+    Attributes:
+        study: The first page: the findings of the comparisons, and everything that is wrong or missing.
+        comparisons: One page per setup.
+        languages: One page per target language.
+        runs: One page per run. Tables have no runs.
+    """
+
+    study: Page
+    comparisons: Sequence[Page]
+    languages: Sequence[Page]
+    runs: Sequence[Page]
+
+    def pages(self) -> Iterator[Page]:
+        """Yield all pages, the first page first."""
+        yield self.study
+        yield from self.comparisons
+        yield from self.languages
+        yield from self.runs
+
+    def _repr_html_(self) -> str:
+        """Return the HTML for notebooks: the summary, the overview and a picture of the gains."""
+        return template("notebook.html").render(study=self)

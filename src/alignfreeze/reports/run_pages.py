@@ -1,0 +1,143 @@
+"""The page of a run: its lineage, its cost and its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from alignfreeze.addresses import address_of_language, address_of_run
+from alignfreeze.columns import Column, make_sheet
+from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.overlap import Overlap
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.languages import name_or_code
+from alignfreeze.reports.charts import Chart
+from alignfreeze.reports.likeness import alike_runs_sheet
+from alignfreeze.reports.line_charts import draw_checks, draw_losses
+from alignfreeze.reports.lineage import trace_run
+from alignfreeze.reports.pages import Page
+from alignfreeze.sheets import Cell, Sheet, doubt_lines
+
+
+def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
+    """Return the page of a run.
+
+    Args:
+        record: The run.
+        records: All runs of the study, including this run.
+    """
+    alike = alike_runs_sheet(record, records)
+    return Page(
+        name=address_of_run(record.folder),
+        title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
+        summary=_summarise_run(record),
+        facts=_facts(record),
+        charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
+        networks=[trace_run(record)],
+        sheets=[
+            _run_scores(record),
+            *([] if alike is None else [alike]),
+            *_overlaps(record),
+            _data(record),
+            _settings(record),
+        ],
+    )
+
+
+def _summarise_run(record: RunRecord) -> list[str]:
+    """Return sentences on doubts, and on the scores in the source language and in the target languages."""
+    source = record.source_language
+    metric = record.scores[0].metric if record.scores else ""
+    values = {score.language: score.value for score in record.scores if score.metric == metric}
+    targets = [value for language, value in values.items() if language != source]
+    parts = []
+    if source in values:
+        parts.append(f"{100 * values[source]:.1f} in {name_or_code(source)}")
+    if targets:
+        parts.append(f"{100 * sum(targets) / len(targets):.1f} on average over {len(targets)} target languages")
+    scores = [f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []
+    return [*doubt_lines(record.doubts), *scores]
+
+
+def _facts(record: RunRecord) -> dict[str, str]:
+    facts = {
+        "strategy": record.strategy,
+        "seed": str(record.seed),
+        "encoder": record.encoder,
+        "task": record.task,
+        "finished": record.environment["finished"],
+        "device": str(record.environment["hardware"]["device"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
+        "digest": record.digest,
+    }
+    for stage, seconds in record.seconds.items():
+        memory = max(record.memory.get(stage, {}).values(), default=0)
+        facts[stage] = f"{seconds:,.1f} s" + (f", {memory / 2**30:.1f} GiB" if memory else "")
+    if record.realignment is not None:
+        frozen = record.realignment.frozen
+        facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
+        facts["sentence pairs"] = f"{record.realignment.pairs:,}"
+        training = record.realignment.training
+        if training.kept is not None:
+            kept = f"the weights of step {training.kept:,}, the best of {training.steps:,} steps"
+            facts["realignment kept"] = kept if training.kept else "the pretrained encoder: no estimate was better"
+    return facts
+
+
+def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
+    curves = {"fine-tuning": record.finetuning.losses}
+    if record.realignment is not None and record.schedule != "during":
+        curves["realignment"] = record.realignment.training.losses
+    return curves
+
+
+def _draw_checks(record: RunRecord) -> Iterator[Chart]:
+    """Yield a chart of the estimates that decided when realignment stopped, if `realignment.stopping` was set."""
+    if record.realignment is None or record.stopping is None:
+        return
+    found, by = record.realignment.training.checks, record.stopping["by"]
+    yield draw_checks({by: found}, title=f"What realignment was stopped by: {by}")
+
+
+def _run_scores(record: RunRecord) -> Sheet:
+    columns: list[Column[Score]] = [
+        Column("", lambda score: score.language, is_name=True),
+        Column("language", lambda score: _language_cell(score.language, record), is_name=True),
+        Column("metric", lambda score: score.metric),
+        Column("percent", lambda score: 100 * score.value, "{:.2f}".format),
+        Column("of", lambda score: f"{score.n:,} {score.unit}"),
+    ]
+    return make_sheet("Scores", columns, record.scores)
+
+
+def _language_cell(language: str, record: RunRecord) -> Cell:
+    return Cell(name_or_code(language), page=_page_of(language, record))
+
+
+def _page_of(language: str, record: RunRecord) -> str:
+    """Return the address of the page of a language; the source language has no page."""
+    return "" if language == record.source_language else address_of_language(language)
+
+
+def _data(record: RunRecord) -> Sheet:
+    rows = [(Cell(role), Cell(digest)) for role, digest in record.files.items()]
+    return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
+
+
+def _overlaps(record: RunRecord) -> Iterator[Sheet]:
+    """Yield a table of the test items that were also trained on, if there are any."""
+    columns: list[Column[Overlap]] = [
+        Column("", lambda one: one.language, is_name=True),
+        Column("language", lambda one: _language_cell(one.language, record), is_name=True),
+        Column("where", lambda one: one.place, is_name=True),
+        Column("test items", lambda one: f"{one.n:,}"),
+        Column("of", lambda one: f"{one.of:,} {one.unit}"),
+        Column("same file as", lambda one: one.same_file, missing=""),
+    ]
+    if record.overlaps:
+        note = "These test items stand word for word in what was trained on; spaces do not count."
+        yield make_sheet("Test data that are training data", columns, record.overlaps, note)
+
+
+def _settings(record: RunRecord) -> Sheet:
+    rows = [(Cell(name), Cell(str(value))) for name, value in record.identity.all_settings.items()]
+    return Sheet("Settings", ("setting", "value"), 2, tuple(rows), "")

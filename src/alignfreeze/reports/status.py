@@ -1,0 +1,68 @@
+"""The progress of an experiment, as a table and as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from alignfreeze.columns import Column, make_sheet, plain_values
+from alignfreeze.running.claims import Claim
+from alignfreeze.running.doubts import gather_doubts
+from alignfreeze.running.status import RunStatus, Status
+from alignfreeze.sheets import Cell, Sheet
+
+_TONES = {"complete": 1, "failed": -1, "interrupted": -1}
+
+_STATES = ("complete", "failed", "running", "interrupted", "waiting")
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as text for readers: `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _stage(run: RunStatus) -> str | None:
+    """Return why a run failed, or the stage that it has reached."""
+    return run.error.splitlines()[0] if run.error else run.claim and run.claim.stage
+
+
+def _steps_text(claim: Claim) -> str:
+    return f"{claim.done:,}/{claim.total:,}" if claim.total else ""
+
+
+RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
+    Column("run", lambda run: run.name, is_name=True),
+    Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
+    Column("stage", _stage, is_name=True, missing=""),
+    Column("steps", lambda run: run.claim, _steps_text, missing=""),
+    Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
+    Column(None, lambda run: run.speed, key="steps_per_second"),
+    Column("time", lambda run: run.seconds, duration, missing=""),
+    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
+)
+"""The columns for each run."""
+
+
+def status_sheet(status: Status) -> Sheet:
+    """Return the state, stage and speed of the runs, one row per run."""
+    counts = {state: count for state in _STATES if (count := status.count(state))}
+    note = ", ".join(f"{count} {state}" for state, count in counts.items())
+    if status.seconds_left:
+        note += f"; about {duration(status.seconds_left)} left"
+    return make_sheet("Runs", RUN_COLUMNS, status.runs, note)
+
+
+def status_doubts(status: Status) -> list[str]:
+    """Return what is doubtful in the scores of the complete runs, each doubt once."""
+    complete = [(run.name, run.doubts) for run in status.runs if run.state == "complete"]
+    return [doubt.sentence for doubt in gather_doubts(complete)]
+
+
+def status_facts(status: Status) -> dict[str, Any]:
+    """Return the progress of the runs as plain values."""
+    runs = [asdict(run) | plain_values(RUN_COLUMNS, run) for run in status.runs]
+    return {"doubts": status_doubts(status), "runs": runs, "seconds_left": status.seconds_left} | {
+        state: status.count(state) for state in _STATES
+    }

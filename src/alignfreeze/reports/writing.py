@@ -1,0 +1,79 @@
+"""Files that are written beside the records of studies: tables of runs, pages, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alignfreeze.errors import SettingsError
+from alignfreeze.files import check_apart, check_file, write_json, write_lines
+from alignfreeze.processes import process_number
+from alignfreeze.reports.forms import choose_form
+from alignfreeze.reports.pictures import illustrate
+from alignfreeze.running.study import Outcome
+from alignfreeze.running.tables import sheet_of
+from alignfreeze.sheets import doubt_lines, to_markdown
+
+if TYPE_CHECKING:
+    from alignfreeze.reports.pages import StudyPage
+
+REPORT_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".tex": "latex"}
+"""The forms of a report by the ending of its name."""
+
+
+def write_outcome(outcome: Outcome, out: Path) -> None:
+    """Write the tables into the folder of the experiments, and pictures beside the models that are kept.
+
+    If several processes train together, only the first one writes.
+    """
+    if process_number() > 0:
+        return
+    sheets = [to_markdown(sheet_of(table)) for table in outcome.tables]
+    write_lines(out / "table.md", [*doubt_lines(outcome.doubts, markdown=True), *"\n\n".join(sheets).splitlines()])
+    write_json(out / "table.json", [asdict(table) for table in outcome.tables])
+    illustrate(outcome.records, out / "runs")
+
+
+def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: str | None = None) -> StudyPage:
+    """Write what `study_page` returns, and return it.
+
+    Args:
+        paths: Folders of studies, and tables.
+        out: The file.
+        form: html, markdown or latex; None for the form that the name of the file tells.
+        title: Name of the study.
+
+    Raises:
+        SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
+        DataError: A study is missing or damaged.
+        OutputError: The file cannot be written, or is one of the inputs.
+    """
+    check_file(out)
+    check_apart({"--out": out}, [path for path in paths if path.is_file()])
+    forms, otherwise = set(REPORT_ENDINGS.values()), "use a name that ends in .html, .md or .tex, or give --format"
+    form = choose_form(out, form, forms=sorted(forms), endings=REPORT_ENDINGS, otherwise=otherwise)
+    try:
+        from alignfreeze.reports.study import study_page
+        from alignfreeze.reports.text import REPORT_FORMS
+    except ModuleNotFoundError as error:
+        raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
+    page = study_page(paths, title=title)
+    write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
+    return page
+
+
+def report_demo(folder: Path, page: Path, *, required: bool) -> str:
+    """Write the page of the demo, and return a text with its place, or with the reason why there is no page.
+
+    Raises:
+        SettingsError: The extra `report` is not installed, and the page is required.
+    """
+    try:
+        write_report([folder], page, "html", title="alignfreeze demo")
+    except SettingsError as error:
+        if required:
+            raise
+        return f"no report is written: {error}"
+    return f"the report is {page}"

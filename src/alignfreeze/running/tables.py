@@ -1,0 +1,133 @@
+"""Tables of scores by language and strategy: the numbers first, then their text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alignfreeze.addresses import address_of_language
+from alignfreeze.columns import Column, make_sheet
+from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.languages import name_of
+from alignfreeze.running.scores import Summary, average_languages, group_scores, summarise_all
+from alignfreeze.sheets import Cell, Sheet
+
+AVERAGE_ROW = "average"
+"""Name of the row that sums up the target languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """The scores of a language, or the average over languages.
+
+    Attributes:
+        name: Code of the language, or `average`.
+        title: The name for readers.
+        cells: The scores by strategy.
+    """
+
+    name: str
+    title: str
+    cells: Mapping[str, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Scores by language and strategy.
+
+    Attributes:
+        title: What the table shows.
+        strategies: The columns.
+        rows: The source language, the target languages and their average, in this order.
+        note: How to read the table.
+    """
+
+    title: str
+    strategies: tuple[str, ...]
+    rows: tuple[ScoreRow, ...]
+    note: str
+
+
+def score_tables(settings: ExperimentSettings, records: Sequence[RunRecord]) -> list[ScoreTable]:
+    """Return the scores of an experiment, one table per metric. The most important metric comes first."""
+    return [score_table(settings, records, metric) for metric in metrics_of(records)]
+
+
+def metrics_of(records: Sequence[RunRecord]) -> list[str]:
+    """Return the metrics of the scores of runs. The most important metric comes first."""
+    return list(dict.fromkeys(score.metric for record in records for score in record.scores))
+
+
+def score_table(settings: ExperimentSettings, records: Sequence[RunRecord], metric: str) -> ScoreTable:
+    """Return the scores by a metric: one row per language, one column per strategy, the average last."""
+    values = {language: group_scores(records, language, metric) for language in settings.tested_languages}
+    # A language whose test items have no labels, or others than the training data, has no score.
+    scored = [language for language in settings.tested_languages if values[language]]
+    targets = [language for language in scored if language != settings.source_language]
+    rows = [ScoreRow(language, name_of(language), summarise_all(values[language])) for language in values]
+    if targets:
+        mean = average_languages([values[language] for language in targets])
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summarise_all(mean)))
+    strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
+    seeds = list(dict.fromkeys(settings.seeds))
+    return ScoreTable(
+        title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
+        strategies=strategies,
+        rows=tuple(rows),
+        note=note_on(len(seeds), seeds[0], has_baseline=BASELINE in strategies),
+    )
+
+
+def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
+    """Explain the cells of a table."""
+    spread = f"Mean ± standard deviation over {n_seeds} seeds." if n_seeds > 1 else f"Seed {seed} only."
+    gain = f" In brackets: the gain over {BASELINE}." if has_baseline else ""
+    return spread + gain + (" ↑ ↓: beyond both standard deviations." if gain and n_seeds > 1 else "")
+
+
+def score_text(summary: Summary) -> str:
+    """Return a score in percent, with its gain in points: `81.4 ± 0.2 (+0.7)`."""
+    spread = "" if summary.sd is None else f" ± {100 * summary.sd:.1f}"
+    gain = "" if summary.gain is None else f" ({_points(summary.gain)})"
+    return f"{100 * summary.mean:.1f}{spread}{gain}"
+
+
+def gain_text(summary: Summary | None) -> str:
+    """Return a gain in points: `+0.7 ↑`; empty without a gain."""
+    return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
+
+
+def _points(gain: float) -> str:
+    return f"{round(100 * gain, 1) + 0.0:+.1f}"  # no minus before a zero
+
+
+def _arrow(summary: Summary) -> str:
+    return {"improved": " ↑", "worsened": " ↓"}.get(summary.verdict or "", "")
+
+
+def interval_text(interval: tuple[float, float]) -> str:
+    """Return the interval of a gain in points: `+0.52 … +1.08`."""
+    low, high = interval
+    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+
+
+def sheet_of(table: ScoreTable) -> Sheet:
+    """Return a table of scores for readers."""
+    columns: list[Column[ScoreRow]] = [
+        Column("", lambda row: row.name, is_name=True),
+        Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),
+        *map(_strategy_column, table.strategies),
+    ]
+    sums = [row for row in table.rows if row.name == AVERAGE_ROW]
+    return make_sheet(table.title, columns, table.rows, table.note, n_last=len(sums))
+
+
+def _strategy_column(strategy: str) -> Column[ScoreRow]:
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+
+
+def _score_cell(summary: Summary) -> Cell:
+    gain = summary.gain or 0.0
+    return Cell(score_text(summary) + _arrow(summary), (gain > 0) - (gain < 0))

@@ -1,0 +1,258 @@
+"""Comparisons of strategies as tables and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import isnan
+from typing import Any, NamedTuple
+
+from alignfreeze.columns import Column, make_sheet, plain_values
+from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.languages import name_or_code
+from alignfreeze.running.scores import Verdict
+from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
+from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall
+from alignfreeze.studies.correlations import Correlation
+from alignfreeze.studies.results import Setup
+from alignfreeze.studies.summaries import summarise_comparison
+from alignfreeze.studies.versus import Versus
+
+
+def describe_setup(setup: Setup) -> str:
+    """Return a short text about what runs have in common."""
+    return ", ".join([setup.task, *_setup_parts(setup)])
+
+
+def _setup_parts(setup: Setup) -> list[str]:
+    if setup.aligner is None:
+        return [setup.encoder]
+    return [setup.encoder, f"links by {setup.aligner}", f"realigned {setup.schedule} fine-tuning"]
+
+
+def title_of(comparison: Comparison) -> str:
+    """Return the title of a comparison."""
+    parts = [f"{comparison.setup.task}, {comparison.metric} in percent", *_setup_parts(comparison.setup)]
+    if comparison.label:
+        parts.append(f"of {comparison.label}")
+    return ", ".join(parts)
+
+
+def table_of(comparison: Comparison) -> ScoreTable:
+    """Return the scores by language: the source language first, the average last."""
+    codes = [*([comparison.source] if comparison.source else []), *comparison.languages]
+    rows = [ScoreRow(code, name_or_code(code), comparison.cells[code]) for code in codes]
+    if comparison.languages:
+        average = {name: overall.average for name, overall in comparison.overall.items()}
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(comparison.languages)} target languages", average))
+    note = note_on(len(comparison.seeds), comparison.seeds[0], has_baseline=BASELINE in comparison.strategies)
+    seeds = {
+        name: min((row[name].n for row in comparison.cells.values() if name in row), default=0)
+        for name in comparison.strategies
+    }
+    all_seeds = len(comparison.seeds)
+    if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in seeds.items() if n < all_seeds]:
+        note += f" {', '.join(fewer)}: gains are over the seeds that both have."
+    return ScoreTable(title_of(comparison), comparison.strategies, tuple(rows), note)
+
+
+OVERALL_NOTE = (
+    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its interval over seeds. "
+    "Improved, worsened: languages that move by more than both standard deviations. "
+    "Better, worse with other sentences: languages in which these very models would still be better, or worse, with "
+    "other test sentences. This is a bootstrap at 5%, corrected for the number of languages; it does not cover other "
+    "seeds. p: Wilcoxon's test over languages, corrected for the number of strategies. "
+    "Rank: mean over languages; 1 is the best."
+)
+
+
+class OverviewRow(NamedTuple):
+    """A strategy and its results over all target languages."""
+
+    strategy: str
+    overall: Overall
+
+
+def _count(verdict: Verdict, overall: Overall) -> int | None:
+    """Return how many languages have a verdict; None with a single seed, which allows no verdicts."""
+    return overall.counts[verdict] if any(overall.counts.values()) else None
+
+
+def _count_column(verdict: Verdict) -> Column[OverviewRow]:
+    return Column(verdict, lambda row: _count(verdict, row.overall), key=verdict)
+
+
+def _mean_gain_cell(gain: float) -> Cell:
+    return Cell(f"{100 * gain:+.2f}", (gain > 0) - (gain < 0))
+
+
+def _to_percent(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+OVERVIEW: tuple[Column[OverviewRow], ...] = (
+    Column("strategy", lambda row: row.strategy, is_name=True),
+    Column("mean", lambda row: row.overall.average.mean, _to_percent, key="mean"),
+    Column(None, lambda row: row.overall.average.sd, key="sd"),
+    Column("gain", lambda row: row.overall.average.gain, _mean_gain_cell, key="gain"),
+    Column("95% interval", lambda row: row.overall.average.interval, interval_text, key="interval"),
+    *map(_count_column, VERDICTS),
+    Column("better, worse with other sentences", lambda row: row.overall.sure, lambda sure: "{}, {}".format(*sure)),
+    Column(None, lambda row: row.overall.p_value, key="p_value"),
+    Column("p (Holm)", lambda row: row.overall.corrected, "{:.2g}".format, key="p_value_holm"),
+    Column(None, lambda row: row.overall.sure and row.overall.sure[0], key="surely_better"),
+    Column(None, lambda row: row.overall.sure and row.overall.sure[1], key="surely_worse"),
+    Column("rank", lambda row: None if isnan(row.overall.rank) else row.overall.rank, "{:.2f}".format, key="mean_rank"),
+)
+"""The columns for each strategy over all target languages."""
+
+
+def overall_sheet(comparison: Comparison) -> Sheet:
+    """Return the strategies over all target languages, one row per strategy."""
+    title = f"{title_of(comparison)}: over {len(comparison.languages)} target languages"
+    return make_sheet(title, OVERVIEW, map(OverviewRow._make, comparison.overall.items()), OVERALL_NOTE)
+
+
+VERSUS_NOTE = (
+    "Means, gains and counts are over the target languages of each study. Same verdict: the share of the common "
+    "languages in which both studies find an improvement, a loss, or neither. Correlation: Spearman's, between the "
+    "gains in the common languages."
+)
+
+
+class VersusRow(NamedTuple):
+    """A strategy in two studies.
+
+    Attributes:
+        strategy: The name of the strategy.
+        ours: The results of the strategy in one study.
+        theirs: The results of the strategy in the other study.
+        agreement: The share of the common languages with the same verdict.
+        correlation: Spearman's correlation of the gains over the common languages.
+    """
+
+    strategy: str
+    ours: Overall
+    theirs: Overall
+    agreement: float | None
+    correlation: float | None
+
+
+def _side_by_side(
+    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None
+) -> Iterator[Column[VersusRow]]:
+    """Yield two columns: a number in our study, and the same number in their study."""
+    yield Column(name, lambda row: value(row.ours), show)
+    yield Column("theirs", lambda row: value(row.theirs), show)
+
+
+VERSUS: tuple[Column[VersusRow], ...] = (
+    Column("strategy", lambda row: row.strategy, is_name=True),
+    *_side_by_side("mean", lambda overall: overall.average.mean, _to_percent),
+    *_side_by_side("gain", lambda overall: overall.average.gain, lambda gain: f"{100 * gain:+.2f}"),
+    *_side_by_side("improved", lambda overall: _count("improved", overall)),
+    *_side_by_side("worsened", lambda overall: _count("worsened", overall)),
+    Column("same verdict", lambda row: row.agreement, "{:.0%}".format, key="same_verdict"),
+    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains"),
+)
+"""The columns for each strategy in two studies."""
+
+
+def versus_sheet(versus: Versus) -> Sheet:
+    """Return two studies side by side, one row per strategy."""
+    title = f"{title_of(versus.ours)}; theirs: {title_of(versus.theirs)}; {len(versus.languages)} common languages"
+    return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE)
+
+
+def _versus_rows(versus: Versus) -> list[VersusRow]:
+    ours, theirs = versus.ours.overall, versus.theirs.overall
+    return [
+        VersusRow(name, ours[name], theirs[name], versus.agreement.get(name), versus.correlation.get(name))
+        for name in versus.strategies
+    ]
+
+
+def setup_facts(comparison: Comparison) -> dict[str, Any]:
+    """Return the setup of a comparison as plain values."""
+    setup = comparison.setup
+    return {
+        "encoder": setup.encoder,
+        "task": setup.task,
+        "aligner": setup.aligner,
+        "schedule": setup.schedule,
+        "settings": setup.settings or None,
+        "label": comparison.label or None,
+        "metric": comparison.metric,
+    }
+
+
+def comparison_facts(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values."""
+    return {
+        **setup_facts(comparison),
+        "summary": summarise_comparison(comparison),
+        "n_languages": len(comparison.languages),
+        "source_language": comparison.source,
+        "seeds": list(comparison.seeds),
+        "strategies": {name: _strategy_facts(name, overall) for name, overall in comparison.overall.items()},
+        "languages": {
+            code: {name: asdict(summary) for name, summary in row.items()} for code, row in comparison.cells.items()
+        },
+        "over_sentences": {
+            code: {name: asdict(paired) for name, paired in row.items()} for code, row in comparison.paired.items()
+        },
+    }
+
+
+def _strategy_facts(strategy: str, overall: Overall) -> dict[str, Any]:
+    over_best = {} if overall.over_best is None else {"over_best_member": asdict(overall.over_best)}
+    return {**plain_values(OVERVIEW, OverviewRow(strategy, overall)), **over_best}
+
+
+def versus_facts(versus: Versus) -> dict[str, Any]:
+    """Return two studies side by side as plain values."""
+    compared = [row for row in _versus_rows(versus) if row.strategy != BASELINE]
+    return {
+        "ours": comparison_facts(versus.ours),
+        "theirs": comparison_facts(versus.theirs),
+        "languages": list(versus.languages),
+        "strategies": list(versus.strategies),
+        **{column.key: {row.strategy: column.value(row) for row in compared} for column in VERSUS if column.key},
+    }
+
+
+CORRELATION_NOTE = (
+    "Spearman's correlation over the target languages, between the gain and a fact about the language. In brackets: "
+    "its 95% interval, which assumes independent languages; related languages are not independent. *: p < 5% after "
+    "correction for the number of rows (Holm). Syntax, phonology, sounds, genealogy, geography: distance from the "
+    "source language by URIEL. Pretraining text: of XLM-R, in GiB."
+)
+
+
+Correlations = Mapping[str, Correlation]
+"""The correlations of a fact with the gains, by strategy."""
+
+
+def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> Sheet:
+    """Return the correlations of gains with facts, one row per fact and one column per strategy."""
+    by_fact: dict[str, dict[str, Correlation]] = {}
+    for item in found:
+        by_fact.setdefault(item.fact, {})[item.strategy] = item
+    columns: list[Column[tuple[str, Correlations]]] = [
+        Column("", lambda row: row[0], is_name=True),
+        Column("n", lambda row: max(item.n for item in row[1].values())),
+        *map(_correlation_column, comparison.realignments),
+    ]
+    title = f"{title_of(comparison)}: what the gains correlate with"
+    return make_sheet(title, columns, by_fact.items(), CORRELATION_NOTE)
+
+
+def _correlation_column(strategy: str) -> Column[tuple[str, Correlations]]:
+    return Column(strategy, lambda row: row[1].get(strategy), _correlation_text)
+
+
+def _correlation_text(item: Correlation) -> str:
+    star = "*" if item.corrected < SIGNIFICANT else ""
+    interval = "" if item.interval is None else " ({:+.2f} … {:+.2f})".format(*item.interval)
+    return f"{item.rho:+.2f}{star}{interval}"
