@@ -76,8 +76,9 @@ def test_lists_of_words_are_words(toy_bitext):
             "sentence pair 1: the languages are 'en-de' (str); expected",
         ),
         ([af.SentencePair(("x",), ("y",), ("en",))], "sentence pair 1: the languages are ('en',)"),
-        ("the dog", "a bitext is a list of SentencePair, not 'the dog' (str)"),
-        (None, "a bitext is a list of SentencePair, not None"),
+        ("the dog", "the dog: give the languages of this file, as in languages=('en', 'de')"),
+        (None, "expected a list of pairs such as ('the cat', 'die Katze'), pairs of lists of words, dicts"),
+        (3, "or the path of a file; got 3 (int)"),
     ],
 )
 @pytest.mark.parametrize("aligner", ["fast-align", "eflomal", "hmm", "sentence"])
@@ -88,7 +89,7 @@ def test_what_is_no_bitext_is_not_aligned(bitext, message, aligner):
 
 
 def test_what_is_no_aligner():
-    with pytest.raises(SettingsError, match="aligner: expected a name or AlignmentSettings, got 3"):
+    with pytest.raises(SettingsError, match="aligner: expected a name, a dict of settings or AlignmentSettings, got 3"):
         af.align([PAIR], aligner=3)  # type: ignore[arg-type]
 
 
@@ -97,10 +98,13 @@ def test_what_is_no_aligner():
     [
         ([links((0, 0)), links((0, 2))], "sentence pair 2: link 0-2 is out of range: the sentences have 2 and 2 words"),
         ([links((0, 0)), links((-1, 0))], "sentence pair 2: link -1-0 is out of range"),
-        ([links((0, 0)), {(0, 0)}], "alignment 2 is {(0, 0)} (set); expected WordAlignment"),
-        (["0-0", "1-1"], "alignment 1 is '0-0' (str)"),
+        (["0-0", "1-2"], "sentence pair 2: link 1-2 is out of range"),
+        (["0-0", "1:1"], "alignment 2 is '1:1' (str); expected links in Pharaoh notation, such as '0-0 1-2', pairs"),
+        ([links((0, 0)), {(0, "0")}], "alignment 2 is {(0, '0')} (set); expected links"),
+        ([[(0, 0)], [0, 0]], "alignment 2 is [0, 0] (list); expected links"),
+        ([[(0, 0)], None], "alignment 2 is None (NoneType); expected links"),
         ([links((0, 0))], "got 2 sentence pairs and 1 alignments"),
-        (5, "the alignments of a bitext are a list of WordAlignment, not 5"),
+        (5, "the alignments of a bitext are a list of WordAlignment, of lines in Pharaoh notation, or"),
     ],
 )
 def test_links_that_do_not_fit_are_not_realigned_on(tiny_encoder, alignments, message):

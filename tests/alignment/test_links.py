@@ -1,11 +1,14 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alignfreeze.alignment.links import (
+    Alignments,
     WordAlignment,
     read_pharaoh,
     select_links,
+    to_alignments,
     write_pharaoh,
 )
 from alignfreeze.corpora.bitext import SentencePair
@@ -86,3 +89,50 @@ def test_files_that_do_not_fit_the_bitext(tmp_path, text, message):
     bitext = [SentencePair(("a",), ("b", "c"), ("en", "de"))] * 2
     with pytest.raises(DataError, match=message):
         read_pharaoh(tmp_path / "links", bitext)
+
+
+PAIRS = [SentencePair(("the", "dog"), ("der", "Hund"), ("en", "de")), SentencePair(("a",), ("ein",), ("en", "de"))]
+LINKS = [WordAlignment(frozenset({(0, 0), (1, 1)})), WordAlignment(frozenset())]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        LINKS,
+        tuple(LINKS),
+        Alignments.of(LINKS),
+        ["0-0 1-1", ""],
+        [[(0, 0), (1, 1)], []],
+        [{(1, 1), (0, 0)}, set()],
+        [([0, 0], [1, 1]), ()],
+        [np.array([[0, 0], [1, 1]]), np.empty((0, 2), dtype=int)],
+        iter(LINKS),
+        {("en", "de"): ["1-1 0-0", ""]},
+    ],
+)
+def test_each_kind_of_links_gives_the_same(links):
+    found = to_alignments(links, PAIRS)
+    assert isinstance(found, Alignments)
+    assert found == LINKS
+
+
+def test_links_of_a_file(tmp_path):
+    path = tmp_path / "links"
+    write_pharaoh(path, LINKS)
+    assert to_alignments(path, PAIRS) == to_alignments(str(path), PAIRS) == LINKS
+
+
+def test_links_of_several_language_pairs_take_the_places_of_their_pairs():
+    french = SentencePair(("the", "dog"), ("le", "chien"), ("en", "fr"))
+    bitext = [PAIRS[0], french, PAIRS[1]]
+    assert to_alignments({("en", "fr"): ["1-0"], ("en", "de"): LINKS}, bitext).to_pharaoh() == ["0-0 1-1", "1-0", ""]
+    with pytest.raises(DataError, match=r"the links are of \('en', 'fr'\), and the sentence pairs of \('en', 'de'\)"):
+        to_alignments({("en", "fr"): ["1-0"]}, PAIRS)
+
+
+def test_alignments_are_a_table():
+    found = Alignments.of(LINKS)
+    assert found.rows() == [{"pair": 1, "links": "0-0 1-1"}, {"pair": 2, "links": ""}]
+    assert found.to_dict() == {"rows": found.rows()}
+    assert "<td>0-0 1-1</td>" in found._repr_html_()
+    assert list(found.to_pandas()["links"]) == found.to_pharaoh() == ["0-0 1-1", ""]

@@ -93,7 +93,7 @@ def test_no_connection_names_the_cache_and_the_way_without_it():
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
-    with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[hub\]'"):
+    with pytest.raises(SettingsError, match=r'pip install "alignfreeze\[hub\]"'):
         TASKS["nli"].read(Source("hub:facebook/xnli/en"))
 
 

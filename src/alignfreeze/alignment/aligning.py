@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
@@ -12,56 +12,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, TrainableAligner, WordAligner
-from alignfreeze.alignment.links import Alignments, check_links
-from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.alignment.links import Alignments, to_alignments
+from alignfreeze.alignment.settings import AlignmentSettings, to_alignment_settings
 from alignfreeze.cache import load_or_compute
-from alignfreeze.corpora.bitext import SentencePair, check_pairs, digest_of, group_by_languages
-from alignfreeze.errors import DataError, SettingsError, show_value
+from alignfreeze.corpora.bitext import SentencePair, digest_of, group_by_languages
+from alignfreeze.corpora.given import to_bitext
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.ragged import Ragged
-from alignfreeze.settings import check_known
 
 CHUNK = 5_000
 """Sentence pairs whose links are found and kept together: an interruption loses no finished chunk."""
 
 
 def align(
-    bitext: Sequence[SentencePair],
+    bitext: Any,
     *,
-    aligner: str | AlignmentSettings = "fast-align",
+    aligner: str | Mapping[str, Any] | AlignmentSettings = "fast-align",
+    languages: tuple[str, str] | None = None,
+    pretokenized: bool = False,
     resources: Resources | None = None,
     cache: bool = True,
+    **settings: Any,
 ) -> Alignments:
     """Find the links of every sentence pair; each language pair is aligned by itself.
 
     Args:
-        bitext: Sentence pairs, of one or several language pairs.
+        bitext: Sentence pairs of one or several language pairs, in anything that `to_bitext` takes, such as a list of
+            pairs of texts.
         aligner: A name in `ALIGNERS`, or settings.
+        languages: Codes of the source and the target language, if the bitext does not tell them.
+        pretokenized: The words of texts are already separated by spaces.
         resources: An encoder or word lists, for the aligners that need them.
         cache: Read links that were found before for the same bitext, and keep new ones (cache.py says where).
+        **settings: Settings of `AlignmentSettings` by name, such as `symmetrization="union"`.
 
     Returns:
         One alignment per pair, in the order of the bitext.
 
     Raises:
-        SettingsError: There is no such aligner, or something that it needs is missing.
-        DataError: Something in the bitext is not a sentence pair, or an aligner returns links that fit no pair.
+        SettingsError: There is no such aligner or setting, or something that the aligner needs is missing.
+        DataError: Something in the bitext is not a sentence pair, its languages are not known, or an aligner returns
+            links that fit no pair.
     """
-    if isinstance(aligner, str):
-        aligner = AlignmentSettings(aligner=check_known(aligner, ALIGNERS, "aligner"))
-    elif not isinstance(aligner, AlignmentSettings):
-        raise SettingsError(f"aligner: expected a name or AlignmentSettings, got {show_value(aligner)}")
-    check_pairs(bitext)
+    chosen = to_alignment_settings(aligner, **settings)
+    bitext = to_bitext(bitext, languages=languages, pretokenized=pretokenized)
     resources = resources or Resources()
     groups = group_by_languages(bitext)
     # All aligners are made before the first begins its work, so that an error about missing resources comes at once.
-    aligners = {languages: _make_aligner(aligner, resources, languages) for languages in groups}
+    aligners = {codes: _make_aligner(chosen, resources, codes) for codes in groups}
     rows = []
-    for languages, positions in groups.items():
+    for codes, positions in groups.items():
         pairs = [bitext[position] for position in positions]
-        key = _key_of(aligner, resources, languages, pairs) if cache else None
-        rows.append(_find_links(aligners[languages], pairs, key))
+        key = _key_of(chosen, resources, codes, pairs) if cache else None
+        rows.append(_find_links(aligners[codes], pairs, key))
     return Alignments(_put_in_order(rows, list(groups.values())))
 
 
@@ -77,7 +82,7 @@ def train_aligner(bitext: Sequence[SentencePair], settings: AlignmentSettings, f
         OutputError: The folder cannot be written.
         DataError: There is no sentence pair.
     """
-    check_pairs(bitext)
+    bitext = to_bitext(bitext)
     if not bitext:
         raise DataError("there is no sentence pair to train an aligner on")
     aligner = ALIGNERS[settings.aligner].make(settings, Resources(), bitext[0].languages)
@@ -150,7 +155,7 @@ def _find_links(aligner: WordAligner, pairs: Sequence[SentencePair], key: dict[s
 def _align_chunk(aligner: WordAligner, chunk: Sequence[SentencePair]) -> dict[str, NDArray[Any]]:
     """Return the links of sentence pairs, and how many of the pairs are too long, as arrays for the cache."""
     before = aligner.beyond
-    links = check_links(aligner.align(chunk), chunk).links
+    links = to_alignments(aligner.align(chunk), chunk).links
     return {"values": links.values, "starts": links.starts, "beyond": np.array([aligner.beyond - before])}
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.errors import CountError, DataError, show_value
 from alignfreeze.files import read_lines, write_lines
 from alignfreeze.progress import remark
 from alignfreeze.ragged import Ragged
+from alignfreeze.tabular import Tabular
 
 MANY = 5
 """So many links that one of them is expected to be to the first word of a sentence."""
@@ -65,7 +67,7 @@ class WordAlignment:
         return WordAlignment(frozenset(kept))
 
 
-class Alignments(Sequence[WordAlignment]):
+class Alignments(Tabular, Sequence[WordAlignment]):
     """The word alignments of a bitext, in two flat arrays.
 
     Attributes:
@@ -76,23 +78,30 @@ class Alignments(Sequence[WordAlignment]):
         self.links = links
 
     @classmethod
-    def of(cls, alignments: Iterable[WordAlignment]) -> Alignments:
+    def of(cls, alignments: Iterable[Any]) -> Alignments:
         """Put the word alignments of sentence pairs together.
 
+        Args:
+            alignments: For each sentence pair a `WordAlignment`, a line in Pharaoh notation, or pairs of numbers.
+
         Raises:
-            DataError: Something is not a word alignment; the message says where.
+            DataError: Something else is in it; the message says where.
         """
         if isinstance(alignments, str) or not isinstance(alignments, Iterable):
-            raise DataError(f"the alignments of a bitext are a list of WordAlignment, not {show_value(alignments)}")
-        alignments = list(alignments)
-        for number, alignment in enumerate(alignments, start=1):
-            if not isinstance(alignment, WordAlignment):
-                raise DataError(
-                    f"alignment {number} is {show_value(alignment)}; expected WordAlignment, as align returns them, or "
-                    "WordAlignment.from_pharaoh('0-0 1-2')"
-                )
-        rows = [np.array(sorted(alignment.links), dtype=np.int32).reshape(-1, 2) for alignment in alignments]
-        return cls(Ragged.of(rows))
+            raise DataError(
+                "the alignments of a bitext are a list of WordAlignment, of lines in Pharaoh notation, or of lists of "
+                f"links, not {show_value(alignments)}"
+            )
+        found = (_to_alignment(item, number) for number, item in enumerate(alignments, start=1))
+        return cls(Ragged.of([np.array(sorted(one.links), dtype=np.int32).reshape(-1, 2) for one in found]))
+
+    def to_pharaoh(self) -> list[str]:
+        """Return the links of each sentence pair in Pharaoh notation, the output of fast_align."""
+        return [alignment.to_pharaoh() for alignment in self]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the number of each sentence pair, from 1, with its links in Pharaoh notation."""
+        return [{"pair": number, "links": line} for number, line in enumerate(self.to_pharaoh(), start=1)]
 
     def __len__(self) -> int:
         return len(self.links)
@@ -109,14 +118,59 @@ class Alignments(Sequence[WordAlignment]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def check_links(alignments: Sequence[WordAlignment], bitext: Sequence[SentencePair]) -> Alignments:
-    """Return the word alignments of a bitext as `Alignments`, if each fits its sentence pair.
+def to_alignments(links: Any, bitext: Sequence[SentencePair]) -> Alignments:
+    """Turn whatever holds the links of a bitext into `Alignments`, if each alignment fits its sentence pair.
+
+    Args:
+        links: `Alignments`; or one item per sentence pair: a `WordAlignment`, a line in Pharaoh notation, or pairs of
+            (source word, target word). Or the path of a file in Pharaoh notation. Or a mapping of pairs of language
+            codes to any of these, in the order of the sentence pairs of each language pair.
+        bitext: The sentence pairs.
 
     Raises:
-        DataError: There are more or fewer alignments than pairs, or a link is to a word that a sentence does not have.
+        CountError: There are more or fewer alignments than pairs.
+        DataError: Something is no alignment, or a link is to a word that a sentence does not have; the message names
+            the sentence pair.
     """
-    if not isinstance(alignments, Alignments):
-        alignments = Alignments.of(alignments)
+    if isinstance(links, str | Path):
+        return Alignments.of(read_pharaoh(links, bitext))
+    if isinstance(links, Mapping):
+        return _join_languages(links, bitext)
+    alignments = links if isinstance(links, Alignments) else Alignments.of(links)
+    _check_fit(alignments, bitext)
+    return alignments
+
+
+def _join_languages(links: Mapping[Any, Any], bitext: Sequence[SentencePair]) -> Alignments:
+    """Return the links of several language pairs in the order of the sentence pairs."""
+    groups = group_by_languages(bitext)
+    if links.keys() != groups.keys():
+        names = (", ".join(map(str, one)) or "none" for one in (links, groups))
+        raise DataError("the links are of {}, and the sentence pairs of {}".format(*names))
+    found: dict[int, WordAlignment] = {}
+    for languages, places in groups.items():
+        pairs = [bitext[place] for place in places]
+        found |= dict(zip(places, to_alignments(links[languages], pairs), strict=True))
+    return Alignments.of(found[place] for place in range(len(bitext)))
+
+
+def _to_alignment(item: Any, number: int) -> WordAlignment:
+    """Return the links of a sentence pair, whose number is for the message."""
+    if isinstance(item, WordAlignment):
+        return item
+    try:
+        if isinstance(item, str):
+            return WordAlignment.from_pharaoh(item)
+        return WordAlignment(frozenset((index(source), index(target)) for source, target in item))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"alignment {number} is {show_value(item)}; expected links in Pharaoh notation, such as '0-0 1-2', pairs "
+            f"such as [(0, 0), (1, 2)], or a WordAlignment ({error})"
+        ) from None
+
+
+def _check_fit(alignments: Alignments, bitext: Sequence[SentencePair]) -> None:
+    """Check that each alignment fits its sentence pair."""
     if len(alignments) != len(bitext):
         raise CountError(
             f"got {len(bitext)} sentence pairs and {len(alignments)} alignments; there must be one alignment per pair"
@@ -133,7 +187,6 @@ def check_links(alignments: Sequence[WordAlignment], bitext: Sequence[SentencePa
             f"sentence pair {pair + 1}: link {source}-{target} is out of range: the sentences have "
             f"{sizes[pair][0]} and {sizes[pair][1]} words, counted from 0"
         )
-    return alignments
 
 
 def select_links(pair: SentencePair, alignment: WordAlignment) -> list[tuple[int, int]]:

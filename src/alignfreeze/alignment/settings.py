@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.errors import SettingsError, show_value
 from alignfreeze.settings import Settings, check_known
 
 SYMMETRIZATIONS = ["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
@@ -37,3 +39,26 @@ class AlignmentSettings(Settings):
     """For `softmax`: the smallest probability, in both directions, that makes a link."""
     centred: bool = False
     """For aligners that compare vectors: subtract the mean vector of each language first."""
+
+
+def to_alignment_settings(aligner: str | Mapping[str, Any] | AlignmentSettings, **settings: Any) -> AlignmentSettings:
+    """Return the settings of an aligner.
+
+    Args:
+        aligner: The name of an aligner, a mapping of settings, or settings.
+        **settings: Settings that replace those of `aligner`.
+
+    Raises:
+        SettingsError: There is no such aligner or setting.
+    """
+    if isinstance(aligner, str):
+        values: dict[str, Any] = {"aligner": check_known(aligner, ALIGNERS, "aligner")}
+    elif isinstance(aligner, Mapping):
+        values = dict(aligner)
+    elif isinstance(aligner, AlignmentSettings):
+        values = aligner.model_dump(exclude_unset=True)
+    else:
+        raise SettingsError(
+            f"aligner: expected a name, a dict of settings or AlignmentSettings, got {show_value(aligner)}"
+        )
+    return AlignmentSettings.from_values({**values, **settings}, origin="align")

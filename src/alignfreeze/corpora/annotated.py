@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alignfreeze.corpora.given import check_words
+from alignfreeze.corpora.checks import check_words
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines

@@ -11,16 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from alignfreeze.corpora.cleaning import clean, has_control, has_escape, to_characters
+from alignfreeze.corpora.checks import check_max_pairs, check_two_languages, check_words
+from alignfreeze.corpora.cleaning import Cleaner
 from alignfreeze.corpora.forms.form import Sides, Texts
 from alignfreeze.corpora.forms.hub import read_hub
 from alignfreeze.corpora.forms.table import FORMS
-from alignfreeze.corpora.given import check_two_languages, check_words
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import find_splitter, split_on_spaces
-from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean, show_value
+from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
 
@@ -47,26 +47,6 @@ class SentencePair:
         """
         check_words(self.source, "the source of a sentence pair")
         check_words(self.target, "the target of a sentence pair")
-
-
-def check_pairs(bitext: Sequence[SentencePair]) -> None:
-    """Check that a bitext holds sentence pairs with words and two languages.
-
-    Raises:
-        DataError: Something else is in it; the message says where.
-    """
-    if isinstance(bitext, str) or not isinstance(bitext, Sequence):
-        raise DataError(f"a bitext is a list of SentencePair, not {show_value(bitext)}")
-    for number, pair in enumerate(bitext, start=1):
-        if not isinstance(pair, SentencePair):
-            raise DataError(
-                f"sentence pair {number} is {show_value(pair)}; expected SentencePair(source words, target words, "
-                "languages), as read_bitext returns them"
-            )
-        for side, words in (("source", pair.source), ("target", pair.target)):
-            if set(map(type, words)) - {str} and (wrong := [word for word in words if not isinstance(word, str)]):
-                raise DataError(f"sentence pair {number}: a word of the {side} is {show_value(wrong[0])}, not a text")
-        check_two_languages(pair.languages, f"sentence pair {number}")
 
 
 def read_bitext(
@@ -107,8 +87,7 @@ def read_bitext(
     selection = selection or SelectionSettings()
     if selection.keep_best is not None:
         raise SettingsError("keep_best needs an encoder: read without it, then call `encoding.quality.keep_most_alike`")
-    if max_pairs is not None and (not isinstance(max_pairs, int) or max_pairs < 1):
-        raise SettingsError(f"max_pairs: expected a number from 1 on, got {max_pairs!r}")
+    check_max_pairs(max_pairs)
     reader = BitextReader(
         source,
         target,
@@ -171,21 +150,14 @@ class BitextReader:
         self.sides = Sides(languages, columns)
         self.left_out: Counter[str] = Counter()
         self.notes: list[str] = []
-        self.pretokenized = pretokenized
-        self.unescape = unescape
-        self.seen: Counter[str] = Counter()
+        self.cleaner = Cleaner(pretokenized=pretokenized, unescape=unescape)
         self.hub = str(source) if str(source).startswith(HUB) else None
         self.parts = [] if self.hub else find_parts(str(source), target, languages=languages, form=form)
         if columns is not None:
             _check_columns(columns, self.parts)
 
     def __iter__(self) -> Iterator[Texts]:
-        for raw in self._read():
-            self.seen["pairs"] += 1
-            self.seen["escapes"] += any(map(has_escape, raw))
-            texts = (to_characters(raw[0]), to_characters(raw[1])) if self.unescape else raw
-            self.seen["controls"] += any(map(has_control, texts))
-            yield clean(texts[0], pretokenized=self.pretokenized), clean(texts[1], pretokenized=self.pretokenized)
+        return map(self.cleaner.clean, self._read())
 
     def _read(self) -> Iterator[Texts]:
         if self.hub is not None:
@@ -199,22 +171,12 @@ class BitextReader:
 
     def note_oddities(self) -> None:
         """Tell the user about odd characters in what has been read."""
-        if controls := self.seen["controls"]:
-            what = "are left as they are" if self.pretokenized else "are read as spaces"
-            self._note(f"{self.name}: control characters in {controls:,} sentence pairs {what}")
-        if not self.unescape and (escapes := self.seen["escapes"]) > _FULL_OF_ESCAPES * self.seen["pairs"]:
-            self._note(
-                f"{self.name}: {escapes:,} of {self.seen['pairs']:,} sentence pairs hold escapes such as &apos;; "
-                "--unescape (in an experiment file: bitext.unescape = true) turns them into characters"
-            )
+        for oddity in self.cleaner.oddities():
+            self._note(f"{self.name}: {oddity}")
 
     def _note(self, text: str) -> None:
         self.notes.append(text)
         remark(text)
-
-
-_FULL_OF_ESCAPES = 0.01
-"""The share of pairs with escapes above which they are worth a note."""
 
 
 def _check_columns(columns: tuple[str, str], parts: Sequence[tuple[str, Files]]) -> None:
@@ -266,11 +228,14 @@ def split_into_words(
         pretokenized: The words are already separated by spaces; split nowhere else.
     """
     split = [split_on_spaces if pretokenized else find_splitter(check_language(code)) for code in languages]
-    return [SentencePair(_intern(split[0](source)), _intern(split[1](target)), languages) for source, target in texts]
+    return [
+        SentencePair(intern_words(split[0](source)), intern_words(split[1](target)), languages)
+        for source, target in texts
+    ]
 
 
-def _intern(words: tuple[str, ...]) -> tuple[str, ...]:
-    # Each word is held in memory once, however often it occurs.
+def intern_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Return words that are held in memory once each, however often they occur."""
     return tuple(map(sys.intern, words))
 
 

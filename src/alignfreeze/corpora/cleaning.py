@@ -7,6 +7,8 @@ All sentences of a bitext pass through `clean`, whatever their form, and all tha
 from __future__ import annotations
 
 import html
+from collections import Counter
+from collections.abc import Iterator
 
 import regex
 
@@ -63,3 +65,41 @@ def _to_character(escape: regex.Match[str]) -> str:
     character = _OLD_MOSES.get(escape[0]) or html.unescape(escape[0])
     # A space or a control character would be the end of a word, or of a line.
     return "\xa0" if character.isspace() or _CONTROL.fullmatch(character) else character
+
+
+class Cleaner:
+    """Cleans the two texts of sentence pairs, and counts what is odd in them.
+
+    Attributes:
+        pretokenized: The words are already separated by spaces; no character becomes another space.
+        unescape: Turn escapes such as `&apos;` into the characters that they stand for.
+        seen: How many sentence pairs there were, and how many with control characters or escapes.
+    """
+
+    def __init__(self, *, pretokenized: bool, unescape: bool) -> None:
+        self.pretokenized = pretokenized
+        self.unescape = unescape
+        self.seen: Counter[str] = Counter()
+
+    def clean(self, raw: tuple[str, str]) -> tuple[str, str]:
+        """Return the two texts of a sentence pair as they are used."""
+        self.seen["pairs"] += 1
+        self.seen["escapes"] += any(map(has_escape, raw))
+        texts = (to_characters(raw[0]), to_characters(raw[1])) if self.unescape else raw
+        self.seen["controls"] += any(map(has_control, texts))
+        return clean(texts[0], pretokenized=self.pretokenized), clean(texts[1], pretokenized=self.pretokenized)
+
+    def oddities(self) -> Iterator[str]:
+        """Yield what the user should know about the characters of the texts so far."""
+        if controls := self.seen["controls"]:
+            what = "are left as they are" if self.pretokenized else "are read as spaces"
+            yield f"control characters in {controls:,} sentence pairs {what}"
+        if not self.unescape and (escapes := self.seen["escapes"]) > _FULL_OF_ESCAPES * self.seen["pairs"]:
+            yield (
+                f"{escapes:,} of {self.seen['pairs']:,} sentence pairs hold escapes such as &apos;; "
+                "--unescape (in an experiment file: bitext.unescape = true) turns them into characters"
+            )
+
+
+_FULL_OF_ESCAPES = 0.01
+"""The share of pairs with escapes above which they are worth a note."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.external.datasets import import_datasets, label_namers, name_labels
 
 HUB = "hub:"
 
@@ -28,19 +28,12 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     parts = name.removeprefix(HUB).split("/")
     if not 2 <= len(parts) <= 4:
         raise SettingsError(f"{name}: expected hub:OWNER/NAME/CONFIGURATION, such as hub:facebook/xnli/en")
-    try:
-        datasets: Any = import_module("datasets")
-    except ImportError:
-        raise SettingsError(f"{name}: data sets of the hub need an extra: pip install 'alignfreeze[hub]'") from None
+    datasets = import_datasets(name)
     options: dict[str, Any] = {"name": parts[2]} if len(parts) > 2 else {}
     options |= {"split": parts[3] if len(parts) > 3 else split, "streaming": streaming}
     try:
         loaded = datasets.load_dataset("/".join(parts[:2]), **options)
-        names = {
-            column: found
-            for column, feature in (loaded.features or {}).items()
-            if (found := _label_namer(column, feature))
-        }
+        namers = label_namers(loaded)
         rows = iter(loaded)
         first = next(rows, None)
     except Exception as error:  # the hub's client may raise anything
@@ -48,8 +41,7 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     for number in count(1):
         if first is None:
             return
-        where = f"{name}, row {number}"
-        yield {column: names[column](value, where) if column in names else value for column, value in first.items()}
+        yield name_labels(first, namers, where=f"{name}, row {number}")
         try:
             first = next(rows, None)
         except Exception as error:  # the connection may be lost on the way
@@ -62,30 +54,6 @@ def _reading_error(name: str, error: Exception, cache: object) -> DataError:
         f"{name}: cannot be read from the hub ({reason}). Connect to the network, use an earlier download in {cache}, "
         "or give the path of your own files"
     )
-
-
-def _label_namer(column: str, feature: Any) -> Callable[[Any, str], Any] | None:
-    """Return a function that turns numbers of labels into their names; None for columns without labels.
-
-    Its second argument is the place of the row, for messages. Numbers below 0 mean that there is no label; they stay.
-    """
-    inner = getattr(feature, "feature", feature)
-    labels = getattr(inner, "names", None)
-    if labels is None:
-        return None
-
-    def to_name(value: Any, where: str) -> Any:
-        if isinstance(value, list):
-            return [to_name(item, where) for item in value]
-        if not isinstance(value, int) or value < 0:
-            return value
-        if value >= len(labels):
-            raise DataError(
-                f"{where}: the label {value} of {column!r} has no name; the data set names {', '.join(labels[:20])}"
-            )
-        return labels[value]
-
-    return to_name
 
 
 def find_field(row: dict[str, Any], names: tuple[str, ...], *, where: str) -> Any:

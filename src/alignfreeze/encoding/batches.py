@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from alignfreeze.alignment.links import Alignments, WordAlignment, check_links, select_links
+from alignfreeze.alignment.links import Alignments, WordAlignment, select_links, to_alignments
 from alignfreeze.cache import load_or_compute
-from alignfreeze.corpora.bitext import SentencePair, check_pairs, digest_of
+from alignfreeze.corpora.bitext import SentencePair, digest_of
+from alignfreeze.corpora.given import to_bitext
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.subwords import digest_of_tokenizer, encode_words
 from alignfreeze.files import digest_of_arrays
@@ -200,8 +201,8 @@ def encode_pairs(
         DataError: Something is not a sentence pair or a word alignment, their numbers differ, or a link is to a word
             that a sentence does not have.
     """
-    check_pairs(bitext)
-    links = check_links(alignments, bitext)
+    bitext = to_bitext(bitext)
+    links = to_alignments(alignments, bitext)
 
     def encode() -> dict[str, NDArray[Any]]:
         return _encode_pairs(tokenizer, bitext, links, max_length, needs_links=needs_links).arrays()

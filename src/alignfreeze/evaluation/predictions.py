@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from alignfreeze.alignment.links import WordAlignment, check_links
-from alignfreeze.corpora.bitext import SentencePair, check_pairs, group_by_languages
+from alignfreeze.alignment.links import WordAlignment, to_alignments
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
+from alignfreeze.corpora.given import to_bitext
 from alignfreeze.encoding.devices import check_device
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.progress import stage
@@ -79,8 +80,8 @@ def predict_pairs(
     labeller = check_estimable(task)
     if not bitext:
         raise DataError("an estimate needs sentence pairs, but the bitext is empty")
-    check_pairs(bitext)
-    alignments = check_links(alignments, bitext)
+    bitext = to_bitext(bitext)
+    alignments = to_alignments(alignments, bitext)
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}

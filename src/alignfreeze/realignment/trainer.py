@@ -18,6 +18,7 @@ from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.given import to_bitext
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.encoder import Encoder
@@ -151,7 +152,7 @@ def realign(
     _check_settings(settings, judge)
     device = check_device(device)
     found = to_encoder(encoder, tokenizer=tokenizer)
-    pairs = bitext
+    pairs = to_bitext(bitext, languages=languages)
     with lending(found.model):
         if alignments is None:
             alignments = _find_links(found, pairs, aligner, settings, device=device)

@@ -35,7 +35,7 @@ def test_a_data_set_of_the_hub_is_streamed(monkeypatch):
 
 def test_the_hub_without_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[hub\]'"):
+    with pytest.raises(SettingsError, match=r'pip install "alignfreeze\[hub\]"'):
         texts("hub:a/b/c")
 
 

@@ -24,22 +24,33 @@ def texts_of_fields(value: Any, sides: Sides, left_out: Counter[str]) -> Texts:
     Raises:
         ValueError: The value is not such an object.
     """
-    if isinstance(value, dict) and len(value) == 1 and value.get("translation", "") is None:
-        value = None
-    if value is None:
+    fields = fields_of(value)
+    if fields is None:
         left_out[NULL] += 1
         return "", ""
-    if not isinstance(value, dict):
-        raise ValueError(f"expected an object with two sentences, found {type(value).__name__}")
-    inner = value.get("translation")  # may as well be the name of a column
-    fields = inner if isinstance(inner, dict) else value
-    source, target = (_to_sentence(name, fields[name]) for name in _find_names(list(fields), sides))
+    source, target = (to_sentence(f"the field {name!r}", fields[name]) for name in find_names(list(fields), sides))
     if source is None or target is None:
         left_out[NULL] += 1
     return source or "", target or ""
 
 
-def _find_names(fields: list[Any], sides: Sides) -> tuple[str, str]:
+def fields_of(value: Any) -> dict[Any, Any] | None:
+    """Return the fields of an object, which may lie inside a field `translation`; None for an object that is null.
+
+    Raises:
+        ValueError: The value is no object.
+    """
+    if isinstance(value, dict) and len(value) == 1 and value.get("translation", "") is None:
+        value = None
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object with two sentences, found {type(value).__name__}")
+    inner = value.get("translation")  # may as well be the name of a column
+    return inner if isinstance(inner, dict) else value
+
+
+def find_names(fields: list[Any], sides: Sides) -> tuple[str, str]:
     """Return the names of the two fields.
 
     Raises:
@@ -70,15 +81,22 @@ def find_tag(names: Iterable[Any], code: str) -> str | None:
     return fitting[0] if fitting else None
 
 
-def _to_sentence(name: str, text: Any) -> str | None:
-    """Return the text of a field; None if there is none."""
+def to_sentence(what: str, text: Any) -> str | None:
+    """Return a text; None if there is none.
+
+    Args:
+        what: What holds the text, for the message.
+        text: The text; None or NaN if there is none.
+
+    Raises:
+        ValueError: It is something else, or half a character is in it.
+    """
     if text is None or (isinstance(text, float) and math.isnan(text)):
         return None
     if not isinstance(text, str):
-        raise ValueError(f"the field {name!r} holds {type(text).__name__}, not a sentence")
+        raise ValueError(f"{what} holds {type(text).__name__}, not a sentence")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is not text"
-        raise ValueError(problem) from None
+        raise ValueError(f"{what} holds half a character ({text[error.start]!r}), which is not text") from None
     return text
