@@ -61,6 +61,15 @@ def to_encoder(given: Model, *, tokenizer: PreTrainedTokenizerBase | None = None
     return Encoder(name, base, settle(deepcopy(fast)))
 
 
+def model_of(given: Any) -> Any:
+    """Return the model of transformers inside a model of peft or sentence-transformers, or inside a compiled one.
+
+    Raises:
+        EncoderError: There is no such model inside.
+    """
+    return _unwrap(given)[0]
+
+
 def _unwrap(given: Any) -> tuple[Any, Any]:
     """Return the model of transformers inside a model, and the tokenizer if the model has one."""
     packages, tokenizer = packages_of(given), None

@@ -69,3 +69,19 @@ def check_trainable(model: nn.Module) -> None:
     devices = sorted({str(weight.device) for weight in model.parameters()})
     if len(devices) > 1:
         raise EncoderError(f"the weights of this {name} are on {' and '.join(devices)}; move all to one device first")
+
+
+@contextmanager
+def visiting(model: nn.Module, device: str) -> Iterator[None]:
+    """Inside the block, a model is on a device; afterwards it is where it was.
+
+    Args:
+        model: The model.
+        device: A device, as `check_device` returns it.
+    """
+    before = next(model.parameters()).device
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(before)

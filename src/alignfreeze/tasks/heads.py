@@ -75,3 +75,6 @@ SPANS = Head(
     make_class=_class_with_spans,
 )
 """Finds spans of a text."""
+
+HEADS = (WORDS, TEXTS, SPANS)
+"""The heads of our tasks."""

@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
-from alignfreeze.errors import EncoderError
+from alignfreeze.encoding.given import model_of, to_encoder
+from alignfreeze.errors import EncoderError, show_value
 from alignfreeze.registry import load_extensions
-from alignfreeze.tasks.heads import WORDS, Head
+from alignfreeze.tasks.heads import HEADS, WORDS, Head
 
 STRIDE = 32
 """Subwords that two windows of a long context share, as in the reference code."""
@@ -148,7 +149,73 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     return TaskModel(model, settle(tokenizer), min(max_length, most_subwords(model, tokenizer)), stride)
 
 
-def _check_labels(folder: Path, labels: dict[int, str]) -> None:
+Given = str | Path | TaskModel | nn.Module
+"""What can be turned into a task model."""
+
+
+def to_task_model(
+    given: Given,
+    head: Head | None = None,
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    max_length: int = 128,
+    stride: int = STRIDE,
+) -> TaskModel:
+    """Return a task model; the model of an object is the caller's own, not a copy.
+
+    Args:
+        given: A task model, what `finetune` returns, a folder, or a model of transformers or peft with a head.
+        head: The head that the model must have; None for any that is known.
+        tokenizer: The tokenizer of a model. By default it is loaded from where the model comes from.
+        max_length: The most subwords at once.
+        stride: Subwords that two windows of a long context share.
+
+    Raises:
+        EncoderError: This is no task model, or it has another head.
+    """
+    given = getattr(given, "model", given) if isinstance(given, tuple) else given
+    if isinstance(given, TaskModel):
+        return given
+    if isinstance(given, str | Path):
+        folder = Path(given)
+        return load_task_model(folder, head or _head_of_folder(folder), max_length=max_length, stride=stride)
+    model = model_of(given)
+    if not isinstance(model, PreTrainedModel):
+        raise EncoderError(
+            f"expected a fine-tuned model: what finetune returns, its folder, or a model of transformers with a head; "
+            f"got {show_value(given)}"
+        )
+    wanted = HEADS if head is None else (head,)
+    if not any(isinstance(model, one.model_class(model.config)) for one in wanted):
+        names = " or ".join(one.name for one in wanted)
+        raise EncoderError(f"{type(model).__name__} has no head for {names}; fine-tune it first")
+    encoder = to_encoder(model, tokenizer=tokenizer)
+    _check_labels(encoder.name, dict(model.config.id2label or {}))  # type: ignore[arg-type]
+    return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length), stride)
+
+
+def _head_of_folder(folder: Path) -> Head:
+    """Return the head of the model in a folder, by its config.
+
+    Raises:
+        EncoderError: The folder holds no model, or one without a known head.
+    """
+    if not (folder / "config.json").exists():
+        raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    for head in HEADS:
+        if head.model_class(config).__name__ in (config.architectures or []):
+            return head
+    raise EncoderError(f"{folder}: this model has no head for {' or '.join(head.name for head in HEADS)}")
+
+
+def head_of(task_model: TaskModel) -> Head:
+    """Return the head of a task model."""
+    model = task_model.model
+    return next(head for head in HEADS if isinstance(model, head.model_class(model.config)))
+
+
+def _check_labels(folder: Path | str, labels: dict[int, str]) -> None:
     """Check that the outputs of a model have one label each."""
     if sorted(labels) != list(range(len(labels))):
         numbers = ", ".join(map(str, sorted(labels)[:5]))
