@@ -53,7 +53,7 @@ def test_lost_empty_lines_are_refused(tmp_path, comment, first):
 
 def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
     read_conllu(write(tmp_path, *(line(number, "a") for number in range(1, 1002))))
-    assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
+    assert "the whole file is one sentence of 1,001 words; is there an empty line after each sentence?" in remarks[0]
 
 
 def test_no_more_than_the_wanted_sentences(tmp_path):

@@ -2,6 +2,7 @@ import subprocess
 
 import pytest
 
+from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.columns import read_columns, read_iob2
 from alignfreeze.errors import DataError
 
@@ -262,8 +263,30 @@ def test_mixed_language_codes_are_refused(tmp_path, text, message):
 
 
 def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
-    read(tmp_path, "a O\n" * 1001)
+    read(tmp_path, "a O\n" * 1001 + "\nb O\n")
     assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns, read_conllu])
+def test_a_file_of_one_sentence_with_many_words_is_said(tmp_path, remarks, reader):
+    columns = "{0}\t{1}\t_\tX\t_\t_\t_\t_\t_\t_\n" if reader is read_conllu else "{1} O\n"
+    words = ["a", "b", "c", ".", "d", "?"] * 17
+    text = "".join(columns.format(n, word) for n, word in enumerate(words, start=1))
+    read(tmp_path, text + "\n" + columns.format(1, "a"), reader)
+    read(tmp_path, text + "\n" + columns.format(1, "a"), reader, max_sentences=1)
+    assert remarks == []
+    assert len(read(tmp_path, text, reader)[0].words) == 102
+    assert "the whole file is one sentence of 102 words, with 33 full stops inside; is there an empty" in remarks[0]
+
+
+@pytest.mark.parametrize("columns", ["{0} {1} O\n", "{1} {0} O\n", "{1} {0}. O\n", "{1} 5 {0} O\n"])
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_numbers_that_begin_again_show_that_empty_lines_are_lost(tmp_path, columns, reader):
+    text = "".join(columns.format(n % 6 + 1, f"w{n}") for n in range(102))
+    with pytest.raises(DataError, match=r"line 7: column [123] .*an empty line"):
+        read(tmp_path, text, reader)
+    good = "".join(f"w{n} {n % 2} {n} O\n" for n in range(102))
+    assert len(read(tmp_path, good, reader)[0].words) == 102
 
 
 def test_real_files(shared_data):

@@ -76,7 +76,8 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
             break
     if not sentences:
         raise DataError(f"{path}: no sentence found; is this a CoNLL-U file?")
-    say_long_sentences(path, [len(sentence.words) for sentence in sentences])
+    whole = max_sentences is None or len(sentences) < max_sentences
+    say_long_sentences(path, [sentence.words for sentence in sentences], whole=whole)
     return sentences
 
 

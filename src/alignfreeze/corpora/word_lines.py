@@ -24,6 +24,11 @@ CONLLU_COLUMNS = 10
 LONG_SENTENCE = 1_000
 """A sentence with so many words is probably several; longer ones are said."""
 
+LONG_FILE = 100
+"""A file of one sentence with so many words probably lost its empty lines; longer ones are said."""
+
+_FULL_STOPS = set(".?!\u3002\uff1f\uff01\u061f\u06d4\u0964")
+
 _FEW_LINES = 20
 """In fewer lines, a first column may hold the same word in each of them."""
 
@@ -99,18 +104,31 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     )
     blocks = [words for block in blocks if (words := list(_without_comments(path, block, find_comment)))]
     _check_columns(path, blocks, model)
+    if len(blocks) == 1 and len(blocks[0]) > LONG_FILE:
+        _check_one_sentence(path, blocks[0])
     word, tag = _find_columns(path, blocks, any_tag=is_tag is None)
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
-    say_long_sentences(path, [len(sentence) for sentence in sentences])
+    say_long_sentences(path, [[line.word for line in sentence] for sentence in sentences])
     return sentences
 
 
-def say_long_sentences(path: Path, lengths: Sequence[int]) -> None:
-    """Say that a file has a sentence of very many words: the empty lines are probably lost."""
-    if max(lengths, default=0) > LONG_SENTENCE:
-        remark(f"{path}: a sentence has {max(lengths):,} words; is there an empty line after each sentence?")
+def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole: bool = True) -> None:
+    """Say that a file has a sentence of very many words: the empty lines are probably lost.
+
+    Args:
+        path: The file.
+        sentences: The words of its sentences.
+        whole: Whether these are all sentences of the file.
+    """
+    longest = max(sentences, key=len, default=())
+    alone = whole and len(sentences) == 1
+    if len(longest) > (LONG_FILE if alone else LONG_SENTENCE):
+        what = "the whole file is one sentence of" if alone else "a sentence has"
+        stops = sum(word in _FULL_STOPS for word in longest[:-1])
+        inside = f", with {stops:,} full stops inside" if stops else ""
+        remark(f"{path}: {what} {len(longest):,} words{inside}; is there an empty line after each sentence?")
 
 
 def _read_blocks(path: Path) -> list[_Block]:
@@ -240,10 +258,10 @@ def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tup
     return first_and_last
 
 
-def _number_of(row: _Row) -> str:
-    """Return the number of a word without its signs; the first column as it is if it is none."""
-    match = _NUMBER.fullmatch(row.columns[0])
-    return match[1] if match else row.columns[0]
+def _number_of(row: _Row, place: int = 0) -> str:
+    """Return the number in a column without its signs; the column as it is if it is no number."""
+    match = _NUMBER.fullmatch(row.columns[place])
+    return match[1] if match else row.columns[place]
 
 
 def _is_numbered(block: _Block) -> bool:
@@ -299,6 +317,24 @@ def _show_command(row: _Row, place: int) -> str:
     if "\t" in row.line:
         return f"grep -Ev '^[0-9]+[-.][0-9]' FILE | cut -f 2,{place} > NEW"
     return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | awk '{{print $2 \"\\t\" ${place}}}' > NEW"
+
+
+def _check_one_sentence(path: Path, rows: _Block) -> None:
+    """Check that no column of a long sentence counts its words, and begins to count again inside."""
+    for place in range(1, len(rows[0].columns)):
+        column = [_number_of(row, place) for row in rows]
+        if not all(text.isdecimal() for text in column):
+            continue
+        numbers = list(map(int, column))
+        steps = list(zip(numbers, numbers[1:], strict=False))
+        begins = numbers[0] in {0, 1} and all(after in {before + 1, numbers[0]} for before, after in steps)
+        again = next((n for n, (before, after) in enumerate(steps, start=1) if after <= before), None)
+        if begins and again and max(numbers) > 2:
+            problem = (
+                f"column {place + 1} counts the words and begins again here, in a file of one sentence; "
+                "an empty line must stand before the next sentence"
+            )
+            raise DataError.at(path, rows[again].number, problem)
 
 
 def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
