@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
+from alignfreeze.corpora.labels import check_word
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -326,7 +328,7 @@ def _check_one_sentence(path: Path, rows: _Block) -> None:
         if not all(text.isdecimal() for text in column):
             continue
         numbers = list(map(int, column))
-        steps = list(zip(numbers, numbers[1:], strict=False))
+        steps = list(pairwise(numbers))
         begins = numbers[0] in {0, 1} and all(after in {before + 1, numbers[0]} for before, after in steps)
         again = next((n for n, (before, after) in enumerate(steps, start=1) if after <= before), None)
         if begins and again and max(numbers) > 2:
@@ -359,8 +361,7 @@ def _check_conllu(path: Path, first: _Row) -> None:
 
 
 def _check_word(path: Path, line: WordLine) -> None:
-    if not line.word.strip(" "):
-        raise DataError.at(path, line.number, f"no word stands before the tag {line.tag!r}")
+    check_word(line.word, where=f"{path}, line {line.number}")
     word, tag = (text.strip('"').casefold() for text in (line.word, line.tag))
     if word in _WORD_NAMES and tag in _TAG_NAMES:
         problem = f"{line.word!r} and {line.tag!r} are names of columns; remove this line"

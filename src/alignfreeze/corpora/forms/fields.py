@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Sides, Texts
+from alignfreeze.corpora.labels import find_half
 from alignfreeze.languages import tag_fits
 
 NULL = "with null instead of a sentence"
@@ -76,9 +77,6 @@ def _to_sentence(name: str, text: Any) -> str | None:
         return None
     if not isinstance(text, str):
         raise ValueError(f"the field {name!r} holds {type(text).__name__}, not a sentence")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        problem = f"the field {name!r} holds half a character ({text[error.start]!r}), which is not text"
-        raise ValueError(problem) from None
+    if problem := find_half(text):
+        raise ValueError(f"the field {name!r}: {problem}")
     return text
