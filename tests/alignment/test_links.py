@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignfreeze.alignment.agreement import read_gold, read_predicted
 from alignfreeze.alignment.links import (
     WordAlignment,
     read_pharaoh,
@@ -86,3 +87,18 @@ def test_files_that_do_not_fit_the_bitext(tmp_path, text, message):
     bitext = [SentencePair(("a",), ("b", "c"), ("en", "de"))] * 2
     with pytest.raises(DataError, match=message):
         read_pharaoh(tmp_path / "links", bitext)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009", "\x1f"])
+def test_only_ascii_spaces_and_tabs_part_links(tmp_path, space):
+    (tmp_path / "odd").write_text(f"0-0\n0-0{space}1-1\n")
+    (tmp_path / "good").write_text("0-0\n\t0-0 \t 1-1 \n")
+    pair = SentencePair(("a", "b"), ("c", "d"), ("en", "de"))
+    gold = read_gold(tmp_path / "good")
+    readers = [read_gold, lambda path: read_predicted(path, gold), lambda path: read_pharaoh(path, [pair, pair])]
+    for read in readers:
+        with pytest.raises(DataError, match=f"odd, line 2: {f'0-0{space}1-1'!r} is not a link".replace("\\", r"\\")):
+            read(tmp_path / "odd")
+        assert len(read(tmp_path / "good")) == 2
+    assert gold[1].sure == {(0, 0), (1, 1)}
+    assert WordAlignment.from_pharaoh("0-0\t1-1\r\n").links == gold[1].sure
