@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignfreeze.alignment.agreement import read_gold, read_predicted
 from alignfreeze.alignment.links import (
     Alignments,
     WordAlignment,
@@ -136,3 +137,18 @@ def test_alignments_are_a_table():
     assert found.to_dict() == {"rows": found.rows()}
     assert "<td>0-0 1-1</td>" in found._repr_html_()
     assert list(found.to_pandas()["links"]) == found.to_pharaoh() == ["0-0 1-1", ""]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009", "\x1f"])
+def test_only_ascii_spaces_and_tabs_part_links(tmp_path, space):
+    (tmp_path / "odd").write_text(f"0-0\n0-0{space}1-1\n")
+    (tmp_path / "good").write_text("0-0\n\t0-0 \t 1-1 \n")
+    pair = SentencePair(("a", "b"), ("c", "d"), ("en", "de"))
+    gold = read_gold(tmp_path / "good")
+    readers = [read_gold, lambda path: read_predicted(path, gold), lambda path: read_pharaoh(path, [pair, pair])]
+    for read in readers:
+        with pytest.raises(DataError, match=f"odd, line 2: {f'0-0{space}1-1'!r} is not a link".replace("\\", r"\\")):
+            read(tmp_path / "odd")
+        assert len(read(tmp_path / "good")) == 2
+    assert gold[1].sure == {(0, 0), (1, 1)}
+    assert WordAlignment.from_pharaoh("0-0\t1-1\r\n").links == gold[1].sure

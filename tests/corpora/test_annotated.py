@@ -53,7 +53,7 @@ def test_lost_empty_lines_are_refused(tmp_path, comment, first):
 
 def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
     read_conllu(write(tmp_path, *(line(number, "a") for number in range(1, 1002))))
-    assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
+    assert "the whole file is one sentence of 1,001 words; is there an empty line after each sentence?" in remarks[0]
 
 
 def test_no_more_than_the_wanted_sentences(tmp_path):
@@ -76,7 +76,8 @@ def test_gzip(tmp_path):
             r"test\.conllu, line 2: 'NUON' is none of the 17 UPOS tags.*Did you mean 'NOUN'",
         ),
         ([line("x", "a")], r"test\.conllu, line 1: not a CoNLL-U line"),
-        (["1\t\t_\tNOUN\t_\t_\t_\t_\t_\t_"], r"test\.conllu, line 1: not a CoNLL-U line"),
+        (["1\t\t_\tNOUN\t_\t_\t_\t_\t_\t_"], r"test\.conllu, line 1: the word is empty"),
+        (["1\t \t_\tNOUN\t_\t_\t_\t_\t_\t_"], r"test\.conllu, line 1: the word is empty"),
         (["# nothing"], "no sentence found"),
         ([""], "no sentence found"),
     ],

@@ -1,5 +1,8 @@
+import subprocess
+
 import pytest
 
+from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.columns import read_columns, read_iob2
 from alignfreeze.errors import DataError
 
@@ -123,8 +126,8 @@ def test_only_ascii_spaces_and_tabs_separate_columns(tmp_path, space, separator,
         ("is\tX\tO\nbig\tX\tO\n\nOslo\tO\n", "line 4: 2 columns, but line 1 has 3"),
         ("is\tO\nbig\tO\nNew York\n", "line 3: expected a word and its tag.*separated by tabs"),
         ("a\tX\t\nb\tY\t\n", "line 1: the tag of 'a' is empty"),
-        ("a\tO\n\tO\n", "line 2: no word stands before the tag 'O'"),
-        ("a\tO\n \tO\n", "line 2: no word stands before the tag 'O'"),
+        ("a\tO\n\tO\n", "line 2: the word is empty; give every tag a word"),
+        ("a\tO\n \tO\n", "line 2: the word is empty; give every tag a word"),
         ("a X\ntoken tag\n", "line 2: 'token' and 'tag' are names of columns; remove this line"),
         ("a\tX\nb\tNaN\n", "line 2: the label 'NaN' is what programs write"),
         ("word,tag\na,X\n", r"line 1: the columns are separated by commas \(CSV\)"),
@@ -180,6 +183,67 @@ def test_files_that_disagree_about_numbers_are_refused(tmp_path, text, message):
         read(tmp_path, text, read_columns, max_sentences=1)
 
 
+@pytest.mark.parametrize("number", ["{}", "{}.", "{})", "({})", "[{}]", "{}:", "0{}"])
+def test_numbers_of_words_in_any_spelling(tmp_path, number):
+    first, second = number.format(1), number.format(2)
+    text = f"{first}\tAnn\tB-PER\n{second}\tis\tO\n\n{first}\t22\tO\n"
+    for reader in (read_iob2, read_columns):
+        assert words_of(read(tmp_path, text, reader)) == [("Ann", "is"), ("22",)]
+        assert words_of(read(tmp_path, text.replace("\t", " "), reader)) == [("Ann", "is"), ("22",)]
+        with pytest.raises(DataError, match="line 5: column 1 seems to number"):
+            read(tmp_path, text + f"{first}\tOslo\tO\n", reader)
+    assert words_of(read(tmp_path, f"{first} CD O\nis V O\n")) == [(first, "is")]
+
+
+NUMBERED = [
+    "1\tDogs\tdog\tNOUN\tNNS\t_\t2\tnsubj\t_\n2\tran\trun\tVERB\tVBD\t_\t0\troot\t_\n",
+    "1\tDogs\tdog\tNOUN\tNNS\n1-2\tx\t_\t_\t_\n2\tran\trun\tVERB\tVBD\n",
+    "1 Dogs dog NOUN NNS _ 2 nsubj _ _\n1-2 x _ _ _ _ _ _ _ _\n2 ran run VERB VBD _ 0 root _ _\n",
+    "1. Dogs dog NOUN NNS\n2. ran run VERB VBD\n",
+    "1\tDogs\tdog\tNOUN\tNNS" + "\t_" * 5 + "\n2\tran\trun\tVERB\tVBD" + "\t_" * 5 + "\n",
+]
+
+
+@pytest.mark.parametrize("text", NUMBERED, ids=["9 columns", "5 columns", "10 with spaces", "4 with spaces", "CoNLL-U"])
+def test_no_lemmas_are_read_and_the_message_has_a_command_that_works(tmp_path, text):
+    text = f"# text = Dogs ran\n{text}\n{text}"
+    with pytest.raises(DataError, match=r"line 2: .*(lemmas|column 3 has 'dog', column 4 has).* > NEW$") as caught:
+        read(tmp_path, text, read_columns)
+    command = str(caught.value).rsplit(": ", 1)[1]
+    subprocess.run(command.replace("FILE", "file.iob2").replace("NEW", "new"), shell=True, check=True, cwd=tmp_path)
+    tags = ("NOUN", "VERB") if "column 4" in str(caught.value) else ("NNS", "VBD")
+    sentences = read_columns(tmp_path / "new")
+    assert [(each.words, each.tags) for each in sentences] == [(("Dogs", "ran"), tags)] * 2
+
+
+def test_a_column_of_lemmas_alone_is_refused(tmp_path):
+    for text in ("1 Dogs dog\n2 sleep sleep\n3 . .\n", "1\tDogs\tdog\t_\n2\tsleep\tsleep\t_\n"):
+        with pytest.raises(DataError, match="line 2: column 3 seems to hold lemmas, not tags: the one of 'sleep'"):
+            read(tmp_path, text, read_columns)
+    assert read(tmp_path, "1 Dogs NNS\n2 sleep VBP\n3 . .\n", read_columns)[0].tags == ("NNS", "VBP", ".")
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("1 Oslo NNP B-LOC\n2 grows VBZ O\n\n1 Yes UH O\n", 4),
+        ("1. Oslo oslo NNP B-LOC\n2. grows grow VBZ O\n\n1. Yes yes UH O\n", 5),
+        ("1\tOslo\tB-LOC\tB-LOC#O\ts\n2\tgrows\tO\tO#O\ts\n\n1\tYes\tO\tO#O\ts\n", 3),
+        ("1\tOslo\tB-LOC\t-\t_\n2\tgrows\tO\t-\t_\n\n1\tYes\tO\t-\tx\n", 3),
+    ],
+)
+def test_entities_behind_other_columns_of_numbered_words(tmp_path, remarks, text, tags):
+    sentences = read(tmp_path, text)
+    assert [(each.words, each.tags) for each in sentences] == [(("Oslo", "grows"), ("B-LOC", "O")), (("Yes",), ("O",))]
+    assert f"words are read from column 2 and tags from column {tags}" in remarks[0]
+
+
+@pytest.mark.parametrize("tag", ["B-LOC", "LOC"])
+def test_chunks_are_not_taken_for_entities(tmp_path, tag):
+    with pytest.raises(DataError, match=r"line 1: .*several columns may hold their tags: column 3 has 'NNP', column 4"):
+        read(tmp_path, f"1 Oslo NNP B-NP {tag}\n2 grows VBZ B-VP O\n")
+
+
 def test_a_language_code_before_all_words_is_removed_and_said(tmp_path, remarks):
     assert words_of(read(tmp_path, "simple:Oslo B-LOC\nsimple:: O\n")) == [("Oslo", ":")]
     assert "the language code 'simple:' before each word is removed" in remarks[0]
@@ -199,8 +263,30 @@ def test_mixed_language_codes_are_refused(tmp_path, text, message):
 
 
 def test_a_sentence_of_very_many_words_is_said(tmp_path, remarks):
-    read(tmp_path, "a O\n" * 1001)
+    read(tmp_path, "a O\n" * 1001 + "\nb O\n")
     assert "a sentence has 1,001 words; is there an empty line after each sentence?" in remarks[0]
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns, read_conllu])
+def test_a_file_of_one_sentence_with_many_words_is_said(tmp_path, remarks, reader):
+    columns = "{0}\t{1}\t_\tX\t_\t_\t_\t_\t_\t_\n" if reader is read_conllu else "{1} O\n"
+    words = ["a", "b", "c", ".", "d", "?"] * 17
+    text = "".join(columns.format(n, word) for n, word in enumerate(words, start=1))
+    read(tmp_path, text + "\n" + columns.format(1, "a"), reader)
+    read(tmp_path, text + "\n" + columns.format(1, "a"), reader, max_sentences=1)
+    assert remarks == []
+    assert len(read(tmp_path, text, reader)[0].words) == 102
+    assert "the whole file is one sentence of 102 words, with 33 full stops inside; is there an empty" in remarks[0]
+
+
+@pytest.mark.parametrize("columns", ["{0} {1} O\n", "{1} {0} O\n", "{1} {0}. O\n", "{1} 5 {0} O\n"])
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_numbers_that_begin_again_show_that_empty_lines_are_lost(tmp_path, columns, reader):
+    text = "".join(columns.format(n % 6 + 1, f"w{n}") for n in range(102))
+    with pytest.raises(DataError, match=r"line 7: column [123] .*an empty line"):
+        read(tmp_path, text, reader)
+    good = "".join(f"w{n} {n % 2} {n} O\n" for n in range(102))
+    assert len(read(tmp_path, good, reader)[0].words) == 102
 
 
 def test_real_files(shared_data):

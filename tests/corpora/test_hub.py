@@ -151,3 +151,12 @@ def test_rows_that_no_task_can_read(hub, task, row, message):
     shelf["some/data"] = datasets.Dataset.from_list([row])
     with pytest.raises(DataError, match=message):
         TASKS[task].read(Source("hub:some/data/x"))
+
+
+@pytest.mark.parametrize(("task", "tag"), [("ner", "O"), ("pos", "X"), ("tagging", "x")])
+@pytest.mark.parametrize("word", ["", " ", "\t"])
+def test_empty_words_are_refused_as_in_files(hub, task, tag, word):
+    shelf, _ = hub
+    shelf["some/words"] = made([{"tokens": ["a"], "tags": [tag]}, {"tokens": ["b", word], "tags": [tag, tag]}])
+    with pytest.raises(DataError, match="hub:some/words/x, row 2, word 2: the word is empty; give every tag a word"):
+        TASKS[task].read(Source("hub:some/words/x"))

@@ -62,8 +62,8 @@ def test_rows_without_a_label_are_passed_over_and_said(tmp_path, remarks):
         ('{"label": 0, "premise": "a", "hypothesis": "b"}', "line 1: the label '0' is none of .*names of the labels"),
         ("premise,hypothesis,label\na,b,neutral\n", r"line 1: the columns are separated by commas \(CSV\); save"),
         ("premise;hypothesis;label\na;b;neutral\n", r"line 1: the columns are separated by semicolons \(CSV\)"),
-        ('[\n{"label": "neutral"}]', r"line 1: a JSON array begins here, but one object per line .* jq -c '\.\[\]'"),
-        ('[{"label": "neutral"}]', "line 1: a JSON array begins here"),
+        ('[\n{"label": "neutral"}]', r"line 1: this is a JSON array, .* one object per line: jq -c '\.\[\]'"),
+        ('[{"label": "neutral"}]', "line 1: this is a JSON array"),
         ('{\n"label": "neutral"}', "line 1: not JSON .*each object must be in one line: jq -c"),
         ("label\tpremise\thypothesis\nneutral\ta\tb\nlabel\tpremise\thypothesis\n", "line 3: the names of the columns"),
     ],
@@ -105,6 +105,8 @@ def test_a_version_is_no_whole_number(tmp_path):
         ('{"text": "a \\ud83d b", "label": "x"}', r"line 1: \\ud83d is half a character .*, after 'a '"),
         ('{"text": "a", "text2": "\\ude00", "label": "x"}', r"line 1: \\ude00 is half a character"),
         ('{"text": "a", "label": "\\ud83d"}', r"line 1: \\ud83d is half a character"),
+        ('{"text": "a", "label": "x", "text": "b"}', "line 1: not JSON .* has 2 fields 'text', the last with 'b'"),
+        ('{"text": "a", "label": "x", "label": "x"}', "line 1: not JSON .an object has 2 fields 'label'"),
     ],
 )
 def test_what_is_no_label_or_no_text_is_refused_with_its_line(tmp_path, text, message):
@@ -122,3 +124,11 @@ def test_a_text_that_is_null_stops_no_file(tmp_path, remarks):
     lines = good + good.replace('"a"', "null") + good.replace('"b"', "null")
     assert len(read_labelled(write(tmp_path, lines), labels=NLI, pairs=True)) == 1
     assert "2 rows without a text are skipped, first line 2" in remarks[0]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_line_of_null_is_passed_over_and_said(tmp_path, remarks, place):
+    lines = ['{"text": "a", "label": "x"}', '{"text": "b", "label": "y"}']
+    lines.insert(place, "null")
+    assert [item.text for item in read_labelled(write(tmp_path, "\n".join(lines)))] == ["a", "b"]
+    assert f"1 rows without a text are skipped, first line {place + 1}" in remarks[0]

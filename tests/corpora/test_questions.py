@@ -51,9 +51,9 @@ def test_questions_with_their_answers(tmp_path):
             squad([("dog", 4)], CONTEXT + " \ud83d!"),
             r"question 'q1': \\ud83d is half a character .* after 'e dog sees",
         ),
-        (json.dumps([{"question": "q", "context": "c"}]), r"a JSON array; write one question per line: jq -c"),
+        (json.dumps([{"question": "q", "context": "c"}]), r"this is a JSON array, .* one object per line: jq -c"),
         ("id,question,context,answers\n1,a,b,c\n", r"line 1: the columns are separated by commas \(CSV\)"),
-        (hub({}) + "\n[1]", "line 2: a JSON array begins here"),
+        (hub({}) + "\n[1]", "line 2: expected a JSON object, found list"),
         (
             '{"text": "a", "label": "b"}\n{"text": "a"}',
             r"line 1: not a question in the .* \(KeyError 'answers'",
@@ -62,6 +62,9 @@ def test_questions_with_their_answers(tmp_path):
         (hub({"answers": {"text": "dog", "answer_start": [4, 5, 6]}}), "line 1: .*answers must be a list of texts"),
         ('{"data": [{"paragraphs": [{}]}]}', "not SQuAD v1.1 JSON"),
         ("[1]", "not SQuAD v1.1 JSON"),
+        (hub({}) + "\n" + hub({})[:-1] + ', "question": "What?"}', "line 2: not JSON .* has 2 fields 'question'"),
+        (squad([("dog", 4)]).replace('"answers"', '"id": "q2", "answers"'), "not JSON .*2 fields 'id', .* 'q2'"),
+        ("null\n", "no question with an answer found; .*line 1: question, context and answers must be texts, not null"),
     ],
 )
 def test_what_is_no_squad(tmp_path, text, message):
@@ -99,3 +102,10 @@ def test_json_lines_in_the_form_of_the_hub(tmp_path, remarks):
 def test_a_whole_number_may_have_a_point(tmp_path):
     assert read(tmp_path, squad([("dog", 4.0)]))[0].starts == (4,)
     assert read(tmp_path, hub({"answers": {"text": ["dog"], "answer_start": ["4"]}}))[0].starts == (4,)
+
+
+def test_a_line_of_null_is_passed_over_and_said(tmp_path, remarks):
+    for lines in ([hub({}), "null", hub({})], ["null", hub({}), hub({})]):
+        assert len(read(tmp_path, "\n".join(lines))) == 2
+        said = "1 questions without a question, context or answers (null) are skipped, first line"
+        assert f"{said} {lines.index('null') + 1}" in remarks[-1]

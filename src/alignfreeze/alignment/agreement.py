@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignfreeze.alignment.links import WordAlignment, sides_without_first
+from alignfreeze.alignment.links import WordAlignment, sides_without_first, split_links
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import CountError, DataError, show_value
 from alignfreeze.files import read_lines
@@ -71,7 +71,7 @@ def read_gold(path: Path | str, *, first: int = 0) -> list[GoldAlignment]:
 
 def _parse_gold(path: Path, number: int, line: str, first: int) -> GoldAlignment:
     sure, possible = set(), set()
-    for part in line.split():
+    for part in split_links(line):
         match = _GOLD_LINK.fullmatch(part)
         if match is None:
             raise DataError.at(path, number, f"{part!r} is not a link; expected '3-4' (sure) or '3p4' (possible)")

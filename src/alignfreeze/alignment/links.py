@@ -25,6 +25,11 @@ MANY = 5
 _LINK = re.compile(r"([0-9]+)-([0-9]+)")
 
 
+def split_links(line: str) -> list[str]:
+    """Return the parts of a line of links. No spaces but those of ASCII, and tabs, separate them."""
+    return [part for part in re.split("[ \t]+", line.strip(" \t\r\n")) if part]
+
+
 @dataclass(frozen=True, slots=True)
 class WordAlignment:
     """The links between the words of a source and a target sentence.
@@ -43,7 +48,7 @@ class WordAlignment:
             ValueError: A part of the line is not two whole numbers joined by `-`.
         """
         links = []
-        for part in line.split():
+        for part in split_links(line):
             match = _LINK.fullmatch(part)
             if match is None:
                 raise ValueError(f"{part!r} is not a link; Pharaoh notation looks like '0-0 1-2'")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alignfreeze.corpora.checks import check_words
+from alignfreeze.corpora.labels import check_word
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.files import read_lines
@@ -76,7 +77,8 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
             break
     if not sentences:
         raise DataError(f"{path}: no sentence found; is this a CoNLL-U file?")
-    say_long_sentences(path, [len(sentence.words) for sentence in sentences])
+    whole = max_sentences is None or len(sentences) < max_sentences
+    say_long_sentences(path, [sentence.words for sentence in sentences], whole=whole)
     return sentences
 
 
@@ -101,8 +103,9 @@ def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
     for number, line in block:
         columns = _split(path, number, line)
         place = _NUMBER.fullmatch(columns[0])
-        if place is None or not columns[1]:
-            raise DataError.at(path, number, "not a CoNLL-U line (no word number or no word)")
+        if place is None:
+            raise DataError.at(path, number, "not a CoNLL-U line (no word number)")
+        check_word(columns[1], where=f"{path}, line {number}")
         if place[2] is not None:
             continue
         if int(place[1]) <= before:

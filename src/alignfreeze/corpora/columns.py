@@ -9,13 +9,12 @@ from pathlib import Path
 
 from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
 from alignfreeze.corpora.labels import parse_tag
-from alignfreeze.corpora.word_lines import WordLine, read_word_lines
+from alignfreeze.corpora.word_lines import IOB2, WordLine, read_word_lines
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
 
 OUTSIDE = "O"
-_IOB2 = re.compile(r"O|[BI]-\S+")
 _PREFIX = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*|simple):")
 """A language code before each word, as in WikiANN's files."""
 
@@ -38,7 +37,7 @@ def read_iob2(path: Path | str, *, max_sentences: int | None = None) -> list[Tag
     """
     path = Path(path)
     sentences = []
-    for lines in _read_sentences(path, max_sentences, is_tag=lambda tag: _IOB2.fullmatch(tag) is not None):
+    for lines in _read_sentences(path, max_sentences, is_tag=lambda tag: IOB2.fullmatch(tag) is not None):
         tags = [_parse_tag(path, line) for line in lines]
         places = (f"{path}, line {line.number}" for line in lines)
         check_iob2(zip(places, (line.word for line in lines), tags, strict=True))
@@ -96,7 +95,7 @@ def check_iob2(sentence: Iterable[tuple[str, str, str | None]]) -> None:
         if tag is None:
             before = OUTSIDE
             continue
-        if not _IOB2.fullmatch(tag):
+        if not IOB2.fullmatch(tag):
             raise DataError(f"{where}: the tag {tag!r} of {word!r} is not IOB2 (O, B-PER, I-PER, ...)")
         if tag.startswith("I-") and before[1:] != tag[1:]:
             problem = (

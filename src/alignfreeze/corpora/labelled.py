@@ -56,8 +56,8 @@ def read_labelled(
 
     The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
     second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Three kinds of rows are skipped. A field
-    `language` may name another language. The labels `-`, -1 and null mean that there is none. A text may be null. A
-    whole number is one label in all spellings: `1.0` is `1`.
+    `language` may name another language. The labels `-`, -1 and null mean that there is none. A text or a line may be
+    null. A whole number is one label in all spellings: `1.0` is `1`.
 
     Args:
         path: The file.
@@ -75,7 +75,7 @@ def read_labelled(
 
 
 def parse_labelled(
-    rows: Iterator[tuple[str, Mapping[str, Any]]],
+    rows: Iterator[tuple[str, Mapping[str, Any] | None]],
     *,
     name: str,
     labels: Sequence[str] | None,
@@ -86,7 +86,7 @@ def parse_labelled(
     """Turn rows into labelled texts.
 
     Args:
-        rows: The place of each row, for messages, and its fields.
+        rows: The place of each row, for messages, and its fields; None for a row that is null.
         name: The name of the data, for messages.
         labels: The possible labels; None for any.
         pairs: Whether each row must be a pair of texts.
@@ -99,6 +99,9 @@ def parse_labelled(
     texts: list[LabelledText] = []
     skipped: dict[str, list[str]] = {"label": [], "text": []}
     for where, row in rows:
+        if row is None:
+            skipped["text"].append(where)
+            continue
         if language is not None and row.get(LANGUAGE, language) != language:
             continue
         label = _find_label(row, labels, where=where)
@@ -162,16 +165,17 @@ def _find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str
     return first, second
 
 
-def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
     lines = ((number, line) for number, line in read_lines(path) if line.strip())
     first = next(lines, None)
     if first is None:
         return
     lines = chain([first], lines)
-    yield from (_read_json_rows if first[1].lstrip()[0] in "{[" else _read_tab_rows)(path, lines)
+    is_json = first[1].lstrip()[0] in "{[" or first[1].strip() == "null"
+    yield from (_read_json_rows if is_json else _read_tab_rows)(path, lines)
 
 
-def _read_json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_json_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
     for number, line in lines:
         yield number, parse_object(path, number, line)
 

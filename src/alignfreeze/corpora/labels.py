@@ -60,12 +60,28 @@ def check_characters(text: str, *, where: str) -> str:
     Raises:
         DataError: The text has half of a character, which no tokenizer can read.
     """
+    if problem := find_half(text):
+        raise DataError(f"{where}: {problem}")
+    return text
+
+
+def find_half(text: str) -> str:
+    """Say that a text has half of a character, and where; return an empty text if it has none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        half = f"\\u{ord(text[error.start]):04x}"
-        raise DataError(
-            f"{where}: {half} is half a character (a lone surrogate), after {text[: error.start][-20:]!r}; "
-            "the text was probably cut inside an emoji: remove this half"
-        ) from error
-    return text
+        return (
+            f"\\u{ord(text[error.start]):04x} is half a character (a lone surrogate), after "
+            f"{text[: error.start][-20:]!r}; the text was probably cut inside an emoji: remove this half"
+        )
+    return ""
+
+
+def check_word(word: str, *, where: str) -> None:
+    """Check that a word of a tagged sentence is not empty.
+
+    Raises:
+        DataError: It is empty.
+    """
+    if not word.strip(" \t\r\n"):
+        raise DataError(f"{where}: the word is empty; give every tag a word")

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.corpora.json_lines import check_no_csv, parse_object
+from alignfreeze.corpora.json_lines import ARRAY, check_no_csv, parse_json, parse_object
 from alignfreeze.corpora.labels import check_characters
 from alignfreeze.decoding import LONGEST_DOCUMENT
 from alignfreeze.errors import DataError, UnlabelledError
@@ -67,21 +67,22 @@ def _is_row(line: str) -> bool:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and "data" not in value
+    return value is None or (isinstance(value, dict) and "data" not in value)
 
 
-def _read_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
     for number, line in lines:
-        yield f"{path}, line {number}", {"id": str(number), **parse_object(path, number, line)}
+        row = parse_object(path, number, line)
+        yield f"{path}, line {number}", None if row is None else {"id": str(number), **row}
 
 
 def _read_articles(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        content: Any = json.loads("\n".join(line for _, line in lines))
-    except (ValueError, RecursionError) as error:
+        content: Any = parse_json("\n".join(line for _, line in lines))
+    except ValueError as error:
         raise DataError(f"{path}: not JSON ({error})") from error
     if _has_rows(content):
-        raise DataError(f"{path}: a JSON array; write one question per line: jq -c '.[]' FILE > NEW")
+        raise DataError(f"{path}: {ARRAY}")
     try:
         rows = [
             (f"{path}, article {number}, question {qa.get('id')!r}", _to_row(qa, paragraph["context"]))
@@ -114,11 +115,13 @@ def _to_row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
     }
 
 
-def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str, most: int | None) -> list[Question]:
+def parse_questions(
+    rows: Iterator[tuple[str, Mapping[str, Any] | None]], *, name: str, most: int | None
+) -> list[Question]:
     """Turn rows in the form of the hub's `squad` into questions.
 
     Args:
-        rows: The place of each row, for messages, and its fields.
+        rows: The place of each row, for messages, and its fields; None for a row that is null.
         name: The name of the data, for messages.
         most: Stop after this many questions; None for all.
 
@@ -129,7 +132,7 @@ def parse_questions(rows: Iterator[tuple[str, Mapping[str, Any]]], *, name: str,
     skipped: dict[str, list[str]] = {"an answer": [], "a question, context or answers (null)": []}
     without_answer, with_null = skipped.values()
     for where, row in rows:
-        if any(name in row and row[name] is None for name in _FIELDS):
+        if row is None or any(name in row and row[name] is None for name in _FIELDS):
             with_null.append(where)
             continue
         question = _parse_question(row, where=where)

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
+from alignfreeze.corpora.labels import check_word
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -24,12 +26,20 @@ CONLLU_COLUMNS = 10
 LONG_SENTENCE = 1_000
 """A sentence with so many words is probably several; longer ones are said."""
 
+LONG_FILE = 100
+"""A file of one sentence with so many words probably lost its empty lines; longer ones are said."""
+
+_FULL_STOPS = set(".?!\u3002\uff1f\uff01\u061f\u06d4\u0964")
+
 _FEW_LINES = 20
 """In fewer lines, a first column may hold the same word in each of them."""
 
 _DOCUMENT = "-DOCSTART-"
-_NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")
-"""The number of a word; in CoNLL-U also of a token of several words, and of an empty node."""
+_NUMBER = re.compile(r"[(\[]?0*([0-9]+([-.][0-9]+)?)[.):\]]?")
+"""The number of a word, as in `1`, `01`, `1.` or `(1)`; in CoNLL-U also of several words, and of an empty node."""
+
+IOB2 = re.compile(r"O|[BI]-\S+")
+_EMPTY_COLUMN = {"_", "-"}
 
 _FACT = re.compile(r"#+\s*[\w:.-]+ = ")
 """A comment as in CoNLL-U: `# sent_id = 1`."""
@@ -73,8 +83,9 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     """Read the sentences of a file with one word per line, and an empty line after each sentence.
 
     Tabs separate the columns, or else spaces; no other sign does. The word comes first and the tag last. If the first
-    column numbers the words of all sentences, the word is second and the tag third. A line that begins with `#` is a
-    comment if it stands before the words of a sentence and has another number of columns than they have.
+    column numbers the words of all sentences, the word is second and the tag third; of more columns, the one that alone
+    can hold the tags. A line that begins with `#` is a comment if it stands before the words of a sentence and has
+    another number of columns than they have.
 
     Args:
         path: The file.
@@ -95,18 +106,31 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     )
     blocks = [words for block in blocks if (words := list(_without_comments(path, block, find_comment)))]
     _check_columns(path, blocks, model)
-    word, tag = (1, 2) if _find_numbers(path, blocks) else (0, -1)
+    if len(blocks) == 1 and len(blocks[0]) > LONG_FILE:
+        _check_one_sentence(path, blocks[0])
+    word, tag = _find_columns(path, blocks, any_tag=is_tag is None)
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
-    say_long_sentences(path, [len(sentence) for sentence in sentences])
+    say_long_sentences(path, [[line.word for line in sentence] for sentence in sentences])
     return sentences
 
 
-def say_long_sentences(path: Path, lengths: Sequence[int]) -> None:
-    """Say that a file has a sentence of very many words: the empty lines are probably lost."""
-    if max(lengths, default=0) > LONG_SENTENCE:
-        remark(f"{path}: a sentence has {max(lengths):,} words; is there an empty line after each sentence?")
+def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole: bool = True) -> None:
+    """Say that a file has a sentence of very many words: the empty lines are probably lost.
+
+    Args:
+        path: The file.
+        sentences: The words of its sentences.
+        whole: Whether these are all sentences of the file.
+    """
+    longest = max(sentences, key=len, default=())
+    alone = whole and len(sentences) == 1
+    if len(longest) > (LONG_FILE if alone else LONG_SENTENCE):
+        what = "the whole file is one sentence of" if alone else "a sentence has"
+        stops = sum(word in _FULL_STOPS for word in longest[:-1])
+        inside = f", with {stops:,} full stops inside" if stops else ""
+        remark(f"{path}: {what} {len(longest):,} words{inside}; is there an empty line after each sentence?")
 
 
 def _read_blocks(path: Path) -> list[_Block]:
@@ -206,45 +230,119 @@ def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
         raise DataError.at(path, model.number, problem)
 
 
-def _find_numbers(path: Path, blocks: Sequence[_Block]) -> bool:
-    """Tell whether the first column numbers the words of each sentence, and say so.
+def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tuple[int, int]:
+    """Return the places of the words and of their tags; if the first column numbers the words, say so.
 
     Words may be numbers, too: if another word is none, the first column has words, unless most sentences are numbered.
     """
+    first_and_last = 0, -1
     numbered = [block for block in blocks if _is_numbered(block)]
     rows = [row for block in blocks for row in block]
     other = next((row for row in rows if not _NUMBER.fullmatch(row.columns[0])), None)
     if not rows or (other is None and not numbered and not any(map(_begins_to_count, blocks))):
-        return False
+        return first_and_last
     if other is None:
-        _check_numbers(path, blocks)
         if len(rows[0].columns) > 2:
-            remark(f"{path}: column 1 numbers the words; words are read from column 2 and tags from column 3")
-            return True
+            tag = _choose_tags(path, rows, any_tag=any_tag)
+            _check_numbers(path, blocks)
+            remark(f"{path}: column 1 numbers the words; words are read from column 2 and tags from column {tag + 1}")
+            return 1, tag
+        _check_numbers(path, blocks)
         if max(map(len, blocks)) > 1 and len(blocks) > 1:
             raise DataError.at(path, rows[0].number, "column 1 numbers the words, and there is no column for tags")
-        return False
+        return first_and_last
     long = [block for block in blocks if len(block) > 1]
     if len(rows[0].columns) > 2 and sum(map(_is_numbered, long)) * 2 > len(long):
         problem = f"column 1 numbers the words of most sentences, but here it has {other.columns[0]!r}"
         raise DataError.at(path, other.number, problem)
     if numbered and len(rows[0].columns) > 2:
         remark(f"{path}: words are read from column 1, also where they are numbers (line {numbered[0][0].number})")
-    return False
+    return first_and_last
+
+
+def _number_of(row: _Row, place: int = 0) -> str:
+    """Return the number in a column without its signs; the column as it is if it is no number."""
+    match = _NUMBER.fullmatch(row.columns[place])
+    return match[1] if match else row.columns[place]
 
 
 def _is_numbered(block: _Block) -> bool:
-    return all(row.columns[0] == str(place) for place, row in enumerate(block, start=1))
+    return all(_number_of(row) == str(place) for place, row in enumerate(block, start=1))
 
 
 def _begins_to_count(block: _Block) -> bool:
-    return len(block) > 1 and re.match(r"[01]([-.]|$)", block[0].columns[0]) is not None
+    return len(block) > 1 and re.match(r"[01]([-.]|$)", _number_of(block[0])) is not None
+
+
+def _choose_tags(path: Path, rows: Sequence[_Row], *, any_tag: bool) -> int:
+    """Return the place of the tags in rows that begin with the number of the word.
+
+    Raises:
+        DataError: Several columns may hold the tags, or the only one seems to hold lemmas.
+    """
+    width = len(rows[0].columns)
+    entities = [place for place in range(2, width) if _share(rows, lambda row, at=place: _is_iob2(row, at)) >= 0.5]
+    filled = [place for place in range(2, width) if any(row.columns[place] not in _EMPTY_COLUMN for row in rows)]
+    if len(filled) <= 1 or (not any_tag and not entities):
+        tag = filled[0] if filled else 2
+    elif len(entities) == 1 and (not any_tag or entities == [2]):
+        tag = entities[0]
+    else:
+        raise _unclear_error(path, rows[0])
+    spelt = [row for row in rows if len(row.columns[1]) > 1 and row.columns[1].isalpha()]
+    same = [row for row in spelt if row.columns[1].casefold() == row.columns[tag].casefold()]
+    if any_tag and spelt and len(same) * 2 >= len(spelt):
+        problem = f"column {tag + 1} seems to hold lemmas, not tags: the one of {same[0].columns[1]!r} is the same word"
+        raise DataError.at(path, same[0].number, f"{problem}. Keep a column with tags, behind the words")
+    return tag
+
+
+def _share(rows: Sequence[_Row], fits: Callable[[_Row], bool]) -> float:
+    return sum(map(fits, rows)) / len(rows)
+
+
+def _is_iob2(row: _Row, place: int) -> bool:
+    return row.columns[place] == "-1" or IOB2.fullmatch(row.columns[place]) is not None
+
+
+def _unclear_error(path: Path, row: _Row) -> DataError:
+    found = ", ".join(f"column {place} has {text!r:.30}" for place, text in enumerate(row.columns[2:7], start=3))
+    problem = (
+        f"column 1 numbers the words, and several columns may hold their tags: {found}. "
+        f"For column 4, or another one, make a file of words and tags: {_show_command(row, 4)}"
+    )
+    return DataError.at(path, row.number, problem)
+
+
+def _show_command(row: _Row, place: int) -> str:
+    """Return a command that makes a file of words and tags from a file whose first column numbers the words."""
+    if "\t" in row.line:
+        return f"grep -Ev '^[0-9]+[-.][0-9]' FILE | cut -f 2,{place} > NEW"
+    return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | awk '{{print $2 \"\\t\" ${place}}}' > NEW"
+
+
+def _check_one_sentence(path: Path, rows: _Block) -> None:
+    """Check that no column of a long sentence counts its words, and begins to count again inside."""
+    for place in range(1, len(rows[0].columns)):
+        column = [_number_of(row, place) for row in rows]
+        if not all(text.isdecimal() for text in column):
+            continue
+        numbers = list(map(int, column))
+        steps = list(pairwise(numbers))
+        begins = numbers[0] in {0, 1} and all(after in {before + 1, numbers[0]} for before, after in steps)
+        again = next((n for n, (before, after) in enumerate(steps, start=1) if after <= before), None)
+        if begins and again and max(numbers) > 2:
+            problem = (
+                f"column {place + 1} counts the words and begins again here, in a file of one sentence; "
+                "an empty line must stand before the next sentence"
+            )
+            raise DataError.at(path, rows[again].number, problem)
 
 
 def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
     for block in blocks:
         for place, row in enumerate(block, start=1):
-            if row.columns[0] != str(place):
+            if _number_of(row) != str(place):
                 problem = (
                     f"column 1 seems to number the words, but word {place} of this sentence has the number "
                     f"{row.columns[0]!r}. Number the words of each sentence from 1, put an empty line after each "
@@ -257,14 +355,13 @@ def _check_conllu(path: Path, first: _Row) -> None:
     if len(first.columns) == CONLLU_COLUMNS and "\t" in first.line:
         problem = (
             "this is CoNLL-U, whose third column has lemmas. The task 'pos' reads its UPOS tags. For column 5 (XPOS), "
-            "or another one, make a file of words and tags: grep -Ev '^[0-9]+[-.]' FILE | cut -f 2,5 > NEW"
+            f"or another one, make a file of words and tags: {_show_command(first, 5)}"
         )
         raise DataError.at(path, first.number, problem)
 
 
 def _check_word(path: Path, line: WordLine) -> None:
-    if not line.word.strip(" "):
-        raise DataError.at(path, line.number, f"no word stands before the tag {line.tag!r}")
+    check_word(line.word, where=f"{path}, line {line.number}")
     word, tag = (text.strip('"').casefold() for text in (line.word, line.tag))
     if word in _WORD_NAMES and tag in _TAG_NAMES:
         problem = f"{line.word!r} and {line.tag!r} are names of columns; remove this line"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.labelled import LabelledText, parse_labelled, read_labelled
-from alignfreeze.corpora.labels import check_characters, parse_tag
+from alignfreeze.corpora.labels import check_characters, check_word, parse_tag
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.task import Source
 
@@ -30,6 +30,8 @@ def read_hub_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
         if len(words) != len(tags):
             raise DataError(f"{where}: {len(words)} words and {len(tags)} tags; expected one tag per word")
         check_characters(" ".join(words), where=where)
+        for number, word in enumerate(words, start=1):
+            check_word(word, where=f"{where}, word {number}")
         tags = (parse_tag(tag, word=word, where=where) for word, tag in zip(words, tags, strict=True))
         sentences.append(TaggedSentence(tuple(words), tuple(None if tag == UNTAGGED else tag for tag in tags)))
         if len(sentences) == source.most:

@@ -37,7 +37,10 @@ def test_json_lines(tmp_path, line, columns):
         ('{"en": 1, "de": "x"}', "line 1: the field 'en' holds int, not a sentence"),
         ('{"pt": "x", "pt_BR": "y", "en": "z"}', "line 1: expected the fields en and de, found 'pt', 'pt_BR', 'en'"),
         ('{"en_US": "x", "en_GB": "y", "de": "z"}', "line 1: 'en_US' and 'en_GB' are both 'en'; choose one with --col"),
-        ('{"en": "\\ud800", "de": "x"}', "line 1: the field 'en' holds half a character"),
+        ('{"en": "\\ud800", "de": "x"}', r"line 1: the field 'en': \\ud800 is half a character"),
+        ('{"en": "x", "de": "y", "en": "z"}', "line 1: not a JSON .* has 2 fields 'en', the last with 'z'; keep"),
+        ('{"translation": {"en": "x", "de": "y", "de": "z"}}', "line 1: .*an object has 2 fields 'de'"),
+        (' [ {"en": "x", "de": "y"}]', "line 1: this is a JSON array"),
         ("[" * 200_000, "line 1: not a JSON object of sentences .it is nested too deeply"),
     ],
 )

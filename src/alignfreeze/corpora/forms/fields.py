@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Sides, Texts
+from alignfreeze.corpora.labels import find_half
 from alignfreeze.languages import tag_fits
 
 NULL = "with null instead of a sentence"
@@ -95,8 +96,6 @@ def to_sentence(what: str, text: Any) -> str | None:
         return None
     if not isinstance(text, str):
         raise ValueError(f"{what} holds {type(text).__name__}, not a sentence")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{what} holds half a character ({text[error.start]!r}), which is not text") from None
+    if problem := find_half(text):
+        raise ValueError(f"{what}: {problem}")
     return text

@@ -10,6 +10,7 @@ from typing import Any
 
 from alignfreeze.corpora.forms.fields import texts_of_fields
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.corpora.json_lines import ARRAY, is_array, parse_json
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
@@ -34,26 +35,19 @@ def _parse(line: str) -> Any:
     Raises:
         ValueError: The line is not JSON.
     """
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        is_array = line.strip() == "[" or line.lstrip().startswith("[{")
-        raise ValueError(ARRAY if is_array else f"not a JSON object ({error})") from error
-    except RecursionError:
-        raise ValueError("not a JSON object of sentences (it is nested too deeply)") from None
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+    if is_array(line):
         raise ValueError(ARRAY)
-    return value
-
-
-ARRAY = "this is a JSON array, which is not read; write one object per line, for example by jq -c '.[]'"
+    try:
+        return parse_json(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object of sentences ({error})") from error
 
 
 def _is_object(line: str) -> bool:
     """Return whether a line is a JSON object; `{0} files` may begin a sentence."""
     try:
-        return line.lstrip().startswith("{") and isinstance(_parse(line), dict)
-    except ValueError:
+        return line.lstrip().startswith("{") and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
         return False
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from alignfreeze.compressed import strip_compression
 from alignfreeze.corpora.forms.bars import BARS
 from alignfreeze.corpora.forms.form import Form
-from alignfreeze.corpora.forms.jsonl import ARRAY, JSONL
+from alignfreeze.corpora.forms.jsonl import JSONL
 from alignfreeze.corpora.forms.moses import MOSES
 from alignfreeze.corpora.forms.po import PO
 from alignfreeze.corpora.forms.tmx import TMX
 from alignfreeze.corpora.forms.tsv import TSV
+from alignfreeze.corpora.json_lines import ARRAY, is_array
 from alignfreeze.errors import DataError
 from alignfreeze.files import check_readable_again, read_lines
 
@@ -52,6 +53,8 @@ def guess_form(path: Path) -> str:
             if name == USUAL:
                 _check_tabs(path, lines)
             return name
+    if is_array(line):
+        raise DataError.at(path, number, ARRAY)
     ending = strip_compression(path).suffix.lower()
     for pattern, problem in _OTHER_LINES.items():
         if re.match(pattern, ending + line):
@@ -76,7 +79,6 @@ _OTHER_LINES = {
     r"\.csv": _CSV,
     r'(?:\.\w*)?"[^"]*"[,;]': _CSV,
     r"(?i)(?:\.\w*)?(?:[\w-]+[,;])+[\w-]+$": _CSV,
-    r"(?:\.\w*)?\s*\[\s*(?:\{|$)": ARRAY,
 }
 """What to say about files that are not read, by a pattern of the ending of their names and their first line."""
 
