@@ -69,6 +69,7 @@ def run_quickly(code, folder, monkeypatch, tiny_folder):
     code = (
         code.replace("embedded:e5-small", str(tiny_folder))
         .replace("steps=20", "steps=1")
+        .replace('"steps": 20', '"steps": 2')
         .replace("epochs=3", "epochs=1")
     )
     exec(compile(code, "example", "exec"), {})
