@@ -1,5 +1,6 @@
 """What a newcomer meets first: the names, the README, the command and the examples."""
 
+import pydoc
 import re
 import subprocess
 import sys
@@ -68,6 +69,7 @@ def run_quickly(code, folder, monkeypatch, tiny_folder):
     code = (
         code.replace("embedded:e5-small", str(tiny_folder))
         .replace("steps=20", "steps=1")
+        .replace('"steps": 20', '"steps": 2')
         .replace("epochs=3", "epochs=1")
     )
     exec(compile(code, "example", "exec"), {})
@@ -100,3 +102,39 @@ def test_experiment_files_are_valid(path):
 def test_the_readmes_experiment_file_is_valid():
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     ExperimentSettings.from_values(tomllib.loads(block), origin="README.md")
+
+
+def test_help_and_tab_completion_show_the_pipeline_in_order():
+    from rlcompleter import Completer
+
+    found = set()
+    completer = Completer({"af": alignfreeze})
+    for number in range(1000):
+        if (text := completer.complete("af.", number)) is None:
+            break
+        found.add(text.removeprefix("af.").rstrip("()"))
+    assert set(alignfreeze.__all__) <= found | {"__version__"}
+    helped = pydoc.plain(pydoc.render_doc(alignfreeze))
+    listed = alignfreeze.__doc__
+    assert listed is not None
+    for name in alignfreeze._HOMES:
+        assert re.search(rf"\b{name}\b", listed), name
+        assert re.search(rf"\b{name}\b", helped.split("PACKAGE CONTENTS")[1]), name
+    pipeline = ["read_bitext", "align", "load_encoder", "realign", "finetune", "evaluate", "probe", "run_experiment"]
+    places = [re.search(rf"\b{name}\b", listed).start() for name in [*pipeline, "compare", "advise", "report"]]
+    assert places == sorted(places)
+
+
+def test_the_typed_example_uses_every_public_name():
+    used = set(re.findall(r"\baf\.(\w+)", (ROOT / "tests" / "typed_example.py").read_text()))
+    assert used == set(alignfreeze.__all__)
+    assert (
+        "tests/typed_example.py" in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]["include"]
+    )
+
+
+def test_the_page_on_python_is_executed(tmp_path, monkeypatch, tiny_folder):
+    """Its samples are one script: each goes on with the names of those before it."""
+    blocks = python_blocks((ROOT / "docs" / "api.md").read_text())
+    run_quickly("\n".join(blocks), tmp_path, monkeypatch, tiny_folder)
+    assert (tmp_path / "my-study.html").exists()

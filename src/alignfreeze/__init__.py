@@ -1,4 +1,28 @@
-"""Realign multilingual encoders with a choice of frozen layers, and see language by language what it changed."""
+"""Realign multilingual encoders with a choice of frozen layers, and see language by language what it changed.
+
+The public names, in the order of the pipeline:
+
+    read_bitext, SentencePair     sentence pairs
+    read_conllu                   tagged sentences
+    align                         the words that translate each other
+    load_encoder                  an encoder
+    realign                       pull translations together, with some layers frozen
+    average_encoders              the mean of realigned encoders
+    TASKS, finetune               learn a task in one language
+    evaluate                      test it in others
+    probe                         look into encoders, layer by layer
+    run_experiment                all of this, for several strategies, seeds and languages
+    compare                       gains over the baseline, with intervals and tests
+    advise                        the best strategy for each language, without labels
+    report, study_page            a study as a page
+
+    RealignmentSettings, FinetuningSettings, ExperimentSettings
+                                  settings; keywords and dicts will do as well
+    register_aligner, register_family, register_loss, register_task
+                                  own parts, by name
+
+Results are tables: in a notebook, with `to_pandas()`, and with `to_dict()`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +32,14 @@ from typing import TYPE_CHECKING, Any
 from alignfreeze.version import __version__
 
 if TYPE_CHECKING:
+    from alignfreeze.advice.advice import advise
     from alignfreeze.alignment.aligners import register_aligner
     from alignfreeze.alignment.aligning import align
     from alignfreeze.corpora.annotated import read_conllu
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.encoding.families import register_family
+    from alignfreeze.evaluation.probing import probe
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
@@ -21,7 +47,9 @@ if TYPE_CHECKING:
     from alignfreeze.realignment.settings import RealignmentSettings
     from alignfreeze.realignment.trainer import realign
     from alignfreeze.reports.study import study_page
+    from alignfreeze.reports.writing import report
     from alignfreeze.running.dispatch import run_experiment
+    from alignfreeze.studies.comparing import compare
     from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
     from alignfreeze.tasks.table import TASKS, register_task
 
@@ -44,9 +72,13 @@ _HOMES = {
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
+    "probe": "evaluation.probing",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
-    "study_page": "report.study",
+    "compare": "studies.comparing",
+    "advise": "advice.advice",
+    "report": "reports.writing",
+    "study_page": "reports.study",
 }
 
 __all__ = [
@@ -56,11 +88,14 @@ __all__ = [
     "RealignmentSettings",
     "SentencePair",
     "__version__",
+    "advise",
     "align",
     "average_encoders",
+    "compare",
     "evaluate",
     "finetune",
     "load_encoder",
+    "probe",
     "read_bitext",
     "read_conllu",
     "realign",
@@ -68,15 +103,18 @@ __all__ = [
     "register_family",
     "register_loss",
     "register_task",
+    "report",
     "run_experiment",
     "study_page",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'alignfreeze' has no attribute {name!r}")
-    return getattr(import_module(f"alignfreeze.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a checker of types shall know only the names above
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'alignfreeze' has no attribute {name!r}")
+        return getattr(import_module(f"alignfreeze.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignfreeze.extras import import_extra
 from alignfreeze.sheets import Sheet, to_html
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Tabular:
@@ -31,7 +34,7 @@ class Tabular:
         """Return the whole result as plain values, as they are written in JSON."""
         return {"rows": self.rows()}
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self) -> DataFrame:
         """Return the rows as a data frame of pandas.
 
         Raises:

@@ -6,7 +6,7 @@ from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.probing import probe_encoders, shorten_names
+from alignfreeze.evaluation.probing import probe, shorten_names
 from tests.conftest import write_bars
 
 
@@ -26,8 +26,8 @@ def test_a_probe_takes_the_sentence_pairs_that_are_asked_for(tmp_path, tiny_fold
 
     def n_words(**selection):
         request = BitextRequest([reader], SelectionSettings(**selection), pretokenized=True)
-        probe = probe_encoders([str(tiny_folder)], request, links, device="cpu")
-        return probe.retrieval[tiny_folder.name][0].n
+        probed = probe(str(tiny_folder), request, alignments=links, device="cpu")
+        return probed.retrieval[tiny_folder.name][0].n
 
     # Of three sentence pairs there are at most nine different nouns and verbs.
     assert n_words(keep_best=3 / len(toy_bitext)) <= 9 < n_words()

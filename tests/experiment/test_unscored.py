@@ -10,7 +10,7 @@ from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS
@@ -106,7 +106,7 @@ def test_tables_comparisons_and_pages_go_without_the_score(project):
         ("average", 2),
     ]
     assert "| tr | Turkish | – | – |" in (out / "table.md").read_text()
-    (compared,) = compare(read_results([out]))
+    (compared,) = compare_results(read_results([out]))
     assert compared.languages == ("de",)
     assert alignfreeze("compare", out, "--against", out).returncode == 0
     pytest.importorskip("plotly")

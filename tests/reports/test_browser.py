@@ -14,7 +14,7 @@ from alignfreeze.reports.page import to_html
 from alignfreeze.reports.pages import Page, StudyPage
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table
 from tests.support.runs import planned
@@ -287,7 +287,7 @@ def test_what_is_downloaded(page, study, tmp_path):
         waiting.value.save_as(path)
         assert path.read_bytes().startswith(begins)
     csv = (tmp_path / "saved.CSV").read_text().splitlines()
-    (compared,) = compare(read_results([study.with_name("results.csv")]))
+    (compared,) = compare_results(read_results([study.with_name("results.csv")]))
     assert csv[1].startswith('"zh","Chinese (zh)","+5.0')
     assert len(csv) == 1 + len(compared.languages)
 

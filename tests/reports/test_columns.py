@@ -8,7 +8,7 @@ from rich.console import Console
 from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.sheets import Cell, to_latex, to_markdown, to_rich
 from alignfreeze.studies import tables as comparisons
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table
 
@@ -50,7 +50,7 @@ def in_terminal(sheet):
 @pytest.mark.parametrize("write", [in_terminal, to_markdown, to_latex])
 def test_a_new_column_of_the_overview_is_in_every_form(tmp_path, write):
     # All strategies differ by 0.02 between the two seeds: a standard deviation of 1.414 points.
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     text = write(comparisons.overall_sheet(compared))
     assert "spread" in text
     assert text.count("1.414 points") == 3
@@ -58,7 +58,7 @@ def test_a_new_column_of_the_overview_is_in_every_form(tmp_path, write):
 
 @pytest.mark.usefixtures("spread")
 def test_a_new_column_of_the_overview_is_in_json(tmp_path):
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     facts = json.loads(json.dumps(comparisons.comparison_facts(compared)))
     assert facts["strategies"]["full"]["spread"] == pytest.approx(0.01414, abs=1e-5)
 
@@ -75,7 +75,7 @@ def test_a_new_column_of_the_overview_is_on_the_page(tmp_path):
 
 
 def test_table_and_json_have_the_same_numbers(tmp_path):
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     rows = {row[0].text: [cell.text for cell in row] for row in comparisons.overall_sheet(compared).rows}
     for name, facts in comparisons.comparison_facts(compared)["strategies"].items():
         gain = "–" if facts["gain"] is None else f"{100 * facts['gain']:+.2f}"

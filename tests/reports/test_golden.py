@@ -14,7 +14,7 @@ pytest.importorskip("pyvis")
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page
 from alignfreeze.reports.text import study_latex, study_markdown
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from alignfreeze.typology import is_installed
 from tests.support.records import make_record, make_settings, write_runs
@@ -106,7 +106,7 @@ def test_every_number_of_a_chart_is_in_its_table(study):
 
 def test_every_number_of_a_table_comes_from_the_comparison(tmp_path):
     study = write_study(tmp_path)
-    (compared,) = compare(read_results([tmp_path / "golden"]))
+    (compared,) = compare_results(read_results([tmp_path / "golden"]))
     (page,) = study.comparisons
     table = page.sheets[1]
     for row in table.rows:

@@ -17,7 +17,7 @@ from alignfreeze.reports.likeness import (
 )
 from alignfreeze.reports.lineage import trace_run, trace_runs
 from alignfreeze.reports.networks import Edge, Network, Node
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.reports.test_golden import SCORES, record
 from tests.studies.test_comparison import table
@@ -92,7 +92,7 @@ def test_every_edge_joins_nodes_that_there_are():
 
 
 def test_languages_are_alike_where_their_gains_are(tmp_path):
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     found = measure_distances(["de", "tr"], [compared], None)
     # Full gains 0.10 in German and 0.01 in Turkish, back 0.01 and -0.10: (9 ** 2 + 11 ** 2) / 2 = 101.
     assert found[BY_GAINS]["de", "tr"] == pytest.approx(101**0.5)

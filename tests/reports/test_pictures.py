@@ -10,7 +10,7 @@ from alignfreeze.reports.palette import ground_of, ink_on
 from alignfreeze.reports.pictures import draw_gain_picture, illustrate
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table
 from tests.support.cli import alignfreeze
@@ -20,7 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_the_picture_holds_every_gain(tmp_path):
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     picture = ET.fromstring(draw_gain_picture(compared))
     texts = [element.text for element in picture.iter(f"{SVG}text")]
     assert texts[1:] == ["full", "back", "German", "+10.0 ↑", "+1.0", "Turkish", "+1.0", "-10.0 ↓"]
@@ -33,7 +33,7 @@ def test_the_picture_holds_every_gain(tmp_path):
 def test_markup_in_a_name_is_text_in_the_picture(tmp_path):
     from dataclasses import replace
 
-    (compared,) = compare(read_results([table(tmp_path)]))
+    (compared,) = compare_results(read_results([table(tmp_path)]))
     evil = draw_gain_picture(
         replace(compared, setup=replace(compared.setup, encoder="</title><script>alert(1)</script>"))
     )

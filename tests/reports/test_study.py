@@ -12,7 +12,7 @@ from alignfreeze.reports.gain_charts import draw_gain_map
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import ROWS, table
 from tests.support.cli import alignfreeze
@@ -26,7 +26,7 @@ def charts_of(page):
 
 def test_every_number_of_the_heat_map_is_found_in_the_comparison(tmp_path):
     path = table(tmp_path)
-    (compared,) = compare(read_results([path]))
+    (compared,) = compare_results(read_results([path]))
     charts = charts_of(to_html(study_page([path])))
     drawn = charts["comparison/1/gains"]["figure"]["data"][0]
     assert drawn["x"] == ["full", "back"]
@@ -91,7 +91,7 @@ def test_names_that_carry_markup_come_out_as_text(tmp_path):
     assert EVIL not in page
     assert "<img" not in page.split("<script>")[0]
     assert page.count("</script>") == 5
-    (compared,) = compare(read_results([tmp_path / "results.csv"]))
+    (compared,) = compare_results(read_results([tmp_path / "results.csv"]))
     marked = replace(compared, strategies=("baseline", "<b>full</b>"))
     assert draw_gain_map(marked, orders={"gain": ["de"]}).figure["data"][0]["x"] == ["&lt;b&gt;full&lt;/b&gt;"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from alignfreeze.experiment.cards import CardFacts, card_text
 from alignfreeze.running.doubts import gather_doubts
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from alignfreeze.studies.summaries import summarise_comparison, summarise_comparisons
 from tests.support.cli import alignfreeze
@@ -119,7 +119,7 @@ def test_a_run_that_learnt_nothing_begins_its_table_with_that(project):
 
 
 def test_the_summary_of_scores_of_zero_compares_nothing(study):
-    compared = compare(read_results([study]))
+    compared = compare_results(read_results([study]))
     nothing = ["All scores are 0: the models have learnt nothing, so there is nothing to compare."]
     assert summarise_comparison(compared[0]) == summarise_comparisons([*compared, *compared]) == nothing
 
@@ -129,7 +129,7 @@ def test_the_summary_of_equal_scores_compares_nothing(tmp_path):
     rows = [f"{seed},m,udpos,{name},0.4,0.3" for name in ("baseline", "before_dico") for seed in (1, 2)]
     head = "seed,model,task,method,final_eval_de_accuracy,final_eval_tr_accuracy"
     (tmp_path / "table.csv").write_text("\n".join([head, *rows]))
-    sentences = summarise_comparison(compare(read_results([tmp_path / "table.csv"]))[0])
+    sentences = summarise_comparison(compare_results(read_results([tmp_path / "table.csv"]))[0])
     assert "No strategy changes the score of any language." in sentences
     assert not any("gains anything" in sentence for sentence in sentences)
 

@@ -11,7 +11,7 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import Result, Setup, read_results
 from alignfreeze.studies.summaries import summarise_comparison
 from alignfreeze.studies.tables import comparison_facts, table_of
@@ -38,7 +38,7 @@ def table(folder, text=ROWS, name="results.csv"):
 
 
 def test_a_table_by_hand(tmp_path):
-    (found,) = compare(read_results([table(tmp_path)]))
+    (found,) = compare_results(read_results([table(tmp_path)]))
     assert found.setup == Setup("m", "udpos", "dico", "before")
     assert found.strategies == ("baseline", "full", "back")
     assert (found.source, found.languages, found.seeds) == ("en", ("de", "tr"), (31, 42))
@@ -55,7 +55,9 @@ def test_a_table_by_hand(tmp_path):
 def test_the_papers_headline(shared_data):
     """With XLM-R and dictionary links realignment improves 9 of 34 languages, with front-freezing 16."""
     path = shared_data / "paper_results" / "xlm-roberta-base__opus100__udpos.csv"
-    found = next(c for c in compare(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before"))
+    found = next(
+        c for c in compare_results(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before")
+    )
     assert len(found.languages) == 34
     assert found.overall["full"].counts["improved"] == 9
     assert found.overall["front"].counts["improved"] == 16
@@ -65,7 +67,7 @@ def test_the_papers_headline(shared_data):
 
 def test_all_tables_of_the_paper(shared_data):
     paths = sorted((shared_data / "paper_results").glob("*.csv"))
-    found = compare(read_results(paths))
+    found = compare_results(read_results(paths))
     assert len(paths) == 12
     assert len({(c.setup.encoder, c.setup.task) for c in found}) == 12
     languages = {c.setup.task: len(c.languages) for c in found}
@@ -104,7 +106,7 @@ def test_a_row_that_is_cut_short(tmp_path):
 def test_no_baseline_nothing_there_and_no_run(tmp_path):
     without = "\n".join(line for line in ROWS.splitlines() if "baseline" not in line)
     with pytest.raises(SettingsError, match="no baseline for udpos with m aligner dico"):
-        compare(read_results([table(tmp_path, without)]))
+        compare_results(read_results([table(tmp_path, without)]))
     with pytest.raises(DataError, match="no such file or folder"):
         read_results([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
@@ -117,7 +119,7 @@ def test_no_baseline_nothing_there_and_no_run(tmp_path):
 
 def test_one_seed_has_no_standard_deviation_and_no_verdict(tmp_path):
     one = "\n".join(line for line in ROWS.splitlines() if not line.startswith("42"))
-    (found,) = compare(read_results([table(tmp_path, one)]))
+    (found,) = compare_results(read_results([table(tmp_path, one)]))
     assert found.cells["de"]["full"].sd is None
     assert found.cells["de"]["full"].verdict is None
     assert set(found.overall["full"].counts.values()) == {0}
@@ -131,17 +133,19 @@ def result(strategy, value, *, tests="a" * 64, settings="s", place="here"):
 def test_other_test_data_are_refused_with_their_digests():
     results = [result("baseline", 0.5), result("full", 0.6, tests="b" * 64, place="there")]
     with pytest.raises(SettingsError, match=rf"(?s)test data of 'de' differ.*here: {'a' * 64}.*there: {'b' * 64}"):
-        compare(results)
+        compare_results(results)
 
 
 def test_two_results_of_one_run_are_refused_unless_they_are_the_same():
     with pytest.raises(SettingsError, match=r"two results for full, seed 31, .*0.6 in here, 0.7 in there"):
-        compare([result("baseline", 0.5), result("full", 0.6), result("full", 0.7, place="there")])
-    assert len(compare([result("baseline", 0.5), result("full", 0.6), result("full", 0.6, place="there")])) == 1
+        compare_results([result("baseline", 0.5), result("full", 0.6), result("full", 0.7, place="there")])
+    assert len(compare_results([result("baseline", 0.5), result("full", 0.6), result("full", 0.6, place="there")])) == 1
 
 
 def test_a_baseline_serves_several_setups():
-    found = compare([result("baseline", 0.5), result("full", 0.6, settings="1"), result("full", 0.7, settings="2")])
+    found = compare_results(
+        [result("baseline", 0.5), result("full", 0.6, settings="1"), result("full", 0.7, settings="2")]
+    )
     assert [item.overall["full"].average.gain for item in found] == [pytest.approx(0.1), pytest.approx(0.2)]
 
 
@@ -164,7 +168,7 @@ def test_what_an_average_gains_over_the_best_of_its_members():
     results = with_averages(scores)
     # One seed of the average is better by 0.03 in both languages: its gains are 0.01, 0.01 and 0.04.
     results = [replace(r, value=r.value + 0.03) if (r.strategy, r.seed) == (BOTH, 66) else r for r in results]
-    (found,) = compare(results)
+    (found,) = compare_results(results)
     over = found.overall[BOTH].over_best
     assert (over.member, over.n) == ("front", 3)
     assert over.gain == pytest.approx(0.02)
@@ -184,7 +188,9 @@ def test_what_an_average_gains_over_the_best_of_its_members():
 
 def test_an_average_with_the_baseline_may_be_below_it():
     step = "average(1*baseline,3*full)"
-    (found,) = compare(with_averages({"baseline": (0.5, 0.5), "full": (0.4, 0.4), step: (0.45, 0.45)}, seeds=(31,)))
+    (found,) = compare_results(
+        with_averages({"baseline": (0.5, 0.5), "full": (0.4, 0.4), step: (0.45, 0.45)}, seeds=(31,))
+    )
     assert summarise_comparison(found) == [
         "With a single seed gains cannot be told from chance. Over 2 languages the mean gain of the "
         "average(1*baseline,3*full) is -5.0 points, the best of 2 strategies.",
@@ -195,7 +201,7 @@ def test_an_average_with_the_baseline_may_be_below_it():
 
 
 def test_nothing_is_said_of_the_best_member_where_one_was_not_run():
-    (found,) = compare(with_averages({"baseline": (0.4, 0.4), "full": (0.6, 0.4), BOTH: (0.61, 0.51)}))
+    (found,) = compare_results(with_averages({"baseline": (0.4, 0.4), "full": (0.6, 0.4), BOTH: (0.61, 0.51)}))
     assert found.overall[BOTH].over_best is None
     assert not any("its members" in sentence for sentence in summarise_comparison(found))
 
@@ -203,19 +209,19 @@ def test_nothing_is_said_of_the_best_member_where_one_was_not_run():
 def test_tests_of_several_averages_are_corrected():
     other = "average(baseline,full)"
     scores = {"baseline": (0.4, 0.4), "full": (0.6, 0.4), "front": (0.6, 0.5), BOTH: (0.61, 0.51), other: (0.7, 0.5)}
-    (found,) = compare(with_averages(scores))
+    (found,) = compare_results(with_averages(scores))
     assert [found.overall[name].over_best.p_value for name in (BOTH, other)] == [1, 1]
 
 
 def test_two_studies_side_by_side(tmp_path):
-    ours = compare([result("baseline", 0.5), result("full", 0.6)])
-    theirs = compare(read_results([table(tmp_path, ROWS)]))
+    ours = compare_results([result("baseline", 0.5), result("full", 0.6)])
+    theirs = compare_results(read_results([table(tmp_path, ROWS)]))
     (versus,) = set_side_by_side(ours, theirs)  # udpos is pos; encoder and aligner differ
     assert versus.languages == ("de",)
     assert versus.strategies == ("baseline", "full")
     assert versus.agreement == {"full": None}  # ours has one seed
     with pytest.raises(SettingsError, match="no comparison with the same task, schedule and metric"):
-        set_side_by_side(ours, compare(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
+        set_side_by_side(ours, compare_results(read_results([table(tmp_path, ROWS.replace("udpos", "xnli"))])))
     (same,) = set_side_by_side(theirs, theirs)
     assert same.agreement == {"full": 1.0, "back": 1.0}
 
@@ -245,13 +251,13 @@ def test_the_bootstrap_over_sentences_takes_seeds_together():
         for seed in (31, 42)
         for strategy, parts in (("baseline", half), ("full", most), ("front", half))
     ]
-    (found,) = compare(results)
+    (found,) = compare_results(results)
     assert found.paired["de"]["full"].difference == pytest.approx(0.3)  # 8 of 10 on average
     assert found.paired["de"]["full"].p_value == pytest.approx(2 / 2_001)
     assert found.paired["de"]["front"].p_value == 1
     assert found.overall["full"].sure == (1, 0)
     assert found.overall["front"].sure == (0, 0)
-    (without,) = compare([replace(item, counts=None) for item in results])
+    (without,) = compare_results([replace(item, counts=None) for item in results])
     assert without.overall["full"].sure is None
 
 
@@ -276,7 +282,7 @@ def test_a_strategy_that_one_study_lacks_in_a_language_is_left_out_of_both(tmp_p
     columns = "final_eval_de_accuracy,final_eval_same_accuracy"
     (tmp_path / "a").mkdir()
     other = f"seed,model,task,method,{columns}\n31,m,udpos,freeze_realign_unfreeze_dico,0.5,0.9\n"
-    ours = compare(read_results([table(tmp_path), table(tmp_path / "a", other)]))
+    ours = compare_results(read_results([table(tmp_path), table(tmp_path / "a", other)]))
     (found,) = set_side_by_side(ours, ours)
     assert "front" in ours[0].strategies
     assert found.strategies == ("baseline", "full", "back")
@@ -284,7 +290,7 @@ def test_a_strategy_that_one_study_lacks_in_a_language_is_left_out_of_both(tmp_p
 
 def test_missing_runs_are_said_below_the_table(tmp_path):
     rows = "\n".join(line for line in ROWS.splitlines() if not line.startswith("42,m,udpos,before"))
-    (found,) = compare(read_results([table(tmp_path, rows)]))
+    (found,) = compare_results(read_results([table(tmp_path, rows)]))
     assert "full has 1 of the 2 seeds: gains are over the seeds that both have" in table_of(found).note
     assert found.cells["de"]["full"].gain == pytest.approx(0.1)
 
@@ -302,7 +308,7 @@ def test_runs_on_other_bitext_are_another_setup(project):
     out = project / "out"
     run_with(project, out, seeds=[1], bitext={"max_pairs": 40})
     run_with(project, out, seeds=[1, 2])
-    found = compare(read_results([out]))
+    found = compare_results(read_results([out]))
     assert [c.seeds for c in found] == [(1, 2), (1, 2)]  # the baselines are common
     assert sorted(c.cells["de"]["front"].n for c in found) == [1, 2]
     assert len({c.label for c in found}) == 2
@@ -314,7 +320,7 @@ def test_runs_with_other_held_out_pairs_are_another_setup(project):
     out = project / "out"
     for pairs in (20, 30):
         run_with(project, out, seeds=[1], bitext={"held_out": pairs})
-    found = compare(read_results([out]))
+    found = compare_results(read_results([out]))
     assert sorted(c.cells["de"]["front"].n for c in found) == [1, 1]
     assert len({c.setup for c in found}) == 2
 
@@ -324,7 +330,7 @@ def test_other_numbers_of_test_items_are_refused(project):
     run_with(project, out, seeds=[1], strategies=["baseline"], data={"max_test": 5})
     run_with(project, out, seeds=[1], strategies=["front"])
     with pytest.raises(SettingsError, match=r"(?s)test data of 'en' differ.*the first 5 items"):
-        compare(read_results([out]))
+        compare_results(read_results([out]))
 
 
 def test_fewer_training_items_are_another_baseline(project):
@@ -332,4 +338,4 @@ def test_fewer_training_items_are_another_baseline(project):
     run_with(project, out, seeds=[1], strategies=["baseline"], data={"max_train": 10})
     run_with(project, out, seeds=[1], strategies=["front"], finetuning={"steps": 8})
     with pytest.raises(SettingsError, match="no baseline for pos"):
-        compare(read_results([out]))
+        compare_results(read_results([out]))

@@ -6,7 +6,7 @@ import pytest
 
 from alignfreeze import typology
 from alignfreeze.errors import DataError
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.correlations import collect_facts, correlate_gains
 from alignfreeze.studies.results import read_results
 from tests.support.cli import alignfreeze
@@ -29,7 +29,7 @@ def study(folder, codes, gains):
 
 
 def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
-    (compared,) = compare(read_results([study(tmp_path, CODES, [0.06, 0.05, 0.04, 0.03, 0.02, 0.01])]))
+    (compared,) = compare_results(read_results([study(tmp_path, CODES, [0.06, 0.05, 0.04, 0.03, 0.02, 0.01])]))
     found = {item.fact: item for item in correlate_gains(compared)}
     assert list(found) == ["baseline score", "same script", "pretraining text"]
     assert (found["baseline score"].rho, found["baseline score"].n) == (-1, 6)
@@ -45,7 +45,7 @@ def test_gains_that_fall_as_the_baseline_rises(tmp_path, without_typology):
 
 
 def test_too_few_languages(tmp_path):
-    (compared,) = compare(read_results([study(tmp_path, CODES[:4], [0.01, 0.02, 0.03, 0.04])]))
+    (compared,) = compare_results(read_results([study(tmp_path, CODES[:4], [0.01, 0.02, 0.03, 0.04])]))
     with pytest.raises(DataError, match="4 target languages: correlations need at least 5"):
         correlate_gains(compared)
 
@@ -53,7 +53,7 @@ def test_too_few_languages(tmp_path):
 def test_a_baseline_alone_has_no_gains(tmp_path):
     path = study(tmp_path, CODES, [0.0] * 6)
     path.write_text("\n".join(line for line in path.read_text().splitlines() if "before" not in line))
-    (compared,) = compare(read_results([path]))
+    (compared,) = compare_results(read_results([path]))
     with pytest.raises(DataError, match="only the baseline was tested"):
         correlate_gains(compared)
 
@@ -74,7 +74,7 @@ def test_the_papers_results(shared_data):
     """Front-freezing with XLM-R and dictionary links helps languages more that the baseline is worse at."""
     path = shared_data / "paper_results" / "xlm-roberta-base__opus100__udpos.csv"
     compared = next(
-        c for c in compare(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before")
+        c for c in compare_results(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before")
     )
     found = {(item.strategy, item.fact): item for item in correlate_gains(compared)}
     assert {item.n for item in found.values()} == {34}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from alignfreeze.studies.summaries import summarise_comparison
 
@@ -15,7 +15,7 @@ def of(folder, rows, codes=("de", "tr")):
         for method, scores in rows.items():
             lines.append(f"{seed},m,udpos,{method},{','.join(f'{score + more:.4f}' for score in scores)}")
     (folder / "table.csv").write_text("\n".join(lines) + "\n")
-    return summarise_comparison(compare(read_results([folder / "table.csv"]))[0])
+    return summarise_comparison(compare_results(read_results([folder / "table.csv"]))[0])
 
 
 FRONT = "freeze_realign_unfreeze_dico"
@@ -23,7 +23,9 @@ FRONT = "freeze_realign_unfreeze_dico"
 
 def test_the_papers_headline(shared_data):
     path = shared_data / "paper_results" / "xlm-roberta-base__opus100__udpos.csv"
-    found = next(c for c in compare(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before"))
+    found = next(
+        c for c in compare_results(read_results([path])) if (c.setup.aligner, c.setup.schedule) == ("dico", "before")
+    )
     assert summarise_comparison(found) == [
         "Front-freezing improves 16 of 34 languages by more than one standard deviation and worsens none; full "
         "realignment improves 9 and worsens 1. The mean gain of front-freezing is +0.8 points (95% interval "
@@ -89,7 +91,7 @@ def test_a_strategy_with_too_few_seeds_is_neither_best_nor_spares(tmp_path):
         rows.append(f"{seed},m,udpos,{method},{score + seed / 1e5},{score + seed / 1e5}")
     path = tmp_path / "results.csv"
     path.write_text("\n".join(rows) + "\n")
-    (compared,) = compare(read_results([path]))
+    (compared,) = compare_results(read_results([path]))
     found = summarise_comparison(compared)
     assert found[0].startswith("Full realignment improves none of 2 languages")
     assert "Of front-freezing there are too few seeds to tell gains from chance." in found

@@ -38,9 +38,8 @@ class AdviceOutcome(Tabular):
     out: Path
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row per language and strategy, with the estimates; the language is None for all together."""
-        items = (*self.advice.languages, self.advice.overall)
-        return [row for item in items for row in estimate_rows(item)]
+        """Return one row per language and strategy, with the estimates."""
+        return [row for item in self.advice.languages for row in estimate_rows(item)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the advice as plain values, as `alignfreeze advise --json` prints them."""

@@ -20,7 +20,7 @@ from alignfreeze.termination import TERMINATED, Terminated, clean_up_when_termin
 
 app = typer.Typer(
     name="alignfreeze",
-    help=alignfreeze.__doc__,
+    help=(alignfreeze.__doc__ or "").partition("\n")[0],
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

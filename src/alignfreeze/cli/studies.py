@@ -26,34 +26,22 @@ def compare(
 ) -> None:
     """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks."""
     _check_forms(latex, markdown, as_json)
-    from alignfreeze.running.doubts import doubts_of
     from alignfreeze.running.tables import sheet_of
-    from alignfreeze.studies import comparison, results
+    from alignfreeze.studies import comparing
     from alignfreeze.studies import tables as shown
-    from alignfreeze.studies.versus import set_side_by_side
+    from alignfreeze.studies.summaries import summarise_comparison
 
-    read, records = results.read_all(paths)
-    found = comparison.compare(read)
-    versus = []
-    if against:
-        theirs, others = results.read_all(against)
-        records += others
-        results.check_tests([*read, *theirs])
-        versus = set_side_by_side(found, comparison.compare(theirs))
-    doubts = [doubt.sentence for doubt in doubts_of(records)]
+    found = comparing.compare(paths, against=against or None)
     if as_json:
-        facts = {"doubts": doubts, "comparisons": [shown.comparison_facts(item) for item in found]}
-        if against:
-            facts["versus"] = [shown.versus_facts(item) for item in versus]
-        show_json(facts)
+        show_json(found.to_dict())
         return
-    show_doubts(doubts, latex=latex, markdown=markdown)
+    show_doubts(found.doubts, latex=latex, markdown=markdown)
     for item in found:
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
         if not latex and not markdown:
-            show_lines([" ".join(shown.summarise_comparison(item)) + "\n"])
-    show_sheets(map(shown.versus_sheet, versus), latex=latex, markdown=markdown)
+            show_lines([" ".join(summarise_comparison(item)) + "\n"])
+    show_sheets(map(shown.versus_sheet, found.versus), latex=latex, markdown=markdown)
 
 
 def _check_forms(latex: bool, markdown: bool, as_json: bool) -> None:
@@ -84,7 +72,7 @@ def correlate(
             )
         read, records = results.read_all(paths)
         doubts = [doubt.sentence for doubt in doubts_of(records)]
-        compared = comparison.compare(read)
+        compared = comparison.compare_results(read)
         found = [(item, correlate_gains(item)) for item in compared]
     if as_json:
         facts = [
@@ -131,9 +119,9 @@ def report(
     Markdown and LaTeX, for a pull request or a paper, have only the outcome and the tables.
     """
     with working():
-        from alignfreeze.reports.writing import write_report
+        from alignfreeze.reports.writing import report as write
 
-        page = write_report(paths, out, form, title=title)
+        page = write(paths, out, title=title, form=form)
     typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
 
 
@@ -173,23 +161,18 @@ def probe(
     With --task and --train, also show whether the task and realignment change fine-tuned models in the same direction.
     """
     with working():
-        from alignfreeze.evaluation.probe_tables import probe_sheets
-        from alignfreeze.evaluation.probing import probe_encoders
+        from alignfreeze.evaluation.probing import probe as look_into
         from alignfreeze.files import check_file
 
         if out is not None:
             check_file(out)
-        if (task is None) != (train is None):
-            raise SettingsError(
-                "use --task and --train together: the gradients of a task are computed on training items"
-            )
-        probed = probe_encoders(
+        probed = look_into(
             encoders,
             values.bitext_request(
                 bitext, form=form, columns=columns, select=select, pretokenized=pretokenized, unescape=unescape
             ),
-            values.link_request(aligner, alignment, dictionaries=dictionary, links=links),
-            task=None if task is None else values.find_task(task),
+            alignments=values.link_request(aligner, alignment, dictionaries=dictionary, links=links),
+            task=task,
             train=train,
             most_words=most_words,
             device=device or "auto",
@@ -197,6 +180,6 @@ def probe(
     if out is not None:
         probed.write(out)
     if as_json:
-        show_json(asdict(probed))
+        show_json(probed.to_dict())
     else:
-        show_sheets(probe_sheets(probed))
+        show_sheets(probed.sheets())

@@ -17,9 +17,12 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.drift import Drift, measure_drift
 from alignfreeze.evaluation.gradients import GradientCosine, compare_gradients
+from alignfreeze.evaluation.probe_tables import drift_sheet, gradient_sheet, retrieval_sheet
 from alignfreeze.evaluation.retrieval import MOST_WORDS, Retrieval, measure_retrieval, retrieve, word_vectors
 from alignfreeze.files import write_json
+from alignfreeze.sheets import Sheet
 from alignfreeze.stored import Stored
+from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 
@@ -28,7 +31,7 @@ PROBE = "probe.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Tabular):
     """The results of a probe of encoders.
 
     Attributes:
@@ -45,13 +48,39 @@ class Probe:
     gradients: Mapping[str, Sequence[GradientCosine]] = field(default_factory=dict)
     alike: Sequence[tuple[str, str, float]] = ()
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per encoder, language and layer: the shares of words found by method, and the drift."""
+        found: dict[tuple[str, str, int], dict[str, Any]] = {}
+        moved = {(name, item.layer): item.distance for name, items in self.drift.items() for item in items}
+        for name, items in self.retrieval.items():
+            for item in items:
+                row = {"encoder": name, "language": item.language, "layer": item.layer, "words": item.n}
+                row = found.setdefault((name, item.language, item.layer), row)
+                row[item.method] = item.mean
+        return [{**row, "drift": moved.get((row["encoder"], row["layer"]))} for row in found.values()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the probe as plain values, as `alignfreeze probe --json` prints them."""
+        return asdict(self)
+
+    def sheets(self) -> list[Sheet]:
+        """Return the findings as tables: retrieval by language and on average, drift, gradients."""
+        first = next(iter(self.encoders))
+        languages: list[str | None] = list(dict.fromkeys(item.language for item in self.retrieval[first]))
+        shown = [*languages, *([None] if len(languages) > 1 else [])]
+        return [
+            *(retrieval_sheet(self.retrieval, language) for language in shown),
+            *([drift_sheet(self.drift, first)] if self.drift else []),
+            *([gradient_sheet(self.gradients)] if self.gradients else []),
+        ]
+
     def write(self, path: Path) -> None:
         """Write the probe as JSON.
 
         Raises:
             OutputError: The file cannot be written.
         """
-        write_json(path, asdict(self))
+        write_json(path, self.to_dict())
 
     @classmethod
     def read(cls, path: Path) -> Probe:
@@ -67,7 +96,7 @@ _PROBE = Stored[Probe](Probe, "what `alignfreeze probe --out` of this version wr
 
 
 def look_into(
-    encoders: Mapping[str, str],
+    encoders: Mapping[str, str | Encoder],
     base: Encoder,
     bitext: Sequence[SentencePair],
     alignments: Sequence[WordAlignment],
@@ -81,7 +110,8 @@ def look_into(
     """Probe encoders: retrieval by layer, drift from the first encoder, gradients of models that have learnt a task.
 
     Args:
-        encoders: Folders or names on the hub, by short names. The other encoders were made from the first one.
+        encoders: Folders, names on the hub or loaded encoders, by short names. The other encoders were made from the
+            first one. Those that are not loaded are loaded one after the other.
         base: The first encoder, loaded.
         bitext: Sentence pairs that no encoder was realigned on.
         alignments: The word alignments of these pairs, in the same order.
@@ -107,14 +137,20 @@ def look_into(
     if not places:
         raise DataError("no sentence pair has a usable link")
     for name in others:
-        encoder = load_encoder(encoders[name])
+        encoder = load_once(encoders[name])
         moved[name] = measure_drift(base, encoder)
         found[name] = measure_retrieval(encoder, bitext, alignments, **how)
     pulls: dict[str, list[GradientCosine]] = {}
     if task is not None:
         for name, model in (tuned or {}).items():
             pulls[name] = compare_gradients(model, task, items, bitext, alignments, device=device)
-    return Probe(encoders, found, moved, pulls, compare_places(places))
+    named = {name: encoder.name if isinstance(encoder, Encoder) else encoder for name, encoder in encoders.items()}
+    return Probe(named, found, moved, pulls, compare_places(places))
+
+
+def load_once(encoder: str | Encoder) -> Encoder:
+    """Return an encoder, loaded if it is given by name."""
+    return encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
 
 
 def place_of(source: Tensor, target: Tensor) -> Tensor:

@@ -7,25 +7,9 @@ from collections.abc import Mapping, Sequence
 from alignfreeze.columns import Column, make_sheet
 from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.gradients import GradientCosine
-from alignfreeze.evaluation.probe import Probe
 from alignfreeze.evaluation.retrieval import METHODS, Retrieval
 from alignfreeze.languages import name_of
 from alignfreeze.sheets import Sheet
-
-
-def probe_sheets(probe: Probe) -> list[Sheet]:
-    """Return the findings of a probe: retrieval by language and on average, drift, gradients."""
-    first = next(iter(probe.encoders))
-    languages: list[str | None] = list(dict.fromkeys(item.language for item in probe.retrieval[first]))
-    sheets = [
-        retrieval_sheet(probe.retrieval, language) for language in [*languages, *([None] if len(languages) > 1 else [])]
-    ]
-    if probe.drift:
-        sheets.append(drift_sheet(probe.drift, first))
-    if probe.gradients:
-        sheets.append(gradient_sheet(probe.gradients))
-    return sheets
-
 
 LAYER: Column[int] = Column("layer", lambda layer: "embeddings" if layer == 0 else layer, is_name=True)
 

@@ -16,7 +16,7 @@ from alignfreeze.files import check_file, new_file, write_lines
 from alignfreeze.reports.forms import choose_form
 from alignfreeze.running.tables import sheet_of
 from alignfreeze.sheets import Sheet, doubt_lines, to_latex, to_markdown
-from alignfreeze.studies.comparison import compare
+from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import Result
 from alignfreeze.studies.tables import overall_sheet, table_of
 
@@ -59,7 +59,7 @@ Writer = Callable[[Sequence[Result], Path, Sequence[str]], None]
 
 def _write_tables(write: Callable[[Sheet], str], **form: bool) -> Writer:
     def write_tables(results: Sequence[Result], out: Path, doubts: Sequence[str]) -> None:
-        found = compare(results)
+        found = compare_results(results)
         sheets = [sheet for item in found for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
         write_lines(out, [*doubt_lines(doubts, **form), *"\n\n".join(map(write, sheets)).splitlines()])
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.html import template
 from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
 from alignfreeze.sheets import Sheet
+from alignfreeze.studies.comparison import Comparison
+from alignfreeze.studies.tables import comparison_rows
+from alignfreeze.tabular import Tabular
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyPage:
+class StudyPage(Tabular):
     """All pages of a study.
 
     Attributes:
@@ -48,12 +52,23 @@ class StudyPage:
         comparisons: One page per setup.
         languages: One page per target language.
         runs: One page per run. Tables have no runs.
+        compared: The comparisons that the pages show.
     """
 
     study: Page
     comparisons: Sequence[Page]
     languages: Sequence[Page]
     runs: Sequence[Page]
+    compared: Sequence[Comparison] = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per comparison, language and strategy, as those of `compare`."""
+        return [row for comparison in self.compared for row in comparison_rows(comparison)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return title, findings, facts and rows as plain values."""
+        first = self.study
+        return {"title": first.title, "summary": [*first.summary], "facts": {**first.facts}, "rows": self.rows()}
 
     def pages(self) -> Iterator[Page]:
         """Yield all pages, the first page first."""

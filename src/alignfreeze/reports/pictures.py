@@ -14,7 +14,7 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import ground_of, ink_on
 from alignfreeze.running.tables import gain_text
-from alignfreeze.studies.comparison import Comparison, compare
+from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import results_of
 from alignfreeze.studies.tables import title_of
 
@@ -59,7 +59,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
     if not kept:
         return
     try:
-        compared = compare([result for record in records for result in results_of(record, record.folder)])
+        compared = compare_results([result for record in records for result in results_of(record, record.folder)])
     except SettingsError:  # without a baseline there are no gains
         return
     for record in kept:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
@@ -23,23 +22,27 @@ from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
 from alignfreeze.running.doubts import doubts_of
 from alignfreeze.sheets import doubt_lines
-from alignfreeze.studies.comparison import Comparison, compare
+from alignfreeze.studies.comparing import StudyLike, to_places
+from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
 from alignfreeze.studies.summaries import summarise_comparisons
 
 
-def study_page(paths: Sequence[Path], *, title: str | None = None) -> StudyPage:
-    """Return the pages of a study.
+def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = None) -> StudyPage:
+    """Return the pages of a study without writing a file; a notebook shows the first page.
 
     Args:
-        paths: Folders of runs, and tables in the layout of the paper's results. They are shown as one study.
+        studies: What `run_experiment` returned, folders of runs, or tables in the layout of the paper's results; one
+            of these or a list. They are shown as one study.
         title: Name of the study; by default the name of the folder or table, if only one is given.
 
     Raises:
         DataError: A folder or table is missing or damaged, or has no result yet.
         SettingsError: Results contradict each other.
     """
-    paths = list({path.resolve(): path for path in paths}.values())  # a path that is named twice is read once
+    paths = list(
+        {path.resolve(): path for path in to_places(studies, "studies")}.values()
+    )  # a path that is named twice is read once
     named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
     return with_notes(build_study(gather_findings(paths), title=named), notes_of(paths))
 
@@ -52,7 +55,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
         title: The name of the study.
     """
     comparable, alone = _split(findings.results)
-    by_setup = _group(compare(comparable)) if comparable else []
+    by_setup = _group(compare_results(comparable)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)
@@ -89,6 +92,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
         ],
         [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
         [run_page(record, findings.records) for record in findings.records],
+        [item for several in by_setup for item in several],
     )
 
 

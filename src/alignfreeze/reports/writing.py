@@ -1,20 +1,22 @@
-"""Files that are written beside the records of studies: tables of runs, pages, advice."""
+"""Files that are written beside the records of studies: tables of runs, and pages."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.files import check_apart, check_file, write_json, write_lines
+from alignfreeze.files import check_apart, check_file, to_path, write_json, write_lines
 from alignfreeze.processes import process_number
 from alignfreeze.reports.forms import choose_form
 from alignfreeze.reports.pictures import illustrate
 from alignfreeze.running.study import Outcome
 from alignfreeze.running.tables import sheet_of
 from alignfreeze.sheets import doubt_lines, to_markdown
+from alignfreeze.studies.comparing import StudyLike, to_places
 
 if TYPE_CHECKING:
     from alignfreeze.reports.pages import StudyPage
@@ -36,20 +38,32 @@ def write_outcome(outcome: Outcome, out: Path) -> None:
     illustrate(outcome.records, out / "runs")
 
 
-def write_report(paths: Sequence[Path], out: Path, form: str | None, *, title: str | None = None) -> StudyPage:
-    """Write what `study_page` returns, and return it.
+def report(
+    studies: StudyLike | Sequence[StudyLike],
+    out: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    form: str | None = None,
+) -> StudyPage:
+    """Write a study as one page that needs no network, and return its pages.
+
+    ```python
+    af.report("my-study", "my-study.html")
+    ```
 
     Args:
-        paths: Folders of studies, and tables.
+        studies: What `run_experiment` returned, folders of runs, or tables (CSV); one of these or a list. They are
+            shown as one study.
         out: The file.
-        form: html, markdown or latex; None for the form that the name of the file tells.
-        title: Name of the study.
+        title: Name of the study; by default the name of the folder or table, if only one is given.
+        form: html, markdown or latex; by default the form that the name of the file tells.
 
     Raises:
         SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
         DataError: A study is missing or damaged.
         OutputError: The file cannot be written, or is one of the inputs.
     """
+    paths, out = to_places(studies, "studies"), to_path(out, "out")
     check_file(out)
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     forms, otherwise = set(REPORT_ENDINGS.values()), "use a name that ends in .html, .md or .tex, or give --format"
@@ -71,7 +85,7 @@ def report_demo(folder: Path, page: Path, *, required: bool) -> str:
         SettingsError: The extra `report` is not installed, and the page is required.
     """
     try:
-        write_report([folder], page, "html", title="alignfreeze demo")
+        report(folder, page, title="alignfreeze demo", form="html")
     except SettingsError as error:
         if required:
             raise

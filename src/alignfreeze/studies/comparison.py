@@ -109,7 +109,7 @@ class Comparison:
         return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
 
 
-def compare(results: Sequence[Result]) -> list[Comparison]:
+def compare_results(results: Sequence[Result]) -> list[Comparison]:
     """Compare the strategies of each setup with its baseline. Return one comparison per setup and metric.
 
     Args:

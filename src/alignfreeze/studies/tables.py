@@ -205,6 +205,14 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def comparison_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield one row per language and strategy, as plain values."""
+    setup = {name: value for name, value in setup_facts(comparison).items() if name != "settings"}
+    for language, cells in comparison.cells.items():
+        for strategy, summary in cells.items():
+            yield {**setup, "language": language, "strategy": strategy, **summary.row()}
+
+
 def _strategy_facts(strategy: str, overall: Overall) -> dict[str, Any]:
     over_best = {} if overall.over_best is None else {"over_best_member": asdict(overall.over_best)}
     return {**plain_values(OVERVIEW, OverviewRow(strategy, overall)), **over_best}

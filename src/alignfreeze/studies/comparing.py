@@ -1,0 +1,141 @@
+"""Compare the strategies of studies, which are given as folders, as tables, or as what `run_experiment` returned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+from alignfreeze.errors import SettingsError, show_value
+from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.study import Study
+from alignfreeze.running.tables import sheet_of
+from alignfreeze.sheets import Sheet, doubt_lines
+from alignfreeze.studies.comparison import Comparison, compare_results
+from alignfreeze.studies.results import check_tests, read_all
+from alignfreeze.studies.tables import (
+    comparison_facts,
+    comparison_rows,
+    overall_sheet,
+    table_of,
+    versus_facts,
+    versus_sheet,
+)
+from alignfreeze.studies.versus import Versus, set_side_by_side
+from alignfreeze.tabular import Tabular
+
+StudyLike = Study | str | os.PathLike[str]
+"""What `run_experiment` returned, the folder of runs, or a table in the layout of the paper's results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons(Tabular, Sequence[Comparison]):
+    """The comparisons of studies: a sequence with one comparison per setup and metric.
+
+    Attributes:
+        comparisons: The comparisons.
+        doubts: What is doubtful in the scores, each doubt once.
+        versus: The same comparisons beside those of other studies; empty unless others were given.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    doubts: tuple[str, ...] = ()
+    versus: tuple[Versus, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Comparison: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Comparison, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Comparison | tuple[Comparison, ...]:
+        return self.comparisons[index]
+
+    def __len__(self) -> int:
+        return len(self.comparisons)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per comparison, language and strategy: mean score and gain, as shares, with its interval."""
+        return [row for comparison in self.comparisons for row in comparison_rows(comparison)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparisons as plain values, as `alignfreeze compare --json` prints them."""
+        facts: dict[str, Any] = {
+            "doubts": list(self.doubts),
+            "comparisons": [comparison_facts(item) for item in self.comparisons],
+        }
+        return facts | ({"versus": [versus_facts(item) for item in self.versus]} if self.versus else {})
+
+    def sheets(self) -> list[Sheet]:
+        """Return two tables per comparison, by language and in sum; then the tables beside other studies."""
+        both = [sheet for item in self.comparisons for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
+        return [*both, *map(versus_sheet, self.versus)]
+
+    def warnings(self) -> list[str]:
+        """Return what is doubtful in the scores."""
+        return doubt_lines(self.doubts)
+
+
+def compare(
+    studies: StudyLike | Sequence[StudyLike], *, against: StudyLike | Sequence[StudyLike] | None = None
+) -> Comparisons:
+    """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks.
+
+    ```python
+    found = af.compare("my-study")
+    found[0].overall["front"].average.gain
+    found.to_pandas()
+    ```
+
+    Args:
+        studies: What `run_experiment` returned, folders of runs, or tables (CSV); one of these or a list. A study
+            stands for all runs in its folder.
+        against: Other studies to set beside these, in the same forms.
+
+    Raises:
+        DataError: A folder or table is missing, damaged, or holds no result.
+        SettingsError: Results contradict each other, test data differ, or a setup has no baseline. Or something is
+            not a study.
+    """
+    results, records = read_all(to_places(studies, "studies"))
+    found = compare_results(results)
+    versus = []
+    if against is not None:
+        theirs, others = read_all(to_places(against, "against"))
+        records += others
+        check_tests([*results, *theirs])
+        versus = set_side_by_side(found, compare_results(theirs))
+    return Comparisons(tuple(found), tuple(doubt.sentence for doubt in doubts_of(records)), tuple(versus))
+
+
+def to_places(studies: StudyLike | Sequence[StudyLike], what: str) -> list[Path]:
+    """Return the folders and tables of studies, in whatever form a caller holds them.
+
+    Args:
+        studies: One study, or several.
+        what: The name of the argument, for the message.
+
+    Raises:
+        SettingsError: Something is not a study, or there is none.
+    """
+    places = list(_find_places(studies, what))
+    if not places:
+        raise SettingsError(f"{what}: {_EXPECTED}; got an empty list")
+    return places
+
+
+_EXPECTED = "expected what run_experiment returned, the folder of runs, a table (CSV), or a list of these"
+
+
+def _find_places(studies: Any, what: str) -> Iterator[Path]:
+    if isinstance(studies, str | os.PathLike) and isinstance(place := os.fspath(studies), str):
+        yield Path(place)
+        return
+    if not isinstance(studies, list | tuple):
+        raise SettingsError(f"{what}: {_EXPECTED}; got {show_value(studies)}")
+    for number, one in enumerate(studies, start=1):
+        if not isinstance(one, str | os.PathLike):
+            raise SettingsError(f"{what}: {_EXPECTED}; item {number} is {show_value(one)}")
+        yield Path(one)

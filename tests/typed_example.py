@@ -1,0 +1,79 @@
+"""Every public name as a user writes it. `make lint` checks the types: a result that is `Any` would be an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_type
+
+import alignfreeze as af
+from alignfreeze.corpora.mini import mini_path
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from torch import Tensor
+
+    from alignfreeze.advice.choices import StrategyChoices
+    from alignfreeze.advice.outcome import AdviceOutcome
+    from alignfreeze.alignment.aligners import WordAligner
+    from alignfreeze.corpora.annotated import TaggedSentence
+    from alignfreeze.encoding.encoder import Encoder
+    from alignfreeze.encoding.families import Family
+    from alignfreeze.evaluation.probe import Probe
+    from alignfreeze.realignment.losses import LossInputs
+    from alignfreeze.reports.pages import StudyPage
+    from alignfreeze.running.study import Study
+    from alignfreeze.studies.comparing import Comparisons
+    from alignfreeze.studies.comparison import Comparison
+    from alignfreeze.tasks.models import TaskModel
+    from alignfreeze.tasks.task import Task
+
+
+def use_one_model() -> None:
+    """Realign, fine-tune and test one model."""
+    bitext = assert_type(af.read_bitext(mini_path("en-de.tsv"), languages=("en", "de")), list[af.SentencePair])
+    alignments = af.align(bitext, aligner="fast-align")
+    encoder = assert_type(af.load_encoder("embedded:e5-small"), Encoder)
+    af.realign(encoder, bitext, alignments, freeze="front", settings=af.RealignmentSettings(steps=20))
+    mean = assert_type(af.average_encoders([encoder, encoder], weights=[0.5, 0.5]), Encoder)
+    probed = assert_type(af.probe({"before": "embedded:e5-small", "after": mean}, bitext), Probe)
+    af.probe("embedded:e5-small", Path("en-de.tsv"), languages=("en", "de"), alignments=alignments, device="cpu")
+    assert_type(probed.rows(), list[dict[str, Any]])
+    assert_type(probed.to_pandas(), DataFrame)
+    sentences = assert_type(af.read_conllu(mini_path("en-train.conllu")), list[TaggedSentence])
+    task = assert_type(af.TASKS["pos"], Task)
+    tagger, _ = af.finetune(encoder, task, sentences, settings=af.FinetuningSettings(epochs=1))
+    assert_type(tagger, TaskModel)
+    scores = af.evaluate(tagger, task, {"de": af.read_conllu(mini_path("de-test.conllu"))})
+    assert_type(scores[0].value, float)
+
+
+def use_studies(settings: af.ExperimentSettings, folder: Path) -> None:
+    """Run experiments, and look at what they show."""
+    study = assert_type(af.run_experiment("experiment.toml", out="my-study", seeds=[31]), Study)
+    af.run_experiment(settings, out=folder, base=folder, workers=2, realignment={"steps": 20})
+    af.run_experiment({"languages": ["de"], "data": {"train": "a", "test": "{language}"}}, out=folder)
+    assert_type(study.to_dict(), dict[str, Any])
+    found = assert_type(af.compare(study), Comparisons)
+    assert_type(af.compare([study, "other-study", folder / "table.csv"], against=folder), Comparisons)
+    assert_type(found[0], Comparison)
+    assert_type([item.metric for item in found], list[str])
+    assert_type(found.to_pandas(), DataFrame)
+    advised = assert_type(af.advise(settings, out=folder, budget=10), AdviceOutcome)
+    assert_type(advised.advice.overall.strategy, str)
+    assert_type(af.advise(study), StrategyChoices)
+    assert_type(af.advise("experiment.toml"), AdviceOutcome | StrategyChoices)
+    assert_type(af.report([study, "other-study"], "page.html", title="Mine"), StudyPage)
+    assert_type(af.study_page(study), StudyPage)
+    assert_type(af.__version__, str)
+
+
+def add_parts(aligner: WordAligner, family: Family, task: Task) -> None:
+    """Add parts by name."""
+
+    def loss(states: Tensor, inputs: LossInputs) -> Tensor:
+        return inputs.project(states).mean()
+
+    af.register_aligner("mine", lambda *_: aligner)
+    af.register_family("mine", family)
+    af.register_loss("mine", loss)
+    af.register_task(task)
