@@ -75,3 +75,18 @@ SPANS = Head(
     make_class=_class_with_spans,
 )
 """Finds spans of a text."""
+
+HEADS = (WORDS, TEXTS, SPANS)
+"""All heads."""
+
+
+def head_of(config: PreTrainedConfig) -> Head | None:
+    """Return the head of the model that a config was saved with; None for an encoder, or another head."""
+    names = set(config.architectures or [])
+    for head in HEADS:
+        try:
+            if head.model_class(config).__name__ in names:
+                return head
+        except EncoderError:  # the family has no such head
+            continue
+    return None
