@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.zero_shot import evaluate
+    from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.losses import register_loss
@@ -44,6 +45,7 @@ _HOMES = {
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
+    "convert_model": "experiment.converting",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
     "study_page": "report.study",
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "align",
     "average_encoders",
+    "convert_model",
     "evaluate",
     "finetune",
     "load_encoder",

@@ -63,6 +63,7 @@ class CardFacts:
         scores: The scores of the model.
         doubts: Signs that the scores cannot be right.
         tests: The test items that come from data sets on the hub, by language.
+        head: The head of the model, that of the task by default; None for an encoder.
     """
 
     encoder: str
@@ -76,11 +77,11 @@ class CardFacts:
     scores: Sequence[Score] = ()
     doubts: Sequence[str] = ()
     tests: Mapping[str, HubTest] = field(default_factory=dict)
+    head: Head | None = None
 
-    @property
-    def head(self) -> Head | None:
-        """The head of the model; None for an encoder."""
-        return TASKS[self.task].kind.head if self.task else None
+    def __post_init__(self) -> None:
+        if self.task is not None:
+            object.__setattr__(self, "head", TASKS[self.task].kind.head)
 
     @property
     def name(self) -> str:
@@ -100,7 +101,9 @@ class CardFacts:
             parts.append(f"averaged: {self.strategy}")
         elif self.strategy is not None:
             parts.append(f"realigned ({'nothing frozen' if self.strategy == NOTHING else f'frozen: {self.strategy}'})")
-        return ", ".join([*parts, *([f"fine-tuned: {TASKS[self.task].what}"] if self.task else [])])
+        if self.head is not None:
+            parts.append(f"fine-tuned: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
+        return ", ".join(parts)
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:
@@ -193,7 +196,7 @@ def _data(facts: CardFacts, uses: Sequence[Use]) -> ModelCardData:
     tags = [MARK, "cross-lingual", *(["realignment"] if facts.strategy else [])]
     data: dict[str, Any] = _form_data(uses, facts.head.pipeline if facts.head else "feature-extraction", tags)
     return ModelCardData(
-        language=list(facts.languages),
+        language=list(facts.languages) or None,
         license=LICENCES.get(facts.encoder, "unknown"),
         base_model=_base_model(facts.encoder),
         model_name=facts.title if results else None,

@@ -16,7 +16,7 @@ from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.tasks.task import Task
 
-FOLDER = ".eval_results"
+ENTRIES = ".eval_results"
 """The folder in a model folder in which the hub looks for scores."""
 
 
@@ -109,4 +109,4 @@ def write_leaderboard_entries(folder: Path, entries: Mapping[str, list[EvalResul
     """
     for name, rows in entries.items():
         text = yaml_dump(eval_result_entries_to_yaml(rows))
-        write_lines(folder / FOLDER / f"{name.replace('/', '--')}.yaml", text.splitlines())
+        write_lines(folder / ENTRIES / f"{name.replace('/', '--')}.yaml", text.splitlines())
