@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.probing import probe
     from alignfreeze.evaluation.zero_shot import evaluate
+    from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.losses import register_loss
@@ -73,6 +74,7 @@ _HOMES = {
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
     "probe": "evaluation.probing",
+    "convert_model": "experiment.converting",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
     "compare": "studies.comparing",
@@ -92,6 +94,7 @@ __all__ = [
     "align",
     "average_encoders",
     "compare",
+    "convert_model",
     "evaluate",
     "finetune",
     "load_encoder",

@@ -147,3 +147,35 @@ def test_wrong_input_of_evaluate(tmp_path, tiny_folder):
     refused(alignfreeze("evaluate", tiny_folder, "--test", f"{tmp_path / 't'}"), "expected de=FILE")
     twice = ["--test", f"de={tmp_path / 't'}", "--test", f"de={tmp_path / 't'}"]
     refused(alignfreeze("evaluate", tiny_folder, *twice), "--test: one file per language; de is named twice")
+
+
+def test_a_model_for_other_frameworks(tmp_path, tiny_folder):
+    out = tmp_path / "vectors"
+    options = ["--to", "sentence-transformers", "--pooling", "cls", "--normalize", "--out", out]
+    shown = alignfreeze("convert", tiny_folder, *options).stdout
+    assert "vectors    The vector of a text is the vector of its first subword, with the length 1.\n" in shown
+    assert "normalize  yes\n" in shown
+    assert [module["path"] for module in json.loads((out / "modules.json").read_text())] == [
+        "",
+        "1_Pooling",
+        "2_Normalize",
+    ]
+
+    done = alignfreeze("convert", out, "--to", "onnx", "--out", tmp_path / "onnx", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["difference"] < 1e-4
+    assert (facts["model"], facts["folder"]) == (str(out), str(tmp_path / "onnx"))
+
+
+def test_wrong_input_of_convert(tmp_path, tiny_folder):
+    out = tmp_path / "out"
+
+    def run(*options, model=tiny_folder, out=out):
+        return alignfreeze("convert", model, "--out", out, *options)
+
+    refused(run("--to", "onx"), "unknown form of a model 'onx'", "Did you mean 'onnx'")
+    refused(run("--to", "sentence-transformers", "--pooling", "max"), "unknown pooling 'max'")
+    refused(run("--to", "onnx", "--pooling", "mean"), "pooling and normalize are settings of sentence-transformers")
+    refused(run("--to", "onnx", out=tiny_folder), "already exists and is not an empty folder")
+    refused(run("--to", "onnx", model=tmp_path), "holds no model")
+    assert not any(tmp_path.iterdir())

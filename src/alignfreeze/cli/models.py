@@ -1,4 +1,4 @@
-"""Commands that train, average and test single models: realign, average, finetune, evaluate."""
+"""Commands that train, average, test and convert single models: realign, average, finetune, evaluate, convert."""
 
 from __future__ import annotations
 
@@ -149,3 +149,27 @@ def evaluate(
         for doubt in outcome.doubts:
             remark(doubt)
     show_scores(outcome.scores, as_json)
+
+
+def convert(
+    model: Annotated[str, typer.Argument(help="The model: a folder, embedded:e5-small, or a name on the hub.")],
+    to: Annotated[str, typer.Option("--to", help="The form of the result: sentence-transformers or onnx.")],
+    out: o.OutFolder,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            help="For sentence-transformers: how a text gets its vector, mean (the default) or cls (its first subword)."
+        ),
+    ] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="For sentence-transformers: give vectors the length 1.")
+    ] = False,
+    push_to_hub: o.PushToHub = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write a model as a folder of sentence-transformers, or as ONNX."""
+    with working():
+        from alignfreeze.experiment.converting import convert_model
+
+        facts = convert_model(model, out, to=to, pooling=pooling, normalize=normalize, push_to=push_to_hub)
+    show_facts(facts, as_json)

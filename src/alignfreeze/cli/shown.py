@@ -111,6 +111,8 @@ def _fact_text(value: Any) -> str:
         return ", ".join(f"{_fact_text(count)} {name}" for name, count in value.items()) or "none"
     if isinstance(value, list):
         return "; ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alignfreeze.encoding import embedded
 from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.experiment.leaderboards import (
+    HubTest,
+    card_results,
+    leaderboard_entries,
+    write_leaderboard_entries,
+)
 from alignfreeze.experiment.strategies import is_average_name
+from alignfreeze.experiment.uses import Use, plain_uses, uses_of
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.tasks.heads import Head
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
 
 CARD = "README.md"
 
+MARK = "alignfreeze"
+"""The tag of the cards that are written here."""
+
+_USE = "\n## Use\n"
+
 FROM_FILES = "read from files"
 """What cards name instead of an aligner if links were given."""
+
+NOTHING = "full"
+"""The freeze policy that trains all parts."""
 
 LICENCES = {embedded.NAME: "mit"}
 """The licences of well-known encoders. For other encoders, the user fills in the licence."""
@@ -43,6 +62,8 @@ class CardFacts:
         digests: Digests of the files that the model was made from, by the purpose of the files.
         scores: The scores of the model.
         doubts: Signs that the scores cannot be right.
+        tests: The test items that come from data sets on the hub, by language.
+        head: The head of the model, that of the task by default; None for an encoder.
     """
 
     encoder: str
@@ -55,74 +76,165 @@ class CardFacts:
     digests: Mapping[str, str] = field(default_factory=dict)
     scores: Sequence[Score] = ()
     doubts: Sequence[str] = ()
+    tests: Mapping[str, HubTest] = field(default_factory=dict)
+    head: Head | None = None
+
+    def __post_init__(self) -> None:
+        if self.task is not None:
+            object.__setattr__(self, "head", TASKS[self.task].kind.head)
+
+    @property
+    def name(self) -> str:
+        """The name of the encoder for other people."""
+        return base_name(self.encoder)
+
+    @property
+    def is_average(self) -> bool:
+        """Whether the encoder is the mean of several."""
+        return self.strategy is not None and is_average_name(self.strategy)
+
+    @property
+    def title(self) -> str:
+        """What the model is: its encoder, how that was realigned, and what the model has learnt."""
+        parts = [self.name]
+        if self.is_average:
+            parts.append(f"averaged: {self.strategy}")
+        elif self.strategy is not None:
+            parts.append(f"realigned ({'nothing frozen' if self.strategy == NOTHING else f'frozen: {self.strategy}'})")
+        if self.head is not None:
+            parts.append(f"fine-tuned: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
+        return ", ".join(parts)
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:
-    """Write the card of a model into its folder.
+    """Write the card of a model into its folder, and its scores for leaderboards.
+
+    The card shows the use of the folder in the frameworks that can read what is in it. Doubtful scores are in the card
+    only.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    write_lines(folder / CARD, card_text(facts).splitlines())
+    write_lines(folder / CARD, card_text(facts, uses_of(folder, facts.head, facts.task)).splitlines())
+    if facts.tests and not facts.doubts:
+        write_leaderboard_entries(folder, leaderboard_entries(facts.scores, facts.tests, source=facts.languages[0]))
 
 
-def card_text(facts: CardFacts) -> str:
-    """Return the card of a model: its data in the form of the hub, then text in Markdown."""
-    how: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    # Nothing is escaped: cards are Markdown.
-    templates = Environment(loader=PackageLoader("alignfreeze.experiment"), undefined=StrictUndefined, **how)
-    return templates.get_template("card.md.jinja").render(
-        facts=facts,
-        data=_data(facts).to_yaml(),
-        name=base_name(facts.encoder),
-        is_average=facts.strategy is not None and is_average_name(facts.strategy),
-        task=TASKS[facts.task] if facts.task else None,
-        code=_use(facts),
-        version=__version__,
-        name_of=name_of,
-    )
+def card_text(facts: CardFacts, uses: Sequence[Use] | None = None) -> str:
+    """Return the card of a model: its data in the form of the hub, then text in Markdown.
 
-
-def _data(facts: CardFacts) -> ModelCardData:
-    task = None if facts.task is None else TASKS[facts.task]
-    results = [
-        EvalResult(
-            task_type=task.kind.head.pipeline,
-            dataset_type=f"{facts.task}-{score.language}",
-            dataset_name=f"{task.what} ({name_of(score.language)})",
-            metric_type=score.metric.replace(" ", "_"),
-            metric_value=round(score.value, 4),
+    Args:
+        facts: The facts.
+        uses: How frameworks use the folder; by default, those of an ordinary model folder.
+    """
+    uses = plain_uses(facts.head, facts.task) if uses is None else uses
+    return (
+        _templates()
+        .get_template("card.md.jinja")
+        .render(
+            facts=facts,
+            data=_data(facts, uses).to_yaml(),
+            uses=_show_uses(uses),
+            task=TASKS[facts.task] if facts.task else None,
+            version=__version__,
+            name_of=name_of,
         )
-        for score in facts.scores
-        if task is not None
-    ]
-    return ModelCardData(
-        language=list(facts.languages),
-        license=LICENCES.get(facts.encoder, "unknown"),
-        library_name="transformers",
-        pipeline_tag=task.kind.head.pipeline if task else "feature-extraction",
-        tags=["alignfreeze", "cross-lingual", *(["realignment"] if facts.strategy else [])],
-        base_model=_base_model(facts.encoder),
-        model_name="model" if results else None,
-        eval_results=results or None,
     )
+
+
+def renew_card(text: str, uses: Sequence[Use]) -> str | None:
+    """Return the card of a model for another form of its folder; None if it is not a card of alignfreeze.
+
+    What the user has written into it stays, such as the licence. The section on use is made anew.
+
+    Args:
+        text: The card.
+        uses: How frameworks use the new folder.
+    """
+    try:
+        card = ModelCard(text, ignore_metadata_errors=False)
+        data: Any = card.data
+        tags = list(data.tags or [])
+    except Exception:  # the hub's client and its YAML raise all kinds about a card that is damaged
+        return None
+    if MARK not in tags:
+        return None
+    for name, value in _form_data(uses, data.pipeline_tag, tags).items():
+        setattr(data, name, value)
+    before, found, after = card.text.partition(_USE)
+    rest = "".join(re.split(r"(?m)^(?=## )", after)[1:]) if found else ""
+    return f"---\n{data.to_yaml()}\n---\n{before}{_USE}\n{_show_uses(uses)}\n\n{rest}"
+
+
+def _templates() -> Environment:
+    how: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    # Cards are Markdown, so nothing is escaped as HTML: the template escapes what comes from users.
+    templates = Environment(loader=PackageLoader("alignfreeze.experiment"), undefined=StrictUndefined, **how)
+    templates.filters |= {"plain": escape_markdown, "code": to_code}
+    return templates
+
+
+def escape_markdown(text: str) -> str:
+    """Return a text in which Markdown finds no markup, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|&~$#])", r"\\\1", " ".join(text.split()))
+
+
+def to_code(text: str) -> str:
+    """Return a text as code in Markdown, whatever backticks are in it, on one line."""
+    text = " ".join(text.split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _show_uses(uses: Sequence[Use]) -> str:
+    return _templates().get_template("uses.md.jinja").render(uses=uses).strip()
+
+
+def _data(facts: CardFacts, uses: Sequence[Use]) -> ModelCardData:
+    results = card_results(TASKS[facts.task], facts.scores, facts.tests) if facts.task else []
+    tags = [MARK, "cross-lingual", *(["realignment"] if facts.strategy else [])]
+    data: dict[str, Any] = _form_data(uses, facts.head.pipeline if facts.head else "feature-extraction", tags)
+    return ModelCardData(
+        language=list(facts.languages) or None,
+        license=LICENCES.get(facts.encoder, "unknown"),
+        base_model=_base_model(facts.encoder),
+        model_name=facts.title if results else None,
+        eval_results=results or None,
+        **data,
+    )
+
+
+def _form_data(uses: Sequence[Use], pipeline: str | None, tags: Sequence[str]) -> dict[str, Any]:
+    """Return the data of a card that depend on the form of the folder.
+
+    Args:
+        uses: How frameworks use the folder.
+        pipeline: The name that the hub gives to the use of the model with transformers.
+        tags: Its other tags.
+    """
+    frameworks = [use.framework for use in uses]
+    if "sentence-transformers" in frameworks:
+        own = ["sentence-transformers", "sentence-similarity", "feature-extraction"]
+        library, pipeline = own[:2]
+    elif "onnxruntime" in frameworks:
+        own, library = ["onnx"], "onnx"
+    else:
+        own, library = [], "transformers"
+    return {"library_name": library, "pipeline_tag": pipeline, "tags": list(dict.fromkeys([*tags, *own]))}
 
 
 def _base_model(encoder: str) -> str | None:
     """Return the name of an encoder on the hub; None for a folder, which other people do not have."""
     if encoder == embedded.NAME:
         return "intfloat/multilingual-e5-small"
+    try:
+        validate_repo_id(encoder)
+    except HFValidationError:
+        return None
     return None if Path(encoder).exists() else encoder
 
 
 def base_name(encoder: str) -> str:
     """Return the name of an encoder for other people: its name on the hub, or the name of its folder without a path."""
     return _base_model(encoder) or Path(encoder).name
-
-
-def _use(facts: CardFacts) -> str:
-    head = TASKS[facts.task].kind.head if facts.task else None
-    if head is not None and head.has_pipeline:
-        return f'from transformers import pipeline\n\nmodel = pipeline("{head.pipeline}", model="FOLDER")'
-    name = "AutoModel" if head is None else head.auto_class.__name__
-    return f'from transformers import {name}, AutoTokenizer\n\nmodel = {name}.from_pretrained("FOLDER")'

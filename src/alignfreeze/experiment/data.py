@@ -23,6 +23,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError, UnlabelledError
+from alignfreeze.experiment.leaderboards import HubTest
 from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.languages import name_of
@@ -280,6 +281,14 @@ def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
     if settings.bitext is not None:
         places["bitext"] = [_fill_in(settings.bitext.source, settings, code) for code in settings.realigned_languages]
     return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
+
+
+def hub_tests_of(settings: ExperimentSettings) -> dict[str, HubTest]:
+    """Return the data sets on the hub that an experiment tests on, by language."""
+    data = settings.data
+    places = {code: _fill_in_test(settings, code) for code in settings.tested_languages}
+    how = {"split": data.test_split, "is_whole": data.max_test is None}
+    return {code: HubTest.parse(place, **how) for code, place in places.items() if place.startswith(HUB)}
 
 
 def local_files_of(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:

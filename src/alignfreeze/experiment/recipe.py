@@ -15,7 +15,7 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
-from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.data import ExperimentData, hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.meter import Meter
@@ -254,6 +254,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         digests=spec.identity.files_of(Part.TASK, *parts),
         scores=outcome.scores,
         doubts=outcome.doubts,
+        tests=hub_tests_of(settings),
     )
 
 

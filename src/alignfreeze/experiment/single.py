@@ -212,10 +212,15 @@ _ORIGIN = Stored[dict[str, Any]](dict[str, Any], "the record of a training")
 _REALIGNED = Stored[_Realigned](_Realigned, "the record of a realignment")
 
 
+def record_of_model(folder: Path) -> dict[str, Any]:
+    """Return the record in the folder of a model; empty without one."""
+    return _ORIGIN.find(folder / ORIGIN) or {}
+
+
 def realignment_record(encoder: str) -> dict[str, Any]:
     """Return the record of the realignment of an encoder, or of a fine-tuned model's encoder; empty without one."""
     path = Path(encoder) / ORIGIN
-    record = _ORIGIN.find(path) or {}
+    record = record_of_model(path.parent)
     chosen = record if "freeze" in record else record.get("realigned")
     try:
         _REALIGNED.parse(json.dumps(chosen), str(path))

@@ -1,21 +1,82 @@
-"""Models of sentence-transformers: a model of transformers, and what makes one vector of a text."""
+"""sentence-transformers: the transformer inside a model, and folders that the library reads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from alignfreeze.errors import EncoderError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
+from alignfreeze.extras import import_extra
+
+POOLINGS = ("mean", "cls")
+"""How the vector of a text is made: the mean of all subword vectors, or the vector of the first subword."""
+
+MODULES = "modules.json"
+"""The file in a folder that names the modules of a model: the library needs it to know the pooling."""
 
 
-def parts_of(model: Any) -> tuple[Any, Any]:
-    """Return the model of transformers inside a SentenceTransformer, and its tokenizer.
+def check_pooling(pooling: str) -> None:
+    """Check that a pooling is known.
 
     Raises:
-        EncoderError: There is none inside.
+        SettingsError: It is not.
     """
-    found = getattr(model, "transformers_model", None)
-    if found is None:
-        raise EncoderError(
-            f"this {type(model).__name__} has no model of transformers inside, so it cannot be realigned"
-        )
-    return found, model.tokenizer
+    if pooling not in POOLINGS:
+        near = did_you_mean(pooling, POOLINGS) if isinstance(pooling, str) else ""
+        raise SettingsError(f"unknown pooling {pooling!r}; choose one of {', '.join(POOLINGS)}.{near}")
+
+
+def import_library() -> tuple[Any, Any]:
+    """Import sentence-transformers; return the library and its modules.
+
+    Raises:
+        SettingsError: The library is not installed; the message names the extra.
+    """
+    how = {"extra": "sentence-transformers", "what": "folders for sentence-transformers"}
+    library = import_extra("sentence_transformers", **how)
+    return library, import_extra("sentence_transformers.sentence_transformer.modules", **how)
+
+
+def parts_of(model: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return the transformer and the tokenizer inside a `SentenceTransformer`. The weights are not copied.
+
+    Raises:
+        EncoderError: No module of the model is a transformer with a tokenizer, as in models of static embeddings.
+    """
+    for module in model.modules():
+        inner, tokenizer = getattr(module, "auto_model", None), getattr(module, "tokenizer", None)
+        if isinstance(inner, PreTrainedModel) and isinstance(tokenizer, PreTrainedTokenizerBase):
+            return inner, tokenizer
+    names = ", ".join(type(module).__name__ for module in model.children()) or "none"
+    raise EncoderError(
+        f"this {type(model).__name__} has no transformer with a tokenizer, but the modules {names}; give a "
+        "SentenceTransformer that begins with the module Transformer"
+    )
+
+
+def write_sentence_transformer(
+    save: Callable[[Path], object], folder: Path, *, width: int, max_length: int, pooling: str, normalize: bool
+) -> None:
+    """Write a folder that `SentenceTransformer` reads, and transformers too.
+
+    Args:
+        save: Writes the transformer and its tokenizer into a folder.
+        folder: The folder, which exists.
+        width: The length of the vectors of subwords.
+        max_length: The most subwords of a text, special ones included.
+        pooling: A name in `POOLINGS`.
+        normalize: Whether vectors get the length 1.
+
+    Raises:
+        SettingsError: The library is not installed, or the pooling is unknown.
+    """
+    check_pooling(pooling)
+    library, kinds = import_library()
+    save(folder)
+    modules = [kinds.Transformer(str(folder), max_seq_length=max_length), kinds.Pooling(width, pooling)]
+    if normalize:
+        modules.append(kinds.Normalize())
+    library.SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)

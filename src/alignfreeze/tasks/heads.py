@@ -77,4 +77,21 @@ SPANS = Head(
 """Finds spans of a text."""
 
 HEADS = (WORDS, TEXTS, SPANS)
-"""The heads of our tasks."""
+"""All heads."""
+
+
+def head_of(config: PreTrainedConfig, class_name: str | None = None) -> Head | None:
+    """Return the head of a model; None for an encoder, or another head.
+
+    Args:
+        config: The config of the model.
+        class_name: The name of its class; by default, that of the class that the config was saved with.
+    """
+    names = set(config.architectures or []) if class_name is None else {class_name}
+    for head in HEADS:
+        try:
+            if head.model_class(config).__name__ in names:
+                return head
+        except EncoderError:  # the family has no such head
+            continue
+    return None

@@ -17,7 +17,7 @@ from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.encoding.given import model_of, to_encoder
 from alignfreeze.errors import EncoderError, show_value
 from alignfreeze.registry import load_extensions
-from alignfreeze.tasks.heads import HEADS, WORDS, Head
+from alignfreeze.tasks.heads import HEADS, WORDS, Head, head_of
 
 STRIDE = 32
 """Subwords that two windows of a long context share, as in the reference code."""
@@ -185,9 +185,8 @@ def to_task_model(
             f"expected a fine-tuned model: what finetune returns, its folder, or a model of transformers with a head; "
             f"got {show_value(given)}"
         )
-    wanted = HEADS if head is None else (head,)
-    if not any(isinstance(model, one.model_class(model.config)) for one in wanted):
-        names = " or ".join(one.name for one in wanted)
+    if (found := head_of(model.config, type(model).__name__)) is None or found is not (head or found):
+        names = " or ".join(one.name for one in ((head,) if head else HEADS))
         raise EncoderError(f"{type(model).__name__} has no head for {names}; fine-tune it first")
     encoder = to_encoder(model, tokenizer=tokenizer)
     _check_labels(encoder.name, dict(model.config.id2label or {}))  # type: ignore[arg-type]
@@ -202,17 +201,10 @@ def _head_of_folder(folder: Path) -> Head:
     """
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    for head in HEADS:
-        if head.model_class(config).__name__ in (config.architectures or []):
-            return head
-    raise EncoderError(f"{folder}: this model has no head for {' or '.join(head.name for head in HEADS)}")
-
-
-def head_of(task_model: TaskModel) -> Head:
-    """Return the head of a task model."""
-    model = task_model.model
-    return next(head for head in HEADS if isinstance(model, head.model_class(model.config)))
+    head = head_of(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    if head is None:
+        raise EncoderError(f"{folder}: this model has no head for {' or '.join(head.name for head in HEADS)}")
+    return head
 
 
 def _check_labels(folder: Path | str, labels: dict[int, str]) -> None:
