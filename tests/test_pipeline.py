@@ -205,6 +205,10 @@ def test_advice_is_what_the_command_prints(project):
     assert [row["language"] for row in advised.rows()] == ["de", "de", "tr", "tr"]
     recommended = af.ExperimentSettings.from_toml(advised.to_dict()["recommended"])
     assert len(recommended.strategies) == 1
+    for option in ({"n_seeds": 0}, {"held_out": 1.5}, {"budget": -1}, {"fraction": "half"}):
+        (name,) = option
+        with pytest.raises(SettingsError, match=f"{name}: expected a number from"):
+            af.advise(settings, base=project, out=out, **option)
     with pytest.raises(SettingsError, match="out: name a folder for the pilots"):
         af.advise(settings, base=project)
 

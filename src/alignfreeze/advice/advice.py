@@ -20,7 +20,7 @@ from alignfreeze.advice.pilots import (
     shorten,
     split_data,
 )
-from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.given import ExperimentLike, to_experiment
 from alignfreeze.experiment.planning import anchor_paths, plan
@@ -112,6 +112,7 @@ def advise(
         return _choose(runs, None if out is None else to_path(out, "out"))
     if isinstance(settings, Study):
         raise DataError(f"{settings.out}: the folder of the runs is not there any more")
+    _check_options(given)
     experiment, start = to_experiment(settings, base=base, changes=changes)
     folder = _folder_of(settings, out)
     check_folder(folder)
@@ -123,6 +124,15 @@ def advise(
         folder, "advice", advice_sheet(advised), advice_lines(advised), advised.to_dict(), doubts=advice_doubts(advised)
     )
     return advised
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    """Check the options of pilots; a share is checked where it is used."""
+    wholes = {"held_out": (int, 1), "n_seeds": (int, 1)}
+    for name, value in given.items():
+        kinds, least = wholes.get(name, ((int, float), 0))
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds) or value < least):
+            raise SettingsError(f"{name}: expected a number from {least} on, got {show_value(value)}")
 
 
 def _refuse_options(runs: Path, given: Sequence[str]) -> None:
