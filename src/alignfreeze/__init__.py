@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.encoding.families import register_family
+    from alignfreeze.evaluation.predicting import predict
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
@@ -44,6 +45,7 @@ _HOMES = {
     "FinetuningSettings": "tasks.finetuning",
     "finetune": "tasks.finetuning",
     "evaluate": "evaluation.zero_shot",
+    "predict": "evaluation.predicting",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
     "study_page": "report.study",
@@ -61,6 +63,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "load_encoder",
+    "predict",
     "read_bitext",
     "read_conllu",
     "realign",

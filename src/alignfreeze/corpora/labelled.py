@@ -105,7 +105,7 @@ def parse_labelled(
         if label is None:
             skipped["label"].append(where)
             continue
-        first, second = _find_texts(row, pairs=pairs, where=where)
+        first, second = find_texts(row, pairs=pairs, where=where)
         if first is None or (pairs and second is None):
             skipped["text"].append(where)
             continue
@@ -148,8 +148,12 @@ def _find_label(row: Mapping[str, Any], labels: Sequence[str] | None, *, where: 
     return label
 
 
-def _find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str | None, str | None]:
-    """Return the texts of a row; None for a text that is null, and for a second text where there is none."""
+def find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str | None, str | None]:
+    """Return the texts of a row; None for a text that is null, and for a second text where there is none.
+
+    Raises:
+        DataError: The row has no field for a text, or something else in it; or a pair is wanted and there is none.
+    """
     first = find_field(dict(row), FIRST, where=where)
     name = next((name for name in SECOND if name in row), None)
     second = None if name is None else row[name]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,9 +12,11 @@ from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.languages import name_of
 from alignfreeze.progress import stage
+from alignfreeze.tabular import Tabular
+from alignfreeze.tasks.given import to_task, to_task_model, to_tests
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import TaskModel
-from alignfreeze.tasks.task import Task, check_task
+from alignfreeze.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +53,56 @@ class Outcome:
     parts: Mapping[str, Mapping[str, Parts]]
 
 
-def evaluate(
-    task_model: TaskModel, task: Task, tests: Mapping[str, Sequence[Any]], *, device: str = "auto"
-) -> list[Score]:
+class Scores(Tabular, Sequence[Score]):
+    """The scores of a model: one per language and metric."""
+
+    def __init__(self, scores: Iterable[Score]) -> None:
+        self._scores = tuple(scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __getitem__(self, place: int | slice) -> Any:
+        """Return one score, or several."""
+        return Scores(self._scores[place]) if isinstance(place, slice) else self._scores[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Scores({list(self._scores)})"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each score with its language, metric, value and denominator."""
+        return [asdict(score) for score in self._scores]
+
+
+def evaluate(task_model: TaskModel, task: str | Task, tests: Mapping[str, Any], *, device: str = "auto") -> Scores:
     """Test a model in several languages; return one score per language and metric.
 
     A language whose items have no labels, or labels that the model does not know, has no score.
 
     Args:
         task_model: The fine-tuned model.
-        task: What the model has learnt.
-        tests: Test items by language code.
+        task: What the model has learnt: a task or its name.
+        tests: Test items by language code. The items of a language may be a list of items, or anything else that
+            `to_items` takes, such as a data set, a data frame, a list of dicts or a path.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
-        SettingsError: The device does not exist here.
+        SettingsError: The device does not exist here, or there is no such task.
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
-    return list(assess(task_model, task, tests, device=device).scores)
+    return Scores(assess(task_model, task, tests, device=device).scores)
 
 
 def assess(
     task_model: TaskModel,
-    task: Task,
-    tests: Mapping[str, Sequence[Any]],
+    task: str | Task,
+    tests: Mapping[str, Any],
     *,
     source: str | None = None,
     device: str = "auto",
@@ -86,8 +113,8 @@ def assess(
 
     Args:
         task_model: The fine-tuned model.
-        task: What the model has learnt.
-        tests: Test items by language code.
+        task: What the model has learnt: a task or its name.
+        tests: Test items by language code, as in `evaluate`.
         source: The language of the training data.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -96,14 +123,13 @@ def assess(
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
-    check_task(task)
+    task_model, task = to_task_model(task_model), to_task(task)
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
             f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"
         )
-    task.check_tests(tests)
-    tests, unscored = _split_scored(task_model, task, tests)
+    tests, unscored = _split_scored(task_model, task, to_tests(task, tests))
     task_model.model.to(check_device(device))  # type: ignore[arg-type]
     # One stream of all languages, so that sentences of similar length run together across languages.
     stream = [item for items in tests.values() for item in items]

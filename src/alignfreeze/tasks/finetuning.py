@@ -19,9 +19,10 @@ from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import LearningRate, Settings
 from alignfreeze.tasks.during import train_during
+from alignfreeze.tasks.given import to_items, to_task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
-from alignfreeze.tasks.task import Task, check_task
+from alignfreeze.tasks.task import Task
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -54,6 +55,7 @@ class FinetuningSettings(Settings):
 
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
     """Return how many training examples some items give: one per item, or one per window of a long item."""
+    items = to_items(task, items)
     if not task.kind.splits:
         return len(items)
     model = _new_model(encoder, task, items, settings)
@@ -61,15 +63,14 @@ def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: Fin
 
 
 def _new_model(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> TaskModel:
-    task.check_items(items, name="training data")
     labels = task.labels_of(items)
     return add_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
 
 
 def finetune(
     encoder: Encoder,
-    task: Task,
-    items: Sequence[Any],
+    task: str | Task,
+    items: Any,
     *,
     settings: FinetuningSettings | None = None,
     alongside: Prepared | None = None,
@@ -82,8 +83,9 @@ def finetune(
 
     Args:
         encoder: The encoder, realigned or not; it stays unchanged.
-        task: What to learn.
-        items: Training items of the source language, as the task reads them.
+        task: What to learn: a task or its name.
+        items: Training items of the source language: a list of items, or anything else that `to_items` takes, such as
+            a data set, a data frame, a list of dicts or a path.
         settings: How to train.
         alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
             frozen parts ignore the realignment loss, but learn the task.
@@ -93,13 +95,14 @@ def finetune(
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
 
     Raises:
-        SettingsError: The device does not exist here.
+        SettingsError: The device does not exist here, or there is no such task.
         DataError: No item has a label, or something is not an item of the task.
         EncoderError: The encoder is something else.
         TrainingError: The training diverges, or memory is too small.
     """
     check_encoder(encoder)
-    check_task(task)
+    task = to_task(task)
+    items = to_items(task, items)
     settings = settings or FinetuningSettings()
     compute = compute or ComputeSettings()
     device = check_device(device)

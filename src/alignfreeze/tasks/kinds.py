@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
@@ -118,6 +119,28 @@ class PairLabeller:
     probabilities: Prober
 
 
+def _show_texts(item: Any, prediction: Any) -> dict[str, Any]:
+    return {"item": str(item), "prediction": prediction}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainItems:
+    """Items of a kind as plain values, which people have in their programs.
+
+    Attributes:
+        tuples: Names of the fields of a row, for items that are tuples with these values; one for each length.
+        example: What an item may be, for messages.
+        unlabelled: Makes an item without labels from a text, a list or a row with named fields. It gets a function that
+            splits a text into words, and the place of the item for messages. None if there are no such items.
+        row: Returns an item with its prediction as a row of a table.
+    """
+
+    tuples: tuple[tuple[str, ...], ...] = ()
+    example: str = ""
+    unlabelled: Callable[[Any, Splitter, str], Any] | None = None
+    row: Callable[[Any, Any], dict[str, Any]] = _show_texts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """What is predicted, and how. Tasks with the same form of items and labels share a kind.
@@ -135,6 +158,7 @@ class Kind:
         splits: Whether a long item is split into windows, each of which is an example. If not, a long item is cut off.
         overlaps: Whether windows share `stride` subwords.
         place: Says where a unit of an item stands in its file, such as `line 12`; empty where that is not known.
+        plain: Items as plain values of Python.
     """
 
     head: Head
@@ -149,6 +173,7 @@ class Kind:
     splits: bool = False
     overlaps: bool = False
     place: Callable[[Any, int], str] = lambda _, __: ""
+    plain: PlainItems = PlainItems()
 
 
 class TaskLoss(LossModel):
