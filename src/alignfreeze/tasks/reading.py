@@ -61,7 +61,7 @@ def read_texts(source: Source, labels: Sequence[str] | None = None, *, pairs: bo
     Raises:
         DataError: The data cannot be read, or a row is wrong.
     """
+    how: dict[str, Any] = {"labels": labels, "pairs": pairs, "language": source.language, "several": source.several}
     if not source.has_rows:
-        return read_labelled(source.place, labels=labels, pairs=pairs, language=source.language, max_texts=source.most)
-    name, language = str(source.place), source.language
-    return parse_labelled(source.rows(), name=name, labels=labels, pairs=pairs, language=language, most=source.most)
+        return read_labelled(source.place, **how, max_texts=source.most)
+    return parse_labelled(source.rows(), name=str(source.place), **how, most=source.most)

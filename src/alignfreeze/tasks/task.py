@@ -26,6 +26,7 @@ class Source:
         language: The language that is wanted, if the place holds several languages.
         split: The split of a data set of the hub.
         most: Read only this many items, from the beginning; None for all.
+        several: Whether the place is for several languages, so that each row must name its own.
         held: The rows of an object in memory, such as a data set; None for a file or a data set of the hub.
     """
 
@@ -33,6 +34,7 @@ class Source:
     language: str | None = None
     split: str = "train"
     most: int | None = None
+    several: bool = False
     held: Iterable[Mapping[Any, Any]] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -65,6 +67,7 @@ class Task:
         metric: The name of the first measure.
         labels: The labels of the task; None for the labels of the training data, empty for a task without labels.
         marks_entities: Whether labels mark entities in IOB2, so that spans of words count.
+        names_languages: Whether its reader knows a field `language`, so that one file may hold several languages.
         usual_length: Subwords of a usual training item; None if an item fills `finetuning.max_length`.
     """
 
@@ -76,6 +79,7 @@ class Task:
     metric: str
     labels: tuple[str, ...] | None = None
     marks_entities: bool = False
+    names_languages: bool = False
     usual_length: int | None = None
 
     def read_tests(self, source: Source) -> list[Any]:
