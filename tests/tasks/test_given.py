@@ -105,6 +105,8 @@ def test_each_kind_of_object_gives_what_the_file_gives(task, kind, tmp_path):
     before = None if kind == "a generator" else copy.deepcopy(held)
     expected = TASKS[task].read(Source(write(task, tmp_path)))
     assert to_items(TASKS[task], held, split="validation") == expected
+    if type(before) in {list, dict, tuple}:
+        assert held == before
     if before is not None:
         assert to_items(TASKS[task], held, split="validation") == to_items(TASKS[task], before, split="validation")
 
