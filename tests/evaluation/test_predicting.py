@@ -53,6 +53,7 @@ def test_words_get_tags(models, toy_tagged, tmp_path):
     assert found.rows() == [{"words": words, "labels": tags} for words, tags in zip(TOKENS, found, strict=True)]
     assert af.predict(models["pos"], SENTENCES, language="en", task="pos", device="cpu") == found
     assert af.predict(models["pos"], [(words, ["X"] * 5) for words in TOKENS], device="cpu") == found
+    assert af.predict(models["pos"], [[(word, "X") for word in words] for words in TOKENS], device="cpu") == found
     assert af.predict(models["pos"], [TaggedSentence(tuple(w), (None,) * 5) for w in TOKENS], device="cpu") == found
     for data in [*frames([{"tokens": words} for words in TOKENS]), {"tokens": TOKENS}]:
         assert af.predict(models["pos"], data, device="cpu") == found

@@ -117,6 +117,13 @@ def test_tuples_give_what_the_file_gives(task, tmp_path):
     assert to_items(TASKS[task], tuples(task)) == to_items(TASKS[task], path) == to_items(TASKS[task], str(path))
 
 
+@pytest.mark.parametrize("task", ["pos", "ner", "tagging"])
+def test_lists_of_words_with_tags_give_what_the_file_gives(task, tmp_path):
+    nltk = [list(zip(row["tokens"], row[LABELS[task][0]], strict=True)) for row in ROWS[task]]
+    assert [len(sentence) for sentence in nltk] == [3, 2]
+    assert to_items(TASKS[task], nltk) == to_items(TASKS[task], write(task, tmp_path))
+
+
 @pytest.mark.parametrize("task", ["pos", "ner", "nli", "qa"])
 def test_our_own_items_are_returned_as_they_are(task, toy_items):
     assert to_items(TASKS[task], toy_items[task]) is toy_items[task]

@@ -55,10 +55,10 @@ def to_items(
 
     Args:
         task: The task.
-        data: A list of items of the task, or anything that yields them: dicts with these fields, or tuples such as
-            (words, tags) and (text, label). Or a `Dataset` or `IterableDataset` of the library `datasets`, whose
-            numbers of labels become names; a frame of pandas or polars, in which a missing value is no label; a path;
-            or the name of a data set on the hub.
+        data: A list of items of the task, or anything that yields them: dicts with these fields, tuples such as
+            (words, tags) and (text, label), or lists of (word, tag). Or a `Dataset` or `IterableDataset` of the library
+            `datasets`, whose numbers of labels become names; a frame of pandas or polars, in which a missing value is
+            no label; a path; or the name of a data set on the hub.
         language: The language that is wanted, if the data hold several languages.
         split: The split of a data set of the hub, by default `train`; or of a `DatasetDict`.
         name: What the data are called in messages.
@@ -178,14 +178,11 @@ def _open(task: Task, data: Any, *, split: str | None, name: str) -> tuple[Seque
 
 def _rows_of_items(task: Task, items: Sequence[Any], *, name: str) -> Iterator[Mapping[str, Any]]:
     """Yield dicts and tuples as rows with named fields."""
-    names_of = {len(names): names for names in task.kind.plain.tuples}
     for number, item in enumerate(items, start=1):
-        if isinstance(item, Mapping):
-            yield item
-        elif isinstance(item, list | tuple) and len(item) in names_of:
-            yield dict(zip(names_of[len(item)], item, strict=True))
-        else:
+        row = task.kind.plain.to_row(item)
+        if row is None:
             raise _wrong_item(task, item, number, name=name)
+        yield row
 
 
 def _wrong_item(task: Task, item: Any, number: int, *, name: str) -> DataError:

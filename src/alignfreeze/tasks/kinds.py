@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -119,7 +119,7 @@ class PairLabeller:
     probabilities: Prober
 
 
-def _show_texts(item: Any, prediction: Any) -> dict[str, Any]:
+def _show_item(item: Any, prediction: Any) -> dict[str, Any]:
     return {"item": str(item), "prediction": prediction}
 
 
@@ -129,6 +129,7 @@ class PlainItems:
 
     Attributes:
         tuples: Names of the fields of a row, for items that are tuples with these values; one for each length.
+        by_unit: Whether an item may also be a list with a tuple for each unit, such as (word, tag).
         example: What an item may be, for messages.
         unlabelled: Makes an item without labels from a text, a list or a row with named fields. It gets a function that
             splits a text into words, and the place of the item for messages. None if there are no such items.
@@ -136,9 +137,25 @@ class PlainItems:
     """
 
     tuples: tuple[tuple[str, ...], ...] = ()
+    by_unit: bool = False
     example: str = ""
     unlabelled: Callable[[Any, Splitter, str], Any] | None = None
-    row: Callable[[Any, Any], dict[str, Any]] = _show_texts
+    row: Callable[[Any, Any], dict[str, Any]] = _show_item
+
+    def to_row(self, item: Any) -> Mapping[str, Any] | None:
+        """Return an item with labels as a row with named fields; None if it is something else."""
+        if isinstance(item, Mapping):
+            return item
+        if self.by_unit and is_by_unit(item):
+            item = tuple(zip(*item, strict=True))
+        names = next((names for names in self.tuples if isinstance(item, list | tuple) and len(names) == len(item)), ())
+        return dict(zip(names, item, strict=True)) if names else None
+
+
+def is_by_unit(item: Any) -> bool:
+    """Tell whether an item is a list of tuples such as (word, tag), as NLTK has tagged sentences."""
+    is_list = isinstance(item, list) and len(item) > 0
+    return is_list and all(isinstance(unit, tuple) and len(unit) == 2 and isinstance(unit[0], str) for unit in item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,16 @@ from alignfreeze.errors import DataError, show_value
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import WORDS
-from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, PlainItems, run_sorted
+from alignfreeze.tasks.kinds import (
+    IGNORED,
+    SUBWORDS_AT_ONCE,
+    Examples,
+    Kind,
+    PairLabeller,
+    PlainItems,
+    is_by_unit,
+    run_sorted,
+)
 from alignfreeze.tasks.models import TaskModel
 
 
@@ -143,6 +152,8 @@ def item_without_tags(value: Any, split: Splitter, where: str) -> TaggedSentence
     """
     if isinstance(value, Mapping):
         value = find_field(dict(value), ("tokens", "words", *FIRST), where=where)
+    elif is_by_unit(value):
+        value = [word for word, _ in value]
     elif len(value) == 2 and all(isinstance(part, list | tuple) for part in value):
         value = value[0]  # words with their tags
     if isinstance(value, str):
@@ -170,6 +181,7 @@ TAGGING = Kind(
     place=lambda item, word: f"line {item.lines[word]}" if item.lines else "",
     plain=PlainItems(
         tuples=(("tokens", "tags"),),
+        by_unit=True,
         example="(['the', 'dog'], ['DET', 'NOUN']) or {'tokens': ['the', 'dog'], 'tags': ['DET', 'NOUN']}",
         unlabelled=item_without_tags,
         row=_row,
