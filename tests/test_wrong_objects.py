@@ -189,8 +189,10 @@ GOOD = TaggedSentence(("the", "dog"), ("DET", "NOUN"))
         ("nli", [GOOD], "item 1 is TaggedSentence("),
         ("classification", [LabelledText(None, None, "x")], "item 1 is LabelledText(text=None"),  # type: ignore[arg-type]
         ("qa", [GOOD], "the task 'qa' needs questions"),
-        ("pos", [(("the",), ("DET",))], "item 1 is (('the',), ('DET',)) (tuple); the task 'pos' needs sentences"),
-        ("pos", None, "expected a list of sentences, got None"),
+        ("pos", [GOOD, (("the",), ("DET",))], "item 2 is (('the',), ('DET',)) (tuple); the task 'pos' needs sentences"),
+        ("pos", [3], "item 1 is 3 (int); the task 'pos' needs sentences, such as (['the', 'dog'], ['DET', 'NOUN'])"),
+        ("qa", [("what?", "a text")], "needs questions, such as {'question': ..., 'context': ..., 'answers'"),
+        ("pos", None, "expected a list of sentences, a data set, a data frame or a path; got None"),
     ],
 )
 def test_what_are_no_items_of_a_task(tiny_encoder, task, items, message):
@@ -206,7 +208,8 @@ def test_what_are_no_items_of_a_test(tiny_encoder, toy_tagged):
     model, _ = af.finetune(tiny_encoder, TASKS["pos"], toy_tagged, settings=settings, device="cpu")
     for tests, message in (
         ({"de": [GOOD], "fr": [TaggedSentence(("the",), ("DT",))]}, "test fr: item 1 has the label 'DT'"),
-        ({"de": [("the", "DET")]}, "test de: item 1 is ('the', 'DET') (tuple)"),
+        ({"de": [("the", "DET")]}, "test de, row 1: expected a list of words and a list of tags"),
+        ({"de": [("the", "DET", "x")]}, "test de: item 1 is ('the', 'DET', 'x') (tuple)"),
         ([GOOD], "tests: expected sentences by language code"),
     ):
         with pytest.raises(DataError) as error:
@@ -222,5 +225,9 @@ def test_what_is_no_encoder_and_no_task(tiny_encoder):
     ):
         with pytest.raises(EncoderError, match=r"expected an encoder: a name or a folder, .*; got 5 \(int\)"):
             wrong()
-    with pytest.raises(SettingsError, match="expected a task"):
-        af.finetune(tiny_encoder, "pos", [GOOD])  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"unknown task 'poss'.*Did you mean 'pos'"):
+        af.finetune(tiny_encoder, "poss", [GOOD])
+    with pytest.raises(SettingsError, match="expected a task or its name, such as 'pos', got 3"):
+        af.finetune(tiny_encoder, 3, [GOOD])  # type: ignore[arg-type]
+    with pytest.raises(EncoderError, match="expected a fine-tuned model, as finetune returns it, got Encoder"):
+        af.evaluate(tiny_encoder, "pos", {"de": [GOOD]})

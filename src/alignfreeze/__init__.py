@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.encoding.families import register_family
+    from alignfreeze.evaluation.predicting import predict
     from alignfreeze.evaluation.probing import probe
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.converting import convert_model
@@ -75,6 +76,7 @@ _HOMES = {
     "evaluate": "evaluation.zero_shot",
     "probe": "evaluation.probing",
     "convert_model": "experiment.converting",
+    "predict": "evaluation.predicting",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
     "compare": "studies.comparing",
@@ -98,6 +100,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "load_encoder",
+    "predict",
     "probe",
     "read_bitext",
     "read_conllu",

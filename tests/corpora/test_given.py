@@ -83,6 +83,8 @@ def test_each_kind_of_object_gives_what_the_file_gives(kind, expected):
     assert to_bitext(held, languages=EN_DE) == expected
     if before is not None:
         assert to_bitext(before, languages=EN_DE) == to_bitext(held, languages=EN_DE)
+    if type(before) in {list, dict, tuple}:
+        assert held == before
 
 
 @pytest.mark.parametrize("place", [str, lambda path: path, lambda path: path.parent, lambda p: str(p.parent / "*l")])

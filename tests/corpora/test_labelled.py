@@ -132,3 +132,23 @@ def test_a_line_of_null_is_passed_over_and_said(tmp_path, remarks, place):
     lines.insert(place, "null")
     assert [item.text for item in read_labelled(write(tmp_path, "\n".join(lines)))] == ["a", "b"]
     assert f"1 rows without a text are skipped, first line {place + 1}" in remarks[0]
+
+
+@pytest.mark.parametrize("form", ["json", "tsv"])
+def test_one_file_holds_several_languages_by_any_code(tmp_path, form):
+    rows = [{"language": code, "text": f"in {code}", "label": "x"} for code in ("en", "de-AT", "zh_CN", "cmn")]
+    lines = [json.dumps(row) for row in rows]
+    if form == "tsv":
+        lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+    path = write(tmp_path, "\n".join(lines))
+    for code, expected in {"en": ["in en"], "de": ["in de-AT"], "zh": ["in zh_CN", "in cmn"]}.items():
+        assert [item.text for item in read_labelled(path, language=code, several=True)] == expected
+    with pytest.raises(DataError, match=r"of the language 'tr' \(the rows name cmn, de-AT, en, zh_CN\) found"):
+        read_labelled(path, language="tr")
+
+
+def test_a_file_for_several_languages_must_name_them(tmp_path):
+    path = write(tmp_path, "text\tlabel\nFine.\tgood\n")
+    assert len(read_labelled(path, language="de")) == 1
+    with pytest.raises(DataError, match="line 2: the file is for several languages, so each row needs a field 'lang"):
+        read_labelled(path, language="de", several=True)

@@ -31,9 +31,10 @@ def test_a_frame_has_plain_rows_and_none_for_what_is_missing(make):
 
 def test_other_missing_values_and_arrays():
     frame = pandas.DataFrame({"a": [pandas.NA, "x"], "b": [pandas.NaT, "y"], "c": [numpy.array(["u", "v"]), None]})
+    frame["d"] = [{"starts": numpy.array([1, 2]), "texts": numpy.array(["p", "q"], dtype=object)}, None]
     assert list(rows_of_frame(frame, name="the frame")) == [
-        {"a": None, "b": None, "c": ["u", "v"]},
-        {"a": "x", "b": "y", "c": None},
+        {"a": None, "b": None, "c": ["u", "v"], "d": {"starts": [1, 2], "texts": ["p", "q"]}},
+        {"a": "x", "b": "y", "c": None, "d": None},
     ]
     assert list(rows_of_frame(polars.DataFrame({"a": [float("nan")]}), name="x")) == [{"a": None}]
 

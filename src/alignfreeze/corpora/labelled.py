@@ -13,6 +13,7 @@ from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters, parse_label
 from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
+from alignfreeze.languages import tag_fits
 from alignfreeze.progress import remark
 
 NLI = ("entailment", "neutral", "contradiction")
@@ -50,20 +51,22 @@ def read_labelled(
     labels: Sequence[str] | None = None,
     pairs: bool = False,
     language: str | None = None,
+    several: bool = False,
     max_texts: int | None = None,
 ) -> list[LabelledText]:
     """Read the labelled texts of a file: JSON lines, or columns separated by tabs with their names in the first line.
 
     The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
     second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Three kinds of rows are skipped. A field
-    `language` may name another language. The labels `-`, -1 and null mean that there is none. A text or a line may be
-    null. A whole number is one label in all spellings: `1.0` is `1`.
+    or column `language` may name another language, by any code. The labels `-`, -1 and null mean that there is none. A
+    text or a line may be null. A whole number is one label in all spellings: `1.0` is `1`.
 
     Args:
         path: The file.
         labels: The possible labels; None for any.
         pairs: Whether each row must be a pair of texts, as in NLI.
         language: The language to read from a file of several languages.
+        several: Whether the file is for several languages, so that each row must name its own.
         max_texts: Read at most this many texts.
 
     Raises:
@@ -71,7 +74,8 @@ def read_labelled(
     """
     path = Path(path)
     rows = ((f"{path}, line {number}", row) for number, row in _read_rows(path))
-    return parse_labelled(rows, name=str(path), labels=labels, pairs=pairs, language=language, most=max_texts)
+    how: dict[str, Any] = {"labels": labels, "pairs": pairs, "language": language, "several": several}
+    return parse_labelled(rows, name=str(path), **how, most=max_texts)
 
 
 def parse_labelled(
@@ -81,6 +85,7 @@ def parse_labelled(
     labels: Sequence[str] | None,
     pairs: bool,
     language: str | None,
+    several: bool = False,
     most: int | None,
 ) -> list[LabelledText]:
     """Turn rows into labelled texts.
@@ -91,6 +96,7 @@ def parse_labelled(
         labels: The possible labels; None for any.
         pairs: Whether each row must be a pair of texts.
         language: Skip rows of another language; None for all.
+        several: Whether the data are for several languages, so that each row must name its own.
         most: Stop after this many texts; None for all.
 
     Raises:
@@ -98,17 +104,24 @@ def parse_labelled(
     """
     texts: list[LabelledText] = []
     skipped: dict[str, list[str]] = {"label": [], "text": []}
+    others: set[str] = set()
     for where, row in rows:
         if row is None:
             skipped["text"].append(where)
             continue
-        if language is not None and row.get(LANGUAGE, language) != language:
+        if several and LANGUAGE not in row:
+            raise DataError(
+                f"{where}: the file is for several languages, so each row needs a field {LANGUAGE!r} with the code of "
+                f"its language; found {', '.join(map(str, row))}"
+            )
+        if language is not None and not _is_of_language(own := row.get(LANGUAGE, language), language):
+            others.add(str(own))
             continue
         label = _find_label(row, labels, where=where)
         if label is None:
             skipped["label"].append(where)
             continue
-        first, second = _find_texts(row, pairs=pairs, where=where)
+        first, second = find_texts(row, pairs=pairs, where=where)
         if first is None or (pairs and second is None):
             skipped["text"].append(where)
             continue
@@ -123,10 +136,16 @@ def parse_labelled(
         remark(f"{name}: {len(odd):,} rows have the label {odd[0]!r}; if it means that there is none, leave it empty")
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
+        of_language += f" (the rows name {', '.join(sorted(others)[:10])})" if others else ""
         missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""
         kind = UnlabelledError if skipped["label"] else DataError
         raise kind(f"{name}: no labelled text{of_language} found{missing}")
     return texts
+
+
+def _is_of_language(value: Any, language: str) -> bool:
+    """Tell whether the value of a field names a language, by any code: `zh_CN` is `zh`."""
+    return value == language or (isinstance(value, str) and tag_fits(value.strip(), language))
 
 
 def _shorten(where: str, name: str) -> str:
@@ -151,8 +170,12 @@ def _find_label(row: Mapping[str, Any], labels: Sequence[str] | None, *, where: 
     return label
 
 
-def _find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str | None, str | None]:
-    """Return the texts of a row; None for a text that is null, and for a second text where there is none."""
+def find_texts(row: Mapping[str, Any], *, pairs: bool, where: str) -> tuple[str | None, str | None]:
+    """Return the texts of a row; None for a text that is null, and for a second text where there is none.
+
+    Raises:
+        DataError: The row has no field for a text, or something else in it; or a pair is wanted and there is none.
+    """
     first = find_field(dict(row), FIRST, where=where)
     name = next((name for name in SECOND if name in row), None)
     second = None if name is None else row[name]

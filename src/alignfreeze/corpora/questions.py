@@ -157,7 +157,7 @@ def _parse_question(row: Mapping[str, Any], *, where: str) -> Question:
     try:
         answers, starts = row["answers"]["text"], row["answers"]["answer_start"]
         asked, context = row["question"], row["context"]
-        if not isinstance(answers, list) or not isinstance(starts, list) or len(answers) != len(starts):
+        if not isinstance(answers, list | tuple) or not isinstance(starts, list | tuple) or len(answers) != len(starts):
             raise TypeError("answers must be a list of texts, and every answer needs a start")
         if not all(isinstance(text, str) for text in (asked, context, *answers)):
             raise TypeError("question, context and answers must be texts")

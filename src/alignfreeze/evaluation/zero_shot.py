@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, overload
 
-from alignfreeze.encoding.devices import check_device
+from transformers import PreTrainedTokenizerBase
+
+from alignfreeze.encoding.devices import Device, check_device
+from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.languages import name_of
 from alignfreeze.progress import stage
+from alignfreeze.tabular import Tabular
+from alignfreeze.tasks.given import to_task, to_tests
 from alignfreeze.tasks.metrics import Parts
-from alignfreeze.tasks.models import TaskModel
-from alignfreeze.tasks.task import Task, check_task
+from alignfreeze.tasks.models import Given, TaskModel, to_task_model
+from alignfreeze.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +56,73 @@ class Outcome:
     parts: Mapping[str, Mapping[str, Parts]]
 
 
+class Scores(Tabular, Sequence[Score]):
+    """The scores of a model: one per language and metric."""
+
+    def __init__(self, scores: Iterable[Score]) -> None:
+        self._scores = tuple(scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    @overload
+    def __getitem__(self, place: int) -> Score: ...
+    @overload
+    def __getitem__(self, place: slice) -> Scores: ...
+    def __getitem__(self, place: int | slice) -> Score | Scores:
+        """Return one score, or several."""
+        return Scores(self._scores[place]) if isinstance(place, slice) else self._scores[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Scores({list(self._scores)})"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each score with its language, metric, value and denominator."""
+        return [asdict(score) for score in self._scores]
+
+
 def evaluate(
-    task_model: TaskModel, task: Task, tests: Mapping[str, Sequence[Any]], *, device: str = "auto"
-) -> list[Score]:
+    task_model: Given,
+    task: str | Task,
+    tests: Mapping[str, Any],
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    device: Device = "auto",
+) -> Scores:
     """Test a model in several languages; return one score per language and metric.
 
     A language whose items have no labels, or labels that the model does not know, has no score.
 
     Args:
-        task_model: The fine-tuned model.
-        task: What the model has learnt.
-        tests: Test items by language code.
-        device: `auto`, `cpu`, `cuda` or `mps`.
+        task_model: The fine-tuned model, its folder, or a model of transformers or peft with a head.
+        task: What the model has learnt: a task or its name.
+        tests: Test items by language code. The items of a language may be a list of items, or anything else that
+            `to_items` takes, such as a data set, a data frame, a list of dicts or a path.
+        tokenizer: The tokenizer of a model of transformers.
+        device: `auto`, or a device as torch names it.
 
     Raises:
-        SettingsError: The device does not exist here.
+        SettingsError: The device does not exist here, or there is no such task.
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
-    return list(assess(task_model, task, tests, device=device).scores)
+    learnt = to_task(task)
+    model = to_task_model(task_model, learnt.kind.head, tokenizer=tokenizer)
+    return Scores(assess(model, learnt, tests, device=device).scores)
 
 
 def assess(
     task_model: TaskModel,
     task: Task,
-    tests: Mapping[str, Sequence[Any]],
+    tests: Mapping[str, Any],
     *,
     source: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> Outcome:
     """Test a model in several languages, and look for results that cannot be right.
 
@@ -86,8 +130,8 @@ def assess(
 
     Args:
         task_model: The fine-tuned model.
-        task: What the model has learnt.
-        tests: Test items by language code.
+        task: What the model has learnt: a task or its name.
+        tests: Test items by language code, as in `evaluate`.
         source: The language of the training data.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
@@ -96,18 +140,16 @@ def assess(
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
-    check_task(task)
     if task.labels and set(task_model.labels) != set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
             f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"
         )
-    task.check_tests(tests)
-    tests, unscored = _split_scored(task_model, task, tests)
-    task_model.model.to(check_device(device))  # type: ignore[arg-type]
+    tests, unscored = _split_scored(task_model, task, to_tests(task, tests))
+    device = check_device(device)
     # One stream of all languages, so that sentences of similar length run together across languages.
     stream = [item for items in tests.values() for item in items]
-    with stage("testing", total=len(stream)) as bar:
+    with visiting(task_model.model, device), stage("testing", total=len(stream)) as bar:
         predicted = iter(task.kind.predict(task_model, stream, bar=bar))
     scores: list[Score] = []
     doubted = [_no_score(language, reason) for language, reason in unscored.items()]

@@ -10,10 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alignfreeze.encoding.encoder import ORIGIN, Encoder, load_encoder, most_subwords
-from alignfreeze.errors import EncoderError, SettingsError, show_value
+from alignfreeze.encoding.given import model_of, to_encoder
+from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import CARD, CardFacts, renew_card, write_card
 from alignfreeze.experiment.leaderboards import ENTRIES
 from alignfreeze.experiment.single import card_of_encoder, card_of_record, record_of_model
@@ -22,12 +23,16 @@ from alignfreeze.external.onnx import import_runtime, write_onnx
 from alignfreeze.external.sentence_transformers import check_pooling, import_library, write_sentence_transformer
 from alignfreeze.files import check_unused, new_folder, write_json, write_lines
 from alignfreeze.progress import stage
-from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.realignment.trainer import Realigned, RealignmentHistory
 from alignfreeze.settings import check_known
+from alignfreeze.tasks.finetuning import Finetuned
 from alignfreeze.tasks.heads import Head, head_of
-from alignfreeze.tasks.models import TaskModel, load_task_model
+from alignfreeze.tasks.models import Given, TaskModel, load_task_model, to_task_model
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.uploads import check_hub, push
+
+Source = Given | Encoder
+"""What can be converted, besides the outcome of a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +81,11 @@ MODEL_FORMS: dict[str, ModelForm] = {
 
 
 def convert_model(
-    model: str | Path | Encoder | TaskModel,
+    model: Source | Realigned | Finetuned,
     out: str | Path,
     *,
     to: str,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     pooling: str | None = None,
     normalize: bool = False,
     history: RealignmentHistory | None = None,
@@ -90,9 +96,11 @@ def convert_model(
     The folder appears when it is complete. An ONNX file is compared with torch on texts of several lengths.
 
     Args:
-        model: A folder, a name of an encoder, an encoder, or a fine-tuned model. Of a fine-tuned model,
-            sentence-transformers gets the encoder.
+        model: A folder, a name of an encoder, an encoder, a fine-tuned model, or what `realign` or `finetune` returns;
+            models of transformers, peft and sentence-transformers too. Of a model with a head, sentence-transformers
+            gets the encoder.
         out: The folder for the result, which must be new.
+        tokenizer: The tokenizer of a model of transformers.
         to: A name in `MODEL_FORMS`: `sentence-transformers` or `onnx`.
         pooling: For sentence-transformers, how a text gets its vector: `mean` of its subwords (the default), or `cls`,
             its first subword.
@@ -120,14 +128,15 @@ def convert_model(
     check_unused(out)
     if push_to is not None:
         check_hub(push_to)
-    loaded = _load(model, keeps_head=form.has_head)
+    given, history = _split_outcome(model, history)
+    loaded = _load(given, keeps_head=form.has_head, tokenizer=tokenizer)
     with stage(f"writing {out}"), new_folder(out) as folder:
         how |= form.write(loaded, folder, **how)
-        record = _record_of(model, loaded, history)
+        record = _record_of(given, loaded, history)
         versions = {library: version(library) for library in form.libraries}
         write_json(folder / ORIGIN, {**record, "converted": {"to": to, **how, "versions": versions}})
         head = head_of(loaded.model.config, type(loaded.model).__name__) if isinstance(loaded, TaskModel) else None
-        is_renewed = isinstance(model, str | Path) and history is None and _renew_card(_path_of(model), folder, head)
+        is_renewed = isinstance(given, str | Path) and history is None and _renew_card(_path_of(given), folder, head)
         if not is_renewed:
             write_card(folder, _describe(record, head, _name_of(loaded), history))
     if form.has_pooling:
@@ -136,18 +145,26 @@ def convert_model(
     return facts if push_to is None else {**facts, "hub": push(out, push_to)}
 
 
-def _load(model: str | Path | Encoder | TaskModel, *, keeps_head: bool) -> Encoder | TaskModel:
+def _split_outcome(
+    model: Source | Realigned | Finetuned, history: RealignmentHistory | None
+) -> tuple[Source, RealignmentHistory | None]:
+    """Return the model of the outcome of a training, and the history of its realignment."""
+    if isinstance(model, Realigned):
+        return model.encoder, history or model.history
+    return (model.model if isinstance(model, Finetuned) else model), history
+
+
+def _load(model: Source, *, keeps_head: bool, tokenizer: PreTrainedTokenizerBase | None) -> Encoder | TaskModel:
     """Return a model with its head, if that is kept, or else its encoder."""
     if isinstance(model, TaskModel):
         return model if keeps_head else Encoder(_name_of(model), model.model.base_model, model.tokenizer)  # type: ignore[arg-type]
-    if isinstance(model, Encoder):
-        return model
-    if not isinstance(model, str | Path):
-        raise EncoderError(
-            f"expected a folder, the name of an encoder, an encoder or a fine-tuned model, got {show_value(model)}"
-        )
-    head = _head_in(_path_of(model)) if keeps_head else None
-    return load_encoder(str(model)) if head is None else load_task_model(_path_of(model), head)
+    if isinstance(model, str | Path):
+        head = _head_in(_path_of(model)) if keeps_head else None
+        return load_encoder(model) if head is None else load_task_model(_path_of(model), head)
+    inside = None if isinstance(model, Encoder) else model_of(model)
+    if keeps_head and isinstance(inside, PreTrainedModel) and head_of(inside.config, type(inside).__name__):
+        return to_task_model(model, tokenizer=tokenizer)
+    return to_encoder(model, tokenizer=tokenizer)
 
 
 def _path_of(model: str | Path) -> Path:
@@ -168,9 +185,7 @@ def _name_of(model: Encoder | TaskModel) -> str:
     return getattr(model.model, "name_or_path", "") or model.model.config.model_type
 
 
-def _record_of(
-    model: str | Path | Encoder | TaskModel, loaded: Encoder | TaskModel, history: RealignmentHistory | None
-) -> dict[str, Any]:
+def _record_of(model: Source, loaded: Encoder | TaskModel, history: RealignmentHistory | None) -> dict[str, Any]:
     """Return how a model was made: what its folder tells, or the history of its realignment."""
     name = _name_of(loaded)
     if history is not None:

@@ -113,7 +113,10 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
                 bar.advance()
 
         train_source = Source(places["train"], settings.source_language, data.train_split, data.max_train)
-        sources = {code: Source(places[f"test {code}"], code, data.test_split, data.max_test) for code in tested}
+        sources = {
+            code: Source(place, code, data.test_split, data.max_test, several=data.is_for_all_languages)
+            for code, place in ((code, places[f"test {code}"]) for code in tested)
+        }
         train = attempt(partial(_read_items, task, train_source, "train", files), [])
         unscored: dict[str, str] = {}
         items_of = {

@@ -76,6 +76,8 @@ def find_overlaps(task: Task, data: ExperimentData) -> list[Overlap]:
         }
         for place, n in counts.items():
             same = _find_same_file(code, place, data.files)
+            if place == TRAINING_DATA and not n and task.names_languages:
+                same = None  # the rows of another language in one file for all
             if n or same:
                 found.append(Overlap(code, place, n, len(items), task.kind.item_name, same))
     return found

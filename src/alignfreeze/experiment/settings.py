@@ -50,10 +50,18 @@ KnownTask = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, 
 KnownForm = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
 
+def _is_for_all_languages(place: str) -> bool:
+    return LANGUAGE_PLACEHOLDER not in place and PAIR_PLACEHOLDER not in place
+
+
 def _check_pattern(pattern: str) -> str:
-    if LANGUAGE_PLACEHOLDER not in pattern and PAIR_PLACEHOLDER not in pattern:
-        raise ValueError(f"{pattern!r} must contain {LANGUAGE_PLACEHOLDER}, which stands for the code of each language")
+    if _is_for_all_languages(pattern):
+        raise ValueError(_explain_pattern(pattern))
     return pattern
+
+
+def _explain_pattern(pattern: str) -> str:
+    return f"{pattern!r} must contain {LANGUAGE_PLACEHOLDER}, which stands for the code of each language"
 
 
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
@@ -65,8 +73,9 @@ class DataSettings(Settings):
 
     train: str
     """Training items of the source language: a path, or `hub:OWNER/NAME/CONFIGURATION`."""
-    test: Pattern
-    """Test items: a path with `{language}`, or a data set on the hub with `{language}` in its name."""
+    test: str
+    """Test items: a path with `{language}`, or a data set on the hub with `{language}` in its name. For tasks that
+    label texts, it may be one file whose rows name their languages in a field `language`."""
     names: dict[Language, str] = Field(default={})
     """What replaces `{language}` in `test` if it is not the code of the language, such as `{lv = "lv_lvtb"}`."""
     train_split: str = "train"
@@ -79,6 +88,11 @@ class DataSettings(Settings):
     """Read only the first test items of each language, at most this many."""
     n_train: int | None = Field(default=None, gt=0)
     """The number of training items. With it, a plan is possible before the data are fetched from the hub."""
+
+    @property
+    def is_for_all_languages(self) -> bool:
+        """Whether the test items of all languages are in one place."""
+        return _is_for_all_languages(self.test)
 
 
 class BitextSettings(Settings):
@@ -175,6 +189,12 @@ class ExperimentSettings(Settings):
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
     """What a run uses of a Ray cluster."""
+
+    @model_validator(mode="after")
+    def _check_test(self) -> Self:
+        if self.data.is_for_all_languages and not TASKS[self.task].names_languages:
+            raise ValueError(f"data.test: {_explain_pattern(self.data.test)}")
+        return self
 
     @model_validator(mode="after")
     def _check_stride(self) -> Self:

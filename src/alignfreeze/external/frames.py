@@ -47,8 +47,12 @@ def _rows_of_pandas(frame: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _to_plain(value: Any) -> Any:
-    """Return a cell as a plain value: None for NaN, a list for an array."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
+    """Return a cell as a plain value: None for NaN, lists for arrays, also inside of lists and dicts."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if isinstance(value, list):
+        return [_to_plain(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _to_plain(part) for name, part in value.items()}
     cell: Any = value
-    return cell.tolist() if "numpy" in packages_of(value) else value
+    return _to_plain(cell.tolist()) if "numpy" in packages_of(value) else value

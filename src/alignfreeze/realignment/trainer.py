@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
-from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.alignment.settings import AlignmentSettings, to_alignment_settings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.given import to_bitext
 from alignfreeze.encoding.batches import EncodedBitext, encode_pairs, sides_of
@@ -209,8 +209,7 @@ def _find_links(
     """Find the links of sentence pairs, if the loss uses any. An aligner that compares vectors uses the encoder."""
     if not settings.needs_links:
         return align(pairs, aligner="sentence", cache=False)
-    chosen = to_settings(AlignmentSettings, {"aligner": aligner} if isinstance(aligner, str) else aligner, "aligner")
-    return LinkRequest(chosen).find(pairs, encoder, device=device)
+    return LinkRequest(to_alignment_settings(aligner)).find(pairs, encoder, device=device)
 
 
 @dataclass(frozen=True, slots=True)

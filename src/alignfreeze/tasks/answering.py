@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from alignfreeze.corpora.labels import check_characters
 from alignfreeze.corpora.questions import Question
+from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.checking import cutting_at_the_end
 from alignfreeze.encoding.packed import Layout
 from alignfreeze.encoding.packing import encode
+from alignfreeze.errors import DataError, show_value
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import SPANS
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, run_sorted
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PlainItems, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 N_BEST = 20
@@ -188,6 +191,25 @@ def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[f
     return float(scores[start, end]), int(places[starts[start], 0]), int(places[ends[end], 1])
 
 
+def item_without_answers(value: Any, _: Splitter, where: str) -> Question:
+    """Return a question and its context, as a pair or in a row, without answers.
+
+    Raises:
+        DataError: It is something else.
+    """
+    row: Any = dict(zip(("question", "context"), value, strict=False)) if isinstance(value, list | tuple) else value
+    asked, context = (row.get("question"), row.get("context")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(asked, str) or not isinstance(context, str):
+        raise DataError(f"{where}: expected a question and its context, both texts, got {show_value(value)}")
+    for text in (asked, context):
+        check_characters(text, where=where)
+    return Question(str(row.get("id", where)), asked, context, (), ())
+
+
+def _row(item: Question, answer: str) -> dict[str, Any]:
+    return {"question": item.question, "context": item.context, "answer": answer}
+
+
 ANSWERING = Kind(
     head=SPANS,
     item_name="questions",
@@ -199,5 +221,10 @@ ANSWERING = Kind(
     predict=predict,
     splits=True,
     overlaps=True,
+    plain=PlainItems(
+        example="{'question': ..., 'context': ..., 'answers': {'text': [...], 'answer_start': [...]}}",
+        unlabelled=item_without_answers,
+        row=_row,
+    ),
 )
 """A span of a context for each question."""

@@ -14,5 +14,6 @@ TASK = Task(
     read=read_texts,
     metrics=measure_texts,
     metric="accuracy",
+    names_languages=True,
     usual_length=40,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,17 @@ from torch.nn import functional as F
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.corpora.labelled import LabelledText, find_texts
+from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.checking import cutting_at_the_end
 from alignfreeze.encoding.packing import classify
 from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
+from alignfreeze.errors import DataError, show_value
 from alignfreeze.languages import has_spaces
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import TEXTS
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, Text, run_sorted
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, PlainItems, Text, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
@@ -148,6 +151,28 @@ def _texts(item: LabelledText) -> tuple[Text, ...]:
     return (item.text,) if item.second is None else (item.text, item.second)
 
 
+def item_without_label(value: Any, _: Splitter, where: str) -> LabelledText:
+    """Return a text, a pair of texts, or the texts of a row, without a label.
+
+    Raises:
+        DataError: It is something else, the row has no such field, or its text is missing.
+    """
+    if isinstance(value, list | tuple) and len(value) == 2:
+        value = {"text": value[0], "text2": value[1]}
+    elif isinstance(value, str):
+        value = {"text": value}
+    if not isinstance(value, Mapping):
+        raise DataError(f"{where}: expected a text or a pair of texts, got {show_value(value)}")
+    text, second = find_texts(value, pairs=False, where=where)
+    if text is None:
+        raise DataError(f"{where}: the text is missing")
+    return LabelledText(text, second, "")
+
+
+def _row(item: LabelledText, label: str) -> dict[str, Any]:
+    return {"text": item.text, **({} if item.second is None else {"text2": item.second}), "label": label}
+
+
 _WHOLE = WordAlignment(frozenset({(0, 0)}))
 """The text of one side translates the text of the other side."""
 
@@ -162,5 +187,11 @@ CLASSIFICATION = Kind(
     predict=predict,
     pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities),
     place=lambda item, _: item.place,
+    plain=PlainItems(
+        tuples=(("text", "label"), ("text", "text2", "label")),
+        example="('a text', 'its label') or {'text': 'a text', 'label': 'its label'}",
+        unlabelled=item_without_label,
+        row=_row,
+    ),
 )
 """A label for each text."""

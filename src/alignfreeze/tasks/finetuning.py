@@ -24,9 +24,10 @@ from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import LearningRate, Settings, to_settings
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.during import train_during
+from alignfreeze.tasks.given import to_items, to_task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
-from alignfreeze.tasks.task import Task, check_task
+from alignfreeze.tasks.task import Task
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -59,6 +60,7 @@ class FinetuningSettings(Settings):
 
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
     """Return how many training examples some items give: one per item, or one per window of a long item."""
+    items = to_items(task, items)
     if not task.kind.splits:
         return len(items)
     model = _new_model(encoder, task, items, settings)
@@ -66,7 +68,6 @@ def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: Fin
 
 
 def _new_model(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> TaskModel:
-    task.check_items(items, name="training data")
     labels = task.labels_of(items)
     return add_head(encoder, task.kind.head, labels, max_length=settings.max_length, stride=settings.stride)
 
@@ -101,8 +102,8 @@ class Finetuned(_Parts, Tabular):
 
 def finetune(
     encoder: Model,
-    task: Task,
-    items: Sequence[Any],
+    task: str | Task,
+    items: Any,
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     settings: FinetuningSettings | Mapping[str, Any] | None = None,
@@ -119,8 +120,9 @@ def finetune(
     Args:
         encoder: The encoder, realigned or not, or its name; it stays unchanged. It may also be a model of transformers,
             peft or sentence-transformers, as for `realign`.
-        task: What to learn.
-        items: Training items of the source language, as the task reads them.
+        task: What to learn: a task or its name.
+        items: Training items of the source language: a list of items, or anything else that `to_items` takes, such as
+            a data set, a data frame, a list of dicts or a path.
         tokenizer: The tokenizer of a model.
         settings: How to train.
         alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
@@ -133,12 +135,13 @@ def finetune(
         options: Settings by name, such as `epochs=3`; they replace those in `settings`.
 
     Raises:
-        SettingsError: A setting or the device does not exist.
+        SettingsError: A setting, the task or the device does not exist.
         DataError: No item has a label, or something is not an item of the task.
         EncoderError: This is no encoder, or its weights cannot be trained.
         TrainingError: The training diverges, or memory is too small.
     """
-    check_task(task)
+    task = to_task(task)
+    items = to_items(task, items)
     settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
     how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute"), "callbacks": callbacks}
     how["checkpoints"] = None if checkpoints is None else Path(checkpoints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
@@ -118,6 +119,45 @@ class PairLabeller:
     probabilities: Prober
 
 
+def _show_item(item: Any, prediction: Any) -> dict[str, Any]:
+    return {"item": str(item), "prediction": prediction}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainItems:
+    """Items of a kind as plain values, which people have in their programs.
+
+    Attributes:
+        tuples: Names of the fields of a row, for items that are tuples with these values; one for each length.
+        by_unit: Whether an item may also be a list with a tuple for each unit, such as (word, tag).
+        example: What an item may be, for messages.
+        unlabelled: Makes an item without labels from a text, a list or a row with named fields. It gets a function that
+            splits a text into words, and the place of the item for messages. None if there are no such items.
+        row: Returns an item with its prediction as a row of a table.
+    """
+
+    tuples: tuple[tuple[str, ...], ...] = ()
+    by_unit: bool = False
+    example: str = ""
+    unlabelled: Callable[[Any, Splitter, str], Any] | None = None
+    row: Callable[[Any, Any], dict[str, Any]] = _show_item
+
+    def to_row(self, item: Any) -> Mapping[str, Any] | None:
+        """Return an item with labels as a row with named fields; None if it is something else."""
+        if isinstance(item, Mapping):
+            return item
+        if self.by_unit and is_by_unit(item):
+            item = tuple(zip(*item, strict=True))
+        names = next((names for names in self.tuples if isinstance(item, list | tuple) and len(names) == len(item)), ())
+        return dict(zip(names, item, strict=True)) if names else None
+
+
+def is_by_unit(item: Any) -> bool:
+    """Tell whether an item is a list of tuples such as (word, tag), as NLTK has tagged sentences."""
+    is_list = isinstance(item, list) and len(item) > 0
+    return is_list and all(isinstance(unit, tuple) and len(unit) == 2 and isinstance(unit[0], str) for unit in item)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """What is predicted, and how. Tasks with the same form of items and labels share a kind.
@@ -135,6 +175,7 @@ class Kind:
         splits: Whether a long item is split into windows, each of which is an example. If not, a long item is cut off.
         overlaps: Whether windows share `stride` subwords.
         place: Says where a unit of an item stands in its file, such as `line 12`; empty where that is not known.
+        plain: Items as plain values of Python.
     """
 
     head: Head
@@ -149,6 +190,7 @@ class Kind:
     splits: bool = False
     overlaps: bool = False
     place: Callable[[Any, int], str] = lambda _, __: ""
+    plain: PlainItems = PlainItems()
 
 
 class TaskLoss(LossModel):

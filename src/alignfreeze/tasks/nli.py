@@ -18,5 +18,6 @@ TASK = Task(
     metrics=measure_texts,
     metric="accuracy",
     labels=NLI,
+    names_languages=True,
     usual_length=40,
 )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
 from alignfreeze.errors import DataError, UnlabelledError
 from alignfreeze.tasks.metrics import measure_tags
-from alignfreeze.tasks.reading import read_hub_sentences
+from alignfreeze.tasks.reading import read_row_sentences
 from alignfreeze.tasks.tagging import TAGGING
 from alignfreeze.tasks.task import Source, Task
 
 
 def read(source: Source) -> list[TaggedSentence]:
-    """Read sentences of a CoNLL-U file or of the hub.
+    """Read sentences of a CoNLL-U file, of the hub or of rows in memory.
 
     Raises:
         DataError: The data cannot be read, no word has a tag, or a tag is not one of UPOS.
     """
-    if source.on_hub:
-        sentences = read_hub_sentences(source, ("upos", "pos_tags", "ner_tags", "tags", "labels"))
+    if source.has_rows:
+        sentences = read_row_sentences(source, ("upos", "pos_tags", "ner_tags", "tags", "labels"))
     else:
         sentences = read_conllu(source.place, max_sentences=source.most)
     if not any(tag is not None for sentence in sentences for tag in sentence.tags):

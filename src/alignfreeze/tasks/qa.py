@@ -9,13 +9,15 @@ from alignfreeze.tasks.task import Source, Task
 
 
 def read(source: Source) -> list[Question]:
-    """Read questions of a SQuAD file or of the hub.
+    """Read questions of a SQuAD file, of the hub or of rows in memory.
 
     Raises:
         DataError: The data cannot be read, or an answer is not in its context.
     """
-    if source.on_hub:
-        return parse_questions(source.rows(), name=str(source.place), most=source.most)
+    if source.has_rows:
+        # Questions need no name of their own.
+        rows = ((where, {"id": str(number), **row}) for number, (where, row) in enumerate(source.rows(), start=1))
+        return parse_questions(rows, name=str(source.place), most=source.most)
     return read_squad(source.place, max_questions=source.most)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,26 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.corpora.hub import find_field
+from alignfreeze.corpora.labelled import FIRST
+from alignfreeze.corpora.labels import check_characters
+from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.packing import encode
 from alignfreeze.encoding.subwords import encode_words
+from alignfreeze.errors import DataError, show_value
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import WORDS
-from alignfreeze.tasks.kinds import IGNORED, SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, run_sorted
+from alignfreeze.tasks.kinds import (
+    IGNORED,
+    SUBWORDS_AT_ONCE,
+    Examples,
+    Kind,
+    PairLabeller,
+    PlainItems,
+    is_by_unit,
+    run_sorted,
+)
 from alignfreeze.tasks.models import TaskModel
 
 
@@ -129,6 +144,29 @@ def items_of_pairs(pairs: Sequence[SentencePair], _: bool) -> list[TaggedSentenc
     return [TaggedSentence(words, (None,) * len(words)) for words in sides]
 
 
+def item_without_tags(value: Any, split: Splitter, where: str) -> TaggedSentence:
+    """Return a text, a list of words, or the words of a row, as a sentence without tags.
+
+    Raises:
+        DataError: It is something else, or the row has no such field.
+    """
+    if isinstance(value, Mapping):
+        value = find_field(dict(value), ("tokens", "words", *FIRST), where=where)
+    elif is_by_unit(value):
+        value = [word for word, _ in value]
+    elif len(value) == 2 and all(isinstance(part, list | tuple) for part in value):
+        value = value[0]  # words with their tags
+    if isinstance(value, str):
+        value = split(check_characters(value, where=where))
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise DataError(f"{where}: expected a text or a list of words, got {show_value(value)}")
+    return TaggedSentence(tuple(value), (None,) * len(value))
+
+
+def _row(item: TaggedSentence, labels: Sequence[str | None]) -> dict[str, Any]:
+    return {"words": list(item.words), "labels": list(labels)}
+
+
 TAGGING = Kind(
     head=WORDS,
     item_name="sentences",
@@ -141,5 +179,12 @@ TAGGING = Kind(
     pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities),
     splits=True,
     place=lambda item, word: f"line {item.lines[word]}" if item.lines else "",
+    plain=PlainItems(
+        tuples=(("tokens", "tags"),),
+        by_unit=True,
+        example="(['the', 'dog'], ['DET', 'NOUN']) or {'tokens': ['the', 'dog'], 'tags': ['DET', 'NOUN']}",
+        unlabelled=item_without_tags,
+        row=_row,
+    ),
 )
 """A label for each word."""

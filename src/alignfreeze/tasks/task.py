@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.hub import HUB, read_hub_rows
-from alignfreeze.errors import DataError, SettingsError, UnlabelledError, show_value
+from alignfreeze.errors import UnlabelledError
 from alignfreeze.progress import remark
 from alignfreeze.tasks.metrics import Measure
 
@@ -22,16 +22,25 @@ class Source:
     """Where the items of a task are, and which items are wanted.
 
     Attributes:
-        place: A file, or `hub:OWNER/NAME/CONFIGURATION`.
+        place: A file, or `hub:OWNER/NAME/CONFIGURATION`; for rows in memory, what they are called in messages.
         language: The language that is wanted, if the place holds several languages.
         split: The split of a data set of the hub.
         most: Read only this many items, from the beginning; None for all.
+        several: Whether the place is for several languages, so that each row must name its own.
+        held: The rows of an object in memory, such as a data set; None for a file or a data set of the hub.
     """
 
     place: Path | str
     language: str | None = None
     split: str = "train"
     most: int | None = None
+    several: bool = False
+    held: Iterable[Mapping[Any, Any]] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are rows with named fields: those of the hub, or of an object in memory."""
+        return self.held is not None or self.on_hub
 
     @property
     def on_hub(self) -> bool:
@@ -39,9 +48,10 @@ class Source:
         return str(self.place).startswith(HUB)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the rows of a data set of the hub, each with its place for messages."""
+        """Yield the rows of a data set of the hub, or of an object in memory, each with its place for messages."""
         name = str(self.place)
-        return ((f"{name}, row {n}", row) for n, row in enumerate(read_hub_rows(name, split=self.split), start=1))
+        rows = read_hub_rows(name, split=self.split) if self.held is None else map(dict, self.held)
+        return ((f"{name}, row {n}", row) for n, row in enumerate(rows, start=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +62,12 @@ class Task:
         name: Its name in settings and records.
         what: A description of the task in words.
         kind: What is predicted, and how.
-        read: Reads the items of a file, or of a data set of the hub.
+        read: Reads the items of a file, of a data set of the hub, or of the rows of an object in memory.
         metrics: Measures predictions. Tables show the first measure.
         metric: The name of the first measure.
         labels: The labels of the task; None for the labels of the training data, empty for a task without labels.
         marks_entities: Whether labels mark entities in IOB2, so that spans of words count.
+        names_languages: Whether its reader knows a field `language`, so that one file may hold several languages.
         usual_length: Subwords of a usual training item; None if an item fills `finetuning.max_length`.
     """
 
@@ -68,6 +79,7 @@ class Task:
     metric: str
     labels: tuple[str, ...] | None = None
     marks_entities: bool = False
+    names_languages: bool = False
     usual_length: int | None = None
 
     def read_tests(self, source: Source) -> list[Any]:
@@ -96,34 +108,7 @@ class Task:
         entities = dict.fromkeys(label[2:] for label in found if label != OUTSIDE)
         return (OUTSIDE, *(f"{begin}-{entity}" for entity in entities for begin in "BI"))
 
-    def check_items(self, items: Sequence[Any], *, name: str) -> None:
-        """Check that items are those of the task.
-
-        Args:
-            items: Items for training or for a test.
-            name: What the items are called in the message.
-
-        Raises:
-            DataError: There are none, or something is not an item of the task, or has a label that the task cannot
-                have; the message says where.
-        """
-        if isinstance(items, str) or not isinstance(items, Sequence):
-            raise DataError(f"{name}: expected a list of {self.kind.item_name}, got {show_value(items)}")
-        for number, item in enumerate(items, start=1):
-            try:
-                texts, labels = self.kind.texts(item), self.kind.labels(item)
-            except (AttributeError, TypeError, IndexError, KeyError):
-                texts, labels = (None,), ()
-            if not all(isinstance(text, str) or _is_words(text) for text in texts):
-                raise DataError(
-                    f"{name}: item {number} is {show_value(item)}; the task {self.name!r} needs "
-                    f"{self.kind.item_name} as its reader returns them"
-                )
-            for label in labels:
-                if label is not None and (problem := self._problem_of(label)):
-                    raise DataError(f"{name}: item {number} has the label {label!r}; {problem}")
-
-    def _problem_of(self, label: Any) -> str:
+    def problem_of(self, label: Any) -> str:
         """Say why the task cannot have a label; empty if it can."""
         if not isinstance(label, str):
             return "labels are texts"
@@ -132,17 +117,6 @@ class Task:
         if self.marks_entities and label != OUTSIDE and label[:2] not in {"B-", "I-"}:
             return f"the task {self.name!r} has labels such as B-PER, I-PER and {OUTSIDE}"
         return ""
-
-    def check_tests(self, tests: Mapping[str, Sequence[Any]]) -> None:
-        """Check that the test items of several languages are those of the task.
-
-        Raises:
-            DataError: Something is not an item of the task; the message says where.
-        """
-        if not isinstance(tests, Mapping):
-            raise DataError(f"tests: expected {self.kind.item_name} by language code, got {show_value(tests)}")
-        for language, items in tests.items():
-            self.check_items(items, name=f"test {language}")
 
     def say_one_label(self, items: Sequence[Any], *, name: str) -> None:
         """Say that all labels of training items are the same, so that a model learns to say this one label.
@@ -191,17 +165,3 @@ def content_of(item: Any) -> dict[str, Any]:
     """Return the fields of an item, a dataclass, that make it what it is: without its place in a file."""
     places = {field.name for field in fields(item) if not field.compare}
     return {name: value for name, value in asdict(item).items() if name not in places}
-
-
-def _is_words(text: Any) -> bool:
-    return isinstance(text, Sequence) and all(isinstance(word, str) for word in text)
-
-
-def check_task(task: Task) -> None:
-    """Check that a value is a task, not the name of one.
-
-    Raises:
-        SettingsError: It is something else.
-    """
-    if not isinstance(task, Task):
-        raise SettingsError(f"expected a task, such as TASKS['pos'], got {show_value(task)}")
