@@ -80,7 +80,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("model", "bitext", "items"), COMBINATIONS, ids=" × ".join)
+@pytest.mark.parametrize(("model", "bitext", "items"), COMBINATIONS)
 def test_everything_goes_into_everything(tiny_folder, tmp_path, model, bitext, items):
     held, pairs, data = MODELS[model](tiny_folder), BITEXT[bitext](tmp_path), ITEMS[items]()
     module = getattr(held, "model", held) if model == "encoder" else held
