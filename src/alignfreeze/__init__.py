@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
+    from alignfreeze.realignment.loops import RealignmentLoss, SentenceTransformerRealignment
     from alignfreeze.realignment.losses import register_loss
     from alignfreeze.realignment.settings import RealignmentSettings
     from alignfreeze.realignment.trainer import realign
@@ -37,6 +38,8 @@ _HOMES = {
     "register_family": "encoding.families",
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
+    "RealignmentLoss": "realignment.loops",
+    "SentenceTransformerRealignment": "realignment.loops",
     "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
     "TASKS": "tasks.table",
@@ -53,8 +56,10 @@ __all__ = [
     "TASKS",
     "ExperimentSettings",
     "FinetuningSettings",
+    "RealignmentLoss",
     "RealignmentSettings",
     "SentencePair",
+    "SentenceTransformerRealignment",
     "__version__",
     "align",
     "average_encoders",
