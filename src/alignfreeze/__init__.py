@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.realignment.averaging import average_encoders
+    from alignfreeze.realignment.callback import RealignmentCallback
     from alignfreeze.realignment.loops import RealignmentLoss, SentenceTransformerRealignment
     from alignfreeze.realignment.losses import register_loss
     from alignfreeze.realignment.settings import RealignmentSettings
@@ -39,6 +40,7 @@ _HOMES = {
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
     "RealignmentLoss": "realignment.loops",
+    "RealignmentCallback": "realignment.callback",
     "SentenceTransformerRealignment": "realignment.loops",
     "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
@@ -56,6 +58,7 @@ __all__ = [
     "TASKS",
     "ExperimentSettings",
     "FinetuningSettings",
+    "RealignmentCallback",
     "RealignmentLoss",
     "RealignmentSettings",
     "SentencePair",
