@@ -43,6 +43,7 @@ from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import to_settings
 from alignfreeze.tabular import Tabular
+from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.judging import JudgingPlan, check_one_process
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
@@ -149,7 +150,7 @@ def realign(
     compute = to_settings(ComputeSettings, compute, "compute")
     policy = FreezePolicy.parse(freeze)
     _check_settings(settings, judge)
-    device = check_device(device)
+    device, callbacks = check_device(device), check_callbacks(callbacks)
     found = to_encoder(encoder, tokenizer=tokenizer)
     with lending(found.model):
         given = {"languages": languages, "aligner": aligner, "device": device}

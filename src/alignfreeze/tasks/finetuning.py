@@ -27,6 +27,7 @@ from alignfreeze.tasks.during import train_during
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
 from alignfreeze.tasks.task import Task, check_task
+from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -140,7 +141,8 @@ def finetune(
     """
     check_task(task)
     settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
-    how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute"), "callbacks": callbacks}
+    how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute")}
+    how["callbacks"] = check_callbacks(callbacks)
     how["checkpoints"] = None if checkpoints is None else Path(checkpoints)
     device = check_device(device)
     found = to_encoder(encoder, tokenizer=tokenizer)
