@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.progress import show_progress
     from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.callback import RealignmentCallback
     from alignfreeze.realignment.loops import RealignmentLoss, SentenceTransformerRealignment
@@ -52,6 +53,7 @@ _HOMES = {
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
     "study_page": "report.study",
+    "show_progress": "progress",
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "register_loss",
     "register_task",
     "run_experiment",
+    "show_progress",
     "study_page",
 ]
 
