@@ -138,6 +138,14 @@ def test_a_checkpoint_without_the_callback_is_refused(model, items, callback_of,
         weights_after(model, items, callback_of(), tmp_path, resume=str(tmp_path / "checkpoint-2"), **how)
 
 
+def test_a_loss_that_needs_the_initial_model_is_not_continued_without_it(model, items, callback_of, tmp_path):
+    how = {"save_strategy": "steps", "save_steps": 2, "max_steps": 4}
+    trainer = trainer_of(model, items, tmp_path, callback_of(loss="l2"), **how)
+    trainer.train()
+    with pytest.raises(TrainingError, match="'l2' needs the model before its training: make the Trainer anew"):
+        trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+
+
 class Heard(TrainerCallback):
     """Notes what a logger gets."""
 

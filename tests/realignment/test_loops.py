@@ -11,6 +11,7 @@ import alignfreeze as af
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.realignment.model import RealignmentModel
+from tests.conftest import FAMILY_OPTIONS, family_config
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))
 
@@ -193,3 +194,30 @@ def test_several_processes_are_refused(model, loss_of, monkeypatch):
 def test_other_losses_and_layers(model, loss_of, options):
     loss_of(model, **options)().backward()
     assert gradients(model)
+
+
+def test_a_name_is_refused(loss_of):
+    with pytest.raises(EncoderError, match="embedded:e5-small: your loop trains a model"):
+        loss_of("embedded:e5-small")
+
+
+@pytest.mark.parametrize("family", FAMILY_OPTIONS)
+def test_every_family(family, loss_of):
+    model = AutoModel.from_config(family_config(family))
+    before = state_of(model)
+    loss = loss_of(model, freeze="embeddings")
+    loss().backward()
+    assert state_of(model) == before
+    assert all(weight.grad is not None for weight in loss.parameters())
+    assert model.get_input_embeddings().weight.grad is None
+    assert len(gradients(model)) > 5
+
+
+def test_adapters_alone_get_gradients(model, loss_of):
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(target_modules=["query", "value"], r=2, init_lora_weights=False)
+    adapted = peft.get_peft_model(model, config)
+    loss_of(adapted, freeze="front")().backward()
+    with_gradient = gradients(adapted)
+    assert with_gradient
+    assert all("lora" in name and ("layer.2." in name or "layer.3." in name) for name in with_gradient)

@@ -21,6 +21,7 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.loops import RealignmentLoss
+from alignfreeze.realignment.losses import LOSSES
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import to_settings
 from alignfreeze.training.checkpoints import checkpoint_of
@@ -113,12 +114,19 @@ class RealignmentCallback(TrainerCallback):
         """Begin, or continue from the checkpoint that the Trainer continues from.
 
         Raises:
-            TrainingError: The checkpoint was written without this callback.
+            TrainingError: The checkpoint was written without this callback, or the loss needs the initial model, and
+                the Trainer had another one when it was made.
         """
-        if self._of is not model:
+        is_new = self._of is not model
+        if is_new:
             self._prepare(args, model, processing_class)
         self._of = None  # a second training begins anew
         if state.global_step:
+            if is_new and LOSSES[self.settings.loss].needs_initial:
+                raise TrainingError(
+                    f"the loss {self.settings.loss!r} needs the model before its training: make the Trainer anew, with "
+                    "model= and callbacks=, and continue from the checkpoint"
+                )
             self._load(checkpoint_of(args, state))
 
     def on_step_begin(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from transformers import PreTrainedTokenizerBase
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.encoding.batches import move_batch
 from alignfreeze.encoding.devices import check_device
-from alignfreeze.encoding.given import Model, to_encoder
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.given import to_encoder
 from alignfreeze.encoding.lending import lending
 from alignfreeze.encoding.overrides import keeping_results
 from alignfreeze.encoding.packing import packing
@@ -43,7 +45,7 @@ class RealignmentLoss(nn.Module):
 
     def __init__(
         self,
-        model: Model,
+        model: Encoder | nn.Module,
         bitext: Any,
         alignments: Any = None,
         *,
@@ -80,6 +82,8 @@ class RealignmentLoss(nn.Module):
             raise SettingsError("the realignment loss in a loop of your own works with one process only; use realign()")
         self.settings = to_settings(RealignmentSettings, settings, "realignment", **options)
         policy = FreezePolicy.parse(freeze)
+        if isinstance(model, str | Path):
+            raise EncoderError(f"{model}: your loop trains a model, so give the model itself, not its name")
         found = to_encoder(model, tokenizer=tokenizer)
         _check_precision(found.model)
         with lending(found.model):  # an aligner may run the encoder
