@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 import alignfreeze as af
@@ -164,8 +165,15 @@ def test_a_model_in_float16_is_refused_with_the_remedy(model, loss_of):
         loss_of(model.half())
 
 
-def test_it_works_in_a_loop_of_accelerate(model, loss_of):
-    accelerator = Accelerator(mixed_precision="bf16", cpu=True)
+@pytest.fixture
+def accelerator():
+    """An accelerator that knows nothing of the Trainers of other tests, and leaves nothing to them."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield Accelerator(mixed_precision="bf16", cpu=True)
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_it_works_in_a_loop_of_accelerate(model, loss_of, accelerator):
     loss = loss_of(model)
     exact = loss_of(model)().item()
     optimizer = torch.optim.AdamW([*model.parameters(), *loss.parameters()], lr=1e-3)
