@@ -11,6 +11,7 @@ from alignfreeze.corpora.mini import mini_path
 if TYPE_CHECKING:
     from pandas import DataFrame
     from torch import Tensor
+    from transformers import PreTrainedModel, TrainerCallback
 
     from alignfreeze.advice.choices import StrategyChoices
     from alignfreeze.advice.outcome import AdviceOutcome
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.encoder import Encoder
     from alignfreeze.encoding.families import Family
     from alignfreeze.evaluation.probe import Probe
+    from alignfreeze.evaluation.zero_shot import Scores
     from alignfreeze.realignment.losses import LossInputs
+    from alignfreeze.realignment.trainer import Realigned
     from alignfreeze.reports.pages import StudyPage
     from alignfreeze.running.study import Study
     from alignfreeze.studies.comparing import Comparisons
     from alignfreeze.studies.comparison import Comparison
+    from alignfreeze.tasks.finetuning import Finetuned
     from alignfreeze.tasks.models import TaskModel
     from alignfreeze.tasks.task import Task
 
@@ -45,6 +49,31 @@ def use_one_model() -> None:
     assert_type(tagger, TaskModel)
     scores = af.evaluate(tagger, task, {"de": af.read_conllu(mini_path("de-test.conllu"))})
     assert_type(scores[0].value, float)
+    assert_type(af.predict(tagger, ["Der Hund schläft."], language="de").to_pandas(), DataFrame)
+    assert_type(af.convert_model(encoder, "vectors", to="sentence-transformers"), dict[str, Any])
+
+
+def realign_on_objects(folder: Path) -> None:
+    """Give what people hold: names, models, pairs of texts, dicts and keywords."""
+    pairs = [("the cat sleeps", "die Katze schläft")]
+    with af.show_progress():
+        realigned = assert_type(af.realign("embedded:e5-small", pairs, languages=("en", "de"), steps=2), Realigned)
+    assert_type(realigned.encoder, Encoder)
+    assert_type(realigned.history.pairs, int)
+    realigned.save(folder)
+    items = [{"tokens": ["the", "cat"], "tags": ["DET", "NOUN"]}]
+    result = assert_type(af.finetune(realigned.encoder, "pos", items, epochs=1, device="cpu"), Finetuned)
+    assert_type(result.model, TaskModel)
+    assert_type(af.evaluate(folder, "pos", {"de": items}), Scores)
+
+
+def realign_in_the_loops_of_others(model: PreTrainedModel, bitext: list[af.SentencePair]) -> None:
+    """Add the loss of realignment to other losses."""
+    loss = af.RealignmentLoss(model, bitext, freeze="front")
+    assert_type(loss(), Tensor)
+    callback: TrainerCallback = af.RealignmentCallback(bitext, freeze="front")
+    assert callback is not None
+    af.SentenceTransformerRealignment(model, bitext)
 
 
 def use_studies(settings: af.ExperimentSettings, folder: Path) -> None:

@@ -9,12 +9,17 @@ The public names, in the order of the pipeline:
     realign                       pull translations together, with some layers frozen
     average_encoders              the mean of realigned encoders
     TASKS, finetune               learn a task in one language
-    evaluate                      test it in others
+    evaluate, predict             test it in others, and let it label texts
+    convert_model                 a folder for sentence-transformers, or ONNX
     probe                         look into encoders, layer by layer
     run_experiment                all of this, for several strategies, seeds and languages
     compare                       gains over the baseline, with intervals and tests
     advise                        the best strategy for each language, without labels
     report, study_page            a study as a page
+
+    RealignmentLoss, RealignmentCallback, SentenceTransformerRealignment
+                                  realignment in the training loops of others
+    show_progress                 bars in scripts; notebooks have them
 
     RealignmentSettings, FinetuningSettings, ExperimentSettings
                                   settings; keywords and dicts will do as well
@@ -44,7 +49,10 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.progress import show_progress
     from alignfreeze.realignment.averaging import average_encoders
+    from alignfreeze.realignment.callback import RealignmentCallback
+    from alignfreeze.realignment.loops import RealignmentLoss, SentenceTransformerRealignment
     from alignfreeze.realignment.losses import register_loss
     from alignfreeze.realignment.settings import RealignmentSettings
     from alignfreeze.realignment.trainer import realign
@@ -67,6 +75,9 @@ _HOMES = {
     "register_family": "encoding.families",
     "RealignmentSettings": "realignment.settings",
     "realign": "realignment.trainer",
+    "RealignmentLoss": "realignment.loops",
+    "RealignmentCallback": "realignment.callback",
+    "SentenceTransformerRealignment": "realignment.loops",
     "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
     "TASKS": "tasks.table",
@@ -83,14 +94,18 @@ _HOMES = {
     "advise": "advice.advice",
     "report": "reports.writing",
     "study_page": "reports.study",
+    "show_progress": "progress",
 }
 
 __all__ = [
     "TASKS",
     "ExperimentSettings",
     "FinetuningSettings",
+    "RealignmentCallback",
+    "RealignmentLoss",
     "RealignmentSettings",
     "SentencePair",
+    "SentenceTransformerRealignment",
     "__version__",
     "advise",
     "align",
@@ -111,6 +126,7 @@ __all__ = [
     "register_task",
     "report",
     "run_experiment",
+    "show_progress",
     "study_page",
 ]
 

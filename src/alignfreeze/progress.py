@@ -1,15 +1,17 @@
 """Progress of long stages.
 
-A stage announces itself with `stage` and counts its steps. The library itself is silent; the command line installs a
-display with `use_display`.
+A stage announces itself with `stage` and counts its steps. The command line installs a display with `use_display`. In
+Python, notebooks draw bars, and everything else is silent until `show_progress` is called.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol, Self
 
 
 class Bar(Protocol):
@@ -54,9 +56,63 @@ _display: ContextVar[Display] = ContextVar("display")
 _SILENCE = _Silence()
 
 
+_is_wanted: bool | None = None
+"""What `show_progress` was last told; None if it was not called: then notebooks alone show progress."""
+# No context variable: each cell of a notebook may run in a context of its own.
+
+
 def get_display() -> Display:
     """Return the display that progress is sent to."""
-    return _display.get(_SILENCE)
+    return _display.get(None) or _usual_display()
+
+
+def _usual_display() -> Display:
+    """Return the display outside of `use_display`: bars if they are wanted, or if this is a notebook."""
+    if _is_wanted is False:
+        return _SILENCE
+    if (shell := running_shell()) is not None:
+        return _notebook_bars(shell)
+    return _terminal_bars() if _is_wanted else _SILENCE
+
+
+def running_shell() -> Any:
+    """Return the IPython shell of the notebook that this process runs; None elsewhere. It does not import IPython."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+@cache
+def _notebook_bars(shell: Any) -> Display:
+    from alignfreeze.progress_notebook import NotebookBars
+
+    return NotebookBars(shell)
+
+
+@cache
+def _terminal_bars() -> Display:
+    from alignfreeze.progress_bars import PassingBars
+
+    return PassingBars()
+
+
+class show_progress:  # noqa: N801 - used as a function
+    """Show the progress of alignfreeze and its remarks, or hide them: `show_progress()`, `show_progress(False)`.
+
+    In a notebook they are shown without a call, below the cell. As a context, `with show_progress():`, it ends with the
+    block.
+    """
+
+    def __init__(self, on: bool = True) -> None:
+        global _is_wanted
+        self._before, _is_wanted = _is_wanted, on
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _is_wanted  # noqa: PLW0603
+        _is_wanted = self._before
 
 
 @contextmanager

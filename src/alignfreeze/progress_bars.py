@@ -18,8 +18,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from alignfreeze.progress import Bar
-
 NOTEWORTHY_SECONDS = 2.0
 """Stages shorter than this leave no line when they end."""
 
@@ -75,11 +73,11 @@ class ProgressBars:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def start(self, title: str, total: int | None) -> Bar:
+    def start(self, title: str, total: int | None) -> _Bar:
         """Show a new stage."""
         return _Bar(self.progress, self.progress.add_task(title, total=total), title)
 
-    def finish(self, bar: Bar) -> None:
+    def finish(self, bar: object) -> None:
         """Remove a stage; a long one leaves a line."""
         assert isinstance(bar, _Bar)
         seconds = time.perf_counter() - bar.began
@@ -90,3 +88,19 @@ class ProgressBars:
     def remark(self, text: str) -> None:
         """Show a remark."""
         self.console.print(text, highlight=False, markup=False)
+
+
+class PassingBars(ProgressBars):
+    """Progress bars only while a stage runs: the rest of the time the screen belongs to the caller."""
+
+    def start(self, title: str, total: int | None) -> _Bar:
+        """Show a new stage."""
+        if not self.progress.tasks:
+            self.progress.start()
+        return super().start(title, total)
+
+    def finish(self, bar: object) -> None:
+        """Remove a stage; a long one leaves a line."""
+        super().finish(bar)
+        if not self.progress.tasks:
+            self.progress.stop()

@@ -111,3 +111,19 @@ def detaching(modules: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for owner, parameters in originals:
             owner._parameters = parameters
+
+
+@contextmanager
+def keeping_results(model: nn.Module) -> Iterator[None]:
+    """Inside the block, no layer computes its results again for the gradients (gradient checkpointing).
+
+    The second computation would come after the block, when other changes to the model are gone.
+    """
+    switched = [module for module in model.modules() if getattr(module, "gradient_checkpointing", False)]
+    try:
+        for module in switched:
+            module.gradient_checkpointing = False  # type: ignore[assignment]
+        yield
+    finally:
+        for module in switched:
+            module.gradient_checkpointing = True  # type: ignore[assignment]

@@ -163,7 +163,7 @@ def _load(model: Source, *, keeps_head: bool, tokenizer: PreTrainedTokenizerBase
         return load_encoder(model) if head is None else load_task_model(_path_of(model), head)
     inside = None if isinstance(model, Encoder) else model_of(model)
     if keeps_head and isinstance(inside, PreTrainedModel) and head_of(inside.config, type(inside).__name__):
-        return to_task_model(model, tokenizer=tokenizer)
+        return to_task_model(model, tokenizer=tokenizer)  # type: ignore[arg-type] - it is no Encoder
     return to_encoder(model, tokenizer=tokenizer)
 
 

@@ -132,8 +132,8 @@ class LossInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class RealignmentLoss:
-    """A loss of realignment, and what it needs.
+class LossKind:
+    """A kind of realignment loss, and what it needs.
 
     Attributes:
         compute: Returns the loss of a layer, given its states, [subwords, width], and the other inputs.
@@ -189,9 +189,9 @@ def _l2(states: Tensor, inputs: LossInputs) -> Tensor:
 LOSSES = Table(
     "loss",
     {
-        "contrastive": RealignmentLoss(_contrastive),
-        "l2": RealignmentLoss(_l2, projects=False, needs_initial=True),
-        "sentence": RealignmentLoss(_sentence, needs_links=False),
+        "contrastive": LossKind(_contrastive),
+        "l2": LossKind(_l2, projects=False, needs_initial=True),
+        "sentence": LossKind(_sentence, needs_links=False),
     },
 )
 """The losses by name. A new loss is a function and a line here, or a call of `register_loss`."""
@@ -218,4 +218,4 @@ def register_loss(
     Raises:
         ValueError: There is a loss of this name already.
     """
-    LOSSES.add(name, RealignmentLoss(compute, needs_links, projects, needs_initial))
+    LOSSES.add(name, LossKind(compute, needs_links, projects, needs_initial))

@@ -22,10 +22,17 @@ from alignfreeze.training.model import LossModel
 
 
 class ProjectionHead(nn.Sequential):
-    """The head between vectors and the loss. It is dropped after realignment."""
+    """The head between vectors and the loss. It is dropped after realignment.
+
+    It computes in its own precision: an encoder in half precision has a head in float32.
+    """
 
     def __init__(self, width: int, projection: int) -> None:
         super().__init__(nn.Linear(width, width, bias=False), nn.ReLU(), nn.Linear(width, projection, bias=False))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Project vectors, [vectors, width] to [vectors, projection]."""
+        return super().forward(input.to(next(self.parameters()).dtype))
 
 
 class RealignmentModel(LossModel):

@@ -44,6 +44,7 @@ from alignfreeze.realignment.prefix import Prefix, storing
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import to_settings
 from alignfreeze.tabular import Tabular
+from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.judging import JudgingPlan, check_one_process
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
@@ -150,18 +151,11 @@ def realign(
     compute = to_settings(ComputeSettings, compute, "compute")
     policy = FreezePolicy.parse(freeze)
     _check_settings(settings, judge)
-    device = check_device(device)
+    device, callbacks = check_device(device), check_callbacks(callbacks)
     found = to_encoder(encoder, tokenizer=tokenizer)
-    pairs = to_bitext(bitext, languages=languages)
     with lending(found.model):
-        if alignments is None:
-            alignments = _find_links(found, pairs, aligner, settings, device=device)
-        prepared = prepare(found, pairs, alignments, freeze=policy, settings=settings, seed=seed)
-        layers = realigned_layers(found.model, settings.layer)
-        if not settings.projects and is_all_frozen(found.model, prepared.fixed, layers=layers):
-            raise SettingsError(
-                f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head"
-            )
+        given = {"languages": languages, "aligner": aligner, "device": device}
+        prepared = prepare_given(found, bitext, alignments, **given, freeze=policy, settings=settings, seed=seed)
         assert settings.steps is not None
         plan = TrainingPlan(
             title=f"realigning ({freeze})",
@@ -196,6 +190,34 @@ def _check_settings(settings: RealignmentSettings, judge: Judge | None) -> None:
         )
     if judge is not None:
         check_one_process()
+
+
+def prepare_given(
+    encoder: Encoder,
+    bitext: Any,
+    alignments: Any,
+    *,
+    languages: tuple[str, str] | None,
+    aligner: str | AlignmentSettings | Mapping[str, Any],
+    freeze: FreezePolicy,
+    settings: RealignmentSettings,
+    seed: int,
+    device: str,
+) -> Prepared:
+    """Prepare a realignment on what a caller holds; the arguments are those of `realign`.
+
+    Raises:
+        SettingsError: A setting does not fit, or nothing is left to train.
+        DataError: The bitext or the links cannot be read, or no sentence pair can be used.
+    """
+    pairs = to_bitext(bitext, languages=languages)
+    if alignments is None:
+        alignments = _find_links(encoder, pairs, aligner, settings, device=device)
+    prepared = prepare(encoder, pairs, alignments, freeze=freeze, settings=settings, seed=seed)
+    layers = realigned_layers(encoder.model, settings.layer)
+    if not settings.projects and is_all_frozen(encoder.model, prepared.fixed, layers=layers):
+        raise SettingsError(f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head")
+    return prepared
 
 
 def _find_links(

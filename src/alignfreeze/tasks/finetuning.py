@@ -28,6 +28,7 @@ from alignfreeze.tasks.given import to_items, to_task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
 from alignfreeze.tasks.task import Task
+from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
@@ -143,7 +144,8 @@ def finetune(
     task = to_task(task)
     items = to_items(task, items)
     settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
-    how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute"), "callbacks": callbacks}
+    how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute")}
+    how["callbacks"] = check_callbacks(callbacks)
     how["checkpoints"] = None if checkpoints is None else Path(checkpoints)
     device = check_device(device)
     found = to_encoder(encoder, tokenizer=tokenizer)

@@ -60,7 +60,7 @@ def train(
             continues from there. The final weights are the same as without the interruption (bit for bit on a CPU).
         identity: What else distinguishes the training from others, as plain values: settings, digest of the data.
         judging: When the network is judged; the weights of the best check are kept.
-        callbacks: What else the Trainer calls, after the callbacks of our own.
+        callbacks: What else the Trainer calls, before it looks whether the training is over.
 
     Raises:
         SettingsError: A judge among several processes, or the batch cannot be divided among the processes.
@@ -84,11 +84,12 @@ def train(
             args=_arguments(plan, compute, folder, saves=checkpoints is not None),
             data_collator=collate,
             callbacks=[
-                # The judge comes first: it writes its files before the watch declares the checkpoint complete.
+                # The judge and those of the caller come first: they write their files before the watch declares the
+                # checkpoint complete, and end the training before the watch looks for the last step.
                 *([] if judge is None else [judge]),
+                *callbacks,
                 Watch(bar, plan.title),
                 *file_loggers(compute.log_to, compute.log_folder, plan.title),
-                *callbacks,
             ],
             order=order,
             head_learning_rate=plan.head_learning_rate,
