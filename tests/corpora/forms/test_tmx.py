@@ -114,6 +114,49 @@ def test_a_character_that_xml_forbids_is_a_space(tmp_path, remarks, encoding, ba
     assert f"{path}: 1 characters that XML forbids are read as spaces" in remarks
 
 
+DOCTYPE = '<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n'
+
+
+@pytest.mark.parametrize("doctype", [DOCTYPE, ""])
+@pytest.mark.parametrize("block", [2**16, 5])
+def test_entities_of_html_are_characters(tmp_path, remarks, monkeypatch, doctype, block):
+    monkeypatch.setattr("alignfreeze.corpora.forms.xml.BLOCK", block)
+    segments = [
+        "Caf&eacute;&nbsp;A &lt; B",
+        "<!-- &foo; -->x<![CDATA[ &nbsp; &#2; ]]>",
+        "z&CounterClockwiseContourIntegral;",
+    ]
+    units = [unit(("en", segment), ("de", "Ja")) for segment in segments]
+    text = TMX.format(encoding="utf-8", units="".join(units)).replace(DOCTYPE, doctype)
+    sources = [source for source, _ in texts(write(tmp_path / "t.tmx", text))]
+    assert sources == ["Café A < B", "x &nbsp; &#2;", "z\u2233"]
+    assert any("3 entities of HTML, such as &nbsp;, are read as their characters" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("doctype", [DOCTYPE, ""])
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ("A &foo; B", "neither XML nor HTML has the entity &foo;; write the character itself"),
+        ("AT&T", r"not well-formed XML; write &amp; for the sign & \("),
+        ("A & B", r"not well-formed XML; write &amp; for the sign & \("),
+    ],
+)
+def test_entities_that_do_not_exist_are_named_with_their_line(tmp_path, doctype, segment, message):
+    text = TMX.format(encoding="utf-8", units="\n".join([unit(("en", "A"), ("de", "B")), unit(("en", segment))]))
+    line = 7 if doctype else 6
+    with pytest.raises(DataError, match=rf"t\.tmx, line {line}: {message}"):
+        texts(write(tmp_path / "t.tmx", text.replace(DOCTYPE, doctype)))
+
+
+def test_entities_of_html_that_a_file_declares_itself_are_refused(tmp_path):
+    secret = write(tmp_path / "secret", '<!ENTITY eacute "hidden">')
+    text = TMX.format(encoding="utf-8", units=unit(("en", "&eacute;"), ("de", "y")))
+    for declaration in ('<!ENTITY eacute "long text">', f'<!ENTITY % x SYSTEM "file://{secret}"> %x;'):
+        with pytest.raises(DataError, match="declares XML entities"):
+            texts(write(tmp_path / "t.tmx", text.replace('SYSTEM "tmx14.dtd"', f"[{declaration}]")))
+
+
 def test_references_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr("alignfreeze.corpora.forms.xml.BLOCK", 7)
     path = tmx(tmp_path / "t.tmx", unit(("en", "A &#x0B; tree &#228; &amp; &#x1F600;"), ("de", "Baum")))

@@ -47,7 +47,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 if etree.QName(element).localname != "tu":
                     continue
                 source.begin_unit()
-                _refuse_entities(path, element)
+                _refuse_entities(path, element, source)
                 _forget_namespaces(element)
                 unit = tmxunit.createfromxmlElement(element)
                 sources, targets = (_texts_of(unit, code) for code in sides.languages)
@@ -56,7 +56,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 yield from product(sources, targets)
                 _forget(element)
         except etree.XMLSyntaxError as error:
-            raise _explain(path, error, has_ended=source.has_ended) from error
+            raise _explain(path, error, source) from error
         except TooLongError as error:
             raise DataError(f"{path}: {error}; is this a translation memory?") from error
         except UnicodeDecodeError:
@@ -65,6 +65,8 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
             raise DataError(f"{path}: not well-formed XML ({error})") from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
             raise DataError(f"{path}: not a translation memory: the file has no element <tmx>")
+        if source.named:
+            remark(f"{path}: {source.named:,} entities of HTML, such as &nbsp;, are read as their characters")
         if source.replaced:
             remark(f"{path}: {source.replaced:,} characters that XML forbids are read as spaces")
 
@@ -85,17 +87,30 @@ def _check_root(path: Path, name: str) -> None:
         raise DataError(f"{path}: not a translation memory: the file has no element <tmx>: {problem}")
 
 
-def _explain(path: Path, error: Any, *, has_ended: bool) -> DataError:
+def _explain(path: Path, error: Any, source: CleanXml) -> DataError:
     if "amplification" in error.msg:
         return _entities_error(path)
-    cut_off = "; is the file cut off?" if has_ended else ""
-    return DataError.at(path, error.lineno or 1, f"not well-formed XML{cut_off} ({error.msg})")
+    if source.unknown:
+        return _unknown_error(path, *source.unknown)
+    hint = ""
+    if "EntityRef" in error.msg:
+        hint = "; write &amp; for the sign &"
+    elif source.has_ended and (error.lineno or 0) >= source.lines:
+        hint = "; is the file cut off?"
+    return DataError.at(path, error.lineno or 1, f"not well-formed XML{hint} ({error.msg})")
 
 
-def _refuse_entities(path: Path, element: Any) -> None:
+def _refuse_entities(path: Path, element: Any, source: CleanXml) -> None:
     document = element.getroottree().docinfo.internalDTD
     if document is not None and any(True for _ in document.iterentities()):
         raise _entities_error(path)
+    if source.unknown:
+        raise _unknown_error(path, *source.unknown)
+
+
+def _unknown_error(path: Path, entity: str, line: int) -> DataError:
+    problem = f"neither XML nor HTML has the entity {entity}; write the character itself, or &amp; for the sign &"
+    return DataError.at(path, line, problem)
 
 
 def _entities_error(path: Path) -> DataError:
