@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
+from alignfreeze.corpora.forms.markup import simplify
 from alignfreeze.corpora.forms.xml import CleanXml, TooLongError
 from alignfreeze.errors import DataError
 from alignfreeze.files import open_text
@@ -137,49 +137,11 @@ def _texts_of(unit: Any, code: str) -> list[str]:
         if tag_fits(getXMLlang(node) or node.get("lang") or "", code):
             for segment in node.iterdescendants("seg"):
                 etree.strip_elements(segment, etree.Comment, etree.ProcessingInstruction, with_tail=False)
-                for inline in list(segment.iterdescendants()):
-                    _simplify(inline)
+                simplify(segment)
             text = unit.getNodeText(node)
             if text and text.strip():
                 texts.append(" ".join(text.split()))
     return texts
-
-
-_MARKUP = {"bpt", "ept", "it", "ut"}
-"""Tags around native codes, such as those of bold letters, which may stand inside words."""
-
-_TEXT = {"hi", "sub", "g", "mrk"}
-"""Tags around text."""
-
-_BREAKS = {"lb", "br", "tab"}
-"""Tags and types of breaks."""
-
-_BREAK = re.compile(r"<\s*/?(?:br|p|div|li|tab)\b|\\\\?(?:n|line|par|tab)\b|\n")
-"""Native codes of breaks."""
-
-
-def _simplify(inline: Any) -> None:
-    """Remove the codes of an inline element. A break leaves a space, and so does a placeholder between two words."""
-    if inline.getparent() is None or (
-        inline.tag in _TEXT or (inline.tag not in {*_MARKUP, "ph"} and _has_text(inline))
-    ):
-        return
-    code = "".join(map(str, inline.itertext()))
-    is_break = inline.tag in _BREAKS or inline.get("type") in _BREAKS or _BREAK.search(code)
-    parts_words = inline.tag not in _MARKUP
-    parent, before, tail = inline.getparent(), inline.getprevious(), inline.tail or ""
-    text = (parent.text if before is None else before.tail) or ""
-    if is_break or (parts_words and (text[-1:].isalnum() or (before is not None and not text)) and tail[:1].isalnum()):
-        tail = f" {tail}"
-    if before is None:
-        parent.text = text + tail
-    else:
-        before.tail = text + tail
-    parent.remove(inline)
-
-
-def _has_text(element: Any) -> bool:
-    return any(str(text).strip() for text in element.itertext())
 
 
 def _forget(element: Any) -> None:
