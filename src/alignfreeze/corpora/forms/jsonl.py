@@ -10,6 +10,7 @@ from typing import Any
 
 from alignfreeze.corpora.forms.fields import texts_of_fields
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
@@ -37,6 +38,8 @@ def _parse(line: str) -> Any:
     try:
         value = json.loads(line)
     except ValueError as error:
+        if "}\r" in line:
+            raise ValueError(RETURN_INSIDE) from error
         is_array = line.strip() == "[" or line.lstrip().startswith("[{")
         raise ValueError(ARRAY if is_array else f"not a JSON object ({error})") from error
     except RecursionError:

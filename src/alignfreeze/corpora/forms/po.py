@@ -73,7 +73,7 @@ def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
     try:
         with open_text(path) as (file, encoding):
             for line in split_into_lines(file, LONGEST_LINE):
-                lines.append(line.rstrip(b"\r\n") + b"\n")
+                lines.extend(part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
                 size += len(line)
                 if size > _LARGEST:
                     raise DataError(f"{path}: more than {_LARGEST:,} bytes, which is too much for a catalogue")
