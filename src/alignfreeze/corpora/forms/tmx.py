@@ -76,6 +76,8 @@ _OTHER_FORMATS = {
     "Toolkit, or export it as TMX",
     "{*}TS": "this is a file of Qt Linguist, which is not read; turn it into a catalogue, for example by ts2po of the "
     "Translate Toolkit",
+    "{*}cesAlign": "this is a list of the links between sentences of OPUS, without their texts; download the data as "
+    "Moses or TMX",
     "{*}martif": "this is a term base (TBX), which is not read",
     "{*}html": "this is a web page; was the download refused?",
 }

@@ -40,7 +40,8 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
         parts = line.split("\t") if line.strip() else [""] * (last + 1)
         if len(parts) <= last:
             expected = "two columns" if last == 1 else f"{last + 1} columns"
-            raise DataError.at(path, number, f"expected {expected} separated by a tab, found {len(parts)} part(s)")
+            problem = f"expected {expected} separated by a tab, found {len(parts)} part(s){_hint(line)}"
+            raise DataError.at(path, number, problem)
         if sides.columns is None and line.strip() and len(parts) not in widths:
             usual = " or ".join(map(str, sorted(widths)))
             problem = f"{len(parts)} columns, but the lines at the beginning have {usual}; {CHOOSE} if this is right"
@@ -48,6 +49,16 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
         if line.strip() and watch.passes_over(number, parts):
             continue
         yield parts[first], parts[second]
+
+
+def _hint(line: str) -> str:
+    """Return what a line without two columns may be instead."""
+    if line.lstrip().startswith("<"):
+        return "; is this a web page or XML?"
+    if '"' in line and line.count('"') % 2:
+        return "; line ends inside a quoted cell are not read: leave them out, or write JSON lines"
+    is_csv = "\t" not in line and ("," in line or ";" in line)
+    return "; if this is CSV, separate its columns by tabs, or write JSON lines" if is_csv else ""
 
 
 def _refuse_joined(path: Path, number: int, line: str, widths: set[int]) -> None:
@@ -79,6 +90,8 @@ class _Watch:
         Raises:
             DataError: The line names the columns in another order, or its tags are of other languages.
         """
+        if any(map(_is_quoted, cells)):
+            self._say(number, 'cells are quoted as spreadsheets do, with "" for "; the quotes are read as text')
         if max(map(len, cells)) <= _LONGEST_NAME:
             if self.header and _names_of("\t".join(cells)) == self.header:
                 self._say(number, "the names of the columns stand here again; such lines are left out")
@@ -109,6 +122,14 @@ class _Watch:
 
 
 _LONGEST_NAME = 40
+_SEPARATOR = "sep=\t"
+"""What spreadsheets may write above a table."""
+
+
+def _is_quoted(cell: str) -> bool:
+    """Tell whether a cell is quoted as spreadsheets do, and holds quotes of its own."""
+    inside = cell[1:-1]
+    return '""' in inside and cell[0] == cell[-1] == '"' and '"' not in inside.replace('""', "")
 
 
 def _names_of(line: str) -> list[str]:
@@ -131,6 +152,8 @@ class _Lines:
                     break
         except EndsEarlyError as error:  # what comes before the break is read
             self.broken = error
+        if self.beginning and self.beginning[0][1] == _SEPARATOR:
+            self.beginning.popleft()
         self.widths = {line.count("\t") + 1 for _, line in self.beginning if line.strip() and "\r" not in line}
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
