@@ -196,3 +196,17 @@ def test_a_header_below_lines_without_one_is_said(tmp_path, remarks):
     path = write(tmp_path / "t.tsv", "A dog\tEin Hund\nEnglish\tDeutsch\n")
     assert texts(path) == [("A dog", "Ein Hund"), ("English", "Deutsch")]
     assert remarks[-1] == f"{path}, line 2: this line looks like names of columns; it is read as a pair"
+
+
+def test_a_header_with_more_columns_than_a_line(tmp_path):
+    path = write(tmp_path / "t.tsv", "id\ten\tde\n7\tA dog\n")
+    with pytest.raises(DataError, match=r"t\.tsv, line 2: expected 3 columns separated by a tab, found 2"):
+        texts(path)
+
+
+def test_many_short_lines_are_read_fast(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("alignfreeze.corpora.forms.tsv.find_header", lambda *cells: asked.append(cells))
+    lines = [f"word {number}\tWort {number}\n" for number in range(500)] + ["English\tDeutsch\n"]
+    assert len(texts(write(tmp_path / "t.tsv", "".join(lines)))) == 501
+    assert len(asked) == 1  # the names of languages take long to look up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,7 +121,7 @@ def _choose_by_names(rows: Sequence[Sequence[str]], width: int, sides: Sides) ->
     others = [row for row in rows[1:] if row != rows[0]]
     columns = [[row[place].strip() for row in others] for place in range(width)]
     kinds = [_kind_of(cells, width, sides) for cells in columns]
-    if any(kinds[place] == _TAGS for place in named):  # tags in every line are no header
+    if _TAGS in {kinds[place] for place in named if place < width}:  # tags in every line are no header
         return None
     if kinds.count(_TAGS) == 2 and _order_by_tags(columns, kinds, (min(named), max(named)), sides) != named:
         raise UnclearError(f"the first line and the tags of languages name other columns as the source; {CHOOSE}")
@@ -138,6 +139,17 @@ def find_header(cells: Sequence[str], sides: Sides) -> tuple[int, int] | None:
     if len(source) == len(target) == 1 and source != target:
         return source[0], target[0]
     return None
+
+
+def words_of_names(code: str, *, is_source: bool) -> set[str]:
+    """Return words one of which is in most names of a column of a language. They are quickly compared."""
+    language = langcodes.Language.get(code)
+    words = {code, language.language or code, language.language_name(), language.autonym()}
+    for variant in ("B", "T"):
+        with suppress(LookupError):
+            words.add(language.to_alpha3(variant))
+    words |= _SOURCE_NAMES if is_source else _TARGET_NAMES
+    return {word.casefold() for word in words}
 
 
 @lru_cache(2**12)

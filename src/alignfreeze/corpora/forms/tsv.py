@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from alignfreeze.corpora.forms.evidence import CHOOSE, Choice, UnclearError, choose_columns, find_header, is_tag
+from alignfreeze.corpora.forms.evidence import (
+    CHOOSE,
+    Choice,
+    UnclearError,
+    choose_columns,
+    find_header,
+    is_tag,
+    words_of_names,
+)
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
 from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
@@ -46,7 +55,7 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
             usual = " or ".join(map(str, sorted(widths)))
             problem = f"{len(parts)} columns, but the lines at the beginning have {usual}; {CHOOSE} if this is right"
             raise DataError.at(path, number, problem)
-        if line.strip() and watch.passes_over(number, parts):
+        if line.strip() and watch.passes_over(number, line, parts):
             continue
         yield parts[first], parts[second]
 
@@ -83,17 +92,18 @@ class _Watch:
         self.choice = choice
         self.header = header
         self.has_said: set[str] = set()
+        self.words = [words_of_names(code, is_source=not side) for side, code in enumerate(sides.languages)]
 
-    def passes_over(self, number: int, cells: Sequence[str]) -> bool:
+    def passes_over(self, number: int, line: str, cells: Sequence[str]) -> bool:
         """Tell whether a line is the header again, as in files that were joined.
 
         Raises:
             DataError: The line names the columns in another order, or its tags are of other languages.
         """
-        if any(map(_is_quoted, cells)):
+        if '""' in line and any(map(_is_quoted, cells)):
             self._say(number, 'cells are quoted as spreadsheets do, with "" for "; the quotes are read as text')
         if max(map(len, cells)) <= _LONGEST_NAME:
-            if self.header and _names_of("\t".join(cells)) == self.header:
+            if self.header and _names_of(line) == self.header:
                 self._say(number, "the names of the columns stand here again; such lines are left out")
                 return True
             self._check_names(number, cells)
@@ -107,6 +117,10 @@ class _Watch:
         return False
 
     def _check_names(self, number: int, cells: Sequence[str]) -> None:
+        found = set(_PARTS.split(" ".join(cells).casefold()))
+        found.update(cell.strip().casefold() for cell in cells)
+        if any(map(found.isdisjoint, self.words)):
+            return
         columns = self.choice.columns
         is_free = self.sides.columns is None and not self.choice.tags  # tags in every line are no names
         if self.header and is_free and find_header(cells, self.sides) not in {None, columns}:
@@ -122,6 +136,7 @@ class _Watch:
 
 
 _LONGEST_NAME = 40
+_PARTS = re.compile(r"[\s_.:\"-]+")
 _SEPARATOR = "sep=\t"
 """What spreadsheets may write above a table."""
 
