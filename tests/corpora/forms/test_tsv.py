@@ -66,6 +66,10 @@ def test_the_columns_that_hold_sentences_are_chosen_and_that_is_said(tmp_path, r
     assert said in remarks[-1]
 
 
+def test_equal_lines_with_tags(tmp_path):
+    assert texts(write(tmp_path / "t.tsv", "en\tde\tA dog\tEin Hund\n" * 3)) == [("A dog", "Ein Hund")] * 3
+
+
 def test_equal_lines_with_a_score(tmp_path):
     assert texts(write(tmp_path / "t.tsv", "1.25\tThe house.\tDas Haus.\n" * 3)) == [("The house.", "Das Haus.")] * 3
 

@@ -118,7 +118,7 @@ def _choose_by_names(rows: Sequence[Sequence[str]], width: int, sides: Sides) ->
     named = find_header(rows[0], sides)
     if named is None or (width > 2 and len(rows) == 1):
         return None
-    others = [row for row in rows[1:] if row != rows[0]]
+    others = [row for row in rows[1:] if row != rows[0]] or rows[1:]
     columns = [[row[place].strip() for row in others] for place in range(width)]
     kinds = [_kind_of(cells, width, sides) for cells in columns]
     if _TAGS in {kinds[place] for place in named if place < width}:  # tags in every line are no header
