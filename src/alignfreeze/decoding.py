@@ -13,6 +13,12 @@ LONGEST_LINE = 2**22
 LONGEST_DOCUMENT = 2**28
 """The most bytes of a line in a file that is one document, such as JSON."""
 
+RETURN_INSIDE = (
+    "a carriage return (\\r) stands inside this line; if it ends a line, convert all line ends to \\n, and if not, "
+    "replace it by a space"
+)
+"""What to say about a line that may be several lines."""
+
 BLOCK = 2**16
 
 _ENCODINGS = {

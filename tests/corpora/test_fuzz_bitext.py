@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alignfreeze.alignment.dictionary import read_dictionary
 from alignfreeze.corpora.bitext import BitextReader, read_bitext
-from alignfreeze.errors import AlignFreezeError
+from alignfreeze.errors import AlignFreezeError, DataError
 from tests.support.bitext import EN_DE, PO, TMX, in_form, unit
 from tests.support.limits import MEGABYTE, within
 
@@ -154,3 +154,28 @@ def test_line_ends_encodings_and_compressions_change_no_pair(tmp_path_factory, f
         found.append(list(BitextReader(*(folder / name for name in contents), languages=EN_DE)))
     assert found[0] == found[1]
     assert len(found[0]) == len(pairs) or form == "po"  # a catalogue holds an entry once
+
+
+@pytest.mark.parametrize("form", ["tsv", "bars", "jsonl", "tmx", "po", "moses"])
+@settings(max_examples=60, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(SENTENCES, SENTENCES), min_size=2, max_size=5),
+    ends=st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=60, max_size=60),
+)
+def test_lines_that_end_in_several_ways_give_the_same_pairs_or_an_error(tmp_path_factory, form, pairs, ends):
+    folder = tmp_path_factory.getbasetemp()
+    contents = files_of(form, pairs)
+    found = []
+    for mixed in (False, True):
+        for name, text in contents.items():
+            lines = text.split("\n")[:-1]
+            joined = "".join(line + (ends[at] if mixed else "\n") for at, line in enumerate(lines))
+            (folder / name).write_bytes(joined.encode())
+        try:
+            found.append(list(BitextReader(*(folder / name for name in contents), languages=EN_DE)))
+        except DataError as error:
+            assert mixed
+            assert "\\r" in str(error)
+            assert ", line " in str(error)
+            return
+    assert found[0] == found[1]

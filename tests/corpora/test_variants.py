@@ -125,3 +125,32 @@ def test_utf_32_without_a_mark_is_named(tmp_path, encoding):
     path.write_bytes("A house\tEin Haus\n".encode(encoding))
     with pytest.raises(DataError, match=f"UTF-32 without a byte order mark.*{encoding.upper().replace('-32-', '-32')}"):
         read_bitext(path, languages=("en", "de"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.tsv", "en,de\nA dog,Ein Hund\n", "line 1: expected two columns .* if this is CSV, separate"),
+        ("a.tsv", "A dog;Ein Hund\n", "line 1: expected two columns .* if this is CSV, separate"),
+        ("a.tsv", '"A dog\nruns"\t"Ein Hund"\n', "line 1: .* line ends inside a quoted cell are not read"),
+        ("a.tsv", "<html><body>404</body></html>\n", "is this a web page or XML"),
+        ("a.txt", "<!DOCTYPE html><html>\n", "line 1: this is a web page"),
+        ("a.txt", '<xliff version="2.0">\n', "line 1: this is XLIFF"),
+        ("a.mo", "\n", "this is a compiled catalogue, which is not read; .*msgunfmt"),
+        ("a.xml", "<?xml version='1.0'?>\n<cesAlign/>", "a list of the links between sentences of OPUS"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path, name, text, message):
+    with pytest.raises(DataError, match=message):
+        read_bitext(write(tmp_path / name, text), languages=("en", "de"))
+
+
+def test_tables_of_spreadsheets(tmp_path, remarks):
+    path = write(tmp_path / "a.tsv", 'sep=\t\nA dog\tEin Hund\n"A ""cat"""\t"Eine ""Katze"""\n')
+    assert [pair.source[:2] for pair in read_bitext(path, languages=("en", "de"))] == [("A", "dog"), ('"', "A")]
+    assert any('line 3: cells are quoted as spreadsheets do, with "" for "' in text for text in remarks)
+
+
+def test_quotes_of_sentences_are_no_quotes_of_cells(tmp_path, remarks):
+    read_bitext(write(tmp_path / "a.tsv", '"Go!"\t"Los!"\n"A" or "B"\t"A" oder "B"\n'), languages=("en", "de"))
+    assert not any("spreadsheets" in text for text in remarks)

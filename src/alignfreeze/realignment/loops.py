@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,10 @@ class RealignmentLoss(nn.Module):
         # A tuple hides the caller's model from torch: its weights are not those of this loss.
         self._alongside = (realignment,)
         self._batches = EndlessBatches(prepared.pairs, self.settings.batch_size, seed=seed)
+
+    if TYPE_CHECKING:  # torch's own declaration returns anything
+
+        def __call__(self) -> Tensor: ...
 
     def forward(self) -> Tensor:
         """Return the loss of the next batch, a scalar in float32."""

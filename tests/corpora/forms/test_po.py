@@ -84,6 +84,20 @@ def test_something_that_is_no_catalogue(tmp_path):
         ("a &lt; b", "a &lt; c", ("a &lt; b", "a &lt; c")),
         ("Tom & Ann", "Tom & Anne", ("Tom & Ann", "Tom & Anne")),
         ("Use my_file", "Datei nehmen", ("Use my_file", "Datei nehmen")),
+        ("r&d costs", "f&e kosten", ("r&d costs", "f&e kosten")),
+        ("the max_size", "die max_länge", ("the max_size", "die max_länge")),
+        ("rock&roll", "rock&roll-musik", ("rock&roll", "rock&roll-musik")),
+        ("AT&T and us", "wir und AT&T", ("AT&T and us", "wir und AT&T")),
+        ("a snake_case_name", "ein snake_case_name", ("a snake_case_name", "ein snake_case_name")),
+        ("see _Bool x", "siehe _Bool x", ("see _Bool x", "siehe _Bool x")),
+        ("~5min left", "~5Min. übrig", ("~5min left", "~5Min. übrig")),
+        ("a?x=1&lang=en", "a?x=1&lang=de", ("a?x=1&lang=en", "a?x=1&lang=de")),
+        ("Cut && paste", "Schnitt &&Kleben", ("Cut && paste", "Schnitt &&Kleben")),
+        ("_Help", "_Help", ("Help", "Help")),
+        ("&Filter...", "&Filter …", ("Filter...", "Filter …")),
+        ("Open (&O)", "打开（&O）", ("Open", "打开")),
+        ("Cu_t", "(_T)裁", ("Cut", "裁")),
+        ("_Élan", "_Schwung", ("Élan", "Schwung")),
     ],
 )
 def test_marks_of_access_keys_are_left_out(tmp_path, remarks, source, target, pair):
@@ -96,6 +110,15 @@ def test_a_catalogue_that_names_its_mark(tmp_path):
     header = PO.partition("#: main")[0].rstrip() + '\n"X-Accelerator-Marker: &\\n"\n\n'
     path = write(tmp_path / "de.po", header + 'msgid "a _b"\nmsgstr "c _d"\n\nmsgid "&Go"\nmsgstr "&Los"\n')
     assert texts(path) == [("a _b", "c _d"), ("Go", "Los")]
+    path = write(tmp_path / "de.po", header + 'msgid "Cu&t"\nmsgstr "Schnei&den"\n\nmsgid "R&D"\nmsgstr "F&E"\n')
+    assert texts(path) == [("Cut", "Schneiden"), ("R&D", "F&E")]
+
+
+def test_signs_inside_words_of_both_sides_stay_and_that_is_said(tmp_path, remarks):
+    body = 'msgid "_File"\nmsgstr "_Datei"\n\nmsgid "r&d"\nmsgstr "f&e"\n\nmsgid "Cu_t"\nmsgstr "Cou_per"\n'
+    path = write(tmp_path / "de.po", PO.partition("#: main")[0] + body)
+    assert texts(path) == [("File", "Datei"), ("r&d", "f&e"), ("Cu_t", "Cou_per")]
+    assert f"{path}: signs inside words stay, as in 'r&d' and 'f&e'; declare X-Accelerator-Marker" in remarks[-1]
 
 
 def test_contexts_and_plurals_of_kde_3(tmp_path):

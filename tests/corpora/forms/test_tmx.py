@@ -91,6 +91,71 @@ def test_breaks_and_placeholders_part_words_and_other_markup_does_not(tmp_path, 
     assert texts(path) == [(text, "Ja")]
 
 
+def code(text, tag="ph", attributes=""):
+    return f"<{tag} {attributes}>{text.replace('&', '&amp;').replace('<', '&lt;')}</{tag}>"
+
+
+BREAKS = [
+    *(
+        "<td>",
+        "</td>",
+        "<tr class='x'>",
+        "</h1>",
+        "<H2>",
+        "<p>",
+        "</li>",
+        "<br />",
+        "<w:br/>",
+        "<text:line-break/>",
+        "[br]",
+    ),
+    *("\\cell", "{\\par", "\\tab ", "\\row\\pard", "\\line1", "\\n", "\\\\", "&nbsp;", "&lt;td&gt;", "\t"),
+]
+
+
+@pytest.mark.parametrize("native", BREAKS)
+@pytest.mark.parametrize("tag", ["ph", "bpt", "ept", "it", "ut"])
+def test_native_codes_of_cells_paragraphs_and_tabs_part_words(tmp_path, native, tag):
+    path = tmx(tmp_path / "t.tmx", unit(("en", f"One.{code(native, tag)}two{code('<b>', 'bpt')}ty"), ("de", "Ja")))
+    assert texts(path) == [("One. twoty", "Ja")]
+
+
+@pytest.mark.parametrize(
+    "kind", ["x-tab", "x-paragraph", "lb", "x-html-td", "x-line-break", "xlf:lb", "cell", "x-LB", "list-item"]
+)
+@pytest.mark.parametrize("name", ["type", "ctype", "subType"])
+def test_types_of_breaks_part_words(tmp_path, kind, name):
+    attribute = f'{name}="{kind}"'
+    segment = (
+        f'A,<ph {attribute}/>b,<bpt i="1" {attribute}/>c<ept i="1"/>d <hi {attribute}>e</hi><hi {attribute}>f</hi>g'
+    )
+    assert texts(tmx(tmp_path / "t.tmx", unit(("en", segment), ("de", "Ja")))) == [("A, b, c d e f g", "Ja")]
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ("<p>One</p><td>two</td>three", "One two three"),
+        ('A<x id="1" equiv-text="&lt;br/&gt;"/>,B', "A ,B"),
+        ('A.<bx rid="1" ctype="x-td"/>b<ex rid="1"/>c', "A. b c"),
+        ('A<g ctype="x-p">b</g>c', "A b c"),
+        ('A<g ctype="bold">b</g>c', "Abc"),
+    ],
+)
+def test_elements_of_other_formats_in_a_memory(tmp_path, segment, text):
+    assert texts(tmx(tmp_path / "t.tmx", unit(("en", segment), ("de", "Ja")))) == [(text, "Ja")]
+
+
+@pytest.mark.parametrize("tag", ["ph", "it", "bpt", "ut"])
+@pytest.mark.parametrize(
+    "native", ["<b>", "</strong>", "<i class='x'>", "<span><u>", "\\b0 ", "{\\b", "<sub>", "[b]", "<font color='h1'>"]
+)
+def test_native_codes_of_bold_letters_part_no_word(tmp_path, tag, native):
+    bold = 'type="bold"'
+    segment = f"un{code(native, tag)}believ{code('', tag, bold)}able"
+    assert texts(tmx(tmp_path / "t.tmx", unit(("en", segment), ("de", "Ja")))) == [("unbelievable", "Ja")]
+
+
 @pytest.mark.parametrize("name", ["tmx", "tmx:tmx"])
 def test_a_memory_with_a_namespace(tmp_path, name):
     prefix = name.partition(":")[0] + ":" if ":" in name else ""
@@ -112,6 +177,49 @@ def test_a_character_that_xml_forbids_is_a_space(tmp_path, remarks, encoding, ba
     path = tmx(tmp_path / "t.tmx", *(unit(("en", one), ("de", other)) for one, other in pairs), encoding=encoding)
     assert texts(path) == [("A house", "Ein Haus"), ("Bad sign", "Schlechtes Zeichen"), ("A tree ä😀", "Ein Baum ä")]
     assert f"{path}: 1 characters that XML forbids are read as spaces" in remarks
+
+
+DOCTYPE = '<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n'
+
+
+@pytest.mark.parametrize("doctype", [DOCTYPE, ""])
+@pytest.mark.parametrize("block", [2**16, 5])
+def test_entities_of_html_are_characters(tmp_path, remarks, monkeypatch, doctype, block):
+    monkeypatch.setattr("alignfreeze.corpora.forms.xml.BLOCK", block)
+    segments = [
+        "Caf&eacute;&nbsp;A &lt; B",
+        "<!-- &foo; -->x<![CDATA[ &nbsp; &#2; ]]>",
+        "z&CounterClockwiseContourIntegral;",
+    ]
+    units = [unit(("en", segment), ("de", "Ja")) for segment in segments]
+    text = TMX.format(encoding="utf-8", units="".join(units)).replace(DOCTYPE, doctype)
+    sources = [source for source, _ in texts(write(tmp_path / "t.tmx", text))]
+    assert sources == ["Café A < B", "x &nbsp; &#2;", "z\u2233"]
+    assert any("3 entities of HTML, such as &nbsp;, are read as their characters" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("doctype", [DOCTYPE, ""])
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ("A &foo; B", "neither XML nor HTML has the entity &foo;; write the character itself"),
+        ("AT&T", r"not well-formed XML; write &amp; for the sign & \("),
+        ("A & B", r"not well-formed XML; write &amp; for the sign & \("),
+    ],
+)
+def test_entities_that_do_not_exist_are_named_with_their_line(tmp_path, doctype, segment, message):
+    text = TMX.format(encoding="utf-8", units="\n".join([unit(("en", "A"), ("de", "B")), unit(("en", segment))]))
+    line = 7 if doctype else 6
+    with pytest.raises(DataError, match=rf"t\.tmx, line {line}: {message}"):
+        texts(write(tmp_path / "t.tmx", text.replace(DOCTYPE, doctype)))
+
+
+def test_entities_of_html_that_a_file_declares_itself_are_refused(tmp_path):
+    secret = write(tmp_path / "secret", '<!ENTITY eacute "hidden">')
+    text = TMX.format(encoding="utf-8", units=unit(("en", "&eacute;"), ("de", "y")))
+    for declaration in ('<!ENTITY eacute "long text">', f'<!ENTITY % x SYSTEM "file://{secret}"> %x;'):
+        with pytest.raises(DataError, match="declares XML entities"):
+            texts(write(tmp_path / "t.tmx", text.replace('SYSTEM "tmx14.dtd"', f"[{declaration}]")))
 
 
 def test_references_across_blocks(tmp_path, monkeypatch):

@@ -66,6 +66,10 @@ def test_the_columns_that_hold_sentences_are_chosen_and_that_is_said(tmp_path, r
     assert said in remarks[-1]
 
 
+def test_equal_lines_with_tags(tmp_path):
+    assert texts(write(tmp_path / "t.tsv", "en\tde\tA dog\tEin Hund\n" * 3)) == [("A dog", "Ein Hund")] * 3
+
+
 def test_equal_lines_with_a_score(tmp_path):
     assert texts(write(tmp_path / "t.tsv", "1.25\tThe house.\tDas Haus.\n" * 3)) == [("The house.", "Das Haus.")] * 3
 
@@ -126,3 +130,87 @@ def test_lines_with_further_columns_are_said(tmp_path, remarks):
     path = write(tmp_path / "t.tsv", "A dog\tEin Hund\nA cat\tEine\tKatze\n")
     assert texts(path) == [("A dog", "Ein Hund"), ("A cat", "Eine")]
     assert "some lines have 3 columns; columns 1 and 2 are read as sentences" in remarks[-1]
+
+
+def test_lines_with_a_return_at_the_end_of_a_cell_are_one_line(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_bytes(b"1\tA dog\r\tEin Hund\r\n2\tA\rcat\tEine Katze\n3\tOne\tEins\n")
+    assert texts(path) == [("A dog", "Ein Hund"), ("A cat", "Eine Katze"), ("One", "Eins")]
+
+
+LATE = 1200
+"""A line behind those from which the columns are chosen."""
+
+
+@pytest.mark.parametrize("late", [0, LATE])
+@pytest.mark.parametrize(
+    ("row", "odd"),
+    [
+        ("en\tde\t{0}\t{1}", "de\ten\t{1}\t{0}"),
+        ("en\tde\t{0}\t{1}", "en\tfr\t{0}\t{1}"),
+        ("7\tdeu\t{0}\t{1}\teng", "7\teng\t{0}\t{1}\tdeu"),
+        ("{0}\t{1}\tde", "{0}\t{1}\tfr"),
+    ],
+)
+def test_tags_of_other_languages_are_refused_wherever_they_stand(tmp_path, row, odd, late):
+    lines = [row.format(*PAIRS[number % 2]) for number in range(late + 2)] + [odd.format(*PAIRS[0])]
+    path = write(tmp_path / "t.tsv", "".join(f"{line}\n" for line in lines))
+    where = (
+        f", line {late + 3}: column [1-5] holds '(de|fr|eng)' here, and the tags of .* above; choose" if late else ""
+    )
+    with pytest.raises(DataError, match=rf"t\.tsv{where}"):
+        texts(path)
+    columns = ("1", "2") if row.startswith("{") else ("3", "4")
+    assert len(texts(path, columns=columns)) == late + 3
+
+
+def test_tags_below_names_of_columns(tmp_path):
+    head = "lang1\tlang2\tsource\ttarget\n"
+    assert texts(write(tmp_path / "t.tsv", head + "en\tde\tA dog\tEin Hund\n" * 3)) == [("A dog", "Ein Hund")] * 3
+    with pytest.raises(DataError, match="the first line and the tags of languages name other columns as the source"):
+        texts(write(tmp_path / "t.tsv", head + "de\ten\tEin Hund\tA dog\n" * 3))
+
+
+def test_a_column_of_tags_of_a_language_that_is_not_asked_for(tmp_path):
+    path = write(tmp_path / "t.tsv", "".join(f"en\tfr\t{word}\t{word}e\n" for word in ("chat", "rat")))
+    with pytest.raises(DataError, match="column 2 holds 'fr', the tag of another language; choose"):
+        texts(path)
+
+
+@pytest.mark.parametrize("late", [1, LATE])
+@pytest.mark.parametrize(
+    ("header", "row"), [("en\tde", "{0}\t{1}"), ("id\ten\tde", "7\t{0}\t{1}"), ("Source\tTarget", "{0}\t{1}")]
+)
+def test_a_header_in_the_middle_is_left_out_and_said(tmp_path, remarks, header, row, late):
+    lines = [header, *[row.format(*PAIRS[0])] * late, header.upper(), row.format(*PAIRS[1]), header]
+    path = write(tmp_path / "t.tsv", "".join(f"{line}\n" for line in lines))
+    assert texts(path) == [PAIRS[0]] * late + [PAIRS[1]]
+    assert remarks[-1] == f"{path}, line {late + 2}: the names of the columns stand here again; such lines are left out"
+
+
+@pytest.mark.parametrize(("header", "row"), [("en\tde", "{0}\t{1}"), ("id\ten\tde", "7\t{0}\t{1}")])
+def test_a_header_in_another_order_is_refused(tmp_path, header, row):
+    other = header.replace("en\tde", "de\ten")
+    path = write(tmp_path / "t.tsv", "\n".join([header, row.format(*PAIRS[0]), other, row.format(*PAIRS[1][::-1])]))
+    with pytest.raises(DataError, match="line 3: this line names the columns in another order than the first line"):
+        texts(path)
+
+
+def test_a_header_below_lines_without_one_is_said(tmp_path, remarks):
+    path = write(tmp_path / "t.tsv", "A dog\tEin Hund\nEnglish\tDeutsch\n")
+    assert texts(path) == [("A dog", "Ein Hund"), ("English", "Deutsch")]
+    assert remarks[-1] == f"{path}, line 2: this line looks like names of columns; it is read as a pair"
+
+
+def test_a_header_with_more_columns_than_a_line(tmp_path):
+    path = write(tmp_path / "t.tsv", "id\ten\tde\n7\tA dog\n")
+    with pytest.raises(DataError, match=r"t\.tsv, line 2: expected 3 columns separated by a tab, found 2"):
+        texts(path)
+
+
+def test_many_short_lines_are_read_fast(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("alignfreeze.corpora.forms.tsv.find_header", lambda *cells: asked.append(cells))
+    lines = [f"word {number}\tWort {number}\n" for number in range(500)] + ["English\tDeutsch\n"]
+    assert len(texts(write(tmp_path / "t.tsv", "".join(lines)))) == 501
+    assert len(asked) == 1  # the names of languages take long to look up

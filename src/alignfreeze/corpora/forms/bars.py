@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
@@ -26,6 +27,8 @@ def read_bars(paths: tuple[Path, ...], _: Sides, __: Counter[str]) -> Iterator[T
         parts = line.split(SEPARATOR) if line.strip() else ["", ""]
         if len(parts) == 1:
             parts = [part.strip(" ") for part in line.split(_BARS)]
+        if len(parts) > 2 and "\r" in line:
+            raise DataError.at(paths[0], number, RETURN_INSIDE)
         if len(parts) != 2:
             raise DataError.at(paths[0], number, f"expected 'source ||| target', found {len(parts)} part(s)")
         yield parts[0], parts[1]

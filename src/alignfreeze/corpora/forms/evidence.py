@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import langcodes
 import regex
@@ -40,6 +41,9 @@ KINDS: dict[str, Callable[[str], object]] = {
 }
 """What the cells of a column may be instead of sentences."""
 
+_TAGS = "tags of languages"
+_OTHER_TAG = regex.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
+
 _NEVER_SENTENCES = {"numbers", "addresses"}
 """Kinds of columns that are no sentences even in a table of two columns."""
 
@@ -56,11 +60,13 @@ class Choice:
         columns: Their places, from 0.
         has_header: Whether the first line holds names of columns.
         reason: What the user should know; an empty text if nothing was to be decided.
+        tags: The columns that hold tags of languages, and the languages that each of them may name.
     """
 
     columns: tuple[int, int]
     has_header: bool = False
     reason: str = ""
+    tags: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
@@ -77,10 +83,8 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
     width, widest = min(map(len, rows), default=0), max(map(len, rows), default=0)
     if width < 2:
         return Choice((0, 1))  # the reader names a line with too few columns
-    named = find_header(rows[0], sides)
-    # Columns of tags, such as `en` and `de` in every line, are no header.
-    if named and (width == 2 or (len(rows) > 1 and find_header(rows[1], sides) is None)):
-        return Choice(named, True, f"the first line names the columns; {_say(named)}")
+    if (choice := _choose_by_names(rows, width, sides)) is not None:
+        return choice
     columns = [[row[place].strip() for row in rows] for place in range(width)]
     kinds = [_kind_of(cells, width, sides) for cells in columns]
     # A cell that is no number above a column of numbers is a name.
@@ -94,13 +98,35 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
         kinds = ["always the same" if place in same else kind for place, kind in enumerate(kinds)]
     if len(places) != 2:
         raise UnclearError(_explain(kinds, places))
-    chosen = _order_by_tags(columns, kinds, (places[0], places[1]), sides, has_header)
+    below_header = [cells[has_header:] for cells in columns]
+    chosen = _order_by_tags(below_header, kinds, (places[0], places[1]), sides)
     others = [f"column {place + 1} holds {kind}" for place, kind in enumerate(kinds) if kind is not None]
     if has_header:
         others.append("the first line names the columns")
     if widest > width:
         others.append(f"some lines have {widest} columns")
-    return Choice(chosen, has_header, "; ".join([*others, _say(chosen)]) if others else "")
+    reason = "; ".join([*others, _say(chosen)]) if others else ""
+    return Choice(chosen, has_header, reason, _expected_tags(kinds, chosen, sides))
+
+
+def _choose_by_names(rows: Sequence[Sequence[str]], width: int, sides: Sides) -> Choice | None:
+    """Choose the columns that the first line names; None if it names none.
+
+    Raises:
+        UnclearError: The tags of languages below name another order.
+    """
+    named = find_header(rows[0], sides)
+    if named is None or (width > 2 and len(rows) == 1):
+        return None
+    others = [row for row in rows[1:] if row != rows[0]] or rows[1:]
+    columns = [[row[place].strip() for row in others] for place in range(width)]
+    kinds = [_kind_of(cells, width, sides) for cells in columns]
+    if _TAGS in {kinds[place] for place in named if place < width}:  # tags in every line are no header
+        return None
+    if kinds.count(_TAGS) == 2 and _order_by_tags(columns, kinds, (min(named), max(named)), sides) != named:
+        raise UnclearError(f"the first line and the tags of languages name other columns as the source; {CHOOSE}")
+    reason = f"the first line names the columns; {_say(named)}"
+    return Choice(named, True, reason, _expected_tags(kinds, named, sides))
 
 
 def find_header(cells: Sequence[str], sides: Sides) -> tuple[int, int] | None:
@@ -115,7 +141,18 @@ def find_header(cells: Sequence[str], sides: Sides) -> tuple[int, int] | None:
     return None
 
 
-@cache
+def words_of_names(code: str, *, is_source: bool) -> set[str]:
+    """Return words one of which is in most names of a column of a language. They are quickly compared."""
+    language = langcodes.Language.get(code)
+    words = {code, language.language or code, language.language_name(), language.autonym()}
+    for variant in ("B", "T"):
+        with suppress(LookupError):
+            words.add(language.to_alpha3(variant))
+    words |= _SOURCE_NAMES if is_source else _TARGET_NAMES
+    return {word.casefold() for word in words}
+
+
+@lru_cache(2**12)
 def _names_language(name: str, code: str) -> bool:
     """Tell whether a name is a language: `english`, `en_GB`, or `sentence_en`."""
     bare = "_".join(part for part in regex.split(r"[\s_.:-]+", name) if part not in _NOT_LANGUAGES)
@@ -133,12 +170,13 @@ def _kind_of(cells: Iterable[str], width: int, sides: Sides) -> str | None:
     for name, fits in KINDS.items():
         if (width > 2 or name in _NEVER_SENTENCES) and all(map(fits, filled)):
             return name
-    if width > 2 and all(any(_is_tag(cell, code) for code in sides.languages) for cell in filled):
-        return "tags of languages"
+    if width > 2 and all(any(is_tag(cell, code) for code in sides.languages) for cell in filled):
+        return _TAGS
     return None
 
 
-def _is_tag(cell: str, code: str) -> bool:
+def is_tag(cell: str, code: str) -> bool:
+    """Return whether a cell is a tag of a language."""
     return 2 <= len(cell) <= 12 and " " not in cell and tag_fits(cell, code)
 
 
@@ -147,21 +185,43 @@ def _order_by_tags(
     kinds: Sequence[str | None],
     chosen: tuple[int, int],
     sides: Sides,
-    has_header: bool,
 ) -> tuple[int, int]:
     """Return the chosen columns in the order that two columns of tags name.
 
     Raises:
-        UnclearError: The tags of a column are of both languages.
+        UnclearError: The tags of a column are of both languages, or of another one.
     """
-    tags = [columns[place][has_header:] for place, kind in enumerate(kinds) if kind == "tags of languages"]
+    tags = [columns[place] for place, kind in enumerate(kinds) if kind == _TAGS]
+    if len(tags) == 1:
+        _refuse_other_languages(columns, kinds, chosen)
     if len(tags) != 2:
         return chosen
     for first, second, order in ((0, 1, chosen), (1, 0, chosen[::-1])):
         wanted = sides.languages[first], sides.languages[second]
-        if all(_is_tag(tag, code) for cells, code in zip(tags, wanted, strict=True) for tag in cells):
+        if all(is_tag(tag, code) for cells, code in zip(tags, wanted, strict=True) for tag in cells):
             return order[0], order[1]
     raise UnclearError("lines are in different languages, by their columns of tags; keep the lines of one pair")
+
+
+def _refuse_other_languages(
+    columns: Sequence[Sequence[str]], kinds: Sequence[str | None], chosen: tuple[int, int]
+) -> None:
+    """Refuse a table with one column of tags of our languages, and one whose cells are the tag of another language."""
+    for place, cells in enumerate(columns):
+        tag = next(iter(set(cells)), "") if len(set(cells)) == 1 else ""
+        if kinds[place] != _TAGS and place not in chosen and _OTHER_TAG.fullmatch(tag) and langcodes.tag_is_valid(tag):
+            raise UnclearError(f"column {place + 1} holds {tag!r}, the tag of another language; {CHOOSE} if it is not")
+
+
+def _expected_tags(
+    kinds: Sequence[str | None], chosen: tuple[int, int], sides: Sides
+) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the columns of tags, and the languages that each may name: its own, if there is a column for each side."""
+    places = [place for place, kind in enumerate(kinds) if kind == _TAGS]
+    if len(places) != 2:
+        return tuple((place, sides.languages) for place in places)
+    codes = sides.languages if chosen[0] < chosen[1] else sides.languages[::-1]
+    return tuple((place, (code,)) for place, code in zip(places, codes, strict=True))
 
 
 def _explain(kinds: Sequence[str | None], places: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from alignfreeze.corpora.forms.fields import texts_of_fields
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
 from alignfreeze.corpora.json_lines import ARRAY, is_array, parse_json
+from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 
@@ -40,6 +41,8 @@ def _parse(line: str) -> Any:
     try:
         return parse_json(line)
     except ValueError as error:
+        if "}\r" in line:
+            raise ValueError(RETURN_INSIDE) from error
         raise ValueError(f"not a JSON object of sentences ({error})") from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.corpora.forms.access_keys import MARKS, KeyRemover
 from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
 from alignfreeze.decoding import LONGEST_LINE, NotTextError, split_into_lines
 from alignfreeze.errors import DataError, EndsEarlyError
@@ -19,9 +20,6 @@ _CHARSET = re.compile(r"charset=\s*([^\s;\\\"]+)", re.IGNORECASE)
 
 
 _CHARSET_IN_BYTES = re.compile(_CHARSET.pattern.encode(), re.IGNORECASE)
-
-_CAPITALS = re.compile(r"[A-Z]&[A-Z]")
-"""An abbreviation such as R&D."""
 
 _LARGEST = 2**26
 """The most bytes of a catalogue, which is held in memory as a whole."""
@@ -38,8 +36,7 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
     catalogue = _parse(path, lines)
     _check_language(path, catalogue.gettargetlanguage(), sides.languages[1])
     declared = str(catalogue.parseheader().get("X-Accelerator-Marker", "")).strip()
-    marks = declared if declared in set("&_~") and declared else "&_~"
-    without_keys = 0
+    keys = KeyRemover(declared if declared in set(MARKS) else "")
     for unit in catalogue.units[:-1] if broken else catalogue.units:  # a break may lie within the last unit
         if unit.isheader():
             continue
@@ -48,16 +45,21 @@ def read_po(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> It
             left_out[reason] += 1
             continue
         for pair in _forms_of(unit):
-            plain = remove_access_keys(pair, marks)
-            without_keys += plain != pair
+            plain = keys.remove(pair)
             if pair[1]:
                 yield _to_one_line(plain[0]), _to_one_line(plain[1])
-    if without_keys:
-        remark(
-            f"{path}: marks of access keys, such as those of E_xit and &Open, are left out of {without_keys:,} pairs"
-        )
+    _tell_about_keys(path, keys)
     if broken is not None:
         raise broken
+
+
+def _tell_about_keys(path: Path, keys: KeyRemover) -> None:
+    if keys.removed:
+        what = "marks of access keys, such as those of E_xit and &Open, are left out of"
+        remark(f"{path}: {what} {keys.removed:,} pairs")
+    if keys.doubtful:
+        words = " and ".join(repr(text[:60]) for text in keys.doubtful)
+        remark(f"{path}: signs inside words stay, as in {words}; declare X-Accelerator-Marker if they mark keys")
 
 
 def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
@@ -71,7 +73,7 @@ def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
     try:
         with open_text(path) as (file, encoding):
             for line in split_into_lines(file, LONGEST_LINE):
-                lines.append(line.rstrip(b"\r\n") + b"\n")
+                lines.extend(part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
                 size += len(line)
                 if size > _LARGEST:
                     raise DataError(f"{path}: more than {_LARGEST:,} bytes, which is too much for a catalogue")
@@ -163,21 +165,6 @@ def _forms_of(unit: Any) -> Iterator[Texts]:
         # A language with one form uses it for the plural too; one with many, all but the first.
         source = sources[0] if number == 0 and len(targets) > 1 else sources[-1]
         yield source, target
-
-
-def remove_access_keys(pair: Texts, marks: str = "&_~") -> Texts:
-    """Return two texts without the marks of access keys: `E_xit` is `Exit`.
-
-    A mark stands once on either side, before a letter or digit. A word that is the same on both sides, such as a name
-    in a program, keeps it.
-    """
-    for mark in marks:
-        key = re.compile(rf"\s?\({re.escape(mark)}\w\)|{re.escape(mark)}(?!\w+;)(?=[^\W_])")
-        found = [list(key.finditer(text)) for text in pair]
-        words = [{word for word in text.split() if mark in word} for text in pair]
-        if len(found[0]) == len(found[1]) == 1 and not (words[0] & words[1] or any(map(_CAPITALS.search, words[0]))):
-            return key.sub("", pair[0]), key.sub("", pair[1])
-    return pair
 
 
 def _to_one_line(text: str) -> str:

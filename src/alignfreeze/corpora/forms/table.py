@@ -72,13 +72,20 @@ _CSV = (
 )
 _XLIFF = "this is XLIFF, which is not read; turn it into a catalogue, for example by xliff2po, or export it as TMX"
 
-OTHER_ENDINGS = {".xlf": _XLIFF, ".xliff": _XLIFF, ".sdlxliff": _XLIFF, ".mqxliff": _XLIFF}
+_MO = "this is a compiled catalogue, which is not read; turn it into a PO file, for example by msgunfmt"
+
+OTHER_ENDINGS = {
+    **dict.fromkeys((".xlf", ".xliff", ".sdlxliff", ".mqxliff"), _XLIFF),
+    **dict.fromkeys((".mo", ".gmo"), _MO),
+}
 """What to say about files that are not read, by the ending of their names."""
 
 _OTHER_LINES = {
     r"\.csv": _CSV,
     r'(?:\.\w*)?"[^"]*"[,;]': _CSV,
     r"(?i)(?:\.\w*)?(?:[\w-]+[,;])+[\w-]+$": _CSV,
+    r"(?:\.\w*)?\s*<xliff\b": _XLIFF,
+    r"(?i)(?:\.\w*)?\s*<(?:!doctype )?html\b": "this is a web page; was the download refused?",
 }
 """What to say about files that are not read, by a pattern of the ending of their names and their first line."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.forms.form import Form, Sides, Texts, begins_with
+from alignfreeze.corpora.forms.markup import simplify
 from alignfreeze.corpora.forms.xml import CleanXml, TooLongError
 from alignfreeze.errors import DataError
 from alignfreeze.files import open_text
@@ -47,7 +47,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 if etree.QName(element).localname != "tu":
                     continue
                 source.begin_unit()
-                _refuse_entities(path, element)
+                _refuse_entities(path, element, source)
                 _forget_namespaces(element)
                 unit = tmxunit.createfromxmlElement(element)
                 sources, targets = (_texts_of(unit, code) for code in sides.languages)
@@ -56,7 +56,7 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 yield from product(sources, targets)
                 _forget(element)
         except etree.XMLSyntaxError as error:
-            raise _explain(path, error, has_ended=source.has_ended) from error
+            raise _explain(path, error, source) from error
         except TooLongError as error:
             raise DataError(f"{path}: {error}; is this a translation memory?") from error
         except UnicodeDecodeError:
@@ -65,6 +65,8 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
             raise DataError(f"{path}: not well-formed XML ({error})") from error
         if units.root is None or etree.QName(units.root).localname != "tmx":
             raise DataError(f"{path}: not a translation memory: the file has no element <tmx>")
+        if source.named:
+            remark(f"{path}: {source.named:,} entities of HTML, such as &nbsp;, are read as their characters")
         if source.replaced:
             remark(f"{path}: {source.replaced:,} characters that XML forbids are read as spaces")
 
@@ -74,6 +76,8 @@ _OTHER_FORMATS = {
     "Toolkit, or export it as TMX",
     "{*}TS": "this is a file of Qt Linguist, which is not read; turn it into a catalogue, for example by ts2po of the "
     "Translate Toolkit",
+    "{*}cesAlign": "this is a list of the links between sentences of OPUS, without their texts; download the data as "
+    "Moses or TMX",
     "{*}martif": "this is a term base (TBX), which is not read",
     "{*}html": "this is a web page; was the download refused?",
 }
@@ -85,17 +89,30 @@ def _check_root(path: Path, name: str) -> None:
         raise DataError(f"{path}: not a translation memory: the file has no element <tmx>: {problem}")
 
 
-def _explain(path: Path, error: Any, *, has_ended: bool) -> DataError:
+def _explain(path: Path, error: Any, source: CleanXml) -> DataError:
     if "amplification" in error.msg:
         return _entities_error(path)
-    cut_off = "; is the file cut off?" if has_ended else ""
-    return DataError.at(path, error.lineno or 1, f"not well-formed XML{cut_off} ({error.msg})")
+    if source.unknown:
+        return _unknown_error(path, *source.unknown)
+    hint = ""
+    if "EntityRef" in error.msg:
+        hint = "; write &amp; for the sign &"
+    elif source.has_ended and (error.lineno or 0) >= source.lines:
+        hint = "; is the file cut off?"
+    return DataError.at(path, error.lineno or 1, f"not well-formed XML{hint} ({error.msg})")
 
 
-def _refuse_entities(path: Path, element: Any) -> None:
+def _refuse_entities(path: Path, element: Any, source: CleanXml) -> None:
     document = element.getroottree().docinfo.internalDTD
     if document is not None and any(True for _ in document.iterentities()):
         raise _entities_error(path)
+    if source.unknown:
+        raise _unknown_error(path, *source.unknown)
+
+
+def _unknown_error(path: Path, entity: str, line: int) -> DataError:
+    problem = f"neither XML nor HTML has the entity {entity}; write the character itself, or &amp; for the sign &"
+    return DataError.at(path, line, problem)
 
 
 def _entities_error(path: Path) -> DataError:
@@ -122,49 +139,11 @@ def _texts_of(unit: Any, code: str) -> list[str]:
         if tag_fits(getXMLlang(node) or node.get("lang") or "", code):
             for segment in node.iterdescendants("seg"):
                 etree.strip_elements(segment, etree.Comment, etree.ProcessingInstruction, with_tail=False)
-                for inline in list(segment.iterdescendants()):
-                    _simplify(inline)
+                simplify(segment)
             text = unit.getNodeText(node)
             if text and text.strip():
                 texts.append(" ".join(text.split()))
     return texts
-
-
-_MARKUP = {"bpt", "ept", "it", "ut"}
-"""Tags around native codes, such as those of bold letters, which may stand inside words."""
-
-_TEXT = {"hi", "sub", "g", "mrk"}
-"""Tags around text."""
-
-_BREAKS = {"lb", "br", "tab"}
-"""Tags and types of breaks."""
-
-_BREAK = re.compile(r"<\s*/?(?:br|p|div|li|tab)\b|\\\\?(?:n|line|par|tab)\b|\n")
-"""Native codes of breaks."""
-
-
-def _simplify(inline: Any) -> None:
-    """Remove the codes of an inline element. A break leaves a space, and so does a placeholder between two words."""
-    if inline.getparent() is None or (
-        inline.tag in _TEXT or (inline.tag not in {*_MARKUP, "ph"} and _has_text(inline))
-    ):
-        return
-    code = "".join(map(str, inline.itertext()))
-    is_break = inline.tag in _BREAKS or inline.get("type") in _BREAKS or _BREAK.search(code)
-    parts_words = inline.tag not in _MARKUP
-    parent, before, tail = inline.getparent(), inline.getprevious(), inline.tail or ""
-    text = (parent.text if before is None else before.tail) or ""
-    if is_break or (parts_words and (text[-1:].isalnum() or (before is not None and not text)) and tail[:1].isalnum()):
-        tail = f" {tail}"
-    if before is None:
-        parent.text = text + tail
-    else:
-        before.tail = text + tail
-    parent.remove(inline)
-
-
-def _has_text(element: Any) -> bool:
-    return any(str(text).strip() for text in element.itertext())
 
 
 def _forget(element: Any) -> None:

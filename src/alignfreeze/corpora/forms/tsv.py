@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from alignfreeze.corpora.forms.evidence import CHOOSE, Choice, UnclearError, choose_columns, find_header
+from alignfreeze.corpora.forms.evidence import (
+    CHOOSE,
+    Choice,
+    UnclearError,
+    choose_columns,
+    find_header,
+    is_tag,
+    words_of_names,
+)
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -26,19 +36,119 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
         DataError: A line has too few columns, no column has the name, or it cannot be told which columns to read.
     """
     path, lines = paths[0], _Lines(paths[0])
+    for number, line in lines.beginning:
+        _refuse_joined(path, number, line, lines.widths)
     widths = {line.count("\t") + 1 for _, line in lines.beginning if line.strip()}
-    first, second = _choose(path, sides, lines)
+    header = next((line for _, line in lines.beginning if line.strip()), "")
+    choice = _choose(path, sides, lines)
+    first, second = choice.columns
     last = max(first, second)
+    watch = _Watch(path, sides, choice, _names_of(header) if choice.has_header else ())
     for number, line in lines:
+        _refuse_joined(path, number, line, lines.widths)
         parts = line.split("\t") if line.strip() else [""] * (last + 1)
         if len(parts) <= last:
             expected = "two columns" if last == 1 else f"{last + 1} columns"
-            raise DataError.at(path, number, f"expected {expected} separated by a tab, found {len(parts)} part(s)")
+            problem = f"expected {expected} separated by a tab, found {len(parts)} part(s){_hint(line)}"
+            raise DataError.at(path, number, problem)
         if sides.columns is None and line.strip() and len(parts) not in widths:
             usual = " or ".join(map(str, sorted(widths)))
             problem = f"{len(parts)} columns, but the lines at the beginning have {usual}; {CHOOSE} if this is right"
             raise DataError.at(path, number, problem)
+        if line.strip() and watch.passes_over(number, line, parts):
+            continue
         yield parts[first], parts[second]
+
+
+def _hint(line: str) -> str:
+    """Return what a line without two columns may be instead."""
+    if line.lstrip().startswith("<"):
+        return "; is this a web page or XML?"
+    if '"' in line and line.count('"') % 2:
+        return "; line ends inside a quoted cell are not read: leave them out, or write JSON lines"
+    is_csv = "\t" not in line and ("," in line or ";" in line)
+    return "; if this is CSV, separate its columns by tabs, or write JSON lines" if is_csv else ""
+
+
+def _refuse_joined(path: Path, number: int, line: str, widths: set[int]) -> None:
+    """Refuse a line that is several lines with a carriage return between them, by their numbers of columns."""
+    if "\r" not in line:
+        return
+    parts = [part.count("\t") + 1 for part in line.split("\r") if part]
+    if widths:
+        is_joined = line.count("\t") + 1 not in widths and widths.issuperset(parts)
+    else:
+        is_joined = len(set(parts)) == 1 and parts[0] > 1 and "\r\t" not in line
+    if is_joined and len(parts) > 1:
+        raise DataError.at(path, number, RETURN_INSIDE)
+
+
+class _Watch:
+    """Looks at every line for what the choice of columns rests on: the names of columns, and the tags of languages."""
+
+    def __init__(self, path: Path, sides: Sides, choice: Choice, header: Sequence[str]) -> None:
+        self.path = path
+        self.sides = sides
+        self.choice = choice
+        self.header = header
+        self.has_said: set[str] = set()
+        self.words = [words_of_names(code, is_source=not side) for side, code in enumerate(sides.languages)]
+
+    def passes_over(self, number: int, line: str, cells: Sequence[str]) -> bool:
+        """Tell whether a line is the header again, as in files that were joined.
+
+        Raises:
+            DataError: The line names the columns in another order, or its tags are of other languages.
+        """
+        if '""' in line and any(map(_is_quoted, cells)):
+            self._say(number, 'cells are quoted as spreadsheets do, with "" for "; the quotes are read as text')
+        if max(map(len, cells)) <= _LONGEST_NAME:
+            if self.header and _names_of(line) == self.header:
+                self._say(number, "the names of the columns stand here again; such lines are left out")
+                return True
+            self._check_names(number, cells)
+        for place, codes in self.choice.tags if self.sides.columns is None else ():
+            tag = cells[place].strip() if place < len(cells) else ""
+            if tag and not any(is_tag(tag, code) for code in codes):
+                problem = (
+                    f"column {place + 1} holds {tag!r} here, and the tags of {' and '.join(codes)} above; {CHOOSE}"
+                )
+                raise DataError.at(self.path, number, f"{problem}, or keep the lines of one pair")
+        return False
+
+    def _check_names(self, number: int, cells: Sequence[str]) -> None:
+        found = set(_PARTS.split(" ".join(cells).casefold()))
+        found.update(cell.strip().casefold() for cell in cells)
+        if any(map(found.isdisjoint, self.words)):
+            return
+        columns = self.choice.columns
+        is_free = self.sides.columns is None and not self.choice.tags  # tags in every line are no names
+        if self.header and is_free and find_header(cells, self.sides) not in {None, columns}:
+            problem = "this line names the columns in another order than the first line; give all lines one order"
+            raise DataError.at(self.path, number, problem)
+        if find_header([cells[place] for place in columns], self.sides):
+            self._say(number, "this line looks like names of columns; it is read as a pair")
+
+    def _say(self, number: int, what: str) -> None:
+        if what not in self.has_said:
+            self.has_said.add(what)
+            remark(f"{self.path}, line {number}: {what}")
+
+
+_LONGEST_NAME = 40
+_PARTS = re.compile(r"[\s_.:\"-]+")
+_SEPARATOR = "sep=\t"
+"""What spreadsheets may write above a table."""
+
+
+def _is_quoted(cell: str) -> bool:
+    """Tell whether a cell is quoted as spreadsheets do, and holds quotes of its own."""
+    inside = cell[1:-1]
+    return '""' in inside and cell[0] == cell[-1] == '"' and '"' not in inside.replace('""', "")
+
+
+def _names_of(line: str) -> list[str]:
+    return [cell.strip(' "').casefold() for cell in line.split("\t")]
 
 
 class _Lines:
@@ -57,6 +167,9 @@ class _Lines:
                     break
         except EndsEarlyError as error:  # what comes before the break is read
             self.broken = error
+        if self.beginning and self.beginning[0][1] == _SEPARATOR:
+            self.beginning.popleft()
+        self.widths = {line.count("\t") + 1 for _, line in self.beginning if line.strip() and "\r" not in line}
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         while self.beginning:
@@ -71,8 +184,8 @@ class _Lines:
             pass
 
 
-def _choose(path: Path, sides: Sides, lines: _Lines) -> tuple[int, int]:
-    """Return the places of the two columns, from 0; this passes over a header."""
+def _choose(path: Path, sides: Sides, lines: _Lines) -> Choice:
+    """Choose the two columns, and pass over a header."""
     filled = [line for _, line in lines.beginning if line.strip()]
     header = filled[0].split("\t") if filled else []
     if sides.columns is None:
@@ -90,7 +203,7 @@ def _choose(path: Path, sides: Sides, lines: _Lines) -> tuple[int, int]:
         remark(f"{path}: {choice.reason}")
     if choice.has_header:
         lines.skip_header()
-    return choice.columns
+    return choice
 
 
 def _find_columns(path: Path, names: tuple[str, str], header: list[str]) -> tuple[int, int]:
