@@ -98,7 +98,7 @@ class RealignmentLoss(nn.Module):
 
     if TYPE_CHECKING:  # torch's own declaration returns anything
 
-        def __call__(self) -> Tensor: ...
+        def __call__(self) -> Tensor: ...  # noqa: D102
 
     def forward(self) -> Tensor:
         """Return the loss of the next batch, a scalar in float32."""
