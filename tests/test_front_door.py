@@ -2,6 +2,7 @@
 
 import pydoc
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -138,3 +139,13 @@ def test_the_page_on_python_is_executed(tmp_path, monkeypatch, tiny_folder):
     blocks = python_blocks((ROOT / "docs" / "api.md").read_text())
     run_quickly("\n".join(blocks), tmp_path, monkeypatch, tiny_folder)
     assert (tmp_path / "my-study.html").exists()
+
+
+def test_the_page_on_your_own_code_is_executed(tmp_path, monkeypatch, tiny_folder):
+    """Its samples are one script, with a tiny encoder."""
+    for framework in ("datasets", "pandas", "peft", "sentence_transformers"):
+        pytest.importorskip(framework)
+    shutil.copytree(tiny_folder, tmp_path / "models" / "my-encoder")
+    blocks = python_blocks((ROOT / "docs" / "own-code.md").read_text())
+    run_quickly("\n".join(blocks), tmp_path, monkeypatch, tiny_folder)
+    assert (tmp_path / "vectors" / "modules.json").exists()
