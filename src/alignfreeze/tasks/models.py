@@ -15,6 +15,7 @@ from transformers.initialization import no_init_weights
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.errors import EncoderError
+from alignfreeze.external.peft import merge_copy
 from alignfreeze.registry import load_extensions
 from alignfreeze.tasks.heads import WORDS, Head
 
@@ -68,8 +69,9 @@ def add_head(
 ) -> TaskModel:
     """Put a new head on a copy of an encoder, and return the resulting model.
 
-    The weights are copied, so that training the model does not change the encoder. Only the table of word embeddings is
-    shared: the model must be trained inside `compacting(..., shared=True)`, which makes a new table.
+    The weights are copied, with adapters merged, so that training the model does not change the encoder. Only the table
+    of word embeddings is shared: the model must be trained inside `compacting(..., shared=True)`, which makes a new
+    table.
 
     Args:
         encoder: The encoder.
@@ -99,7 +101,7 @@ def add_head(
     theirs: Any = encoder.model.get_input_embeddings()
     ours: Any = model.get_input_embeddings()
     ours.weight = nn.Parameter(theirs.weight.detach())
-    missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
+    missing = model.base_model.load_state_dict(merge_copy(encoder.model).state_dict(), strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
     return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length), stride)
