@@ -169,6 +169,8 @@ def realign_and_finetune(
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
     """Join the realignments of an average. Only parts that all of them froze count as frozen."""
+    if not spec.strategy.is_average:
+        return histories[0]
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(
         histories[0],

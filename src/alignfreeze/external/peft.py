@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from alignfreeze.errors import EncoderError
+from alignfreeze.errors import EncoderError, SettingsError
 from alignfreeze.extras import import_extra, packages_of
 from alignfreeze.files import make_folder
 
@@ -145,19 +145,19 @@ class Adapter:
     prefix: str = ""
     saved: tuple[str, ...] = ()
 
-    def add_parts(self, model: nn.Module, saved: Sequence[str], *, prefix: str) -> Adapter:
-        """Return the adapter of a model with a head, whose own weights belong to it too.
+    def add_parts(self, model: nn.Module, saved: Sequence[str], *, prefix: str) -> None:
+        """Make this the adapter of a model with a head, whose own weights belong to it too.
 
         Args:
             model: The model.
             saved: Paths of the modules that were trained as a whole.
             prefix: The path of the encoder in the model, with a dot.
         """
-        weights = {f"{prefix}{name}": weight for name, weight in self.weights.items()}
+        self.weights = {f"{prefix}{name}": weight for name, weight in self.weights.items()}
         for path in saved:
             state = model.get_submodule(path).state_dict(prefix=f"{path}.")
-            weights |= {name: weight.detach().cpu().clone() for name, weight in state.items()}
-        return replace(self, weights=weights, prefix=prefix, saved=tuple(saved))
+            self.weights |= {name: weight.detach().cpu().clone() for name, weight in state.items()}
+        self.prefix, self.saved = prefix, tuple(saved)
 
     def save(self, folder: Path, *, base: str) -> None:
         """Write `adapter_model.safetensors` and `adapter_config.json`, as `PeftModel.from_pretrained` reads them.
@@ -235,6 +235,17 @@ def _weights_at(model: nn.Module, path: str) -> dict[str, Tensor]:
         f"{path}.{side}.weight": getattr(layer, side)[_NAME].weight.detach().cpu().clone()
         for side in ("lora_A", "lora_B")
     }
+
+
+def check_adapter(adapter: Adapter | None) -> Adapter:
+    """Return the adapter of a training.
+
+    Raises:
+        SettingsError: The training had none.
+    """
+    if adapter is None:
+        raise SettingsError("there is no adapter, because the weights themselves were trained; name lora in the policy")
+    return adapter
 
 
 def check_no_adapters(model: nn.Module) -> None:

@@ -45,6 +45,7 @@ def find_lora(
     ]
     if not found:
         raise SettingsError(
-            f"{policy}: no linear layer is left for adapters, because all layers are frozen; freeze fewer of them"
+            f"{policy}: no linear layer is left for adapters, because all are frozen; freeze fewer of them, and call "
+            "model.requires_grad_(True) if they are frozen in the model that you give"
         )
     return Lora.of(encoder, found, rank=policy.rank)

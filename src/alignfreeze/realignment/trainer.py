@@ -28,7 +28,7 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
-from alignfreeze.external.peft import Adapter, adapting
+from alignfreeze.external.peft import Adapter, adapting, check_adapter
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
 from alignfreeze.realignment.adapters import find_lora
@@ -107,17 +107,6 @@ class Realigned(Tabular):
         """
         check_adapter(self.adapter).save(Path(folder), base=self.encoder.name)
         self.encoder.tokenizer.save_pretrained(folder)
-
-
-def check_adapter(adapter: Adapter | None) -> Adapter:
-    """Return the adapter of a training.
-
-    Raises:
-        SettingsError: The training had none.
-    """
-    if adapter is None:
-        raise SettingsError("there is no adapter, because the weights themselves were trained; name lora in the policy")
-    return adapter
 
 
 def realign(

@@ -12,6 +12,7 @@ from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.external.peft import Lora
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.tasks.table import TASKS
 
@@ -31,6 +32,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
             "-".join(languages): len(positions) for languages, positions in group_by_languages(plan.data.held).items()
         },
         "frozen": _frozen_facts(plan.freezing),
+        "finetuning_frozen": plan.tuning and _held_facts(plan.tuning),
         "overlaps": [asdict(overlap) for overlap in plan.overlaps],
         "unscored": plan.data.unscored,
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
@@ -39,7 +41,11 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 
 
 def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
-    return {strategy: {**asdict(held), "share": held.share} for strategy, held in freezing.items()}
+    return {strategy: _held_facts(held) for strategy, held in freezing.items()}
+
+
+def _held_facts(held: Freezing) -> dict[str, Any]:
+    return {**asdict(held), "share": held.share}
 
 
 def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
@@ -64,6 +70,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
         "choice": _choice_facts(outline.settings),
         "to_be_fetched": outline.fetched,
         "frozen": _frozen_facts(outline.freezing),
+        "finetuning_frozen": outline.tuning and _held_facts(outline.tuning),
         "files": {role: str(path) for role, path in outline.files.items()},
     }
 
@@ -91,7 +98,7 @@ def outline_text(outline: Outline) -> str:
     ]
     if settings.bitext is not None and settings.bitext.held_out:
         lines.append(("held out", f"{settings.bitext.held_out:,} sentence pairs of each language pair"))
-    lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
+    lines += _freezing_lines(outline.freezing, outline.tuning)
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
     return _align_lines([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
@@ -152,8 +159,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         groups = group_by_languages(data.held)
         each = len(next(iter(groups.values())))
         yield "held out", f"{each:,} sentence pairs of each of {len(groups)} language pairs"
-    for strategy, freezing in plan.freezing.items():
-        yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
+    yield from _freezing_lines(plan.freezing, plan.tuning)
     for language, tests in data.tests.items():
         yield "test", f"{language} {len(tests):,} {TASKS[settings.task].kind.item_name}"
         yield from (("", overlap.sentence) for overlap in plan.overlaps if overlap.language == language)
@@ -173,10 +179,24 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
         yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
 
 
+def _freezing_lines(freezing: Mapping[str, Freezing], tuning: Freezing | None) -> Iterator[tuple[str, str]]:
+    """Yield what each strategy freezes, then what fine-tuning freezes if it trains adapters."""
+    for name, held in (*freezing.items(), *([] if tuning is None else [("fine-tuning", tuning)])):
+        yield "frozen", f"{name}: {_freezing_text(held)}"
+        if held.adapter is not None:
+            yield "", f"{name} trains {describe_adapters(held.adapter)}"
+
+
 def _freezing_text(freezing: Freezing) -> str:
     parts = ", ".join(_shorten_paths(freezing.parts)) or "nothing"
     counts = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({freezing.share:.1%})"
     return f"{parts}; {counts}"
+
+
+def describe_adapters(lora: Lora) -> str:
+    """Return what was trained instead of the weights of an encoder."""
+    beside = f"beside {len(lora.targets)} linear layers ({', '.join(lora.kinds)})"
+    return f"adapters of rank {lora.rank}, alpha {lora.alpha}, {beside}: {lora.parameters:,} parameters"
 
 
 def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:
