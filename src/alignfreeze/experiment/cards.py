@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alignfreeze.encoding import embedded
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.experiment.strategies import is_average_name
+from alignfreeze.external.peft import Lora
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
@@ -43,6 +44,8 @@ class CardFacts:
         digests: Digests of the files that the model was made from, by the purpose of the files.
         scores: The scores of the model.
         doubts: Signs that the scores cannot be right.
+        tuned: The adapters that were trained in fine-tuning; None if the weights were.
+        is_adapter: Whether the folder holds only an adapter, which belongs to the encoder.
     """
 
     encoder: str
@@ -55,6 +58,8 @@ class CardFacts:
     digests: Mapping[str, str] = field(default_factory=dict)
     scores: Sequence[Score] = ()
     doubts: Sequence[str] = ()
+    tuned: Lora | None = None
+    is_adapter: bool = False
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:
@@ -99,7 +104,7 @@ def _data(facts: CardFacts) -> ModelCardData:
     return ModelCardData(
         language=list(facts.languages),
         license=LICENCES.get(facts.encoder, "unknown"),
-        library_name="transformers",
+        library_name="peft" if facts.is_adapter else "transformers",
         pipeline_tag=task.kind.head.pipeline if task else "feature-extraction",
         tags=["alignfreeze", "cross-lingual", *(["realignment"] if facts.strategy else [])],
         base_model=_base_model(facts.encoder),
@@ -122,7 +127,17 @@ def base_name(encoder: str) -> str:
 
 def _use(facts: CardFacts) -> str:
     head = TASKS[facts.task].kind.head if facts.task else None
+    if facts.is_adapter:
+        return _use_of_adapter("AutoModel" if head is None else head.auto_class.__name__, base_name(facts.encoder))
     if head is not None and head.has_pipeline:
         return f'from transformers import pipeline\n\nmodel = pipeline("{head.pipeline}", model="FOLDER")'
     name = "AutoModel" if head is None else head.auto_class.__name__
     return f'from transformers import {name}, AutoTokenizer\n\nmodel = {name}.from_pretrained("FOLDER")'
+
+
+def _use_of_adapter(name: str, base: str) -> str:
+    return f"""from peft import PeftModel
+from transformers import AutoConfig, {name}, AutoTokenizer
+
+base = {name}.from_pretrained("{base}", config=AutoConfig.from_pretrained("FOLDER"))
+model = PeftModel.from_pretrained(base, "FOLDER")  # model.merge_and_unload() makes an ordinary model of it"""

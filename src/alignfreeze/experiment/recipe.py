@@ -211,7 +211,8 @@ def run(
         remark(f"{spec.strategy}, seed {spec.seed}: {n} doubt{'s' if n > 1 else ''} about the scores")
     if settings.keep_models:
         model.save(places.folder / MODEL)
-        write_card(places.folder / MODEL, _describe(spec, realignment, outcome))
+        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)
+        write_card(places.folder / MODEL, card)
     record = RunRecord(
         experiment=settings.name,
         encoder=display_name_of(settings.encoder),

@@ -123,6 +123,10 @@ class Lora:
         size = sum(rank * (layer.in_features + layer.out_features) for layer in layers)
         return cls(rank, 2 * rank, tuple(paths[layer] for layer in layers), size)
 
+    def __str__(self) -> str:
+        beside = f"beside {len(self.targets)} linear layers ({', '.join(self.kinds)})"
+        return f"adapters of rank {self.rank}, alpha {self.alpha}, {beside}: {self.parameters:,} parameters"
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The names of the linear layers, each once: `query`, `key`."""
@@ -246,6 +250,19 @@ def check_adapter(adapter: Adapter | None) -> Adapter:
     if adapter is None:
         raise SettingsError("there is no adapter, because the weights themselves were trained; name lora in the policy")
     return adapter
+
+
+def check_no_adapter_folder(folder: Path) -> None:
+    """Check that a folder holds more than an adapter.
+
+    Raises:
+        EncoderError: It holds an adapter.
+    """
+    if (folder / "adapter_config.json").exists():
+        raise EncoderError(
+            f"{folder}: this folder holds an adapter and not a model; give the model itself, which "
+            "PeftModel.from_pretrained(base, folder).merge_and_unload() of peft returns, or write it without --adapter"
+        )
 
 
 def check_no_adapters(model: nn.Module) -> None:

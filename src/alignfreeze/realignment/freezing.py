@@ -127,16 +127,13 @@ class Rule:
         """Read a rule, such as `front` or `random:4`.
 
         Raises:
-            SettingsError: No rule has this name; the message proposes the nearest. Or adapters have the rank 0.
+            SettingsError: No rule has this name; the message proposes the nearest.
         """
         if text in FREEZE_POLICIES:
             return cls(text, FREEZE_POLICIES[text])
         if match := _LORA.fullmatch(text):
-            rank = int(match[1] or DEFAULT_RANK)
-            if not rank:
-                raise SettingsError(f"freeze policy {text!r}: the rank of adapters is at least 1, as in lora:8")
             # The embeddings have no adapters, so that they stay as they are.
-            return cls(text, embeddings, rank=rank)
+            return cls(text, embeddings, rank=int(match[1] or DEFAULT_RANK))
         for pattern, select in _PATTERNS.items():
             if match := pattern.fullmatch(text):
                 return cls(text, select, match[1])
@@ -159,13 +156,19 @@ class FreezePolicy:
         """Read a freeze policy, such as `front+embeddings`, or return a policy unchanged.
 
         Raises:
-            SettingsError: No policy has this name; the message proposes the nearest. Or it names two ranks.
+            SettingsError: No policy has this name; the message proposes the nearest. Or it names adapters twice, or
+                adapters of the rank 0.
         """
         if isinstance(policy, FreezePolicy):
             return policy
         rules = tuple(map(Rule.parse, policy.split("+")))
-        if len(loras := [rule.name for rule in rules if rule.rank is not None]) > 1:
-            raise SettingsError(f"freeze policy {policy!r} names adapters twice; keep {loras[0]!r} or {loras[1]!r}")
+        loras = [rule for rule in rules if rule.rank is not None]
+        if len(loras) > 1:
+            raise SettingsError(
+                f"freeze policy {policy!r} names adapters twice; keep {loras[0].name!r} or {loras[1].name!r}"
+            )
+        if any(rule.rank == 0 for rule in loras):
+            raise SettingsError(f"freeze policy {policy!r}: the rank of adapters is at least 1, as in lora:8")
         return cls(rules)
 
     def __str__(self) -> str:

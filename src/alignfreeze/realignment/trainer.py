@@ -99,13 +99,14 @@ class Realigned(Tabular):
         self.encoder.save(Path(folder))
 
     def save_adapter(self, folder: Path | str) -> None:
-        """Write the adapter alone, as `peft.PeftModel.from_pretrained` reads it, and the tokenizer.
+        """Write the adapter alone, as `peft.PeftModel.from_pretrained` reads it, with config and tokenizer.
 
         Raises:
             SettingsError: There is no adapter, or peft is not installed.
             OutputError: The folder cannot be written.
         """
         check_adapter(self.adapter).save(Path(folder), base=self.encoder.name)
+        self.encoder.model.config.save_pretrained(folder)
         self.encoder.tokenizer.save_pretrained(folder)
 
 

@@ -12,7 +12,6 @@ from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.external.peft import Lora
 from alignfreeze.realignment.freezing import Freezing
 from alignfreeze.tasks.table import TASKS
 
@@ -184,19 +183,13 @@ def _freezing_lines(freezing: Mapping[str, Freezing], tuning: Freezing | None) -
     for name, held in (*freezing.items(), *([] if tuning is None else [("fine-tuning", tuning)])):
         yield "frozen", f"{name}: {_freezing_text(held)}"
         if held.adapter is not None:
-            yield "", f"{name} trains {describe_adapters(held.adapter)}"
+            yield "", f"{name} trains {held.adapter}"
 
 
 def _freezing_text(freezing: Freezing) -> str:
     parts = ", ".join(_shorten_paths(freezing.parts)) or "nothing"
     counts = f"{freezing.parameters:,} of {freezing.n_parameters:,} parameters ({freezing.share:.1%})"
     return f"{parts}; {counts}"
-
-
-def describe_adapters(lora: Lora) -> str:
-    """Return what was trained instead of the weights of an encoder."""
-    beside = f"beside {len(lora.targets)} linear layers ({', '.join(lora.kinds)})"
-    return f"adapters of rank {lora.rank}, alpha {lora.alpha}, {beside}: {lora.parameters:,} parameters"
 
 
 def _shorten_paths(paths: Sequence[str]) -> Iterator[str]:

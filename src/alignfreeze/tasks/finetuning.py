@@ -106,7 +106,7 @@ class Finetuned(_Parts, Tabular):
         self.model.save(Path(folder))
 
     def save_adapter(self, folder: Path | str, *, base: str = "") -> None:
-        """Write adapter and head alone, as `peft.PeftModel.from_pretrained` reads them, and the tokenizer.
+        """Write adapter and head alone, as `peft.PeftModel.from_pretrained` reads them, with config and tokenizer.
 
         Args:
             folder: The folder.
@@ -117,6 +117,7 @@ class Finetuned(_Parts, Tabular):
             OutputError: The folder cannot be written.
         """
         check_adapter(self.adapter).save(Path(folder), base=base)
+        self.model.model.config.save_pretrained(folder)  # with the labels
         self.model.tokenizer.save_pretrained(folder)
 
 

@@ -15,7 +15,7 @@ from transformers.initialization import no_init_weights
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.errors import EncoderError
-from alignfreeze.external.peft import merge_copy
+from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.registry import load_extensions
 from alignfreeze.tasks.heads import WORDS, Head
 
@@ -127,6 +127,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     Raises:
         EncoderError: The folder holds no model with this head, or its weights, config and tokenizer do not fit.
     """
+    check_no_adapter_folder(folder)
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
     load_extensions()  # an extension may add a family to transformers
