@@ -72,6 +72,20 @@ def test_during_with_adapters_in_fine_tuning(project):
     assert record.finetuning.adapter.rank == 2
 
 
+@pytest.mark.parametrize("by", ["agreement", "retrieval"])
+def test_realignment_with_adapters_stops_by_estimates(project, by):
+    plan = planned(
+        project,
+        strategies=["front+lora:2"],
+        seeds=[1],
+        bitext={"source": "en-{language}.txt", "pretokenized": True, "held_out": 20},
+        realignment={"steps": 2, "batch_size": 4, "stopping": {"by": by, "every": 1, "finetuning_steps": 2}},
+        finetuning={"steps": 2, "batch_size": 8, "adapter": "lora:2"},
+    )
+    record = run_experiment(plan, out=project / "out").records[0]
+    assert len(record.realignment.training.checks) == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
