@@ -2,8 +2,9 @@
 
 import json
 
+import pytest
 import torch
-from transformers import BertConfig, BertModel
+from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, BertConfig, BertModel
 
 from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from tests.support.cli import alignfreeze, refused
@@ -43,6 +44,44 @@ def test_the_stages_one_after_the_other(tmp_path, tiny_folder, bitext_file, tagg
     assert score["n"] == 300
     plain = alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}", "--device", "cpu").stdout
     assert plain == f"en  accuracy {100 * score['value']:.1f}%  of 300 words\n"
+
+
+def test_adapters_are_written_alone_or_merged(tmp_path, tiny_folder, bitext_file, tagged_file):
+    peft = pytest.importorskip("peft")
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 3, "--json"]
+    adapter, merged, tagger = tmp_path / "adapter", tmp_path / "merged", tmp_path / "tagger"
+    how = ["--freeze", "front+lora:4", "--learning-rate", 1e-2]
+    facts = json.loads(alignfreeze("realign", tiny_folder, *options, *how, "--adapter", "--out", adapter).stdout)
+    assert facts["frozen"]["adapter"]["rank"] == 4
+    assert alignfreeze("realign", tiny_folder, *options, *how, "--out", merged).returncode == 0
+    names = {path.name for path in adapter.iterdir()}
+    assert {"adapter_model.safetensors", "adapter_config.json", "alignfreeze.json", "README.md"} <= names
+    assert "model.safetensors" not in names
+    card = (adapter / "README.md").read_text()
+    assert "library_name: peft" in card
+    assert "realigned with adapters of rank 4, alpha 8, beside 12 linear layers" in card
+    assert "PeftModel.from_pretrained(base, " in card
+    found = peft.PeftModel.from_pretrained(AutoModel.from_pretrained(tiny_folder), adapter).merge_and_unload()
+    expected = load_encoder(merged).model
+    assert all(torch.allclose(p, q, atol=1e-5) for p, q in zip(found.parameters(), expected.parameters(), strict=True))
+
+    training = ["--train", tagged_file, "--epochs", 1, "--device", "cpu", "--json", "--out"]
+    facts = json.loads(
+        alignfreeze("finetune", merged, *training, tagger, "--set", "adapter=lora:2", "--adapter").stdout
+    )
+    assert facts["steps"] == 2
+    assert json.loads((tagger / "alignfreeze.json").read_text())["training"]["adapter"]["rank"] == 2
+    base = AutoModelForTokenClassification.from_pretrained(merged, config=AutoConfig.from_pretrained(tagger))
+    assert "NOUN" in peft.PeftModel.from_pretrained(base, tagger).config.id2label.values()
+    card = (tagger / "README.md").read_text()
+    assert "fine-tuned with adapters of rank 2" in card
+    assert "AutoModelForTokenClassification.from_pretrained(" in card
+
+    out = tmp_path / "x"
+    refused(alignfreeze("finetune", adapter, *training, out), "this folder holds an adapter and not a model")
+    refused(alignfreeze("evaluate", tagger, "--test", f"en={tagged_file}"), "this folder holds an adapter and not")
+    refused(alignfreeze("realign", tiny_folder, *options, "--adapter", "--out", out), "as in --freeze lora:16")
+    refused(alignfreeze("finetune", merged, *training, out, "--adapter"), "as in --set adapter=lora:16")
 
 
 def test_the_mean_of_encoders(tmp_path, tiny_folder, bitext_file, tagged_file):

@@ -85,6 +85,7 @@ OTHERS = {
     "finetuning.warmup": 0.5,
     "finetuning.max_length": 99,
     "finetuning.stride": 9,
+    "finetuning.adapter": "lora",
     "compute.precision": "bf16",
     "compute.micro_batch": 9,
     "compute.gradient_checkpointing": True,

@@ -35,6 +35,7 @@ def realign(
     unescape: o.Unescape = False,
     freeze_embeddings: Annotated[bool, typer.Option("--freeze-embeddings", help="Freeze the embeddings too.")] = False,
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("loss=sentence"))] = None,
+    adapter: o.AdapterOnly = False,
     push_to_hub: o.PushToHub = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -51,7 +52,7 @@ def realign(
         given["freeze_embeddings"] = freeze_embeddings
         settings = values.settings_of(RealignmentSettings, more, "--set", "loss=sentence", **given)
         training = values.single_training(
-            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to
+            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to, adapter=adapter
         )
         request = values.bitext_request(
             bitext, form=form, columns=columns, select=select, seed=seed, pretokenized=pretokenized, unescape=unescape
@@ -93,6 +94,7 @@ def finetune(
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate of Adam.")] = 2e-5,
     language: Annotated[str, typer.Option(help="Language of the training items.")] = "en",
     more: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("max_length=384"))] = None,
+    adapter: o.AdapterOnly = False,
     push_to_hub: o.PushToHub = None,
     seed: o.Seed = None,
     device: o.Device = None,
@@ -110,7 +112,7 @@ def finetune(
         given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         settings = values.settings_of(FinetuningSettings, more, "--set", "max_length=384", **given)
         training = values.single_training(
-            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to
+            out, push_to=push_to_hub, seed=seed, device=device, compute=compute, log_to=log_to, adapter=adapter
         )
         source = Source(train, check_language(language))
         facts = finetune_and_save(encoder, values.find_task(task), source, training, settings=settings)

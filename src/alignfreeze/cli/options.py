@@ -81,8 +81,10 @@ Results = Annotated[list[Path], typer.Argument(help=RESULTS_HELP)]
 Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 PushToHub = Annotated[str | None, typer.Option(help="Upload the result to OWNER/NAME on the hub.")]
-POLICIES = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4"
+POLICIES = "full, front, back, embeddings, attention, feed-forward, 3, 3..7, random:4, lora, lora:16"
 FREEZE_HELP = f"What stays frozen: {POLICIES}, or several joined by +."
 Freeze = Annotated[str, typer.Option(help=FREEZE_HELP)]
+ADAPTER_HELP = "Write only the adapter, as peft reads it, and not the model into which it is merged."
+AdapterOnly = Annotated[bool, typer.Option("--adapter", help=ADAPTER_HELP)]
 TaskName = Annotated[str, typer.Option(help=f"{THE_TASK}: {list_names(TASKS.own)}")]
 SET_HELP = "NAME=VALUE: any other setting (docs/settings.md), such as {}; may be repeated."

@@ -148,12 +148,13 @@ def single_training(
     device: str | None,
     compute: list[str] | None,
     log_to: list[str] | None,
+    adapter: bool,
 ) -> SingleTraining:
     """Return how one training is computed and where the result is written, from the options of the same names."""
     from alignfreeze.experiment.single import SingleTraining
 
     given = keep_given({"push_to": push_to, "seed": seed, "device": device})
-    return SingleTraining(out=out, compute=compute_settings(compute, log_to), **given)
+    return SingleTraining(out=out, compute=compute_settings(compute, log_to), adapter=adapter, **given)
 
 
 def find_task(name: str) -> Task:

@@ -18,6 +18,7 @@ from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
 from alignfreeze.errors import EncoderError
+from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.progress import remark
 from alignfreeze.registry import load_extensions
@@ -64,8 +65,8 @@ class Encoder:
         return most_subwords(self.model, self.tokenizer)
 
     def save(self, folder: Path) -> None:
-        """Write an ordinary Hugging Face folder: weights as safetensors, config, tokenizer."""
-        self.model.save_pretrained(folder)
+        """Write an ordinary Hugging Face folder: weights as safetensors with adapters merged, config, tokenizer."""
+        merge_copy(self.model).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
@@ -130,6 +131,7 @@ def _resolve(name: str) -> str:
     if name.startswith("embedded:"):
         raise EncoderError(f"unknown embedded encoder {name!r}; the only one is {embedded.NAME!r}")
     path = Path(os.path.expanduser(name))  # noqa: PTH111 - expanduser leaves an unknown ~user unchanged
+    check_no_adapter_folder(path)
     if path.is_dir() and not (path / "config.json").exists():
         raise EncoderError(f"{name}: this folder holds no model (no config.json in it)")
     if path.is_file():

@@ -23,6 +23,7 @@ from alignfreeze.experiment.leaderboards import (
 )
 from alignfreeze.experiment.strategies import is_average_name
 from alignfreeze.experiment.uses import Use, plain_uses, uses_of
+from alignfreeze.external.peft import Lora
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.realignment.freezing import Freezing
@@ -64,6 +65,8 @@ class CardFacts:
         doubts: Signs that the scores cannot be right.
         tests: The test items that come from data sets on the hub, by language.
         head: The head of the model, that of the task by default; None for an encoder.
+        tuned: The adapters that were trained in fine-tuning; None if the weights were.
+        is_adapter: Whether the folder holds only an adapter, which belongs to the encoder.
     """
 
     encoder: str
@@ -78,6 +81,8 @@ class CardFacts:
     doubts: Sequence[str] = ()
     tests: Mapping[str, HubTest] = field(default_factory=dict)
     head: Head | None = None
+    tuned: Lora | None = None
+    is_adapter: bool = False
 
     def __post_init__(self) -> None:
         if self.task is not None:
@@ -100,7 +105,9 @@ class CardFacts:
         if self.is_average:
             parts.append(f"averaged: {self.strategy}")
         elif self.strategy is not None:
-            parts.append(f"realigned ({'nothing frozen' if self.strategy == NOTHING else f'frozen: {self.strategy}'})")
+            how = "nothing frozen" if self.strategy == NOTHING else f"frozen: {self.strategy}"
+            has_lora = self.freezing is not None and self.freezing.adapter is not None
+            parts.append(f"realigned ({self.strategy if has_lora else how})")
         if self.head is not None:
             parts.append(f"fine-tuned: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
         return ", ".join(parts)
@@ -115,7 +122,7 @@ def write_card(folder: Path, facts: CardFacts) -> None:
     Raises:
         OutputError: The folder cannot be written.
     """
-    write_lines(folder / CARD, card_text(facts, uses_of(folder, facts.head, facts.task)).splitlines())
+    write_lines(folder / CARD, card_text(facts, uses_of(folder, facts.head, facts.task, base=facts.name)).splitlines())
     if facts.tests and not facts.doubts:
         write_leaderboard_entries(folder, leaderboard_entries(facts.scores, facts.tests, source=facts.languages[0]))
 
@@ -219,6 +226,8 @@ def _form_data(uses: Sequence[Use], pipeline: str | None, tags: Sequence[str]) -
         library, pipeline = own[:2]
     elif "onnxruntime" in frameworks:
         own, library = ["onnx"], "onnx"
+    elif "peft" in frameworks:
+        own, library = ["lora"], "peft"
     else:
         own, library = [], "transformers"
     return {"library_name": library, "pipeline_tag": pipeline, "tags": list(dict.fromkeys([*tags, *own]))}

@@ -25,8 +25,10 @@ from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
+from alignfreeze.external.peft import Lora
 from alignfreeze.progress import remark
-from alignfreeze.realignment.freezing import Freezing, tell_if_all_is_frozen
+from alignfreeze.realignment.adapters import find_lora
+from alignfreeze.realignment.freezing import FreezePolicy, Freezing, tell_if_all_is_frozen
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.realignment.trainer import complete_policy
 from alignfreeze.tasks.finetuning import n_examples
@@ -48,6 +50,7 @@ class Plan:
         finetuning_steps: Optimiser steps of each fine-tuning.
         tokenizer: The tokenizer of the encoder.
         overlaps: Test items that are also trained on.
+        tuning: What is frozen in fine-tuning, if it trains adapters.
     """
 
     settings: ExperimentSettings
@@ -59,6 +62,7 @@ class Plan:
     finetuning_steps: int
     tokenizer: PreTrainedTokenizerFast
     overlaps: tuple[Overlap, ...] = ()
+    tuning: Freezing | None = None
 
 
 def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Plan:
@@ -156,7 +160,8 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
         RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests), overlaps)
         for strategy, seed in _runs_of(settings)
     )
-    return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer, overlaps)
+    tuning = tuning_of(settings, loaded.model)
+    return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer, overlaps, tuning)
 
 
 def _fill_in_steps(settings: ExperimentSettings, steps: int) -> ExperimentSettings:
@@ -207,14 +212,28 @@ def _anchor(pattern: str, base: Path) -> str:
 def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[str, Freezing]:
     """Return what each strategy freezes, if it realigns. The first seed decides layers that are chosen at random."""
     layers, seed = realigned_layers(model, settings.realignment.layer), settings.seeds[0]
+    adapters: dict[FreezePolicy | None, Lora | None] = {}
     for policy in policies_of(settings.strategies):
         fixed = complete_policy(policy, settings.realignment).parts_of(model, seed=seed)
-        tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
+        adapters[policy] = find_lora(policy, model, fixed, layers=layers)
+        if policy.rank is None:
+            tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
     return {
-        str(strategy): Freezing.of(model, strategy.parts_of(model, settings.realignment, seed=seed))
+        str(strategy): Freezing.of(
+            model, strategy.parts_of(model, settings.realignment, seed=seed), adapters.get(strategy.policy)
+        )
         for strategy in settings.strategies
         if not strategy.is_baseline
     }
+
+
+def tuning_of(settings: ExperimentSettings, model: PreTrainedModel) -> Freezing | None:
+    """Return what stays frozen while the adapters of a fine-tuning are trained; None without adapters."""
+    if settings.finetuning.adapter is None:
+        return None
+    policy = FreezePolicy.parse(settings.finetuning.adapter)
+    fixed = policy.parts_of(model, seed=settings.seeds[0])
+    return Freezing.of(model, fixed, find_lora(policy, model, fixed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +247,7 @@ class Outline:
         fetched: The data sets on the hub by their purpose, and the encoder.
         freezing: What each strategy freezes, if it realigns; empty if the encoder's shape is not known.
         files: Local files that the experiment needs, by role.
+        tuning: What is frozen in fine-tuning, if it trains adapters and the encoder's shape is known.
     """
 
     settings: ExperimentSettings
@@ -236,6 +256,7 @@ class Outline:
     fetched: dict[str, list[str]]
     freezing: dict[str, Freezing]
     files: dict[str, Path]
+    tuning: Freezing | None = None
 
 
 def is_remote(settings: ExperimentSettings) -> bool:
@@ -268,4 +289,5 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     model = without_weights(settings.encoder)
     freezing = {} if model is None else freezing_of(settings, model)
     files = local_files_of(settings, base=base)
-    return Outline(settings, tuple(_runs_of(settings)), steps, fetched, freezing, files)
+    tuning = None if model is None else tuning_of(settings, model)
+    return Outline(settings, tuple(_runs_of(settings)), steps, fetched, freezing, files, tuning)

@@ -169,6 +169,8 @@ def realign_and_finetune(
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
     """Join the realignments of an average. Only parts that all of them froze count as frozen."""
+    if not spec.strategy.is_average:
+        return histories[0]
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(
         histories[0],
@@ -209,7 +211,8 @@ def run(
         remark(f"{spec.strategy}, seed {spec.seed}: {n} doubt{'s' if n > 1 else ''} about the scores")
     if settings.keep_models:
         model.save(places.folder / MODEL)
-        write_card(places.folder / MODEL, _describe(spec, realignment, outcome))
+        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)
+        write_card(places.folder / MODEL, card)
     record = RunRecord(
         experiment=settings.name,
         encoder=display_name_of(settings.encoder),

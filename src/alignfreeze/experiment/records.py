@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -240,7 +241,7 @@ def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
-        | {library: version(library) for library in _RECORDED_LIBRARIES},
+        | {library: version(library) for library in (*_RECORDED_LIBRARIES, *({"peft"} & sys.modules.keys()))},
         "hardware": {
             "machine": platform.machine(),
             "system": platform.system(),

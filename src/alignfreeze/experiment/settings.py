@@ -15,10 +15,11 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import PAPER_STRATEGIES, Strategy
+from alignfreeze.experiment.strategies import PAPER_STRATEGIES, Strategy, policies_of
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
+from alignfreeze.tasks.during import check_during
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
@@ -163,6 +164,7 @@ class ExperimentSettings(Settings):
     strategies: list[Strategy] = Field(default=[Strategy.parse(name) for name in PAPER_STRATEGIES], min_length=1)
     """`baseline` for no realignment, or what is frozen during realignment: `full` (nothing), `front`, `back`,
     `embeddings`, `attention`, `feed-forward`, a layer `3`, a range `3..7`, `random:4`, or several joined by `+`.
+    With `lora` (rank 8) or `lora:16`, as in `front+lora`, adapters are trained in the layers that are not frozen.
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
     `average(0.25*baseline,0.75*full)` is a weighted mean. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
@@ -220,6 +222,13 @@ class ExperimentSettings(Settings):
                 f"strategies: {averages[0]} averages encoders that are realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_adapters(self) -> Self:
+        if self.realignment.schedule == "during":
+            for policy in policies_of(self.strategies):
+                check_during(policy)
         return self
 
     @model_validator(mode="after")

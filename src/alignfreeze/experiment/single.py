@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from alignfreeze.alignment.aligning import align
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.devices import check_device
-from alignfreeze.encoding.encoder import ORIGIN, Encoder, digest_of_encoder, load_encoder
+from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
@@ -27,7 +28,6 @@ from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.stored import Excerpt, Stored
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
-from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Source, Task, content_of
 from alignfreeze.training.checkpoints import remove_checkpoints
 from alignfreeze.training.settings import ComputeSettings
@@ -44,6 +44,7 @@ class SingleTraining:
         seed: The random start.
         device: `auto`, `cpu`, `cuda` or `mps`.
         compute: How the training is computed.
+        adapter: Whether to write only the adapter, and not the model into which it is merged.
     """
 
     out: Path
@@ -51,6 +52,20 @@ class SingleTraining:
     seed: int = 31
     device: str = "auto"
     compute: ComputeSettings = field(default_factory=ComputeSettings)
+    adapter: bool = False
+
+    def check_adapter(self, policy: FreezePolicy | None, *, where: str) -> None:
+        """Check that there will be an adapter, if only this is to be written.
+
+        Args:
+            policy: What is frozen; None if all is trained.
+            where: The option in which the policy is named.
+
+        Raises:
+            SettingsError: The policy names no adapters.
+        """
+        if self.adapter and (policy is None or policy.rank is None):
+            raise SettingsError(f"--adapter: no adapters are trained; name lora, as in {where}lora:16")
 
     def prepare(self) -> dict[str, Any]:
         """Check device, folder and hub before any work is done; return arguments for `realign` and `finetune`.
@@ -67,10 +82,18 @@ class SingleTraining:
         how = {"compute": self.compute.set_log_folder(logs), "checkpoints": checkpoints}
         return {"seed": self.seed, "device": device, **how}
 
-    def save(self, model: Encoder | TaskModel, record: dict[str, Any], card: CardFacts, **how: Any) -> dict[str, str]:
+    def save(
+        self, write: Callable[[Path], None], record: dict[str, Any], card: CardFacts, **how: Any
+    ) -> dict[str, str]:
         """Write the model with its record and card, remove its checkpoints, and upload it if wanted.
 
         If several processes train together, only the first one writes.
+
+        Args:
+            write: Writes the model, or its adapter, into a folder.
+            record: How the model was made.
+            card: The facts of its card.
+            how: What `prepare` has returned.
 
         Returns:
             The address on the hub, by the name `hub`; nothing without an upload.
@@ -78,7 +101,7 @@ class SingleTraining:
         if process_number() > 0:
             return {}
         with new_folder(self.out) as folder:
-            model.save(folder)
+            write(folder)
             write_json(
                 folder / ORIGIN, {**record, "environment": describe_environment(record["device"], how["compute"])}
             )
@@ -108,6 +131,7 @@ def realign_and_save(
             "`alignfreeze run` for other schedules"
         )
     policy = FreezePolicy.parse(freeze)
+    training.check_adapter(policy, where="--freeze ")
     how = training.prepare()
     chosen = bitext.choose()
     digests = bitext.digests()
@@ -119,8 +143,8 @@ def realign_and_save(
         alignments = links.find(pairs, loaded, device=how["device"])
     else:
         alignments = align(pairs, aligner="sentence", cache=False)
-    history = realign(loaded, pairs, alignments, freeze=policy, settings=settings, **how).history
-    facts = {"encoder": encoder, **asdict(history), "folder": str(training.out)}
+    done = realign(loaded, pairs, alignments, freeze=policy, settings=settings, **how)
+    facts = {"encoder": encoder, **asdict(done.history), "folder": str(training.out)}
     record = {
         **facts,
         **{"settings": settings.model_dump(), "seed": how["seed"], "device": how["device"]},
@@ -129,10 +153,10 @@ def realign_and_save(
         "bitext": [one.facts() for one in chosen],
         "languages": list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
     }
-    card = card_of_record(record)
+    card = replace(card_of_record(record), is_adapter=training.adapter)
     if links.files:
         card = replace(card, aligner=FROM_FILES)
-    return facts | training.save(loaded, record, card, **how)
+    return facts | training.save(done.save_adapter if training.adapter else done.save, record, card, **how)
 
 
 def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weights: Sequence[float]) -> dict[str, Any]:
@@ -145,7 +169,7 @@ def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weigh
     mean = average_encoders(map(load_encoder, encoders), weights=weights or None)
     record = {**record_of_average(encoders, weights), "folder": str(training.out), "device": "cpu"}
     facts = {name: record[name] for name in ("encoders", "weights", "folder")}
-    return facts | training.save(mean, record, card_of_record(record), compute=ComputeSettings())
+    return facts | training.save(mean.save, record, card_of_record(record), compute=ComputeSettings())
 
 
 def finetune_and_save(
@@ -156,14 +180,16 @@ def finetune_and_save(
     Raises:
         AlignFreezeError: A setting, a file or the encoder is wrong, or the result cannot be written.
     """
+    adapter = None if settings.adapter is None else FreezePolicy.parse(settings.adapter)
+    training.check_adapter(adapter, where="--set adapter=")
     how = training.prepare()
     items = task.read(source)
     task.say_one_label(items, name=str(source.place))
     digest = (
         digest_of_json([content_of(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
     )
-    model, history = finetune(load_encoder(encoder), task, items, settings=settings, **how)
-    facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(history)}
+    done = finetune(load_encoder(encoder), task, items, settings=settings, **how)
+    facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(done.history)}
     facts["folder"] = str(training.out)
     record = {
         **facts,
@@ -173,7 +199,11 @@ def finetune_and_save(
     before = card_of_encoder(encoder)
     languages = list(dict.fromkeys(filter(None, [source.language, *before.languages])))
     card = replace(before, languages=languages, task=task.name, digests={**before.digests, "train": digest})
-    return facts | training.save(model, record, card, **how)
+    card = replace(card, tuned=done.history.adapter)
+    if not training.adapter:
+        return facts | training.save(done.save, record, card, **how)
+    card = replace(card, is_adapter=True, encoder=encoder)  # the adapter belongs to what was fine-tuned
+    return facts | training.save(partial(done.save_adapter, base=encoder), record, card, **how)
 
 
 def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:
@@ -209,6 +239,7 @@ class _Realigned(Excerpt):
 
 
 _ORIGIN = Stored[dict[str, Any]](dict[str, Any], "the record of a training")
+_FREEZING = Stored[Freezing](Freezing, "the frozen parts of a record")
 _REALIGNED = Stored[_Realigned](_Realigned, "the record of a realignment")
 
 
@@ -249,7 +280,7 @@ def card_of_record(record: Mapping[str, Any]) -> CardFacts:
         record["encoder"],
         record.get("languages", []),
         strategy=record["freeze"],
-        freezing=frozen and Freezing(tuple(frozen["parts"]), frozen["parameters"], frozen["n_parameters"]),
+        freezing=frozen and _FREEZING.parse(json.dumps(frozen), "the frozen parts of a record"),
         aligner=(record["alignment"] or {}).get("aligner"),
         digests={role: digest for role, found in record["digests"].items() for digest in found},
     )

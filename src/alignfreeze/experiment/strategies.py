@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.realignment.averaging import check_weights
-from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, intersect
+from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, intersect
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import complete_policy
 
@@ -123,7 +123,7 @@ def _parse_member(name: str) -> FreezePolicy | None:
         return None
     for rule in name.split("+"):
         try:
-            FreezePolicy.parse(rule)
+            Rule.parse(rule)
         except SettingsError:
             choices = f"choose one of {BASELINE}, {POLICIES_HELP}"
             raise SettingsError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.external.onnx import ONNX_FILE
+from alignfreeze.external.peft import is_adapter_folder
 from alignfreeze.external.sentence_transformers import MODULES
 from alignfreeze.files import read_json
 from alignfreeze.tasks.heads import SPANS, TEXTS, WORDS, Head
@@ -31,14 +32,17 @@ class Use:
     note: str = ""
 
 
-def uses_of(folder: Path, head: Head | None, task: str | None = None) -> list[Use]:
+def uses_of(folder: Path, head: Head | None, task: str | None = None, *, base: str = "BASE") -> list[Use]:
     """Return the uses of a folder by the frameworks that can read it.
 
     Args:
         folder: A complete model folder.
         head: The head of the model; None for an encoder.
         task: A name in `TASKS`; None if it is not known.
+        base: The name of the model that an adapter belongs to.
     """
+    if is_adapter_folder(folder):
+        return [_use_peft(head, base)]
     frameworks: list[tuple[bool, Callable[[], Use]]] = [
         (any(folder.glob("*.safetensors")), lambda: _use_transformers(head)),
         ((folder / MODULES).exists(), lambda: _use_sentence_transformers(folder)),
@@ -71,6 +75,17 @@ def _use_transformers(head: Head | None) -> Use:
         "transformers",
         f"from transformers import {name}, AutoTokenizer\n\n"
         f'model = {name}.from_pretrained("FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")',
+    )
+
+
+def _use_peft(head: Head | None, base: str) -> Use:
+    name = "AutoModel" if head is None else head.auto_class.__name__
+    return Use(
+        "peft",
+        f"from peft import PeftModel\nfrom transformers import AutoConfig, {name}, AutoTokenizer\n\n"
+        f'base = {name}.from_pretrained("{base}", config=AutoConfig.from_pretrained("FOLDER"))\n'
+        'model = PeftModel.from_pretrained(base, "FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")',
+        "`model.merge_and_unload()` returns an ordinary model.",
     )
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
+from alignfreeze.external.peft import Lora
 from alignfreeze.progress import remark
 
 Selector = Callable[[nn.Module, str, int], Sequence[nn.Module]]
@@ -87,7 +88,11 @@ _PATTERNS: dict[re.Pattern[str], Selector] = {
     re.compile(r"random:([0-9]+)"): at_random,
 }
 
-POLICIES_HELP = f"{', '.join(FREEZE_POLICIES)}, 3, 3..7, random:4, or several joined by +"
+_LORA = re.compile(r"lora(?::([0-9]+))?")
+DEFAULT_RANK = 8
+"""The rank of `lora`, as in most experiments of Hu et al. (2021, arXiv 2106.09685)."""
+
+POLICIES_HELP = f"{', '.join(FREEZE_POLICIES)}, 3, 3..7, random:4, lora, lora:16, or several joined by +"
 
 
 def _own_layers(encoder: nn.Module) -> Sequence[nn.Module]:
@@ -109,11 +114,13 @@ class Rule:
         name: The name as the user writes it.
         select: Finds the parts of an encoder.
         argument: The text after the name, such as the number of layers.
+        rank: The rank of the adapters that are trained in the place of the weights; None to train the weights.
     """
 
     name: str
     select: Selector
     argument: str = ""
+    rank: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -124,16 +131,19 @@ class Rule:
         """
         if text in FREEZE_POLICIES:
             return cls(text, FREEZE_POLICIES[text])
+        if match := _LORA.fullmatch(text):
+            # The embeddings have no adapters, so that they stay as they are.
+            return cls(text, embeddings, rank=int(match[1] or DEFAULT_RANK))
         for pattern, select in _PATTERNS.items():
             if match := pattern.fullmatch(text):
                 return cls(text, select, match[1])
-        proposal = did_you_mean(text, FREEZE_POLICIES)
+        proposal = did_you_mean(text, [*FREEZE_POLICIES, "lora"])
         raise SettingsError(f"unknown freeze policy {text!r}; choose one of {POLICIES_HELP}.{proposal}")
 
 
 @dataclass(frozen=True, slots=True)
 class FreezePolicy:
-    """Which parts of an encoder stay frozen.
+    """Which parts of an encoder stay frozen, and whether adapters are trained in the others.
 
     Attributes:
         rules: Each rule freezes some parts. A part named by several rules is counted once.
@@ -146,11 +156,20 @@ class FreezePolicy:
         """Read a freeze policy, such as `front+embeddings`, or return a policy unchanged.
 
         Raises:
-            SettingsError: No policy has this name; the message proposes the nearest.
+            SettingsError: No policy has this name; the message proposes the nearest. Or it names adapters twice, or
+                adapters of the rank 0.
         """
         if isinstance(policy, FreezePolicy):
             return policy
-        return cls(tuple(map(Rule.parse, policy.split("+"))))
+        rules = tuple(map(Rule.parse, policy.split("+")))
+        loras = [rule for rule in rules if rule.rank is not None]
+        if len(loras) > 1:
+            raise SettingsError(
+                f"freeze policy {policy!r} names adapters twice; keep {loras[0].name!r} or {loras[1].name!r}"
+            )
+        if any(rule.rank == 0 for rule in loras):
+            raise SettingsError(f"freeze policy {policy!r}: the rank of adapters is at least 1, as in lora:8")
+        return cls(rules)
 
     def __str__(self) -> str:
         return "+".join(rule.name for rule in self.rules)
@@ -158,8 +177,15 @@ class FreezePolicy:
     def __add__(self, other: FreezePolicy) -> FreezePolicy:
         return FreezePolicy((*self.rules, *other.rules))
 
+    @property
+    def rank(self) -> int | None:
+        """The rank of the adapters that are trained in the place of the weights; None to train the weights."""
+        return next((rule.rank for rule in self.rules if rule.rank is not None), None)
+
     def parts_of(self, encoder: nn.Module, *, seed: int = 0) -> list[nn.Module]:
         """Return the parts of an encoder that the policy freezes, each once.
+
+        With adapters these are the parts without adapters. The weights beside adapters are frozen too.
 
         Args:
             encoder: The encoder.
@@ -189,12 +215,14 @@ class Freezing:
     Attributes:
         parts: Paths of the frozen modules, and of single frozen parameters.
         parameters: How many parameters are frozen.
-        n_parameters: How many parameters the encoder has.
+        n_parameters: How many parameters the encoder has, adapters included.
+        adapter: The adapters that are trained in the place of the encoder's weights; None to train the weights.
     """
 
     parts: tuple[str, ...]
     parameters: int
     n_parameters: int
+    adapter: Lora | None = None
 
     @property
     def share(self) -> float:
@@ -202,17 +230,22 @@ class Freezing:
         return self.parameters / self.n_parameters
 
     @classmethod
-    def of(cls, encoder: nn.Module, fixed: Sequence[nn.Module]) -> Freezing:
-        """Name and count the frozen parts: some modules, and the parameters that the caller has frozen in addition."""
+    def of(cls, encoder: nn.Module, fixed: Sequence[nn.Module], adapter: Lora | None = None) -> Freezing:
+        """Name and count the frozen parts.
+
+        These are some modules, and the parameters that the caller has frozen in addition. With adapters they are all
+        that the encoder has without them.
+        """
         paths = {module: name for name, module in encoder.named_modules()}
         frozen_parameters = {id(p): p.numel() for module in fixed for p in module.parameters()}
-        by_caller = {id(p): p.numel() for p in encoder.parameters() if not p.requires_grad}
+        by_caller = {id(p): p.numel() for p in encoder.parameters() if adapter is not None or not p.requires_grad}
         besides = _name_parameters(encoder, by_caller.keys() - frozen_parameters.keys())
         frozen_parameters |= by_caller
         return cls(
             (*(paths[module] for module in fixed), *besides),
             sum(frozen_parameters.values()),
-            sum(parameter.numel() for parameter in encoder.parameters()),
+            sum(parameter.numel() for parameter in encoder.parameters()) + (adapter.parameters if adapter else 0),
+            adapter,
         )
 
 

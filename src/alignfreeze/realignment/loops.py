@@ -90,6 +90,11 @@ class RealignmentLoss(nn.Module):
             given = {"languages": languages, "aligner": aligner, "device": check_device(found.model.device)}
             how: dict[str, Any] = {"freeze": policy, "settings": self.settings, "seed": seed}
             prepared = prepare_given(found, bitext, alignments, **given, **how)
+        if prepared.freezing.adapter is not None:
+            raise SettingsError(
+                f"{freeze}: in a loop of your own, add adapters to the model yourself, as peft.get_peft_model does, "
+                "and leave lora out"
+            )
         realignment = _build(found.model, prepared, padding=found.padding, seed=seed)
         self.projection = realignment.projection
         # A tuple hides the caller's model from torch: its weights are not those of this loss.

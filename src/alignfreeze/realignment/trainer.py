@@ -29,8 +29,10 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.external.peft import Adapter, adapting, check_adapter
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.progress import as_one_stage
+from alignfreeze.realignment.adapters import find_lora
 from alignfreeze.realignment.freezing import (
     EMBEDDINGS,
     FreezePolicy,
@@ -79,10 +81,12 @@ class Realigned(Tabular):
     Attributes:
         encoder: The encoder with its new weights; its model is the caller's, if the caller gave a model.
         history: What was done.
+        adapter: The adapter, which is also merged into the weights of the encoder; None if the weights were trained.
     """
 
     encoder: Encoder
     history: RealignmentHistory
+    adapter: Adapter | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the curve of the loss."""
@@ -95,6 +99,17 @@ class Realigned(Tabular):
     def save(self, folder: Path | str) -> None:
         """Write the encoder as an ordinary Hugging Face folder."""
         self.encoder.save(Path(folder))
+
+    def save_adapter(self, folder: Path | str) -> None:
+        """Write the adapter alone, as `peft.PeftModel.from_pretrained` reads it, with config and tokenizer.
+
+        Raises:
+            SettingsError: There is no adapter, or peft is not installed.
+            OutputError: The folder cannot be written.
+        """
+        check_adapter(self.adapter).save(Path(folder), base=self.encoder.name)
+        self.encoder.model.config.save_pretrained(folder)
+        self.encoder.tokenizer.save_pretrained(folder)
 
 
 def realign(
@@ -129,7 +144,8 @@ def realign(
         tokenizer: The tokenizer of a model.
         languages: Codes of the source and the target language, if the bitext does not tell.
         aligner: Finds the links if there are no alignments: a name in `ALIGNERS`, or settings.
-        freeze: What stays frozen, such as `front` or `back+embeddings`.
+        freeze: What stays frozen, such as `front` or `back+embeddings`. With `lora` (rank 8) or `lora:16`, such as
+            `front+lora`, adapters are trained instead of the weights, and then merged into them.
         settings: How to train; `steps` is required.
         compute: How the training is computed.
         seed: The seed for the projection head, the order of the pairs and dropout.
@@ -168,8 +184,9 @@ def realign(
             device=device,
         )
         how = {"compute": compute, "checkpoints": None if checkpoints is None else Path(checkpoints), "judge": judge}
-        training = _train(found, prepared, plan, callbacks=callbacks, **how)
-    return Realigned(found, prepared.history(training))
+        with adapting(found.model, prepared.freezing.adapter, seed=seed) as adapter:
+            training = _train(found, prepared, plan, callbacks=callbacks, **how)
+    return Realigned(found, prepared.history(training), adapter)
 
 
 def _check_settings(settings: RealignmentSettings, judge: Judge | None) -> None:
@@ -215,7 +232,8 @@ def prepare_given(
         alignments = _find_links(encoder, pairs, aligner, settings, device=device)
     prepared = prepare(encoder, pairs, alignments, freeze=freeze, settings=settings, seed=seed)
     layers = realigned_layers(encoder.model, settings.layer)
-    if not settings.projects and is_all_frozen(encoder.model, prepared.fixed, layers=layers):
+    is_still = prepared.freezing.adapter is None and is_all_frozen(encoder.model, prepared.fixed, layers=layers)
+    if is_still and not settings.projects:
         raise SettingsError(f"{freeze}: nothing is left to train: all is frozen, and the loss has no projection head")
     return prepared
 
@@ -276,17 +294,20 @@ def prepare(
     settings: RealignmentSettings,
     seed: int,
 ) -> Prepared:
-    """Encode a bitext, and find the parts to freeze.
+    """Encode a bitext, and find the parts to freeze and the place of adapters.
 
     Raises:
-        SettingsError: The policy or the layer does not exist.
+        SettingsError: The policy or the layer does not exist, or peft is needed and not installed.
+        EncoderError: Adapters are to be added to an encoder that has some.
         DataError: No sentence pair can be used.
     """
     encoder = to_encoder(encoder)
     policy = complete_policy(FreezePolicy.parse(freeze), settings)
     fixed = policy.parts_of(encoder.model, seed=seed)
     layers = realigned_layers(encoder.model, settings.layer)
-    tell_if_all_is_frozen(encoder.model, fixed, freeze=str(freeze), layers=layers)
+    lora = find_lora(policy, encoder.model, fixed, layers=layers)
+    if lora is None:
+        tell_if_all_is_frozen(encoder.model, fixed, freeze=str(freeze), layers=layers)
     max_length = min(settings.max_length, encoder.max_length)
     pairs = encode_pairs(encoder.tokenizer, bitext, alignments, max_length=max_length, needs_links=settings.needs_links)
     if not pairs:
@@ -296,7 +317,7 @@ def prepare(
         else:
             wanted, advice = f"text on both sides (within {max_length} subwords)", "check the bitext"
         raise DataError(f"none of the {len(bitext):,} sentence pairs has {wanted}; {advice}")
-    return Prepared(pairs, len(bitext), str(freeze), policy, fixed, Freezing.of(encoder.model, fixed), settings)
+    return Prepared(pairs, len(bitext), str(freeze), policy, fixed, Freezing.of(encoder.model, fixed, lora), settings)
 
 
 def _train(

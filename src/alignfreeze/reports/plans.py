@@ -31,6 +31,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
             "-".join(languages): len(positions) for languages, positions in group_by_languages(plan.data.held).items()
         },
         "frozen": _frozen_facts(plan.freezing),
+        "finetuning_frozen": plan.tuning and _held_facts(plan.tuning),
         "overlaps": [asdict(overlap) for overlap in plan.overlaps],
         "unscored": plan.data.unscored,
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
@@ -39,7 +40,11 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 
 
 def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
-    return {strategy: {**asdict(held), "share": held.share} for strategy, held in freezing.items()}
+    return {strategy: _held_facts(held) for strategy, held in freezing.items()}
+
+
+def _held_facts(held: Freezing) -> dict[str, Any]:
+    return {**asdict(held), "share": held.share}
 
 
 def _choice_facts(settings: ExperimentSettings) -> dict[str, Any] | None:
@@ -64,6 +69,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
         "choice": _choice_facts(outline.settings),
         "to_be_fetched": outline.fetched,
         "frozen": _frozen_facts(outline.freezing),
+        "finetuning_frozen": outline.tuning and _held_facts(outline.tuning),
         "files": {role: str(path) for role, path in outline.files.items()},
     }
 
@@ -91,7 +97,7 @@ def outline_text(outline: Outline) -> str:
     ]
     if settings.bitext is not None and settings.bitext.held_out:
         lines.append(("held out", f"{settings.bitext.held_out:,} sentence pairs of each language pair"))
-    lines += [("frozen", f"{strategy}: {_freezing_text(held)}") for strategy, held in outline.freezing.items()]
+    lines += _freezing_lines(outline.freezing, outline.tuning)
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
     return _align_lines([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
@@ -152,8 +158,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         groups = group_by_languages(data.held)
         each = len(next(iter(groups.values())))
         yield "held out", f"{each:,} sentence pairs of each of {len(groups)} language pairs"
-    for strategy, freezing in plan.freezing.items():
-        yield "frozen", f"{strategy}: {_freezing_text(freezing)}"
+    yield from _freezing_lines(plan.freezing, plan.tuning)
     for language, tests in data.tests.items():
         yield "test", f"{language} {len(tests):,} {TASKS[settings.task].kind.item_name}"
         yield from (("", overlap.sentence) for overlap in plan.overlaps if overlap.language == language)
@@ -171,6 +176,14 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     if choice.diversity is not None and choice.at_random is not None:
         sets = "on average over all sets of equally many languages"
         yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
+
+
+def _freezing_lines(freezing: Mapping[str, Freezing], tuning: Freezing | None) -> Iterator[tuple[str, str]]:
+    """Yield what each strategy freezes, then what fine-tuning freezes if it trains adapters."""
+    for name, held in (*freezing.items(), *([] if tuning is None else [("fine-tuning", tuning)])):
+        yield "frozen", f"{name}: {_freezing_text(held)}"
+        if held.adapter is not None:
+            yield "", f"{name} trains {held.adapter}"
 
 
 def _freezing_text(freezing: Freezing) -> str:

@@ -75,11 +75,15 @@ def _facts(record: RunRecord) -> dict[str, str]:
     if record.realignment is not None:
         frozen = record.realignment.frozen
         facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
+        if frozen.adapter is not None:
+            facts["realigned with"] = str(frozen.adapter)
         facts["sentence pairs"] = f"{record.realignment.pairs:,}"
         training = record.realignment.training
         if training.kept is not None:
             kept = f"the weights of step {training.kept:,}, the best of {training.steps:,} steps"
             facts["realignment kept"] = kept if training.kept else "the pretrained encoder: no estimate was better"
+    if record.finetuning.adapter is not None:
+        facts["fine-tuned with"] = str(record.finetuning.adapter)
     return facts
 
 

@@ -17,6 +17,7 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
+from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.tasks.kinds import Examples, TaskLoss
@@ -63,6 +64,19 @@ class DuringModel(LossModel):
         (realignment,) = self.alongside
         coefficient = realignment.settings.coefficient
         return {"loss": self.task(**items)["loss"] + coefficient * realignment(**pairs)["loss"]}
+
+
+def check_during(policy: FreezePolicy) -> None:
+    """Check that a freeze policy can be used while a task is trained.
+
+    Raises:
+        SettingsError: It names adapters: then the task would train the weights, and the realignment the adapters.
+    """
+    if policy.rank is not None:
+        raise SettingsError(
+            f"{policy} cannot be used with schedule 'during', where the task trains all that the realignment freezes; "
+            "set finetuning.adapter to train adapters on both losses, or another schedule"
+        )
 
 
 def train_during(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
 from alignfreeze.encoding.devices import Device, check_device
@@ -19,11 +19,13 @@ from alignfreeze.encoding.lending import lending
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
+from alignfreeze.external.peft import Adapter, check_adapter
 from alignfreeze.progress import remark
 from alignfreeze.realignment.trainer import Prepared
 from alignfreeze.settings import LearningRate, Settings, to_settings
 from alignfreeze.tabular import Tabular
-from alignfreeze.tasks.during import train_during
+from alignfreeze.tasks.adapters import adapting_task_model, check_adapter_policy
+from alignfreeze.tasks.during import check_during, train_during
 from alignfreeze.tasks.given import to_items, to_task
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
@@ -53,6 +55,9 @@ class FinetuningSettings(Settings):
     """The most subwords at once. Longer sentences and contexts are split into windows; longer texts are cut off."""
     stride: int = Field(default=STRIDE, ge=0)
     """For `qa`: subwords that two windows of a context share."""
+    adapter: Annotated[str | None, AfterValidator(check_adapter_policy)] = None
+    """Train adapters and the head, and not the weights of the encoder: a strategy that names `lora`, such as `lora:16`
+    or `front+lora`. Adapters need a higher learning rate than weights, such as 1e-3. This needs the extra `peft`."""
 
     def total_steps(self, examples: int) -> int:
         """Return the number of optimiser steps for this many examples: sentences, or windows of long sentences."""
@@ -84,9 +89,11 @@ class Finetuned(_Parts, Tabular):
     Attributes:
         model: The fine-tuned model.
         history: What was done.
+        adapter: The adapter with the head, which is also merged into the weights of the model; None if the weights were
+            trained.
     """
 
-    __slots__ = ()
+    adapter: Adapter | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the curve of the loss."""
@@ -99,6 +106,21 @@ class Finetuned(_Parts, Tabular):
     def save(self, folder: Path | str) -> None:
         """Write the model as an ordinary Hugging Face folder."""
         self.model.save(Path(folder))
+
+    def save_adapter(self, folder: Path | str, *, base: str = "") -> None:
+        """Write adapter and head alone, as `peft.PeftModel.from_pretrained` reads them, with config and tokenizer.
+
+        Args:
+            folder: The folder.
+            base: The name of the encoder that was fine-tuned, for the config of the adapter.
+
+        Raises:
+            SettingsError: There is no adapter, or peft is not installed.
+            OutputError: The folder cannot be written.
+        """
+        check_adapter(self.adapter).save(Path(folder), base=base)
+        self.model.model.config.save_pretrained(folder)  # with the labels
+        self.model.tokenizer.save_pretrained(folder)
 
 
 def finetune(
@@ -144,13 +166,16 @@ def finetune(
     task = to_task(task)
     items = to_items(task, items)
     settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
+    if alongside is not None:
+        check_during(alongside.policy)
     how: dict[str, Any] = {"compute": to_settings(ComputeSettings, compute, "compute")}
     how["callbacks"] = check_callbacks(callbacks)
     how["checkpoints"] = None if checkpoints is None else Path(checkpoints)
     device = check_device(device)
     found = to_encoder(encoder, tokenizer=tokenizer)
     set_seed(seed)
-    if n_frozen := sum(not parameter.requires_grad for parameter in found.model.parameters()):
+    n_frozen = sum(not parameter.requires_grad for parameter in found.model.parameters())
+    if n_frozen and settings.adapter is None:
         remark(f"{found.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
     with lending(found.model):  # the copy shares the table of word embeddings until it is trained
         task_model = _new_model(found, task, items, settings)
@@ -159,10 +184,15 @@ def finetune(
             raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
         plan = _plan(task, settings, len(examples), seed=seed, device=device)
         how["identity"] = [settings.model_dump(mode="json"), examples.digest, list(task.labels_of(items))]
-        if alongside is None:
-            return Finetuned(task_model, _train(task_model, task, examples, plan, **how))
-        how["identity"] += alongside.identity
-        return Finetuned(task_model, train_during(task_model, task, examples, alongside, plan=plan, **how))
+        how["identity"] += [] if alongside is None else alongside.identity
+        with adapting_task_model(task_model.model, settings.adapter, seed=seed) as adapter:
+            if alongside is None:
+                history = _train(task_model, task, examples, plan, **how)
+            else:
+                history = train_during(task_model, task, examples, alongside, plan=plan, **how)
+    outcome = Finetuned(task_model, replace(history, adapter=adapter and adapter.lora))
+    outcome.adapter = adapter
+    return outcome
 
 
 def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device: str) -> TrainingPlan:

@@ -16,6 +16,7 @@ from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.encoding.given import model_of, to_encoder
 from alignfreeze.errors import EncoderError, show_value
+from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.registry import load_extensions
 from alignfreeze.tasks.heads import HEADS, WORDS, Head, head_of
 
@@ -69,8 +70,9 @@ def add_head(
 ) -> TaskModel:
     """Put a new head on a copy of an encoder, and return the resulting model.
 
-    The weights are copied, so that training the model does not change the encoder. Only the table of word embeddings is
-    shared: the model must be trained inside `compacting(..., shared=True)`, which makes a new table.
+    The weights are copied, with adapters merged, so that training the model does not change the encoder. Only the table
+    of word embeddings is shared: the model must be trained inside `compacting(..., shared=True)`, which makes a new
+    table.
 
     Args:
         encoder: The encoder.
@@ -100,7 +102,7 @@ def add_head(
     theirs: Any = encoder.model.get_input_embeddings()
     ours: Any = model.get_input_embeddings()
     ours.weight = nn.Parameter(theirs.weight.detach())
-    missing = model.base_model.load_state_dict(encoder.model.state_dict(), strict=False).missing_keys
+    missing = model.base_model.load_state_dict(merge_copy(encoder.model).state_dict(), strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
     return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length), stride)
@@ -126,6 +128,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     Raises:
         EncoderError: The folder holds no model with this head, or its weights, config and tokenizer do not fit.
     """
+    check_no_adapter_folder(folder)
     if not (folder / "config.json").exists():
         raise EncoderError(f"{folder}: this folder holds no fine-tuned model (no config.json in it)")
     load_extensions()  # an extension may add a family to transformers

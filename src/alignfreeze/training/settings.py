@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from alignfreeze.external.peft import Lora
 from alignfreeze.settings import Settings
 from alignfreeze.training.logging import check_logger
 
@@ -55,6 +56,7 @@ class TrainingHistory:
         losses: Pairs of (step, mean training loss since the previous pair).
         checks: Pairs of (step, value of the judge); a higher value is better. Empty without a judge.
         kept: The step whose weights were kept as the best. None without a judge: the last weights are kept.
+        adapter: The adapters that a fine-tuning trained in the place of the encoder's weights; None without.
     """
 
     steps: int
@@ -62,6 +64,7 @@ class TrainingHistory:
     losses: tuple[tuple[int, float], ...]
     checks: tuple[tuple[int, float], ...] = ()
     kept: int | None = None
+    adapter: Lora | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
