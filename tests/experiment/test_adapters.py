@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from alignfreeze.report.plans import plan_facts, plan_text
+from alignfreeze.reports.plans import plan_facts, plan_text
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.records import RunRecord

@@ -303,7 +303,7 @@ def test_members_that_end_early_are_judged_each_by_itself(project):
 
 def test_an_average_beside_its_members_takes_no_realignment_more(project):
     several = [["baseline", "full", "front"], ["baseline", "full", "front", BOTH], ["baseline", BOTH]]
-    with mock.patch("alignfreeze.experiment.cost._time_step", side_effect=[0.0, 3600.0] * 3):
+    with mock.patch("alignfreeze.experiment.cost._time_step", side_effect=[(0.0, 0), (3600.0, 0)] * 3):
         hours = [
             estimate_cost(averaging(project, *strategies).settings, finetuning_steps=8).hours for strategies in several
         ]

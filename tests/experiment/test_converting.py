@@ -133,8 +133,8 @@ def test_the_encoder_of_a_fine_tuned_model_does_not_get_its_scores(tmp_path, tag
 def test_objects_are_written_too(tmp_path, tiny_encoder, toy_bitext):
     alignments = af.align(toy_bitext, aligner="fast-align")
     settings = af.RealignmentSettings(steps=1)
-    history = af.realign(tiny_encoder, toy_bitext, alignments, freeze="back", settings=settings, device="cpu")
-    convert_model(tiny_encoder, tmp_path / "encoder", to="onnx", history=history)
+    realigned = af.realign(tiny_encoder, toy_bitext, alignments, freeze="back", settings=settings, device="cpu")
+    convert_model(realigned, tmp_path / "encoder", to="onnx")
     record = json.loads((tmp_path / "encoder" / ORIGIN).read_text())
     assert (record["encoder"], record["freeze"], record["training"]["steps"]) == (tiny_encoder.name, "back", 1)
     assert "realigned (frozen: back)" in (tmp_path / "encoder" / "README.md").read_text()
@@ -163,7 +163,7 @@ def test_a_converted_model_is_uploaded_when_it_is_complete(tmp_path, realigned, 
         ({"pooling": "max"}, SettingsError, "unknown pooling 'max'; choose one of mean, cls"),
         ({"to": "onnx", "pooling": "mean"}, SettingsError, "pooling and normalize are settings of sentence-transform"),
         ({"to": "onnx", "normalize": True}, SettingsError, "pooling and normalize are settings of sentence-transform"),
-        ({"model": 3}, EncoderError, r"expected a folder, the name of an encoder, .* got 3 \(int\)"),
+        ({"model": 3}, EncoderError, r"expected an encoder: a name or a folder, .* got 3 \(int\)"),
         ({"model": "nowhere/at/all"}, EncoderError, "cannot be loaded as an encoder"),
     ],
 )
