@@ -229,5 +229,5 @@ def test_what_is_no_encoder_and_no_task(tiny_encoder):
         af.finetune(tiny_encoder, "poss", [GOOD])
     with pytest.raises(SettingsError, match="expected a task or its name, such as 'pos', got 3"):
         af.finetune(tiny_encoder, 3, [GOOD])  # type: ignore[arg-type]
-    with pytest.raises(EncoderError, match="expected a fine-tuned model: what finetune returns, .*; got Encoder"):
+    with pytest.raises(EncoderError, match=r"expected a fine-tuned model: what finetune returns, .*; got Encoder"):
         af.evaluate(tiny_encoder, "pos", {"de": [GOOD]})

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from alignfreeze.reports.plans import plan_facts, plan_text
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.reports.plans import plan_facts, plan_text
 from alignfreeze.running.dispatch import run_experiment
 from tests.support.runs import planned
 
