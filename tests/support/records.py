@@ -9,7 +9,7 @@ from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.realignment.freezing import Freezing
-from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.realignment.preparing import RealignmentHistory
 from alignfreeze.training.settings import TrainingHistory
 
 ENVIRONMENT = {

@@ -11,8 +11,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.families import FAMILIES
 from alignfreeze.errors import SettingsError
+from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.realignment.trainer import prepare
 from alignfreeze.tasks.table import TASKS
 from tests.conftest import family_config
 from tests.training.test_loop import EVERY_TWO, Killed, kill_after, same

@@ -10,8 +10,8 @@ from alignfreeze.encoding.packing import packing
 from alignfreeze.errors import SettingsError
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.realignment.trainer import prepare
 from alignfreeze.tasks.during import DuringModel, _together
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.heads import WORDS

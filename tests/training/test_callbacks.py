@@ -7,7 +7,7 @@ from transformers import TrainerCallback
 import alignfreeze as af
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.errors import SettingsError
-from alignfreeze.realignment.trainer import prepare
+from alignfreeze.realignment.preparing import prepare
 from alignfreeze.tasks.table import TASKS
 
 DIAGONAL = WordAlignment(frozenset((i, i) for i in range(5)))

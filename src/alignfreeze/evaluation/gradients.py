@@ -24,8 +24,8 @@ from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.progress import stage
 from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.realignment.trainer import prepare
 from alignfreeze.tasks.kinds import TaskLoss
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task

@@ -23,7 +23,8 @@ from alignfreeze.external.onnx import import_runtime, write_onnx
 from alignfreeze.external.sentence_transformers import check_pooling, import_library, write_sentence_transformer
 from alignfreeze.files import check_unused, new_folder, write_json, write_lines
 from alignfreeze.progress import stage
-from alignfreeze.realignment.trainer import Realigned, RealignmentHistory
+from alignfreeze.realignment.preparing import RealignmentHistory
+from alignfreeze.realignment.trainer import Realigned
 from alignfreeze.settings import check_known
 from alignfreeze.tasks.finetuning import Finetuned
 from alignfreeze.tasks.heads import Head, head_of

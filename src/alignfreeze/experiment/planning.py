@@ -30,7 +30,7 @@ from alignfreeze.progress import remark
 from alignfreeze.realignment.adapters import find_lora
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing, tell_if_all_is_frozen
 from alignfreeze.realignment.model import realigned_layers
-from alignfreeze.realignment.trainer import complete_policy
+from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.tasks.finetuning import n_examples
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.judging import check_one_process

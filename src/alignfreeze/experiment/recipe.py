@@ -34,7 +34,8 @@ from alignfreeze.experiment.strategies import Strategy, plain_name_of
 from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import FreezePolicy, Freezing
-from alignfreeze.realignment.trainer import RealignmentHistory, prepare, realign
+from alignfreeze.realignment.preparing import RealignmentHistory, prepare
+from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS

@@ -19,7 +19,7 @@ from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
-from alignfreeze.realignment.trainer import RealignmentHistory
+from alignfreeze.realignment.preparing import RealignmentHistory
 from alignfreeze.stored import Excerpt, Stored
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory
 

@@ -16,8 +16,8 @@ from transformers import PreTrainedModel
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.realignment.averaging import check_weights
 from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, intersect
+from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.realignment.trainer import complete_policy
 
 BASELINE = "baseline"
 """The strategy without realignment: it fine-tunes the pretrained encoder."""

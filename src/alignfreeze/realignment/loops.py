@@ -23,8 +23,8 @@ from alignfreeze.processes import n_processes
 from alignfreeze.realignment.endless import EndlessBatches
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.preparing import Prepared, prepare_given
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.realignment.trainer import Prepared, prepare_given
 from alignfreeze.settings import to_settings
 
 

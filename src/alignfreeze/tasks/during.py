@@ -19,7 +19,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.model import RealignmentModel
-from alignfreeze.realignment.trainer import Prepared
+from alignfreeze.realignment.preparing import Prepared
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task

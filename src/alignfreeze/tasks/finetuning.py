@@ -21,7 +21,7 @@ from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.errors import DataError
 from alignfreeze.external.peft import Adapter, check_adapter
 from alignfreeze.progress import remark
-from alignfreeze.realignment.trainer import Prepared
+from alignfreeze.realignment.preparing import Prepared
 from alignfreeze.settings import LearningRate, Settings, to_settings
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.adapters import adapting_task_model, check_adapter_policy
