@@ -25,6 +25,7 @@ from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.order import WINDOW
 from alignfreeze.evaluation.zero_shot import evaluate
 from alignfreeze.experiment.demo import DEMO_FINETUNING
+from alignfreeze.experiment.meter import Meter
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import finetune
@@ -36,7 +37,7 @@ RATES = {"full": 5e-5, "front": 5e-5, "lora:16": 1e-3, "front+lora:16": 1e-3}
 BASELINE = "baseline"
 STEPS, BATCH = 24, 16
 SEEDS = (31, 42)
-ROUNDS, WARM = 4, 2
+ROUNDS, WARM = 7, 2
 POS = TASKS["pos"]
 
 
@@ -109,55 +110,46 @@ def weigh(folder):
 
 
 def memory(policy):
-    """Print the peak memory of a few steps."""
-    train(load_encoder(embedded.NAME), pairs(), policy, steps=5)
-    print(json.dumps(common.peak_of_process()))
+    """Print the peak memory of a few steps, once the encoder is loaded."""
+    encoder, data, meter = load_encoder(embedded.NAME), pairs(), Meter("cpu")
+    with meter.measure("training"):
+        train(encoder, data, policy, steps=5)
+    print(json.dumps(meter.memory["training"]["process"]))
 
 
-def main():
-    data = pairs()
-    times = seconds(data)
-    rows = []
+def measure_points(data):
     for policy in (BASELINE, *RATES):
-        row = {"policy": policy, "points": [points(data, policy, seed) for seed in SEEDS]}
-        row["mean_points"] = statistics.fmean(row["points"])
-        if policy in RATES:
-            ratios = [full / own for full, own in zip(times["full"], times[policy], strict=True)]
-            row |= {
-                "learning_rate": RATES[policy],
-                "seconds_a_step": statistics.median(times[policy]),
-                "faster_than_full": statistics.median(ratios),
-                "lowest": min(ratios),
-                "highest": max(ratios),
-                "peak_memory_gib": common.in_a_process_of_its_own(__file__, "--memory", policy) / 2**30,
-                **size(data, policy),
-            }
-        rows.append({**common.rounded(row), "points": [round(value, 2) for value in row["points"]]})
-        print(rows[-1], flush=True)
-    common.table(
-        ["realignment", "points", "s/step", "faster than full", "memory", "trained parameters", "on the disk"],
-        [
-            [
-                row["policy"],
-                f"{row['mean_points']:.1f} ({', '.join(f'{value:.1f}' for value in row['points'])})",
-                *(
-                    [
-                        f"{row['seconds_a_step']:.2f}",
-                        f"{row['faster_than_full']:.2f}x ({row['lowest']:.2f} to {row['highest']:.2f})",
-                        f"{row['peak_memory_gib']:.2f} GiB",
-                        f"{row['trained']:,}",
-                        f"{row.get('adapter_bytes', row['bytes']) / 1e6:.1f} MB",
-                    ]
-                    if row["policy"] in RATES
-                    else [""] * 5
-                ),
-            ]
-            for row in rows
-        ],
-    )
-    how = {"steps": STEPS, "batch": BATCH, "seeds": SEEDS, "windows": ROUNDS, "machine_is_shared": True}
-    common.keep("adapters", {"corpus": "mini", **how, "rows": rows})
+        found = [round(points(data, policy, seed), 2) for seed in SEEDS]
+        yield {"policy": policy, "learning_rate": RATES.get(policy), "points": found, "mean": statistics.fmean(found)}
+
+
+def measure_costs(data):
+    times = seconds(data)
+    for policy, own in times.items():
+        ratios = [full / each for full, each in zip(times["full"], own, strict=True)]
+        yield {
+            "policy": policy,
+            "seconds_a_step": statistics.median(own),
+            "faster_than_full": statistics.median(ratios),
+            "lowest": min(ratios),
+            "highest": max(ratios),
+            "peak_memory_gib": common.in_a_process_of_its_own(__file__, "--memory", policy) / 2**30,
+            **size(data, policy),
+        }
+
+
+def main(parts):
+    """Measure `points`, `costs` or, by default, both; what is not measured stays in the results."""
+    data, path = pairs(), common.RESULTS / "adapters.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    for name, part in {"points": measure_points, "costs": measure_costs}.items():
+        if not parts or name in parts:
+            kept[name] = [common.rounded(row) for row in part(data)]
+            common.table(list(kept[name][-1]), [row.values() for row in kept[name]])
+            how = {"steps": STEPS, "batch": BATCH, "seeds": SEEDS, "windows": ROUNDS, "machine_is_shared": True}
+            facts = {part: kept[part] for part in ("points", "costs") if part in kept}
+            common.keep("adapters", {"corpus": "mini", **how, **facts})
 
 
 if __name__ == "__main__":
-    memory(sys.argv[2]) if "--memory" in sys.argv else main()
+    memory(sys.argv[2]) if "--memory" in sys.argv else main(sys.argv[1:])
