@@ -21,6 +21,16 @@ def test_a_notebook_shows_the_rows_and_escapes_them():
     )
 
 
+def test_a_notebook_shows_only_the_first_of_many_rows():
+    class Many(Tabular):
+        def rows(self):
+            return [{"number": number} for number in range(1000)]
+
+    shown = Many()._repr_html_()
+    assert "<td>59</td>" in shown and "<td>60</td>" not in shown
+    assert shown.endswith("<p>the first 60 of 1,000 rows</p>")
+
+
 def test_the_rows_are_a_data_frame():
     pandas = pytest.importorskip("pandas")
     frame = Scores().to_pandas()

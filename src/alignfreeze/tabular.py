@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_MOST_ROWS = 60
+"""The most rows that a notebook shows, as many as pandas does."""
+
+
 class Tabular:
     """A result with rows."""
 
@@ -50,8 +54,10 @@ class Tabular:
             return above + "".join(map(to_html, sheets))
         rows = self.rows()
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        lines = [_row("th", columns), *(_row("td", [_show(row.get(name)) for name in columns]) for row in rows)]
-        return f"{above}<table>{''.join(lines)}</table>"
+        shown = rows[:_MOST_ROWS]
+        lines = [_row("th", columns), *(_row("td", [_show(row.get(name)) for name in columns]) for row in shown)]
+        below = f"<p>the first {len(shown):,} of {len(rows):,} rows</p>" if len(rows) > len(shown) else ""
+        return f"{above}<table>{''.join(lines)}</table>{below}"
 
 
 def _row(tag: str, texts: list[str]) -> str:
