@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -182,6 +183,19 @@ def test_what_is_no_study(tmp_path, wrong):
             ask()
     with pytest.raises(DataError, match="no such file or folder"):
         af.compare(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_runs_that_are_missing_in_a_comparison_are_said(project, remarks, n):
+    study = af.run_experiment(project / "experiment.toml", out=project / "out")
+    folders = sorted((project / "out" / "runs").glob("[!.]*"), reverse=True)
+    for folder in folders[:n]:
+        shutil.rmtree(folder)
+    del remarks[:]
+    af.compare(study)
+    (said,) = [text for text in remarks if "planned runs" in text]
+    assert f"{n} of {len(folders)} planned runs have no record and do not count: " in said
+    assert folders[0].name in said
 
 
 def test_tables_of_results_are_compared(tmp_path):

@@ -135,7 +135,7 @@ def test_an_aligner_of_another_package_that_returns_too_few(toy_bitext):
         (
             [links()],
             [links()],
-            "(WordAlignment) is not a GoldAlignment",
+            "(WordAlignment) is no GoldAlignment",
         ),
         (
             [{(0, 0)}],
@@ -231,3 +231,94 @@ def test_what_is_no_encoder_and_no_task(tiny_encoder):
         af.finetune(tiny_encoder, 3, [GOOD])  # type: ignore[arg-type]
     with pytest.raises(EncoderError, match=r"expected a fine-tuned model: what finetune returns, .*; got Encoder"):
         af.evaluate(tiny_encoder, "pos", {"de": [GOOD]})
+
+
+# --- weights, tests and files ----------------------------------------------------------
+
+
+def test_weights_that_are_not_finite_give_no_numbers(tiny_encoder, toy_bitext, toy_tagged):
+    model, _ = af.finetune(tiny_encoder, "pos", toy_tagged, steps=1, device="cpu")
+    next(model.model.parameters()).data[0, 0] = float("nan")
+    next(tiny_encoder.model.parameters()).data[0, 0] = float("nan")
+    for wrong in (
+        lambda: af.evaluate(model, "pos", {"en": toy_tagged}, device="cpu"),
+        lambda: af.predict(model, [("the", "dog")], task="pos", device="cpu"),
+        lambda: af.probe(tiny_encoder, toy_bitext, device="cpu"),
+        lambda: af.realign(tiny_encoder, toy_bitext, steps=1, device="cpu"),
+    ):
+        with pytest.raises(EncoderError, match="has weights that are not finite: 1 of"):
+            wrong()
+
+
+def test_a_language_without_a_score_is_said(tiny_encoder, remarks):
+    model, _ = af.finetune(tiny_encoder, "tagging", [(["a", "b"], ["X", "Y"])], steps=1, device="cpu")
+    scores = af.evaluate(model, "tagging", {"de": [(["a"], ["X"])], "fr": [(["a"], ["Z"])]}, device="cpu")
+    assert [score.language for score in scores] == ["de"]
+    (doubt,) = [text for text in scores.doubts if "there is no score" in text]
+    assert doubt.startswith("French: ") and "item 1 has the label 'Z', which does not occur in the training" in doubt
+    assert doubt in remarks
+    assert "French" in scores._repr_html_()
+
+
+@pytest.mark.parametrize("items", [[(["a"], ["O"])], [(["a", "b"], ["O", "O"])] * 3], ids=len)
+def test_training_items_with_one_label_are_said(tiny_encoder, items, remarks):
+    af.finetune(tiny_encoder, "ner", items, steps=1, device="cpu")
+    assert "training data: the training data have no entity: all tags are 'O'" in remarks[0]
+
+
+@pytest.mark.parametrize("language", [None, 1])
+def test_what_is_no_language_of_tests(tiny_encoder, language):
+    model, _ = af.finetune(tiny_encoder, "pos", [GOOD], steps=1, device="cpu")
+    with pytest.raises(DataError, match="is no language code; expected a text such as 'de'"):
+        af.evaluate(model, "pos", {language: [GOOD]}, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("found", "gold", "message"),
+    [
+        (None, [], "expected a list of WordAlignment, one per sentence pair, got None"),
+        ([links((0, 0))], "x", "expected a list of GoldAlignment, one per sentence pair, got 'x'"),
+        ([WordAlignment([(0, 0)])], [GoldAlignment({(0, 0)}, {(0, 0)})], "is no WordAlignment with sets of links"),  # type: ignore[arg-type]
+        ([links((0, 0))], [GoldAlignment({(0, 0)}, "x")], "is no GoldAlignment with sets of links"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_agree(found, gold, message):
+    with pytest.raises(DataError) as error:
+        measure_agreement(found, gold)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"x", ["a"]], ids=repr)
+def test_what_is_no_file(wrong):
+    from alignfreeze.alignment.agreement import read_gold
+
+    for read in (af.read_conllu, read_gold):
+        with pytest.raises(SettingsError, match="expected a path, as a text or a Path, got"):
+            read(wrong)
+
+
+@pytest.mark.parametrize("most", ["x", -1, 0, 2.5, True], ids=repr)
+def test_what_is_no_number_of_sentences(most):
+    with pytest.raises(SettingsError, match="max_sentences: expected a number from 1 on, got"):
+        af.read_conllu("x.conllu", max_sentences=most)
+
+
+def test_settings_of_reading_bitext(tmp_path):
+    (tmp_path / "b.tsv").write_text("a b\tc d\ne f\tg h\n")
+    how = {"languages": EN_DE}
+    assert len(af.read_bitext(tmp_path / "b.tsv", selection={"sample": 1}, **how)) == 1
+    with pytest.raises(SettingsError, match=r"selection has 1 wrong setting:\n  sampel: there is no such setting"):
+        af.read_bitext(tmp_path / "b.tsv", selection={"sampel": 1}, **how)
+    with pytest.raises(SettingsError, match=r"form: expected one of .*, got 3 \(int\)"):
+        af.read_bitext(tmp_path / "b.tsv", form=3, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sides", [(["The house", "A tree"], ["Das Haus", "Ein Baum"]), (["a"], ["b"])], ids=repr)
+def test_two_lists_of_sentences_are_not_two_pairs(sides):
+    with pytest.raises(DataError, match=r"a list of source sentences beside a list of target sentences; give pairs"):
+        af.align(sides, languages=EN_DE)
+
+
+def test_an_empty_word_is_no_word():
+    with pytest.raises(DataError, match=r"sentence pair 1: a word of the target is ' ' \(str\), not a word"):
+        af.align([(["a"], [" "])], languages=EN_DE)

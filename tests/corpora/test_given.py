@@ -197,7 +197,7 @@ def test_odd_characters_are_said(remarks):
         (["the cat"], r"sentence pair 1 is 'the cat' \(str\); expected pairs"),
         ([ENGLISH, GERMAN], r"sentence pair 1 is .*, which has 3 parts .* give list\(zip\(source, target\)\)"),
         ([("the cat", 3)], "sentence pair 1: the target holds int, not a sentence"),
-        ([(["the", 3], ["die"])], r"sentence pair 1: a word of the source is 3 \(int\), not a text"),
+        ([(["the", 3], ["die"])], r"sentence pair 1: a word of the source is 3 \(int\), not a word"),
         ([*TEXTS, ("a \ud83d", "b")], "sentence pair 4: the source: .* is half a character"),
         ([{"fr": "le chat", "de": "die Katze"}], "sentence pair 1: expected the fields en and de, found 'fr', 'de'"),
         ([{"French": "le chat", "German": "die Katze"}], "expected the fields en and de, found 'French', 'German'"),

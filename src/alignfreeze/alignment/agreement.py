@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from alignfreeze.alignment.links import WordAlignment, sides_without_first, split_links
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.errors import CountError, DataError, show_value
-from alignfreeze.files import read_lines
+from alignfreeze.files import read_lines, to_path
 from alignfreeze.progress import remark
 
 _GOLD_LINK = re.compile(r"([0-9]+)([-p])([0-9]+)")
@@ -62,7 +62,7 @@ def read_gold(path: Path | str, *, first: int = 0) -> list[GoldAlignment]:
     Raises:
         DataError: The file cannot be read or is empty, or something in a line is not a link.
     """
-    path = Path(path)
+    path = to_path(path, "links made by hand")
     gold = [_parse_gold(path, number, line, first) for number, line in read_lines(path)]
     if not gold:
         raise DataError(f"{path}: no line in it; links made by hand are expected, one line per sentence pair")
@@ -137,6 +137,25 @@ def check_gold(
                 raise DataError.at(path, number, problem)
 
 
+def _check_pairs(found: Sequence[WordAlignment], gold: Sequence[GoldAlignment]) -> None:
+    """Check that found links and links made by hand are those of sentence pairs.
+
+    Raises:
+        DataError: Something else is among them.
+    """
+    for several, kind in ((found, WordAlignment), (gold, GoldAlignment)):
+        if isinstance(several, str) or not isinstance(several, Sequence):
+            raise DataError(f"expected a list of {kind.__name__}, one per sentence pair, got {show_value(several)}")
+        for number, value in enumerate(several, start=1):
+            fields = (value.links,) if isinstance(value, WordAlignment) else _fields_of(value)
+            if not isinstance(value, kind) or not all(isinstance(links, Set) for links in fields):
+                raise DataError(f"sentence pair {number}: {show_value(value)} is no {kind.__name__} with sets of links")
+
+
+def _fields_of(value: object) -> tuple[object, ...]:
+    return (value.sure, value.possible) if isinstance(value, GoldAlignment) else ()
+
+
 def measure_agreement(
     found: Sequence[WordAlignment], gold: Sequence[GoldAlignment], *, tells: bool = True
 ) -> Agreement:
@@ -150,10 +169,7 @@ def measure_agreement(
     Raises:
         DataError: Something is not an alignment, or the numbers of sentence pairs differ.
     """
-    for number, pair in enumerate(zip(found, gold, strict=False), start=1):
-        for value, kind in zip(pair, (WordAlignment, GoldAlignment), strict=True):
-            if not isinstance(value, kind):
-                raise DataError(f"sentence pair {number}: {show_value(value)} is not a {kind.__name__}")
+    _check_pairs(found, gold)
     if len(found) != len(gold):
         raise CountError(f"found links of {len(found):,} sentence pairs, but links made by hand of {len(gold):,}")
     if tells:

@@ -10,8 +10,8 @@ from pathlib import Path
 from alignfreeze.corpora.checks import check_words
 from alignfreeze.corpora.labels import check_word
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
-from alignfreeze.errors import DataError, did_you_mean
-from alignfreeze.files import read_lines
+from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.files import read_lines, to_path
 
 UPOS = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
@@ -67,7 +67,9 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
         DataError: The file cannot be read or is empty, a line is not CoNLL-U, or the empty lines between sentences
             are missing; the message names the line.
     """
-    path = Path(path)
+    path = to_path(path, "sentences")
+    if max_sentences is not None and (type(max_sentences) is not int or max_sentences < 1):
+        raise SettingsError(f"max_sentences: expected a number from 1 on, got {max_sentences!r}")
     sentences: list[TaggedSentence] = []
     for block in _split_blocks(path):
         sentence = _to_sentence(path, block)

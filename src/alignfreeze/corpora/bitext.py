@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from alignfreeze.corpora.checks import check_max_pairs, check_two_languages, check_words
 from alignfreeze.corpora.cleaning import Cleaner
@@ -20,9 +20,10 @@ from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.places import Files, find_parts
 from alignfreeze.corpora.selection import Selection, SelectionSettings, select
 from alignfreeze.corpora.words import find_splitter, split_on_spaces
-from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean
+from alignfreeze.errors import DataError, EndsEarlyError, SettingsError, did_you_mean, show_value
 from alignfreeze.languages import check_language
 from alignfreeze.progress import remark
+from alignfreeze.settings import to_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def read_bitext(
     columns: tuple[str, str] | None = None,
     pretokenized: bool = False,
     unescape: bool = False,
-    selection: SelectionSettings | None = None,
+    selection: SelectionSettings | Mapping[str, Any] | None = None,
     max_pairs: int | None = None,
 ) -> list[SentencePair]:
     """Read the sentence pairs of one language pair.
@@ -84,7 +85,7 @@ def read_bitext(
         DataError: A file cannot be read, is empty, or does not fit its form.
         SettingsError: There is no such language or form, or the selection needs an encoder.
     """
-    selection = selection or SelectionSettings()
+    selection = to_settings(SelectionSettings, selection, "selection")
     if selection.keep_best is not None:
         raise SettingsError("keep_best needs an encoder: read without it, then call `encoding.quality.keep_most_alike`")
     check_max_pairs(max_pairs)
@@ -138,6 +139,8 @@ class BitextReader:
             DataError: The files do not exist, or their form cannot be recognised.
             SettingsError: There is no such language or form, or the form has no such columns.
         """
+        if form is not None and not isinstance(form, str):
+            raise SettingsError(f"form: expected one of {', '.join(FORMS)}, got {show_value(form)}")
         if form is not None and form not in FORMS:
             raise SettingsError(
                 f"unknown form {form!r} of bitext; choose one of {', '.join(FORMS)}.{did_you_mean(form, FORMS)}"

@@ -81,6 +81,11 @@ def to_bitext(
         if languages is None:
             raise DataError(f"{bitext}: give the languages of this file, as in languages=('en', 'de')")
         return read_bitext(bitext, languages=languages, max_pairs=max_pairs, **how)
+    if isinstance(bitext, tuple) and len(bitext) == 2 and all(isinstance(side, list) for side in bitext):
+        raise DataError(
+            "this is a list of source sentences beside a list of target sentences; give pairs, as in "
+            f"list(zip(source, target, strict=True)); got {show_value(bitext)}"
+        )
     if isinstance(bitext, Mapping) and bitext and all(isinstance(key, tuple) for key in bitext):
         parts = (to_bitext(part, languages=key, max_pairs=max_pairs, **how) for key, part in bitext.items())
         return list(chain.from_iterable(parts))
@@ -192,8 +197,8 @@ def _to_side(name: str, value: Any) -> str | tuple[str, ...] | None:
     """
     if isinstance(value, list | tuple):
         for word in value:
-            if not isinstance(word, str):
-                raise ValueError(f": a word of the {name} is {show_value(word)}, not a text")
+            if not isinstance(word, str) or not word.strip():
+                raise ValueError(f": a word of the {name} is {show_value(word)}, not a word")
         _check_text(name, " ".join(value))
         return tuple(value)
     return _check_text(name, value)

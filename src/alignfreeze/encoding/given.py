@@ -41,6 +41,7 @@ def to_encoder(given: Model, *, tokenizer: PreTrainedTokenizerBase | None = None
         EncoderError: This is no encoder, its tokenizer is missing or does not fit, or its weights cannot be trained.
     """
     if isinstance(given, Encoder):
+        check_finite(given.name, given.model)
         return given
     if isinstance(given, str | Path):
         return load_encoder(given, tokenizer=_as_fast(tokenizer, str(given)))

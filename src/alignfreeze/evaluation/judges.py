@@ -85,7 +85,7 @@ class AgreementJudge:
         # Loggers, checkpoints and compilation are for long trainings.
         compute = self.compute.model_copy(update={"log_to": [], "compile": False, "checkpoint_steps": None})
         start: dict[str, Any] = {"compute": compute, "seed": self.seed, "device": self.device}
-        model, _ = finetune(encoder, self.task, self.items, settings=self.settings, **start)
+        model, _ = finetune(encoder, self.task, self.items, settings=self.settings, tells=False, **start)
         found = predict_pairs(model, self.task, self.bitext, self.links, two_texts=self.two_texts, device=self.device)
         if self.first is None:
             self._check(found)

@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from alignfreeze.encoding.checking import check_finite
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.lending import visiting
 from alignfreeze.progress import stage
@@ -108,6 +109,7 @@ def predict(
     model = to_task_model(task_model, chosen and chosen.kind.head, tokenizer=tokenizer)
     learnt = chosen or task_of(model)
     device = check_device(device)
+    check_finite("the model", model.model)
     items = to_unlabelled(learnt, data, language=language, split=split)
     with visiting(model.model, device), stage("predicting", total=len(items)) as bar:
         return Predicted(learnt, items, learnt.kind.predict(model, items, bar=bar))

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.checking import check_finite
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.drift import Drift, measure_drift
@@ -150,7 +151,10 @@ def look_into(
 
 def load_once(encoder: str | Encoder) -> Encoder:
     """Return an encoder, loaded if it is given by name."""
-    return encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+    if isinstance(encoder, str):
+        return load_encoder(encoder)
+    check_finite(encoder.name, encoder.model)
+    return encoder
 
 
 def place_of(source: Tensor, target: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ from typing import Any, overload
 
 from transformers import PreTrainedTokenizerBase
 
+from alignfreeze.encoding.checking import check_finite
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.languages import name_of
-from alignfreeze.progress import stage
+from alignfreeze.progress import remark, stage
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.given import to_task, to_tests
 from alignfreeze.tasks.metrics import Parts
@@ -57,10 +58,19 @@ class Outcome:
 
 
 class Scores(Tabular, Sequence[Score]):
-    """The scores of a model: one per language and metric."""
+    """The scores of a model: one per language and metric.
 
-    def __init__(self, scores: Iterable[Score]) -> None:
+    Attributes:
+        doubts: Signs that scores cannot be right, and why a language has no score.
+    """
+
+    def __init__(self, scores: Iterable[Score], doubts: Iterable[str] = ()) -> None:
         self._scores = tuple(scores)
+        self.doubts = tuple(doubts)
+
+    def warnings(self) -> Sequence[str]:
+        """Return the doubts."""
+        return self.doubts
 
     def __len__(self) -> int:
         return len(self._scores)
@@ -96,7 +106,8 @@ def evaluate(
 ) -> Scores:
     """Test a model in several languages; return one score per language and metric.
 
-    A language whose items have no labels, or labels that the model does not know, has no score.
+    A language whose items have no labels, or labels that the model does not know, has no score. A remark says so, and
+    so it does if a score cannot be right.
 
     Args:
         task_model: The fine-tuned model, its folder, or a model of transformers or peft with a head.
@@ -113,7 +124,10 @@ def evaluate(
     """
     learnt = to_task(task)
     model = to_task_model(task_model, learnt.kind.head, tokenizer=tokenizer)
-    return Scores(assess(model, learnt, tests, device=device).scores)
+    outcome = assess(model, learnt, tests, device=device)
+    for doubt in outcome.doubts:
+        remark(doubt)
+    return Scores(outcome.scores, outcome.doubts)
 
 
 def assess(
@@ -147,6 +161,7 @@ def assess(
         )
     tests, unscored = _split_scored(task_model, task, to_tests(task, tests))
     device = check_device(device)
+    check_finite("the model", task_model.model)
     # One stream of all languages, so that sentences of similar length run together across languages.
     stream = [item for items in tests.values() for item in items]
     with visiting(task_model.model, device), stage("testing", total=len(stream)) as bar:

@@ -158,6 +158,7 @@ def realign_and_finetune(
             settings=settings.finetuning,
             alongside=alongside,
             checkpoints=places.checkpoints / "fine-tuning",
+            tells=False,  # it was said when the data were read
             **start,
         )
     if schedule == "after" and (policy := strategy.policy) is not None:

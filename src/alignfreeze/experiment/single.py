@@ -184,7 +184,6 @@ def finetune_and_save(
     training.check_adapter(adapter, where="--set adapter=")
     how = training.prepare()
     items = task.read(source)
-    task.say_one_label(items, name=str(source.place))
     digest = (
         digest_of_json([content_of(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
     )

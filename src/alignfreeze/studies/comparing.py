@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 from alignfreeze.errors import SettingsError, show_value
+from alignfreeze.experiment.records import RECORD, RUNS
+from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.folder import PLANNED, read_planned
 from alignfreeze.running.study import Study
 from alignfreeze.running.tables import sheet_of
 from alignfreeze.sheets import Sheet, doubt_lines
@@ -99,7 +102,9 @@ def compare(
         SettingsError: Results contradict each other, test data differ, or a setup has no baseline. Or something is
             not a study.
     """
-    results, records = read_all(to_places(studies, "studies"))
+    places = to_places(studies, "studies")
+    results, records = read_all(places)
+    say_unfinished(places)
     found = compare_results(results)
     versus = []
     if against is not None:
@@ -108,6 +113,19 @@ def compare(
         check_tests([*results, *theirs])
         versus = set_side_by_side(found, compare_results(theirs))
     return Comparisons(tuple(found), tuple(doubt.sentence for doubt in doubts_of(records)), tuple(versus))
+
+
+def say_unfinished(places: Iterable[Path]) -> None:
+    """Say which planned runs of folders have no record: they are not complete, or were deleted."""
+    for place in places:
+        if not (place / PLANNED).exists():
+            continue
+        names = read_planned(place)
+        if missing := [name for name in names if not (place / RUNS / name / RECORD).exists()]:
+            remark(
+                f"{place}: {len(missing)} of {len(names)} planned runs have no record and do not count: "
+                f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
+            )
 
 
 def to_places(studies: StudyLike | Sequence[StudyLike], what: str) -> list[Path]:

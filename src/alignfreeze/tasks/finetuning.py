@@ -136,6 +136,7 @@ def finetune(
     device: Device = "auto",
     checkpoints: Path | str | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    tells: bool = True,
     **options: Any,
 ) -> Finetuned:
     """Put a new head on a copy of an encoder, and train both.
@@ -155,6 +156,7 @@ def finetune(
         device: `auto`, or a device as torch names it.
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
         callbacks: Callbacks of transformers' Trainer.
+        tells: Whether to say that all labels are the same.
         options: Settings by name, such as `epochs=3`; they replace those in `settings`.
 
     Raises:
@@ -165,6 +167,8 @@ def finetune(
     """
     task = to_task(task)
     items = to_items(task, items)
+    if tells:
+        task.say_one_label(items, name="training data")
     settings = to_settings(FinetuningSettings, settings, "finetuning", **options)
     if alongside is not None:
         check_during(alongside.policy)

@@ -80,6 +80,8 @@ def to_tests(task: Task, tests: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     """
     if not isinstance(tests, Mapping):
         raise DataError(f"tests: expected {task.kind.item_name} by language code, got {show_value(tests)}")
+    if wrong := [language for language in tests if not isinstance(language, str)]:
+        raise DataError(f"tests: {show_value(wrong[0])} is no language code; expected a text such as 'de'")
     return {language: _to_test(task, language, data) for language, data in tests.items()}
 
 
