@@ -140,7 +140,7 @@ def test_an_aligner_of_another_package_that_returns_too_few(toy_bitext):
         (
             [{(0, 0)}],
             [GoldAlignment(frozenset(), frozenset())],
-            "sentence pair 1: {(0, 0)} (set) is not",
+            "sentence pair 1: {(0, 0)} (set) is no WordAlignment",
         ),
     ],
 )
