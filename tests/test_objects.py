@@ -1,13 +1,17 @@
 """What people hold in their hands goes in: each kind of model with each kind of bitext and of task items."""
 
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
 
 import alignfreeze as af
 from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.progress import remark
 from tests.encoding.test_given import lora, sentence_transformer
 from tests.encoding.test_lending import state_of
 
@@ -118,3 +122,55 @@ def test_a_tokenizer_and_links_of_the_callers_own(tiny_folder):
     assert first.history.pairs == again.history.pairs == len(PAIRS)
     for ours, theirs in zip(model.parameters(), again.encoder.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_several_language_pairs_and_keys_as_on_the_command_line(tiny_folder):
+    turkish = [(source, target.upper()) for source, target in PAIRS]
+    options = {"steps": 1, "batch_size": 2, "device": "cpu"}
+    for keys in ((("en", "de"), ("en", "tr")), ("en-de", "en-tr")):
+        history = af.realign(str(tiny_folder), dict(zip(keys, (PAIRS, turkish), strict=True)), **options).history
+        assert history.pairs + history.pairs_without_links == 2 * len(PAIRS)
+    with pytest.raises(DataError, match=r"the bitext is a dict with the keys 'de', 'tr'; for several"):
+        af.realign(str(tiny_folder), {"de": PAIRS, "tr": turkish}, **options)
+
+
+@pytest.mark.parametrize("freeze", [None, 3, ["front"]], ids=repr)
+def test_what_is_no_freeze_policy(tiny_folder, freeze):
+    with pytest.raises(SettingsError, match="freeze: expected a policy such as 'front'"):
+        af.realign(str(tiny_folder), PAIRS, languages=("en", "de"), freeze=freeze, steps=1)
+
+
+def test_random_numbers_go_on_as_before(tiny_folder):
+    def draw():
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = draw(), draw()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    first = draw()
+    encoder = af.realign(str(tiny_folder), PAIRS, languages=("en", "de"), steps=1, device="cpu").encoder
+    af.finetune(encoder, "pos", ITEMS["pairs"](), steps=1, device="cpu")
+    assert (first, draw()) == expected
+
+
+def test_a_fine_tuned_model_gives_the_same_output_each_time(tiny_folder):
+    tagger, _ = af.finetune(str(tiny_folder), "pos", ITEMS["pairs"](), steps=1, device="cpu")
+    assert not any(module.training for module in tagger.model.modules())
+
+
+@pytest.mark.parametrize("code", ["not a code", "d e"])
+def test_a_wrong_code_is_said_before_the_tests(tiny_folder, code):
+    tagger, _ = af.finetune(str(tiny_folder), "pos", ITEMS["pairs"](), steps=1, device="cpu")
+    with pytest.raises(DataError, match=f"{code!r} is no language code"):
+        af.evaluate(tagger, "pos", {"de": ITEMS["pairs"](), code: ITEMS["pairs"]()}, device="cpu")
+
+
+def test_remarks_are_warnings_of_a_logger_in_a_script(caplog):
+    with caplog.at_level("WARNING", logger="alignfreeze"):
+        remark("one thing")
+    assert caplog.messages == ["one thing"]
+
+
+def test_a_sentence_transformer_is_not_converted_again(tiny_folder, tmp_path):
+    with pytest.raises(SettingsError, match="this is a SentenceTransformer already, with a pooling of its own"):
+        af.convert_model(sentence_transformer(tiny_folder), tmp_path / "out", to="sentence-transformers")

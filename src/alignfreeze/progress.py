@@ -6,6 +6,7 @@ Python, notebooks draw bars, and everything else is silent until `show_progress`
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,11 @@ class _Silence:
         pass
 
     def remark(self, text: str) -> None:
-        pass
+        _LOGGER.warning(text)
 
+
+_LOGGER = logging.getLogger("alignfreeze")
+"""Where remarks go that no display shows. Unless told otherwise, logging writes them to standard error."""
 
 _display: ContextVar[Display] = ContextVar("display")
 _SILENCE = _Silence()

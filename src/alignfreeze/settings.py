@@ -186,7 +186,16 @@ def _describe_error(detail: ErrorDetails, settings: type[BaseModel]) -> str:
         return f"{place}: there is no such setting.{did_you_mean(str(detail['loc'][-1]), siblings)}"
     if detail["type"] == "missing":
         return f"{place}: this setting is required"
-    return f"{place}: {detail['msg']} (got {detail['input']!r})"
+    return f"{place}: {detail['msg']} (got {_shorten(detail['input'])})"
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({type(value).__name__})"
+
+
+_MOST_SHOWN = 200
+"""The most characters of a wrong value in a message."""
 
 
 def _kinds_in(annotation: Any) -> set[type]:

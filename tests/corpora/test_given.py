@@ -161,7 +161,7 @@ def test_a_missing_sentence_leaves_an_empty_side_and_is_said_once(held, remarks)
 
 def test_columns_that_are_guessed_are_said(remarks):
     to_bitext(pandas.DataFrame(TEXTS, columns=["x", "y"]), languages=EN_DE)
-    assert "English in 'x' and German in 'y'; columns=" in remarks[0]
+    assert "English in 'x' and German in 'y'; rename the fields" in remarks[0]
     frame = pandas.DataFrame({"x": ENGLISH, "y": GERMAN, "z": GERMAN})
     assert to_bitext(frame, languages=EN_DE, columns=("x", "z")) == to_bitext(TEXTS, languages=EN_DE)
 
@@ -205,7 +205,10 @@ def test_odd_characters_are_said(remarks):
         ([*ROWS, {"en": "x"}], "sentence pair 4: expected the fields en and de, found 'en'"),
         ({"en": ENGLISH, "de": GERMAN[:2]}, "different lengths: 3 of 'en', 2 of 'de'"),
         (datasets.DatasetDict(train=datasets.Dataset.from_list(ROWS)), r"got the splits train; .* data\['train'\]"),
-        (pandas.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]}), "expected the fields en and de, .* columns="),
+        (
+            pandas.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]}),
+            "expected the fields en and de, .* rename the two fields",
+        ),
         (pandas.DataFrame({"en": [1], "de": [2]}), "sentence pair 1: the source holds int"),
         (pandas.DataFrame({"en": [], "de": []}), "the bitext: no sentence pair found"),
         ([("", " ")], "the bitext: no sentence pair found"),

@@ -86,11 +86,38 @@ def to_bitext(
             "this is a list of source sentences beside a list of target sentences; give pairs, as in "
             f"list(zip(source, target, strict=True)); got {show_value(bitext)}"
         )
-    if isinstance(bitext, Mapping) and bitext and all(isinstance(key, tuple) for key in bitext):
+    if isinstance(bitext, Mapping) and (found := _split_by_languages(bitext)) is not None:
+        bitext = found
         parts = (to_bitext(part, languages=key, max_pairs=max_pairs, **how) for key, part in bitext.items())
         return list(chain.from_iterable(parts))
     items = rows_of(bitext, name=NAME)
     return _read_items(islice(_items_of(bitext) if items is None else items, max_pairs), languages, **how)
+
+
+def _split_by_languages(bitext: Mapping[Any, Any]) -> Mapping[tuple[str, str], Any] | None:
+    """Return a mapping by language pair, whose keys may also be written `en-de`; None for a mapping of columns.
+
+    Raises:
+        DataError: The keys name one language each, but the values are not sentences of that language.
+    """
+    if bitext and all(isinstance(key, tuple) for key in bitext):
+        return bitext
+    keys = [key.split("-") if isinstance(key, str) else [] for key in bitext]
+    if bitext and all(len(parts) == 2 for parts in keys) and not any(map(_is_column, bitext.values())):
+        return {(parts[0], parts[1]): part for parts, part in zip(keys, bitext.values(), strict=True)}
+    if bitext and all(isinstance(key, str) for key in bitext) and not all(map(_is_column, bitext.values())):
+        raise DataError(
+            f"{NAME} is a dict with the keys {', '.join(map(repr, bitext))}; for several language pairs name both "
+            "languages, as in {('en', 'de'): pairs, ('en', 'tr'): pairs}"
+        )
+    return None
+
+
+def _is_column(values: Any) -> bool:
+    """Return whether values are the sentences of one language, and not sentence pairs."""
+    if not isinstance(values, list | tuple):
+        return True
+    return all(value is None or isinstance(value, str | float) for value in values[:_SEEN])
 
 
 def _items_of(bitext: Any) -> Iterator[Any]:
@@ -185,7 +212,7 @@ def _values_of(item: Any, sides: Sides | None) -> tuple[Any, Any]:
     try:
         source, target = find_names(list(fields), sides)
     except ValueError as error:
-        raise ValueError(f": {error}; columns=('...', '...') names two others") from None
+        raise ValueError(f": {error}; rename the two fields, or give pairs") from None
     return fields[source], fields[target]
 
 
@@ -251,7 +278,7 @@ def _find_sides(head: Sequence[Any], languages: tuple[str, str], columns: tuple[
     if len(set(names)) != 2 or bool(found[0]) != bool(found[1]):
         return Sides(languages)
     shown = " and ".join(f"{name_of(code)} in {name!r}" for code, name in zip(languages, names, strict=True))
-    remark(f"{NAME}: {shown}; columns=('...', '...') names others")
+    remark(f"{NAME}: {shown}; rename the fields, or give pairs, if others are meant")
     return Sides(languages, (names[0], names[1]))
 
 

@@ -154,7 +154,7 @@ def assess(
         EncoderError: The model predicts other labels than the task has.
         DataError: No language can be scored: its items have no labels, or labels that the model does not know.
     """
-    if task.labels and set(task_model.labels) != set(task.labels):
+    if task.labels and not set(task_model.labels) <= set(task.labels):
         raise EncoderError(
             f"the model predicts {', '.join(sorted(task_model.labels)[:20])}; the task {task.name!r} has "
             f"{', '.join(sorted(task.labels)[:20])}; was the model fine-tuned on another task?"

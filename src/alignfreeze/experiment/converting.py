@@ -21,6 +21,7 @@ from alignfreeze.experiment.single import card_of_encoder, card_of_record, recor
 from alignfreeze.experiment.uses import describe_vectors, uses_of
 from alignfreeze.external.onnx import import_runtime, write_onnx
 from alignfreeze.external.sentence_transformers import check_pooling, import_library, write_sentence_transformer
+from alignfreeze.extras import packages_of
 from alignfreeze.files import check_unused, new_folder, write_json, write_lines
 from alignfreeze.progress import stage
 from alignfreeze.realignment.preparing import RealignmentHistory
@@ -125,6 +126,10 @@ def convert_model(
             "vector of each subword, or what its head returns"
         )
     form.check()
+    if form.has_pooling and "sentence_transformers" in packages_of(model):
+        raise SettingsError(
+            "this is a SentenceTransformer already, with a pooling of its own; model.save(folder) writes it"
+        )
     out = Path(out)
     check_unused(out)
     if push_to is not None:

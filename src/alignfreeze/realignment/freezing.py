@@ -12,7 +12,7 @@ from typing import Self
 from torch import nn
 
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
-from alignfreeze.errors import EncoderError, SettingsError, did_you_mean
+from alignfreeze.errors import EncoderError, SettingsError, did_you_mean, show_value
 from alignfreeze.external.peft import Lora
 from alignfreeze.progress import remark
 
@@ -161,6 +161,8 @@ class FreezePolicy:
         """
         if isinstance(policy, FreezePolicy):
             return policy
+        if not isinstance(policy, str):
+            raise SettingsError(f"freeze: expected a policy such as 'front' or 'back+lora', got {show_value(policy)}")
         rules = tuple(map(Rule.parse, policy.split("+")))
         loras = [rule for rule in rules if rule.rank is not None]
         if len(loras) > 1:

@@ -38,6 +38,7 @@ from alignfreeze.tabular import Tabular
 from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.judging import JudgingPlan, check_one_process
 from alignfreeze.training.loop import order_visits, train
+from alignfreeze.training.randomness import keeping_random_state
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 Judge = Callable[[Encoder], float]
@@ -139,7 +140,7 @@ def realign(
     _check_settings(settings, judge)
     device, callbacks = check_device(device), check_callbacks(callbacks)
     found = to_encoder(encoder, tokenizer=tokenizer)
-    with lending(found.model):
+    with keeping_random_state(), lending(found.model):
         given = {"languages": languages, "aligner": aligner, "device": device}
         prepared = prepare_given(found, bitext, alignments, **given, freeze=policy, settings=settings, seed=seed)
         assert settings.steps is not None

@@ -32,6 +32,7 @@ from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
 from alignfreeze.tasks.task import Task
 from alignfreeze.training.callbacks import check_callbacks
 from alignfreeze.training.loop import order_visits, train
+from alignfreeze.training.randomness import keeping_random_state
 from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
 
 
@@ -177,11 +178,11 @@ def finetune(
     how["checkpoints"] = None if checkpoints is None else Path(checkpoints)
     device = check_device(device)
     found = to_encoder(encoder, tokenizer=tokenizer)
-    set_seed(seed)
     n_frozen = sum(not parameter.requires_grad for parameter in found.model.parameters())
     if n_frozen and settings.adapter is None:
         remark(f"{found.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
-    with lending(found.model):  # the copy shares the table of word embeddings until it is trained
+    with keeping_random_state(), lending(found.model):  # the copy shares the table of word embeddings until trained
+        set_seed(seed)
         task_model = _new_model(found, task, items, settings)
         examples = task.kind.examples(task_model, items)
         if not len(examples):

@@ -12,7 +12,7 @@ from alignfreeze.corpora.words import find_splitter
 from alignfreeze.encoding.encoder import ORIGIN
 from alignfreeze.errors import DataError, EncoderError, SettingsError, UnlabelledError, show_value
 from alignfreeze.external.datasets import is_dataset_dict
-from alignfreeze.languages import check_language
+from alignfreeze.languages import check_language, name_of
 from alignfreeze.progress import remark
 from alignfreeze.settings import check_known
 from alignfreeze.stored import Excerpt, Stored
@@ -82,6 +82,11 @@ def to_tests(task: Task, tests: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
         raise DataError(f"tests: expected {task.kind.item_name} by language code, got {show_value(tests)}")
     if wrong := [language for language in tests if not isinstance(language, str)]:
         raise DataError(f"tests: {show_value(wrong[0])} is no language code; expected a text such as 'de'")
+    for language in tests:
+        try:
+            name_of(language)
+        except ValueError:
+            raise DataError(f"tests: {language!r} is no language code; expected a text such as 'de'") from None
     return {language: _to_test(task, language, data) for language, data in tests.items()}
 
 

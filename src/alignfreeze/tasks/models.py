@@ -105,7 +105,7 @@ def add_head(
     missing = model.base_model.load_state_dict(merge_copy(encoder.model).state_dict(), strict=False).missing_keys
     if missing:
         raise EncoderError(f"{encoder.name!r} lacks weights that its task model needs: {', '.join(missing)}")
-    return TaskModel(model, encoder.tokenizer, min(max_length, encoder.max_length), stride)
+    return TaskModel(model.eval(), encoder.tokenizer, min(max_length, encoder.max_length), stride)
 
 
 def _reset(parts: Sequence[nn.Module]) -> None:
