@@ -207,7 +207,7 @@ def test_odd_characters_are_said(remarks):
         (datasets.DatasetDict(train=datasets.Dataset.from_list(ROWS)), r"got the splits train; .* data\['train'\]"),
         (
             pandas.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]}),
-            "expected the fields en and de, .* rename the two fields",
+            "expected the fields en and de, .* rename the two",
         ),
         (pandas.DataFrame({"en": [1], "de": [2]}), "sentence pair 1: the source holds int"),
         (pandas.DataFrame({"en": [], "de": []}), "the bitext: no sentence pair found"),
