@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
 from alignfreeze.corpora.labels import check_word
+from alignfreeze.corpora.signs import check_left_out
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -112,7 +113,9 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
-    say_long_sentences(path, [[line.word for line in sentence] for sentence in sentences])
+    words = [[line.word for line in sentence] for sentence in sentences]
+    check_left_out(str(path), words)
+    say_long_sentences(path, words)
     return sentences
 
 
