@@ -152,3 +152,15 @@ def test_a_file_for_several_languages_must_name_them(tmp_path):
     assert len(read_labelled(path, language="de")) == 1
     with pytest.raises(DataError, match="line 2: the file is for several languages, so each row needs a field 'lang"):
         read_labelled(path, language="de", several=True)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_text_is_passed_over_and_said(tmp_path, remarks, empty):
+    pairs = f"premise\thypothesis\tlabel\na\t{empty}\tneutral\na\tb\tneutral\n{empty}\tb\tneutral\n"
+    texts = read_labelled(write(tmp_path, pairs), labels=NLI, pairs=True)
+    assert texts == [LabelledText("a", "b", "neutral")]
+    assert "2 rows without a text are skipped, first line 2" in remarks[-1]
+    assert read_labelled(write(tmp_path, f"text\tlabel\nFine.\tgood\n{empty}\tgood\n")) == [
+        LabelledText("Fine.", None, "good")
+    ]
+    assert "1 rows without a text are skipped, first line 3" in remarks[-1]

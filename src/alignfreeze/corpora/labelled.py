@@ -59,7 +59,7 @@ def read_labelled(
     The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
     second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Three kinds of rows are skipped. A field
     or column `language` may name another language, by any code. The labels `-`, -1 and null mean that there is none. A
-    text or a line may be null. A whole number is one label in all spellings: `1.0` is `1`.
+    text may be null or empty, a line null. A whole number is one label in all spellings: `1.0` is `1`.
 
     Args:
         path: The file.
@@ -122,7 +122,7 @@ def parse_labelled(
             skipped["label"].append(where)
             continue
         first, second = find_texts(row, pairs=pairs, where=where)
-        if first is None or (pairs and second is None):
+        if first is None or not first.strip() or (pairs and not (second or "").strip()):
             skipped["text"].append(where)
             continue
         texts.append(LabelledText(first, second, label, where.removeprefix(f"{name}, ")))
@@ -137,7 +137,7 @@ def parse_labelled(
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
         of_language += f" (the rows name {', '.join(sorted(others)[:10])})" if others else ""
-        missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""
+        missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing" if skipped["text"] else ""
         kind = UnlabelledError if skipped["label"] else DataError
         raise kind(f"{name}: no labelled text{of_language} found{missing}")
     return texts
