@@ -302,3 +302,12 @@ def test_a_number_as_the_first_word_is_a_word(tmp_path):
     assert first.words == ("22", "people", "in", "Paris")
     assert first.tags == ("B-CARDINAL", "O", "O", "B-LOC")
     assert second.words == ("1",)
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+@pytest.mark.parametrize(("character", "name"), [("\0", "NUL character"), ("\r", "carriage return")])
+def test_no_control_character_in_a_word(tmp_path, reader, character, name):
+    path = tmp_path / "file"
+    path.write_bytes(f"in\tO\nOs{character}lo\tB-LOC\nx\tO\n".encode())
+    with pytest.raises(DataError, match=f"line 2: the word 'Os.*lo' has a {name} in it"):
+        reader(path)
