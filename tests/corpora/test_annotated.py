@@ -110,7 +110,7 @@ def test_treebanks_are_read_as_they_are(shared_data, names):
 def test_a_treebank_whose_words_are_left_out(tmp_path, words, remarks):
     left_out = [line(number, word) for number, word in enumerate(words * 2, start=1)]
     path = write(tmp_path, *left_out, "", *left_out)
-    with pytest.raises(DataError, match="every word is '_': the text is left out.* Merge the text into them first"):
+    with pytest.raises(DataError, match=r"every word is '_': the text is left out.* Merge the text into them first"):
         read_conllu(path)
     with pytest.raises(DataError, match="every word is '_'"):
         read_columns(write(tmp_path, "_\tDET", "_\tNOUN"))

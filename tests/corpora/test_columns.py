@@ -311,3 +311,13 @@ def test_no_control_character_in_a_word(tmp_path, reader, character, name):
     path.write_bytes(f"in\tO\nOs{character}lo\tB-LOC\nx\tO\n".encode())
     with pytest.raises(DataError, match=f"line 2: the word 'Os.*lo' has a {name} in it"):
         reader(path)
+
+
+@pytest.mark.parametrize("row", ["1\t{}\t{}\t_", "{}\t_\t_\t{}"])
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_a_source_behind_a_tab_is_a_comment(tmp_path, reader, row):
+    comment = "#\thttp://de.wikipedia.org/wiki/{} [2009-10-17]\n"
+    text = "".join(comment.format(town) + row.format(town, "B-LOC") + "\n\n" for town in ("Bonn", "Oslo"))
+    assert [sentence.words for sentence in read(tmp_path, text, reader)] == [("Bonn",), ("Oslo",)]
+    with pytest.raises(DataError, match=r"line 1: 2 columns, but line 2 has 4"):
+        read(tmp_path, "#\tO\n" + row.format("Bonn", "B-LOC") + "\n")

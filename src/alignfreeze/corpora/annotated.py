@@ -65,8 +65,8 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
         max_sentences: Read at most this many sentences.
 
     Raises:
-        DataError: The file cannot be read or is empty, all words are `_`, a line is not CoNLL-U, or the empty lines between sentences
-            are missing; the message names the line.
+        DataError: The file cannot be read or is empty, all its words are `_`, a line is not CoNLL-U, or the empty
+            lines between sentences are missing; the message names the line.
     """
     path = Path(path)
     sentences: list[TaggedSentence] = []

@@ -202,6 +202,8 @@ def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Ca
     """Tell whether a line with `#` before the words of a sentence is a comment."""
     tag, width = row.columns[-1], len(row.columns)
     has_space, has_width = row.line.startswith(("# ", "##")), width == len(model.columns)
+    if row.line.startswith("#\t"):
+        return not has_width and not is_tag(tag)
     if width == 1 or (has_space and "\t" in row.line and "\t" not in model.line):
         return True
     if "\t" in row.line or (has_width and not has_space):
@@ -320,7 +322,7 @@ def _unclear_error(path: Path, row: _Row) -> DataError:
 def _show_command(row: _Row, place: int) -> str:
     """Return a command that makes a file of words and tags from a file whose first column numbers the words."""
     if "\t" in row.line:
-        return f"grep -Ev '^[0-9]+[-.][0-9]' FILE | cut -f 2,{place} > NEW"
+        return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | cut -f 2,{place} > NEW"
     return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | awk '{{print $2 \"\\t\" ${place}}}' > NEW"
 
 
