@@ -321,3 +321,29 @@ def test_a_source_behind_a_tab_is_a_comment(tmp_path, reader, row):
     assert [sentence.words for sentence in read(tmp_path, text, reader)] == [("Bonn",), ("Oslo",)]
     with pytest.raises(DataError, match=r"line 1: 2 columns, but line 2 has 4"):
         read(tmp_path, "#\tO\n" + row.format("Bonn", "B-LOC") + "\n")
+
+
+@pytest.mark.parametrize("between", ["\n", ""], ids=["sentences", "no empty lines"])
+@pytest.mark.parametrize("name", ["Sentence: {}", "s{}", "train-{}", "{}"])
+@pytest.mark.parametrize("sign", ["\t", " "])
+def test_a_column_that_names_the_sentences_is_cut(tmp_path, name, sign, between):
+    if sign in name:
+        return
+    sentences = [("Ann", "saw", "Bonn"), ("Oslo", "is", "old"), ("Ann",), ("Bonn", "too")]
+    blocks = [
+        "".join(sign.join([name.format(number), word, "NN", "O"]) + "\n" for word in words)
+        for number, words in enumerate(sentences, start=1)
+    ]
+    for reader in (read_iob2, read_columns):
+        with pytest.raises(
+            DataError, match=r"line 1: column 1 has .*1' in 3 lines one after the other.*Cut it:"
+        ) as error:
+            read(tmp_path, between.join(blocks), reader)
+        command = str(error.value).split("Cut it: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+        assert [sentence.words for sentence in reader(tmp_path / "new")] == sentences
+
+
+def test_words_that_are_said_twice_are_words(tmp_path):
+    text = "ha UH O\nha UH O\n\nno UH O\nno UH O\n\nAnn NN O\nlaughs VB O\n"
+    assert [sentence.words for sentence in read(tmp_path, text)] == [("ha", "ha"), ("no", "no"), ("Ann", "laughs")]

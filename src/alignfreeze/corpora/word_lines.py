@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
 from alignfreeze.corpora.labels import check_word
-from alignfreeze.corpora.signs import check_left_out
+from alignfreeze.corpora.signs import Block, Row, check_left_out, check_names
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -31,9 +31,6 @@ LONG_FILE = 100
 """A file of one sentence with so many words probably lost its empty lines; longer ones are said."""
 
 _FULL_STOPS = set(".?!\u3002\uff1f\uff01\u061f\u06d4\u0964")
-
-_FEW_LINES = 20
-"""In fewer lines, a first column may hold the same word in each of them."""
 
 _DOCUMENT = "-DOCSTART-"
 _NUMBER = re.compile(r"[(\[]?0*([0-9]+([-.][0-9]+)?)[.):\]]?")
@@ -65,19 +62,6 @@ class WordLine:
     number: int
     word: str
     tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line in columns."""
-
-    number: int
-    line: str
-    columns: tuple[str, ...]
-
-
-_Block = list[_Row]
-"""The rows of a sentence."""
 
 
 def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) -> list[list[WordLine]]:
@@ -136,15 +120,15 @@ def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole:
         remark(f"{path}: {what} {len(longest):,} words{inside}; is there an empty line after each sentence?")
 
 
-def _read_blocks(path: Path) -> list[_Block]:
+def _read_blocks(path: Path) -> list[Block]:
     """Return the rows of each sentence, comments among them; an empty line or a new document ends a sentence."""
     lines = list(read_lines(path))
     plain = _without_sign([line for _, line in lines if line.strip()], str)
     has_tabs = sum("\t" in line for line in plain) * 2 > len(plain)
-    blocks: list[_Block] = [[]]
+    blocks: list[Block] = [[]]
     for number, line in lines:
         if line.strip() and line.split()[0] != _DOCUMENT:
-            blocks[-1].append(_Row(number, line, _split(line, has_tabs=has_tabs)))
+            blocks[-1].append(Row(number, line, _split(line, has_tabs=has_tabs)))
         elif blocks[-1]:
             blocks.append([])
     return blocks
@@ -161,7 +145,7 @@ def _split(line: str, *, has_tabs: bool) -> tuple[str, ...]:
     return tuple(line.split("\t") if has_tabs else re.split("[ \t]+", line.strip(" \t")))
 
 
-def _check_form(path: Path, rows: Sequence[_Row]) -> None:
+def _check_form(path: Path, rows: Sequence[Row]) -> None:
     """Check that a file is not of a form that is often taken for this one."""
     if not rows:
         return
@@ -175,15 +159,15 @@ def _check_form(path: Path, rows: Sequence[_Row]) -> None:
         check_no_csv(path, number, line.lower(), _WORD_NAMES | _TAG_NAMES)
 
 
-def _most_usual(rows: Sequence[_Row]) -> _Row:
+def _most_usual(rows: Sequence[Row]) -> Row:
     """Return the first row with the usual number of columns."""
     if not rows:
-        return _Row(0, "", ())
+        return Row(0, "", ())
     (width, _), *_ = Counter(len(row.columns) for row in rows).most_common(1)
     return next(row for row in rows if len(row.columns) == width)
 
 
-def _without_comments(path: Path, block: _Block, find_comment: Callable[[_Row], bool]) -> Iterator[_Row]:
+def _without_comments(path: Path, block: Block, find_comment: Callable[[Row], bool]) -> Iterator[Row]:
     """Yield the rows of a sentence that are no comments."""
     inside = False
     for row in block:
@@ -198,7 +182,7 @@ def _without_comments(path: Path, block: _Block, find_comment: Callable[[_Row], 
         yield row
 
 
-def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Callable[[str], bool]) -> bool:
+def _is_comment(row: Row, *, path: Path, model: Row, any_tag: bool, is_tag: Callable[[str], bool]) -> bool:
     """Tell whether a line with `#` before the words of a sentence is a comment."""
     tag, width = row.columns[-1], len(row.columns)
     has_space, has_width = row.line.startswith(("# ", "##")), width == len(model.columns)
@@ -216,7 +200,7 @@ def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Ca
     return True
 
 
-def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
+def _check_columns(path: Path, blocks: Sequence[Block], model: Row) -> None:
     for row in (row for block in blocks for row in block):
         if len(row.columns) < 2:
             problem = f"expected a word and its tag, separated by a tab or a space; found {row.line.strip()!r:.100}"
@@ -229,13 +213,11 @@ def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
                 "all lines need the same number. If words contain spaces, separate the columns by tabs"
             )
             raise DataError.at(path, row.number, problem)
-    firsts = [row.columns[0] for block in blocks for row in block]
-    if len(model.columns) > 2 and len(firsts) >= _FEW_LINES and len(set(firsts)) == 1:
-        problem = f"column 1 has {firsts[0]!r:.100} in every line, so it holds no words; leave this column out"
-        raise DataError.at(path, model.number, problem)
+    if len(model.columns) > 2:
+        check_names(path, blocks)
 
 
-def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tuple[int, int]:
+def _find_columns(path: Path, blocks: Sequence[Block], *, any_tag: bool) -> tuple[int, int]:
     """Return the places of the words and of their tags; if the first column numbers the words, say so.
 
     Words may be numbers, too: if another word is none, the first column has words, unless most sentences are numbered.
@@ -265,21 +247,21 @@ def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tup
     return first_and_last
 
 
-def _number_of(row: _Row, place: int = 0) -> str:
+def _number_of(row: Row, place: int = 0) -> str:
     """Return the number in a column without its signs; the column as it is if it is no number."""
     match = _NUMBER.fullmatch(row.columns[place])
     return match[1] if match else row.columns[place]
 
 
-def _is_numbered(block: _Block) -> bool:
+def _is_numbered(block: Block) -> bool:
     return all(_number_of(row) == str(place) for place, row in enumerate(block, start=1))
 
 
-def _begins_to_count(block: _Block) -> bool:
+def _begins_to_count(block: Block) -> bool:
     return len(block) > 1 and re.match(r"[01]([-.]|$)", _number_of(block[0])) is not None
 
 
-def _choose_tags(path: Path, rows: Sequence[_Row], *, any_tag: bool) -> int:
+def _choose_tags(path: Path, rows: Sequence[Row], *, any_tag: bool) -> int:
     """Return the place of the tags in rows that begin with the number of the word.
 
     Raises:
@@ -302,15 +284,15 @@ def _choose_tags(path: Path, rows: Sequence[_Row], *, any_tag: bool) -> int:
     return tag
 
 
-def _share(rows: Sequence[_Row], fits: Callable[[_Row], bool]) -> float:
+def _share(rows: Sequence[Row], fits: Callable[[Row], bool]) -> float:
     return sum(map(fits, rows)) / len(rows)
 
 
-def _is_iob2(row: _Row, place: int) -> bool:
+def _is_iob2(row: Row, place: int) -> bool:
     return row.columns[place] == "-1" or IOB2.fullmatch(row.columns[place]) is not None
 
 
-def _unclear_error(path: Path, row: _Row) -> DataError:
+def _unclear_error(path: Path, row: Row) -> DataError:
     found = ", ".join(f"column {place} has {text!r:.30}" for place, text in enumerate(row.columns[2:7], start=3))
     problem = (
         f"column 1 numbers the words, and several columns may hold their tags: {found}. "
@@ -319,14 +301,14 @@ def _unclear_error(path: Path, row: _Row) -> DataError:
     return DataError.at(path, row.number, problem)
 
 
-def _show_command(row: _Row, place: int) -> str:
+def _show_command(row: Row, place: int) -> str:
     """Return a command that makes a file of words and tags from a file whose first column numbers the words."""
     if "\t" in row.line:
         return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | cut -f 2,{place} > NEW"
     return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | awk '{{print $2 \"\\t\" ${place}}}' > NEW"
 
 
-def _check_one_sentence(path: Path, rows: _Block) -> None:
+def _check_one_sentence(path: Path, rows: Block) -> None:
     """Check that no column of a long sentence counts its words, and begins to count again inside."""
     for place in range(1, len(rows[0].columns)):
         column = [_number_of(row, place) for row in rows]
@@ -344,7 +326,7 @@ def _check_one_sentence(path: Path, rows: _Block) -> None:
             raise DataError.at(path, rows[again].number, problem)
 
 
-def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
+def _check_numbers(path: Path, blocks: Sequence[Block]) -> None:
     for block in blocks:
         for place, row in enumerate(block, start=1):
             if _number_of(row) != str(place):
@@ -356,7 +338,7 @@ def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
                 raise DataError.at(path, row.number, problem)
 
 
-def _check_conllu(path: Path, first: _Row) -> None:
+def _check_conllu(path: Path, first: Row) -> None:
     if len(first.columns) == CONLLU_COLUMNS and "\t" in first.line:
         problem = (
             "this is CoNLL-U, whose third column has lemmas. The task 'pos' reads its UPOS tags. For column 5 (XPOS), "
