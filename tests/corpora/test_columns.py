@@ -347,3 +347,42 @@ def test_a_column_that_names_the_sentences_is_cut(tmp_path, name, sign, between)
 def test_words_that_are_said_twice_are_words(tmp_path):
     text = "ha UH O\nha UH O\n\nno UH O\nno UH O\n\nAnn NN O\nlaughs VB O\n"
     assert [sentence.words for sentence in read(tmp_path, text)] == [("ha", "ha"), ("no", "no"), ("Ann", "laughs")]
+
+
+TREE_TAGGER = "Dogs NNS dog\nrun VBP run\nquickly RB quickly\n. SENT .\n\nAnn NP Ann\nran VBD run\n"
+
+
+@pytest.mark.parametrize("sign", ["\t", " "])
+def test_lemmas_behind_the_tags_are_refused(tmp_path, sign):
+    text = TREE_TAGGER.replace(" ", sign)
+    with pytest.raises(DataError, match=r"line 2: column 3 seems to hold lemmas, .*'run'.* For the tags of") as error:
+        read(tmp_path, text, read_columns)
+    command = str(error.value).split("another one: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    sentences = read_columns(tmp_path / "new")
+    assert [(s.words, s.tags) for s in sentences] == [
+        (("Dogs", "run", "quickly", "."), ("NNS", "VBP", "RB", "SENT")),
+        (("Ann", "ran"), ("NP", "VBD")),
+    ]
+    with pytest.raises(DataError, match=r"column 2 seems to hold lemmas.* needs a column with tags"):
+        read(tmp_path, "Dogs dog\nrun run\nquickly quickly\n".replace(" ", sign), read_columns)
+
+
+@pytest.mark.parametrize("sign", ["\t", " "])
+@pytest.mark.parametrize("word", ["Town{}", "\u753a{}"])
+def test_tags_in_front_of_the_words_are_refused(tmp_path, sign, word):
+    words = [word.format(chr(ord("a") + number)) for number in range(20)]
+    turned = "".join(f"{'NN' if n % 3 else 'NNP'}{sign}{text}\n" for n, text in enumerate(words))
+    with pytest.raises(DataError, match=r"line 1: column 1 seems to hold the tags .*Turn them:") as error:
+        read(tmp_path, turned, read_columns)
+    command = str(error.value).split("Turn them: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    (sentence,) = read_columns(tmp_path / "new")
+    assert sentence.words == tuple(words) and set(sentence.tags) == {"NN", "NNP"}
+
+
+def test_a_tag_may_be_spelt_as_its_word(tmp_path):
+    (sentence,) = read(tmp_path, "Noun NOUN\nnoun NOUN\nsees VERB\n", read_columns)
+    assert sentence.tags == ("NOUN", "NOUN", "VERB")
+    (sentence,) = read(tmp_path, "".join(f"A t{number}\n" for number in range(19)), read_columns)
+    assert len(sentence.words) == 19

@@ -1,4 +1,4 @@
-"""Signs that columns of words hold something else: names of sentences, or words that are left out of a treebank."""
+"""Signs that columns do not hold words and tags: names of sentences, lemmas, tags in front of the words, no words."""
 
 from __future__ import annotations
 
@@ -61,6 +61,56 @@ def check_names(path: Path, blocks: Sequence[Block]) -> None:
             f"it names the sentences and holds no words. Cut it: {_cut_command(run[0], divide=len(blocks) == 1)}"
         )
         raise DataError.at(path, run[0].number, problem)
+
+
+def check_tags(path: Path, rows: Sequence[Row]) -> None:
+    """Check that the last column holds tags of any kind, and neither lemmas nor the words of tags in front of them.
+
+    Raises:
+        DataError: It holds lemmas or words; the message has the command that makes a file of words and tags.
+    """
+    if not rows:
+        return
+    width = len(rows[0].columns)
+    same = find_lemmas(rows, 0, width - 1)
+    if len({row.columns[0].casefold() for row in same}) > 1:
+        remedy = "The file needs a column with tags, behind the words"
+        if width > 2:
+            remedy = f"For the tags of column 2, or another one: {_keep_command(same[0], 1, 2)}"
+        raise lemma_error(path, same[0], 0, width - 1, remedy=remedy)
+    if width == 2 and len(rows) >= _FEW_LINES and _is_turned(rows):
+        problem = (
+            "column 1 seems to hold the tags and column 2 the words; the word comes first. "
+            f"Turn them: {_keep_command(rows[0], 2, 1)}"
+        )
+        raise DataError.at(path, rows[0].number, problem)
+
+
+def find_lemmas(rows: Sequence[Row], word: int, tag: int) -> list[Row]:
+    """Return the rows whose tag is the same as the word, if they are so many that the tags seem to be lemmas."""
+    spelt = [row for row in rows if len(row.columns[word]) > 1 and row.columns[word].isalpha()]
+    same = [row for row in spelt if row.columns[word].casefold() == row.columns[tag].strip().casefold()]
+    return same if len(same) * 2 >= len(spelt) else []
+
+
+def lemma_error(path: Path, row: Row, word: int, tag: int, *, remedy: str) -> DataError:
+    """Return the error that a column seems to hold lemmas."""
+    problem = f"column {tag + 1} seems to hold lemmas, not tags: the one of {row.columns[word]!r} is the same word"
+    return DataError.at(path, row.number, f"{problem}. {remedy}")
+
+
+def _is_turned(rows: Sequence[Row]) -> bool:
+    """Tell whether few names in capitals come first, and many texts of other letters last."""
+    firsts, lasts = ([row.columns[place].strip() for row in rows] for place in (0, 1))
+    are_names = not any(any(map(str.islower, text)) for text in firsts)
+    spelt = [text for text in lasts if any(map(str.isalpha, text)) and not text.isupper()]
+    return are_names and len(spelt) * 2 >= len(lasts) and len(set(lasts)) >= 3 * len(set(firsts))
+
+
+def _keep_command(row: Row, word: int, tag: int) -> str:
+    """Return a command that makes a file of words and tags."""
+    sign = "-F '\\t' " if "\t" in row.line else ""
+    return f'awk {sign}\'{{print NF ? ${word} "\\t" ${tag} : ""}}\' FILE > NEW'
 
 
 def _cut_command(row: Row, *, divide: bool) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
 from alignfreeze.corpora.labels import check_word
-from alignfreeze.corpora.signs import Block, Row, check_left_out, check_names
+from alignfreeze.corpora.signs import Block, Row, check_left_out, check_names, check_tags, find_lemmas, lemma_error
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -94,6 +94,8 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     if len(blocks) == 1 and len(blocks[0]) > LONG_FILE:
         _check_one_sentence(path, blocks[0])
     word, tag = _find_columns(path, blocks, any_tag=is_tag is None)
+    if is_tag is None and (word, tag) == (0, -1):
+        check_tags(path, [row for block in blocks for row in block])
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
@@ -276,11 +278,8 @@ def _choose_tags(path: Path, rows: Sequence[Row], *, any_tag: bool) -> int:
         tag = entities[0]
     else:
         raise _unclear_error(path, rows[0])
-    spelt = [row for row in rows if len(row.columns[1]) > 1 and row.columns[1].isalpha()]
-    same = [row for row in spelt if row.columns[1].casefold() == row.columns[tag].casefold()]
-    if any_tag and spelt and len(same) * 2 >= len(spelt):
-        problem = f"column {tag + 1} seems to hold lemmas, not tags: the one of {same[0].columns[1]!r} is the same word"
-        raise DataError.at(path, same[0].number, f"{problem}. Keep a column with tags, behind the words")
+    if any_tag and (same := find_lemmas(rows, 1, tag)):
+        raise lemma_error(path, same[0], 1, tag, remedy="Keep a column with tags, behind the words")
     return tag
 
 
