@@ -386,3 +386,19 @@ def test_a_tag_may_be_spelt_as_its_word(tmp_path):
     assert sentence.tags == ("NOUN", "NOUN", "VERB")
     (sentence,) = read(tmp_path, "".join(f"A t{number}\n" for number in range(19)), read_columns)
     assert len(sentence.words) == 19
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+@pytest.mark.parametrize("word", ['"""Hi"', '""""'])
+def test_quotes_of_spreadsheets_around_words(tmp_path, remarks, reader, word):
+    (sentence,) = read(tmp_path, f'"\tO\n{word}\tO\n"yes"\tO\n{word}\tO\n', reader)
+    assert sentence.words == ('"', word, '"yes"', word)
+    assert any("line 2: " in text and "in quotes, as spreadsheets" in text and "2 words" in text for text in remarks)
+    with pytest.raises(DataError, match=r'line 2: the label "O" is in quotes.* export the sheet without quotes'):
+        read(tmp_path, f'a\tO\n{word}\t"O"\n', reader)
+
+
+def test_quotes_in_texts_are_words(tmp_path, remarks):
+    text = '"\tO\n""\tO\n"yes"\tO\n``\tO\n"""\tO\nsay"\t"\n'
+    assert len(read(tmp_path, text, read_columns)[0].words) == 6
+    assert not remarks

@@ -11,6 +11,7 @@ from typing import Any
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters, parse_label
+from alignfreeze.corpora.quotes import check_quotes, describe_quotes
 from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.languages import tag_fits
@@ -216,6 +217,8 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
             f"found {', '.join(names[:8])}"
         )
         raise DataError.at(path, number, problem)
+    label = next(name for name in LABEL if name in names)
+    texts, said = [name for name in (*FIRST, *SECOND) if name in names], ""
     for number, line in lines:
         values = line.split("\t")
         if len(values) != len(names):
@@ -224,4 +227,8 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
             raise DataError.at(
                 path, number, "the names of the columns stand here again, as in joined files; remove the line"
             )
-        yield number, dict(zip(names, values, strict=True))
+        row = dict(zip(names, values, strict=True))
+        check_quotes(row[label].strip(), where=f"{path}, line {number}")
+        if not said and (said := next(filter(None, (describe_quotes(row[name].strip()) for name in texts)), "")):
+            remark(f"{path}, line {number}: {said}")
+        yield number, row

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
 from alignfreeze.corpora.labels import check_word
+from alignfreeze.corpora.quotes import check_quotes, describe_quotes
 from alignfreeze.corpora.signs import Block, Row, check_left_out, check_names, check_tags, find_lemmas, lemma_error
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
@@ -99,10 +100,23 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
+    _say_quotes(path, sentences)
     words = [[line.word for line in sentence] for sentence in sentences]
     check_left_out(str(path), words)
     say_long_sentences(path, words)
     return sentences
+
+
+def _say_quotes(path: Path, sentences: Sequence[Sequence[WordLine]]) -> None:
+    """Say which words are in the quotes of spreadsheets; those of tags are refused."""
+    found = []
+    for line in (line for sentence in sentences for line in sentence):
+        check_quotes(line.tag, where=f"{path}, line {line.number}")
+        if problem := describe_quotes(line.word):
+            found.append(f"line {line.number}: {problem}")
+    if found:
+        more = f" ({len(found):,} words in all)" if len(found) > 1 else ""
+        remark(f"{path}, {found[0]}{more}")
 
 
 def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole: bool = True) -> None:
