@@ -216,3 +216,10 @@ def test_numbers_of_arrays_are_labels():
     assert [item.label for item in to_items(TASKS["classification"], [("Fine.", one), ("Bad.", two)])] == ["1", "2"]
     (sentence,) = to_items(TASKS["tagging"], [(["Ann", "lives", "here"], [one, two, numpy.int64(-1)])])
     assert sentence.tags == ("1", "2", None)
+
+
+@pytest.mark.parametrize("task", ["pos", "tagging"])
+def test_rows_whose_words_are_left_out(task):
+    rows = [{"tokens": ["_", "_"], LABELS[task][0]: ["NOUN", "VERB"]}] * 2
+    with pytest.raises(DataError, match="training data: every word is '_'"):
+        to_items(TASKS[task], rows)
