@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from alignfreeze.corpora.annotated import UPOS, TaggedSentence, read_conllu
+from alignfreeze.corpora.columns import read_columns
 from alignfreeze.errors import DataError
 
 
@@ -103,3 +104,16 @@ def test_treebanks_are_read_as_they_are(shared_data, names):
         tags = {tag for sentence in sentences for tag in sentence.tags if tag}
         assert tags <= set(UPOS)
         assert len(tags) > 10
+
+
+@pytest.mark.parametrize("words", [["_", "_"], ["_"]])
+def test_a_treebank_whose_words_are_left_out(tmp_path, words, remarks):
+    left_out = [line(number, word) for number, word in enumerate(words * 2, start=1)]
+    path = write(tmp_path, *left_out, "", *left_out)
+    with pytest.raises(DataError, match=r"every word is '_': the text is left out.* Merge the text into them first"):
+        read_conllu(path)
+    with pytest.raises(DataError, match="every word is '_'"):
+        read_columns(write(tmp_path, "_\tDET", "_\tNOUN"))
+    sentences = read_conllu(write(tmp_path, line(1, "a_b"), "", line(1, "_", "PUNCT"), "", *left_out))
+    assert [sentence.words for sentence in sentences][:2] == [("a_b",), ("_",)]
+    assert any("the words of 1 sentences are left out ('_'), first in sentence 3" in text for text in remarks)

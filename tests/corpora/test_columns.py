@@ -302,3 +302,103 @@ def test_a_number_as_the_first_word_is_a_word(tmp_path):
     assert first.words == ("22", "people", "in", "Paris")
     assert first.tags == ("B-CARDINAL", "O", "O", "B-LOC")
     assert second.words == ("1",)
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+@pytest.mark.parametrize(("character", "name"), [("\0", "NUL character"), ("\r", "carriage return")])
+def test_no_control_character_in_a_word(tmp_path, reader, character, name):
+    path = tmp_path / "file"
+    path.write_bytes(f"in\tO\nOs{character}lo\tB-LOC\nx\tO\n".encode())
+    with pytest.raises(DataError, match=f"line 2: the word 'Os.*lo' has a {name} in it"):
+        reader(path)
+
+
+@pytest.mark.parametrize("row", ["1\t{}\t{}\t_", "{}\t_\t_\t{}"])
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+def test_a_source_behind_a_tab_is_a_comment(tmp_path, reader, row):
+    comment = "#\thttp://de.wikipedia.org/wiki/{} [2009-10-17]\n"
+    text = "".join(comment.format(town) + row.format(town, "B-LOC") + "\n\n" for town in ("Bonn", "Oslo"))
+    assert [sentence.words for sentence in read(tmp_path, text, reader)] == [("Bonn",), ("Oslo",)]
+    with pytest.raises(DataError, match=r"line 1: 2 columns, but line 2 has 4"):
+        read(tmp_path, "#\tO\n" + row.format("Bonn", "B-LOC") + "\n")
+
+
+@pytest.mark.parametrize("between", ["\n", ""], ids=["sentences", "no empty lines"])
+@pytest.mark.parametrize("name", ["Sentence: {}", "s{}", "train-{}", "{}"])
+@pytest.mark.parametrize("sign", ["\t", " "])
+def test_a_column_that_names_the_sentences_is_cut(tmp_path, name, sign, between):
+    if sign in name:
+        return
+    sentences = [("Ann", "saw", "Bonn"), ("Oslo", "is", "old"), ("Ann",), ("Bonn", "too")]
+    blocks = [
+        "".join(sign.join([name.format(number), word, "NN", "O"]) + "\n" for word in words)
+        for number, words in enumerate(sentences, start=1)
+    ]
+    for reader in (read_iob2, read_columns):
+        with pytest.raises(
+            DataError, match=r"line 1: column 1 has .*1' in 3 lines one after the other.*Cut it:"
+        ) as error:
+            read(tmp_path, between.join(blocks), reader)
+        command = str(error.value).split("Cut it: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+        assert [sentence.words for sentence in reader(tmp_path / "new")] == sentences
+
+
+def test_words_that_are_said_twice_are_words(tmp_path):
+    text = "ha UH O\nha UH O\n\nno UH O\nno UH O\n\nAnn NN O\nlaughs VB O\n"
+    assert [sentence.words for sentence in read(tmp_path, text)] == [("ha", "ha"), ("no", "no"), ("Ann", "laughs")]
+
+
+TREE_TAGGER = "Dogs NNS dog\nrun VBP run\nquickly RB quickly\n. SENT .\n\nAnn NP Ann\nran VBD run\n"
+
+
+@pytest.mark.parametrize("sign", ["\t", " "])
+def test_lemmas_behind_the_tags_are_refused(tmp_path, sign):
+    text = TREE_TAGGER.replace(" ", sign)
+    with pytest.raises(DataError, match=r"line 2: column 3 seems to hold lemmas, .*'run'.* For the tags of") as error:
+        read(tmp_path, text, read_columns)
+    command = str(error.value).split("another one: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    sentences = read_columns(tmp_path / "new")
+    assert [(s.words, s.tags) for s in sentences] == [
+        (("Dogs", "run", "quickly", "."), ("NNS", "VBP", "RB", "SENT")),
+        (("Ann", "ran"), ("NP", "VBD")),
+    ]
+    with pytest.raises(DataError, match=r"column 2 seems to hold lemmas.* needs a column with tags"):
+        read(tmp_path, "Dogs dog\nrun run\nquickly quickly\n".replace(" ", sign), read_columns)
+
+
+@pytest.mark.parametrize("sign", ["\t", " "])
+@pytest.mark.parametrize("word", ["Town{}", "\u753a{}"])
+def test_tags_in_front_of_the_words_are_refused(tmp_path, sign, word):
+    words = [word.format(chr(ord("a") + number)) for number in range(20)]
+    turned = "".join(f"{'NN' if n % 3 else 'NNP'}{sign}{text}\n" for n, text in enumerate(words))
+    with pytest.raises(DataError, match=r"line 1: column 1 seems to hold the tags .*Turn them:") as error:
+        read(tmp_path, turned, read_columns)
+    command = str(error.value).split("Turn them: ")[1].replace("FILE", "file.iob2").replace("NEW", "new")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    (sentence,) = read_columns(tmp_path / "new")
+    assert sentence.words == tuple(words) and set(sentence.tags) == {"NN", "NNP"}
+
+
+def test_a_tag_may_be_spelt_as_its_word(tmp_path):
+    (sentence,) = read(tmp_path, "Noun NOUN\nnoun NOUN\nsees VERB\n", read_columns)
+    assert sentence.tags == ("NOUN", "NOUN", "VERB")
+    (sentence,) = read(tmp_path, "".join(f"A t{number}\n" for number in range(19)), read_columns)
+    assert len(sentence.words) == 19
+
+
+@pytest.mark.parametrize("reader", [read_iob2, read_columns])
+@pytest.mark.parametrize("word", ['"""Hi"', '""""'])
+def test_quotes_of_spreadsheets_around_words(tmp_path, remarks, reader, word):
+    (sentence,) = read(tmp_path, f'"\tO\n{word}\tO\n"yes"\tO\n{word}\tO\n', reader)
+    assert sentence.words == ('"', word, '"yes"', word)
+    assert any("line 2: " in text and "in quotes, as spreadsheets" in text and "2 words" in text for text in remarks)
+    with pytest.raises(DataError, match=r'line 2: the label "O" is in quotes.* export the sheet without quotes'):
+        read(tmp_path, f'a\tO\n{word}\t"O"\n', reader)
+
+
+def test_quotes_in_texts_are_words(tmp_path, remarks):
+    text = '"\tO\n""\tO\n"yes"\tO\n``\tO\n"""\tO\nsay"\t"\n'
+    assert len(read(tmp_path, text, read_columns)[0].words) == 6
+    assert not remarks

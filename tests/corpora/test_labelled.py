@@ -152,3 +152,26 @@ def test_a_file_for_several_languages_must_name_them(tmp_path):
     assert len(read_labelled(path, language="de")) == 1
     with pytest.raises(DataError, match="line 2: the file is for several languages, so each row needs a field 'lang"):
         read_labelled(path, language="de", several=True)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_text_is_passed_over_and_said(tmp_path, remarks, empty):
+    pairs = f"premise\thypothesis\tlabel\na\t{empty}\tneutral\na\tb\tneutral\n{empty}\tb\tneutral\n"
+    texts = read_labelled(write(tmp_path, pairs), labels=NLI, pairs=True)
+    assert texts == [LabelledText("a", "b", "neutral")]
+    assert "2 rows without a text are skipped, first line 2" in remarks[-1]
+    assert read_labelled(write(tmp_path, f"text\tlabel\nFine.\tgood\n{empty}\tgood\n")) == [
+        LabelledText("Fine.", None, "good")
+    ]
+    assert "1 rows without a text are skipped, first line 3" in remarks[-1]
+
+
+@pytest.mark.parametrize("names", ["text\tlabel", "sentence1\tgold_label"])
+def test_quotes_of_spreadsheets(tmp_path, remarks, names):
+    with pytest.raises(DataError, match=r'line 3: the label "pos" is in quotes, .* export the sheet without quotes'):
+        read_labelled(write(tmp_path, f'{names}\nb\tpos\n"a"\t"pos"\n'))
+    assert not remarks
+    rows = '"Yes"\tpos\n"He said ""yes"""\tneg\nSay "a" or "b"\tpos\n"a" or "b"\tneg\n'
+    texts = read_labelled(write(tmp_path, f"{names}\n{rows}"))
+    assert [text.text for text in texts] == ['"Yes"', '"He said ""yes"""', 'Say "a" or "b"', '"a" or "b"']
+    assert len(remarks) == 1 and "line 3: " in remarks[0] and "in quotes, as spreadsheets write cells" in remarks[0]

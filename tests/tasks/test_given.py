@@ -4,6 +4,7 @@ import copy
 import json
 import sys
 
+import numpy
 import pytest
 
 from alignfreeze.corpora.labelled import NLI, LabelledText
@@ -208,3 +209,17 @@ def test_no_framework_is_needed_for_lists_and_files(monkeypatch, tmp_path):
     for name in ("datasets", "pandas", "polars"):
         monkeypatch.setitem(sys.modules, name, None)
     assert to_items(TASKS["nli"], ROWS["nli"]) == to_items(TASKS["nli"], write("nli", tmp_path))
+
+
+def test_numbers_of_arrays_are_labels():
+    one, two = numpy.int64(1), numpy.uint8(2)
+    assert [item.label for item in to_items(TASKS["classification"], [("Fine.", one), ("Bad.", two)])] == ["1", "2"]
+    (sentence,) = to_items(TASKS["tagging"], [(["Ann", "lives", "here"], [one, two, numpy.int64(-1)])])
+    assert sentence.tags == ("1", "2", None)
+
+
+@pytest.mark.parametrize("task", ["pos", "tagging"])
+def test_rows_whose_words_are_left_out(task):
+    rows = [{"tokens": ["_", "_"], LABELS[task][0]: ["NOUN", "VERB"]}] * 2
+    with pytest.raises(DataError, match="training data: every word is '_'"):
+        to_items(TASKS[task], rows)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alignfreeze.corpora.checks import check_words
 from alignfreeze.corpora.labels import check_word
+from alignfreeze.corpora.signs import check_left_out
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
 from alignfreeze.files import read_lines, to_path
@@ -64,8 +65,8 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
         max_sentences: Read at most this many sentences.
 
     Raises:
-        DataError: The file cannot be read or is empty, a line is not CoNLL-U, or the empty lines between sentences
-            are missing; the message names the line.
+        DataError: The file cannot be read or is empty, all its words are `_`, a line is not CoNLL-U, or the empty
+            lines between sentences are missing; the message names the line.
     """
     path = to_path(path, "sentences")
     if max_sentences is not None and (type(max_sentences) is not int or max_sentences < 1):
@@ -79,6 +80,7 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
             break
     if not sentences:
         raise DataError(f"{path}: no sentence found; is this a CoNLL-U file?")
+    check_left_out(str(path), [sentence.words for sentence in sentences])
     whole = max_sentences is None or len(sentences) < max_sentences
     say_long_sentences(path, [sentence.words for sentence in sentences], whole=whole)
     return sentences

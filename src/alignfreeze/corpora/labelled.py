@@ -11,6 +11,7 @@ from typing import Any
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters, parse_label
+from alignfreeze.corpora.quotes import check_quotes, describe_quotes
 from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.languages import tag_fits
@@ -59,7 +60,7 @@ def read_labelled(
     The text is in the field `sentence1` (or `premise`, `text`, `sentence`), the label in `gold_label` (or `label`). The
     second text of a pair is in `sentence2` (or `hypothesis`, `hypo`, `text2`). Three kinds of rows are skipped. A field
     or column `language` may name another language, by any code. The labels `-`, -1 and null mean that there is none. A
-    text or a line may be null. A whole number is one label in all spellings: `1.0` is `1`.
+    text may be null or empty, a line null. A whole number is one label in all spellings: `1.0` is `1`.
 
     Args:
         path: The file.
@@ -122,7 +123,7 @@ def parse_labelled(
             skipped["label"].append(where)
             continue
         first, second = find_texts(row, pairs=pairs, where=where)
-        if first is None or (pairs and second is None):
+        if first is None or not first.strip() or (pairs and not (second or "").strip()):
             skipped["text"].append(where)
             continue
         texts.append(LabelledText(first, second, label, where.removeprefix(f"{name}, ")))
@@ -137,7 +138,7 @@ def parse_labelled(
     if not texts:
         of_language = f" of the language {language!r}" if language is not None else ""
         of_language += f" (the rows name {', '.join(sorted(others)[:10])})" if others else ""
-        missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing (null)" if skipped["text"] else ""
+        missing = f"; {skipped['text'][0]}: a {'second ' * pairs}text is missing" if skipped["text"] else ""
         kind = UnlabelledError if skipped["label"] else DataError
         raise kind(f"{name}: no labelled text{of_language} found{missing}")
     return texts
@@ -216,6 +217,8 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
             f"found {', '.join(names[:8])}"
         )
         raise DataError.at(path, number, problem)
+    label = next(name for name in LABEL if name in names)
+    texts, said = [name for name in (*FIRST, *SECOND) if name in names], ""
     for number, line in lines:
         values = line.split("\t")
         if len(values) != len(names):
@@ -224,4 +227,8 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
             raise DataError.at(
                 path, number, "the names of the columns stand here again, as in joined files; remove the line"
             )
-        yield number, dict(zip(names, values, strict=True))
+        row = dict(zip(names, values, strict=True))
+        check_quotes(row[label].strip(), where=f"{path}, line {number}")
+        if not said and (said := next(filter(None, (describe_quotes(row[name].strip()) for name in texts)), "")):
+            remark(f"{path}, line {number}: {said}")
+        yield number, row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
 from typing import Any
 
 from alignfreeze.errors import DataError
@@ -30,7 +31,7 @@ def parse_label(value: Any, *, where: str) -> str | None:
     """
     if value is None:
         return None
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | Real):
         raise DataError(f"{where}: a label is a word or a number, but this one is a {type(value).__name__}")
     label = check_characters(str(value).strip(), where=where)
     if label.casefold() in _NO_NUMBERS:
@@ -78,10 +79,13 @@ def find_half(text: str) -> str:
 
 
 def check_word(word: str, *, where: str) -> None:
-    """Check that a word of a tagged sentence is not empty.
+    """Check that a word of a tagged sentence is not empty, and that no carriage return or NUL is in it.
 
     Raises:
-        DataError: It is empty.
+        DataError: It is empty, or one of them is in it.
     """
+    if any(character in word for character in "\r\0"):
+        what = "carriage return" if "\r" in word else "NUL character"
+        raise DataError(f"{where}: the word {word!r:.100} has a {what} in it; remove it from the data")
     if not word.strip(" \t\r\n"):
         raise DataError(f"{where}: the word is empty; give every tag a word")

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from alignfreeze.corpora.json_lines import check_no_csv
 from alignfreeze.corpora.labels import check_word
+from alignfreeze.corpora.quotes import check_quotes, describe_quotes
+from alignfreeze.corpora.signs import Block, Row, check_left_out, check_names, check_tags, find_lemmas, lemma_error
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.progress import remark
@@ -30,9 +32,6 @@ LONG_FILE = 100
 """A file of one sentence with so many words probably lost its empty lines; longer ones are said."""
 
 _FULL_STOPS = set(".?!\u3002\uff1f\uff01\u061f\u06d4\u0964")
-
-_FEW_LINES = 20
-"""In fewer lines, a first column may hold the same word in each of them."""
 
 _DOCUMENT = "-DOCSTART-"
 _NUMBER = re.compile(r"[(\[]?0*([0-9]+([-.][0-9]+)?)[.):\]]?")
@@ -66,19 +65,6 @@ class WordLine:
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A line in columns."""
-
-    number: int
-    line: str
-    columns: tuple[str, ...]
-
-
-_Block = list[_Row]
-"""The rows of a sentence."""
-
-
 def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) -> list[list[WordLine]]:
     """Read the sentences of a file with one word per line, and an empty line after each sentence.
 
@@ -109,11 +95,28 @@ def read_word_lines(path: Path, *, is_tag: Callable[[str], bool] | None = None) 
     if len(blocks) == 1 and len(blocks[0]) > LONG_FILE:
         _check_one_sentence(path, blocks[0])
     word, tag = _find_columns(path, blocks, any_tag=is_tag is None)
+    if is_tag is None and (word, tag) == (0, -1):
+        check_tags(path, [row for block in blocks for row in block])
     sentences = [[WordLine(row.number, row.columns[word], row.columns[tag].strip()) for row in rows] for rows in blocks]
     for line in (line for sentence in sentences for line in sentence):
         _check_word(path, line)
-    say_long_sentences(path, [[line.word for line in sentence] for sentence in sentences])
+    _say_quotes(path, sentences)
+    words = [[line.word for line in sentence] for sentence in sentences]
+    check_left_out(str(path), words)
+    say_long_sentences(path, words)
     return sentences
+
+
+def _say_quotes(path: Path, sentences: Sequence[Sequence[WordLine]]) -> None:
+    """Say which words are in the quotes of spreadsheets; those of tags are refused."""
+    found = []
+    for line in (line for sentence in sentences for line in sentence):
+        check_quotes(line.tag, where=f"{path}, line {line.number}")
+        if problem := describe_quotes(line.word):
+            found.append(f"line {line.number}: {problem}")
+    if found:
+        more = f" ({len(found):,} words in all)" if len(found) > 1 else ""
+        remark(f"{path}, {found[0]}{more}")
 
 
 def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole: bool = True) -> None:
@@ -133,15 +136,15 @@ def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole:
         remark(f"{path}: {what} {len(longest):,} words{inside}; is there an empty line after each sentence?")
 
 
-def _read_blocks(path: Path) -> list[_Block]:
+def _read_blocks(path: Path) -> list[Block]:
     """Return the rows of each sentence, comments among them; an empty line or a new document ends a sentence."""
     lines = list(read_lines(path))
     plain = _without_sign([line for _, line in lines if line.strip()], str)
     has_tabs = sum("\t" in line for line in plain) * 2 > len(plain)
-    blocks: list[_Block] = [[]]
+    blocks: list[Block] = [[]]
     for number, line in lines:
         if line.strip() and line.split()[0] != _DOCUMENT:
-            blocks[-1].append(_Row(number, line, _split(line, has_tabs=has_tabs)))
+            blocks[-1].append(Row(number, line, _split(line, has_tabs=has_tabs)))
         elif blocks[-1]:
             blocks.append([])
     return blocks
@@ -158,7 +161,7 @@ def _split(line: str, *, has_tabs: bool) -> tuple[str, ...]:
     return tuple(line.split("\t") if has_tabs else re.split("[ \t]+", line.strip(" \t")))
 
 
-def _check_form(path: Path, rows: Sequence[_Row]) -> None:
+def _check_form(path: Path, rows: Sequence[Row]) -> None:
     """Check that a file is not of a form that is often taken for this one."""
     if not rows:
         return
@@ -172,15 +175,15 @@ def _check_form(path: Path, rows: Sequence[_Row]) -> None:
         check_no_csv(path, number, line.lower(), _WORD_NAMES | _TAG_NAMES)
 
 
-def _most_usual(rows: Sequence[_Row]) -> _Row:
+def _most_usual(rows: Sequence[Row]) -> Row:
     """Return the first row with the usual number of columns."""
     if not rows:
-        return _Row(0, "", ())
+        return Row(0, "", ())
     (width, _), *_ = Counter(len(row.columns) for row in rows).most_common(1)
     return next(row for row in rows if len(row.columns) == width)
 
 
-def _without_comments(path: Path, block: _Block, find_comment: Callable[[_Row], bool]) -> Iterator[_Row]:
+def _without_comments(path: Path, block: Block, find_comment: Callable[[Row], bool]) -> Iterator[Row]:
     """Yield the rows of a sentence that are no comments."""
     inside = False
     for row in block:
@@ -195,10 +198,12 @@ def _without_comments(path: Path, block: _Block, find_comment: Callable[[_Row], 
         yield row
 
 
-def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Callable[[str], bool]) -> bool:
+def _is_comment(row: Row, *, path: Path, model: Row, any_tag: bool, is_tag: Callable[[str], bool]) -> bool:
     """Tell whether a line with `#` before the words of a sentence is a comment."""
     tag, width = row.columns[-1], len(row.columns)
     has_space, has_width = row.line.startswith(("# ", "##")), width == len(model.columns)
+    if row.line.startswith("#\t"):
+        return not has_width and not is_tag(tag)
     if width == 1 or (has_space and "\t" in row.line and "\t" not in model.line):
         return True
     if "\t" in row.line or (has_width and not has_space):
@@ -211,7 +216,7 @@ def _is_comment(row: _Row, *, path: Path, model: _Row, any_tag: bool, is_tag: Ca
     return True
 
 
-def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
+def _check_columns(path: Path, blocks: Sequence[Block], model: Row) -> None:
     for row in (row for block in blocks for row in block):
         if len(row.columns) < 2:
             problem = f"expected a word and its tag, separated by a tab or a space; found {row.line.strip()!r:.100}"
@@ -224,13 +229,11 @@ def _check_columns(path: Path, blocks: Sequence[_Block], model: _Row) -> None:
                 "all lines need the same number. If words contain spaces, separate the columns by tabs"
             )
             raise DataError.at(path, row.number, problem)
-    firsts = [row.columns[0] for block in blocks for row in block]
-    if len(model.columns) > 2 and len(firsts) >= _FEW_LINES and len(set(firsts)) == 1:
-        problem = f"column 1 has {firsts[0]!r:.100} in every line, so it holds no words; leave this column out"
-        raise DataError.at(path, model.number, problem)
+    if len(model.columns) > 2:
+        check_names(path, blocks)
 
 
-def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tuple[int, int]:
+def _find_columns(path: Path, blocks: Sequence[Block], *, any_tag: bool) -> tuple[int, int]:
     """Return the places of the words and of their tags; if the first column numbers the words, say so.
 
     Words may be numbers, too: if another word is none, the first column has words, unless most sentences are numbered.
@@ -260,21 +263,21 @@ def _find_columns(path: Path, blocks: Sequence[_Block], *, any_tag: bool) -> tup
     return first_and_last
 
 
-def _number_of(row: _Row, place: int = 0) -> str:
+def _number_of(row: Row, place: int = 0) -> str:
     """Return the number in a column without its signs; the column as it is if it is no number."""
     match = _NUMBER.fullmatch(row.columns[place])
     return match[1] if match else row.columns[place]
 
 
-def _is_numbered(block: _Block) -> bool:
+def _is_numbered(block: Block) -> bool:
     return all(_number_of(row) == str(place) for place, row in enumerate(block, start=1))
 
 
-def _begins_to_count(block: _Block) -> bool:
+def _begins_to_count(block: Block) -> bool:
     return len(block) > 1 and re.match(r"[01]([-.]|$)", _number_of(block[0])) is not None
 
 
-def _choose_tags(path: Path, rows: Sequence[_Row], *, any_tag: bool) -> int:
+def _choose_tags(path: Path, rows: Sequence[Row], *, any_tag: bool) -> int:
     """Return the place of the tags in rows that begin with the number of the word.
 
     Raises:
@@ -289,23 +292,20 @@ def _choose_tags(path: Path, rows: Sequence[_Row], *, any_tag: bool) -> int:
         tag = entities[0]
     else:
         raise _unclear_error(path, rows[0])
-    spelt = [row for row in rows if len(row.columns[1]) > 1 and row.columns[1].isalpha()]
-    same = [row for row in spelt if row.columns[1].casefold() == row.columns[tag].casefold()]
-    if any_tag and spelt and len(same) * 2 >= len(spelt):
-        problem = f"column {tag + 1} seems to hold lemmas, not tags: the one of {same[0].columns[1]!r} is the same word"
-        raise DataError.at(path, same[0].number, f"{problem}. Keep a column with tags, behind the words")
+    if any_tag and (same := find_lemmas(rows, 1, tag)):
+        raise lemma_error(path, same[0], 1, tag, remedy="Keep a column with tags, behind the words")
     return tag
 
 
-def _share(rows: Sequence[_Row], fits: Callable[[_Row], bool]) -> float:
+def _share(rows: Sequence[Row], fits: Callable[[Row], bool]) -> float:
     return sum(map(fits, rows)) / len(rows)
 
 
-def _is_iob2(row: _Row, place: int) -> bool:
+def _is_iob2(row: Row, place: int) -> bool:
     return row.columns[place] == "-1" or IOB2.fullmatch(row.columns[place]) is not None
 
 
-def _unclear_error(path: Path, row: _Row) -> DataError:
+def _unclear_error(path: Path, row: Row) -> DataError:
     found = ", ".join(f"column {place} has {text!r:.30}" for place, text in enumerate(row.columns[2:7], start=3))
     problem = (
         f"column 1 numbers the words, and several columns may hold their tags: {found}. "
@@ -314,14 +314,14 @@ def _unclear_error(path: Path, row: _Row) -> DataError:
     return DataError.at(path, row.number, problem)
 
 
-def _show_command(row: _Row, place: int) -> str:
+def _show_command(row: Row, place: int) -> str:
     """Return a command that makes a file of words and tags from a file whose first column numbers the words."""
     if "\t" in row.line:
-        return f"grep -Ev '^[0-9]+[-.][0-9]' FILE | cut -f 2,{place} > NEW"
+        return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | cut -f 2,{place} > NEW"
     return f"grep -Ev '^(#|[0-9]+[-.][0-9])' FILE | awk '{{print $2 \"\\t\" ${place}}}' > NEW"
 
 
-def _check_one_sentence(path: Path, rows: _Block) -> None:
+def _check_one_sentence(path: Path, rows: Block) -> None:
     """Check that no column of a long sentence counts its words, and begins to count again inside."""
     for place in range(1, len(rows[0].columns)):
         column = [_number_of(row, place) for row in rows]
@@ -339,7 +339,7 @@ def _check_one_sentence(path: Path, rows: _Block) -> None:
             raise DataError.at(path, rows[again].number, problem)
 
 
-def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
+def _check_numbers(path: Path, blocks: Sequence[Block]) -> None:
     for block in blocks:
         for place, row in enumerate(block, start=1):
             if _number_of(row) != str(place):
@@ -351,7 +351,7 @@ def _check_numbers(path: Path, blocks: Sequence[_Block]) -> None:
                 raise DataError.at(path, row.number, problem)
 
 
-def _check_conllu(path: Path, first: _Row) -> None:
+def _check_conllu(path: Path, first: Row) -> None:
     if len(first.columns) == CONLLU_COLUMNS and "\t" in first.line:
         problem = (
             "this is CoNLL-U, whose third column has lemmas. The task 'pos' reads its UPOS tags. For column 5 (XPOS), "

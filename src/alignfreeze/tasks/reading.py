@@ -9,6 +9,7 @@ from alignfreeze.corpora.annotated import UNTAGGED, TaggedSentence
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.labelled import LabelledText, parse_labelled, read_labelled
 from alignfreeze.corpora.labels import check_characters, check_word, parse_tag
+from alignfreeze.corpora.signs import check_left_out
 from alignfreeze.errors import DataError
 from alignfreeze.tasks.task import Source
 
@@ -21,7 +22,7 @@ def read_row_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
         fields: Possible names of the field that holds the tags. The first name that occurs in a row is used.
 
     Raises:
-        DataError: A row is not a list of words with one tag each.
+        DataError: A row is not a list of words with one tag each, or all words are `_`.
     """
     sentences: list[TaggedSentence] = []
     for where, row in source.rows():
@@ -35,6 +36,7 @@ def read_row_sentences(source: Source, fields: tuple[str, ...]) -> list[TaggedSe
         sentences.append(TaggedSentence(words, tuple(None if tag == UNTAGGED else tag for tag in tags)))
         if len(sentences) == source.most:
             break
+    check_left_out(str(source.place), [sentence.words for sentence in sentences])
     return sentences
 
 
