@@ -214,3 +214,31 @@ def test_many_short_lines_are_read_fast(tmp_path, monkeypatch):
     lines = [f"word {number}\tWort {number}\n" for number in range(500)] + ["English\tDeutsch\n"]
     assert len(texts(write(tmp_path / "t.tsv", "".join(lines)))) == 501
     assert len(asked) == 1  # the names of languages take long to look up
+
+
+@pytest.mark.parametrize("lines", ["1\teng\tHi.\tC\t\\N\n2\tdeu\tHallo.\tX\t\\N\n", "en\tHi.\tC\nde\tHallo.\tX\n"])
+def test_one_column_of_tags_of_both_languages_means_a_sentence_a_line(tmp_path, lines):
+    path = write(tmp_path / "t.tsv", lines)
+    with pytest.raises(DataError, match="one column holds tags of both languages, so each line seems to hold one sent"):
+        texts(path)
+    assert len(texts(path, columns=("2", "3"))) == 2
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "id0\tThe house is old.\nid1\tWe read books.\n",
+        "key\tsentence\nThe house.\ts-1.0\nA tree.\ts-2.0\nNo.\ts-3.0\n",
+        "x9f3\t新冠\nb77a\t房子\n",
+    ],
+)
+def test_identifiers_are_no_sentences_beside_one_column(tmp_path, lines):
+    path = write(tmp_path / "t.tsv", lines)
+    with pytest.raises(DataError, match=r"fewer than two columns look like sentences .* holds identifiers.*--columns"):
+        texts(path)
+    assert len(texts(path, columns=("1", "2"))) == lines.count("\n")
+
+
+@pytest.mark.parametrize("lines", ["A4\tA4\nMP3\tMP3\n", "id0\tA house.\n", "CD\tMP3\nCD\tD\n", "A4\ta b\nA4\tc\n"])
+def test_words_with_digits_are_words(tmp_path, lines):
+    assert len(texts(write(tmp_path / "t.tsv", lines))) == lines.count("\n")

@@ -91,6 +91,8 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
     below = [_kind_of(cells[1:], width, sides) if min(width, len(rows)) > 2 else None for cells in columns]
     has_header = any(kind is None and rest == "numbers" for kind, rest in zip(kinds, below, strict=True))
     kinds = below if has_header else kinds
+    if width == 2 and len(rows) > 1:
+        kinds = _find_identifiers(columns) or kinds
     places = [place for place, kind in enumerate(kinds) if kind is None]
     if len(places) > 2:
         same = {place for place in places if len(set(columns[place][has_header:])) == 1 < len(rows) - has_header}
@@ -175,6 +177,13 @@ def _kind_of(cells: Iterable[str], width: int, sides: Sides) -> str | None:
     return None
 
 
+def _find_identifiers(columns: Sequence[Sequence[str]]) -> list[str | None] | None:
+    """Return the kinds of two columns one of which holds another identifier in each line, perhaps below a name."""
+    below = [cells[len(cells) > 2 :] for cells in columns]
+    are = [all(map(_IDENTIFIER.fullmatch, cells)) and len(set(cells)) == len(cells) for cells in below]
+    return ["identifiers" if one else None for one in are] if sum(are) == 1 else None
+
+
 def is_tag(cell: str, code: str) -> bool:
     """Return whether a cell is a tag of a language."""
     return 2 <= len(cell) <= 12 and " " not in cell and tag_fits(cell, code)
@@ -193,6 +202,11 @@ def _order_by_tags(
     """
     tags = [columns[place] for place, kind in enumerate(kinds) if kind == _TAGS]
     if len(tags) == 1:
+        if all(any(is_tag(cell, code) for cell in tags[0]) for code in sides.languages):
+            raise UnclearError(
+                "one column holds tags of both languages, so each line seems to hold one sentence and its language; "
+                f"write the two sentences of a pair side by side, or {CHOOSE}"
+            )
         _refuse_other_languages(columns, kinds, chosen)
     if len(tags) != 2:
         return chosen
