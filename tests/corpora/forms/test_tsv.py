@@ -242,3 +242,41 @@ def test_identifiers_are_no_sentences_beside_one_column(tmp_path, lines):
 @pytest.mark.parametrize("lines", ["A4\tA4\nMP3\tMP3\n", "id0\tA house.\n", "CD\tMP3\nCD\tD\n", "A4\ta b\nA4\tc\n"])
 def test_words_with_digits_are_words(tmp_path, lines):
     assert len(texts(write(tmp_path / "t.tsv", lines))) == lines.count("\n")
+
+
+BODY = "The house is old.\tDas Haus ist alt.\nA tree.\tEin Baum.\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("en\tfr", "English and French"),
+        ("eng\tfra", "English and French"),
+        ("English\tFrench", "English and French"),
+        ("src_en\ttgt_fr", "English and French"),
+        ("Français\tDeutsch", "French and German"),
+        ("fr_FR\tes", "French and Spanish"),
+    ],
+)
+def test_a_first_line_that_names_other_languages_is_refused(tmp_path, header, named):
+    path = write(tmp_path / "t.tsv", f"{header}\n{BODY}")
+    with pytest.raises(DataError, match=rf"t.tsv, line 1: .* name the columns as {named}, not English and German"):
+        texts(path)
+    numbered = write(tmp_path / "n.tsv", f"id\t{header}\n" + "".join(f"1\t{line}\n" for line in BODY.splitlines()))
+    with pytest.raises(DataError, match=rf"n.tsv, line 1: .* name the columns as {named}, not English and German"):
+        texts(numbered)
+
+
+@pytest.mark.parametrize("header", ["Englisch\tDeutsch", "anglais\tallemand", "sentence_eng\tsentence_deu"])
+def test_a_first_line_that_names_the_languages_in_other_words_is_a_header(tmp_path, header, remarks):
+    path = write(tmp_path / "t.tsv", f"{header}\n{BODY}")
+    expected = [("The house is old.", "Das Haus ist alt."), ("A tree.", "Ein Baum.")]
+    assert texts(path) == expected
+    swapped = "".join("\t".join(line.split("\t")[::-1]) + "\n" for line in f"{header}\n{BODY}".splitlines())
+    assert texts(write(tmp_path / "s.tsv", swapped)) == expected
+    assert "the first line names the columns; columns 2 and 1 are read as sentences" in " ".join(remarks)
+
+
+@pytest.mark.parametrize("lines", ["it\tes\nno\tnein\n", "English\tEnglisch\nDutch\tx\n", "so\tso\nI go.\tIch.\n"])
+def test_short_words_and_names_of_one_language_are_pairs(tmp_path, lines):
+    assert len(texts(write(tmp_path / "t.tsv", lines))) == 2
