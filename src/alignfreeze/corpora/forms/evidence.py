@@ -125,7 +125,7 @@ def _order_by_header(
     order = find_order((rows[0][chosen[0]], rows[0][chosen[1]]), others, sides)
     if order == -1 and kinds.count(_TAGS) == 2:
         raise HeaderError(f"this line and the tags of languages name other columns as the source; {CHOOSE}")
-    return (chosen[::-1] if order == -1 else chosen), order is not None
+    return ((chosen[1], chosen[0]) if order == -1 else chosen), order is not None
 
 
 def _choose_by_names(rows: Sequence[Sequence[str]], width: int, sides: Sides) -> Choice | None:

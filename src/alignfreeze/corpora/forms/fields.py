@@ -71,7 +71,7 @@ def find_sides(fields: Mapping[Any, Any], sides: Sides) -> tuple[str, str]:
         return names
     for order in (1, -1):
         if all(_is_language(tag, code) for tag, code in zip(found[::order], sides.languages, strict=True)):
-            return names if order == 1 else names[::-1]
+            return names if order == 1 else (names[1], names[0])
     shown = " and ".join(f"{fields[key]!r} in {key!r}" for key in keys if key is not None)
     raise ValueError(
         f"the languages are {shown}, not {' and '.join(sides.languages)}; keep the pairs of these languages, or choose "
