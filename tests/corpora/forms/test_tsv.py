@@ -280,3 +280,8 @@ def test_a_first_line_that_names_the_languages_in_other_words_is_a_header(tmp_pa
 @pytest.mark.parametrize("lines", ["it\tes\nno\tnein\n", "English\tEnglisch\nDutch\tx\n", "so\tso\nI go.\tIch.\n"])
 def test_short_words_and_names_of_one_language_are_pairs(tmp_path, lines):
     assert len(texts(write(tmp_path / "t.tsv", lines))) == 2
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x7f", "\u0301", "\ufffd"])
+def test_odd_signs_in_a_first_line_name_no_language(tmp_path, sign):
+    assert len(texts(write(tmp_path / "t.tsv", f"{sign}dog\t{sign}Hund\nA{sign}\t{sign}\n"))) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import langcodes
 import regex
@@ -50,6 +51,7 @@ def find_order(header: tuple[str, str], others: Sequence[Sequence[str]], sides: 
     )
 
 
+@lru_cache(2**12)
 def language_named(cell: str) -> str | None:
     """Return the code of the language that a cell names: `English`, `anglais`, `src_en`, `fra`; None if it names none.
 
@@ -62,6 +64,8 @@ def language_named(cell: str) -> str | None:
         code = langcodes.Language.get(parts[0]).language or ""
         has_region = len(parts) == 1 or regex.fullmatch("[a-z]{2}|[a-z]{4}", parts[1])
         return code if len(code) == 2 and has_region and langcodes.tag_is_valid(code) else None
+    if not all(regex.fullmatch(r"[\p{L}\p{M}]{2,20}", part) for part in parts):
+        return None  # langcodes searches for letters alone
     try:
         found = langcodes.find(" ".join(parts)).language
     except LookupError:
