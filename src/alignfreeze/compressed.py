@@ -44,6 +44,21 @@ _OTHER_COMPRESSIONS = {
 }
 """Compressions that are not supported, with patterns of their first bytes."""
 
+_EXPORT = "which is not read; export it as text with tabs between its columns (.tsv)"
+_DOCUMENTS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), f"this is a spreadsheet, {_EXPORT}"),
+    **dict.fromkeys((".docx", ".doc", ".odt"), f"this is a text document, {_EXPORT}"),
+}
+"""What to say about documents of office programs, which are zip files, by the ending of their names."""
+
+_NO_TEXTS = {
+    b"PAR1": f"this is a Parquet file, {_EXPORT}, or open it as a data frame in Python",
+    b"SQLite format 3\0": f"this is a database (SQLite), as memories of Trados (.sdltm) are, {_EXPORT} or as TMX",
+    b"Rar!\x1a\x07": "compressed by rar, which is not supported; unpack it, or use gzip, xz or zstd",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": f"this is a document of an older office program, {_EXPORT}",
+}
+"""What to say about files that are no text, by their first bytes."""
+
 OTHER_COMPRESSED_NAMES = {".bz2", ".zip", ".7z", ".lz4", ".lzma", ".rar", ".br"}
 """Endings of compressions that are neither read nor written."""
 
@@ -60,7 +75,8 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as file:
-            beginning = file.peek(10)[:10]
+            beginning = file.peek(16)[:16]
+            _refuse_other_formats(path, beginning)
             for name, pattern in _OTHER_COMPRESSIONS.items():
                 if re.match(pattern, beginning):
                     raise DataError(
@@ -76,6 +92,19 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
         raise EndsEarlyError(f"{path}: the compressed data end early or are damaged ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _refuse_other_formats(path: Path, beginning: bytes) -> None:
+    """Refuse documents and databases by their first bytes, which are no text to unpack.
+
+    Raises:
+        DataError: The file is one.
+    """
+    problem = next((text for magic, text in _NO_TEXTS.items() if beginning.startswith(magic)), None)
+    if beginning.startswith(b"PK\x03\x04"):
+        problem = _DOCUMENTS.get(path.suffix.lower())
+    if problem is not None:
+        raise DataError(f"{path}: {problem}")
 
 
 def strip_compression(path: Path) -> Path:

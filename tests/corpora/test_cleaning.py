@@ -86,3 +86,24 @@ def test_escapes_stand_for_one_character_each(escaped, plain):
 def test_tabs_and_other_text_stay():
     for text in ("a\tb", "10\xa0000 猫\u3000犬 😀", "می\u200cروم", ""):
         assert clean(text) == clean(text, pretokenized=True) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "characters"),
+    [
+        ("caf&eacute; na&iuml;ve", "café naïve"),
+        ("Es &uuml;ber&hellip;", "Es über…"),
+        ("Smith &co; x &bar; y", "Smith &co; x | y"),
+        ("a&ensp;b", "a\xa0b"),
+    ],
+)
+def test_all_names_of_html_are_escapes(tmp_path, remarks, text, characters):
+    assert to_characters(text) == characters
+    path = write(tmp_path / "t.tsv", f"{text}\tx\n" * 3)
+    read_bitext(path, languages=EN_DE)
+    assert any("3 of 3 sentence pairs hold escapes" in remark for remark in remarks)
+
+
+def test_what_html_has_no_name_for_is_no_escape(tmp_path, remarks):
+    read_bitext(write(tmp_path / "t.tsv", "Smith &co; AT&T;\tx\n" * 3), languages=EN_DE)
+    assert not any("escapes" in remark for remark in remarks)

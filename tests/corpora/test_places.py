@@ -132,3 +132,27 @@ def test_two_endings_that_are_tags_of_one_language(tmp_path):
     assert list(BitextReader(tmp_path, languages=("en", "pt-PT"))) == [("en", "pt_PT")]
     write(tmp_path / "t.pt", "pt\n")
     assert list(BitextReader(tmp_path, languages=("en", "pt"))) == [("en", "pt")]
+
+
+@pytest.mark.parametrize("names", [("x1.en", "x2.de"), ("news/a.en", "news/b.de.gz")])
+def test_the_only_matches_of_two_patterns_must_belong_together(tmp_path, names):
+    folder = (tmp_path / names[0]).parent
+    for name in names:
+        write(tmp_path / name, "one\n")
+    with pytest.raises(DataError, match=r"only .*\.en and .*\.de.* match; \* must stand for the same text"):
+        texts(folder / "*.en", folder / "*.de*")
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [
+        (("x1.en", "x1.de"), ("x*.en", "x*.de")),
+        (("v7.de-en.en", "v7.de-en.de"), ("v*.en", "v*.de")),
+        (("en_GB.txt", "de_DE.txt"), ("en*", "de*")),
+        (("x1.en", "y2.de"), ("x*.en", "y2.de")),
+    ],
+)
+def test_the_only_matches_of_two_patterns_that_differ_in_the_language_alone(tmp_path, names, patterns):
+    write(tmp_path / names[0], "one\n")
+    write(tmp_path / names[1], "eins\n")
+    assert texts(tmp_path / patterns[0], tmp_path / patterns[1]) == [("one", "eins")]

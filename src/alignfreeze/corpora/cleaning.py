@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Iterator
+from html.entities import html5
 
 import regex
 
@@ -19,7 +20,7 @@ _LINE_ENDS = regex.compile(r"[\r\n]+")
 # Soft hyphens, zero-width spaces, joiners of words, marks of direction. Joiners of letters (U+200C, U+200D) and the
 # signs of Mongolian and Khmer change how a word is read.
 _INVISIBLE = regex.compile(r"[\p{DI}--\p{Lo}--[\u200c\u200d\u17b4\u17b5\u180b-\u180d\u180f]]+", regex.V1)
-_ESCAPE = regex.compile(r"&(?:amp|apos|quot|lt|gt|nbsp|bar|bra|ket|#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,5});")
+_ESCAPE = regex.compile(r"&(?:(?P<name>[A-Za-z][A-Za-z0-9]{1,31};)|#[0-9]{2,6};|#[xX][0-9a-fA-F]{2,5};)")
 _OLD_MOSES = {"&bar;": "|", "&bra;": "[", "&ket;": "]"}
 
 
@@ -53,7 +54,12 @@ def show_word(word: str) -> str:
 
 def has_escape(text: str) -> bool:
     """Tell whether a text holds an escape of HTML or Moses, such as `&apos;` or `&#124;`."""
-    return "&" in text and _ESCAPE.search(text) is not None
+    return "&" in text and any(map(_is_known, _ESCAPE.finditer(text)))
+
+
+def _is_known(escape: regex.Match[str]) -> bool:
+    """Tell whether HTML or Moses has an escape: `&eacute;`, but not `&co;`."""
+    return escape["name"] is None or escape["name"] in html5 or escape[0] in _OLD_MOSES
 
 
 def to_characters(text: str) -> str:
@@ -62,6 +68,8 @@ def to_characters(text: str) -> str:
 
 
 def _to_character(escape: regex.Match[str]) -> str:
+    if not _is_known(escape):
+        return escape[0]
     character = _OLD_MOSES.get(escape[0]) or html.unescape(escape[0])
     # A space or a control character would be the end of a word, or of a line.
     return "\xa0" if character.isspace() or _CONTROL.fullmatch(character) else character

@@ -12,7 +12,7 @@ from typing import Any
 from alignfreeze.corpora.bitext import SentencePair, intern_words, read_bitext
 from alignfreeze.corpora.checks import check_max_pairs, check_two_languages
 from alignfreeze.corpora.cleaning import Cleaner
-from alignfreeze.corpora.forms.fields import fields_of, find_names, to_sentence
+from alignfreeze.corpora.forms.fields import fields_of, find_names, find_sides, to_sentence
 from alignfreeze.corpora.forms.form import Sides
 from alignfreeze.corpora.rows import rows_of
 from alignfreeze.corpora.words import find_splitter, split_on_spaces
@@ -210,7 +210,7 @@ def _values_of(item: Any, sides: Sides | None) -> tuple[Any, Any]:
     if fields is None:
         return None, None
     try:
-        source, target = find_names(list(fields), sides)
+        source, target = find_sides(fields, sides)
     except ValueError as error:
         raise ValueError(f": {error}; rename the two fields, or give pairs") from None
     return fields[source], fields[target]

@@ -104,6 +104,7 @@ def _pair_by_pattern(patterns: tuple[str, str], languages: tuple[str, str]) -> l
     """
     sources, targets = (_find_matches(pattern) for pattern in patterns)
     if len(sources) == len(targets) == 1:
+        _check_alone(patterns, (sources[0], targets[0]), languages)
         return [(sources[0], targets[0])]
     if len(sources) != len(targets):
         found = f"{len(sources):,} files match {patterns[0]} and {len(targets):,} match {patterns[1]}"
@@ -120,6 +121,31 @@ def _pair_by_pattern(patterns: tuple[str, str], languages: tuple[str, str]) -> l
             "and its target file"
         )
     return [(path, second[key]) for key, path in first.items()]
+
+
+def _check_alone(patterns: tuple[str, str], files: tuple[Path, Path], languages: tuple[str, str]) -> None:
+    """Refuse the only matches of two patterns if their signs stand for texts that differ in more than the language.
+
+    Raises:
+        DataError: They do, as in half a download: x1.en and x2.de.
+    """
+    if not all(has_magic(pattern) and not Path(pattern).exists() for pattern in patterns):
+        return
+    keys = [_key_of(path, pattern, code) for path, pattern, code in zip(files, patterns, languages, strict=True)]
+    source, target = (_leave_out_tags(" ".join(key), languages) for key in keys)
+    if source != target and (len(keys[0]) == len(keys[1]) or (source and target)):
+        raise DataError(
+            f"{patterns[0]} and {patterns[1]}: only {files[0]} and {files[1]} match; * must stand for the same text in "
+            "the names of a source file and its target file; name both files if they belong together"
+        )
+
+
+def _leave_out_tags(text: str, languages: tuple[str, str]) -> list[str]:
+    """Return the parts of a text that are no tag of our languages and no region."""
+    parts = regex.split(r"[\W_]+", text)
+    return [
+        part for part in parts if not (regex.fullmatch("[A-Z]{2}|", part) or any(tag_fits(part, c) for c in languages))
+    ]
 
 
 def _key_of(path: Path, pattern: str, code: str) -> tuple[str, ...]:

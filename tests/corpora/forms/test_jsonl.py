@@ -3,6 +3,7 @@ import json
 import pytest
 
 from alignfreeze.corpora.bitext import BitextReader, choose_pairs
+from alignfreeze.corpora.given import to_bitext
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.errors import DataError
 from tests.support.bitext import EN_DE, texts, write
@@ -63,3 +64,43 @@ def test_one_null_leaves_out_one_line_and_the_others_keep_their_numbers(tmp_path
     chosen = choose_pairs(reader, SelectionSettings())
     assert len(chosen.texts) == 6
     assert chosen.left_out == {"with null instead of a sentence": 8}  # read twice
+
+
+NAMES = [
+    ("src_lang", "tgt_lang"),
+    ("source_language", "target_language"),
+    ("lang1", "lang2"),
+    ("sourceLang", "targetLang"),
+]
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("tags", [("de", "en"), ("deu_Latn", "eng_Latn"), ("German", "English"), ("de", None)])
+def test_fields_that_name_the_languages_decide_the_order(tmp_path, names, tags):
+    row = {**dict(zip(names, tags, strict=True)), "source": "Das Haus", "target": "The house"}
+    if None in tags:
+        row["x"] = 1
+    path = write(tmp_path / "t.jsonl", json.dumps(row) + "\n")
+    assert texts(path) == [("The house", "Das Haus")]
+    assert texts(path, columns=("source", "target")) == [("Das Haus", "The house")]
+    (pair,) = to_bitext([row], languages=EN_DE)
+    assert pair.source == ("The", "house")
+    (pair,) = to_bitext({name: [value] for name, value in row.items()}, languages=EN_DE)
+    assert pair.source == ("The", "house")
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("tags", [("eng", "fra"), ("de", "de"), ("fr", ""), ("web", "web")])
+def test_fields_that_name_other_languages_are_refused(tmp_path, names, tags):
+    row = {**dict(zip(names, tags, strict=True)), "source": "a", "target": "b"}
+    good = {**row, names[0]: "en", names[1]: "de"}
+    path = write(tmp_path / "t.jsonl", f"{json.dumps(good)}\n{json.dumps(row)}\n")
+    with pytest.raises(DataError, match=r"line 2: the languages are .* in .*, not en and de; keep .*--columns source"):
+        texts(path)
+    with pytest.raises(DataError, match=r"sentence pair 2: the languages are .*, not en and de"):
+        to_bitext([good, row], languages=EN_DE)
+
+
+def test_tags_as_names_of_fields_are_right_whatever_others_name(tmp_path):
+    row = {"en": "A dog", "de": "Ein Hund", "src_lang": "de", "tgt_lang": "en"}
+    assert texts(write(tmp_path / "t.jsonl", json.dumps(row))) == [("A dog", "Ein Hund")]

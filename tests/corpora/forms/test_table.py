@@ -144,3 +144,14 @@ def test_the_form_of_a_pipe_must_be_named(tmp_path):
 def test_bars_with_an_empty_side_or_without_spaces(tmp_path, line, pair):
     expected = [pair, ("A house", "Ein Haus")]
     assert texts(write(tmp_path / "t", f"{line}\nA house ||| Ein Haus\n")) == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["A house\t, old ||| Ein Haus\nA\ttree ||| Ein Baum\n", "A house ||| Ein\tHaus\n" * 2, "a\t||| b\nc\t||| d\n"],
+)
+def test_lines_with_bars_and_a_tab_are_ambiguous(tmp_path, lines):
+    path = write(tmp_path / "t.txt", lines)
+    with pytest.raises(DataError, match=r"line 1: every line has a tab and \|\|\|.*--form bars or --form tsv"):
+        texts(path)
+    assert texts(path, form="bars")[0][1] in {"Ein Haus", "Ein\tHaus", "b"}

@@ -252,3 +252,12 @@ def test_a_memory_without_units_does_not_fill_the_memory(tmp_path):
     path.write_bytes(gzip.compress(b"<tmx><header>" + b"<note>a</note>" * 6_000_000, compresslevel=1))
     with pytest.raises(DataError, match=r"more than 67,108,864 bytes without a translation unit"):
         texts(path)
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "UTF-16LE", "utf-32"])
+def test_a_declaration_that_names_another_encoding_is_called_wrong(tmp_path, declared):
+    text = TMX.format(encoding=declared, units=unit(("en", "A"), ("de", "Ä")))
+    with pytest.raises(DataError, match=rf"line 1: the declaration names {declared}, but .* write encoding=\"utf-8\""):
+        texts(write(tmp_path / "t.tmx", text))
+    if declared == "utf-16":
+        assert texts(write(tmp_path / "w.tmx", text, "utf-16")) == [("A", "Ä")]

@@ -214,3 +214,74 @@ def test_many_short_lines_are_read_fast(tmp_path, monkeypatch):
     lines = [f"word {number}\tWort {number}\n" for number in range(500)] + ["English\tDeutsch\n"]
     assert len(texts(write(tmp_path / "t.tsv", "".join(lines)))) == 501
     assert len(asked) == 1  # the names of languages take long to look up
+
+
+@pytest.mark.parametrize("lines", ["1\teng\tHi.\tC\t\\N\n2\tdeu\tHallo.\tX\t\\N\n", "en\tHi.\tC\nde\tHallo.\tX\n"])
+def test_one_column_of_tags_of_both_languages_means_a_sentence_a_line(tmp_path, lines):
+    path = write(tmp_path / "t.tsv", lines)
+    with pytest.raises(DataError, match="one column holds tags of both languages, so each line seems to hold one sent"):
+        texts(path)
+    assert len(texts(path, columns=("2", "3"))) == 2
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "id0\tThe house is old.\nid1\tWe read books.\n",
+        "key\tsentence\nThe house.\ts-1.0\nA tree.\ts-2.0\nNo.\ts-3.0\n",
+        "x9f3\t新冠\nb77a\t房子\n",
+    ],
+)
+def test_identifiers_are_no_sentences_beside_one_column(tmp_path, lines):
+    path = write(tmp_path / "t.tsv", lines)
+    with pytest.raises(DataError, match=r"fewer than two columns look like sentences .* holds identifiers.*--columns"):
+        texts(path)
+    assert len(texts(path, columns=("1", "2"))) == lines.count("\n")
+
+
+@pytest.mark.parametrize("lines", ["A4\tA4\nMP3\tMP3\n", "id0\tA house.\n", "CD\tMP3\nCD\tD\n", "A4\ta b\nA4\tc\n"])
+def test_words_with_digits_are_words(tmp_path, lines):
+    assert len(texts(write(tmp_path / "t.tsv", lines))) == lines.count("\n")
+
+
+BODY = "The house is old.\tDas Haus ist alt.\nA tree.\tEin Baum.\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("en\tfr", "English and French"),
+        ("eng\tfra", "English and French"),
+        ("English\tFrench", "English and French"),
+        ("src_en\ttgt_fr", "English and French"),
+        ("Français\tDeutsch", "French and German"),
+        ("fr_FR\tes", "French and Spanish"),
+    ],
+)
+def test_a_first_line_that_names_other_languages_is_refused(tmp_path, header, named):
+    path = write(tmp_path / "t.tsv", f"{header}\n{BODY}")
+    with pytest.raises(DataError, match=rf"t.tsv, line 1: .* name the columns as {named}, not English and German"):
+        texts(path)
+    numbered = write(tmp_path / "n.tsv", f"id\t{header}\n" + "".join(f"1\t{line}\n" for line in BODY.splitlines()))
+    with pytest.raises(DataError, match=rf"n.tsv, line 1: .* name the columns as {named}, not English and German"):
+        texts(numbered)
+
+
+@pytest.mark.parametrize("header", ["Englisch\tDeutsch", "anglais\tallemand", "sentence_eng\tsentence_deu"])
+def test_a_first_line_that_names_the_languages_in_other_words_is_a_header(tmp_path, header, remarks):
+    path = write(tmp_path / "t.tsv", f"{header}\n{BODY}")
+    expected = [("The house is old.", "Das Haus ist alt."), ("A tree.", "Ein Baum.")]
+    assert texts(path) == expected
+    swapped = "".join("\t".join(line.split("\t")[::-1]) + "\n" for line in f"{header}\n{BODY}".splitlines())
+    assert texts(write(tmp_path / "s.tsv", swapped)) == expected
+    assert "the first line names the columns; columns 2 and 1 are read as sentences" in " ".join(remarks)
+
+
+@pytest.mark.parametrize("lines", ["it\tes\nno\tnein\n", "English\tEnglisch\nDutch\tx\n", "so\tso\nI go.\tIch.\n"])
+def test_short_words_and_names_of_one_language_are_pairs(tmp_path, lines):
+    assert len(texts(write(tmp_path / "t.tsv", lines))) == 2
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x7f", "\u0301", "\ufffd"])
+def test_odd_signs_in_a_first_line_name_no_language(tmp_path, sign):
+    assert len(texts(write(tmp_path / "t.tsv", f"{sign}dog\t{sign}Hund\nA{sign}\t{sign}\n"))) == 2

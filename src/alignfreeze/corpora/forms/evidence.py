@@ -11,6 +11,7 @@ import langcodes
 import regex
 
 from alignfreeze.corpora.forms.form import Sides
+from alignfreeze.corpora.forms.headers import NO_NAMES, HeaderError, find_order
 from alignfreeze.languages import tag_fits
 
 CHOOSE = "choose with --columns SOURCE,TARGET"
@@ -23,8 +24,6 @@ _TARGET_NAMES = {
     *("target", "tgt", "trg", "translation", "target_text", "target_sentence", "target_segment"),
     *("tgt_sent", "trg_sent", "tgt_text", "trg_text", "sentence2", "sentence_2", "text2"),
 }
-
-_NOT_LANGUAGES = {"sentence", "sent", "text", "src", "tgt", "trg", "source", "target", "lang", "language"}
 
 _NUMBER = regex.compile(r"[-+]?[\p{Nd}][\p{Nd}.,:eE+\-/]*%?|[-+]?\.\p{Nd}+|(?i:nan|inf)")
 _ADDRESS = regex.compile(r"(?:https?|ftp)://\S+|www\.\S+|[^\s/]+(?:/[^\s/]+)+\.\w+")
@@ -78,6 +77,7 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
 
     Raises:
         UnclearError: Fewer or more than two columns may hold sentences, or they name other languages.
+        HeaderError: The first line names other languages.
     """
     rows = [line.split("\t") for line in lines]
     width, widest = min(map(len, rows), default=0), max(map(len, rows), default=0)
@@ -91,6 +91,8 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
     below = [_kind_of(cells[1:], width, sides) if min(width, len(rows)) > 2 else None for cells in columns]
     has_header = any(kind is None and rest == "numbers" for kind, rest in zip(kinds, below, strict=True))
     kinds = below if has_header else kinds
+    if width == 2 and len(rows) > 1:
+        kinds = _find_identifiers(columns) or kinds
     places = [place for place, kind in enumerate(kinds) if kind is None]
     if len(places) > 2:
         same = {place for place in places if len(set(columns[place][has_header:])) == 1 < len(rows) - has_header}
@@ -100,6 +102,8 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
         raise UnclearError(_explain(kinds, places))
     below_header = [cells[has_header:] for cells in columns]
     chosen = _order_by_tags(below_header, kinds, (places[0], places[1]), sides)
+    chosen, names_languages = _order_by_header(rows, kinds, chosen, sides)
+    has_header = has_header or names_languages
     others = [f"column {place + 1} holds {kind}" for place, kind in enumerate(kinds) if kind is not None]
     if has_header:
         others.append("the first line names the columns")
@@ -107,6 +111,21 @@ def choose_columns(lines: Sequence[str], sides: Sides) -> Choice:
         others.append(f"some lines have {widest} columns")
     reason = "; ".join([*others, _say(chosen)]) if others else ""
     return Choice(chosen, has_header, reason, _expected_tags(kinds, chosen, sides))
+
+
+def _order_by_header(
+    rows: Sequence[Sequence[str]], kinds: Sequence[str | None], chosen: tuple[int, int], sides: Sides
+) -> tuple[tuple[int, int], bool]:
+    """Return the chosen columns in the order of the languages that the first line names, and whether it names them.
+
+    Raises:
+        HeaderError: It names other languages, or another order than two columns of tags.
+    """
+    others = [[row[place] for place in chosen] for row in rows[1:]]
+    order = find_order((rows[0][chosen[0]], rows[0][chosen[1]]), others, sides)
+    if order == -1 and kinds.count(_TAGS) == 2:
+        raise HeaderError(f"this line and the tags of languages name other columns as the source; {CHOOSE}")
+    return ((chosen[1], chosen[0]) if order == -1 else chosen), order is not None
 
 
 def _choose_by_names(rows: Sequence[Sequence[str]], width: int, sides: Sides) -> Choice | None:
@@ -155,7 +174,7 @@ def words_of_names(code: str, *, is_source: bool) -> set[str]:
 @lru_cache(2**12)
 def _names_language(name: str, code: str) -> bool:
     """Tell whether a name is a language: `english`, `en_GB`, or `sentence_en`."""
-    bare = "_".join(part for part in regex.split(r"[\s_.:-]+", name) if part not in _NOT_LANGUAGES)
+    bare = "_".join(part for part in regex.split(r"[\s_.:-]+", name) if part not in NO_NAMES)
     language = langcodes.Language.get(code)
     return len(bare) > 1 and (
         bare in {language.language_name().casefold(), language.autonym().casefold()} or tag_fits(bare, code)
@@ -173,6 +192,13 @@ def _kind_of(cells: Iterable[str], width: int, sides: Sides) -> str | None:
     if width > 2 and all(any(is_tag(cell, code) for code in sides.languages) for cell in filled):
         return _TAGS
     return None
+
+
+def _find_identifiers(columns: Sequence[Sequence[str]]) -> list[str | None] | None:
+    """Return the kinds of two columns one of which holds another identifier in each line, perhaps below a name."""
+    below = [cells[len(cells) > 2 :] for cells in columns]
+    are = [all(map(_IDENTIFIER.fullmatch, cells)) and len(set(cells)) == len(cells) for cells in below]
+    return ["identifiers" if one else None for one in are] if sum(are) == 1 else None
 
 
 def is_tag(cell: str, code: str) -> bool:
@@ -193,6 +219,11 @@ def _order_by_tags(
     """
     tags = [columns[place] for place, kind in enumerate(kinds) if kind == _TAGS]
     if len(tags) == 1:
+        if all(any(is_tag(cell, code) for cell in tags[0]) for code in sides.languages):
+            raise UnclearError(
+                "one column holds tags of both languages, so each line seems to hold one sentence and its language; "
+                f"write the two sentences of a pair side by side, or {CHOOSE}"
+            )
         _refuse_other_languages(columns, kinds, chosen)
     if len(tags) != 2:
         return chosen

@@ -91,8 +91,11 @@ _OTHER_LINES = {
 
 
 def _check_tabs(path: Path, lines: Sequence[tuple[int, str]]) -> None:
-    """Refuse a file whose first line has a tab, and another one bars and no tab."""
+    """Refuse a file whose first line has a tab and another one bars and no tab, or whose lines all have both."""
     for number, line in lines:
         if BARS.fits_line(line):
             problem = "this line has ||| and no tab, and the first line has a tab; name the form"
             raise DataError.at(path, number, f"{problem} with --form bars or --form tsv")
+    if len(lines) > 1 and all(line.count("\t") == line.count("|||") == 1 for _, line in lines):
+        problem = "every line has a tab and |||, so either may separate the two sides; name the form"
+        raise DataError.at(path, lines[0][0], f"{problem} with --form bars or --form tsv")

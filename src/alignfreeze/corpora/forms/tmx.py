@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -56,6 +57,8 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
                 yield from product(sources, targets)
                 _forget(element)
         except etree.XMLSyntaxError as error:
+            if encoding is None and (declared := _WIDE.match(source.beginning)):
+                raise DataError.at(path, 1, f"the declaration names {declared[1].decode()}{_NOT_WIDE}") from error
             raise _explain(path, error, source) from error
         except TooLongError as error:
             raise DataError(f"{path}: {error}; is this a translation memory?") from error
@@ -70,6 +73,9 @@ def read_tmx(paths: tuple[Path, ...], sides: Sides, left_out: Counter[str]) -> I
         if source.replaced:
             remark(f"{path}: {source.replaced:,} characters that XML forbids are read as spaces")
 
+
+_WIDE = re.compile(rb"""[^<]*<\?xml[^>]*?\bencoding\s*=\s*["']((?:utf|UTF)-?(?:16|32)[-\w]*)""")
+_NOT_WIDE = ', but the file is not in this encoding; is it UTF-8? Then write encoding="utf-8" in the first line'
 
 _OTHER_FORMATS = {
     "{*}xliff": "this is XLIFF, which is not read; turn it into a catalogue, for example by xliff2po of the Translate "

@@ -17,6 +17,7 @@ from alignfreeze.corpora.forms.evidence import (
     words_of_names,
 )
 from alignfreeze.corpora.forms.form import Form, Sides, Texts
+from alignfreeze.corpora.forms.headers import HeaderError
 from alignfreeze.decoding import RETURN_INSIDE
 from alignfreeze.errors import DataError, EndsEarlyError, SettingsError
 from alignfreeze.files import read_lines
@@ -193,6 +194,9 @@ def _choose(path: Path, sides: Sides, lines: _Lines) -> Choice:
             choice = choose_columns(filled, sides)
         except UnclearError as error:
             raise DataError(f"{path}: {error}") from error
+        except HeaderError as error:
+            number = next(number for number, line in lines.beginning if line.strip())
+            raise DataError.at(path, number, str(error)) from error
     elif (numbers := _column_numbers(sides.columns)) is None:
         choice = Choice(_find_columns(path, sides.columns, header), has_header=True)
     else:

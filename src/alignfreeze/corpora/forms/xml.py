@@ -41,6 +41,7 @@ class CleanXml(io.RawIOBase):
         named: The number of references to entities of HTML, such as `&nbsp;`, that became characters.
         unknown: The first reference to an entity that neither XML nor HTML has, and its line.
         lines: The number of line ends that have been read.
+        beginning: The first bytes of the file.
         has_ended: Whether the file was read to its end.
     """
 
@@ -53,6 +54,7 @@ class CleanXml(io.RawIOBase):
         self.has_ended = False
         self.end = b""
         self.rest = b""
+        self.beginning = b""
         self.since_unit = 0
         self.table: bytes | None = None
 
@@ -72,6 +74,7 @@ class CleanXml(io.RawIOBase):
         """
         block = self.file.read(BLOCK)
         self.has_ended = not block
+        self.beginning = self.beginning or block[:200]
         self.since_unit += len(block)
         if self.since_unit > _LONGEST_PART:
             raise TooLongError(f"more than {_LONGEST_PART:,} bytes without a translation unit")
