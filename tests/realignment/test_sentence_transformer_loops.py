@@ -113,18 +113,21 @@ def test_the_callback_works_with_its_trainer_and_resumes(tiny_folder, texts, toy
 def test_one_model_is_realigned_then_trained_by_transformers_then_by_sentence_transformers(
     tiny_folder, texts, toy_bitext, links, tmp_path
 ):
-    # 1. realign a loaded model
+    # 1. realign a loaded model on a data set of translations
+    rows = [{"translation": {"en": " ".join(pair.source), "de": " ".join(pair.target)}} for pair in toy_bitext]
+    bitext = Dataset.from_list(rows)
+    pair = {"languages": ("en", "de"), "freeze": "front", "batch_size": 4}
     model = AutoModel.from_pretrained(tiny_folder)
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
-    af.realign(model, toy_bitext, links, tokenizer=tokenizer, freeze="front", steps=2, batch_size=4, device="cpu")
+    af.realign(model, bitext, links, tokenizer=tokenizer, **pair, steps=2, device="cpu")
 
     # 2. hand the same object to transformers, and realign while it is fine-tuned
     classifier = BertForSequenceClassification(model.config)
     classifier.bert = model
-    rows = tokenizer([*texts["anchor"], *texts["positive"]], padding=True)
-    labelled = Dataset.from_dict({**rows, "labels": [0] * len(texts) + [1] * len(texts)})
+    subwords = tokenizer([*texts["anchor"], *texts["positive"]], padding=True)
+    labelled = Dataset.from_dict({**subwords, "labels": [0] * len(texts) + [1] * len(texts)})
     arguments = TrainingArguments(str(tmp_path / "a"), max_steps=2, use_cpu=True, report_to="none", save_strategy="no")
-    callback = af.RealignmentCallback(toy_bitext, links, tokenizer=tokenizer, freeze="front", batch_size=4)
+    callback = af.RealignmentCallback(bitext, links, tokenizer=tokenizer, **pair)
     Trainer(classifier, arguments, train_dataset=labelled, callbacks=[callback]).train()
     classifier.save_pretrained(tmp_path / "classifier")
     tokenizer.save_pretrained(tmp_path / "classifier")
@@ -133,9 +136,8 @@ def test_one_model_is_realigned_then_trained_by_transformers_then_by_sentence_tr
     words = Transformer(str(tmp_path / "classifier"))
     words.model = model
     sentences = SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())], device="cpu")
-    loss = af.SentenceTransformerRealignment(
-        sentences, toy_bitext, links, loss=MultipleNegativesRankingLoss(sentences), freeze="front", batch_size=4
-    )
+    task = MultipleNegativesRankingLoss(sentences)
+    loss = af.SentenceTransformerRealignment(sentences, bitext, links, loss=task, **pair)
     before = model.encoder.layer[3].output.dense.weight.clone()
     trainer_of(sentences, texts, tmp_path / "b", loss=loss).train()
     assert not torch.equal(model.encoder.layer[3].output.dense.weight, before)
