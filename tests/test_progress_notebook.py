@@ -110,7 +110,7 @@ def test_a_script_that_asks_for_progress_sees_remarks_and_long_stages():
     code = """
 import time, alignfreeze as af
 from alignfreeze.progress import stage, remark
-remark("not shown")
+remark("a warning")
 af.show_progress()
 remark("a [remark]")
 with stage("slow", total=1): time.sleep(2.1)
@@ -118,4 +118,4 @@ with stage("swift", total=1): pass
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["a [remark]", "slow"]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["a warning", "a [remark]", "slow"]

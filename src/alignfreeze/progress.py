@@ -50,7 +50,8 @@ class _Silence:
         pass
 
     def remark(self, text: str) -> None:
-        _LOGGER.warning(text)
+        if _is_wanted is not False:
+            _LOGGER.warning(text)
 
 
 _LOGGER = logging.getLogger("alignfreeze")

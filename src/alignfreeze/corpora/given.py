@@ -105,7 +105,11 @@ def _split_by_languages(bitext: Mapping[Any, Any]) -> Mapping[tuple[str, str], A
     keys = [key.split("-") if isinstance(key, str) else [] for key in bitext]
     if bitext and all(len(parts) == 2 for parts in keys) and not any(map(_is_column, bitext.values())):
         return {(parts[0], parts[1]): part for parts, part in zip(keys, bitext.values(), strict=True)}
-    if bitext and all(isinstance(key, str) for key in bitext) and not all(map(_is_column, bitext.values())):
+    if (
+        bitext
+        and all(isinstance(key, str) and _is_code(key) for key in bitext)
+        and not all(map(_is_column, bitext.values()))
+    ):
         raise DataError(
             f"{NAME} is a dict with the keys {', '.join(map(repr, bitext))}; for several language pairs name both "
             "languages, as in {('en', 'de'): pairs, ('en', 'tr'): pairs}"

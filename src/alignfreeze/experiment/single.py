@@ -187,7 +187,8 @@ def finetune_and_save(
     digest = (
         digest_of_json([content_of(item) for item in items]) if source.on_hub else digest_of_file(Path(source.place))
     )
-    done = finetune(load_encoder(encoder), task, items, settings=settings, **how)
+    task.say_one_label(items, name=str(source.place))
+    done = finetune(load_encoder(encoder), task, items, settings=settings, tells=False, **how)
     facts = {"encoder": encoder, "task": task.name, "items": len(items), "training": asdict(done.history)}
     facts["folder"] = str(training.out)
     record = {
