@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.errors import SettingsError, show_value
-from alignfreeze.settings import Settings, check_known
+from alignfreeze.settings import Settings, check_known, to_settings
 
 SYMMETRIZATIONS = ["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
 """Ways in which the links of both directions become one set (Koehn 2010, section 4.5.3)."""
@@ -52,13 +52,9 @@ def to_alignment_settings(aligner: str | Mapping[str, Any] | AlignmentSettings, 
         SettingsError: There is no such aligner or setting.
     """
     if isinstance(aligner, str):
-        values: dict[str, Any] = {"aligner": check_known(aligner, ALIGNERS, "aligner")}
-    elif isinstance(aligner, Mapping):
-        values = dict(aligner)
-    elif isinstance(aligner, AlignmentSettings):
-        values = aligner.model_dump(exclude_unset=True)
-    else:
+        aligner = {"aligner": check_known(aligner, ALIGNERS, "aligner")}
+    elif not isinstance(aligner, Mapping | AlignmentSettings):
         raise SettingsError(
             f"aligner: expected a name, a dict of settings or AlignmentSettings, got {show_value(aligner)}"
         )
-    return AlignmentSettings.from_values({**values, **settings}, origin="align")
+    return to_settings(AlignmentSettings, aligner, "align", **settings)
