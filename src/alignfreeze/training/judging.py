@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,6 +17,7 @@ from alignfreeze.files import read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.training.checkpoints import checkpoint_of
 from alignfreeze.training.model import LossModel
+from alignfreeze.training.randomness import keeping_random_state
 from alignfreeze.training.settings import TrainingHistory
 
 _CHECKS, _BEST = "checks.json", "best.safetensors"
@@ -82,7 +80,7 @@ class JudgeCallback(TrainerCallback):
         """Check the network when a check is due."""
         is_due = state.global_step % self.plan.every == 0 or state.global_step == state.max_steps
         if is_due and not self.is_over:
-            with _keeping_random_numbers():
+            with keeping_random_state():
                 value = self.plan.judge()
             self._add_check(state.global_step, value)
         control.should_training_stop |= self.is_over
@@ -111,18 +109,6 @@ class JudgeCallback(TrainerCallback):
         last = self.checks[-1][0]
         losses = tuple((step, loss) for step, loss in history.losses if step <= last)
         return replace(history, steps=last, losses=losses, checks=tuple(self.checks), kept=self.best_step)
-
-
-@contextmanager
-def _keeping_random_numbers() -> Iterator[None]:
-    """Draw the same random numbers after the block as without it."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
 
 
 def check_one_process() -> None:
