@@ -111,7 +111,9 @@ def language_of(item: Recommendation) -> str:
 
 def expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]]) -> Column[Row]:
     """Return the column of the expected gain of a strategy."""
-    return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
+    return Column(
+        strategy, lambda row: estimated(row)[strategy], _expected_gain_cell, of=strategy, part="expected gain"
+    )
 
 
 def _expected_gain_cell(one: StrategyEstimate) -> Cell:

@@ -103,7 +103,7 @@ def export(
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     results, records = read_all(paths)
     export_results(results, out, chosen, doubts=[doubt.sentence for doubt in doubts_of(records)])
-    typer.echo(f"{len(results):,} scores in {out}")
+    show_lines([f"{len(results):,} scores in {out}"])
 
 
 def report(
@@ -122,7 +122,7 @@ def report(
         from alignfreeze.reports.writing import report as write
 
         page = write(paths, out, title=title, form=form)
-    typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
+    show_lines([*page.study.summary, f"the page is {out}"])
 
 
 def probe(
