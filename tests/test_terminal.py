@@ -82,7 +82,7 @@ def test_columns_of_several_parts_become_rows_with_all_parts():
             for n, (name, part) in enumerate([("small", "weak"), ("small", "strong"), ("large-one", "weak")])
         ),
     ]
-    lines = lines_at(31, make_sheet("Retrieval", columns, [1, 2], things="encoder"))
+    lines = lines_at(30, make_sheet("Retrieval", columns, [1, 2], things="encoder"))
     assert lines[1].split() == ["layer", "encoder", "weak", "strong"]
     assert [line.split() for line in lines[3:]] == [
         ["1", "small", "10.5", "11.5"],

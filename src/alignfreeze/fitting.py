@@ -28,6 +28,11 @@ class Fitted:
     widths: tuple[int, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def width(self) -> int:
+        """The width of a line."""
+        return sum(self.widths) + GAP * (len(self.widths) - 1)
+
 
 def fit(sheet: Sheet, width: int) -> Fitted | None:
     """Fit a table to a width: leave out spare columns, then stack strategies, then leave out details.
@@ -123,7 +128,7 @@ def _find_parts(places: Sequence[Place]) -> dict[tuple[str, int], dict[str, int]
 
 def _set_widths(sheet: Sheet, width: int, left_out: tuple[str, ...]) -> Fitted | None:
     """Return the table with the width of each column; None if the table cannot be as narrow as that."""
-    room = width - GAP * len(sheet.columns) + 1
+    room = width - GAP * (len(sheet.columns) - 1)
     least = [_least_width(sheet, number) for number in range(len(sheet.columns))]
     if sum(least) > room:
         return None

@@ -29,7 +29,10 @@ class _Shown:
         if sheet.title:
             yield wrap(Text(sheet.title, "bold"), console, width)
         fitted = None if sheet.is_list else fit(sheet, width)
-        yield from _list_rows(sheet, console, width) if fitted is None else [_to_table(fitted)]
+        if fitted is None:
+            yield from _list_rows(sheet, console, width)
+        else:
+            yield from console.render(_to_table(fitted), options.update_width(max(width, fitted.width + 1)))
         if sheet.note:
             yield wrap(Text(sheet.note, NOTE_STYLE), console, width)
         if fitted is not None and fitted.left_out:
@@ -62,7 +65,6 @@ def _to_table(fitted: Fitted) -> RichTable:
         show_edge=False,
         pad_edge=False,
         padding=(0, GAP - 1, 0, 0),
-        width=sum(fitted.widths) + GAP * len(fitted.widths) - 1,
     )
     for number, (name, width) in enumerate(zip(sheet.columns, fitted.widths, strict=True)):
         table.add_column(Text(name), justify="left" if number < sheet.n_names else "right", width=width)
@@ -113,16 +115,16 @@ def to_tsv(sheet: Sheet) -> Iterator[str]:
     if sheet.is_list:
         yield from rows
         return
-    yield from to_comments([sheet.title])
+    yield from to_comments([sheet.title] if sheet.title else [])
     yield "\t".join(map(_one_line, sheet.columns))
     yield from rows
-    yield from to_comments([sheet.note])
+    yield from to_comments([sheet.note] if sheet.note else [])
     yield ""
 
 
 def to_comments(texts: Iterable[str]) -> Iterator[str]:
     """Yield sentences as lines for programs, each after `# `."""
-    return (f"# {line}" if line else "" for text in texts for line in text.splitlines())
+    return (f"# {line}" if line else "" for text in texts for line in text.split("\n"))
 
 
 def _one_line(text: str) -> str:

@@ -13,7 +13,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.tables import AVERAGE_ROW
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, Cell, Sheet
 from alignfreeze.tabular import Tabular
 
 
@@ -67,8 +67,8 @@ def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
     return [
         Column("", code_of, is_name=True),
         Column("language", language_of, is_name=True),
-        Column("pairs", lambda item: item.n),
-        Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of),
+        Column("pairs", lambda item: item.n, need=DETAIL),
+        Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of, need=DETAIL),
         *(expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
         Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
         Column("confidence", lambda item: item.confidence, "{:.0%}".format),

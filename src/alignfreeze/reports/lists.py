@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignfreeze.alignment.similarity import MATCHINGS
@@ -15,7 +16,21 @@ from alignfreeze.sheets import DETAIL, Sheet
 
 def fact_texts(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return facts and their names as people read them."""
-    return {name.replace("_", " "): _fact_text(value) for name, value in facts.items()}
+    return {_IN_ALL.sub(r"\1 in all", name).replace("_", " "): _fact_text(value) for name, value in _flatten(facts)}
+
+
+_IN_ALL = re.compile(r"\bn_(\w+)")
+"""Names such as `n_parameters`."""
+
+
+def _flatten(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield facts by name. Of a fact with parts other than counts, each part is a fact that has a value."""
+    for name, value in facts.items():
+        if isinstance(value, dict) and not all(isinstance(part, int) for part in value.values()):
+            given = {part: one for part, one in value.items() if one is not None}
+            yield from _flatten(given, f"{before}{name} ")
+        else:
+            yield before + name, value
 
 
 def _fact_text(value: Any) -> str:
