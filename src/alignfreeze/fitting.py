@@ -139,6 +139,12 @@ def _set_widths(sheet: Sheet, width: int, left_out: tuple[str, ...]) -> Fitted |
     return Fitted(sheet, tuple(widths), left_out)
 
 
+def is_text(sheet: Sheet, number: int) -> bool:
+    """Tell whether a column has words, and not numbers, so that it is read from the left."""
+    shown = [text for text in _column(sheet, number) if text not in {"", "–"}]
+    return number < sheet.n_names or (bool(shown) and all(text[0].isalpha() for text in shown))
+
+
 def _column(sheet: Sheet, number: int) -> Iterator[str]:
     return (row[number].text for row in sheet.rows)
 

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from alignfreeze.fitting import GAP, Fitted, fit, longest_word
+from alignfreeze.fitting import GAP, Fitted, fit, is_text, longest_word
 from alignfreeze.sheets import STYLES, Cell, Sheet
 
 NOTE_STYLE = "dim"
@@ -67,7 +67,7 @@ def _to_table(fitted: Fitted) -> RichTable:
         padding=(0, GAP - 1, 0, 0),
     )
     for number, (name, width) in enumerate(zip(sheet.columns, fitted.widths, strict=True)):
-        table.add_column(Text(name), justify="left" if number < sheet.n_names else "right", width=width)
+        table.add_column(Text(name), justify="left" if is_text(sheet, number) else "right", width=width)
     for number, row in enumerate(sheet.rows):
         if sheet.n_last and number == len(sheet.rows) - sheet.n_last:
             table.add_section()

@@ -13,6 +13,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.tables import AVERAGE_ROW
+from alignfreeze.running.verdicts import interval_text, points_text
 from alignfreeze.sheets import DETAIL, Cell, Sheet
 from alignfreeze.tabular import Tabular
 
@@ -117,9 +118,8 @@ def expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, 
 
 
 def _expected_gain_cell(one: StrategyEstimate) -> Cell:
-    low, high = one.interval
     sure = (one.better >= SURE_PROBABILITY) - (one.better <= 1 - SURE_PROBABILITY)
-    return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
+    return Cell(f"{points_text(one.gain)} ({interval_text(one.interval)})", sure)
 
 
 def percent_of(share: float) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alignfreeze.running.status import Status
     from alignfreeze.running.study import Outcome
     from alignfreeze.sheets import Sheet
+    from alignfreeze.studies.comparison import Comparison
 
 
 def complain(message: str) -> None:
@@ -208,6 +209,24 @@ def show_doubts(doubts: Iterable[str], *, latex: bool = False, markdown: bool = 
         show_lines(lines)
     elif lines:
         typer.echo("\n".join(lines))
+
+
+def show_answers(
+    comparison: Comparison, *, with_languages: bool = True, latex: bool = False, markdown: bool = False
+) -> None:
+    """Show what a comparison says: a summary, then one line per language. Tables come after them."""
+    from alignfreeze.sheets import markdown_text
+    from alignfreeze.studies.answers import answer_lines
+    from alignfreeze.studies.summaries import summarise_comparison
+
+    summary = summarise_comparison(comparison)
+    lines = answer_lines(comparison) if with_languages and comparison.realignments else []
+    if latex:
+        typer.echo("\n".join(f"% {line}" for line in (*summary, *lines)))
+    elif markdown:
+        typer.echo("\n".join([*map(markdown_text, summary), "", *(f"- {markdown_text(line)}" for line in lines), ""]))
+    else:
+        show_lines([" ".join(summary), "", *lines, ""])
 
 
 def show_outcome(outcome: Outcome, as_json: bool) -> None:
