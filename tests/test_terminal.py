@@ -56,6 +56,12 @@ def test_then_strategies_have_rows_instead_of_columns():
     assert "German" not in rows[1]
 
 
+def test_a_name_of_several_words_uses_the_rows_of_its_strategies():
+    lines = lines_at(60, scores())
+    at = next(number for number, line in enumerate(lines) if line.startswith("of 34 target"))
+    assert [line.split()[0] for line in lines[at : at + 3]] == ["of", "languages", "average(full,front)"]
+
+
 def test_then_details_are_left_out():
     lines = lines_at(60, scores())
     assert "strategy" in lines[1]

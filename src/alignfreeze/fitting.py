@@ -47,9 +47,10 @@ def fit(sheet: Sheet, width: int) -> Fitted | None:
     for chosen, left_out in _thin_out(sheet, below=DETAIL):
         if fitted := _set_widths(chosen, width, left_out):
             return fitted
-    for chosen, left_out in _thin_out(stack(sheet), below=NEEDED):
+    stacked = stack(sheet)
+    for chosen, left_out in _thin_out(stacked, below=NEEDED):
         if fitted := _set_widths(chosen, width, left_out):
-            return fitted
+            return _spread_names(fitted, max(1, len(stacked.rows) // max(1, len(sheet.rows))))
     return None
 
 
@@ -65,7 +66,7 @@ def _thin_out(sheet: Sheet, *, below: int) -> Iterator[tuple[Sheet, tuple[str, .
     for count in range(len(spare) + 1):
         out = set(spare[:count])
         kept = [number for number in range(len(needs)) if number not in out]
-        yield _choose(sheet, kept), tuple(sheet.columns[number] for number in sorted(out))
+        yield _choose(sheet, kept), tuple(filter(None, (sheet.columns[number] for number in sorted(out))))
 
 
 def _choose(sheet: Sheet, kept: Sequence[int]) -> Sheet:
@@ -143,6 +144,29 @@ def is_text(sheet: Sheet, number: int) -> bool:
     """Tell whether a column has words, and not numbers, so that it is read from the left."""
     shown = [text for text in _column(sheet, number) if text not in {"", "–"}]
     return number < sheet.n_names or (bool(shown) and all(text[0].isalpha() for text in shown))
+
+
+def _spread_names(fitted: Fitted, n: int) -> Fitted:
+    """Return the table with each name that needs several lines on as many of its n rows, if that is enough."""
+    rows = [list(row) for row in fitted.sheet.rows]
+    for first in range(0, len(rows), n):
+        for number in range(fitted.sheet.n_names):
+            lines = _break(rows[first][number].text, fitted.widths[number])
+            if 1 < len(lines) <= n and not any(row[number].text for row in rows[first + 1 : first + n]):
+                for row, line in zip(rows[first : first + n], lines, strict=False):
+                    row[number] = replace(rows[first][number], text=line)
+    return replace(fitted, sheet=replace(fitted.sheet, rows=tuple(map(tuple, rows))))
+
+
+def _break(text: str, width: int) -> list[str]:
+    """Break a text into lines between words."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _column(sheet: Sheet, number: int) -> Iterator[str]:

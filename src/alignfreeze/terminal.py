@@ -116,7 +116,7 @@ def to_tsv(sheet: Sheet) -> Iterator[str]:
         yield from rows
         return
     yield from to_comments([sheet.title] if sheet.title else [])
-    yield "\t".join(map(_one_line, sheet.columns))
+    yield "\t".join(_one_line(name) or "name" for name in sheet.columns)
     yield from rows
     yield from to_comments([sheet.note] if sheet.note else [])
     yield ""

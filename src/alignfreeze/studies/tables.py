@@ -21,7 +21,7 @@ from alignfreeze.running.verdicts import (
     needs_text,
     points_text,
 )
-from alignfreeze.sheets import DETAIL, Cell, Sheet
+from alignfreeze.sheets import DETAIL, NEEDED, Cell, Sheet
 from alignfreeze.studies.answers import answer_for
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall
 from alignfreeze.studies.correlations import Correlation
@@ -185,11 +185,11 @@ class VersusRow(NamedTuple):
 
 
 def _side_by_side(
-    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None
+    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None, *, need: int = NEEDED
 ) -> Iterator[Column[VersusRow]]:
     """Yield two columns: a number in our study, and the same number in their study."""
-    yield Column(name, lambda row: value(row.ours), show, of="ours", part=name)
-    yield Column("theirs", lambda row: value(row.theirs), show, of="theirs", part=name)
+    yield Column(name, lambda row: value(row.ours), show, need=need, of="ours", part=name)
+    yield Column("theirs", lambda row: value(row.theirs), show, need=need, of="theirs", part=name)
 
 
 VERSUS: tuple[Column[VersusRow], ...] = (
@@ -198,8 +198,8 @@ VERSUS: tuple[Column[VersusRow], ...] = (
     *_side_by_side("gain", lambda overall: overall.average.gain, lambda gain: f"{100 * gain:+.2f}"),
     *_side_by_side("helps", lambda overall: overall.counts["helps"]),
     *_side_by_side("hurts", lambda overall: overall.counts["hurts"]),
-    *_side_by_side("improved", lambda overall: _paper_count("improved", overall)),
-    *_side_by_side("worsened", lambda overall: _paper_count("worsened", overall)),
+    *_side_by_side("improved", lambda overall: _paper_count("improved", overall), need=DETAIL),
+    *_side_by_side("worsened", lambda overall: _paper_count("worsened", overall), need=DETAIL),
     Column(
         "same by the paper's criterion",
         lambda row: row.agreement,
@@ -207,7 +207,7 @@ VERSUS: tuple[Column[VersusRow], ...] = (
         key="same_paper_verdict",
         need=DETAIL,
     ),
-    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains"),
+    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains", need=DETAIL),
 )
 """The columns for each strategy in two studies."""
 
