@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64encode
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -62,15 +65,21 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
         charts=_script_json(charts),
         networks=_script_json(networks),
         looks=looks,
-        style=_read_template("study.css") + _read_template("notes.css"),
-        script=_read_template("study.js"),
+        style="".join(map(_read_template, ("study.css", "answer.css", "notes.css"))),
+        script=_read_template("study.js") + _read_template("answer.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
         most={"characters": MOST_BYTES, "name": MOST_NAME},
         lens="" if served is None else _read_template("lens.js"),
-        plotly=get_plotlyjs(),
+        plotly=_plotly_text() if charts else "",
         vis=network_script() if networks else "",
     )
+
+
+@cache
+def _plotly_text() -> str:
+    """Return the script of plotly as gzip in base64. The page unpacks it when the first chart comes into view."""
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def waiting_html(reason: str, *, seconds: int) -> str:

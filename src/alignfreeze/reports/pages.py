@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from alignfreeze.reports.answers import Answer
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.html import template
 from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
+from alignfreeze.reports.overviews import Overview
 from alignfreeze.sheets import Sheet
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.tables import comparison_rows
@@ -29,7 +31,9 @@ class Page:
         networks: The networks.
         sheets: The tables.
         notes: The notes that people wrote about the subject of the page.
-        picture: The most important chart as SVG, for places where no script runs; empty without one.
+        picture: The heat map of gains as SVG, for papers and notebooks; empty without one.
+        answer: The figure that answers the question of the page; None if nothing can be answered.
+        overview: All comparisons at a glance; None unless there are several.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Page:
     sheets: Sequence[Sheet] = ()
     notes: Sequence[Note] = ()
     picture: str = ""
+    answer: Answer | None = None
+    overview: Overview | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
@@ -16,16 +17,17 @@ from alignfreeze.reports.likeness import language_network, measure_distances
 from alignfreeze.reports.lineage import trace_runs
 from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note, notes_of
+from alignfreeze.reports.overviews import make_overview
 from alignfreeze.reports.pages import Page, StudyPage
 from alignfreeze.reports.probe_charts import draw_probe
 from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
-from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.sheets import doubt_lines
 from alignfreeze.studies.comparing import StudyLike, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
-from alignfreeze.studies.summaries import summarise_comparisons
+from alignfreeze.studies.summaries import is_all_zero, summarise_comparisons
 
 
 def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = None) -> StudyPage:
@@ -34,7 +36,7 @@ def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = 
     Args:
         studies: What `run_experiment` returned, folders of runs, or tables in the layout of the paper's results; one
             of these or a list. They are shown as one study.
-        title: Name of the study; by default the name of the folder or table, if only one is given.
+        title: Name of the study; by default the name of its experiment, or of its folder or table.
 
     Raises:
         DataError: A folder or table is missing or damaged, or has no result yet.
@@ -43,8 +45,16 @@ def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = 
     paths = list(
         {path.resolve(): path for path in to_places(studies, "studies")}.values()
     )  # a path that is named twice is read once
-    named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
-    return with_notes(build_study(gather_findings(paths), title=named), notes_of(paths))
+    findings = gather_findings(paths)
+    return with_notes(build_study(findings, title=title or _name_study(findings, paths)), notes_of(paths))
+
+
+def _name_study(findings: Findings, paths: Sequence[Path]) -> str:
+    """Return the name of the experiment; of several experiments or of a table, the name of the folder or file."""
+    names = {record.experiment for record in findings.records}
+    if len(names) == 1 and all(path.is_dir() for path in paths):
+        return names.pop()
+    return study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies"
 
 
 def build_study(findings: Findings, *, title: str) -> StudyPage:
@@ -63,19 +73,37 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     terms = terms_by_language(findings.terms)
     doubts = doubts_of(findings.records)
 
+    def runs_of(compared: Comparison) -> set[int]:
+        """Return the places of the runs of a comparison."""
+        return {place for place, one in enumerate(findings.records) if _is_part(one, compared)}
+
     def doubts_about(compared: Comparison) -> list[str]:
         """Return the doubts about the runs of a comparison."""
-        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, compared)}
-        return doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
+        return doubt_lines(doubt.sentence for doubt in doubts if runs_of(compared).intersection(doubt.runs))
 
+    def is_empty(compared: Comparison) -> bool:
+        """Return whether the models of a comparison have learnt nothing."""
+        return learnt_nothing([findings.records[place] for place in runs_of(compared)])
+
+    empty = [is_empty(comparison) or is_all_zero(comparison) for comparison in compared]
+    pages = [
+        comparison_page(
+            number, *several, seconds=seconds, doubts=doubts_about(several[0]), is_empty=is_empty(several[0])
+        )
+        for number, several in enumerate(by_setup)
+    ]
+    answered = {page.name: one for page, one, is_none in zip(pages, compared, empty, strict=True) if not is_none}
+    said = doubt_lines(doubt.sentence for doubt in doubts)
     return StudyPage(
         Page(
             name=STUDY,
             title=title,
             summary=[
-                *doubt_lines(doubt.sentence for doubt in doubts),
-                *(summarise_comparisons(compared) if compared else []),
+                *([] if answered else pages[0].summary[:1] if pages else []),
+                *said,
+                *(summarise_comparisons(list(answered.values())) if answered else []),
                 *_warn(findings, comparable),
+                *(_warn_of_empty(empty) if answered else []),
             ],
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
@@ -85,15 +113,21 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
                 *run_sheets(findings.states, findings.records),
                 *term_sheets(findings.terms),
             ],
+            overview=make_overview(answered) if len(pages) > 1 else None,
+            answer=pages[0].answer if len(pages) == 1 else None,
         ),
-        [
-            comparison_page(number, *several, seconds=seconds, doubts=doubts_about(several[0]))
-            for number, several in enumerate(by_setup)
-        ],
+        pages,
         [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
+    """Return a sentence about comparisons of models that have learnt nothing."""
+    if not any(empty):
+        return []
+    return [f"In {sum(empty)} of {len(empty)} comparisons the models have learnt nothing; these are left out above."]
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:

@@ -27,7 +27,7 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
-    if _is_all_zero(comparison):
+    if is_all_zero(comparison):
         return [NOTHING_LEARNT]
     judged = [name for name in strategies if has_verdicts(comparison, name)]
     averages = [_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
@@ -44,7 +44,8 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _is_all_zero(comparison: Comparison) -> bool:
+def is_all_zero(comparison: Comparison) -> bool:
+    """Return whether the models have learnt nothing."""
     return all(one.mean == 0 for code in comparison.languages for one in comparison.cells[code].values())
 
 
@@ -57,7 +58,7 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     """Return sentences on several comparisons together: how often freezing is better, and where it is best."""
     if len(comparisons) == 1:
         return summarise_comparison(comparisons[0])
-    if all(map(_is_all_zero, comparisons)):
+    if all(map(is_all_zero, comparisons)):
         return [NOTHING_LEARNT]
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."

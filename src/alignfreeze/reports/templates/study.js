@@ -22,6 +22,28 @@ function open(address) {
 
 // --- charts
 
+let plotly; // a promise: the library is unpacked when the first chart comes into view
+
+function loadPlotly() {
+  plotly ??= (async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
+  })();
+  return plotly;
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    if (target.dataset.drawn) continue;
+    target.dataset.drawn = "yes";
+    (target.dataset.chart ? loadPlotly() : Promise.resolve()).then(() => draw(target));
+  }
+}, { rootMargin: "400px" });
+
 function themed(layout) {
   const ink = resolve("--ink"), line = resolve("--line");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
@@ -101,7 +123,7 @@ function show() {
   const page = pages.find((one) => one.id === wanted) || pages[0];
   const before = pages.find((one) => !one.hidden);
   for (const one of pages) one.hidden = one !== page;
-  for (const figure of page.querySelectorAll("figure")) if (!figure.dataset.drawn) { figure.dataset.drawn = "yes"; draw(figure); }
+  for (const figure of page.querySelectorAll("figure")) if (!figure.dataset.drawn) seen.observe(figure);
   const heading = page.querySelector("h1");
   document.title = heading.textContent;
   for (const menu of document.querySelectorAll("nav details")) menu.open = false;
