@@ -171,8 +171,14 @@ def make_mark(strategy: str, judged: Judgement) -> Mark:
         points_text(judged.gain),
         "" if low_high is None else interval_text(low_high),
         words,
-        words.replace("about ", "~").replace("test sentences", "sentences"),
+        _shorten(words),
     )
+
+
+def _shorten(words: str) -> str:
+    for long, short in (("more seeds and more test sentences", "more data"), ("about ", "~"), ("test ", "")):
+        words = words.replace(long, short)
+    return words
 
 
 def choose_best(marks: Sequence[Mark]) -> str:

@@ -70,7 +70,9 @@ def comparison_page(
 
 
 def _without_tones(sheet: Sheet) -> Sheet:
-    return replace(sheet, rows=tuple(tuple(replace(cell, tone=0) for cell in row) for row in sheet.rows))
+    """Return a table without colours and arrows."""
+    rows = (tuple(replace(cell, tone=0, text=cell.text.rstrip(" ↑↓")) for cell in row) for row in sheet.rows)
+    return replace(sheet, rows=tuple(rows))
 
 
 def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
