@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alignfreeze.reports.charts import Chart
+from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.html import template
-from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
 from alignfreeze.sheets import Sheet
 from alignfreeze.studies.comparison import Comparison
@@ -26,8 +26,9 @@ class Page:
         summary: The findings, in sentences.
         facts: Known facts, by name.
         charts: The charts.
-        networks: The networks.
+        drawings: The drawings.
         sheets: The tables.
+        folded: Tables of which only the title is shown until the reader opens them.
         notes: The notes that people wrote about the subject of the page.
         picture: The most important chart as SVG, for places where no script runs; empty without one.
     """
@@ -37,8 +38,9 @@ class Page:
     summary: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
-    networks: Sequence[Network] = ()
+    drawings: Sequence[Drawing] = ()
     sheets: Sequence[Sheet] = ()
+    folded: Sequence[Sheet] = ()
     notes: Sequence[Note] = ()
     picture: str = ""
 

@@ -13,7 +13,7 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.likeness import alike_runs_sheet
 from alignfreeze.reports.line_charts import draw_checks, draw_losses
-from alignfreeze.reports.lineage import trace_run
+from alignfreeze.reports.lineage import draw_run_lineage
 from alignfreeze.reports.pages import Page
 from alignfreeze.sheets import Cell, Sheet, doubt_lines
 
@@ -32,7 +32,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         summary=_summarise_run(record),
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
-        networks=[trace_run(record)],
+        drawings=[draw_run_lineage(record)],
         sheets=[
             _run_scores(record),
             *([] if alike is None else [alike]),
