@@ -8,8 +8,8 @@ from typing import Any
 
 from alignfreeze.reports.answers import Answer
 from alignfreeze.reports.charts import Chart
+from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.html import template
-from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
 from alignfreeze.reports.overviews import Overview
 from alignfreeze.sheets import Sheet
@@ -28,8 +28,9 @@ class Page:
         summary: The findings, in sentences.
         facts: Known facts, by name.
         charts: The charts.
-        networks: The networks.
+        drawings: The drawings.
         sheets: The tables.
+        folded: Tables of which only the title is shown until the reader opens them.
         notes: The notes that people wrote about the subject of the page.
         picture: The heat map of gains as SVG, for papers and notebooks; empty without one.
         answer: The figure that answers the question of the page; None if nothing can be answered.
@@ -41,8 +42,9 @@ class Page:
     summary: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
-    networks: Sequence[Network] = ()
+    drawings: Sequence[Drawing] = ()
     sheets: Sequence[Sheet] = ()
+    folded: Sequence[Sheet] = ()
     notes: Sequence[Note] = ()
     picture: str = ""
     answer: Answer | None = None

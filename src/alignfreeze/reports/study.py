@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,18 @@ from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
+from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
 from alignfreeze.reports.language_pages import language_page
-from alignfreeze.reports.likeness import language_network, measure_distances
-from alignfreeze.reports.lineage import trace_runs
-from alignfreeze.reports.networks import Network
+from alignfreeze.reports.likeness import Distances, measure_distances
+from alignfreeze.reports.lineage import draw_lineage
 from alignfreeze.reports.notes import Note, notes_of
 from alignfreeze.reports.overviews import make_overview
 from alignfreeze.reports.pages import Page, StudyPage
 from alignfreeze.reports.probe_charts import draw_probe
 from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
+from alignfreeze.reports.trees import draw_language_trees
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.sheets import doubt_lines
 from alignfreeze.studies.comparing import StudyLike, to_places
@@ -107,7 +108,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
             ],
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
-            networks=_networks(findings, language_network(codes, compared, alike)),
+            drawings=_draw(findings, codes, alike),
             sheets=[
                 *score_sheets(alone),
                 *run_sheets(findings.states, findings.records),
@@ -139,8 +140,9 @@ def _is_part(record: RunRecord, compared: Comparison) -> bool:
     return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 
 
-def _networks(findings: Findings, languages: Network | None) -> list[Network]:
-    return [*([languages] if languages else []), *([trace_runs(findings.records)] if findings.records else [])]
+def _draw(findings: Findings, codes: Sequence[str], alike: Mapping[str, Distances]) -> list[Drawing]:
+    languages = draw_language_trees(codes, alike)
+    return [*([languages] if languages else []), *([draw_lineage(findings.records)] if findings.records else [])]
 
 
 def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:
