@@ -52,7 +52,7 @@ def comparison_page(
         summary=[*doubts, *summarise_comparison(comparison)],
         sheets=[sheet for one in (comparison, *others) for sheet in (sheet_of(table_of(one)), overall_sheet(one))],
     )
-    if is_empty or is_all_zero(comparison):
+    if is_empty:
         first = page.summary[-1:] if is_all_zero(comparison) else [MEANINGLESS]
         return replace(page, summary=[*first, *doubts], sheets=[_without_tones(sheet) for sheet in page.sheets])
     if not comparison.realignments or not comparison.languages:

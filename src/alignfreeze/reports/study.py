@@ -70,58 +70,63 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)
-    seconds = training_seconds(findings.records)
     terms = terms_by_language(findings.terms)
-    doubts = doubts_of(findings.records)
-
-    def runs_of(compared: Comparison) -> set[int]:
-        """Return the places of the runs of a comparison."""
-        return {place for place, one in enumerate(findings.records) if _is_part(one, compared)}
-
-    def doubts_about(compared: Comparison) -> list[str]:
-        """Return the doubts about the runs of a comparison."""
-        return doubt_lines(doubt.sentence for doubt in doubts if runs_of(compared).intersection(doubt.runs))
-
-    def is_empty(compared: Comparison) -> bool:
-        """Return whether the models of a comparison have learnt nothing."""
-        return learnt_nothing([findings.records[place] for place in runs_of(compared)])
-
-    empty = [is_empty(comparison) or is_all_zero(comparison) for comparison in compared]
-    pages = [
-        comparison_page(
-            number, *several, seconds=seconds, doubts=doubts_about(several[0]), is_empty=is_empty(several[0])
-        )
-        for number, several in enumerate(by_setup)
-    ]
-    answered = {page.name: one for page, one, is_none in zip(pages, compared, empty, strict=True) if not is_none}
-    said = doubt_lines(doubt.sentence for doubt in doubts)
+    empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
+    pages = _comparison_pages(findings, by_setup, empty)
     return StudyPage(
         Page(
             name=STUDY,
             title=title,
-            summary=[
-                *([] if answered else pages[0].summary[:1] if pages else []),
-                *said,
-                *(summarise_comparisons(list(answered.values())) if answered else []),
-                *_warn(findings, comparable),
-                *(_warn_of_empty(empty) if answered else []),
-            ],
+            summary=_summarise(findings, comparable, pages, compared, empty),
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
             drawings=_draw(findings, codes, alike),
-            sheets=[
-                *score_sheets(alone),
-                *run_sheets(findings.states, findings.records),
-                *term_sheets(findings.terms),
-            ],
-            overview=make_overview(answered) if len(pages) > 1 else None,
+            sheets=[*score_sheets(alone), *run_sheets(findings.states, findings.records)],
+            folded=term_sheets(findings.terms),
             answer=pages[0].answer if len(pages) == 1 else None,
+            overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
         ),
         pages,
         [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _comparison_pages(
+    findings: Findings, by_setup: Sequence[Sequence[Comparison]], empty: Sequence[bool]
+) -> list[Page]:
+    """Return one page per setup, with the doubts about its runs."""
+    seconds, doubts = training_seconds(findings.records), doubts_of(findings.records)
+    pages = []
+    for number, (several, is_empty) in enumerate(zip(by_setup, empty, strict=True)):
+        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, several[0])}
+        doubted = doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
+        pages.append(comparison_page(number, *several, seconds=seconds, doubts=doubted, is_empty=is_empty))
+    return pages
+
+
+def _answered(pages: Sequence[Page], compared: Sequence[Comparison], empty: Sequence[bool]) -> dict[str, Comparison]:
+    """Return the comparisons of models that have learnt something, by the addresses of their pages."""
+    return {page.name: one for page, one, is_empty in zip(pages, compared, empty, strict=True) if not is_empty}
+
+
+def _summarise(
+    findings: Findings,
+    comparable: Sequence[Result],
+    pages: Sequence[Page],
+    compared: Sequence[Comparison],
+    empty: Sequence[bool],
+) -> list[str]:
+    """Return the sentences of the first page: doubts, findings, and what is missing.
+
+    If no model has learnt anything, this is said first.
+    """
+    doubts = doubt_lines(doubt.sentence for doubt in doubts_of(findings.records))
+    warnings = _warn(findings, comparable)
+    if answered := list(_answered(pages, compared, empty).values()):
+        return [*doubts, *summarise_comparisons(answered), *warnings, *_warn_of_empty(empty)]
+    return [*(page.summary[0] for page in pages[:1]), *doubts, *warnings]
 
 
 def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
