@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from alignfreeze.reports.answers import make_answer
+from alignfreeze.reports.answer_figures import make_answer
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment

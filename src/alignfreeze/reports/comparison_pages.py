@@ -9,12 +9,13 @@ from alignfreeze.addresses import address_of_comparison
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.answers import make_answer
+from alignfreeze.reports.answer_figures import make_answer
 from alignfreeze.reports.gain_charts import draw_gain_by_cost, draw_gain_by_distance
 from alignfreeze.reports.pages import Page
 from alignfreeze.reports.pictures import draw_gain_picture
 from alignfreeze.running.tables import sheet_of
 from alignfreeze.sheets import Sheet
+from alignfreeze.studies.answers import order_languages
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.results import results_of
 from alignfreeze.studies.summaries import is_all_zero, summarise_comparison
@@ -76,7 +77,7 @@ def _without_tones(sheet: Sheet) -> Sheet:
 
 
 def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
-    """Return ways to sort the target languages: by gain, name, family, distance from the source language."""
+    """Return ways to sort the target languages: by gain, verdict, name, family, distance from the source language."""
     codes = list(comparison.languages)
     source = comparison.source or "en"
     known = {code: facts_of(code, source) for code in codes}
@@ -89,6 +90,7 @@ def _sort_languages(comparison: Comparison) -> dict[str, list[str]]:
 
     orders = {
         "gain": sorted(codes, key=gain, reverse=True),
+        "verdict": order_languages(comparison),
         "name": sorted(codes, key=name_or_code),
         "family": sorted(codes, key=lambda code: (known[code].family or "~", name_or_code(code))),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.answers import Mark, Scale, count_text, make_mark, make_scale, make_ticks
+from alignfreeze.reports.answer_figures import Mark, Scale, count_text, make_mark, make_scale, make_ticks
 from alignfreeze.running.verdicts import VERDICTS, Verdict
 from alignfreeze.studies.comparison import Comparison
 
@@ -72,7 +72,7 @@ class Tally:
         name: The name of the language.
         page: The address of its page.
         shares: The share of the comparisons by verdict, in percent.
-        words: The number of comparisons that it helps and hurts.
+        words: In how many comparisons it helps and hurts, and in how many one cannot tell.
     """
 
     name: str
@@ -158,7 +158,7 @@ def _lines(comparison: Comparison) -> list[PanelLine]:
         if overall is None or overall.average.judged is None:
             continue
         row = [one.judged for code in comparison.languages if (one := comparison.cells[code].get(name)) and one.judged]
-        ticks = {
+        ticks: dict[Verdict, list[float]] = {
             verdict: [100 * judged.gain for judged in row if judged.verdict == verdict]
             for verdict in reversed(VERDICTS)
         }
@@ -191,7 +191,14 @@ def _tally(compared: Sequence[Comparison], strategy: str) -> list[Tally]:
             name_or_code(code),
             address_of_language(code),
             {verdict: 100 * verdicts.count(verdict) / len(verdicts) for verdict in VERDICTS},
-            f"{count_text(verdicts)} of {len(verdicts)}",
+            _tally_text(verdicts),
         )
         for code, verdicts in found
     ]
+
+
+def _tally_text(verdicts: Sequence[Verdict]) -> str:
+    """Return how many verdicts there are: `helps 2, cannot tell 16`. No difference is named only if it is all."""
+    counts = {verdict: verdicts.count(verdict) for verdict in ("helps", "hurts", "cannot tell")}
+    parts = [f"{verdict} {count}" for verdict, count in counts.items() if count]
+    return ", ".join(parts) or f"no difference {len(verdicts)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alignfreeze.reports.answers import Answer
+from alignfreeze.reports.answer_figures import Answer
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.html import template

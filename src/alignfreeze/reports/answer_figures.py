@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.languages import name_or_code
-from alignfreeze.running.scores import Summary
 from alignfreeze.running.verdicts import VERDICT_TEXTS, Judgement, Verdict, interval_text, needs_text, points_text
+from alignfreeze.studies.answers import best_of, judgements_of
 from alignfreeze.studies.comparison import Comparison
 
 MOST_LINES = 30
@@ -73,7 +73,7 @@ class AnswerRow:
         name: The name for readers.
         page: The address of the language's page; empty without a page.
         marks: One mark per strategy.
-        best: The strategy to take in this language.
+        best: The strategy that the answer for the language names; empty for a mean.
         places: The place of the language in each order.
     """
 
@@ -119,23 +119,22 @@ def make_answer(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) 
         comparison: The strategies language by language.
         orders: Ways to sort the languages, by name: the codes from the top down.
     """
-    codes = next(iter(orders.values()), ())
     rows = [
         AnswerRow(
             name_or_code(code),
             address_of_language(code),
-            marks,
-            choose_best(marks),
+            [make_mark(name, one) for name, one in judged.items()],
+            best_of(judged),
             [list(several).index(code) for several in orders.values()],
         )
-        for code in codes
-        if (marks := _marks_of(comparison.cells[code], comparison.realignments))
+        for code in next(iter(orders.values()), ())
+        if (judged := judgements_of(comparison, code))
     ]
     if not rows:
         return None
-    averages = {name: overall.average for name, overall in comparison.overall.items()}
-    means = _marks_of(averages, comparison.realignments)
-    mean = AnswerRow(f"mean of {len(rows)}", "", means, choose_best(means)) if means and len(rows) > 1 else None
+    averages = {name: overall.average.judged for name, overall in comparison.overall.items()}
+    means = [make_mark(name, judged) for name in comparison.realignments if (judged := averages.get(name)) is not None]
+    mean = AnswerRow(f"mean of {len(rows)}", "", means, "") if means and len(rows) > 1 else None
     margin = 100 * comparison.margin
     marks = [mark for row in rows for mark in row.marks]
     return Answer(
@@ -147,14 +146,6 @@ def make_answer(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) 
         rows=rows,
         orders=list(orders),
     )
-
-
-def _marks_of(row: Mapping[str, Summary], strategies: Sequence[str]) -> list[Mark]:
-    return [
-        make_mark(name, one.judged)
-        for name in strategies
-        if (one := row.get(name)) is not None and one.judged is not None
-    ]
 
 
 def make_mark(strategy: str, judged: Judgement) -> Mark:
@@ -179,11 +170,6 @@ def _shorten(words: str) -> str:
     for long, short in (("more seeds and more test sentences", "more data"), ("about ", "~"), ("test ", "")):
         words = words.replace(long, short)
     return words
-
-
-def choose_best(marks: Sequence[Mark]) -> str:
-    """Return the strategy to take: one that helps, and of those the one with the highest gain."""
-    return max(marks, key=lambda mark: (mark.verdict == "helps", mark.gain)).strategy
 
 
 def make_scale(marks: Sequence[Mark], margin: float) -> Scale:
