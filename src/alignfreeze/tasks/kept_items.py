@@ -45,14 +45,13 @@ class KeptItem:
         """How much is right: the number of words with the right label, or the score of the texts."""
         if not self.words:
             return self.score
-        return sum(
-            label is not None and label == guess for label, guess in zip(self.right, self.predicted, strict=True)
-        )
+        pairs = zip(self.right, self.predicted, strict=True)
+        return sum(label is not None and label == guess for label, guess in pairs)
 
-    @property
-    def question(self) -> tuple[object, ...]:
-        """What models are asked, and what is right: the same for all models that were tested on this item."""
-        return self.language, self.words, tuple(self.texts.items()), self.right
+    def is_same(self, other: KeptItem) -> bool:
+        """Tell whether another model was tested on the same item; the predictions do not count."""
+        ours, theirs = ((one.language, one.words, one.texts, one.right) for one in (self, other))
+        return ours == theirs
 
 
 def keep_sentence(language: str, item: TaggedSentence, predicted: list[str | None], score: float) -> KeptItem:
