@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unicodedata import bidirectional
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.keeping import TEST_ITEMS, read_items
@@ -74,12 +76,16 @@ class ChangedItem:
         found = []
         rows = zip(self.after.words, self.after.right, self.before.predicted, self.after.predicted, strict=True)
         for word, right, before, after in rows:
-            counts = right is not None
+            changed = right is not None and before != after
             labels = (right or NOTHING, before or NOTHING, after or NOTHING)
-            found.append(
-                ShownWord(word, *labels, counts and before != after, counts and before == right, after == right)
-            )
+            found.append(ShownWord(word, *labels, changed, was_right=before == right, is_right=after == right))
         return found
+
+    @property
+    def direction(self) -> str:
+        """`rtl` if most letters of the words are written from right to left, else `ltr`, as in HTML."""
+        kinds = Counter(bidirectional(letter) for word in self.after.words for letter in word)
+        return "rtl" if kinds["R"] + kinds["AL"] > kinds["L"] else "ltr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class Changes:
         better: Items of which more is right with the strategy; the greatest change comes first.
         worse: Items of which less is right; the greatest change comes first.
         n: The number of items that both runs kept.
+        of: The comparison, if the page shows several; else empty.
     """
 
     strategy: str
@@ -99,6 +106,22 @@ class Changes:
     better: Sequence[ChangedItem]
     worse: Sequence[ChangedItem]
     n: int
+    of: str = ""
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return f"What {self.strategy} changes{self.of and f': {self.of}'}"
+
+    @property
+    def note(self) -> str:
+        """How to read it."""
+        better, worse = (f"{len(several):,}" for several in (self.better, self.worse))
+        return (
+            f"With {self.strategy}, more is right in {better} of the first {self.n:,} test items, and less in {worse}; "
+            f"both runs have the seed {self.seed}. At most {MOST_SHOWN} of each are shown, the greatest changes first. "
+            "✓ is right, ✗ is wrong."
+        )
 
 
 def find_changes(before: Sequence[KeptItem], after: Sequence[KeptItem]) -> tuple[list[ChangedItem], list[ChangedItem]]:

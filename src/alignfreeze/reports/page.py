@@ -9,6 +9,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from alignfreeze.reports.changed_items import MOST_SHOWN
 from alignfreeze.reports.html import template
 from alignfreeze.reports.networks import Network, network_script
 from alignfreeze.reports.notes import MOST_BYTES, MOST_NAME
@@ -62,11 +63,11 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
         charts=_script_json(charts),
         networks=_script_json(networks),
         looks=looks,
-        style=_read_template("study.css") + _read_template("notes.css"),
+        style="".join(map(_read_template, ("study.css", "notes.css", "changes.css"))),
         script=_read_template("study.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
-        most={"characters": MOST_BYTES, "name": MOST_NAME},
+        most={"characters": MOST_BYTES, "name": MOST_NAME, "changes": MOST_SHOWN},
         lens="" if served is None else _read_template("lens.js"),
         plotly=get_plotlyjs(),
         vis=network_script() if networks else "",

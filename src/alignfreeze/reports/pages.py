@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.html import template
 from alignfreeze.reports.networks import Network
@@ -30,6 +31,7 @@ class Page:
         sheets: The tables.
         notes: The notes that people wrote about the subject of the page.
         picture: The most important chart as SVG, for places where no script runs; empty without one.
+        changes: What strategies change in test items.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Page:
     sheets: Sequence[Sheet] = ()
     notes: Sequence[Note] = ()
     picture: str = ""
+    changes: Sequence[Changes] = ()
 
 
 @dataclass(frozen=True, slots=True)

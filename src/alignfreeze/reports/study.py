@@ -9,6 +9,7 @@ from typing import Any
 from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
 from alignfreeze.reports.language_pages import language_page
@@ -26,6 +27,7 @@ from alignfreeze.studies.comparing import StudyLike, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
 from alignfreeze.studies.summaries import summarise_comparisons
+from alignfreeze.studies.tables import title_of
 
 
 def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = None) -> StudyPage:
@@ -62,6 +64,7 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
     seconds = training_seconds(findings.records)
     terms = terms_by_language(findings.terms)
     doubts = doubts_of(findings.records)
+    changes = _gather_changes(compared, findings.results)
 
     def doubts_about(compared: Comparison) -> list[str]:
         """Return the doubts about the runs of a comparison."""
@@ -90,10 +93,25 @@ def build_study(findings: Findings, *, title: str) -> StudyPage:
             comparison_page(number, *several, seconds=seconds, doubts=doubts_about(several[0]))
             for number, several in enumerate(by_setup)
         ],
-        [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
+        [
+            language_page(
+                code, compared, codes=codes, alike=alike, terms=terms.get(code, []), changes=changes.get(code, [])
+            )
+            for code in codes
+        ],
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _gather_changes(compared: Sequence[Comparison], results: Sequence[Result]) -> dict[str, list[Changes]]:
+    """Return what strategies change in test items, by language; one value per comparison whose runs kept items."""
+    found: dict[str, list[Changes]] = {}
+    for comparison in compared:
+        for code, changes in gather_changes(comparison, results).items():
+            of = title_of(comparison) if len(compared) > 1 else ""
+            found.setdefault(code, []).append(replace(changes, of=of))
+    return found
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:
