@@ -54,7 +54,9 @@ def test_words_stand_above_their_labels_and_the_changed_ones_are_marked(tmp_path
 @pytest.mark.parametrize(("words", "direction"), [(("Google", "שלום", "לכולם"), "rtl"), (("a", "אב", "cd"), "ltr")])
 def test_words_run_in_the_direction_of_most_letters(tmp_path, words, direction):
     before, after = (KeptItem("ar", words, {}, ("X",) * 3, (label, "X", "X"), 0.0) for label in "YX")
-    assert f'<ul class="words" dir="{direction}">' in shown(write_study(tmp_path, baseline=before, front=after))
+    assert f'<ul class="words" dir="{direction}" lang="ar">' in shown(
+        write_study(tmp_path, baseline=before, front=after)
+    )
 
 
 def text(predicted, score, right=("good",), **texts):
@@ -66,7 +68,7 @@ def test_texts_have_three_labels(tmp_path):
     before, after = text("good", 1.0, **texts), text("bad", 0.0, **texts)
     page = shown(write_study(tmp_path, baseline=before, front=after))
     assert "<h3>Less is right: 1</h3>" in page
-    assert '<dt>first</dt><dd dir="auto">قط</dd><dt>second</dt><dd dir="auto">كلب</dd>' in page
+    assert '<dt>first</dt><dd dir="auto" lang="ar">قط</dd><dt>second</dt><dd dir="auto" lang="ar">كلب</dd>' in page
     assert "<dt>right</dt><dd><bdi>good</bdi></dd>" in page
     assert '<dt>baseline</dt><dd><bdi>good</bdi> <i class="better">✓ right</i></dd>' in page
     assert '<dt>front</dt><dd><bdi>bad</bdi> <i class="worse">✗ wrong</i></dd>' in page

@@ -153,7 +153,7 @@ def gather_changes(comparison: Comparison, results: Sequence[Result]) -> dict[st
         seeds = sorted(runs.get(BASELINE, {}).keys() & runs.get(best or "", {}).keys())
         if best is None or not seeds:
             continue
-        several = _compare_runs(code, *(runs[name][seeds[0]] for name in (BASELINE, best)), read)
+        several = _compare_runs(code, runs[BASELINE][seeds[0]], runs[best][seeds[0]], read)
         if several is not None:
             found[code] = Changes(best, seeds[0], *find_changes(*several), n=len(several[0]))
     return found
