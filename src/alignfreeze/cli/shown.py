@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from alignfreeze.running.status import Status
     from alignfreeze.running.study import Outcome
     from alignfreeze.sheets import Sheet
+    from alignfreeze.studies.comparison import Comparison
 
 WIDTH = 1_000
 """The width of a table where no terminal sets one."""
@@ -187,6 +188,24 @@ def show_doubts(doubts: Iterable[str], *, latex: bool = False, markdown: bool = 
 
     for line in doubt_lines(doubts, latex=latex, markdown=markdown):
         typer.echo(line)
+
+
+def show_answers(
+    comparison: Comparison, *, with_languages: bool = True, latex: bool = False, markdown: bool = False
+) -> None:
+    """Show what a comparison says: a summary, then one line per language. Tables come after them."""
+    from alignfreeze.sheets import markdown_text
+    from alignfreeze.studies.answers import answer_lines
+    from alignfreeze.studies.summaries import summarise_comparison
+
+    summary = summarise_comparison(comparison)
+    lines = answer_lines(comparison) if with_languages and comparison.realignments else []
+    if latex:
+        show_lines(f"% {line}" for line in (*summary, *lines))
+    elif markdown:
+        show_lines([*map(markdown_text, summary), "", *(f"- {markdown_text(line)}" for line in lines), ""])
+    else:
+        show_lines([" ".join(summary), "", *lines, ""])
 
 
 def show_outcome(outcome: Outcome, as_json: bool) -> None:

@@ -14,7 +14,8 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart, figure_values, plain
 from alignfreeze.reports.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
 from alignfreeze.running.scores import Summary
-from alignfreeze.running.tables import gain_text, interval_text
+from alignfreeze.running.tables import gain_text
+from alignfreeze.running.verdicts import interval_text
 from alignfreeze.sheets import Cell
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.typology import SIZE
@@ -77,7 +78,7 @@ def _sort_by(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart:
-    """Draw the gain of each language and strategy with its interval over seeds.
+    """Draw the gain of each language and strategy with its interval.
 
     Args:
         comparison: The strategies language by language.
@@ -89,7 +90,7 @@ def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> 
         having = dict(_known_gains(comparison, strategy))
         known = [(code, having[code]) for code in languages if code in having]
         gains = [100 * (one.gain or 0.0) for _, one in known]
-        ends = [one.interval or (one.gain, one.gain) for _, one in known]
+        ends = [(one.judged and one.judged.interval) or (one.gain, one.gain) for _, one in known]
         figure.add_scatter(
             x=gains,
             y=[_label(code) for code, _ in known],
@@ -110,13 +111,13 @@ def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> 
     figure.add_vline(x=0, line_width=1, line_dash="dot")
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(title_text="gain, points")
-    title = "Gain with its 95% interval over seeds"
+    title = "Gain with its 95% interval over seeds and test sentences"
     return Chart(
         "intervals",
         title,
         figure_values(figure, rows=len(languages)),
         make_sheet(title, [*_LANGUAGE, *_interval_columns(comparison)], languages),
-        "Intervals are over seeds, by Student's t. A single seed has none.",
+        "Intervals are corrected for the number of languages and strategies. A single seed has none.",
     )
 
 
@@ -263,7 +264,7 @@ def _interval_columns(comparison: Comparison) -> Iterator[Column[str]]:
 
 def _interval(comparison: Comparison, strategy: str, code: str) -> tuple[float, float] | None:
     one = comparison.cells[code].get(strategy)
-    return None if one is None else one.interval
+    return None if one is None or one.judged is None else one.judged.interval
 
 
 def _value(facts: Mapping[str, Mapping[str, float]], kind: str, code: str) -> float | None:

@@ -10,10 +10,10 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
 from alignfreeze.running.scores import Summary
-from alignfreeze.running.tables import score_text
+from alignfreeze.running.tables import score_text, tone_of
 from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.studies.answers import answer_for
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.summaries import name_strategy
 from alignfreeze.studies.tables import title_of
 from alignfreeze.typology import SIZE, facts_of
 
@@ -81,39 +81,15 @@ def _score_column(code: str, strategy: str) -> Column[tuple[Comparison, str]]:
 
 
 def _rounded_score(summary: Summary) -> Cell:
-    gain = round(100 * (summary.gain or 0.0), 1)
-    return Cell(score_text(summary), (gain > 0) - (gain < 0))
+    return Cell(score_text(summary), tone_of(summary.judged))
 
 
 def _summarise_language(code: str, having: Sequence[Comparison]) -> list[str]:
-    """Return sentences on which strategies improve or worsen a language, over all comparisons."""
-    verdicts: dict[str, dict[str, int]] = {}
-    for comparison in having:
-        for strategy, one in comparison.cells[code].items():
-            if one.verdict is not None:
-                counts = verdicts.setdefault(strategy, {"improved": 0, "worsened": 0, "all": 0})
-                counts["all"] += 1
-                if one.verdict in counts:
-                    counts[one.verdict] += 1
-    unjudged = [name_strategy(s) for c in having for s in c.realignments if s not in verdicts and s in c.cells[code]]
-    if not verdicts:
-        return ["There are too few seeds to tell gains from chance in this language."]
+    """Return the answer for a language, for each comparison."""
     if len(having) == 1:
-        named = {
-            verdict: [name_strategy(strategy) for strategy, counts in verdicts.items() if counts[verdict]]
-            for verdict in ("improved", "worsened")
-        }
-        return [
-            *(
-                f"{verdict.capitalize()} beyond both standard deviations by {', '.join(names) or 'none'}."
-                for verdict, names in named.items()
-            ),
-            *([f"Of {' and '.join(unjudged)} there are too few seeds to tell."] if unjudged else []),
-        ]
-    parts = [
-        f"{name_strategy(strategy)} improves it in {counts['improved']} of {counts['all']} comparisons and worsens it "
-        f"in {counts['worsened'] or 'none'}"
-        for strategy, counts in verdicts.items()
-    ]
-    text = "; ".join(parts)
-    return [f"{text[0].upper()}{text[1:]}."]
+        return [f"{_capital(answer_for(having[0], code))}."]
+    return [f"{_capital(title_of(one))}: {answer_for(one, code)}." for one in having]
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"

@@ -22,20 +22,24 @@ from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
 from alignfreeze.reports.trees import draw_language_trees
 from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines
-from alignfreeze.studies.comparing import StudyLike, to_places
+from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
 from alignfreeze.studies.summaries import summarise_comparisons
 
 
-def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = None) -> StudyPage:
+def study_page(
+    studies: StudyLike | Sequence[StudyLike], *, title: str | None = None, margin: float = 100 * MARGIN
+) -> StudyPage:
     """Return the pages of a study without writing a file; a notebook shows the first page.
 
     Args:
         studies: What `run_experiment` returned, folders of runs, or tables in the layout of the paper's results; one
             of these or a list. They are shown as one study.
         title: Name of the study; by default the name of the folder or table, if only one is given.
+        margin: A gain or loss within this many points is no difference worth having.
 
     Raises:
         DataError: A folder or table is missing or damaged, or has no result yet.
@@ -45,18 +49,19 @@ def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = 
         {path.resolve(): path for path in to_places(studies, "studies")}.values()
     )  # a path that is named twice is read once
     named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
-    return with_notes(build_study(gather_findings(paths), title=named), notes_of(paths))
+    return with_notes(build_study(gather_findings(paths), title=named, margin=to_margin(margin)), notes_of(paths))
 
 
-def build_study(findings: Findings, *, title: str) -> StudyPage:
+def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> StudyPage:
     """Compute the pages of a study.
 
     Args:
         findings: Everything known about the study.
         title: The name of the study.
+        margin: A gain or loss within this share is not worth having.
     """
     comparable, alone = _split(findings.results)
-    by_setup = _group(compare_results(comparable)) if comparable else []
+    by_setup = _group(compare_results(comparable, margin=margin)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)

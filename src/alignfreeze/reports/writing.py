@@ -15,6 +15,7 @@ from alignfreeze.reports.forms import choose_form
 from alignfreeze.reports.pictures import illustrate
 from alignfreeze.running.study import Outcome
 from alignfreeze.running.tables import sheet_of
+from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines, to_markdown
 from alignfreeze.studies.comparing import StudyLike, to_places
 
@@ -44,6 +45,7 @@ def report(
     *,
     title: str | None = None,
     form: str | None = None,
+    margin: float = 100 * MARGIN,
 ) -> StudyPage:
     """Write a study as one page that needs no network, and return its pages.
 
@@ -57,6 +59,7 @@ def report(
         out: The file.
         title: Name of the study; by default the name of the folder or table, if only one is given.
         form: html, markdown or latex; by default the form that the name of the file tells.
+        margin: A gain or loss within this many points is no difference worth having.
 
     Raises:
         SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
@@ -73,7 +76,7 @@ def report(
         from alignfreeze.reports.text import REPORT_FORMS
     except ModuleNotFoundError as error:
         raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
-    page = study_page(paths, title=title)
+    page = study_page(paths, title=title, margin=margin)
     write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
     return page
 
