@@ -40,7 +40,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
             *_overlaps(record),
         ],
         folded=[
-            _pairs_sheet("Settings left at their defaults", ("setting", "value"), other_settings(record)),
+            _pairs_sheet("Other settings", ("setting", "value"), other_settings(record)),
             _pairs_sheet("Versions and machine", ("", "value"), _environment(record)),
             _pairs_sheet("Files", ("file", "SHA-256"), record.files),
         ],
