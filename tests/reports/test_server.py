@@ -665,7 +665,7 @@ def test_the_command(tmp_path, monkeypatch):
     done = alignfreeze("lens", tmp_path, "--port", 0)
     assert (done.returncode, done.stderr, opened) == (0, "", [])
     assert re.fullmatch(
-        rf"the lens is at http://127\.0\.0\.1:\d+/ and shows {tmp_path}; Ctrl-C stops the lens\n", done.stdout
+        rf"# the lens is at http://127\.0\.0\.1:\d+/ and shows {tmp_path}; Ctrl-C stops the lens\n", done.stdout
     )
     assert alignfreeze("lens", tmp_path, "--port", 0, "--open").returncode == 0
     assert len(opened) == 1
