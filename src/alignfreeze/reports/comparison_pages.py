@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from alignfreeze.addresses import address_of_comparison
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.gain_charts import draw_gain_by_cost, draw_gain_by_distance, draw_gain_intervals, draw_gain_map

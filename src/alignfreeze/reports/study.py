@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from alignfreeze.addresses import STUDY
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
 from alignfreeze.reports.language_pages import language_page

@@ -5,13 +5,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import stats
 
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.records import RunRecord
 
 Values = Mapping[int, float]
 """A score by seed."""

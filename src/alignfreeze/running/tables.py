@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.columns import Column, make_sheet
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.scores import Summary, average_languages, group_scores, summarise_all
 from alignfreeze.sheets import Cell, Sheet
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.records import RunRecord
+    from alignfreeze.experiment.settings import ExperimentSettings
 
 AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.identity import Part
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
 from alignfreeze.stored import Stored
 from alignfreeze.studies.statistics import Counts

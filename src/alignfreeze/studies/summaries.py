@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alignfreeze.experiment.strategies import BASELINE, is_average_name
+from alignfreeze.experiment.names import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.scores import Verdict
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
