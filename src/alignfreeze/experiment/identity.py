@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.corpora.words import describe_splitter
-from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import Strategy, plain_name_of
+from alignfreeze.experiment.names import plain_name_of
 from alignfreeze.files import digest_of_json
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.data import ExperimentData
+    from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.experiment.strategies import Strategy
 
 
 class Part(StrEnum):
@@ -171,6 +174,8 @@ class Identity:
 
         Only encoders that are realigned before fine-tuning are shared with other runs.
         """
+        from alignfreeze.experiment.strategies import Strategy  # torch comes with it
+
         schedule = self.settings.get(Part.REALIGNMENT, {}).get("realignment.schedule")
         names = map(str, Strategy.parse(self.strategy).policies if schedule == "before" else ())
         return {name: name_folder(name, self.seed, self.digest_of_realigned(name)) for name in names}

@@ -25,10 +25,11 @@ from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
-from alignfreeze.external.peft import Lora
+from alignfreeze.external.lora import Lora
 from alignfreeze.progress import remark
 from alignfreeze.realignment.adapters import find_lora
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing, tell_if_all_is_frozen
+from alignfreeze.realignment.freezing import FreezePolicy, tell_if_all_is_frozen
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.tasks.finetuning import n_examples

@@ -18,12 +18,13 @@ from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
+from alignfreeze.experiment.names import name_average
 from alignfreeze.experiment.records import describe_environment
-from alignfreeze.experiment.strategies import name_average
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, write_json
 from alignfreeze.processes import process_number
 from alignfreeze.realignment.averaging import average_encoders
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.stored import Excerpt, Stored

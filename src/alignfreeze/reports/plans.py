@@ -12,7 +12,7 @@ from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.sheets import Sheet, list_pairs
 from alignfreeze.tasks.table import TASKS
 
