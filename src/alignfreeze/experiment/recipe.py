@@ -251,7 +251,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         languages=[settings.source_language, *settings.realigned_languages],
         strategy=None if history is None else history.freeze,
         freezing=None if history is None else history.frozen,
-        aligner=_name_aligner(settings),
+        aligner=_name_aligner(spec),
         digests=spec.identity.files_of(*parts),
     )
     if outcome is None:
@@ -268,7 +268,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
     )
 
 
-def _name_aligner(settings: ExperimentSettings) -> str | None:
-    if not settings.realignment.needs_links:
+def _name_aligner(spec: RunSpec) -> str | None:
+    if not spec.settings.realignment.needs_links:
         return None
-    return FROM_FILES if settings.alignment.links else settings.alignment.aligner
+    return FROM_FILES if spec.settings.alignment.links else spec.identity.aligner
