@@ -380,7 +380,7 @@ def verdict_text(judged: Judgement) -> str:
     """
     words = VERDICT_TEXTS[judged.verdict]
     if judged.interval is None:
-        return f"{words} ({points_text(judged.gain)}, too few seeds)"
+        return f"{words} ({points_text(judged.gain)}, too few seeds); {needs_text(judged)}"
     text = f"{words} ({points_text(judged.gain)}, {interval_text(judged.interval)})"
     return f"{text}; {needs_text(judged)}" if judged.verdict == "cannot tell" else text
 
