@@ -51,7 +51,7 @@ def comparison_page(
         name=address_of_comparison(number),
         title=title_of(comparison),
         summary=[*doubts, *summarise_comparison(comparison)],
-        sheets=[sheet for one in (comparison, *others) for sheet in (sheet_of(table_of(one)), overall_sheet(one))],
+        sheets=[sheet for one in (comparison, *others) for sheet in (overall_sheet(one), sheet_of(table_of(one)))],
     )
     if is_empty:
         first = page.summary[-1:] if is_all_zero(comparison) else [MEANINGLESS]
