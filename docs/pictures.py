@@ -45,10 +45,9 @@ def main() -> None:
             page.wait_for_timeout(500)
             keep(page.screenshot(), ASSETS / f"report-{theme}.png")
             page.goto(f"{path.as_uri()}#study")
-            network = page.locator("[data-network='study/languages'] .stage")
-            network.scroll_into_view_if_needed()
-            page.wait_for_timeout(2500)  # until the forces are at rest
-            keep(network.screenshot(), ASSETS / f"languages-{theme}.png")
+            page.evaluate("document.querySelector('nav').style.position = 'static'")  # or it covers the tree
+            tree = page.locator("#study .drawing[data-name=languages] .scroll:visible")
+            keep(tree.screenshot(), ASSETS / f"languages-{theme}.png")
         browser.close()
 
 
