@@ -114,7 +114,7 @@ def report(
     ] = None,
     margin: o.Margin = 0.5,
 ) -> None:
-    """Write a study as one page that needs no network: the outcome, charts, networks, every language, every run.
+    """Write a study as one page that needs no network: the outcome, charts, drawings, every language, every run.
 
     Markdown and LaTeX, for a pull request or a paper, have only the outcome and the tables.
     """

@@ -47,6 +47,11 @@ def order_languages(comparison: Comparison) -> list[str]:
 _VERDICT_ORDER: dict[Verdict, int] = {"helps": 0, "cannot tell": 1, "no difference": 2, "hurts": 3}
 
 
+def best_of(judged: Mapping[str, Judgement]) -> str:
+    """Return the strategy that the answer for a language names: one that helps, or else the most promising one."""
+    return min(judged, key=lambda name: (_VERDICT_ORDER[judged[name].verdict], -judged[name].gain))
+
+
 def verdict_of(judged: Mapping[str, Judgement]) -> Verdict:
     """Return the verdict on realignment in a language, whatever the strategy.
 

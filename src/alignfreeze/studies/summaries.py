@@ -29,7 +29,7 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
-    if _is_all_zero(comparison):
+    if is_all_zero(comparison):
         return [NOTHING_LEARNT]
     found = [
         _say_mean(comparison, strategies),
@@ -41,7 +41,8 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _is_all_zero(comparison: Comparison) -> bool:
+def is_all_zero(comparison: Comparison) -> bool:
+    """Return whether the models have learnt nothing."""
     return all(one.mean == 0 for code in comparison.languages for one in comparison.cells[code].values())
 
 
@@ -49,7 +50,7 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     """Return sentences on several comparisons together: how often realignment helps, and which strategy is best."""
     if len(comparisons) == 1:
         return summarise_comparison(comparisons[0])
-    if all(map(_is_all_zero, comparisons)):
+    if all(map(is_all_zero, comparisons)):
         return [NOTHING_LEARNT]
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     of = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}"
