@@ -123,8 +123,12 @@ def to_html(sheet: Sheet) -> str:
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
 
 
+_MARKS = {-1: "#c25e00", 1: "#2b7bba"}
+"""Orange and blue lines, which are seen on a light and on a dark ground; the text keeps the colour of the notebook."""
+
+
 def _html_cell(cell: Cell) -> str:
-    style = f' style="color:{STYLES[cell.tone]}"' if cell.tone else ""
+    style = f' style="border-bottom:2px solid {_MARKS[cell.tone]}"' if cell.tone else ""
     return f"<td{style}>{escape(cell.text)}</td>"
 
 

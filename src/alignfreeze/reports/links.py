@@ -15,6 +15,9 @@ from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import COLOURS
 from alignfreeze.sheets import Sheet
 
+MOST_BESIDE = 16
+"""With up to so many target words, two matrices stand beside each other on a page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linked:
@@ -29,6 +32,11 @@ class Linked:
     number: int
     pair: SentencePair
     alignment: WordAlignment
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the matrix takes the whole width of a page, so that no other stands beside it."""
+        return len(self.pair.target) > MOST_BESIDE
 
     def groups(self) -> tuple[list[int | None], list[int | None]]:
         """Number the groups of linked words, on both sides. A word without a link has None.

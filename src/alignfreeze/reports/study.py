@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
@@ -30,6 +31,7 @@ from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
 from alignfreeze.studies.summaries import is_all_zero, summarise_comparisons
+from alignfreeze.studies.tables import title_of
 
 
 def study_page(
@@ -76,7 +78,6 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)
-    terms = terms_by_language(findings.terms)
     empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
     pages = _comparison_pages(findings, by_setup, empty)
     return StudyPage(
@@ -93,10 +94,38 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
             overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
         ),
         pages,
-        [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
+        _language_pages(findings, compared, codes, alike, empty),
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _language_pages(
+    findings: Findings,
+    compared: Sequence[Comparison],
+    codes: Sequence[str],
+    alike: Mapping[str, Distances],
+    empty: Sequence[bool],
+) -> list[Page]:
+    """Return one page per target language, with what the best strategy of each comparison changes in test items."""
+    changes: dict[str, list[Changes]] = {}
+    for comparison, is_empty in zip(compared, empty, strict=True):
+        of = title_of(comparison) if len(compared) > 1 else ""
+        for code, found in ({} if is_empty else gather_changes(comparison, findings.results)).items():
+            changes.setdefault(code, []).append(replace(found, of=of))
+    terms = terms_by_language(findings.terms)
+    return [
+        language_page(
+            code,
+            compared,
+            codes=codes,
+            alike=alike,
+            terms=terms.get(code, ()),
+            changes=changes.get(code, ()),
+            empty=empty,
+        )
+        for code in codes
+    ]
 
 
 def _comparison_pages(
