@@ -97,16 +97,16 @@ def _print_text(text: Text, *, err: bool = False) -> None:
 
     if _is_read_by_people(err=err):
         to = console(err=err)
-        _print(wrap(text, to, to.width), err=err)
+        _print(wrap(text, to, to.width), err=err, soft_wrap=True)
     else:
         typer.echo(text.plain, err=err)
 
 
-def _print(shown: RenderableType, *, err: bool = False) -> None:
+def _print(shown: RenderableType, *, err: bool = False, soft_wrap: bool = False) -> None:
     """Show something on a terminal. A word or a number that is longer than a line is not cut."""
     to = console(err=err)
     with to.capture() as printed:
-        to.print(shown, crop=False)
+        to.print(shown, crop=False, soft_wrap=soft_wrap)
     typer.echo(printed.get(), nl=False, err=err)  # above a display that is refreshed
 
 
