@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alignfreeze.addresses import address_of_comparison
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.answer_figures import make_answer
 from alignfreeze.reports.gain_charts import draw_gain_by_cost, draw_gain_by_distance

@@ -12,6 +12,7 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from alignfreeze.reports.changed_items import MOST_SHOWN
 from alignfreeze.reports.html import template
 from alignfreeze.reports.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.reports.pages import StudyPage
@@ -53,11 +54,11 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
         study=study,
         addresses={page.name for page in pages},
         charts=_script_json(charts),
-        style="".join(map(_read_template, ("study.css", "answer.css", "notes.css"))),
+        style="".join(map(_read_template, ("study.css", "answer.css", "notes.css", "changes.css"))),
         script=_read_template("study.js") + _read_template("answer.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
-        most={"characters": MOST_BYTES, "name": MOST_NAME},
+        most={"characters": MOST_BYTES, "name": MOST_NAME, "changes": MOST_SHOWN},
         lens="" if served is None else _read_template("lens.js"),
         plotly=_plotly_text() if charts else "",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alignfreeze.reports.answer_figures import Answer
+from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.html import template
@@ -35,6 +36,7 @@ class Page:
         picture: The heat map of gains as SVG, for papers and notebooks; empty without one.
         answer: The figure that answers the question of the page; None if nothing can be answered.
         overview: All comparisons at a glance; None unless there are several.
+        changes: What strategies change in test items.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Page:
     picture: str = ""
     answer: Answer | None = None
     overview: Overview | None = None
+    changes: Sequence[Changes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
@@ -30,6 +31,7 @@ from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
 from alignfreeze.studies.summaries import is_all_zero, summarise_comparisons
+from alignfreeze.studies.tables import title_of
 
 
 def study_page(
@@ -79,6 +81,7 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     terms = terms_by_language(findings.terms)
     empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
     pages = _comparison_pages(findings, by_setup, empty)
+    changes = _gather_changes(compared, findings.results)
     return StudyPage(
         Page(
             name=STUDY,
@@ -93,7 +96,12 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
             overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
         ),
         pages,
-        [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
+        [
+            language_page(
+                code, compared, codes=codes, alike=alike, terms=terms.get(code, []), changes=changes.get(code, [])
+            )
+            for code in codes
+        ],
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
@@ -140,6 +148,16 @@ def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
     if not any(empty):
         return []
     return [f"In {sum(empty)} of {len(empty)} comparisons the models have learnt nothing; these are left out above."]
+
+
+def _gather_changes(compared: Sequence[Comparison], results: Sequence[Result]) -> dict[str, list[Changes]]:
+    """Return what strategies change in test items, by language; one value per comparison whose runs kept items."""
+    found: dict[str, list[Changes]] = {}
+    for comparison in compared:
+        for code, changes in gather_changes(comparison, results).items():
+            of = title_of(comparison) if len(compared) > 1 else ""
+            found.setdefault(code, []).append(replace(changes, of=of))
+    return found
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:

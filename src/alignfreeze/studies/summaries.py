@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from alignfreeze.experiment.strategies import BASELINE, is_average_name
+from alignfreeze.experiment.names import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import verdict_of
