@@ -88,12 +88,13 @@ def page(opened_once, open_page):
 
 
 def labels(page):
-    """The languages of the heat map from the top."""
-    return page.locator("#study .chart").first.evaluate(
-        """figure => [...figure.querySelectorAll(".ytick text")]
-          .sort((one, other) => one.getBoundingClientRect().y - other.getBoundingClientRect().y)
-          .map((text) => text.textContent)"""
-    )
+    """The languages of the answer from the top."""
+    return page.locator("#study .answer li .language").all_text_contents()
+
+
+def lines(page):
+    """The strategies of the answer that are seen, language by language."""
+    return page.locator("#study .answer li .line:visible .strategy").all_text_contents()
 
 
 def covered(page, boxes):
@@ -116,27 +117,41 @@ def covered(page, boxes):
 
 def test_the_page_opens_from_disk_without_a_network(page):
     assert page.title() == "Six languages"
-    assert page.locator("#study .plot .main-svg").count() > 0
     assert page.locator(".page:visible").count() == 1
+    assert page.locator("#study .answer .line:visible").count() == 2 * (1 + 6)
 
 
-def test_the_heat_map_is_sorted(page):
+def test_charts_are_drawn_when_they_come_into_view(page):
+    page.locator("#study .chart").last.scroll_into_view_if_needed()
+    page.locator("#study .chart .plot .main-svg").last.wait_for(state="attached")
+
+
+def test_the_answer_is_on_the_first_screen(page):
+    for name in ("Chinese", "German"):
+        box = page.locator("#study .answer li", has_text=name).bounding_box()
+        assert box["y"] + box["height"] < 900
+
+
+def test_languages_are_sorted(page):
     by_gain = labels(page)
-    assert by_gain[0] == "Chinese (zh)"
-    page.locator("#study .chart").first.get_by_label("sort by").select_option("name")
-    page.wait_for_timeout(200)
-    by_name = labels(page)
-    assert sorted(by_gain) == sorted(by_name)
-    assert by_name[:2] == ["Chinese (zh)", "French (fr)"]
-    assert by_name != by_gain
+    assert by_gain[0] == "Chinese"
+    page.locator("#study").get_by_label("sort by").select_option("name")
+    assert labels(page) == sorted(by_gain) != by_gain
+    page.locator("#study").get_by_label("sort by").select_option("gain")
+    assert labels(page) == by_gain
 
 
-def test_a_click_on_a_row_of_the_heat_map_opens_the_language(page):
-    plot = page.locator("#study .plot").first
-    box = plot.locator(".nsewdrag").first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 5)
-    page.wait_for_selector(".hoverlayer .hovertext")
-    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + 5)
+def test_one_strategy_is_chosen(page):
+    assert lines(page) == ["full", "front"] * 6
+    page.locator("#study").get_by_label("show").select_option("full")
+    assert lines(page) == ["full"] * 6
+    page.locator("#study").get_by_label("show").select_option("the best of each language")
+    assert lines(page)[:5] == ["front"] * 5
+    page.locator("#study").get_by_label("show").select_option("all strategies")
+
+
+def test_the_name_of_a_language_opens_its_page(page):
+    page.locator("#study .answer").get_by_role("link", name="Chinese").click()
     page.wait_for_function("location.hash === '#language/zh'")
     assert page.locator("h1:visible").text_content() == "Chinese (zh)"
     page.go_back()
@@ -180,9 +195,15 @@ def test_no_name_of_34_languages_covers_another(shared_data, tmp_path, open_page
         assert covered(page, f"{TREE} svg text") == [2 * 34 + 6, []]
 
 
+def draw_first_chart(page):
+    page.locator("#study .chart").first.scroll_into_view_if_needed()
+    page.locator("#study .chart .ytick text").first.wait_for()
+
+
 def test_light_and_dark(page):
+    draw_first_chart(page)
     ground = "() => getComputedStyle(document.body).backgroundColor"
-    ink = "() => getComputedStyle(document.querySelector('.plot .ytick text')).fill"
+    ink = "() => getComputedStyle(document.querySelector('#study .plot .ytick text')).fill"
     light = page.evaluate(ground), page.evaluate(ink)
     page.get_by_role("button", name="light or dark").click()
     dark = page.evaluate(ground), page.evaluate(ink)
@@ -198,10 +219,12 @@ def test_the_dark_of_the_system_is_followed(study, open_page):
 
 
 def test_the_dark_page_is_printed_dark_on_white(page):
+    draw_first_chart(page)
+
     def look():
         return page.evaluate(
             """() => [getComputedStyle(document.body).color,
-              getComputedStyle(document.querySelector(".plot .ytick text")).fill]"""
+              getComputedStyle(document.querySelector("#study .plot .ytick text")).fill]"""
         )
 
     light = look()
@@ -246,8 +269,9 @@ def test_the_keyboard_reaches_every_control(page, study):
 
 
 def test_what_is_downloaded(page, study, tmp_path):
+    draw_first_chart(page)
     chart = page.locator("#study .chart").first
-    for button, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b'"","language","full","front"')):
+    for button, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b'"","language",')):
         with page.expect_download() as waiting:
             chart.get_by_role("button", name=button).click()
         path = tmp_path / f"saved.{button}"
@@ -259,10 +283,18 @@ def test_what_is_downloaded(page, study, tmp_path):
     tree = (tmp_path / "tree.svg").read_text(encoding="utf-8")
     assert tree.startswith("<svg")
     assert "var(" not in tree  # other programs do not know the colours of the page
-    csv = (tmp_path / "saved.CSV").read_text().splitlines()
+    with page.expect_download() as waiting:
+        page.locator("#study .answer").get_by_role("button", name="CSV").click()
+    waiting.value.save_as(tmp_path / "gains.csv")
+    csv = (tmp_path / "gains.csv").read_text().splitlines()
     (compared,) = compare_results(read_results([study.with_name("results.csv")]))
-    assert csv[1].startswith('"zh","Chinese (zh)","+5.0')
-    assert len(csv) == 1 + len(compared.languages)
+    assert '"Chinese","full","+5.0"' in "\n".join(csv)
+    assert len(csv) == 1 + 2 * (1 + len(compared.languages))
+    page.locator("#study").get_by_text("Heat map of the gains").click()
+    with page.expect_download() as waiting:
+        page.locator("#study .heat").get_by_role("button", name="SVG").click()
+    waiting.value.save_as(tmp_path / "gains.svg")
+    assert (tmp_path / "gains.svg").read_text().startswith("<svg")
 
 
 def test_the_page_of_a_run_shows_what_it_was_made_from(project, open_page):
@@ -296,4 +328,4 @@ def test_names_that_carry_markup_run_nothing(tmp_path, open_page):
     page.wait_for_timeout(500)
     assert page.title() == EVIL
     assert page.locator("img").count() == 0
-    assert EVIL in page.locator("dd").first.text_content()
+    assert EVIL in page.locator("#study dd").first.text_content()

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("plotly")
 
-from alignfreeze.reports.gain_charts import draw_gain_map
+from alignfreeze.reports.answer_figures import make_answer
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
@@ -24,28 +24,22 @@ def charts_of(page):
     return json.loads(re.search(r'<script id="charts" type="application/json">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def test_every_number_of_the_heat_map_is_found_in_the_comparison(tmp_path):
+def test_every_number_of_the_answer_is_found_in_the_comparison(tmp_path):
     path = table(tmp_path)
     (compared,) = compare_results(read_results([path]))
-    charts = charts_of(to_html(study_page([path])))
-    drawn = charts["comparison/1/gains"]["figure"]["data"][0]
-    assert drawn["x"] == ["full", "back"]
-    assert drawn["y"] == ["German (de)", "Turkish (tr)"]
-    for label, row in zip(("de", "tr"), drawn["z"], strict=True):
-        assert row == pytest.approx([100 * compared.cells[label][name].gain for name in drawn["x"]])
-    assert drawn["text"] == [["+10.0 ↑", "+1.0"], ["+1.0", "-10.0 ↓"]]
-    whole = charts["comparison/1/intervals"]["figure"]["data"]
-    german = compared.cells["de"]["full"]
-    low, high = german.interval or (german.gain, german.gain)
-    assert whole[0]["x"][0] - whole[0]["error_x"]["arrayminus"][0] == pytest.approx(100 * low)
-    assert whole[0]["x"][0] + whole[0]["error_x"]["array"][0] == pytest.approx(100 * high)
+    shown = study_page([path]).study.answer
+    assert shown.strategies == ("full", "back")
+    assert [row.name for row in shown.rows] == ["German", "Turkish"]
+    for code, row in zip(("de", "tr"), shown.rows, strict=True):
+        assert [mark.gain for mark in row.marks] == pytest.approx(
+            [100 * compared.cells[code][name].gain for name in shown.strategies]
+        )
 
 
 def test_languages_are_sorted_in_several_ways(tmp_path):
-    choices = charts_of(to_html(study_page([table(tmp_path)])))["comparison/1/gains"]["choices"]
-    assert {"gain", "name", "family"} <= set(choices)
-    for name in ("gain", "name"):
-        assert choices[name]["relayout"]["yaxis.categoryarray"] == ["German (de)", "Turkish (tr)"]
+    shown = study_page([table(tmp_path)]).study.answer
+    assert {"gain", "name", "family"} <= set(shown.orders)
+    assert [row.places[shown.orders.index("name")] for row in shown.rows] == [0, 1]
 
 
 def test_what_is_said_of_a_language(tmp_path):
@@ -90,10 +84,10 @@ def test_names_that_carry_markup_come_out_as_text(tmp_path):
     page = to_html(study)
     assert EVIL not in page
     assert "<img" not in page.split("<script>")[0]
-    assert page.count("</script>") == 5
+    assert page.count("</script>") == 3
     (compared,) = compare_results(read_results([tmp_path / "results.csv"]))
     marked = replace(compared, strategies=("baseline", "<b>full</b>"))
-    assert draw_gain_map(marked, orders={"gain": ["de"]}).figure["data"][0]["x"] == ["&lt;b&gt;full&lt;/b&gt;"]
+    assert make_answer(marked, orders={"gain": ["de"]}) is None  # there is no such strategy
 
 
 def test_a_page_for_each_run(project):
@@ -153,7 +147,7 @@ def test_a_study_of_one_language(tmp_path):
     study = study_page([table(tmp_path, rows)])
     assert study.study.summary[0].startswith("Full realignment improves 1 of 1 languages")
     assert [page.name for page in study.languages] == ["language/de"]
-    assert not study.study.networks  # there is nothing to join
+    assert not study.study.drawings  # there is nothing to join
     assert 'id="language/de"' in to_html(study)
 
 
@@ -172,15 +166,15 @@ def test_languages_may_be_called_anything(tmp_path):
     study = study_page([table(tmp_path, rows)])
     assert study.languages[0].title.endswith("(pt-BR)")
     assert "<b onclick" not in to_html(study)
-    assert [row[1].text for row in study.comparisons[0].charts[0].sheet.rows][1] == "<b onclick=x>tr</b>"
+    assert [row.name for row in study.study.answer.rows][1] == "<b onclick=x>tr</b>"
 
 
 def test_a_language_of_which_little_is_known_hides_nothing_of_the_others(tmp_path):
     pytest.importorskip("alignfreeze.typology").is_installed() or pytest.skip("needs the extra typology")
     rows = ROWS.replace("final_eval_tr_", "final_eval_xx-klingon_")
-    chart = next(one for one in study_page([table(tmp_path, rows)]).comparisons[0].charts if one.name == "gains")
-    assert "distance of syntax" in chart.choices
-    assert chart.choices["distance of syntax"]["relayout"]["yaxis.categoryarray"][-1].endswith("(xx-klingon)")
+    shown = study_page([table(tmp_path, rows)]).study.answer
+    places = {row.page: row.places[shown.orders.index("distance of syntax")] for row in shown.rows}
+    assert places == {"language/de": 0, "language/xx-klingon": 1}
 
 
 def test_a_study_without_a_complete_run_has_a_page(project, monkeypatch):
@@ -206,7 +200,7 @@ def test_a_folder_named_twice_is_read_once(project):
     out = project / "my.study-v1.5"
     run_experiment(planned(project, seeds=[1]), out=out)
     study = study_page([out, out])
-    assert study.study.title == "my.study-v1.5"
+    assert study.study.title == "toy"  # the name of the experiment
     assert (study.study.facts["runs"], len(study.runs)) == ("2", 2)
 
 

@@ -26,6 +26,9 @@ ENOUGH = 20
 REORDERED_GAIN = 0.3
 """If another order of the labels raises the accuracy by this much, this is not chance."""
 
+LEARNT_NOTHING = "the model has learnt nothing"
+"""Stands in each doubt about a model whose outcome is no better than chance."""
+
 UNKNOWN = 0.3
 """If more than this share of the subwords is unknown, the tokenizer does not know the language."""
 
@@ -64,7 +67,7 @@ def find_doubts(
     main = measures[0]
     if main.metric == "f1" and main.value == 0:
         yield (
-            f"{name}: F1 is 0, nothing was found; the model has learnt nothing (too few steps, or too low a learning "
+            f"{name}: F1 is 0, nothing was found; {LEARNT_NOTHING} (too few steps, or too low a learning "
             "rate), or the test file and the training file spell the labels differently"
         )
     pairs = [(str(guess), str(label)) for guess, label in _pairs(task, predicted, items)]
@@ -74,7 +77,7 @@ def find_doubts(
     if is_source and main.value <= min(count / len(pairs) + LITTLE, 1 - LITTLE):
         yield (
             f"{name}: an accuracy of {main.value:.1%} is no better than to say {label!r} each time "
-            f"({count / len(pairs):.1%}); the model has learnt nothing: use more steps or another learning rate"
+            f"({count / len(pairs):.1%}); {LEARNT_NOTHING}: use more steps or another learning rate"
         )
     enough = len(pairs) >= ENOUGH * len({name for pair in pairs for name in pair})
     if enough and (reordered := _best_order(pairs)) > main.value + REORDERED_GAIN:

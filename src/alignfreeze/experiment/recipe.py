@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation.keeping import TEST_ITEMS, write_items
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
@@ -233,6 +234,8 @@ def run(
         overlaps=overlaps,
     )
     write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
+    if outcome.kept:
+        write_items(places.folder / TEST_ITEMS, outcome.kept)
     record.write(places.folder)
     return record
 

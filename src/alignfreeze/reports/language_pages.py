@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from alignfreeze.addresses import address_of_comparison, address_of_language
 from alignfreeze.columns import Column, make_sheet
 from alignfreeze.languages import name_or_code
+from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
 from alignfreeze.running.scores import Summary
@@ -25,6 +26,7 @@ def language_page(
     codes: Sequence[str],
     alike: Mapping[str, Distances],
     terms: Sequence[str],
+    changes: Sequence[Changes] = (),
 ) -> Page:
     """Return the page of a language.
 
@@ -34,6 +36,7 @@ def language_page(
         codes: The study's languages.
         alike: The distances between languages, in several senses.
         terms: The key terms of the language's bitext.
+        changes: What the best strategies change in test items of the language.
     """
     having = [comparison for comparison in compared if code in comparison.languages]
     source = having[0].source or "en"
@@ -48,6 +51,7 @@ def language_page(
         summary=_summarise_language(code, having),
         facts=facts,
         sheets=[_language_scores(code, compared), *([alike_sheet(code, codes, alike)] if len(codes) > 1 else [])],
+        changes=changes,
     )
 
 

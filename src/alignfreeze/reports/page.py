@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64encode
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from plotly.offline import get_plotlyjs
 
+from alignfreeze.reports.changed_items import MOST_SHOWN
 from alignfreeze.reports.html import template
 from alignfreeze.reports.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.reports.pages import StudyPage
@@ -50,14 +54,20 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
         study=study,
         addresses={page.name for page in pages},
         charts=_script_json(charts),
-        style=_read_template("study.css") + _read_template("notes.css"),
-        script=_read_template("study.js"),
+        style="".join(map(_read_template, ("study.css", "answer.css", "notes.css", "changes.css"))),
+        script=_read_template("study.js") + _read_template("answer.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
-        most={"characters": MOST_BYTES, "name": MOST_NAME},
+        most={"characters": MOST_BYTES, "name": MOST_NAME, "changes": MOST_SHOWN},
         lens="" if served is None else _read_template("lens.js"),
-        plotly=get_plotlyjs(),
+        plotly=_plotly_text() if charts else "",
     )
+
+
+@cache
+def _plotly_text() -> str:
+    """Return the script of plotly as gzip in base64. The page unpacks it when the first chart comes into view."""
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def waiting_html(reason: str, *, seconds: int) -> str:

@@ -14,7 +14,7 @@ from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
 from alignfreeze.running.scores import Summary, group_scores, judge_scores
 from alignfreeze.running.verdicts import Counts, Judgement, Verdict, points_text
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, Cell, Sheet
 
 AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
@@ -135,7 +135,7 @@ def _sign(summary: Summary) -> str:
 def sheet_of(table: ScoreTable) -> Sheet:
     """Return a table of scores for readers."""
     columns: list[Column[ScoreRow]] = [
-        Column("", lambda row: row.name, is_name=True),
+        Column("", lambda row: row.name, is_name=True, need=DETAIL),
         Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),
         *map(_strategy_column, table.strategies),
     ]
@@ -144,7 +144,7 @@ def sheet_of(table: ScoreTable) -> Sheet:
 
 
 def _strategy_column(strategy: str) -> Column[ScoreRow]:
-    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell, of=strategy, part="score")
 
 
 def _score_cell(summary: Summary) -> Cell:

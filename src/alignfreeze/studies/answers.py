@@ -47,6 +47,11 @@ def order_languages(comparison: Comparison) -> list[str]:
 _VERDICT_ORDER: dict[Verdict, int] = {"helps": 0, "cannot tell": 1, "no difference": 2, "hurts": 3}
 
 
+def best_of(judged: Mapping[str, Judgement]) -> str:
+    """Return the strategy that the answer for a language names: one that helps, or else the most promising one."""
+    return min(judged, key=lambda name: (_VERDICT_ORDER[judged[name].verdict], -judged[name].gain))
+
+
 def verdict_of(judged: Mapping[str, Judgement]) -> Verdict:
     """Return the verdict on realignment in a language, whatever the strategy.
 
@@ -66,10 +71,10 @@ def answer(judged: Mapping[str, Judgement]) -> str:
         return "no strategy was tested"
     by_verdict = {verdict: _best_first(judged, verdict) for verdict in VERDICTS}
     helping, harming, unknown = by_verdict["helps"], by_verdict["hurts"], by_verdict["cannot tell"]
-    harm = f"; {_join(harming)} hurt{'s' if len(harming) == 1 else ''}" if harming else ""
+    harm = f"; {_do(harming, 'hurt')}" if harming else ""
     if helping:
         best, *others = helping
-        also = f"; {_join(others)} help{'s' if len(others) == 1 else ''} too" if others else ""
+        also = f"; {_do(others, 'help')} too" if others else ""
         return f"{best} helps ({_figures(judged[best])}){also}{harm}"
     if unknown:
         best = unknown[0]
@@ -94,6 +99,11 @@ def _named(name: str, judged: Mapping[str, Judgement]) -> str:
 def _figures(judged: Judgement) -> str:
     gain = points_text(judged.gain)
     return gain if judged.interval is None else f"{gain}, {interval_text(judged.interval)}"
+
+
+def _do(names: Sequence[str], verb: str) -> str:
+    """Return a clause: `front and back help`, or `front helps`."""
+    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
 
 
 def _join(names: Sequence[str]) -> str:

@@ -21,6 +21,29 @@ function open(address) {
 
 // --- charts
 
+let plotly; // a promise: the library is unpacked when the first chart comes into view
+
+function loadPlotly() {
+  plotly ??= (async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
+  })();
+  return plotly;
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    loadPlotly().then(() => {
+      target.dataset.drawn = "yes";
+      drawChart(target);
+    });
+  }
+}, { rootMargin: "400px" });
+
 function themed(layout) {
   const ink = resolve("--ink"), line = resolve("--line");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line };
@@ -74,7 +97,7 @@ function show() {
   const page = pages.find((one) => one.id === wanted) || pages[0];
   const before = pages.find((one) => !one.hidden);
   for (const one of pages) one.hidden = one !== page;
-  for (const figure of page.querySelectorAll(".chart")) if (!figure.dataset.drawn) { figure.dataset.drawn = "yes"; drawChart(figure); }
+  for (const figure of page.querySelectorAll(".chart")) if (!figure.dataset.drawn) seen.observe(figure);
   const heading = page.querySelector("h1");
   document.title = heading.textContent;
   for (const menu of menus) menu.open = false;
