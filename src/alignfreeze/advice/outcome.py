@@ -9,8 +9,8 @@ from typing import Any
 
 from alignfreeze.advice.judging import SURE_PROBABILITY, Advice, AdviceVerdict, Recommendation, StrategyEstimate
 from alignfreeze.columns import Column, Row, make_sheet, plain_values
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.tables import AVERAGE_ROW
 from alignfreeze.running.verdicts import interval_text, points_text

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from alignfreeze.encoding.vectors import LayerResult
-    from alignfreeze.evaluation.zero_shot import Score
+    from alignfreeze.evaluation.scores import Score
     from alignfreeze.reports.links import Linked
     from alignfreeze.running.status import Status
     from alignfreeze.running.study import Outcome

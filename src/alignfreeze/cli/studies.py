@@ -131,7 +131,7 @@ def probe(
         typer.Argument(help="Encoders or fine-tuned models; the first is the encoder that the others were made from."),
     ],
     bitext: o.Bitexts,
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
     links: o.Links = None,

@@ -48,7 +48,7 @@ def bitext(
 def align(
     bitext: o.Bitext,
     out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     encoder: o.EncoderOption = o.EMBEDDED,
     dictionary: o.Dictionaries = None,

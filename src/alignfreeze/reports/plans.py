@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from alignfreeze.alignment.auto import describe_choice
 from alignfreeze.corpora.bitext import group_by_languages
 from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
+from alignfreeze.experiment.data import aligner_of
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.sheets import Sheet, list_pairs
 from alignfreeze.tasks.table import TASKS
 
@@ -150,6 +152,8 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in group_by_languages(data.bitext).items():
             yield "realignment", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
+        if settings.realignment.needs_links and settings.alignment.links is None:
+            yield "links", describe_choice(aligner_of(settings), data.bitext)
         yield from _stopping_lines(settings)
     if data.held:
         groups = group_by_languages(data.held)

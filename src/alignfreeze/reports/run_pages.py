@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alignfreeze.addresses import address_of_language, address_of_run
 from alignfreeze.columns import Column, make_sheet
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code

@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any, NamedTuple
 
 from alignfreeze.columns import Column, make_sheet, plain_values
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.scores import PaperVerdict
 from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, tone_of
