@@ -114,7 +114,7 @@ def test_runs_that_kept_nothing_and_damaged_files_leave_a_page_without_items(tmp
 
 def test_what_is_known_of_a_language_comes_last_and_folded(tmp_path):
     page = shown(write_study(tmp_path, baseline=sentence("NOUN", "VERB"), front=sentence("NOUN", "PROPN")))
-    answer, folded = page.split("<summary>Likeness and typology</summary>")
+    answer, folded = page.split("<summary>Family, typology and texts</summary>")
     assert "What front changes" in answer
     assert "Arabic: scores" in answer
     assert "family" in folded
