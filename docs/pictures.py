@@ -44,6 +44,7 @@ def main() -> None:
             page.wait_for_selector(".page:not([hidden]) .line")
             keep(page.screenshot(), ASSETS / f"report-{theme}.png")
             page.goto(f"{path.as_uri()}#study")
+            page.evaluate("document.querySelector('nav').style.position = 'static'")  # or it covers the tree
             tree = page.locator("#study .drawing[data-name=languages] .scroll:visible")
             keep(tree.screenshot(), ASSETS / f"languages-{theme}.png")
         browser.close()

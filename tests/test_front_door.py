@@ -12,6 +12,9 @@ import pytest
 
 import alignfreeze
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.files import write_json
+from alignfreeze.running.folder import PLANNED
+from tests.support.records import make_record, make_settings, write_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,6 +30,36 @@ def test_every_public_name_can_be_imported():
 def test_importing_the_package_does_not_import_torch():
     code = "import sys, alignfreeze; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LOOKS = """
+import sys
+from alignfreeze.cli import main
+sys.argv = ["alignfreeze", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+assert not {"torch", "transformers"} & sys.modules.keys()
+"""
+"""Runs a command, and fails if it has imported what takes seconds."""
+
+
+@pytest.mark.parametrize("command", ["status", "compare"])
+def test_looking_at_complete_runs_does_not_wait_for_torch(command, tmp_path):
+    settings = make_settings(["de", "fr"])
+    records = [
+        make_record(settings, strategy, {"en": 0.9, "de": value, "fr": value}, seed=seed)
+        for strategy, value in (("baseline", 0.6), ("full", 0.7))
+        for seed in (17, 31)
+    ]
+    write_runs(tmp_path, records)
+    write_json(tmp_path / PLANNED, [record.folder for record in records])
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOKS, command, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert looked.returncode == 0, looked.stderr
+    assert "full" in looked.stdout
 
 
 def test_the_stages_import_only_what_comes_before_them():

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 from alignfreeze.experiment.identity import Part
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.files import digest_of_json
 from alignfreeze.studies.results import read_records
 from benchmarks import common

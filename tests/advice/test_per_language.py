@@ -11,7 +11,7 @@ from alignfreeze.advice.choices import choice_lines, choice_sheet
 from alignfreeze.advice.outcome import how_far
 from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
 from tests.advice.test_advice import predictions

@@ -7,7 +7,7 @@ from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entrie
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from alignfreeze.encoding import embedded
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.cards import (
     CardFacts,
     card_text,
@@ -20,7 +20,7 @@ from alignfreeze.experiment.cards import (
 from alignfreeze.experiment.data import hub_tests_of
 from alignfreeze.experiment.leaderboards import HubTest
 from alignfreeze.experiment.single import card_of_encoder
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.history import Freezing
 from tests.support.records import make_settings
 
 FACTS = CardFacts(

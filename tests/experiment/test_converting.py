@@ -14,7 +14,7 @@ import alignfreeze as af
 from alignfreeze.encoding.encoder import ORIGIN, load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, EncoderError, OutputError, SettingsError
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment import converting
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.converting import MODEL_FORMS, convert_model

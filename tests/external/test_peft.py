@@ -12,7 +12,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.given import to_encoder
 from alignfreeze.errors import EncoderError, SettingsError
-from alignfreeze.external.peft import Lora, adapting, has_adapters, merge_copy
+from alignfreeze.external.lora import Lora
+from alignfreeze.external.peft import adapting, has_adapters, merge_copy
 from alignfreeze.tasks.table import TASKS
 
 peft = pytest.importorskip("peft")

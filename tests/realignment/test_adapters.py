@@ -11,7 +11,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.families import FAMILIES, layers_of
 from alignfreeze.errors import EncoderError, SettingsError
-from alignfreeze.experiment.strategies import Strategy, plain_name_of
+from alignfreeze.experiment.names import plain_name_of
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.realignment.freezing import DEFAULT_RANK, FreezePolicy
 from tests.conftest import family_config
 from tests.training.test_loop import EVERY_TWO, Killed, kill_after, same

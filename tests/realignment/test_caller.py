@@ -10,7 +10,8 @@ from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training import loop
 

@@ -5,7 +5,8 @@ from transformers import AutoModel
 
 from alignfreeze.encoding.families import FAMILIES, embeddings_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing, frozen
+from alignfreeze.realignment.freezing import FreezePolicy, frozen
+from alignfreeze.realignment.history import Freezing
 from tests.conftest import family_config
 
 

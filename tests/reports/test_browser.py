@@ -183,7 +183,7 @@ def test_languages_are_joined_in_another_sense(page):
 
 
 def test_no_name_of_6_languages_covers_another(page):
-    assert covered(page, f"{TREE} svg text") == [2 * 6 + 4, []]
+    assert covered(page, f"{TREE} svg text") == [2 * 6 + 6, []]
 
 
 def test_no_name_of_34_languages_covers_another(shared_data, tmp_path, open_page):
@@ -192,7 +192,7 @@ def test_no_name_of_34_languages_covers_another(shared_data, tmp_path, open_page
     path.write_text(to_html(study_page([table])), encoding="utf-8")
     for width in (1300, 420):
         page = open_page(path, viewport={"width": width, "height": 900})
-        assert covered(page, f"{TREE} svg text") == [2 * 34 + 4, []]
+        assert covered(page, f"{TREE} svg text") == [2 * 34 + 6, []]
 
 
 def draw_first_chart(page):

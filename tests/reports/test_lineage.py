@@ -76,7 +76,9 @@ def test_runs_that_differ_in_their_seed_share_a_box():
     assert {cell.page for cell in front.parts[1:]} == {
         f"run/{one.folder}" for one in many_runs() if one.strategy == "front"
     }
-    assert [row[2].text for row in found.sheet("").rows if row[0].text == "realigned: front"] == ["seeds 1 2 3 4 5"]
+    rows = {row[0].text: row[2].text for row in found.sheet("").rows}
+    assert rows["realigned: front"] == "seeds 1 2 3 4 5"
+    assert rows["training data"] == "pos in English"
 
 
 def test_runs_of_other_settings_have_their_own_boxes():

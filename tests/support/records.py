@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.data import DataFile, ExperimentData
 from alignfreeze.experiment.identity import EncoderDigests, identify
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.realignment.freezing import Freezing
-from alignfreeze.realignment.preparing import RealignmentHistory
-from alignfreeze.training.settings import TrainingHistory
+from alignfreeze.realignment.history import Freezing, RealignmentHistory
+from alignfreeze.training.history import TrainingHistory
 
 ENVIRONMENT = {
     "finished": "2026-01-02T03:04:05+00:00",
@@ -28,6 +27,7 @@ def make_settings(languages, **changes):
         "languages": list(languages),
         "data": {"train": "en.conllu", "test": "{language}.conllu"},
         "bitext": {"source": "en-{language}.tsv", "pretokenized": True},
+        "alignment": {"aligner": "fast-align"},
         "realignment": {"steps": 10},
         "finetuning": {"steps": 20, "learning_rate": 5e-4},
     }

@@ -9,7 +9,7 @@ from alignfreeze.advice import judging
 from alignfreeze.evaluation import estimates as e
 from alignfreeze.evaluation.drift import Drift
 from alignfreeze.evaluation.retrieval import Retrieval, best_layer, word_retrieval
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source
 from benchmarks import estimates as more

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from alignfreeze.advice import gains, judging
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.tasks.table import TASKS
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")

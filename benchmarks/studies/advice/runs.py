@@ -15,8 +15,8 @@ from alignfreeze.evaluation.gradients import compare_gradients
 from alignfreeze.evaluation.predictions import predict_pairs, read_predictions, write_predictions
 from alignfreeze.evaluation.retrieval import measure_retrieval
 from alignfreeze.experiment.held_out import align_held_out
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import make_folder, new_file, read_json, write_json
 from alignfreeze.tasks.models import load_task_model
 from alignfreeze.tasks.table import TASKS

@@ -23,9 +23,10 @@ from alignfreeze.advice.pilots import (
 from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.given import ExperimentLike, to_experiment
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import BASELINE, Strategy
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import check_folder, to_path, write_json, write_lines
 from alignfreeze.running.study import Study
 from alignfreeze.settings import to_toml

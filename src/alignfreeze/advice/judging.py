@@ -23,7 +23,7 @@ from alignfreeze.evaluation.estimates import (
     value_of,
 )
 from alignfreeze.evaluation.predictions import Predictions
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.scores import CONFIDENCE
 

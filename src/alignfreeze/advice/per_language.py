@@ -14,8 +14,8 @@ from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, read_predictions
 from alignfreeze.experiment.identity import Part
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import MODEL, RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.running.doubts import doubts_of
 from alignfreeze.running.scores import Values, interval_of_gain
 from alignfreeze.studies.results import read_records, results_of

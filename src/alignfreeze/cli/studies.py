@@ -10,7 +10,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_answers, show_doubts, show_json, show_sheets, working
+from alignfreeze.cli.shown import show_answers, show_doubts, show_json, show_lines, show_sheets, working
 from alignfreeze.errors import SettingsError
 
 
@@ -102,7 +102,7 @@ def export(
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     results, records = read_all(paths)
     export_results(results, out, chosen, doubts=[doubt.sentence for doubt in doubts_of(records)])
-    typer.echo(f"{len(results):,} scores in {out}")
+    show_lines([f"{len(results):,} scores in {out}"])
 
 
 def report(
@@ -122,7 +122,7 @@ def report(
         from alignfreeze.reports.writing import report as write
 
         page = write(paths, out, title=title, form=form, margin=margin)
-    typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
+    show_lines([*page.study.summary, f"the page is {out}"])
 
 
 def probe(
@@ -131,7 +131,7 @@ def probe(
         typer.Argument(help="Encoders or fine-tuned models; the first is the encoder that the others were made from."),
     ],
     bitext: o.Bitexts,
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
     links: o.Links = None,

@@ -15,6 +15,7 @@ from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
 from alignfreeze.evaluation.keeping import keep_items
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.languages import name_of
 from alignfreeze.progress import remark, stage
 from alignfreeze.tabular import Tabular
@@ -23,25 +24,6 @@ from alignfreeze.tasks.kept_items import KeptItem
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import Given, TaskModel, to_task_model
 from alignfreeze.tasks.task import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The score of a model in a language.
-
-    Attributes:
-        language: The code of the language.
-        metric: The name of the metric.
-        value: A share between 0 and 1.
-        n: The denominator of the share.
-        unit: What the denominator counts: words, entities, texts, questions.
-    """
-
-    language: str
-    metric: str
-    value: float
-    n: int
-    unit: str = "words"
 
 
 @dataclass(frozen=True, slots=True)

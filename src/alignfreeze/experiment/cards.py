@@ -14,19 +14,19 @@ from huggingface_hub.utils import validate_repo_id
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alignfreeze.encoding import embedded
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.leaderboards import (
     HubTest,
     card_results,
     leaderboard_entries,
     write_leaderboard_entries,
 )
-from alignfreeze.experiment.strategies import is_average_name
+from alignfreeze.experiment.names import is_average_name
 from alignfreeze.experiment.uses import Use, plain_uses, uses_of
-from alignfreeze.external.peft import Lora
+from alignfreeze.external.lora import Lora
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
-from alignfreeze.realignment.freezing import Freezing
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.tasks.heads import Head
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__

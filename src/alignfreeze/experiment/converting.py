@@ -24,7 +24,7 @@ from alignfreeze.external.sentence_transformers import check_pooling, import_lib
 from alignfreeze.extras import packages_of
 from alignfreeze.files import check_unused, new_folder, write_json, write_lines
 from alignfreeze.progress import stage
-from alignfreeze.realignment.preparing import RealignmentHistory
+from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.realignment.trainer import Realigned
 from alignfreeze.settings import check_known
 from alignfreeze.tasks.finetuning import Finetuned

@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, EvalResultEntry, eval_result_entries_to_
 from huggingface_hub.utils import yaml_dump
 
 from alignfreeze.corpora.hub import HUB
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_of
 from alignfreeze.tasks.task import Task

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.experiment.data import DataFile, ExperimentData
 from alignfreeze.languages import name_of
-from alignfreeze.tasks.task import Task
+
+if TYPE_CHECKING:
+    from alignfreeze.corpora.bitext import SentencePair
+    from alignfreeze.experiment.data import DataFile, ExperimentData
+    from alignfreeze.tasks.task import Task
 
 TRAINING_DATA = "training data"
 BITEXT = "bitext"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.auto import compares_vectors
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.disk import check_name
@@ -18,17 +18,18 @@ from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data
+from alignfreeze.experiment.data import ExperimentData, aligner_of, hub_data_of, local_files_of, read_data
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
-from alignfreeze.external.peft import Lora
+from alignfreeze.external.lora import Lora
 from alignfreeze.progress import remark
 from alignfreeze.realignment.adapters import find_lora
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing, tell_if_all_is_frozen
+from alignfreeze.realignment.freezing import FreezePolicy, tell_if_all_is_frozen
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.tasks.finetuning import n_examples
@@ -153,8 +154,8 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
     settings = _fill_in_steps(settings, steps)
-    needs_vectors = ALIGNERS[alignment.aligner].needs_vectors
-    aligning = read.digest(alignment.encoder) if needs_vectors and alignment.encoder is not None else None
+    aligns = alignment.encoder is not None and compares_vectors(aligner_of(settings), data.bitext)
+    aligning = read.digest(alignment.encoder) if alignment.encoder is not None and aligns else None
     digests = EncoderDigests(read.digest(encoder), aligning)
     specs = tuple(
         RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests), overlaps)

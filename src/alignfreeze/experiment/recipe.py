@@ -20,6 +20,7 @@ from alignfreeze.experiment.data import ExperimentData, hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.meter import Meter
+from alignfreeze.experiment.names import plain_name_of
 from alignfreeze.experiment.overlap import BITEXT, Overlap
 from alignfreeze.experiment.records import (
     MODEL,
@@ -31,16 +32,17 @@ from alignfreeze.experiment.records import (
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import EncoderMaker
 from alignfreeze.experiment.stopping import make_judge
-from alignfreeze.experiment.strategies import Strategy, plain_name_of
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import write_lines
 from alignfreeze.progress import remark
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing
-from alignfreeze.realignment.preparing import RealignmentHistory, prepare
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.realignment.history import Freezing, RealignmentHistory
+from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training.settings import TrainingHistory, chain
+from alignfreeze.training.history import TrainingHistory, chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         languages=[settings.source_language, *settings.realigned_languages],
         strategy=None if history is None else history.freeze,
         freezing=None if history is None else history.frozen,
-        aligner=_name_aligner(settings),
+        aligner=_name_aligner(spec),
         digests=spec.identity.files_of(*parts),
     )
     if outcome is None:
@@ -266,7 +268,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
     )
 
 
-def _name_aligner(settings: ExperimentSettings) -> str | None:
-    if not settings.realignment.needs_links:
+def _name_aligner(spec: RunSpec) -> str | None:
+    if not spec.settings.realignment.needs_links:
         return None
-    return FROM_FILES if settings.alignment.links else settings.alignment.aligner
+    return FROM_FILES if spec.settings.alignment.links else spec.identity.aligner

@@ -9,19 +9,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alignfreeze.encoding.devices import is_gpu
 from alignfreeze.errors import DataError
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.overlap import Overlap
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
-from alignfreeze.realignment.preparing import RealignmentHistory
+from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.stored import Excerpt, Stored
-from alignfreeze.training.settings import ComputeSettings, TrainingHistory
+from alignfreeze.training.history import TrainingHistory
+
+if TYPE_CHECKING:
+    from alignfreeze.training.settings import ComputeSettings
 
 RECORD = "record.json"
 
@@ -123,7 +125,7 @@ class RunRecord:
             return None
         if Part.LINKS not in self.identity.settings:
             return NO_LINKS
-        return GIVEN_LINKS if self.settings["alignment"]["links"] else self.settings["alignment"]["aligner"]
+        return GIVEN_LINKS if self.settings["alignment"]["links"] else self.identity.aligner
 
     @property
     def stopping(self) -> dict[str, Any] | None:
@@ -237,6 +239,8 @@ def _check_record(record: RunRecord, place: str) -> RunRecord:
 def describe_environment(device: str, compute: ComputeSettings) -> dict[str, Any]:
     """Return versions, hardware, the time, and the settings of the computation."""
     import torch
+
+    from alignfreeze.encoding.devices import is_gpu
 
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

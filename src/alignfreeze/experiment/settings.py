@@ -15,7 +15,8 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import PAPER_STRATEGIES, Strategy, policies_of
+from alignfreeze.experiment.names import PAPER_STRATEGIES
+from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name

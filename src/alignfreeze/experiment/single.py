@@ -12,18 +12,21 @@ from typing import Any
 from pydantic import Field
 
 from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.auto import choose_aligners, list_aligners
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
+from alignfreeze.experiment.names import name_average
 from alignfreeze.experiment.records import describe_environment
-from alignfreeze.experiment.strategies import name_average
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, write_json
 from alignfreeze.processes import process_number
 from alignfreeze.realignment.averaging import average_encoders
-from alignfreeze.realignment.freezing import FreezePolicy, Freezing
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.stored import Excerpt, Stored
@@ -148,7 +151,7 @@ def realign_and_save(
     record = {
         **facts,
         **{"settings": settings.model_dump(), "seed": how["seed"], "device": how["device"]},
-        "alignment": links.settings.model_dump() if settings.needs_links and not links.files else None,
+        "alignment": _record_links(links, pairs) if settings.needs_links and not links.files else None,
         "digests": digests,
         "bitext": [one.facts() for one in chosen],
         "languages": list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
@@ -157,6 +160,15 @@ def realign_and_save(
     if links.files:
         card = replace(card, aligner=FROM_FILES)
     return facts | training.save(done.save_adapter if training.adapter else done.save, record, card, **how)
+
+
+def _record_links(links: LinkRequest, pairs: Sequence[SentencePair]) -> dict[str, Any]:
+    """Return the settings of the aligner that found the links; if `auto` chose several, that of each language too."""
+    used = list_aligners(links.settings, pairs)
+    if len(used) == 1:
+        return used[0].model_dump()
+    by_pair = choose_aligners(links.settings, pairs)
+    return {**links.settings.model_dump(), "aligners": {code: one.aligner for (_, code), one in by_pair.items()}}
 
 
 def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weights: Sequence[float]) -> dict[str, Any]:

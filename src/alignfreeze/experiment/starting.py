@@ -15,7 +15,7 @@ from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
-from alignfreeze.realignment.preparing import RealignmentHistory
+from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.seals import is_intact, seal
 from alignfreeze.stored import Stored
 

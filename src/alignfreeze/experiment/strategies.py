@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,29 +13,20 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.experiment.names import (
+    AVERAGE,
+    AVERAGE_PATTERN,
+    BASELINE,
+    PAPER_STRATEGIES,
+    WEIGHT_FORMAT,
+    name_average,
+)
 from alignfreeze.realignment.averaging import check_weights
 from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, intersect
 from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.realignment.settings import RealignmentSettings
 
-BASELINE = "baseline"
-"""The strategy without realignment: it fine-tunes the pretrained encoder."""
-
-PAPER_STRATEGIES = (BASELINE, "full", "front", "back")
-"""The strategies of the paper: no realignment, and realignment with three freeze policies."""
-
-AVERAGE = "average"
-_AVERAGE = re.compile(rf"{AVERAGE}\((.*)\)")
-_WEIGHT = "{:.12g}"
 _HOW = f"{AVERAGE}(full,front) or {AVERAGE}(0.25*{BASELINE},0.75*full)"
-
-_FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x"})
-"""Characters of strategy names that some file systems or shells do not allow in the name of a folder."""
-
-
-def plain_name_of(name: str) -> str:
-    """Return the name of a strategy in a form for file names: `average-0.25xbaseline-0.75xfull`."""
-    return name.translate(_FOR_FOLDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +124,7 @@ def _parse_member(name: str) -> FreezePolicy | None:
 
 def _parse_average(name: str) -> Strategy:
     """Read the name of an average without blanks."""
-    if (match := _AVERAGE.fullmatch(name)) is None:
+    if (match := AVERAGE_PATTERN.fullmatch(name)) is None:
         word = name.partition("(")[0]
         proposal = "" if word == AVERAGE else did_you_mean(word, [AVERAGE])
         raise SettingsError(f"unknown strategy {name!r}; an average is written {_HOW}.{proposal}")
@@ -151,7 +141,7 @@ def _parse_average(name: str) -> Strategy:
         raise SettingsError(
             f"{name!r} gives weights to only some of the strategies; give a weight to each strategy or to none"
         )
-    alike = len({_WEIGHT.format(weight) for weight in check_weights(weights)}) < 2
+    alike = len({WEIGHT_FORMAT.format(weight) for weight in check_weights(weights)}) < 2
     return Strategy(tuple(members.values()), (1.0,) * len(members) if alike else tuple(weights))
 
 
@@ -161,19 +151,6 @@ def _split_weight(part: str, name: str) -> tuple[str, float | None]:
         return member, float(weight) if times else None
     except ValueError:
         raise SettingsError(f"{name!r}: {weight!r} is not a number; an average is written {_HOW}") from None
-
-
-def name_average(members: Sequence[str], weights: Sequence[float]) -> str:
-    """Return the name of an average. The name contains weights only if they differ."""
-    written = [f"{_WEIGHT.format(weight)}*" for weight in weights]
-    if len(set(written)) < 2:
-        written = [""] * len(members)
-    return f"{AVERAGE}({','.join(w + m for w, m in zip(written, members, strict=True))})"
-
-
-def is_average_name(name: str) -> bool:
-    """Return whether a name is that of an average, of strategies or of other encoders."""
-    return _AVERAGE.fullmatch(name) is not None
 
 
 def policies_of(strategies: Iterable[Strategy]) -> list[FreezePolicy]:

@@ -8,7 +8,8 @@ from torch import nn
 
 from alignfreeze.encoding.families import layers_of
 from alignfreeze.errors import SettingsError
-from alignfreeze.external.peft import Lora, check_no_adapters, import_peft
+from alignfreeze.external.lora import Lora
+from alignfreeze.external.peft import check_no_adapters, import_peft
 from alignfreeze.realignment.freezing import FreezePolicy
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -13,7 +13,6 @@ from torch import nn
 
 from alignfreeze.encoding.families import blocks_of, embeddings_of, family_of, layers_of
 from alignfreeze.errors import EncoderError, SettingsError, did_you_mean, show_value
-from alignfreeze.external.peft import Lora
 from alignfreeze.progress import remark
 
 Selector = Callable[[nn.Module, str, int], Sequence[nn.Module]]
@@ -208,60 +207,6 @@ def intersect(several: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
     """Return the parts that occur in every one of several lists, alone or inside another part."""
     inside = [{module for part in fixed for module in part.modules()} for fixed in several]
     return list(dict.fromkeys(part for fixed in several for part in fixed if all(part in one for one in inside)))
-
-
-@dataclass(frozen=True, slots=True)
-class Freezing:
-    """The frozen part of an encoder.
-
-    Attributes:
-        parts: Paths of the frozen modules, and of single frozen parameters.
-        parameters: How many parameters are frozen.
-        n_parameters: How many parameters the encoder has, adapters included.
-        adapter: The adapters that are trained in the place of the encoder's weights; None to train the weights.
-    """
-
-    parts: tuple[str, ...]
-    parameters: int
-    n_parameters: int
-    adapter: Lora | None = None
-
-    @property
-    def share(self) -> float:
-        """The frozen share of the parameters."""
-        return self.parameters / self.n_parameters
-
-    @classmethod
-    def of(cls, encoder: nn.Module, fixed: Sequence[nn.Module], adapter: Lora | None = None) -> Freezing:
-        """Name and count the frozen parts.
-
-        These are some modules, and the parameters that the caller has frozen in addition. With adapters they are all
-        that the encoder has without them.
-        """
-        paths = {module: name for name, module in encoder.named_modules()}
-        frozen_parameters = {id(p): p.numel() for module in fixed for p in module.parameters()}
-        by_caller = {id(p): p.numel() for p in encoder.parameters() if adapter is not None or not p.requires_grad}
-        besides = _name_parameters(encoder, by_caller.keys() - frozen_parameters.keys())
-        frozen_parameters |= by_caller
-        return cls(
-            (*(paths[module] for module in fixed), *besides),
-            sum(frozen_parameters.values()),
-            sum(parameter.numel() for parameter in encoder.parameters()) + (adapter.parameters if adapter else 0),
-            adapter,
-        )
-
-
-def _name_parameters(module: nn.Module, chosen: Set[int], path: str = "") -> Iterator[str]:
-    """Yield the paths of the outermost modules all of whose parameters are chosen, and of other chosen parameters."""
-    inside = {id(parameter) for parameter in module.parameters()}
-    if path and inside and inside <= chosen:
-        yield path
-        return
-    for name, parameter in module.named_parameters(prefix=path, recurse=False):
-        if id(parameter) in chosen:
-            yield name
-    for name, child in module.named_children():
-        yield from _name_parameters(child, chosen, f"{path}.{name}" if path else name)
 
 
 def is_all_frozen(encoder: nn.Module, fixed: Iterable[nn.Module], *, layers: Sequence[int]) -> bool:

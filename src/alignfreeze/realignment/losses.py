@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from alignfreeze.processes import count_rows, gather_rows, n_processes, process_number, sum_all
+from alignfreeze.gathering import count_rows, gather_rows, sum_all
+from alignfreeze.processes import n_processes, process_number
 from alignfreeze.registry import Table
 
 if TYPE_CHECKING:

@@ -20,35 +20,11 @@ from alignfreeze.encoding.requests import LinkRequest
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.files import digest_of_arrays
 from alignfreeze.realignment.adapters import find_lora
-from alignfreeze.realignment.freezing import (
-    EMBEDDINGS,
-    FreezePolicy,
-    Freezing,
-    is_all_frozen,
-    tell_if_all_is_frozen,
-)
+from alignfreeze.realignment.freezing import EMBEDDINGS, FreezePolicy, is_all_frozen, tell_if_all_is_frozen
+from alignfreeze.realignment.history import Freezing, RealignmentHistory
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.realignment.settings import RealignmentSettings
-from alignfreeze.training.settings import TrainingHistory
-
-
-@dataclass(frozen=True, slots=True)
-class RealignmentHistory:
-    """The history of a realignment.
-
-    Attributes:
-        training: Steps, seconds and losses.
-        freeze: The freeze policy.
-        frozen: What was frozen.
-        pairs: The number of sentence pairs that were trained on.
-        pairs_without_links: The number of sentence pairs that were left out because they had no remaining link.
-    """
-
-    training: TrainingHistory
-    freeze: str
-    frozen: Freezing
-    pairs: int
-    pairs_without_links: int
+from alignfreeze.training.history import TrainingHistory
 
 
 def prepare_given(

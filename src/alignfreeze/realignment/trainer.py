@@ -29,17 +29,19 @@ from alignfreeze.realignment.freezing import (
     FreezePolicy,
     frozen,
 )
+from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.realignment.model import RealignmentModel, realigned_layers
 from alignfreeze.realignment.prefix import Prefix, storing
-from alignfreeze.realignment.preparing import Prepared, RealignmentHistory, prepare_given
+from alignfreeze.realignment.preparing import Prepared, prepare_given
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import to_settings
 from alignfreeze.tabular import Tabular
 from alignfreeze.training.callbacks import check_callbacks
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.judging import JudgingPlan, check_one_process
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.randomness import keeping_random_state
-from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
+from alignfreeze.training.settings import ComputeSettings, TrainingPlan
 
 Judge = Callable[[Encoder], float]
 """Returns how good an encoder is; a higher value is better."""
@@ -90,7 +92,7 @@ def realign(
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     languages: tuple[str, str] | None = None,
-    aligner: str | AlignmentSettings | Mapping[str, Any] = "fast-align",
+    aligner: str | AlignmentSettings | Mapping[str, Any] = "auto",
     freeze: str | FreezePolicy = "full",
     settings: RealignmentSettings | Mapping[str, Any] | None = None,
     compute: ComputeSettings | Mapping[str, Any] | None = None,

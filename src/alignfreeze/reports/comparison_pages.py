@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alignfreeze.addresses import address_of_comparison
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.answer_figures import make_answer
 from alignfreeze.reports.gain_charts import draw_gain_by_cost, draw_gain_by_distance
@@ -51,7 +51,7 @@ def comparison_page(
         name=address_of_comparison(number),
         title=title_of(comparison),
         summary=[*doubts, *summarise_comparison(comparison)],
-        sheets=[sheet for one in (comparison, *others) for sheet in (sheet_of(table_of(one)), overall_sheet(one))],
+        sheets=[sheet for one in (comparison, *others) for sheet in (overall_sheet(one), sheet_of(table_of(one)))],
     )
     if is_empty:
         first = page.summary[-1:] if is_all_zero(comparison) else [MEANINGLESS]

@@ -27,6 +27,9 @@ HEADINGS = {
 }
 """The layers from left to right, with their colours: blue, dark grey and green."""
 
+SEEDED = ("run ", "realigned ")
+"""How the names of boxes begin that differ from seed to seed."""
+
 MOST_IN_TITLE = 6
 """How many languages a box names. If there are more, only their number is given."""
 
@@ -93,7 +96,7 @@ def trace(records: Sequence[RunRecord], *, outcomes: bool = False) -> Lineage:
 
 
 def _say_seeds(box: Box) -> Box:
-    if box.layer not in {REALIGNED, RUNS} or not box.parts:
+    if not box.name.startswith(SEEDED):
         return box
     word = "seed" if len(box.parts) == 1 else "seeds"
     return replace(box, parts=[Cell(word), *box.parts])

@@ -126,6 +126,8 @@ def _group(task: str, members: Mapping[str, Comparison]) -> PanelGroup:
 
 def _widen(scale: Scale, ticks: Sequence[float]) -> Scale:
     """Return an axis on which most languages are inside; the others stand at its ends."""
+    if not ticks:
+        return scale
     ordered = sorted(ticks)
     edge = len(ordered) // 50
     return make_ticks(min(scale.low, ordered[edge]), max(scale.high, ordered[-1 - edge]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alignfreeze.addresses import address_of_language, address_of_run
 from alignfreeze.columns import Column, make_sheet
-from alignfreeze.evaluation.zero_shot import Score
+from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
@@ -40,7 +40,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
             *_overlaps(record),
         ],
         folded=[
-            _pairs_sheet("Settings left at their defaults", ("setting", "value"), other_settings(record)),
+            _pairs_sheet("Other settings", ("setting", "value"), other_settings(record)),
             _pairs_sheet("Versions and machine", ("", "value"), _environment(record)),
             _pairs_sheet("Files", ("file", "SHA-256"), record.files),
         ],

@@ -18,8 +18,9 @@ def changed_settings(record: RunRecord) -> dict[str, str]:
     found = {}
     for name, value in record.identity.all_settings.items():
         if _differs(record, name, value, defaults):
-            default = f" (default {show_setting(defaults[name])})" if name in defaults else ""
-            found[name] = f"{show_setting(value)}{default}"
+            usual = defaults.get(name)
+            default = "not set by default" if usual is None else f"default {show_setting(usual)}"
+            found[name] = f"{show_setting(value)} ({default})"
     return found
 
 

@@ -9,7 +9,7 @@ from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.running.claims import Claim
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.status import RunStatus, Status
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, SPARE, Cell, Sheet
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 
@@ -37,10 +37,12 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
     Column("stage", _stage, is_name=True, missing=""),
     Column("steps", lambda run: run.claim, _steps_text, missing=""),
-    Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
+    Column(
+        "steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing="", need=DETAIL
+    ),
     Column(None, lambda run: run.speed, key="steps_per_second"),
     Column("time", lambda run: run.seconds, duration, missing=""),
-    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
+    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing="", need=SPARE),
 )
 """The columns for each run."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.drawings import Drawing

@@ -45,7 +45,7 @@ def draw_language_trees(codes: Sequence[str], found: Mapping[str, Distances]) ->
     title = "Languages that are alike"
     note = (
         "The further left two languages are joined, the more alike they are. A join stands at the mean distance of "
-        "all pairs that it joins."
+        "all pairs that it joins. The scale leaves more room for small distances."
     )
     if any(len(known[sense]) < len(codes) for sense in pictures):
         note += " Languages are left out where a distance is not known."
@@ -76,8 +76,8 @@ def _draw_tree(codes: Sequence[str], values: Distances, sense: str) -> str:
     greatest = max(map(max, tree["dcoord"])) or 1.0
 
     def point(height: float, place: float) -> tuple[float, float]:
-        # scipy puts the leaves at 5, 15, 25 and so on.
-        return left + BRANCHES * height / greatest, ROW * place / 10
+        # A square root leaves room for small distances. scipy puts the leaves at 5, 15, 25 and so on.
+        return left + BRANCHES * (height / greatest) ** 0.5, ROW * place / 10
 
     return template("tree.svg").render(
         title=f"Languages that are alike by {sense}",
@@ -92,7 +92,7 @@ def _draw_tree(codes: Sequence[str], values: Distances, sense: str) -> str:
         ],
         measure=MEASURES[sense],
         left=left,
-        ticks=[(left + BRANCHES * share, f"{greatest * share:.2f}") for share in (0.0, 0.5, 1.0)],
+        ticks=[(left + BRANCHES * share, f"{greatest * share**2:.2f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)],
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.running.verdicts import (
     MARGIN,
     Counts,
@@ -21,6 +20,9 @@ from alignfreeze.running.verdicts import (
     mean_gain,
     try_strategy,
 )
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.records import RunRecord
 
 Values = Mapping[int, float]
 """A score by seed."""

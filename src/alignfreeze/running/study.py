@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignfreeze.experiment.records import RUNS, SENTENCES, RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.counts import CountsByMetric, read_counts
 from alignfreeze.running.doubts import doubts_of
 from alignfreeze.running.folder import Failure
 from alignfreeze.running.tables import AVERAGE_ROW, ScoreTable, metrics_of, score_tables, sheet_of
 from alignfreeze.sheets import Sheet, doubt_lines
 from alignfreeze.tabular import Tabular
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.settings import ExperimentSettings
 
 
 @dataclass(frozen=True, slots=True)

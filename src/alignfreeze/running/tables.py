@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.columns import Column, make_sheet
-from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
 from alignfreeze.running.scores import Summary, group_scores, judge_scores
 from alignfreeze.running.verdicts import Counts, Judgement, Verdict, points_text
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, Cell, Sheet
+
+if TYPE_CHECKING:
+    from alignfreeze.experiment.records import RunRecord
+    from alignfreeze.experiment.settings import ExperimentSettings
 
 AVERAGE_ROW = "average"
 """Name of the row that sums up the target languages."""
@@ -135,7 +138,7 @@ def _sign(summary: Summary) -> str:
 def sheet_of(table: ScoreTable) -> Sheet:
     """Return a table of scores for readers."""
     columns: list[Column[ScoreRow]] = [
-        Column("", lambda row: row.name, is_name=True),
+        Column("", lambda row: row.name, is_name=True, need=DETAIL),
         Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),
         *map(_strategy_column, table.strategies),
     ]
@@ -144,7 +147,7 @@ def sheet_of(table: ScoreTable) -> Sheet:
 
 
 def _strategy_column(strategy: str) -> Column[ScoreRow]:
-    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell, of=strategy, part="score")
 
 
 def _score_cell(summary: Summary) -> Cell:

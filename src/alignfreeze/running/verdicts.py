@@ -52,6 +52,9 @@ Languages differ so much in their variance over seeds that the others say little
 between 1.9 and 3.1 in those of the paper's tables that have more than twelve languages.
 """
 
+NO_WIDTH = 1e-9
+"""A narrower interval comes from rounding."""
+
 Floats = NDArray[np.float64]
 
 Counts = NDArray[np.float64]
@@ -307,7 +310,7 @@ def _judge(trial: Trial, spread: _Spread | None, errors: _Errors, margin: float)
     if spread is None:
         return Judgement("cannot tell", trial.gain, None)
     half = spread.half_width(errors)
-    if half == 0 and trial.gain != 0:  # seeds that change nothing are no seeds
+    if half < NO_WIDTH < abs(trial.gain):  # seeds that change nothing are no seeds
         return Judgement("cannot tell", trial.gain, None)
     verdict = _decide(trial.gain, half, margin)
     interval = (trial.gain - half, trial.gain + half)
@@ -380,7 +383,7 @@ def verdict_text(judged: Judgement) -> str:
     """
     words = VERDICT_TEXTS[judged.verdict]
     if judged.interval is None:
-        return f"{words} ({points_text(judged.gain)}, too few seeds)"
+        return f"{words} ({points_text(judged.gain)}, too few seeds); {needs_text(judged)}"
     text = f"{words} ({points_text(judged.gain)}, {interval_text(judged.interval)})"
     return f"{text}; {needs_text(judged)}" if judged.verdict == "cannot tell" else text
 

@@ -71,10 +71,10 @@ def answer(judged: Mapping[str, Judgement]) -> str:
         return "no strategy was tested"
     by_verdict = {verdict: _best_first(judged, verdict) for verdict in VERDICTS}
     helping, harming, unknown = by_verdict["helps"], by_verdict["hurts"], by_verdict["cannot tell"]
-    harm = f"; {_join(harming)} hurt{'s' if len(harming) == 1 else ''}" if harming else ""
+    harm = f"; {_do(harming, 'hurt')}" if harming else ""
     if helping:
         best, *others = helping
-        also = f"; {_join(others)} help{'s' if len(others) == 1 else ''} too" if others else ""
+        also = f"; {_do(others, 'help')} too" if others else ""
         return f"{best} helps ({_figures(judged[best])}){also}{harm}"
     if unknown:
         best = unknown[0]
@@ -99,6 +99,11 @@ def _named(name: str, judged: Mapping[str, Judgement]) -> str:
 def _figures(judged: Judgement) -> str:
     gain = points_text(judged.gain)
     return gain if judged.interval is None else f"{gain}, {interval_text(judged.interval)}"
+
+
+def _do(names: Sequence[str], verb: str) -> str:
+    """Return a clause: `front and back help`, or `front helps`."""
+    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
 
 
 def _join(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.strategies import BASELINE, PAPER_STRATEGIES, Strategy, is_average_name
+from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_average_name
 from alignfreeze.running.scores import (
     PaperVerdict,
     Summary,
@@ -275,7 +275,12 @@ def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[
         values: Scores of each target language, by strategy and seed.
         by_seed: The means of these scores over languages.
     """
-    members = {name: Strategy.parse(name).member_names for name in by_seed if is_average_name(name)}
+    averages = [name for name in by_seed if is_average_name(name)]
+    if not averages:
+        return {}
+    from alignfreeze.experiment.strategies import Strategy  # torch comes with it
+
+    members = {name: Strategy.parse(name).member_names for name in averages}
     best = {
         name: max(several, key=lambda member: summarise(by_seed[member]).mean)
         for name, several in members.items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alignfreeze.errors import DataError
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.statistics import correct_p_values, correlate_ranks, interval_of_correlation, p_value_of_ranks
 from alignfreeze.typology import facts_of

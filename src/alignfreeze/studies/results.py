@@ -12,8 +12,8 @@ from typing import Any
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.identity import Part
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
-from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.files import read_lines
 from alignfreeze.running.counts import CountsByMetric, read_counts
 from alignfreeze.running.verdicts import Counts

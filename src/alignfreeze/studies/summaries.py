@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from alignfreeze.experiment.strategies import BASELINE, is_average_name
+from alignfreeze.experiment.names import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import verdict_of
@@ -124,8 +124,9 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     one, verdict = judged[best], verdict_of(judged)
     figures = f"{points_text(one.gain)} points"
     if one.interval is None:
+        what = "one seed says" if comparison.overall[best].average.n == 1 else "seeds with the same scores say"
         return (
-            f"One cannot tell yet whether to realign: one seed says nothing about chance. {_capital(where)}, "
+            f"One cannot tell yet whether to realign: {what} nothing about chance. {_capital(where)}, "
             f"{name_strategy(best)} gains {figures}; run at least 2 more seeds."
         )
     figures += f", 95% interval {interval_text(one.interval)}"
@@ -133,8 +134,8 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     figures += "" if p is None or n == 1 else f"; {_p_text(p)} over languages"
     if verdict == "helps":
         rivals = [other for other in judged if other != best and judged[other].verdict == "helps"]
-        also = f" {_capital(_join([name_strategy(other) for other in rivals]))} help{'s' * (len(rivals) == 1)} too."
-        return f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures}).{also if rivals else ''}"
+        text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
+        return f"{text} {_capital(_do([name_strategy(name) for name in rivals], 'help'))} too." if rivals else text
     if verdict == "no difference":
         return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
     if verdict == "hurts":
@@ -142,12 +143,12 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     unknown = max((name for name in judged if judged[name].verdict == "cannot tell"), key=lambda n: judged[n].gain)
     text = f"One cannot tell yet whether to realign: {where}, {name_strategy(best)} gains {figures}. "
     harmful = [name_strategy(name) for name, one in judged.items() if one.verdict == "hurts"]
-    harm = f" {_capital(_join(harmful))} hurt{'s' * (len(harmful) == 1)}." if harmful else ""
+    harm = f" {_capital(_do(harmful, 'hurt'))}." if harmful else ""
     return f"{text}{_capital(needs_text(judged[unknown]))} would settle it.{harm}"
 
 
 def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Return in how many languages the best strategy helps, hurts, makes no difference, or cannot be judged."""
+    """Return the verdicts on languages, of the strategy that helps most of them, or else is best known."""
     n = len(comparison.languages)
     known = [name for name in strategies if any(comparison.overall[name].counts.values())]
     if n == 1 or not known:
@@ -155,10 +156,16 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
 
     def merit(strategy: str) -> tuple[int, int, float]:
         counts = comparison.overall[strategy].counts
-        return counts["helps"], -counts["hurts"], _mean_gain(comparison, strategy)
+        # Where nothing helps, what is known counts: a strategy of which nothing is known is not the best.
+        against = counts["hurts" if counts["helps"] else "cannot tell"]
+        return counts["helps"], -against, _mean_gain(comparison, strategy)
 
     best = max(known, key=merit)
     counts = comparison.overall[best].counts
+    if counts["cannot tell"] == n and all(
+        one.judged is None or one.judged.interval is None for row in comparison.cells.values() for one in row.values()
+    ):
+        return ""  # the first sentence has said it
     if counts["cannot tell"] == n:
         return f"Of no single language can one tell yet: all {n} intervals of {name_strategy(best)} are too wide."
     parts = [f"{verdict} {counts[verdict] or 'none'}" for verdict in ("helps", "hurts")]
@@ -166,6 +173,11 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
         parts.append(f"makes no difference worth having in {counts['no difference']}")
     unknown = f"; of {counts['cannot tell']} one cannot tell yet" if counts["cannot tell"] else ""
     return f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+
+
+def _do(names: Sequence[str], verb: str) -> str:
+    """Return a clause: `this and that help`, or `this helps`."""
+    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
 
 
 def _capital(text: str) -> str:

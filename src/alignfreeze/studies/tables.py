@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any, NamedTuple
 
 from alignfreeze.columns import Column, make_sheet, plain_values
-from alignfreeze.experiment.strategies import BASELINE
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.scores import PaperVerdict
 from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, tone_of
@@ -21,7 +21,7 @@ from alignfreeze.running.verdicts import (
     needs_text,
     points_text,
 )
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, NEEDED, Cell, Sheet
 from alignfreeze.studies.answers import answer_for
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall
 from alignfreeze.studies.correlations import Correlation
@@ -91,6 +91,7 @@ def _count_column(verdict: Verdict) -> Column[OverviewRow]:
         verdict,
         lambda row: row.overall.counts[verdict] if any(row.overall.counts.values()) else None,
         key=verdict.replace(" ", "_"),
+        need=DETAIL,
     )
 
 
@@ -133,12 +134,18 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
     Column(None, lambda row: (one := _judged(row)) and one.more_seeds, key="more_seeds"),
     Column(None, lambda row: (one := _judged(row)) and one.more_sentences, key="more_sentences"),
     *map(_count_column, VERDICTS),
-    Column("paper's criterion", _paper_counts, lambda counts: "+{} -{}".format(*counts)),
+    Column("paper's criterion", _paper_counts, lambda counts: "+{} -{}".format(*counts), need=DETAIL),
     Column(None, lambda row: _paper_count("improved", row.overall), key="paper_improved"),
     Column(None, lambda row: _paper_count("worsened", row.overall), key="paper_worsened"),
     Column(None, lambda row: row.overall.p_value, key="p_value"),
-    Column("p (Holm)", lambda row: row.overall.corrected, "{:.2g}".format, key="p_value_holm"),
-    Column("rank", lambda row: None if isnan(row.overall.rank) else row.overall.rank, "{:.2f}".format, key="mean_rank"),
+    Column("p (Holm)", lambda row: row.overall.corrected, "{:.2g}".format, key="p_value_holm", need=DETAIL),
+    Column(
+        "rank",
+        lambda row: None if isnan(row.overall.rank) else row.overall.rank,
+        "{:.2f}".format,
+        key="mean_rank",
+        need=DETAIL,
+    ),
 )
 """The columns for each strategy over all target languages."""
 
@@ -178,11 +185,11 @@ class VersusRow(NamedTuple):
 
 
 def _side_by_side(
-    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None
+    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None, *, need: int = NEEDED
 ) -> Iterator[Column[VersusRow]]:
     """Yield two columns: a number in our study, and the same number in their study."""
-    yield Column(name, lambda row: value(row.ours), show)
-    yield Column("theirs", lambda row: value(row.theirs), show)
+    yield Column(name, lambda row: value(row.ours), show, need=need, of="ours", part=name)
+    yield Column("theirs", lambda row: value(row.theirs), show, need=need, of="theirs", part=name)
 
 
 VERSUS: tuple[Column[VersusRow], ...] = (
@@ -191,10 +198,16 @@ VERSUS: tuple[Column[VersusRow], ...] = (
     *_side_by_side("gain", lambda overall: overall.average.gain, lambda gain: f"{100 * gain:+.2f}"),
     *_side_by_side("helps", lambda overall: overall.counts["helps"]),
     *_side_by_side("hurts", lambda overall: overall.counts["hurts"]),
-    *_side_by_side("improved", lambda overall: _paper_count("improved", overall)),
-    *_side_by_side("worsened", lambda overall: _paper_count("worsened", overall)),
-    Column("same by the paper's criterion", lambda row: row.agreement, "{:.0%}".format, key="same_paper_verdict"),
-    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains"),
+    *_side_by_side("improved", lambda overall: _paper_count("improved", overall), need=DETAIL),
+    *_side_by_side("worsened", lambda overall: _paper_count("worsened", overall), need=DETAIL),
+    Column(
+        "same by the paper's criterion",
+        lambda row: row.agreement,
+        "{:.0%}".format,
+        key="same_paper_verdict",
+        need=DETAIL,
+    ),
+    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains", need=DETAIL),
 )
 """The columns for each strategy in two studies."""
 
@@ -202,7 +215,7 @@ VERSUS: tuple[Column[VersusRow], ...] = (
 def versus_sheet(versus: Versus) -> Sheet:
     """Return two studies side by side, one row per strategy."""
     title = f"{title_of(versus.ours)}; theirs: {title_of(versus.theirs)}; {len(versus.languages)} common languages"
-    return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE)
+    return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE, things="study")
 
 
 def _versus_rows(versus: Versus) -> list[VersusRow]:
@@ -296,7 +309,7 @@ def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> S
 
 
 def _correlation_column(strategy: str) -> Column[tuple[str, Correlations]]:
-    return Column(strategy, lambda row: row[1].get(strategy), _correlation_text)
+    return Column(strategy, lambda row: row[1].get(strategy), _correlation_text, of=strategy, part="correlation")
 
 
 def _correlation_text(item: Correlation) -> str:

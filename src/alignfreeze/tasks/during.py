@@ -23,9 +23,10 @@ from alignfreeze.realignment.preparing import Prepared
 from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.loop import check_processes, order_visits, train
 from alignfreeze.training.model import LossModel
-from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
+from alignfreeze.training.settings import ComputeSettings, TrainingPlan
 
 
 class DuringModel(LossModel):

@@ -31,9 +31,10 @@ from alignfreeze.tasks.kinds import Examples, TaskLoss
 from alignfreeze.tasks.models import STRIDE, TaskModel, add_head
 from alignfreeze.tasks.task import Task
 from alignfreeze.training.callbacks import check_callbacks
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.randomness import keeping_random_state
-from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
+from alignfreeze.training.settings import ComputeSettings, TrainingPlan
 
 
 class FinetuningSettings(Settings):

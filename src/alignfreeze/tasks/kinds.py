@@ -20,7 +20,8 @@ from alignfreeze.encoding.order import split_by_budget
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import packing
 from alignfreeze.files import digest_of_arrays
-from alignfreeze.processes import n_processes, sum_all
+from alignfreeze.gathering import sum_all
+from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import Head

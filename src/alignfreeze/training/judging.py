@@ -16,9 +16,9 @@ from alignfreeze.errors import SettingsError, TrainingError
 from alignfreeze.files import read_json, write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.training.checkpoints import checkpoint_of
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.randomness import keeping_random_state
-from alignfreeze.training.settings import TrainingHistory
 
 _CHECKS, _BEST = "checks.json", "best.safetensors"
 """Files beside a checkpoint: the checks so far, and the trained weights of the best one."""

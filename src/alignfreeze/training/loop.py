@@ -22,10 +22,11 @@ from alignfreeze.processes import agree, n_processes, process_number
 from alignfreeze.progress import stage
 from alignfreeze.training.checkpoints import checkpoint_folder, last_checkpoint, read_facts
 from alignfreeze.training.compiling import computing
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.judging import JudgeCallback, JudgingPlan, check_one_process
 from alignfreeze.training.logging import begin_loggers, end_loggers, file_loggers, loggers_of_trainer
 from alignfreeze.training.model import LossModel
-from alignfreeze.training.settings import ComputeSettings, TrainingHistory, TrainingPlan
+from alignfreeze.training.settings import ComputeSettings, TrainingPlan
 from alignfreeze.training.trainer import OrderedTrainer
 from alignfreeze.training.watching import Watch, check_weights
 

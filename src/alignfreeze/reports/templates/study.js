@@ -2,6 +2,7 @@
 // Shows one page at a time, after the address, and draws its charts when it is first seen.
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const pages = [...document.querySelectorAll(".page")];
+const menus = [...document.querySelectorAll("nav details")];
 const addresses = new Set(pages.map((page) => page.id));
 
 function resolve(variable) {
@@ -75,6 +76,7 @@ function choose(figure) {
 function chooseDrawing(figure) {
   const wanted = figure.querySelector(".choice").value;
   for (const one of figure.querySelectorAll("[data-choice]")) one.hidden = one.dataset.choice !== wanted;
+  reach(figure);
 }
 
 // Pictures are for papers: each colour of the theme is replaced by the colour that stands behind its name.
@@ -98,10 +100,19 @@ function show() {
   for (const figure of page.querySelectorAll(".chart")) if (!figure.dataset.drawn) seen.observe(figure);
   const heading = page.querySelector("h1");
   document.title = heading.textContent;
-  for (const menu of document.querySelectorAll("nav details")) menu.open = false;
+  for (const menu of menus) menu.open = false;
+  reach(page);
   scrollTo(0, 0);
   // Screen readers announce the new page.
   if (before !== page && location.hash) heading.focus({ preventScroll: true });
+}
+
+// What scrolls inside itself is reached by the keyboard, and nothing else is.
+function reach(page) {
+  for (const one of page.querySelectorAll(".scroll")) {
+    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
 }
 
 function save(href, name) {
@@ -153,6 +164,20 @@ function redraw() {
     else delete figure.dataset.drawn; // it is drawn when it is seen again
   }
 }
+
+for (const fold of document.querySelectorAll("main details")) {
+  fold.addEventListener("toggle", () => reach(fold));
+}
+addEventListener("resize", () => reach(pages.find((one) => !one.hidden)));
+addEventListener("keydown", (event) => {
+  const opened = event.key === "Escape" && menus.find((menu) => menu.open);
+  if (!opened) return;
+  opened.open = false;
+  opened.querySelector("summary").focus();
+});
+addEventListener("click", (event) => {
+  for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
+});
 
 const root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
 document.getElementById("theme").addEventListener("click", () => {
