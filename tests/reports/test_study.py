@@ -69,7 +69,10 @@ def test_the_paper_on_one_page(shared_data):
     study = study_page(paths, title="AlignFreeze")
     to_html(study)
     assert len(page.encode()) < 7e6
-    assert "Of 27 comparisons (3 encoders, 4 tasks), realignment helps in 18, hurts in 3, cannot be judged yet in 6" in page
+    assert (
+        "Of 27 comparisons (3 encoders, 4 tasks), realignment helps in 18, hurts in 3, cannot be judged yet in 6"
+        in page
+    )
     assert (len(study.comparisons), len(study.languages)) == (27, 34)
     assert not re.search(r'(src|href)="(?!#|data:,")', page.split("<script>")[0])
 
