@@ -46,7 +46,7 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     _SPEED,
     Column("score", lambda run: run.score, lambda score: f"{100 * score:.1f}", missing=""),
     Column(None, lambda run: run.speed, key="steps_per_second"),
-    Column("time", lambda run: run.seconds, duration, missing=""),
+    Column("time", lambda run: run.seconds, duration, missing="", need=DETAIL),
     Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing="", need=SPARE),
 )
 """The columns for each run."""
@@ -72,7 +72,7 @@ LIVE_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("loss", lambda run: run.loss, "{:.3g}".format, missing="", need=DETAIL),
     _SPEED,
     Column("score", lambda run: run.score, lambda score: f"{100 * score:.1f}", missing=""),
-    Column("time", lambda run: run.seconds, duration, missing=""),
+    Column("time", lambda run: run.seconds, duration, missing="", need=DETAIL),
 )
 """The columns for each run while the runs are done."""
 
