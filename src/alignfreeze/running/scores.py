@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alignfreeze.experiment.names import BASELINE
-from alignfreeze.running.verdicts import (
-    MARGIN,
-    Counts,
-    Judgement,
-    Trial,
-    average_trials,
-    judge_gains,
-    mean_gain,
-    try_strategy,
-)
+from alignfreeze.running.trials import Counts, Trial, average_trials, mean_gain, try_strategy
+from alignfreeze.running.verdicts import MARGIN, Judgement, judge_gains
 
 if TYPE_CHECKING:
     from alignfreeze.experiment.records import RunRecord

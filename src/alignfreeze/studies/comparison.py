@@ -18,7 +18,8 @@ from alignfreeze.running.scores import (
     judge_scores,
     summarise,
 )
-from alignfreeze.running.verdicts import MARGIN, VERDICTS, Counts, Verdict
+from alignfreeze.running.trials import Counts
+from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
 
