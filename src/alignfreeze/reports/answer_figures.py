@@ -96,6 +96,7 @@ class Answer:
         counts: How many languages each strategy helps and hurts, in words.
         rows: One row per language, sorted in the first order.
         orders: The names of the orders.
+        of: What a row is.
     """
 
     scale: Scale
@@ -105,6 +106,7 @@ class Answer:
     counts: Mapping[str, str]
     rows: Sequence[AnswerRow]
     orders: Sequence[str]
+    of: str = "language"
 
     @property
     def shows_best(self) -> bool:

@@ -14,6 +14,7 @@ from alignfreeze.evaluation.keeping import TEST_ITEMS, read_items
 from alignfreeze.experiment.records import RECORD
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.progress import remark
+from alignfreeze.studies.answers import best_of, judgements_of
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.results import Result
 from alignfreeze.tasks.kept_items import KeptItem
@@ -137,8 +138,8 @@ def find_changes(before: Sequence[KeptItem], after: Sequence[KeptItem]) -> tuple
 def gather_changes(comparison: Comparison, results: Sequence[Result]) -> dict[str, Changes]:
     """Return what the best strategy of each language changes in the test items, by language.
 
-    The best strategy has the highest gain in the language. A language is left out if its runs kept no items.
-    A damaged file is left out with a remark.
+    The best strategy is the one that the answer for the language names. A language is left out if its runs kept no
+    items. A damaged file is left out with a remark.
 
     Args:
         comparison: The strategies language by language.
@@ -148,10 +149,10 @@ def gather_changes(comparison: Comparison, results: Sequence[Result]) -> dict[st
     read = cache(_read)
     found = {}
     for code in comparison.languages:
-        gains = {name: one.gain for name, one in comparison.cells[code].items() if one.gain is not None}
-        best = max(gains, key=lambda name: gains[name], default=None)
-        seeds = sorted(runs.get(BASELINE, {}).keys() & runs.get(best or "", {}).keys())
-        if best is None or not seeds:
+        judged = judgements_of(comparison, code)
+        best = best_of(judged) if judged else ""
+        seeds = sorted(runs.get(BASELINE, {}).keys() & runs.get(best, {}).keys())
+        if not seeds:
             continue
         several = _compare_runs(code, runs[BASELINE][seeds[0]], runs[best][seeds[0]], read)
         if several is not None:

@@ -78,10 +78,8 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)
-    terms = terms_by_language(findings.terms)
     empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
     pages = _comparison_pages(findings, by_setup, empty)
-    changes = _gather_changes(compared, findings.results)
     return StudyPage(
         Page(
             name=STUDY,
@@ -96,15 +94,38 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
             overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
         ),
         pages,
-        [
-            language_page(
-                code, compared, codes=codes, alike=alike, terms=terms.get(code, []), changes=changes.get(code, [])
-            )
-            for code in codes
-        ],
+        _language_pages(findings, compared, codes, alike, empty),
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _language_pages(
+    findings: Findings,
+    compared: Sequence[Comparison],
+    codes: Sequence[str],
+    alike: Mapping[str, Distances],
+    empty: Sequence[bool],
+) -> list[Page]:
+    """Return one page per target language, with what the best strategy of each comparison changes in test items."""
+    changes: dict[str, list[Changes]] = {}
+    for comparison, is_empty in zip(compared, empty, strict=True):
+        of = title_of(comparison) if len(compared) > 1 else ""
+        for code, found in ({} if is_empty else gather_changes(comparison, findings.results)).items():
+            changes.setdefault(code, []).append(replace(found, of=of))
+    terms = terms_by_language(findings.terms)
+    return [
+        language_page(
+            code,
+            compared,
+            codes=codes,
+            alike=alike,
+            terms=terms.get(code, ()),
+            changes=changes.get(code, ()),
+            empty=empty,
+        )
+        for code in codes
+    ]
 
 
 def _comparison_pages(
@@ -148,16 +169,6 @@ def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
     if not any(empty):
         return []
     return [f"In {sum(empty)} of {len(empty)} comparisons the models have learnt nothing; these are left out above."]
-
-
-def _gather_changes(compared: Sequence[Comparison], results: Sequence[Result]) -> dict[str, list[Changes]]:
-    """Return what strategies change in test items, by language; one value per comparison whose runs kept items."""
-    found: dict[str, list[Changes]] = {}
-    for comparison in compared:
-        for code, changes in gather_changes(comparison, results).items():
-            of = title_of(comparison) if len(compared) > 1 else ""
-            found.setdefault(code, []).append(replace(changes, of=of))
-    return found
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:
