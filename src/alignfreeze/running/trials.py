@@ -1,4 +1,4 @@
-"""The gains of a strategy in a language, as verdicts need them: by seed, and with their variance over test sentences."""
+"""The gains of a strategy in a language, by seed, and their variance over test sentences."""
 
 from __future__ import annotations
 
