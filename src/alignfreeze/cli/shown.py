@@ -8,7 +8,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic as _now
@@ -118,16 +118,16 @@ def _print_text(text: Text, *, err: bool = False) -> None:
 
     if _is_read_by_people(err=err):
         to = console(err=err)
-        _print(wrap(text, to, to.width), err=err)
+        _print(wrap(text, to, to.width), err=err, soft_wrap=True)
     else:
         typer.echo(text.plain, err=err)
 
 
-def _print(shown: RenderableType, *, err: bool = False) -> None:
+def _print(shown: RenderableType, *, err: bool = False, soft_wrap: bool = False) -> None:
     """Show something on a terminal. A word or a number that is longer than a line is not cut."""
     to = console(err=err)
     with to.capture() as printed:
-        to.print(shown, crop=False)
+        to.print(shown, crop=False, soft_wrap=soft_wrap)
     typer.echo(printed.get(), nl=False, err=err)  # above a display that is refreshed
 
 
@@ -265,22 +265,30 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
 
 
 def show_status(look: Callable[[], Status], *, watch: bool) -> None:
-    """Show the progress of runs; on request, refresh it each second until no run is left."""
+    """Show the progress of runs; on request, when no run is left, and in a terminal each second until then."""
+    from alignfreeze.reports.status import status_doubts, status_sheet
+
+    found = look()
+    if watch:
+        found = _watch(look, found)
+    show_doubts(status_doubts(found))
+    show_sheets([status_sheet(found)])
+
+
+def _watch(look: Callable[[], Status], found: Status) -> Status:
+    """Wait until no run is left, and return the progress then."""
     import time
 
     from rich.live import Live
 
-    from alignfreeze.reports.status import status_doubts, status_sheet
+    from alignfreeze.reports.status import status_sheet
     from alignfreeze.terminal import to_rich
 
-    found = look()
-    if not watch:
-        show_doubts(status_doubts(found))
-        show_sheets([status_sheet(found)])
-        return
-    with Live(to_rich(status_sheet(found)), console=console()) as live:
+    shown = console() if _is_read_by_people() else None
+    with nullcontext() if shown is None else Live(console=shown, transient=True) as live:
         while found.count("waiting") + found.count("running"):
+            if live is not None:
+                live.update(to_rich(status_sheet(found)), refresh=True)
             time.sleep(1)
             found = look()
-            live.update(to_rich(status_sheet(found)))
-    show_doubts(status_doubts(found))
+    return found

@@ -33,15 +33,17 @@ def _steps_text(claim: Claim) -> str:
     return f"{claim.done:,}/{claim.total:,}" if claim.total else ""
 
 
+_SPEED: Column[RunStatus] = Column(
+    "steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing="", need=DETAIL
+)
+
 RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("run", lambda run: run.name, is_name=True),
     Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
     Column("stage", _stage, is_name=True, missing=""),
     Column("steps", lambda run: run.claim, _steps_text, missing=""),
     Column("loss", lambda run: run.loss, "{:.3g}".format, missing="", need=DETAIL),
-    Column(
-        "steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing="", need=DETAIL
-    ),
+    _SPEED,
     Column("score", lambda run: run.score, lambda score: f"{100 * score:.1f}", missing=""),
     Column(None, lambda run: run.speed, key="steps_per_second"),
     Column("time", lambda run: run.seconds, duration, missing=""),
@@ -67,8 +69,8 @@ LIVE_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("run", _short_name, is_name=True),
     Column("stage", lambda run: Cell(_state_text(run), _TONES.get(run.state, 0)), is_name=True),
     Column("steps", lambda run: run.claim if run.state == "running" else None, _steps_text, missing=""),
-    Column("loss", lambda run: run.loss, "{:.3g}".format, missing=""),
-    Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
+    Column("loss", lambda run: run.loss, "{:.3g}".format, missing="", need=DETAIL),
+    _SPEED,
     Column("score", lambda run: run.score, lambda score: f"{100 * score:.1f}", missing=""),
     Column("time", lambda run: run.seconds, duration, missing=""),
 )
