@@ -2,7 +2,7 @@
 
 The gains of a strategy differ between languages and seeds. As in a mixed model, a gain has four parts: the true gain in
 the language, an effect of the seed that all languages share, an effect of the seed in this language alone, and the
-chance of the test sentences. Their variances give the uncertainty of a mean gain (docs/decisions/12-verdicts.md).
+chance of the test sentences. Their variances give the uncertainty of a mean gain (docs/decisions/13-verdicts.md).
 """
 
 from __future__ import annotations

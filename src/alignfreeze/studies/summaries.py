@@ -53,11 +53,11 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     if all(map(is_all_zero, comparisons)):
         return [NOTHING_LEARNT]
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
-    of = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}"
+    of = f"({_count_things(encoders, 'encoder')}, {_count_things(tasks, 'task')})"
     judged = [(c, _judged_means(c)) for c in comparisons]
     verdicts = Counter(verdict_of(row) for _, row in judged)
-    counts = [f"{verdicts[verdict]} {_MEAN_TEXTS[verdict]}" for verdict in VERDICTS if verdicts[verdict]]
-    found = [f"On average over the target languages, of {of}: {', '.join(counts)}."]
+    counts = [_MEAN_TEXTS[verdict].format(verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]]
+    found = [f"Of {len(comparisons)} comparisons {of}, realignment {', '.join(counts)}, on average over languages."]
     gains = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "helps"]
     losses = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "hurts"]
     if gains:
@@ -68,10 +68,10 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 _MEAN_TEXTS: dict[Verdict, str] = {
-    "helps": "in which a strategy helps",
-    "hurts": "in which every strategy hurts",
-    "no difference": "in which realignment makes no difference worth having",
-    "cannot tell": "in which one cannot tell yet",
+    "helps": "helps in {}",
+    "hurts": "hurts in {}",
+    "no difference": "makes no difference worth having in {}",
+    "cannot tell": "cannot be judged yet in {}",
 }
 
 
