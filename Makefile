@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MADE := $(VENV)/.made
 DEMO_READY := $(VENV)/.ready-for-demo
 TESTS_READY := $(VENV)/.ready-for-tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -38,15 +39,16 @@ bench: $(TESTS_READY)
 docs: $(TESTS_READY)
 	$(BIN)/mkdocs build --strict
 
-$(VENV)/bin/python:
+$(MADE):
 	@printf 'making $(VENV) '; $(DOTS) \
-	$(PYTHON) -m venv $(VENV) && $(INSTALL) --quiet --upgrade pip && echo
+	$(PYTHON) -m venv $(VENV) && $(PIP) install --quiet --upgrade --constraint constraints.txt pip && echo
+	@touch $@
 
-$(DEMO_READY): pyproject.toml constraints.txt | $(VENV)/bin/python
+$(DEMO_READY): pyproject.toml constraints.txt | $(MADE)
 	$(INSTALL) --editable ".[demo]"
 	touch $@
 
-$(TESTS_READY): pyproject.toml constraints.txt | $(VENV)/bin/python
+$(TESTS_READY): pyproject.toml constraints.txt | $(MADE)
 	$(INSTALL) --editable ".[dev]"
 	touch $(DEMO_READY) $@
 
