@@ -62,7 +62,7 @@ def pairs():
     found = []
     for code in mini.LANGUAGES:
         found += read_bitext(mini.mini_path(f"en-{code}.tsv"), languages=("en", code), max_pairs=100)
-    return found, align(found)
+    return found, align(found, aligner="fast-align")
 
 
 def train(encoder, data, policy, *, steps, seed=common.SEED, **options):

@@ -44,7 +44,7 @@ def data(case):
     bitext = common.corpus().bitext
     if "keep_prefix" in CASES[case][1]:
         bitext = bitext[:: len(bitext) // (PASS * BATCH)][: PASS * BATCH]
-    return bitext, align(bitext)
+    return bitext, align(bitext, aligner="fast-align")
 
 
 def ours(encoder, bitext, alignments, case, steps):

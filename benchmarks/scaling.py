@@ -56,7 +56,7 @@ def part(what, path):
     bitext = read_bitext(path, languages=("en", "de"), pretokenized=True)
     encoder = load_encoder(embedded.NAME)
     began = time.perf_counter()
-    alignments = align(bitext)
+    alignments = align(bitext, aligner="fast-align")
     if what == "prepare":
         encode_pairs(encoder.tokenizer, bitext, alignments, max_length=MAX_LENGTH)
         seconds = time.perf_counter() - began

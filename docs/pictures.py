@@ -31,7 +31,7 @@ def main() -> None:
     """Read the arguments, open the page, take the pictures."""
     parser = argparse.ArgumentParser(description="Make the pictures of a study's page.")
     parser.add_argument("studies", nargs="+", type=Path)
-    parser.add_argument("--page", default="study", help="address of the page with the heat map")
+    parser.add_argument("--page", default="study", help="address of the page to show")
     parser.add_argument("--title", help="name of the study")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
@@ -39,16 +39,14 @@ def main() -> None:
         path.write_text(to_html(study_page(arguments.studies, title=arguments.title)), encoding="utf-8")
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for theme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 1100, "height": 1000}, color_scheme=theme)
+            page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=theme)
             page.goto(f"{path.as_uri()}#{arguments.page}")
-            page.wait_for_selector(".plot .main-svg")
-            page.wait_for_timeout(500)
+            page.wait_for_selector(".page:not([hidden]) .line")
             keep(page.screenshot(), ASSETS / f"report-{theme}.png")
             page.goto(f"{path.as_uri()}#study")
-            network = page.locator("[data-network='study/languages'] .stage")
-            network.scroll_into_view_if_needed()
-            page.wait_for_timeout(2500)  # until the forces are at rest
-            keep(network.screenshot(), ASSETS / f"languages-{theme}.png")
+            page.evaluate("document.querySelector('nav').style.position = 'static'")  # or it covers the tree
+            tree = page.locator("#study .drawing[data-name=languages] .scroll:visible")
+            keep(tree.screenshot(), ASSETS / f"languages-{theme}.png")
         browser.close()
 
 

@@ -4,7 +4,7 @@ import alignfreeze as af
 from alignfreeze.corpora.mini import mini_path
 
 bitext = af.read_bitext(mini_path("en-de.tsv"), languages=("en", "de"))
-alignments = af.align(bitext, aligner="fast-align")
+alignments = af.align(bitext)
 encoder = af.load_encoder("embedded:e5-small")
 af.realign(encoder, bitext, alignments, freeze="front", settings=af.RealignmentSettings(steps=20))
 sentences = af.read_conllu(mini_path("en-train.conllu"))

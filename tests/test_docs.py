@@ -51,6 +51,33 @@ def settings_page():
     return "\n".join(parts)
 
 
+OUTPUT = """\
+## What commands print
+
+In a terminal, a table fits the width of the window, and no number is ever cut.
+A narrow table first leaves out places and digests, then gives each strategy a row, then leaves out details.
+A line below the table says what is left out.
+If even that is too wide, each number has a line.
+The variable `COLUMNS` sets another width.
+
+In a pipe or a file, the form does not depend on any width:
+
+| line | what it is |
+|---|---|
+| `# ` and a text | a title, a note or a sentence |
+| texts with tabs between them | the headings of a table, and then one line per row, with all columns |
+| an empty line | the end of a table |
+| a name, a tab and a value | a fact, such as `aer` and its `0.271`; facts have no headings |
+
+The texts are those of the terminal; a program that needs every digit reads `--json`.
+Progress, remarks and errors go to standard error.
+
+```text
+alignfreeze compare my-study | grep -v '^#' | cut -f1,4
+```
+"""
+
+
 def commands_page():
     parts = [
         "# Commands\n",
@@ -58,6 +85,7 @@ def commands_page():
         "Every command has `--help`.\n"
         "Wrong input gives one message and exit code 2.\n"
         "`run` ends with exit code 1 when runs have failed.\n",
+        OUTPUT,
     ]
     for command in app.registered_commands:
         callback = command.callback

@@ -39,9 +39,9 @@ from alignfreeze.version import __version__
 if TYPE_CHECKING:
     from alignfreeze.advice.advice import advise
     from alignfreeze.alignment.aligners import register_aligner
-    from alignfreeze.alignment.aligning import align
     from alignfreeze.corpora.annotated import read_conllu
     from alignfreeze.corpora.bitext import SentencePair, read_bitext
+    from alignfreeze.encoding.aligning import align
     from alignfreeze.encoding.encoder import load_encoder
     from alignfreeze.encoding.families import register_family
     from alignfreeze.evaluation.predicting import predict
@@ -69,7 +69,7 @@ _HOMES = {
     "SentencePair": "corpora.bitext",
     "read_bitext": "corpora.bitext",
     "read_conllu": "corpora.annotated",
-    "align": "alignment.aligning",
+    "align": "encoding.aligning",
     "register_aligner": "alignment.aligners",
     "load_encoder": "encoding.encoder",
     "register_family": "encoding.families",

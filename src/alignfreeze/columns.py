@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import NEEDED, Cell, Place, Sheet
 
 Row = TypeVar("Row")
 
@@ -22,6 +22,9 @@ class Column(Generic[Row]):
         key: The name of the column in JSON and CSV; empty if they leave the column out.
         is_name: Whether the column says what a row is about. Such columns come first.
         missing: The text for readers if the value is None.
+        need: How much readers need the column where the table is too wide: `SPARE`, `DETAIL` or `NEEDED`.
+        of: What the column is about, such as a strategy; see `Place`.
+        part: The heading of the column where strategies are stacked, one row for each.
     """
 
     name: str | None
@@ -30,6 +33,9 @@ class Column(Generic[Row]):
     key: str = ""
     is_name: bool = False
     missing: str = "–"
+    need: int = NEEDED
+    of: str = ""
+    part: str = ""
 
     def cell(self, row: Row) -> Cell:
         """Return the text of the column in a row, for readers."""
@@ -41,7 +47,13 @@ class Column(Generic[Row]):
 
 
 def make_sheet(
-    title: str, columns: Sequence[Column[Row]], rows: Iterable[Row], note: str = "", *, n_last: int = 0
+    title: str,
+    columns: Sequence[Column[Row]],
+    rows: Iterable[Row],
+    note: str = "",
+    *,
+    n_last: int = 0,
+    things: str = "strategy",
 ) -> Sheet:
     """Return a table for readers.
 
@@ -51,6 +63,7 @@ def make_sheet(
         rows: What the rows are about.
         note: How to read the table.
         n_last: How many rows at the end sum up the other rows.
+        things: The heading for what columns are about (`Column.of`), where these are stacked.
     """
     shown = [(column.name, column) for column in columns if column.name is not None]
     return Sheet(
@@ -60,6 +73,8 @@ def make_sheet(
         tuple(tuple(column.cell(row) for _, column in shown) for row in rows),
         note,
         n_last,
+        tuple(Place(column.need, column.of, column.part or name) for name, column in shown),
+        things,
     )
 
 

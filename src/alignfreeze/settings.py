@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_jsonable_python
 
 from alignfreeze.errors import SettingsError, did_you_mean, show_value
 from alignfreeze.files import read_lines
@@ -219,16 +219,36 @@ def _list_siblings(settings: type[BaseModel], path: tuple[int | str, ...]) -> li
 
 def describe_settings(settings: type[BaseModel], *, prefix: str = "") -> list[tuple[str, str, str]]:
     """Return the name, the default and the meaning of every setting; names of nested settings have dots."""
-    rows: list[tuple[str, str, str]] = []
+    return [
+        (
+            path,
+            "required" if field.is_required() else _default_text(field.default),
+            (field.description or "").replace("\n", " "),
+        )
+        for path, field in _walk(settings, prefix)
+    ]
+
+
+def defaults_of(settings: type[BaseModel]) -> dict[str, Any]:
+    """Return the default of every setting as a plain value; names of nested settings have dots.
+
+    Settings without a default are left out. Settings of a table that may be left out have the defaults that they have
+    in the table.
+    """
+    return {
+        path: to_jsonable_python(field.get_default(call_default_factory=True), fallback=str)
+        for path, field in _walk(settings)
+        if not field.is_required()
+    }
+
+
+def _walk(settings: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every setting with its name; names of nested settings have dots."""
     for name, field in settings.model_fields.items():
-        path = f"{prefix}{name}"
-        nested = _find_nested(field)
-        if nested is not None:
-            rows += describe_settings(nested, prefix=f"{path}.")
+        if (nested := _find_nested(field)) is not None:
+            yield from _walk(nested, f"{prefix}{name}.")
         else:
-            default = "required" if field.is_required() else _default_text(field.default)
-            rows.append((path, default, (field.description or "").replace("\n", " ")))
-    return rows
+            yield f"{prefix}{name}", field
 
 
 def _default_text(default: Any) -> str:

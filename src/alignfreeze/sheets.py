@@ -1,4 +1,4 @@
-"""Tables of text, and their forms in a terminal, in Markdown and in LaTeX."""
+"""Tables of text, and their forms in Markdown, in LaTeX and in notebooks. `terminal` has their forms for commands."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
-
-from rich import box
-from rich.table import Table as RichTable
-from rich.text import Text
 
 DOUBTFUL = "doubtful: "
 """Stands before each doubt about scores."""
@@ -30,6 +26,28 @@ class Cell:
     page: str = ""
 
 
+SPARE, DETAIL, NEEDED = range(3)
+"""How much readers need a column where a table is too wide. `SPARE` columns, such as places and digests, are left out
+first. Then strategies are stacked, one row for each. Then `DETAIL` columns are left out. `NEEDED` columns never are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What becomes of a column where its table is too wide.
+
+    Attributes:
+        need: How much readers need the column: `SPARE`, `DETAIL` or `NEEDED`.
+        of: What the column is about, such as the strategy `front`. The columns of several strategies may be stacked:
+            then each strategy has a row. Empty for columns that are about all of them.
+        part: The heading of the column where strategies are stacked, such as `gain`. Columns with the same part become
+            one column.
+    """
+
+    need: int = NEEDED
+    of: str = ""
+    part: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A table for readers.
@@ -41,6 +59,9 @@ class Sheet:
         rows: One cell per column.
         note: How to read the table, in whole sentences.
         n_last: How many rows at the end sum up the other rows; a line separates these rows.
+        places: What becomes of each column where the table is too wide; empty if all columns are needed.
+        things: The heading for what columns are about, where these are stacked.
+        is_list: Whether the rows are names with their values; a terminal shows such rows without headings.
     """
 
     title: str
@@ -49,24 +70,18 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
     note: str
     n_last: int = 0
+    places: tuple[Place, ...] = ()
+    things: str = "strategy"
+    is_list: bool = False
 
 
-def to_rich(sheet: Sheet) -> RichTable:
-    """Return a table for the terminal. Green is better, red is worse."""
-    shown = RichTable(title=Text(sheet.title), caption=Text(sheet.note), box=box.SIMPLE_HEAD, title_justify="left")
-    for number, column in enumerate(sheet.columns):
-        named = number < sheet.n_names
-        # A narrow terminal may cut numbers and titles, but not the names of the rows.
-        narrowest = max((len(row[number].text) for row in sheet.rows), default=0) if number == 0 else None
-        shown.add_column(Text(column), justify="left" if named else "right", no_wrap=True, min_width=narrowest)
-    for number, row in enumerate(sheet.rows):
-        if sheet.n_last and number == len(sheet.rows) - sheet.n_last:
-            shown.add_section()
-        shown.add_row(*[Text(cell.text, style=_STYLES[cell.tone]) for cell in row])
-    return shown
+def list_pairs(pairs: Iterable[tuple[str, str]]) -> Sheet:
+    """Return names and their values as a list for readers; a name may come several times."""
+    return Sheet("", ("name", "value"), 2, tuple((Cell(name), Cell(text)) for name, text in pairs), "", is_list=True)
 
 
-_STYLES = {-1: "red", 0: "", 1: "green"}
+STYLES = {-1: "red", 0: "", 1: "green"}
+"""The colours of cells, by their tone."""
 
 
 def to_markdown(sheet: Sheet) -> str:
@@ -108,8 +123,12 @@ def to_html(sheet: Sheet) -> str:
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
 
 
+_MARKS = {-1: "#c25e00", 1: "#2b7bba"}
+"""Orange and blue lines, which are seen on a light and on a dark ground; the text keeps the colour of the notebook."""
+
+
 def _html_cell(cell: Cell) -> str:
-    style = f' style="color:{_STYLES[cell.tone]}"' if cell.tone else ""
+    style = f' style="border-bottom:2px solid {_MARKS[cell.tone]}"' if cell.tone else ""
     return f"<td{style}>{escape(cell.text)}</td>"
 
 

@@ -89,6 +89,8 @@ def _find_large(value: Any) -> int | None:
     waiting: list[Any] = [value]
     while waiting:
         one = waiting.pop()
+        if one is None or isinstance(one, str | float):  # almost all values
+            continue
         if isinstance(one, int) and abs(one) > _LARGEST:
             return one
         if isinstance(one, dict):

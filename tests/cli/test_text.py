@@ -105,7 +105,7 @@ def test_links_of_chosen_pairs_fit_the_file_of_the_chosen(tmp_path, bitext_file)
     assert len((tmp_path / "kept.tsv").read_text().splitlines()) == 40
     assert len((tmp_path / "links").read_text().splitlines()) == 40
     assert "80 not in the sample" in done.stdout
-    assert re.search(r"  en  .*₁.*\n  de  .*₁", done.stdout)
+    assert re.search(r"\ten\t.*₁.*\n.*\tde\t.*₁", done.stdout)
 
 
 def test_a_trained_model_by_command(tmp_path, bitext_file):
@@ -205,7 +205,8 @@ def test_the_best_layer_by_command(tmp_path, tiny_folder, bitext_file, toy_bitex
     options = ("--gold", tmp_path / "gold", "--pretokenized", "--device", "cpu", "--threshold", 0.1)
     done = alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options)
     assert done.returncode == 0, done.stderr
-    rates = [float(line.split()[0]) for line in done.stdout.splitlines()[1:]]
+    head, *lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+    rates = [float(line[head.index("AER")]) for line in lines]
     assert len(rates) == 5 * 3 * 2  # layers, aligners, centred or not
     assert rates == sorted(rates)
     done = alignfreeze("layers", tiny_folder, "--bitext", f"en-de={bitext_file}", *options, "--json")

@@ -6,9 +6,10 @@ import pytest
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.reports.plans import plan_facts, plan_text
+from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.running.dispatch import run_experiment
 from tests.support.runs import planned
+from tests.support.terminal import text_of
 
 pytest.importorskip("peft")
 
@@ -25,7 +26,7 @@ def test_a_plan_says_what_is_trained(project):
     assert held.share == held.parameters / held.n_parameters
     assert found.freezing["average(lora:4,front)"].parts == ()
     assert found.tuning.adapter.rank == 8
-    text = plan_text(found)
+    text = text_of(plan_sheet(found))
     assert "adapters of rank 2, alpha 4, beside 12 linear layers (query, key, value, dense)" in text
     assert "fine-tuning trains adapters of rank 8" in text
     facts = plan_facts(found)

@@ -7,12 +7,13 @@ import pytest
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.planning import anchor_paths, outline, plan, plan_all
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.reports.plans import outline_facts, outline_text, plan_facts, plan_text
+from alignfreeze.reports.plans import outline_facts, outline_sheet, plan_facts, plan_sheet
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.grid import read_grid
 from alignfreeze.typology import is_installed
 from tests.studies.test_paper import FOLDER, read
 from tests.support.cli import alignfreeze
+from tests.support.terminal import text_of
 
 uriel = pytest.mark.skipif(not is_installed(), reason="the extra `typology` is not installed")
 
@@ -28,7 +29,7 @@ def test_without_a_choice_all_languages_are_realigned(project):
     assert settings.realigned_languages == settings.bitext_languages == ["de", "tr"]
     planned = plan(settings, base=project)
     assert plan_facts(planned)["choice"] is None
-    assert "chosen" not in plan_text(planned)
+    assert "chosen" not in text_of(plan_sheet(planned))
 
 
 def test_only_the_bitext_of_chosen_languages_is_read(project):
@@ -88,19 +89,19 @@ def test_a_choice_by_diversity_without_its_extra(project, without_typology):
     settings = chosen(project, n=1)
     with pytest.raises(SettingsError, match=r"pip install 'alignfreeze\[typology\]'"):
         plan(settings, base=project)
-    text = plan_text(plan(chosen(project, n=1, by="random"), base=project))
-    assert "chosen      1 of 2 languages at random (seed 0): " in text
+    text = text_of(plan_sheet(plan(chosen(project, n=1, by="random"), base=project)))
+    assert "chosen\t1 of 2 languages at random (seed 0): " in text
     assert " diversity " not in text
 
 
 @uriel
 def test_the_plan_says_which_languages_and_how_diverse_they_are(project):
     planned = plan(chosen(project, n=1), base=project)
-    assert "chosen      1 of 2 languages by diversity: tr\n" in plan_text(planned)
+    assert "chosen\t1 of 2 languages by diversity: tr\n" in text_of(plan_sheet(planned))
     facts = plan_facts(planned)["choice"]
     assert (facts["languages"], facts["listed"], facts["seed"]) == (("tr",), 2, None)
     assert 0 < facts["at_random"] < facts["diversity"] < 1
-    assert f"diversity {facts['diversity']:.3f}; {facts['at_random']:.3f} on average" in plan_text(planned)
+    assert f"diversity {facts['diversity']:.3f}; {facts['at_random']:.3f} on average" in text_of(plan_sheet(planned))
     shown = alignfreeze("run", project / "experiment.toml", "--dry-run", "--set", "bitext.choice.n=1")
     assert "1 of 2 languages by diversity: tr" in shown.stdout, shown.stderr
 
@@ -108,7 +109,7 @@ def test_the_plan_says_which_languages_and_how_diverse_they_are(project):
 @uriel
 def test_of_data_on_the_hub_only_the_bitext_of_chosen_languages_is_fetched():
     found = outline(read("pos", "xlmr", changes=[("bitext.choice.n", "5")]), base=FOLDER)
-    assert "chosen      5 of 34 languages by diversity: ar ja ko ta th\n" in outline_text(found)
+    assert "chosen\t5 of 34 languages by diversity: ar ja ko ta th\n" in text_of(outline_sheet(found))
     assert outline_facts(found)["choice"]["languages"] == ("ar", "ja", "ko", "ta", "th")
     assert len(found.fetched["bitext"]) == 5
     assert len(found.fetched["test"]) == 1 + 34

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from alignfreeze.alignment import auto
 from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder
 from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.data import DataFile, ExperimentData
@@ -17,6 +18,7 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.settings import describe_settings
+from tests.conftest import write_bars
 from tests.support.runs import planned
 
 SETTINGS = {
@@ -248,6 +250,32 @@ def links_facts(project, **alignment):
 def test_the_packages_that_decide_links_are_part_of_a_run(project):
     assert links_facts(project, aligner="fast-align")["libraries"] == {"sil-thot": version("sil-thot")}
     assert links_facts(project, aligner="argmax", layer=2)["libraries"] == {"alignfreeze": version("alignfreeze")}
+
+
+def test_a_run_with_auto_is_the_run_with_the_aligner_that_it_chooses(project):
+    def identity_with(**alignment):
+        alignment = LinkSettings(**alignment)
+        return planned(project, strategies=["front"], seeds=[1], alignment=alignment).specs[0].identity
+
+    by_auto = identity_with(aligner="auto")
+    assert by_auto == identity_with(aligner="argmax", centred=True)
+    assert by_auto.aligner == "argmax"
+
+
+def test_a_run_names_the_aligner_of_each_language_if_auto_chooses_several(project, toy_bitext, monkeypatch):
+    monkeypatch.setattr(auto, "ENOUGH", 100)
+    (project / "en-tr.txt").write_text("\n".join(write_bars(toy_bitext[:50])))
+    found = planned(project, strategies=["front"], seeds=[1]).specs[0].identity
+    assert found.facts[Part.LINKS]["aligners"] == {"de": "eflomal", "tr": "argmax"}
+    assert found.facts[Part.LINKS]["libraries"].keys() == {"sil-thot", "alignfreeze"}
+    assert found.aligner == "argmax and eflomal"
+    assert found != links_of_all(project, monkeypatch)
+
+
+def links_of_all(project, monkeypatch):
+    """The identity of the same run where so few pairs are enough for statistics."""
+    monkeypatch.setattr(auto, "ENOUGH", 10)
+    return planned(project, strategies=["front"], seeds=[1]).specs[0].identity
 
 
 def test_an_encoder_that_aligns_nothing_is_no_part_of_a_run(project, tiny_folder):

@@ -103,9 +103,9 @@ def test_it_is_in_the_plan_in_records_and_on_pages(leaking, remarks):
     assert baseline.doubts[0].startswith(SAME)
     for path in (leaking / "out").glob("runs/*/record.json"):
         assert RunRecord.from_json(json.loads(path.read_text())).overlaps
-    assert alignfreeze("compare", leaking / "out").stdout.startswith(f"doubtful: {SAME}")
+    assert alignfreeze("compare", leaking / "out").stdout.startswith(f"# doubtful: {SAME}")
     pytest.importorskip("plotly")
-    assert alignfreeze("report", leaking / "out", "--out", leaking / "r.html").stdout.startswith(f"doubtful: {SAME}")
+    assert alignfreeze("report", leaking / "out", "--out", leaking / "r.html").stdout.startswith(f"# doubtful: {SAME}")
     page = (leaking / "r.html").read_text()
     assert "Test data that are training data" in page
 

@@ -40,7 +40,7 @@ def test_what_is_made_of_an_encoder_is_recorded_step_by_step(tmp_path, tiny_fold
     assert {"hub"} & facts.keys() == set()
     assert (facts["freeze"], record["freeze"], record["seed"], record["device"]) == ("front", "front", 31, "cpu")
     assert record["environment"]["compute"]["log_folder"] == str(tmp_path / "realigned.logs")
-    assert "- word links: `fast-align`" in (realigned / "README.md").read_text()
+    assert "- word links: `argmax`" in (realigned / "README.md").read_text()
 
     facts = average_and_save([str(realigned), str(tiny_folder)], SingleTraining(out=mean), weights=[1, 3])
     assert facts == {"encoders": [str(realigned), str(tiny_folder)], "weights": [1, 3], "folder": str(mean)}

@@ -20,7 +20,7 @@ from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.progress import stage, use_display
 from alignfreeze.realignment.settings import RealignmentSettings, StoppingSettings
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.reports.plans import outline_text
+from alignfreeze.reports.plans import outline_sheet
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS
@@ -30,6 +30,7 @@ from tests.advice.test_advice import predictions
 from tests.realignment.test_trainer import DIAGONAL, weights
 from tests.studies.test_paper import FOLDER, read
 from tests.support.cli import alignfreeze, refused
+from tests.support.terminal import text_of
 from tests.test_progress import Noted
 
 # Eight steps, looked at after every second one.
@@ -321,10 +322,10 @@ def test_of_data_on_the_hub_the_plan_says_so_too():
         ("realignment.stopping.by", "retrieval"),
         ("realignment.stopping.every", "50"),
     ]
-    text = outline_text(outline(read("pos", "xlmr", changes=changes), base=FOLDER))
+    text = text_of(outline_sheet(outline(read("pos", "xlmr", changes=changes), base=FOLDER)))
     assert "held out    40 sentence pairs of each language pair\n" in text
     assert "stopping    by retrieval, estimated every 50 steps; the steps are a maximum\n" in text
-    assert "held out" not in outline_text(outline(read("pos", "xlmr"), base=FOLDER))
+    assert "held out" not in text_of(outline_sheet(outline(read("pos", "xlmr"), base=FOLDER)))
 
 
 def test_advise_takes_the_pairs_that_the_experiment_holds_out(stopping):

@@ -97,9 +97,9 @@ def test_a_loss_without_links_needs_no_aligner(project):
 
 
 def test_a_loss_without_links_leaves_the_aligner_alone(project):
-    """Whatever the settings name: fast-align, by default."""
+    """Whatever the settings name: auto, by default."""
     found = planned(project, "sentences")
-    assert found.settings.alignment.aligner == "fast-align"
+    assert found.settings.alignment.aligner == "auto"
     assert not any(alignment.links for alignment in find_links(found.settings, found.data))
     found = planned(project, "words")
     assert any(alignment.links for alignment in find_links(found.settings, found.data))

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from rich.console import Console
 
 from alignfreeze.columns import Column, make_sheet, plain_values
-from alignfreeze.sheets import Cell, to_latex, to_markdown, to_rich
+from alignfreeze.sheets import Cell, to_latex, to_markdown
 from alignfreeze.studies import tables as comparisons
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
 from tests.studies.test_comparison import table
+from tests.support.terminal import show_at
 
 WORDS: tuple[Column[str], ...] = (
     Column("word", str, is_name=True),
@@ -40,10 +40,7 @@ def spread(monkeypatch):
 
 
 def in_terminal(sheet):
-    console = Console(width=400)
-    with console.capture() as printed:
-        console.print(to_rich(sheet))
-    return printed.get()
+    return show_at(400, sheet)
 
 
 @pytest.mark.usefixtures("spread")

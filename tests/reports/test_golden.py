@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("plotly")
-pytest.importorskip("pyvis")
 
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page

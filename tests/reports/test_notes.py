@@ -196,7 +196,7 @@ def test_pages_and_commands_on_a_study_of_runs(project, remarks):
     assert (out / "runs" / name / "record.json").exists()
 
     done = alignfreeze("note", out, "Worth a second look.", "--language", "tr", "--name", "Ada")
-    assert (done.returncode, done.stdout) == (0, f"{out / NOTES}: a note by Ada about language/tr\n")
+    assert (done.returncode, done.stdout) == (0, f"# {out / NOTES}: a note by Ada about language/tr\n")
     assert alignfreeze("note", out, "Stopped early?", "--run", name).returncode == 0
     assert alignfreeze("note", out, "-10 points?\nSee the curves.").returncode == 2  # an option, as for any command
     assert alignfreeze("note", out, "--", "-10 points?\nSee the curves.").returncode == 0

@@ -190,7 +190,7 @@ def test_commands_on_a_folder_of_runs(project):
     facts = json.loads(alignfreeze("status", out, "--json").stdout)
     assert (facts["complete"], facts["waiting"], len(facts["runs"])) == (2, 2, 4)
     table = project / "scores.csv"
-    assert alignfreeze("export", out, "--out", table).stdout == f"6 scores in {table}\n"
+    assert alignfreeze("export", out, "--out", table).stdout == f"# 6 scores in {table}\n"
     rows = list(csv.DictReader(table.open()))
     assert {(row["strategy"], row["language"], row["seed"]) for row in rows} == {
         (strategy, language, "1") for strategy in ("baseline", "front") for language in ("en", "de", "tr")

@@ -31,18 +31,19 @@ def test_the_whole_table(study):
     # de: baseline 71.0 with deviations -1, 1 and so sd 1.41; front 75.0, gain 4.0.
     # Average of de and tr, seed by seed: baseline 60.0, 61.0; front 57.5, 62.5; gain -0.5.
     assert (
-        to_markdown(sheet_of(score_table(study.settings, study.records, "accuracy")))
+        to_markdown(sheet_of(score_table(study.settings, study.records, "accuracy", {})))
         == """\
 **toy: pos, accuracy in percent, embedded:e5-small**
 
 |  | language | baseline | front |
 |---|---|---:|---:|
 | en | English | 90.0 ± 0.0 | 90.0 ± 1.4 (+0.0) |
-| de | German | 71.0 ± 1.4 | 75.0 ± 0.0 (+4.0) ↑ |
+| de | German | 71.0 ± 1.4 | 75.0 ± 0.0 (+4.0) |
 | tr | Turkish | 50.0 ± 0.0 | 45.0 ± 7.1 (-5.0) |
 | average | of 2 target languages | 60.5 ± 0.7 | 60.0 ± 3.5 (-0.5) |
 
-Mean ± standard deviation over 2 seeds. In brackets: the gain over baseline. ↑ ↓: beyond both standard deviations."""
+Mean ± standard deviation over 2 seeds. In brackets: the gain over baseline. ↑ helps, ↓ hurts, = no difference \
+worth having; without a sign, one cannot tell yet."""
     )
 
 

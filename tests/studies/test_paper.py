@@ -13,8 +13,9 @@ from alignfreeze.experiment import cost
 from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.reports.plans import estimate_text, outline_text
+from alignfreeze.reports.plans import estimate_sheet, outline_sheet
 from alignfreeze.running.dispatch import run_experiment
+from tests.support.terminal import text_of
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
 # ../shared/method.md, 7 and 8: epochs, and the languages of each task.
@@ -68,7 +69,7 @@ def test_steps_batches_rates_and_languages_are_the_papers(task, encoder):
     assert len(found.fetched["test"]) == 1 + len(LANGUAGES[task])
     assert "hub:Helsinki-NLP/opus-100/de-en" in found.fetched["bitext"]
     assert "hub:Helsinki-NLP/opus-100/en-tr" in found.fetched["bitext"]
-    text = outline_text(found)
+    text = text_of(outline_sheet(found))
     assert f"{steps:,} steps of 32" in text
     assert f"{steps:,} steps of 16 sentence pairs" in text
 
@@ -129,8 +130,8 @@ def test_an_estimate_grows_with_what_there_is_to_do(tiny_folder):
     expected = 5 * 1_000_000 * (4 * found.finetuning_step + 3 * found.realignment_step) / 3600
     assert found.hours == pytest.approx(expected)
     assert found.memory_gib > 0.1
-    assert "hours of training" in estimate_text(found)
-    assert "usual length assumed" in estimate_text(found)
+    assert "hours of training" in text_of(estimate_sheet(found))
+    assert "usual length assumed" in text_of(estimate_sheet(found))
 
 
 def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
@@ -147,7 +148,7 @@ def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):
     assert lengths.pair == pytest.approx(sum(sides), abs=1)
     assert not lengths.assumed
     guess = estimate_cost(found.settings, finetuning_steps=8, lengths=lengths)
-    assert "as long as those of the data" in estimate_text(guess)
+    assert "as long as those of the data" in text_of(estimate_sheet(guess))
 
 
 def test_a_large_step_is_scaled_from_a_part_of_it(tiny_encoder, monkeypatch):
@@ -175,7 +176,7 @@ def test_what_gradients_need_is_counted_without_weights():
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():
     settings = read("pos", "mbert").model_copy(update={"encoder": "nobody/nothing", "device": "cpu"})
     assert estimate_cost(settings, finetuning_steps=1) is None
-    assert "not on this machine" in estimate_text(None)
+    assert "not on this machine" in text_of(estimate_sheet(None))
 
 
 def test_the_papers_encoders_have_known_shapes():

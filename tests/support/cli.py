@@ -1,6 +1,8 @@
 """Runs commands as a user types them."""
 
 import io
+import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from unittest import mock
 
 from alignfreeze.cli import main
+from tests.support.terminal import Terminal
 
 
 @dataclass
@@ -17,9 +20,9 @@ class Done:
     stderr: str
 
 
-def alignfreeze(*arguments):
+def alignfreeze(*arguments, stream=io.StringIO):
     """Run a command in this process: importing torch anew for each would take minutes."""
-    stdout, stderr = io.StringIO(), io.StringIO()
+    stdout, stderr = stream(), stream()
     code = 0
     with (
         redirect_stdout(stdout),
@@ -31,6 +34,17 @@ def alignfreeze(*arguments):
         except SystemExit as stop:
             code = stop.code or 0
     return Done(code, stdout.getvalue(), stderr.getvalue())
+
+
+def in_terminal(width, *arguments):
+    """Run a command as a terminal of a width shows it; without colours."""
+    size = {"COLUMNS": str(width), "LINES": "50", "TERM": "xterm"}
+    with mock.patch.dict(os.environ, size):
+        done = alignfreeze(*arguments, stream=Terminal)
+    return Done(done.returncode, *(_CODES.sub("", text) for text in (done.stdout, done.stderr)))
+
+
+_CODES = re.compile(r"\x1b\[[\d;?]*[a-zA-Z]")
 
 
 def in_own_process(*arguments, python=()):

@@ -27,6 +27,7 @@ def make_settings(languages, **changes):
         "languages": list(languages),
         "data": {"train": "en.conllu", "test": "{language}.conllu"},
         "bitext": {"source": "en-{language}.tsv", "pretokenized": True},
+        "alignment": {"aligner": "fast-align"},
         "realignment": {"steps": 10},
         "finetuning": {"steps": 20, "learning_rate": 5e-4},
     }

@@ -21,6 +21,7 @@ from alignfreeze.advice.outcome import (
 )
 from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.languages import name_of
+from alignfreeze.running.verdicts import interval_text
 from alignfreeze.sheets import Sheet, doubt_lines
 from alignfreeze.tabular import Tabular
 
@@ -163,8 +164,7 @@ def choice_lines(choices: StrategyChoices) -> Iterator[str]:
     name, score = choices.single
     within = ""
     if choices.interval is not None:
-        low, high = (100 * value for value in choices.interval)
-        within = f" ({low:+.1f} … {high:+.1f} over seeds)"
+        within = f" ({interval_text(choices.interval)} over seeds)"
     yield (
         f"choosing for each language gains {100 * choices.gain:+.1f} points{within} over the best single strategy, "
         f"{name!r}, which scores {100 * score:.1f} on average"

@@ -13,7 +13,8 @@ from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.languages import name_of
 from alignfreeze.running.tables import AVERAGE_ROW
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.running.verdicts import interval_text, points_text
+from alignfreeze.sheets import DETAIL, Cell, Sheet
 from alignfreeze.tabular import Tabular
 
 
@@ -67,8 +68,8 @@ def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
     return [
         Column("", code_of, is_name=True),
         Column("language", language_of, is_name=True),
-        Column("pairs", lambda item: item.n),
-        Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of),
+        Column("pairs", lambda item: item.n, need=DETAIL),
+        Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of, need=DETAIL),
         *(expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
         Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
         Column("confidence", lambda item: item.confidence, "{:.0%}".format),
@@ -111,13 +112,14 @@ def language_of(item: Recommendation) -> str:
 
 def expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]]) -> Column[Row]:
     """Return the column of the expected gain of a strategy."""
-    return Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell)
+    return Column(
+        strategy, lambda row: estimated(row)[strategy], _expected_gain_cell, of=strategy, part="expected gain"
+    )
 
 
 def _expected_gain_cell(one: StrategyEstimate) -> Cell:
-    low, high = one.interval
     sure = (one.better >= SURE_PROBABILITY) - (one.better <= 1 - SURE_PROBABILITY)
-    return Cell(f"{100 * one.gain:+.1f} ({100 * low:+.1f} … {100 * high:+.1f})", sure)
+    return Cell(f"{points_text(one.gain)} ({interval_text(one.interval)})", sure)
 
 
 def percent_of(share: float) -> str:

@@ -64,6 +64,14 @@ class Resources:
     trained: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
 
+class ChooseAligner(Protocol):
+    """Returns the settings of the aligner that suits a language pair."""
+
+    def __call__(self, settings: AlignmentSettings, n_pairs: int, *, has_vectors: bool) -> AlignmentSettings:
+        """Choose by the number of sentence pairs, and by whether there is an encoder whose vectors can be compared."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AlignerKind:
     """A kind of aligner, and what it needs.
@@ -76,6 +84,7 @@ class AlignerKind:
         finds_links: Whether it finds any links.
         libraries: Installed packages whose versions decide which links it finds. Their versions are part of the key of
             the cache. Without any, links are not kept in the cache.
+        choose: For a kind that stands for other aligners: returns the settings of the aligner for a language pair.
     """
 
     make: Callable[[AlignmentSettings, Resources, tuple[str, str]], WordAligner]
@@ -84,11 +93,13 @@ class AlignerKind:
     learns: bool = False
     finds_links: bool = True
     libraries: tuple[str, ...] = ()
+    choose: ChooseAligner | None = None
 
 
 ALIGNERS: Table[AlignerKind] = Table(
     "aligner",
     {
+        "auto": "alignfreeze.alignment.auto:AUTO",
         "fast-align": "alignfreeze.alignment.statistical:STATISTICAL",
         "eflomal": "alignfreeze.alignment.statistical:STATISTICAL",
         "hmm": "alignfreeze.alignment.statistical:STATISTICAL",

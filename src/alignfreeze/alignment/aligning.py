@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources, TrainableAligner, WordAligner
+from alignfreeze.alignment.auto import choose_aligners, describe_choice
 from alignfreeze.alignment.links import Alignments, to_alignments
 from alignfreeze.alignment.settings import AlignmentSettings, to_alignment_settings
 from alignfreeze.cache import load_or_compute
@@ -29,7 +30,7 @@ CHUNK = 5_000
 def align(
     bitext: Any,
     *,
-    aligner: str | Mapping[str, Any] | AlignmentSettings = "fast-align",
+    aligner: str | Mapping[str, Any] | AlignmentSettings = "auto",
     languages: tuple[str, str] | None = None,
     pretokenized: bool = False,
     resources: Resources | None = None,
@@ -60,12 +61,15 @@ def align(
     bitext = to_bitext(bitext, languages=languages, pretokenized=pretokenized)
     resources = resources or Resources()
     groups = group_by_languages(bitext)
+    by_pair = choose_aligners(chosen, bitext, has_vectors=resources.vectors is not None)
     # All aligners are made before the first begins its work, so that an error about missing resources comes at once.
-    aligners = {codes: _make_aligner(chosen, resources, codes) for codes in groups}
+    aligners = {codes: _make_aligner(by_pair[codes], resources, codes) for codes in groups}
+    if groups and ALIGNERS[chosen.aligner].choose is not None:
+        remark(f"links {describe_choice(chosen, bitext, has_vectors=resources.vectors is not None)}")
     rows = []
     for codes, positions in groups.items():
         pairs = [bitext[position] for position in positions]
-        key = _key_of(chosen, resources, codes, pairs) if cache else None
+        key = _key_of(by_pair[codes], resources, codes, pairs) if cache else None
         rows.append(_find_links(aligners[codes], pairs, key))
     return Alignments(_put_in_order(rows, list(groups.values())))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
 from alignfreeze.alignment.aligning import align, train_aligner
+from alignfreeze.alignment.auto import choose_aligners
 from alignfreeze.alignment.dictionary import measure_coverage
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh, select_links
 from alignfreeze.alignment.settings import AlignmentSettings
@@ -69,6 +70,7 @@ def link_facts(
     resources: Resources,
 ) -> dict[str, Any]:
     """Return the facts for a summary about the links of one language pair."""
+    languages = pairs[0].languages
     linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
     words = [
         sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)
@@ -83,9 +85,8 @@ def link_facts(
         "links_for_realignment": sum(usable),
         "pairs_without_links": sum(not alignment.links for alignment in alignments),
         "pairs_without_links_for_realignment": usable.count(0),
-        "aligner": settings.aligner,
+        "aligner": choose_aligners(settings, pairs, has_vectors=resources.vectors is not None)[languages].aligner,
     }
-    languages = pairs[0].languages
     if languages in resources.dictionaries:
         facts["source_words_in_dictionary"] = round(measure_coverage(resources.dictionaries[languages], pairs), 4)
     return facts

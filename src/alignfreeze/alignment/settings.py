@@ -22,10 +22,11 @@ Symmetrization = Annotated[str, AfterValidator(lambda name: check_known(name, SY
 class AlignmentSettings(Settings):
     """How words are aligned."""
 
-    aligner: AlignerName = "fast-align"
-    """`fast-align`, `eflomal` and `hmm` learn from the bitext. `softmax` (AWESOME-align), `argmax` and `itermax`
-    (SimAlign) compare an encoder's vectors. `dictionary` looks words up in bilingual word lists. `sentence` finds no
-    links. Packages may register more."""
+    aligner: AlignerName = "auto"
+    """`auto` takes `argmax` (`centred`) for a language pair with fewer than 20,000 sentence pairs, and `eflomal` for
+    one with more. `fast-align` (as in the paper), `eflomal` and `hmm` learn from the bitext. `softmax` (AWESOME-align),
+    `argmax` and `itermax` (SimAlign) compare an encoder's vectors. `dictionary` looks words up in bilingual word lists.
+    `sentence` finds no links. Packages may register more."""
     symmetrization: Symmetrization = "grow-diag-final-and"
     """For aligners that learn from the bitext: `intersection`, `union`, `grow-diag`, `grow-diag-final` or
     `grow-diag-final-and`."""
@@ -34,7 +35,7 @@ class AlignmentSettings(Settings):
     All pairs are aligned."""
     layer: int | None = Field(default=None, ge=0)
     """For aligners that compare vectors: the layer, 0 for the embeddings. By default, the layer two thirds of the way
-    up."""
+    up; 7 for the embedded encoder."""
     threshold: float = Field(default=1e-3, gt=0, lt=1)
     """For `softmax`: the smallest probability, in both directions, that makes a link."""
     centred: bool = False

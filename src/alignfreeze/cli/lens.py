@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from alignfreeze.cli import options as o
-from alignfreeze.cli.shown import working
+from alignfreeze.cli.shown import show_lines, working
 from alignfreeze.errors import AlignFreezeError, SettingsError
 
 
@@ -35,7 +35,7 @@ def note(
         about = address_of_run(run)
     check_address(about, list_addresses(out))
     entry = add_note(out, text, about=about, name=name)
-    typer.echo(f"{out / NOTES}: a note by {entry.name} about {entry.about}")
+    show_lines([f"{out / NOTES}: a note by {entry.name} about {entry.about}"])
 
 
 def lens(
@@ -54,7 +54,7 @@ def lens(
         with suppress(AlignFreezeError):  # the page shows the reason until a study exists
             server.page.build()
     with server, suppress(KeyboardInterrupt):
-        typer.echo(f"the lens is at {server.address} and shows {', '.join(map(str, paths))}; Ctrl-C stops the lens")
+        show_lines([f"the lens is at {server.address} and shows {', '.join(map(str, paths))}; Ctrl-C stops the lens"])
         if open_page:
             webbrowser.open(server.address)
         server.serve_forever()

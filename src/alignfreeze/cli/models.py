@@ -24,7 +24,7 @@ def realign(
     layer: Annotated[
         str, typer.Option(help="Layer whose vectors are realigned: last, or reference (the last but one).")
     ] = "last",
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
     links: o.Links = None,

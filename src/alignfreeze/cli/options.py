@@ -78,6 +78,8 @@ LOG_TO_HELP = "A logger that follows the trainings: tensorboard, wandb, mlflow, 
 LogTo = Annotated[list[str] | None, typer.Option("--log-to", help=LOG_TO_HELP)]
 RESULTS_HELP = "Folders of runs, and tables (CSV) in the layout of the paper's results."
 Results = Annotated[list[Path], typer.Argument(help=RESULTS_HELP)]
+MARGIN_HELP = "Points: a gain or loss within them is no difference worth having."
+Margin = Annotated[float, typer.Option("--margin", help=MARGIN_HELP)]
 Latex = Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 PushToHub = Annotated[str | None, typer.Option(help="Upload the result to OWNER/NAME on the hub.")]

@@ -60,7 +60,7 @@ def demo(
             planned = plan(settings, base=Path.cwd())
         _run([planned], folder, as_json)
         with working():
-            typer.echo(report_demo(folder, page, required=report is not None), err=True)
+            show_lines([report_demo(folder, page, required=report is not None)], err=True)
 
 
 def run(
@@ -108,7 +108,7 @@ def run(
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, timed: bool) -> None:
     """Show the plans of experiments, and their cost. Each plan is shown before steps are timed, which takes memory."""
-    from alignfreeze.reports.plans import estimate_text
+    from alignfreeze.reports.plans import estimate_sheet
     from alignfreeze.reports.previews import preview
 
     plans = []
@@ -116,15 +116,15 @@ def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, 
         with working():
             shown = preview(settings, base=base)
         if not as_json:
-            typer.echo(shown.text)
+            show_sheets([shown.sheet])
         cost = None
         if timed:
             with working():
                 cost = shown.estimate()
         plans.append({**shown.facts, "estimate": cost and asdict(cost)})
         if not as_json:
-            lines = [estimate_text(cost)] if timed else []
-            show_lines([*lines, ""] if len(grid) > 1 else lines)
+            show_sheets([estimate_sheet(cost)] if timed else [])
+            show_lines([""] if len(grid) > 1 else [])
     show_plans(plans, as_json)
 
 
@@ -141,7 +141,7 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
             write_outcome(outcome, out)
     show_outcome(outcome, as_json)
     if outcome.failures:
-        typer.echo(f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again", err=True)
+        show_lines([f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again"], err=True)
         raise typer.Exit(1)
 
 

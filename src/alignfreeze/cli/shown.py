@@ -20,6 +20,7 @@ from alignfreeze.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from alignfreeze.encoding.vectors import LayerResult
     from alignfreeze.evaluation.scores import Score
@@ -27,18 +28,17 @@ if TYPE_CHECKING:
     from alignfreeze.running.status import Status
     from alignfreeze.running.study import Outcome
     from alignfreeze.sheets import Sheet
+    from alignfreeze.studies.comparison import Comparison
 
 OTHER_ROWS = 12
 """The rows of a terminal that are left for stages and for what stands around a table of runs."""
 
-WIDTH = 1_000
-"""The width of a table where no terminal sets one."""
-
 
 def complain(message: str) -> None:
     """Show an error."""
-    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
+    from rich.text import Text
+
+    _print_text(Text().append("error: ", "bold red").append(message), err=True)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _table_of(out: Path, *, only: Sequence[str] | None = None) -> Callable[[], R
     """Return a function that returns a table of the runs in a folder, at most a second old; None before the first."""
     from alignfreeze.reports.status import live_sheet
     from alignfreeze.running.status import read_status
-    from alignfreeze.sheets import to_rich
+    from alignfreeze.terminal import to_rich
 
     looked, shown = -math.inf, None
     rows = shutil.get_terminal_size().lines
@@ -100,11 +100,35 @@ def _table_of(out: Path, *, only: Sequence[str] | None = None) -> Callable[[], R
     return table
 
 
-def console() -> Console:
-    """Return where tables are printed."""
+def console(*, err: bool = False) -> Console:
+    """Return where people read: standard output, or standard error."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+    return Console(stderr=err, highlight=False)
+
+
+def _is_read_by_people(*, err: bool = False) -> bool:
+    """Tell whether a stream is a terminal; programs read from other streams, and get lines that do not change."""
+    return (sys.stderr if err else sys.stdout).isatty()
+
+
+def _print_text(text: Text, *, err: bool = False) -> None:
+    """Show a text on a terminal without breaking a word or a number; elsewhere as it is."""
+    from alignfreeze.terminal import wrap
+
+    if _is_read_by_people(err=err):
+        to = console(err=err)
+        _print(wrap(text, to, to.width), err=err)
+    else:
+        typer.echo(text.plain, err=err)
+
+
+def _print(shown: RenderableType, *, err: bool = False) -> None:
+    """Show something on a terminal. A word or a number that is longer than a line is not cut."""
+    to = console(err=err)
+    with to.capture() as printed:
+        to.print(shown, crop=False)
+    typer.echo(printed.get(), nl=False, err=err)  # above a display that is refreshed
 
 
 def show_json(value: Any) -> None:
@@ -117,24 +141,10 @@ def show_facts(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
-    width = max(map(len, facts))
-    for name, text in fact_texts(facts).items():
-        typer.echo(f"{name:<{width}}  {text}")
+    from alignfreeze.reports.lists import fact_texts
+    from alignfreeze.sheets import list_pairs
 
-
-def fact_texts(facts: dict[str, Any]) -> dict[str, str]:
-    """Return facts and their names as people read them."""
-    return {name.replace("_", " "): _fact_text(value) for name, value in facts.items()}
-
-
-def _fact_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{_fact_text(count)} {name}" for name, count in value.items()) or "none"
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else str(value)
+    show_sheets([list_pairs(fact_texts(facts).items())])
 
 
 def show_training(facts: dict[str, Any], as_json: bool) -> None:
@@ -145,52 +155,61 @@ def show_training(facts: dict[str, Any], as_json: bool) -> None:
     show_facts({name: value for name, value in facts.items() if name != "training"} | short, as_json)
 
 
-def show_lines(lines: Iterable[str]) -> None:
-    """Show sentences as they are, without reading any part of them as markup."""
+def show_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Show sentences. Where no terminal is, each line begins with `# `; on standard error it stands as it is."""
+    from rich.text import Text
+
+    from alignfreeze.terminal import to_comments
+
     for line in lines:
-        console().print(line, highlight=False, markup=False)
+        shown = line if err or _is_read_by_people() else "\n".join(to_comments([line]))
+        _print_text(Text(shown), err=err)
 
 
 def show_sheets(sheets: Iterable[Sheet], *, latex: bool = False, markdown: bool = False) -> None:
-    """Show tables in the terminal, as LaTeX or as Markdown."""
-    from alignfreeze.sheets import to_latex, to_markdown, to_rich
+    """Show tables: as LaTeX, as Markdown, fitted to the terminal, or with tabs where no terminal is."""
+    from alignfreeze.sheets import to_latex, to_markdown
+    from alignfreeze.terminal import to_rich, to_tsv
 
     for sheet in sheets:
         if latex or markdown:
             typer.echo((to_latex if latex else to_markdown)(sheet) + "\n")
+        elif _is_read_by_people():
+            _print(to_rich(sheet))
+            typer.echo(nl=not sheet.is_list)
         else:
-            console().print(to_rich(sheet))
+            typer.echo("\n".join(to_tsv(sheet)))
 
 
-def show_links(sample: Iterable[Linked]) -> None:
-    """Show linked sentence pairs in colour."""
-    from alignfreeze.reports.links import to_terminal
+def show_links(sample: Sequence[Linked]) -> None:
+    """Show linked sentence pairs in colour; where no terminal is, as a table."""
+    from alignfreeze.reports.links import link_sheet, to_terminal
 
+    if not _is_read_by_people():
+        show_sheets([link_sheet(sample)])
+        return
     for linked in sample:
-        console().print(to_terminal(linked))
+        _print_text(to_terminal(linked))
 
 
 def show_layers(results: Sequence[LayerResult], as_json: bool) -> None:
-    """Show how well the links of each layer agree with links made by hand."""
-    if as_json:
-        show_json([asdict(row) for row in results])
-        return
-    from alignfreeze.alignment.similarity import MATCHINGS
+    """Show how well the links of each layer agree with links made by hand, the best first."""
+    from alignfreeze.reports.lists import layer_sheet, sort_layers
 
-    typer.echo("   aer  precision  recall  aligner  layer  threshold  centred")
-    for row in results:
-        limit = f"{row.threshold:g}" if MATCHINGS[row.aligner].has_threshold else ""
-        numbers = f"{row.agreement.aer:6.3f} {row.agreement.precision:10.3f} {row.agreement.recall:7.3f}"
-        typer.echo(f"{numbers}  {row.aligner:<7} {row.layer:6}  {limit:>9}  {'yes' if row.centred else 'no'}")
+    if as_json:
+        show_json([asdict(row) for row in sort_layers(results)])
+    else:
+        show_sheets([layer_sheet(results)])
 
 
 def show_scores(scores: Sequence[Score], as_json: bool) -> None:
-    """Show scores, one line per language and metric."""
+    """Show scores, one row per language and metric."""
+    from alignfreeze.reports.lists import list_scores
+
     if as_json:
         show_json([asdict(score) for score in scores])
-        return
-    for score in scores:
-        typer.echo(f"{score.language}  {score.metric} {100 * score.value:.1f}%  of {score.n:,} {score.unit}")
+    else:
+        show_sheets([list_scores(scores)])
 
 
 def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
@@ -199,15 +218,36 @@ def show_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
         show_json(plans[0] if len(plans) == 1 else {"experiments": plans})
     elif len(plans) > 1:
         runs = {run.get("folder", str(run)) for facts in plans for run in facts["runs"]}
-        typer.echo(f"{len(plans)} experiments, {len(runs)} different runs")
+        show_lines([f"{len(plans)} experiments, {len(runs)} different runs"])
 
 
 def show_doubts(doubts: Iterable[str], *, latex: bool = False, markdown: bool = False) -> None:
     """Show doubts about scores, before the scores."""
     from alignfreeze.sheets import doubt_lines
 
-    for line in doubt_lines(doubts, latex=latex, markdown=markdown):
-        typer.echo(line)
+    lines = doubt_lines(doubts, latex=latex, markdown=markdown)
+    if not (latex or markdown):
+        show_lines(lines)
+    elif lines:
+        typer.echo("\n".join(lines))
+
+
+def show_answers(
+    comparison: Comparison, *, with_languages: bool = True, latex: bool = False, markdown: bool = False
+) -> None:
+    """Show what a comparison says: a summary, then one line per language. Tables come after them."""
+    from alignfreeze.sheets import markdown_text
+    from alignfreeze.studies.answers import answer_lines
+    from alignfreeze.studies.summaries import summarise_comparison
+
+    summary = summarise_comparison(comparison)
+    lines = answer_lines(comparison) if with_languages and comparison.realignments else []
+    if latex:
+        typer.echo("\n".join(f"% {line}" for line in (*summary, *lines)))
+    elif markdown:
+        typer.echo("\n".join([*map(markdown_text, summary), "", *(f"- {markdown_text(line)}" for line in lines), ""]))
+    else:
+        show_lines([" ".join(summary), "", *lines, ""])
 
 
 def show_outcome(outcome: Outcome, as_json: bool) -> None:
@@ -219,7 +259,7 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
     else:
         show_doubts(outcome.doubts)
         show_sheets(map(sheet_of, outcome.tables))
-        console().print(outcome.cost())
+        show_lines([outcome.cost()])
     for failure in outcome.failures:
         complain(f"{failure.strategy}, seed {failure.seed} failed: {failure.error}")
 
@@ -231,7 +271,7 @@ def show_status(look: Callable[[], Status], *, watch: bool) -> None:
     from rich.live import Live
 
     from alignfreeze.reports.status import status_doubts, status_sheet
-    from alignfreeze.sheets import to_rich
+    from alignfreeze.terminal import to_rich
 
     found = look()
     if not watch:

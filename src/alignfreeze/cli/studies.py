@@ -10,7 +10,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_doubts, show_json, show_lines, show_sheets, working
+from alignfreeze.cli.shown import show_answers, show_doubts, show_json, show_lines, show_sheets, working
 from alignfreeze.errors import SettingsError
 
 
@@ -19,28 +19,27 @@ def compare(
     against: Annotated[
         list[Path] | None, typer.Option("--against", help="Another study to compare with; may be repeated.")
     ] = None,
+    margin: o.Margin = 0.5,
     only_overview: Annotated[bool, typer.Option("--overview", help="Leave out the tables by language.")] = False,
     latex: o.Latex = False,
     markdown: o.Markdown = False,
     as_json: o.Json = False,
 ) -> None:
-    """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks."""
+    """Say for each language whether a strategy helps, hurts, or makes no difference, and how sure that is."""
     _check_forms(latex, markdown, as_json)
     from alignfreeze.running.tables import sheet_of
     from alignfreeze.studies import comparing
     from alignfreeze.studies import tables as shown
-    from alignfreeze.studies.summaries import summarise_comparison
 
-    found = comparing.compare(paths, against=against or None)
+    found = comparing.compare(paths, against=against or None, margin=margin)
     if as_json:
         show_json(found.to_dict())
         return
     show_doubts(found.doubts, latex=latex, markdown=markdown)
     for item in found:
+        show_answers(item, with_languages=not only_overview, latex=latex, markdown=markdown)
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
-        if not latex and not markdown:
-            show_lines([" ".join(summarise_comparison(item)) + "\n"])
     show_sheets(map(shown.versus_sheet, found.versus), latex=latex, markdown=markdown)
 
 
@@ -103,7 +102,7 @@ def export(
     check_apart({"--out": out}, [path for path in paths if path.is_file()])
     results, records = read_all(paths)
     export_results(results, out, chosen, doubts=[doubt.sentence for doubt in doubts_of(records)])
-    typer.echo(f"{len(results):,} scores in {out}")
+    show_lines([f"{len(results):,} scores in {out}"])
 
 
 def report(
@@ -113,16 +112,17 @@ def report(
     form: Annotated[
         str | None, typer.Option("--format", help="html, markdown or latex; by default read from the file's name.")
     ] = None,
+    margin: o.Margin = 0.5,
 ) -> None:
-    """Write a study as one page that needs no network: the outcome, charts, networks, every language, every run.
+    """Write a study as one page that needs no network: the outcome, charts, drawings, every language, every run.
 
     Markdown and LaTeX, for a pull request or a paper, have only the outcome and the tables.
     """
     with working():
         from alignfreeze.reports.writing import report as write
 
-        page = write(paths, out, title=title, form=form)
-    typer.echo("\n".join([*page.study.summary, f"the page is {out}"]))
+        page = write(paths, out, title=title, form=form, margin=margin)
+    show_lines([*page.study.summary, f"the page is {out}"])
 
 
 def probe(
@@ -131,7 +131,7 @@ def probe(
         typer.Argument(help="Encoders or fine-tuned models; the first is the encoder that the others were made from."),
     ],
     bitext: o.Bitexts,
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
     links: o.Links = None,

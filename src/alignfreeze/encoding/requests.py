@@ -10,6 +10,7 @@ from typing import Any
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
 from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.auto import choose_learner, compares_vectors
 from alignfreeze.alignment.dictionary import read_dictionary
 from alignfreeze.alignment.linking import align_with_model, link_facts, read_links
 from alignfreeze.alignment.links import WordAlignment, write_pharaoh
@@ -17,6 +18,7 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.chosen import BitextRequest, ChosenBitext, sum_up
 from alignfreeze.corpora.forms.writing import write_bitext
+from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
@@ -37,8 +39,10 @@ class LinkRequest:
     dictionaries: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
-    def load(self, encoder: str | Encoder, *, device: str) -> Resources:
+    def load(self, pairs: Sequence[SentencePair], encoder: str | Encoder, *, device: str) -> Resources:
         """Load what the aligner needs besides the bitext. The encoder is loaded only if the aligner compares vectors.
+
+        The aligner `auto` does without the embedded encoder if that is not installed.
 
         Raises:
             AlignFreezeError: Something that the aligner needs is missing or broken.
@@ -47,7 +51,8 @@ class LinkRequest:
         if kind.needs_dictionaries and not self.dictionaries:
             raise SettingsError(f"the aligner {self.settings.aligner} needs a word list: --dictionary en-de=FILE")
         dictionaries = {languages: read_dictionary(path) for languages, path in self.dictionaries.items()}
-        if not kind.needs_vectors:
+        does_without = kind.choose is not None and encoder == embedded.NAME and not embedded.is_installed()
+        if does_without or not compares_vectors(self.settings, pairs):
             return Resources(None, dictionaries)
         return Resources(load_vectors(encoder, self.settings.layer, device=device), dictionaries)
 
@@ -59,7 +64,7 @@ class LinkRequest:
         """
         if self.files:
             return read_links(self.files, pairs)
-        return align(pairs, aligner=self.settings, resources=self.load(encoder, device=device))
+        return align(pairs, aligner=self.settings, resources=self.load(pairs, encoder, device=device))
 
 
 def load_vectors(encoder: str | Encoder, layer: int | None = None, *, device: str = "auto") -> LayerVectors:
@@ -126,7 +131,9 @@ def align_and_save(
     began = time.perf_counter()
     chosen = keep_best(request, request.choose(), encoder=encoder, device=device)
     pairs = request.split(chosen)
-    resources = links.load(encoder, device=device)
+    if trained or save_trained:
+        links = replace(links, settings=choose_learner(links.settings))
+    resources = links.load(pairs, encoder, device=device)
     alignments = align_with_model(pairs, links.settings, resources, trained=trained, save=save_trained)
     write_pharaoh(out, alignments)
     if kept is not None:

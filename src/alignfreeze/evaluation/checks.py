@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from alignfreeze.evaluation.scores import LEARNT_NOTHING
 from alignfreeze.languages import name_of
 from alignfreeze.tasks.metrics import Measure
 from alignfreeze.tasks.models import TaskModel
@@ -64,7 +65,7 @@ def find_doubts(
     main = measures[0]
     if main.metric == "f1" and main.value == 0:
         yield (
-            f"{name}: F1 is 0, nothing was found; the model has learnt nothing (too few steps, or too low a learning "
+            f"{name}: F1 is 0, nothing was found; {LEARNT_NOTHING} (too few steps, or too low a learning "
             "rate), or the test file and the training file spell the labels differently"
         )
     pairs = [(str(guess), str(label)) for guess, label in _pairs(task, predicted, items)]
@@ -74,7 +75,7 @@ def find_doubts(
     if is_source and main.value <= min(count / len(pairs) + LITTLE, 1 - LITTLE):
         yield (
             f"{name}: an accuracy of {main.value:.1%} is no better than to say {label!r} each time "
-            f"({count / len(pairs):.1%}); the model has learnt nothing: use more steps or another learning rate"
+            f"({count / len(pairs):.1%}); {LEARNT_NOTHING}: use more steps or another learning rate"
         )
     enough = len(pairs) >= ENOUGH * len({name for pair in pairs for name in pair})
     if enough and (reordered := _best_order(pairs)) > main.value + REORDERED_GAIN:

@@ -26,7 +26,7 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
     columns = [
         LAYER,
         *(
-            Column(f"{name} {method}", share_by_layer(items, method).get, "{:.1f}".format)
+            Column(f"{name} {method}", share_by_layer(items, method).get, "{:.1f}".format, of=name, part=method)
             for name, items in chosen.items()
             for method in METHODS
         ),
@@ -39,7 +39,7 @@ def retrieval_sheet(found: Mapping[str, Sequence[Retrieval]], language: str | No
         "like weak, but words that are near to everything win less."
     )
     shown = f"mean of {len(alike)} languages" if language is None else f"{name_of(language)} ({language})"
-    return make_sheet(f"Word retrieval, {shown}", columns, layers, note)
+    return make_sheet(f"Word retrieval, {shown}", columns, layers, note, things="encoder")
 
 
 def share_by_layer(items: Sequence[Retrieval], method: str) -> dict[int, float]:
@@ -57,22 +57,28 @@ def share_by_layer(items: Sequence[Retrieval], method: str) -> dict[int, float]:
 def drift_sheet(found: Mapping[str, Sequence[Drift]], base: str) -> Sheet:
     """Return how far the layers of encoders have moved: one row per layer, one column per encoder."""
     by_layer = {name: {item.layer: 100 * item.distance for item in items} for name, items in found.items()}
-    columns = [LAYER, *(Column(name, values.get, "{:.3f}".format) for name, values in by_layer.items())]
+    columns = [
+        LAYER,
+        *(Column(name, values.get, "{:.3f}".format, of=name, part="drift") for name, values in by_layer.items()),
+    ]
     layers = sorted({layer for values in by_layer.values() for layer in values})
     note = "The length of the change of the weights, in percent of the length of the weights."
-    return make_sheet(f"Drift from {base}", columns, layers, note)
+    return make_sheet(f"Drift from {base}", columns, layers, note, things="encoder")
 
 
 def gradient_sheet(found: Mapping[str, Sequence[GradientCosine]]) -> Sheet:
     """Return how far the gradients of task and realignment agree: one row per layer, one column per model."""
     by_layer = {name: {item.layer: item for item in items} for name, items in found.items()}
-    columns = [LAYER, *(Column(name, values.get, _cosine_text) for name, values in by_layer.items())]
+    columns = [
+        LAYER,
+        *(Column(name, values.get, _cosine_text, of=name, part="cosine") for name, values in by_layer.items()),
+    ]
     first = next(iter(found.values()))
     note = (
         f"The cosine between the gradients of the task's loss and of the realignment loss, mean ± sd over {first[0].n} "
         "batches. 1: the same direction. 0: unrelated. -1: opposite directions."
     )
-    return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note)
+    return make_sheet("Task and realignment gradients", columns, [item.layer for item in first], note, things="model")
 
 
 def _cosine_text(item: GradientCosine) -> str:

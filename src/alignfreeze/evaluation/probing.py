@@ -30,7 +30,7 @@ def probe(
     *,
     languages: tuple[str, str] | None = None,
     alignments: Any = None,
-    aligner: str | AlignmentSettings = "fast-align",
+    aligner: str | AlignmentSettings = "auto",
     task: str | Task | None = None,
     train: Any = None,
     most_words: int = MOST_WORDS,

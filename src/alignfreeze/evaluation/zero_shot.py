@@ -14,11 +14,13 @@ from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.checks import find_doubts
+from alignfreeze.evaluation.keeping import keep_items
 from alignfreeze.evaluation.scores import Score
 from alignfreeze.languages import name_of
 from alignfreeze.progress import remark, stage
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.given import to_task, to_tests
+from alignfreeze.tasks.kept_items import KeptItem
 from alignfreeze.tasks.metrics import Parts
 from alignfreeze.tasks.models import Given, TaskModel, to_task_model
 from alignfreeze.tasks.task import Task
@@ -32,11 +34,13 @@ class Outcome:
         scores: One score per language and metric, in the order of the languages; the most important metric comes first.
         doubts: Signs that a result cannot be right, with the probable cause.
         parts: What each test item adds to a score, by language and metric.
+        kept: The first test items of each language, with the predictions.
     """
 
     scores: tuple[Score, ...]
     doubts: tuple[str, ...]
     parts: Mapping[str, Mapping[str, Parts]]
+    kept: tuple[KeptItem, ...] = ()
 
 
 class Scores(Tabular, Sequence[Score]):
@@ -151,6 +155,7 @@ def assess(
     scores: list[Score] = []
     doubted = [_no_score(language, reason) for language, reason in unscored.items()]
     parts: dict[str, dict[str, Parts]] = {}
+    kept: list[KeptItem] = []
     for language, items in tests.items():
         guesses = list(islice(predicted, len(items)))
         measures = task.metrics(guesses, items)
@@ -158,11 +163,12 @@ def assess(
             doubted.append(_no_score(language, f"nothing to divide by: 0 {measures[0].unit}"))
             continue
         parts[language] = {measure.metric: measure.parts for measure in measures}
+        kept += keep_items(task, language, items, guesses, measures[0])
         scores += [Score(language, m.metric, m.value, m.n, m.unit) for m in measures]
         doubted += find_doubts(
             language, measures, guesses, items, task=task, task_model=task_model, is_source=language == source
         )
-    return Outcome(tuple(scores), tuple(doubted), parts)
+    return Outcome(tuple(scores), tuple(doubted), parts, tuple(kept))
 
 
 def _split_scored(

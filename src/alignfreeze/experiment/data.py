@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
 from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.auto import compares_vectors
 from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
@@ -303,15 +304,20 @@ def _keep_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
     return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 
+def aligner_of(settings: ExperimentSettings) -> AlignmentSettings:
+    """Return the settings of the aligner, without the places of files."""
+    return AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
+
+
 def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
     """Return the word alignments of the bitext: read from files if the settings name files, else computed."""
     if data.links is not None:
         return data.links
     if not settings.realignment.needs_links:
         return align(data.bitext, aligner="sentence", cache=False)
-    alignment = AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
+    alignment = aligner_of(settings)
     vectors = None
-    if ALIGNERS[alignment.aligner].needs_vectors:
+    if compares_vectors(alignment, data.bitext):
         encoder = load_encoder(settings.alignment.encoder or settings.encoder)
         vectors = LayerVectors(encoder, layer=alignment.layer, device=settings.device)
     return align(data.bitext, aligner=alignment, resources=Resources(vectors, data.dictionaries))

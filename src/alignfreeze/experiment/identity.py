@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.auto import choose_aligners, list_aligners
 from alignfreeze.corpora.words import describe_splitter
 from alignfreeze.experiment.names import plain_name_of
 from alignfreeze.files import digest_of_json
@@ -84,6 +85,9 @@ RUN_PARTS = (Part.TASK, Part.FINETUNING, Part.TESTS, Part.DEVICE, Part.PRECISION
 
 ENCODER_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRECISION)
 """The parts that decide an encoder realigned before fine-tuning."""
+
+_ALIGNERS = "aligners"
+"""The fact about links that names the aligner of each language, if `auto` chose several."""
 
 READING_PARTS = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
 """The parts that decide which data are read for an experiment."""
@@ -185,6 +189,13 @@ class Identity:
         return {role: digest for part in parts for role, digest in self.files.get(part, {}).items()}
 
     @property
+    def aligner(self) -> str | None:
+        """The name of the aligner, or of several if languages have different ones; None without an aligner."""
+        if several := self.facts.get(Part.LINKS, {}).get(_ALIGNERS):
+            return " and ".join(sorted(set(several.values())))
+        return self.settings.get(Part.LINKS, {}).get("alignment.aligner")
+
+    @property
     def all_settings(self) -> dict[str, Any]:
         """The settings that decide a part, by name with dots."""
         return {name: value for chosen in self.settings.values() for name, value in chosen.items()}
@@ -237,11 +248,29 @@ def identify(
     if Part.LINKS in parts and settings.alignment.links is not None:
         chosen[Part.LINKS] = {}  # the digests of the files decide the links
     elif Part.LINKS in parts:
-        facts[Part.LINKS] = {
-            "encoder": digests.aligning,
-            "libraries": {name: version(name) for name in ALIGNERS[settings.alignment.aligner].libraries},
-        }
+        aligners, facts[Part.LINKS] = _links_of(settings, data, digests)
+        chosen[Part.LINKS] |= aligners
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
+
+
+def _links_of(
+    settings: ExperimentSettings, data: ExperimentData, digests: EncoderDigests
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of the aligner that is really used, and what else decides the links.
+
+    `auto` is no aligner itself: a run with it is the same as one with the aligner that it chooses. If it chooses
+    several, the facts name the one of each language.
+    """
+    from alignfreeze.experiment.data import aligner_of  # torch comes with it
+
+    used = list_aligners(aligner_of(settings), data.bitext)
+    libraries = {name: version(name) for one in used for name in ALIGNERS[one.aligner].libraries}
+    facts: dict[str, Any] = {"encoder": digests.aligning, "libraries": libraries}
+    if len(used) > 1:
+        by_pair = choose_aligners(aligner_of(settings), data.bitext)
+        return {}, facts | {_ALIGNERS: {language: one.aligner for (_, language), one in by_pair.items()}}
+    values = {f"alignment.{name}": value for one in used for name, value in one.model_dump(mode="json").items()}
+    return values, facts
 
 
 def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.auto import compares_vectors
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.disk import check_name
@@ -18,7 +18,7 @@ from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import ExperimentData, hub_data_of, local_files_of, read_data
+from alignfreeze.experiment.data import ExperimentData, aligner_of, hub_data_of, local_files_of, read_data
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.overlap import Overlap, find_overlaps
@@ -162,8 +162,8 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
         n_examples(loaded, TASKS[settings.task], data.train, settings.finetuning)
     )
     settings = _fill_in_steps(settings, steps)
-    needs_vectors = ALIGNERS[alignment.aligner].needs_vectors
-    aligning = read.digest(alignment.encoder) if needs_vectors and alignment.encoder is not None else None
+    aligns = alignment.encoder is not None and compares_vectors(aligner_of(settings), data.bitext)
+    aligning = read.digest(alignment.encoder) if alignment.encoder is not None and aligns else None
     digests = EncoderDigests(read.digest(encoder), aligning)
     specs = tuple(
         RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests), overlaps)

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation.keeping import TEST_ITEMS, write_items
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
@@ -232,6 +233,8 @@ def run(
         overlaps=overlaps,
     )
     write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
+    if outcome.kept:
+        write_items(places.folder / TEST_ITEMS, outcome.kept)
     record.write(places.folder)
     return record
 
@@ -245,7 +248,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         languages=[settings.source_language, *settings.realigned_languages],
         strategy=None if history is None else history.freeze,
         freezing=None if history is None else history.frozen,
-        aligner=_name_aligner(settings),
+        aligner=_name_aligner(spec),
         digests=spec.identity.files_of(*parts),
     )
     if outcome is None:
@@ -262,7 +265,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
     )
 
 
-def _name_aligner(settings: ExperimentSettings) -> str | None:
-    if not settings.realignment.needs_links:
+def _name_aligner(spec: RunSpec) -> str | None:
+    if not spec.settings.realignment.needs_links:
         return None
-    return FROM_FILES if settings.alignment.links else settings.alignment.aligner
+    return FROM_FILES if spec.settings.alignment.links else spec.identity.aligner

@@ -132,7 +132,7 @@ class RunRecord:
             return None
         if Part.LINKS not in self.identity.settings:
             return NO_LINKS
-        return GIVEN_LINKS if self.settings["alignment"]["links"] else self.settings["alignment"]["aligner"]
+        return GIVEN_LINKS if self.settings["alignment"]["links"] else self.identity.aligner
 
     @property
     def stopping(self) -> dict[str, Any] | None:

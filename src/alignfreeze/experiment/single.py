@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import Field
 
 from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.auto import choose_aligners, list_aligners
+from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.chosen import BitextRequest
 from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder, load_encoder
@@ -149,7 +151,7 @@ def realign_and_save(
     record = {
         **facts,
         **{"settings": settings.model_dump(), "seed": how["seed"], "device": how["device"]},
-        "alignment": links.settings.model_dump() if settings.needs_links and not links.files else None,
+        "alignment": _record_links(links, pairs) if settings.needs_links and not links.files else None,
         "digests": digests,
         "bitext": [one.facts() for one in chosen],
         "languages": list(dict.fromkeys(code for pair in pairs for code in pair.languages)),
@@ -158,6 +160,15 @@ def realign_and_save(
     if links.files:
         card = replace(card, aligner=FROM_FILES)
     return facts | training.save(done.save_adapter if training.adapter else done.save, record, card, **how)
+
+
+def _record_links(links: LinkRequest, pairs: Sequence[SentencePair]) -> dict[str, Any]:
+    """Return the settings of the aligner that found the links; if `auto` chose several, that of each language too."""
+    used = list_aligners(links.settings, pairs)
+    if len(used) == 1:
+        return used[0].model_dump()
+    by_pair = choose_aligners(links.settings, pairs)
+    return {**links.settings.model_dump(), "aligners": {code: one.aligner for (_, code), one in by_pair.items()}}
 
 
 def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weights: Sequence[float]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class RealignmentCallback(TrainerCallback):
         *,
         tokenizer: PreTrainedTokenizerBase | None = None,
         languages: tuple[str, str] | None = None,
-        aligner: str | AlignmentSettings | Mapping[str, Any] = "fast-align",
+        aligner: str | AlignmentSettings | Mapping[str, Any] = "auto",
         freeze: str | FreezePolicy = "full",
         settings: RealignmentSettings | Mapping[str, Any] | None = None,
         every: int = 1,

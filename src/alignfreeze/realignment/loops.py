@@ -51,7 +51,7 @@ class RealignmentLoss(nn.Module):
         *,
         tokenizer: PreTrainedTokenizerBase | None = None,
         languages: tuple[str, str] | None = None,
-        aligner: str | AlignmentSettings | Mapping[str, Any] = "fast-align",
+        aligner: str | AlignmentSettings | Mapping[str, Any] = "auto",
         freeze: str | FreezePolicy = "full",
         settings: RealignmentSettings | Mapping[str, Any] | None = None,
         seed: int = 31,

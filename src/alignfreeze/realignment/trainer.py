@@ -92,7 +92,7 @@ def realign(
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
     languages: tuple[str, str] | None = None,
-    aligner: str | AlignmentSettings | Mapping[str, Any] = "fast-align",
+    aligner: str | AlignmentSettings | Mapping[str, Any] = "auto",
     freeze: str | FreezePolicy = "full",
     settings: RealignmentSettings | Mapping[str, Any] | None = None,
     compute: ComputeSettings | Mapping[str, Any] | None = None,

@@ -1,10 +1,9 @@
-"""Charts of gains: by language and strategy, against facts about languages, against the cost of training."""
+"""Charts of gains: against facts about languages, and against the cost of training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -12,112 +11,12 @@ from alignfreeze.addresses import address_of_language
 from alignfreeze.columns import Column, make_sheet
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart, figure_values, plain
-from alignfreeze.reports.palette import BETTER, COLOURS, GREY, SAME, WORSE, ground_of, ink_on
+from alignfreeze.reports.palette import COLOURS, GREY
 from alignfreeze.running.scores import Summary
-from alignfreeze.running.tables import gain_text, interval_text
+from alignfreeze.running.tables import gain_text
 from alignfreeze.sheets import Cell
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.typology import SIZE
-
-
-def draw_gain_map(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> Chart:
-    """Draw a heat map of gains: one row per language, one column per strategy.
-
-    Args:
-        comparison: The strategies language by language.
-        orders: Ways to sort the languages, by name: the codes from the top down.
-    """
-    strategies = comparison.realignments
-    languages = list(next(iter(orders.values())))
-    rows = [[comparison.cells[code].get(strategy) for strategy in strategies] for code in languages]
-    gains = [[None if one is None or one.gain is None else 100 * one.gain for one in row] for row in rows]
-    greatest = max((abs(gain) for row in gains for gain in row if gain is not None), default=1.0) or 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=gains,
-            x=[plain(strategy) for strategy in strategies],
-            y=[_label(code) for code in languages],
-            text=[[gain_text(one) for one in row] for row in rows],
-            hovertemplate="%{y}, %{x}: %{text} points<extra></extra>",
-            customdata=[[address_of_language(code)] * len(strategies) for code in languages],
-            colorscale=[[0, WORSE], [0.5, SAME], [1, BETTER]],
-            zmin=-greatest,
-            zmax=greatest,
-            colorbar={"title": {"text": "gain"}, "thickness": 12},
-            xgap=1,
-            ygap=1,
-        )
-    )
-    # The text colour that plotly chooses is too faint on the middle shades.
-    for code, row in zip(languages, rows, strict=True):
-        for strategy, one in zip(strategies, row, strict=True):
-            figure.add_annotation(
-                x=plain(strategy),
-                y=_label(code),
-                text=gain_text(one),
-                showarrow=False,
-                font={"color": ink_on(ground_of(one.gain if one else None, greatest / 100)), "size": 12},
-            )
-    figure.update_yaxes(autorange="reversed", type="category", fixedrange=True)
-    figure.update_xaxes(side="top", type="category", fixedrange=True)
-    title = "Gain over the baseline"
-    return Chart(
-        "gains",
-        title,
-        figure_values(figure, rows=len(languages)),
-        make_sheet(title, [*_LANGUAGE, *(_gain_column(comparison, name) for name in strategies)], languages),
-        "Gains are in points of the metric. ↑ ↓: beyond both standard deviations over seeds.",
-        {name: _sort_by([_label(code) for code in codes]) for name, codes in orders.items()},
-        "sort by",
-    )
-
-
-def _sort_by(labels: Sequence[str]) -> dict[str, Any]:
-    return {"restyle": {}, "relayout": {"yaxis.categoryorder": "array", "yaxis.categoryarray": labels}}
-
-
-def draw_gain_intervals(comparison: Comparison, *, languages: Sequence[str]) -> Chart:
-    """Draw the gain of each language and strategy with its interval over seeds.
-
-    Args:
-        comparison: The strategies language by language.
-        languages: The codes from the top down.
-    """
-    strategies = comparison.realignments
-    figure = go.Figure()
-    for number, strategy in enumerate(strategies):
-        having = dict(_known_gains(comparison, strategy))
-        known = [(code, having[code]) for code in languages if code in having]
-        gains = [100 * (one.gain or 0.0) for _, one in known]
-        ends = [one.interval or (one.gain, one.gain) for _, one in known]
-        figure.add_scatter(
-            x=gains,
-            y=[_label(code) for code, _ in known],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (high or 0.0) - gain for (_, high), gain in zip(ends, gains, strict=True)],
-                "arrayminus": [gain - 100 * (low or 0.0) for (low, _), gain in zip(ends, gains, strict=True)],
-                "thickness": 1,
-                "width": 0,
-            },
-            mode="markers",
-            marker={"color": COLOURS[number % len(COLOURS)], "symbol": number, "size": 8},
-            name=plain(strategy),
-            hovertemplate="%{y}: %{x:+.2f} points<extra>" + plain(strategy) + "</extra>",
-            customdata=[address_of_language(code) for code, _ in known],
-        )
-    figure.add_vline(x=0, line_width=1, line_dash="dot")
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(title_text="gain, points")
-    title = "Gain with its 95% interval over seeds"
-    return Chart(
-        "intervals",
-        title,
-        figure_values(figure, rows=len(languages)),
-        make_sheet(title, [*_LANGUAGE, *_interval_columns(comparison)], languages),
-        "Intervals are over seeds, by Student's t. A single seed has none.",
-    )
 
 
 def draw_gain_by_distance(comparison: Comparison, facts: Mapping[str, Mapping[str, float]]) -> Chart | None:
@@ -253,17 +152,6 @@ _LANGUAGE: tuple[Column[str], ...] = (
 
 def _gain_column(comparison: Comparison, strategy: str) -> Column[str]:
     return Column(strategy, lambda code: comparison.cells[code].get(strategy), gain_text, missing="")
-
-
-def _interval_columns(comparison: Comparison) -> Iterator[Column[str]]:
-    for strategy in comparison.realignments:
-        yield _gain_column(comparison, strategy)
-        yield Column("interval", partial(_interval, comparison, strategy), interval_text, missing="")
-
-
-def _interval(comparison: Comparison, strategy: str, code: str) -> tuple[float, float] | None:
-    one = comparison.cells[code].get(strategy)
-    return None if one is None else one.interval
 
 
 def _value(facts: Mapping[str, Mapping[str, float]], kind: str, code: str) -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, Template
 
 from alignfreeze.languages import direction_of, name_of
+from alignfreeze.running.verdicts import VERDICT_TEXTS, VERDICTS
+from alignfreeze.sheets import DOUBTFUL
 
 
 def template(name: str) -> Template:
@@ -13,4 +15,10 @@ def template(name: str) -> Template:
         loader=PackageLoader("alignfreeze.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {"name_of": name_of, "direction_of": direction_of}
+    environment.globals |= {"verdicts": VERDICTS, "verdict_texts": VERDICT_TEXTS}
+    environment.tests["is_doubt"] = _is_doubt
     return environment.get_template(name)
+
+
+def _is_doubt(sentence: str) -> bool:
+    return sentence.startswith(DOUBTFUL)

@@ -12,21 +12,24 @@ from alignfreeze.evaluation.probe import Probe
 from alignfreeze.experiment.identity import flatten
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_or_code
-from alignfreeze.reports.networks import Edge, Network, Node
 from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.typology import FEATURES, facts_of, language_family_of
+from alignfreeze.typology import FEATURES, facts_of
 
 Distances = Mapping[tuple[str, str], float]
 """The distance of two languages, by their codes in either order."""
 
 BY_GAINS, BY_TYPOLOGY, BY_VECTORS = "effect of realignment", "typology", "vectors of the encoder"
 
+MEASURES = {
+    BY_GAINS: "difference of the gains, in points (root mean square)",
+    BY_TYPOLOGY: "mean of URIEL's cosine distances",
+    BY_VECTORS: "1 - cosine of where the encoder has the words",
+}
+"""What a distance is, by sense."""
+
 SHOWN = 5
 """How many of the nearest languages a table names."""
-
-JOINED = 2
-"""How many of the nearest languages a language is joined with in the network."""
 
 OTHERS = 8
 """How many differences between two runs are named. If there are more, only the number of the rest is given."""
@@ -106,40 +109,6 @@ def alike_sheet(code: str, codes: Sequence[str], found: Mapping[str, Distances])
         "of a language (1 - cosine)."
     )
     return Sheet(f"Most like {name_or_code(code)}", ("by", "language", "distance"), 2, tuple(rows), note)
-
-
-def language_network(
-    codes: Sequence[str], compared: Sequence[Comparison], found: Mapping[str, Distances]
-) -> Network | None:
-    """Return the languages as a network, joined if they are similar; None if no distance is known."""
-    if len(codes) < 3 or not found:
-        return None
-    gains = {code: max(_gains_of(code, compared).values(), default=0.0) for code in codes}
-    greatest = max((abs(gain) for gain in gains.values()), default=0.0) or 1.0
-    families = {code: language_family_of(code) or "family unknown" for code in codes}
-    nodes = [
-        Node(
-            code,
-            name_or_code(code),
-            f"{name_or_code(code)}: largest gain {100 * gains[code]:+.1f} points; {families[code]}",
-            families[code],
-            address_of_language(code),
-            # A loss cannot be a size: languages that lose are the smallest.
-            size=0.6 + 1.4 * max(0.0, gains[code]) / greatest,
-        )
-        for code in sorted(codes, key=lambda code: (families[code], name_or_code(code)))
-    ]
-    edges = {sense: _edges(codes, values) for sense, values in found.items()}
-    note = (
-        f"Each language is joined with the {JOINED} languages most like it. Colour and form show the family, size "
-        "shows the largest gain of any strategy."
-    )
-    return Network("languages", "Languages that are alike", nodes, edges, note, {})
-
-
-def _edges(codes: Sequence[str], values: Distances) -> list[Edge]:
-    joined = {tuple(sorted((code, other))) for code in codes for other in find_nearest(code, codes, values, JOINED)}
-    return [Edge(one, other) for one, other in sorted(joined)]
 
 
 def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet | None:

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.columns import Column, make_sheet
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import COLOURS
+from alignfreeze.sheets import Sheet
+
+MOST_BESIDE = 16
+"""With up to so many target words, two matrices stand beside each other on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,11 @@ class Linked:
     number: int
     pair: SentencePair
     alignment: WordAlignment
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the matrix takes the whole width of a page, so that no other stands beside it."""
+        return len(self.pair.target) > MOST_BESIDE
 
     def groups(self) -> tuple[list[int | None], list[int | None]]:
         """Number the groups of linked words, on both sides. A word without a link has None.
@@ -72,6 +82,26 @@ def to_terminal(linked: Linked) -> Text:
             text.append(f"{_subscript(group) if group else ''} ", style="dim")
         text.append("\n")
     return text
+
+
+LINKED: tuple[Column[tuple[Linked, int]], ...] = (
+    Column("pair", lambda row: f"{row[0].number:,}", is_name=True),
+    Column("language", lambda row: row[0].pair.languages[row[1]], is_name=True),
+    Column("words", lambda row: _number_words(row[0], row[1]), is_name=True),
+)
+"""The columns for each side of a linked sentence pair."""
+
+
+def link_sheet(sample: Sequence[Linked]) -> Sheet:
+    """Return sentence pairs in which linked words share a number, one row per side."""
+    rows = [(linked, side) for linked in sample for side in (0, 1)]
+    return make_sheet("Linked words", LINKED, rows, "Linked words have the same number.")
+
+
+def _number_words(linked: Linked, side: int) -> str:
+    words = (linked.pair.source, linked.pair.target)[side]
+    groups = linked.groups()[side]
+    return " ".join(f"{word}{_subscript(group) if group else ''}" for word, group in zip(words, groups, strict=True))
 
 
 def _subscript(number: int) -> str:

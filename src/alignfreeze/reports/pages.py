@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from alignfreeze.reports.answer_figures import Answer
+from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.charts import Chart
+from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.html import template
-from alignfreeze.reports.networks import Network
 from alignfreeze.reports.notes import Note
+from alignfreeze.reports.overviews import Overview
 from alignfreeze.sheets import Sheet
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.tables import comparison_rows
@@ -26,10 +29,14 @@ class Page:
         summary: The findings, in sentences.
         facts: Known facts, by name.
         charts: The charts.
-        networks: The networks.
+        drawings: The drawings.
         sheets: The tables.
+        folded: Tables of which only the title is shown until the reader opens them.
         notes: The notes that people wrote about the subject of the page.
-        picture: The most important chart as SVG, for places where no script runs; empty without one.
+        picture: The heat map of gains as SVG, for papers and notebooks; empty without one.
+        answer: The figure that answers the question of the page; None if nothing can be answered.
+        overview: All comparisons at a glance; None unless there are several.
+        changes: What strategies change in test items.
     """
 
     name: str
@@ -37,10 +44,14 @@ class Page:
     summary: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
-    networks: Sequence[Network] = ()
+    drawings: Sequence[Drawing] = ()
     sheets: Sequence[Sheet] = ()
+    folded: Sequence[Sheet] = ()
     notes: Sequence[Note] = ()
     picture: str = ""
+    answer: Answer | None = None
+    overview: Overview | None = None
+    changes: Sequence[Changes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from alignfreeze.running.verdicts import Judgement
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """The colours of strategies, which colour-blind people can distinguish too (Okabe and Ito 2008)."""
 
 GREY = "#7f7f7f"
 """The colour of the baseline, which is visible on a light and on a dark background."""
 
-WORSE, SAME, BETTER = "#b35806", "#f7f7f7", "#2166ac"
+WORSE, SAME, BETTER = "#b35806", "#ffffff", "#2166ac"
 """Orange and blue. Colour-blind people can distinguish these, and in print both differ from white."""
 
+UNSURE = "#e4e4e4"
+"""The grey of a gain of which nothing can be told yet."""
 
-def ground_of(gain: float | None, greatest: float) -> str:
-    """Return the colour of a gain.
+_SURE = 3.0
+"""A gain that is this many times as large as half its interval has the full colour."""
 
-    Args:
-        gain: The gain; None if it is not known.
-        greatest: The greatest gain or loss, which has the full colour.
-    """
-    share = 0.0 if gain is None else gain / greatest
-    return _mix(SAME, BETTER if share > 0 else WORSE, min(1.0, abs(share)))
+_LEAST = 0.3
+"""The share of the full colour that a gain has whose interval just excludes zero."""
+
+
+def ground_of(judged: Judgement | None) -> str:
+    """Return the colour of a verdict. The surer it is that a strategy helps or hurts, the stronger is the colour."""
+    if judged is None or judged.interval is None or judged.verdict == "cannot tell":
+        return UNSURE
+    if judged.verdict == "no difference":
+        return SAME
+    half = (judged.interval[1] - judged.interval[0]) / 2
+    share = 1.0 if half == 0 else min(1.0, (abs(judged.gain) / half - 1) / (_SURE - 1))
+    return _mix(SAME, BETTER if judged.verdict == "helps" else WORSE, _LEAST + (1 - _LEAST) * max(0.0, share))
 
 
 def ink_on(ground: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import CARD
@@ -13,6 +12,7 @@ from alignfreeze.files import write_lines
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import ground_of, ink_on
+from alignfreeze.running.scores import Summary
 from alignfreeze.running.tables import gain_text
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import results_of
@@ -25,26 +25,16 @@ _SECTION = f"\n## Gain over the baseline, language by language\n\n![Heat map of 
 
 def draw_gain_picture(comparison: Comparison) -> str:
     """Draw the heat map of gains as SVG: one row per language, one column per strategy."""
-    gains = {
-        (code, name): one.gain
-        for code in comparison.languages
-        for name, one in comparison.cells[code].items()
-        if one.gain is not None
-    }
-    greatest = max(map(abs, gains.values()), default=0.0) or 1.0
     rows = [
-        (
-            name_or_code(code),
-            [_tile(gains.get((code, name)), greatest, comparison, code, name) for name in comparison.realignments],
-        )
+        (name_or_code(code), [_tile(comparison.cells[code].get(name)) for name in comparison.realignments])
         for code in comparison.languages
     ]
     return template("gains.svg").render(title=title_of(comparison), strategies=comparison.realignments, rows=rows)
 
 
-def _tile(gain: float | None, greatest: float, comparison: Comparison, code: str, strategy: str) -> dict[str, Any]:
-    ground = ground_of(gain, greatest)
-    return {"text": gain_text(comparison.cells[code].get(strategy)), "ground": ground, "ink": ink_on(ground)}
+def _tile(summary: Summary | None) -> dict[str, str]:
+    ground = ground_of(None if summary is None else summary.judged)
+    return {"text": gain_text(summary), "ground": ground, "ink": ink_on(ground)}
 
 
 def illustrate(records: Sequence[RunRecord], runs: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan of an experiment, as plain values and as text."""
+"""The plan of an experiment, as plain values and as a list."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from alignfreeze.alignment.auto import describe_choice
 from alignfreeze.corpora.bitext import group_by_languages
 from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
+from alignfreeze.experiment.data import aligner_of
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.history import Freezing
+from alignfreeze.sheets import Sheet, list_pairs
 from alignfreeze.tasks.table import TASKS
 
 
@@ -74,8 +77,8 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
     }
 
 
-def outline_text(outline: Outline) -> str:
-    """Return what is known about an experiment before its data are fetched, as lines to read."""
+def outline_sheet(outline: Outline) -> Sheet:
+    """Return what is known about an experiment before its data are fetched, as a list."""
     settings = outline.settings
     tuning, realignment = settings.finetuning, settings.realignment
     lines = [
@@ -100,7 +103,7 @@ def outline_text(outline: Outline) -> str:
     lines += _freezing_lines(outline.freezing, outline.tuning)
     lines += [("fetched", f"{role}: {', '.join(names)}") for role, names in outline.fetched.items()]
     files = {role: f"{path}{'' if path.is_file() else ' (missing)'}" for role, path in outline.files.items()}
-    return _align_lines([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
+    return list_pairs([*lines, *(("file", f"{role}: {text}") for role, text in files.items())])
 
 
 def _stopping_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
@@ -114,30 +117,26 @@ def _at_least(outline: Outline) -> str:
     return "" if known else "at least "
 
 
-def estimate_text(estimate: Cost | None) -> str:
-    """Return an estimate as lines to read."""
+def estimate_sheet(estimate: Cost | None) -> Sheet:
+    """Return an estimate as a list."""
     if estimate is None:
-        return _align_lines([("estimate", "none: the encoder is not on this machine, and its shape is not known")])
+        return list_pairs([("estimate", "none: the encoder is not on this machine, and its shape is not known")])
     weights = ", random weights of the encoder's shape" if estimate.random_weights else ""
     lengths = "of usual length assumed" if estimate.assumed else "as long as those of the data"
     steps = (
         f"{estimate.realignment_step:.3g} s per realignment step, {estimate.finetuning_step:.3g} s per fine-tuning step"
     )
-    return _align_lines(
+    return list_pairs(
         [
             ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
-            ("", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
+            ("estimate", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
         ]
     )
 
 
-def _align_lines(lines: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(f"{name:<12}{text}" for name, text in lines)
-
-
-def plan_text(plan: Plan) -> str:
-    """Return the plan as lines to read."""
-    return _align_lines(_lines(plan))
+def plan_sheet(plan: Plan) -> Sheet:
+    """Return the plan as a list."""
+    return list_pairs(_lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -152,7 +151,9 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         steps, batch = settings.realignment.steps or 0, settings.realignment.batch_size
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in group_by_languages(data.bitext).items():
-            yield "", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
+            yield "realignment", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
+        if settings.realignment.needs_links and settings.alignment.links is None:
+            yield "links", describe_choice(aligner_of(settings), data.bitext)
         yield from _stopping_lines(settings)
     if data.held:
         groups = group_by_languages(data.held)
@@ -161,9 +162,9 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield from _freezing_lines(plan.freezing, plan.tuning)
     for language, tests in data.tests.items():
         yield "test", f"{language} {len(tests):,} {TASKS[settings.task].kind.item_name}"
-        yield from (("", overlap.sentence) for overlap in plan.overlaps if overlap.language == language)
+        yield from (("test", overlap.sentence) for overlap in plan.overlaps if overlap.language == language)
         if language in data.unscored:
-            yield "", f"no score: {data.unscored[language]}"
+            yield "test", f"no score: {data.unscored[language]}"
     for file in data.files:
         yield "file", f"{file.role}: {file.path} (sha256 {file.digest[:12]})"
 
@@ -175,7 +176,7 @@ def _choice_lines(settings: ExperimentSettings) -> Iterator[tuple[str, str]]:
     yield "chosen", f"{len(choice.languages)} of {choice.listed} languages {how}: {' '.join(choice.languages)}"
     if choice.diversity is not None and choice.at_random is not None:
         sets = "on average over all sets of equally many languages"
-        yield "", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
+        yield "chosen", f"diversity {choice.diversity:.3f}; {choice.at_random:.3f} {sets}"
 
 
 def _freezing_lines(freezing: Mapping[str, Freezing], tuning: Freezing | None) -> Iterator[tuple[str, str]]:
@@ -183,7 +184,7 @@ def _freezing_lines(freezing: Mapping[str, Freezing], tuning: Freezing | None) -
     for name, held in (*freezing.items(), *([] if tuning is None else [("fine-tuning", tuning)])):
         yield "frozen", f"{name}: {_freezing_text(held)}"
         if held.adapter is not None:
-            yield "", f"{name} trains {held.adapter}"
+            yield "frozen", f"{name} trains {held.adapter}"
 
 
 def _freezing_text(freezing: Freezing) -> str:

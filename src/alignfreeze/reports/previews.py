@@ -11,7 +11,8 @@ from typing import Any
 from alignfreeze.experiment.cost import Cost, Lengths, estimate_cost
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.reports.plans import outline_facts, outline_text, plan_facts, plan_text
+from alignfreeze.reports.plans import outline_facts, outline_sheet, plan_facts, plan_sheet
+from alignfreeze.sheets import Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,13 @@ class Preview:
 
     Attributes:
         facts: The plan as plain values.
-        text: The plan as lines to read.
+        sheet: The plan as a list.
         estimate: Times steps of the trainings, and returns the cost; None if the encoder is not available locally. This
             needs as much memory as a small training, so it is left until the plan has been shown.
     """
 
     facts: dict[str, Any]
-    text: str
+    sheet: Sheet
     estimate: Callable[[], Cost | None]
 
 
@@ -43,7 +44,7 @@ def preview(settings: ExperimentSettings, *, base: Path) -> Preview:
     if is_remote(settings):
         outlined = outline(settings, base=base)
         estimate = partial(estimate_cost, outlined.settings, finetuning_steps=outlined.finetuning_steps)
-        return Preview(outline_facts(outlined), outline_text(outlined), estimate)
+        return Preview(outline_facts(outlined), outline_sheet(outlined), estimate)
     planned = plan(settings, base=base)
     estimate = partial(
         estimate_cost,
@@ -52,4 +53,4 @@ def preview(settings: ExperimentSettings, *, base: Path) -> Preview:
         lengths=Lengths.of(planned),
         tokenizer=planned.tokenizer,
     )
-    return Preview(plan_facts(planned), plan_text(planned), estimate)
+    return Preview(plan_facts(planned), plan_sheet(planned), estimate)

@@ -1,4 +1,4 @@
-"""The page of a run: its lineage, its cost and its scores."""
+"""The page of a run: what was changed, its cost, its scores and its lineage."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.likeness import alike_runs_sheet
 from alignfreeze.reports.line_charts import draw_checks, draw_losses
-from alignfreeze.reports.lineage import trace_run
+from alignfreeze.reports.lineage import draw_run_lineage
 from alignfreeze.reports.pages import Page
+from alignfreeze.reports.run_settings import changed_settings, other_settings
 from alignfreeze.sheets import Cell, Sheet, doubt_lines
 
 
@@ -32,13 +33,16 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         summary=_summarise_run(record),
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
-        networks=[trace_run(record)],
+        drawings=[draw_run_lineage(record)],
         sheets=[
             _run_scores(record),
             *([] if alike is None else [alike]),
             *_overlaps(record),
-            _data(record),
-            _settings(record),
+        ],
+        folded=[
+            _pairs_sheet("Other settings", ("setting", "value"), other_settings(record)),
+            _pairs_sheet("Versions and machine", ("", "value"), _environment(record)),
+            _pairs_sheet("Files", ("file", "SHA-256"), record.files),
         ],
     )
 
@@ -59,19 +63,10 @@ def _summarise_run(record: RunRecord) -> list[str]:
 
 
 def _facts(record: RunRecord) -> dict[str, str]:
-    facts = {
-        "strategy": record.strategy,
-        "seed": str(record.seed),
-        "encoder": record.encoder,
-        "task": record.task,
-        "finished": record.environment["finished"],
-        "device": str(record.environment["hardware"]["device"]),
-        "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
-        "digest": record.digest,
-    }
-    for stage, seconds in record.seconds.items():
-        memory = max(record.memory.get(stage, {}).values(), default=0)
-        facts[stage] = f"{seconds:,.1f} s" + (f", {memory / 2**30:.1f} GiB" if memory else "")
+    """Return what distinguishes a run: first the settings that differ from the defaults, then the training."""
+    facts = {"strategy": record.strategy, "seed": str(record.seed), "encoder": record.encoder, "task": record.task}
+    facts |= changed_settings(record)
+    facts |= {stage: _cost_of(stage, record) for stage in record.seconds if stage not in _SHORT_STAGES}
     if record.realignment is not None:
         frozen = record.realignment.frozen
         facts["frozen"] = f"{frozen.share:.0%} of the parameters" if frozen.parts else "nothing"
@@ -85,6 +80,25 @@ def _facts(record: RunRecord) -> dict[str, str]:
     if record.finetuning.adapter is not None:
         facts["fine-tuned with"] = str(record.finetuning.adapter)
     return facts
+
+
+_SHORT_STAGES = ("loading", "evaluation")
+
+
+def _environment(record: RunRecord) -> dict[str, str]:
+    """Return when, where and with which versions a run was computed."""
+    return {
+        "finished": record.environment["finished"],
+        "device": str(record.environment["hardware"]["device"]),
+        **{stage: _cost_of(stage, record) for stage in record.seconds if stage in _SHORT_STAGES},
+        **record.environment["versions"],
+        "digest": record.digest,
+    }
+
+
+def _cost_of(stage: str, record: RunRecord) -> str:
+    memory = max(record.memory.get(stage, {}).values(), default=0)
+    return f"{record.seconds[stage]:,.1f} s" + (f", {memory / 2**30:.1f} GiB" if memory else "")
 
 
 def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
@@ -122,11 +136,6 @@ def _page_of(language: str, record: RunRecord) -> str:
     return "" if language == record.source_language else address_of_language(language)
 
 
-def _data(record: RunRecord) -> Sheet:
-    rows = [(Cell(role), Cell(digest)) for role, digest in record.files.items()]
-    return Sheet("Data", ("file", "SHA-256"), 2, tuple(rows), "")
-
-
 def _overlaps(record: RunRecord) -> Iterator[Sheet]:
     """Yield a table of the test items that were also trained on, if there are any."""
     columns: list[Column[Overlap]] = [
@@ -142,6 +151,7 @@ def _overlaps(record: RunRecord) -> Iterator[Sheet]:
         yield make_sheet("Test data that are training data", columns, record.overlaps, note)
 
 
-def _settings(record: RunRecord) -> Sheet:
-    rows = [(Cell(name), Cell(str(value))) for name, value in record.identity.all_settings.items()]
-    return Sheet("Settings", ("setting", "value"), 2, tuple(rows), "")
+def _pairs_sheet(title: str, columns: tuple[str, str], values: Mapping[str, str]) -> Sheet:
+    """Return names and values as a table."""
+    rows = [(Cell(name), Cell(value)) for name, value in values.items()]
+    return Sheet(title, columns, 2, tuple(rows), "")

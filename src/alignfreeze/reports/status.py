@@ -10,7 +10,7 @@ from alignfreeze.experiment.identity import is_name_of_run
 from alignfreeze.running.claims import Claim
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.status import RunStatus, Status
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.sheets import DETAIL, SPARE, Cell, Sheet
 
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 
@@ -38,12 +38,14 @@ RUN_COLUMNS: tuple[Column[RunStatus], ...] = (
     Column("state", lambda run: Cell(run.state, _TONES.get(run.state, 0)), is_name=True),
     Column("stage", _stage, is_name=True, missing=""),
     Column("steps", lambda run: run.claim, _steps_text, missing=""),
-    Column("loss", lambda run: run.loss, "{:.3g}".format, missing=""),
-    Column("steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing=""),
+    Column("loss", lambda run: run.loss, "{:.3g}".format, missing="", need=DETAIL),
+    Column(
+        "steps/s", lambda run: run.speed if run.state == "running" else None, "{:.2g}".format, missing="", need=DETAIL
+    ),
     Column("score", lambda run: run.score, lambda score: f"{100 * score:.1f}", missing=""),
     Column(None, lambda run: run.speed, key="steps_per_second"),
     Column("time", lambda run: run.seconds, duration, missing=""),
-    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing=""),
+    Column("where", lambda run: run.claim, lambda claim: f"{claim.host}:{claim.process}", missing="", need=SPARE),
 )
 """The columns for each run."""
 

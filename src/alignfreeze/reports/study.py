@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
+from alignfreeze.reports.drawings import Drawing
 from alignfreeze.reports.findings import Findings, gather_findings, study_name
 from alignfreeze.reports.language_pages import language_page
-from alignfreeze.reports.likeness import language_network, measure_distances
-from alignfreeze.reports.lineage import trace_runs
-from alignfreeze.reports.networks import Network
+from alignfreeze.reports.likeness import Distances, measure_distances
+from alignfreeze.reports.lineage import draw_lineage
 from alignfreeze.reports.notes import Note, notes_of
+from alignfreeze.reports.overviews import make_overview
 from alignfreeze.reports.pages import Page, StudyPage
 from alignfreeze.reports.probe_charts import draw_probe
 from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
-from alignfreeze.running.doubts import doubts_of
+from alignfreeze.reports.trees import draw_language_trees
+from alignfreeze.running.doubts import doubts_of, learnt_nothing
+from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines
-from alignfreeze.studies.comparing import StudyLike, to_places
+from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import Result, Setup, results_of
-from alignfreeze.studies.summaries import summarise_comparisons
+from alignfreeze.studies.summaries import is_all_zero, summarise_comparisons
+from alignfreeze.studies.tables import title_of
 
 
-def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = None) -> StudyPage:
+def study_page(
+    studies: StudyLike | Sequence[StudyLike], *, title: str | None = None, margin: float = 100 * MARGIN
+) -> StudyPage:
     """Return the pages of a study without writing a file; a notebook shows the first page.
 
     Args:
         studies: What `run_experiment` returned, folders of runs, or tables in the layout of the paper's results; one
             of these or a list. They are shown as one study.
-        title: Name of the study; by default the name of the folder or table, if only one is given.
+        title: Name of the study; by default the name of its experiment, or of its folder or table.
+        margin: A gain or loss within this many points is no difference worth having.
 
     Raises:
         DataError: A folder or table is missing or damaged, or has no result yet.
@@ -43,57 +52,123 @@ def study_page(studies: StudyLike | Sequence[StudyLike], *, title: str | None = 
     paths = list(
         {path.resolve(): path for path in to_places(studies, "studies")}.values()
     )  # a path that is named twice is read once
-    named = title or (study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies")
-    return with_notes(build_study(gather_findings(paths), title=named), notes_of(paths))
+    findings = gather_findings(paths)
+    named = title or _name_study(findings, paths)
+    return with_notes(build_study(findings, title=named, margin=to_margin(margin)), notes_of(paths))
 
 
-def build_study(findings: Findings, *, title: str) -> StudyPage:
+def _name_study(findings: Findings, paths: Sequence[Path]) -> str:
+    """Return the name of the experiment; of several experiments or of a table, the name of the folder or file."""
+    names = {record.experiment for record in findings.records}
+    if len(names) == 1 and all(path.is_dir() for path in paths):
+        return names.pop()
+    return study_name(paths[0].resolve()) if len(paths) == 1 else f"{len(paths)} studies"
+
+
+def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> StudyPage:
     """Compute the pages of a study.
 
     Args:
         findings: Everything known about the study.
         title: The name of the study.
+        margin: A gain or loss within this share is not worth having.
     """
     comparable, alone = _split(findings.results)
-    by_setup = _group(compare_results(comparable)) if comparable else []
+    by_setup = _group(compare_results(comparable, margin=margin)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
     alike = measure_distances(codes, compared, findings.probe)
-    seconds = training_seconds(findings.records)
-    terms = terms_by_language(findings.terms)
-    doubts = doubts_of(findings.records)
-
-    def doubts_about(compared: Comparison) -> list[str]:
-        """Return the doubts about the runs of a comparison."""
-        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, compared)}
-        return doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
-
+    empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
+    pages = _comparison_pages(findings, by_setup, empty)
     return StudyPage(
         Page(
             name=STUDY,
             title=title,
-            summary=[
-                *doubt_lines(doubt.sentence for doubt in doubts),
-                *(summarise_comparisons(compared) if compared else []),
-                *_warn(findings, comparable),
-            ],
+            summary=_summarise(findings, comparable, pages, compared, empty),
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
-            networks=_networks(findings, language_network(codes, compared, alike)),
-            sheets=[
-                *score_sheets(alone),
-                *run_sheets(findings.states, findings.records),
-                *term_sheets(findings.terms),
-            ],
+            drawings=_draw(findings, codes, alike),
+            sheets=[*score_sheets(alone), *run_sheets(findings.states, findings.records)],
+            folded=term_sheets(findings.terms),
+            answer=pages[0].answer if len(pages) == 1 else None,
+            overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
         ),
-        [
-            comparison_page(number, *several, seconds=seconds, doubts=doubts_about(several[0]))
-            for number, several in enumerate(by_setup)
-        ],
-        [language_page(code, compared, codes=codes, alike=alike, terms=terms.get(code, [])) for code in codes],
+        pages,
+        _language_pages(findings, compared, codes, alike, empty),
         [run_page(record, findings.records) for record in findings.records],
         [item for several in by_setup for item in several],
     )
+
+
+def _language_pages(
+    findings: Findings,
+    compared: Sequence[Comparison],
+    codes: Sequence[str],
+    alike: Mapping[str, Distances],
+    empty: Sequence[bool],
+) -> list[Page]:
+    """Return one page per target language, with what the best strategy of each comparison changes in test items."""
+    changes: dict[str, list[Changes]] = {}
+    for comparison, is_empty in zip(compared, empty, strict=True):
+        of = title_of(comparison) if len(compared) > 1 else ""
+        for code, found in ({} if is_empty else gather_changes(comparison, findings.results)).items():
+            changes.setdefault(code, []).append(replace(found, of=of))
+    terms = terms_by_language(findings.terms)
+    return [
+        language_page(
+            code,
+            compared,
+            codes=codes,
+            alike=alike,
+            terms=terms.get(code, ()),
+            changes=changes.get(code, ()),
+            empty=empty,
+        )
+        for code in codes
+    ]
+
+
+def _comparison_pages(
+    findings: Findings, by_setup: Sequence[Sequence[Comparison]], empty: Sequence[bool]
+) -> list[Page]:
+    """Return one page per setup, with the doubts about its runs."""
+    seconds, doubts = training_seconds(findings.records), doubts_of(findings.records)
+    pages = []
+    for number, (several, is_empty) in enumerate(zip(by_setup, empty, strict=True)):
+        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, several[0])}
+        doubted = doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
+        pages.append(comparison_page(number, *several, seconds=seconds, doubts=doubted, is_empty=is_empty))
+    return pages
+
+
+def _answered(pages: Sequence[Page], compared: Sequence[Comparison], empty: Sequence[bool]) -> dict[str, Comparison]:
+    """Return the comparisons of models that have learnt something, by the addresses of their pages."""
+    return {page.name: one for page, one, is_empty in zip(pages, compared, empty, strict=True) if not is_empty}
+
+
+def _summarise(
+    findings: Findings,
+    comparable: Sequence[Result],
+    pages: Sequence[Page],
+    compared: Sequence[Comparison],
+    empty: Sequence[bool],
+) -> list[str]:
+    """Return the sentences of the first page: doubts, findings, and what is missing.
+
+    If no model has learnt anything, this is said first.
+    """
+    doubts = doubt_lines(doubt.sentence for doubt in doubts_of(findings.records))
+    warnings = _warn(findings, comparable)
+    if answered := list(_answered(pages, compared, empty).values()):
+        return [*doubts, *summarise_comparisons(answered), *warnings, *_warn_of_empty(empty)]
+    return [*(page.summary[0] for page in pages[:1]), *doubts, *warnings]
+
+
+def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
+    """Return a sentence about comparisons of models that have learnt nothing."""
+    if not any(empty):
+        return []
+    return [f"In {sum(empty)} of {len(empty)} comparisons the models have learnt nothing; these are left out above."]
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:
@@ -105,8 +180,9 @@ def _is_part(record: RunRecord, compared: Comparison) -> bool:
     return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 
 
-def _networks(findings: Findings, languages: Network | None) -> list[Network]:
-    return [*([languages] if languages else []), *([trace_runs(findings.records)] if findings.records else [])]
+def _draw(findings: Findings, codes: Sequence[str], alike: Mapping[str, Distances]) -> list[Drawing]:
+    languages = draw_language_trees(codes, alike)
+    return [*([languages] if languages else []), *([draw_lineage(findings.records)] if findings.records else [])]
 
 
 def with_notes(shown: StudyPage, notes: Sequence[Note]) -> StudyPage:

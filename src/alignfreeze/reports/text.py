@@ -22,7 +22,7 @@ def _markdown(study: StudyPage) -> Iterator[str]:
         yield f"## {markdown_text(page.title)}"
         yield from map(markdown_text, _own_summary(page, study))
         yield from map(to_markdown, page.sheets)
-    yield from map(to_markdown, study.study.sheets)
+    yield from map(to_markdown, (*study.study.sheets, *study.study.folded))
 
 
 def study_latex(study: StudyPage) -> str:
@@ -37,7 +37,7 @@ def _latex(study: StudyPage) -> Iterator[str]:
         yield rf"\subsection*{{{latex_text(page.title)}}}"
         yield from map(latex_text, _own_summary(page, study))
         yield from map(to_latex, page.sheets)
-    yield from map(to_latex, study.study.sheets)
+    yield from map(to_latex, (*study.study.sheets, *study.study.folded))
 
 
 def _own_summary(page: Page, study: StudyPage) -> list[str]:

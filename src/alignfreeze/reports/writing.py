@@ -16,6 +16,7 @@ from alignfreeze.reports.forms import choose_form
 from alignfreeze.reports.pictures import illustrate
 from alignfreeze.running.study import Outcome
 from alignfreeze.running.tables import sheet_of
+from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines, to_markdown
 from alignfreeze.studies.comparing import StudyLike, to_places
 
@@ -45,6 +46,7 @@ def report(
     *,
     title: str | None = None,
     form: str | None = None,
+    margin: float = 100 * MARGIN,
 ) -> StudyPage:
     """Write a study as one page that needs no network, and return its pages.
 
@@ -58,6 +60,7 @@ def report(
         out: The file.
         title: Name of the study; by default the name of the folder or table, if only one is given.
         form: html, markdown or latex; by default the form that the name of the file tells.
+        margin: A gain or loss within this many points is no difference worth having.
 
     Raises:
         SettingsError: The form is not known, the extra `report` is not installed, or results contradict each other.
@@ -75,7 +78,7 @@ def report(
     except ModuleNotFoundError as error:
         raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
     with stage("reading the study"):
-        page = study_page(paths, title=title)
+        page = study_page(paths, title=title, margin=margin)
     with stage(f"writing {out.name}"):
         write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
     return page

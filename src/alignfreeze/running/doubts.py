@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from alignfreeze.evaluation.scores import LEARNT_NOTHING
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.languages import name_of
 
 MOST_NAMED = 4
 """How many runs or languages are named. Of more only the number is given."""
@@ -27,6 +29,17 @@ class Doubt:
 def doubts_of(records: Sequence[RunRecord]) -> list[Doubt]:
     """Return what is doubtful in the scores of runs, each doubt once."""
     return gather_doubts([(f"{record.strategy}, seed {record.seed}", record.doubts) for record in records])
+
+
+def learnt_nothing(records: Sequence[RunRecord]) -> bool:
+    """Return whether at least half of the runs have learnt nothing, not even in the language of their training data."""
+    empty = [record for record in records if any(_is_empty(doubt, record) for doubt in record.doubts)]
+    return bool(records) and 2 * len(empty) >= len(records)
+
+
+def _is_empty(doubt: str, record: RunRecord) -> bool:
+    source = name_of(str(record.settings["source_language"]))
+    return LEARNT_NOTHING in doubt and doubt.startswith(f"{source}: ")
 
 
 def gather_doubts(runs: Sequence[tuple[str, Iterable[str]]]) -> list[Doubt]:

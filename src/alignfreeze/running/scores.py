@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from alignfreeze.experiment.names import BASELINE
+from alignfreeze.running.verdicts import (
+    MARGIN,
+    Counts,
+    Judgement,
+    Trial,
+    average_trials,
+    judge_gains,
+    mean_gain,
+    try_strategy,
+)
 
 if TYPE_CHECKING:
     from alignfreeze.experiment.records import RunRecord
@@ -18,7 +27,8 @@ if TYPE_CHECKING:
 Values = Mapping[int, float]
 """A score by seed."""
 
-Verdict = Literal["improved", "unchanged", "worsened"]
+PaperVerdict = Literal["improved", "unchanged", "worsened"]
+"""The paper's criterion (section 4.2): is a gain greater than both standard deviations over seeds?"""
 
 CONFIDENCE = 0.95
 
@@ -35,21 +45,22 @@ class Summary:
         sd: Standard deviation with n - 1; None for a single seed.
         n: Number of seeds.
         gain: Mean minus the baseline's mean; None for the baseline, or without a baseline.
-        interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        verdict: The paper's verdict: improved or worsened if the gain or loss is greater than both standard deviations.
-            These are the deviations of the strategy and of the baseline. None for a single seed.
+        paper_verdict: The paper's criterion: improved or worsened if the gain or loss is greater than both standard
+            deviations. These are the deviations of the strategy and of the baseline. None for a single seed.
+        judged: The verdict on the strategy, with the interval of the gain; None for the baseline, or without one.
     """
 
     mean: float
     sd: float | None
     n: int
     gain: float | None = None
-    interval: tuple[float, float] | None = None
-    verdict: Verdict | None = None
+    paper_verdict: PaperVerdict | None = None
+    judged: Judgement | None = None
 
     def row(self) -> dict[str, Any]:
         """Return the summary as plain values, as it is part of a row of a result."""
-        low, high = self.interval or (None, None)
+        judged = self.judged
+        low, high = (judged and judged.interval) or (None, None)
         return {
             "mean": self.mean,
             "sd": self.sd,
@@ -57,7 +68,10 @@ class Summary:
             "gain": self.gain,
             "gain_low": low,
             "gain_high": high,
-            "verdict": self.verdict,
+            "verdict": judged and judged.verdict,
+            "more_seeds": judged and judged.more_seeds,
+            "more_sentences": judged and judged.more_sentences,
+            "paper_verdict": self.paper_verdict,
         }
 
 
@@ -67,19 +81,17 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
     mean, sd = statistics.fmean(scores), _sd_of(scores)
     if not baseline:
         return Summary(mean, sd, len(scores))
-    # Only common seeds are compared: other seeds are other random starts. Without a common seed, all seeds are used.
+    gain = mean_gain(values, baseline)
     common = sorted(set(values) & set(baseline))
-    ours, theirs = ({seed: side[seed] for seed in common} if common else dict(side) for side in (values, baseline))
-    gain = statistics.fmean(ours.values()) - statistics.fmean(theirs.values())
-    verdict = _judge_gain(gain, _sd_of([*ours.values()]), _sd_of([*theirs.values()]))
-    return Summary(mean, sd, len(scores), gain, interval_of_gain(ours, theirs), verdict)
+    spreads = [_sd_of([side[seed] for seed in common or side]) for side in (values, baseline)]
+    return Summary(mean, sd, len(scores), gain, _judge_as_paper(gain, *spreads))
 
 
 def _sd_of(scores: Sequence[float]) -> float | None:
     return statistics.stdev(scores) if len(scores) > 1 else None
 
 
-def _judge_gain(gain: float, *spreads: float | None) -> Verdict | None:
+def _judge_as_paper(gain: float, *spreads: float | None) -> PaperVerdict | None:
     """Return the paper's verdict on a gain (section 4.2: beyond the greater of two standard deviations)."""
     known = [spread for spread in spreads if spread is not None]
     if len(known) < len(spreads):
@@ -90,11 +102,13 @@ def _judge_gain(gain: float, *spreads: float | None) -> Verdict | None:
 
 
 def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | None:
-    """Return the 95% confidence interval of the mean gain over seeds, by Student's t.
+    """Return the 95% confidence interval of the mean gain over the common seeds, by Student's t.
 
     If both sides have the same seeds, the test is paired; otherwise it has separate variances (Welch). The result is
     None with fewer than two seeds on a side, or without any spread.
     """
+    common = set(values) & set(baseline)
+    values, baseline = ({seed: side[seed] for seed in common or side} for side in (values, baseline))
     if min(len(values), len(baseline)) < 2:
         return None
     ours, theirs = ([side[seed] for seed in sorted(side)] for side in (values, baseline))
@@ -102,6 +116,8 @@ def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | 
     spreads = [np.subtract(ours, theirs)] if paired else [ours, theirs]
     if max(map(np.ptp, spreads)) < NO_SPREAD:
         return None
+    from scipy import stats  # takes a second to import
+
     test: Any = stats.ttest_rel(ours, theirs) if paired else stats.ttest_ind(ours, theirs, equal_var=False)
     low, high = test.confidence_interval(CONFIDENCE)
     return float(low), float(high)
@@ -137,3 +153,61 @@ def summarise_all(values: Mapping[str, Values]) -> dict[str, Summary]:
     return {
         strategy: summarise(scores, None if strategy == BASELINE else baseline) for strategy, scores in values.items()
     }
+
+
+CountsBySeed = Mapping[str, Mapping[str, Mapping[int, Counts]]]
+"""Counts of test items by language, strategy and seed."""
+
+
+def judge_scores(
+    values: Mapping[str, Mapping[str, Values]],
+    counts: CountsBySeed,
+    *,
+    targets: Iterable[str],
+    margin: float = MARGIN,
+) -> tuple[dict[str, dict[str, Summary]], dict[str, Summary]]:
+    """Summarise each strategy in each language and in the mean over the target languages, with verdicts.
+
+    Args:
+        values: Scores by language, strategy and seed.
+        counts: Counts of test items, in the same order; a language without counts is judged by its seeds alone.
+        targets: The target languages. Verdicts are corrected for their number.
+        margin: A gain or loss within this share is not worth having.
+
+    Returns:
+        The summaries by language and strategy, and those of the means by strategy.
+    """
+    targets = [code for code in targets if code in values]
+    trials = {code: _try_all(row, counts.get(code, {})) for code, row in values.items()}
+    judged = judge_gains({code: trials[code] for code in targets}, margin=margin)
+    for code in values.keys() - set(targets):  # the source language is not one of many
+        judged |= judge_gains({code: trials[code]}, margin=margin)
+    cells = {code: _with_verdicts(summarise_all(row), judged[code]) for code, row in values.items()}
+    return cells, _judge_averages([values[code] for code in targets], [trials[code] for code in targets], margin)
+
+
+def _judge_averages(
+    values: Sequence[Mapping[str, Values]], trials: Sequence[Mapping[str, Trial]], margin: float
+) -> dict[str, Summary]:
+    """Summarise and judge each strategy in the mean over languages."""
+    by_seed = average_languages(values)
+    means = {
+        name: average_trials(mean, [row[name] for row in trials if name in row])
+        for name, mean in _try_all(by_seed, {}).items()
+    }
+    return _with_verdicts(summarise_all(by_seed), judge_gains({"": means}, margin=margin)[""])
+
+
+def _try_all(row: Mapping[str, Values], counts: Mapping[str, Mapping[int, Counts]]) -> dict[str, Trial]:
+    baseline = row.get(BASELINE)
+    if not baseline:
+        return {}
+    return {
+        name: try_strategy(values, baseline, counts.get(name, {}), counts.get(BASELINE, {}))
+        for name, values in row.items()
+        if name != BASELINE
+    }
+
+
+def _with_verdicts(row: Mapping[str, Summary], judged: Mapping[str, Judgement]) -> dict[str, Summary]:
+    return {name: replace(summary, judged=judged.get(name)) for name, summary in row.items()}

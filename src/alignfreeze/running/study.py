@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.records import RUNS, SENTENCES, RunRecord
+from alignfreeze.running.counts import CountsByMetric, read_counts
 from alignfreeze.running.doubts import doubts_of
 from alignfreeze.running.folder import Failure
-from alignfreeze.running.tables import AVERAGE_ROW, ScoreTable, metrics_of, score_table, score_tables, sheet_of
+from alignfreeze.running.tables import AVERAGE_ROW, ScoreTable, metrics_of, score_tables, sheet_of
 from alignfreeze.sheets import Sheet, doubt_lines
 from alignfreeze.tabular import Tabular
 
@@ -42,7 +43,11 @@ class Study(Tabular):
     @property
     def tables(self) -> list[ScoreTable]:
         """The scores, one table per metric; the most important metric comes first."""
-        return score_tables(self.settings, self.records) if self.records else []
+        return score_tables(self.settings, self.records, self._read_counts()) if self.records else []
+
+    def _read_counts(self) -> dict[str, CountsByMetric]:
+        """Return the counts of test items, by the folder of the run."""
+        return {one.folder: read_counts(self.out / RUNS / one.folder / SENTENCES) for one in self.records}
 
     def warnings(self) -> list[str]:
         """Return what is doubtful in the scores, each doubt once, and which runs failed."""
@@ -53,8 +58,8 @@ class Study(Tabular):
         """Return one row per metric, language and strategy, with the mean score over seeds and the gain, as shares."""
         return [
             {"metric": metric, "language": row.name, "strategy": strategy, **summary.row()}
-            for metric in metrics_of(self.records)
-            for row in score_table(self.settings, self.records, metric).rows
+            for metric, table in zip(metrics_of(self.records), self.tables, strict=True)
+            for row in table.rows
             if row.name != AVERAGE_ROW
             for strategy, summary in row.cells.items()
         ]

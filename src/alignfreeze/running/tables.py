@@ -10,8 +10,10 @@ from alignfreeze.addresses import address_of_language
 from alignfreeze.columns import Column, make_sheet
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
-from alignfreeze.running.scores import Summary, average_languages, group_scores, summarise_all
-from alignfreeze.sheets import Cell, Sheet
+from alignfreeze.running.counts import CountsByMetric
+from alignfreeze.running.scores import Summary, group_scores, judge_scores
+from alignfreeze.running.verdicts import Counts, Judgement, Verdict, points_text
+from alignfreeze.sheets import DETAIL, Cell, Sheet
 
 if TYPE_CHECKING:
     from alignfreeze.experiment.records import RunRecord
@@ -53,9 +55,17 @@ class ScoreTable:
     note: str
 
 
-def score_tables(settings: ExperimentSettings, records: Sequence[RunRecord]) -> list[ScoreTable]:
-    """Return the scores of an experiment, one table per metric. The most important metric comes first."""
-    return [score_table(settings, records, metric) for metric in metrics_of(records)]
+def score_tables(
+    settings: ExperimentSettings, records: Sequence[RunRecord], counts: Mapping[str, CountsByMetric] | None = None
+) -> list[ScoreTable]:
+    """Return the scores of an experiment, one table per metric. The most important metric comes first.
+
+    Args:
+        settings: The settings of the experiment.
+        records: The complete runs.
+        counts: Counts of test items, by the folder of the run. Without them, verdicts are over seeds alone.
+    """
+    return [score_table(settings, records, metric, counts or {}) for metric in metrics_of(records)]
 
 
 def metrics_of(records: Sequence[RunRecord]) -> list[str]:
@@ -63,16 +73,18 @@ def metrics_of(records: Sequence[RunRecord]) -> list[str]:
     return list(dict.fromkeys(score.metric for record in records for score in record.scores))
 
 
-def score_table(settings: ExperimentSettings, records: Sequence[RunRecord], metric: str) -> ScoreTable:
+def score_table(
+    settings: ExperimentSettings, records: Sequence[RunRecord], metric: str, counts: Mapping[str, CountsByMetric]
+) -> ScoreTable:
     """Return the scores by a metric: one row per language, one column per strategy, the average last."""
     values = {language: group_scores(records, language, metric) for language in settings.tested_languages}
     # A language whose test items have no labels, or others than the training data, has no score.
     scored = [language for language in settings.tested_languages if values[language]]
     targets = [language for language in scored if language != settings.source_language]
-    rows = [ScoreRow(language, name_of(language), summarise_all(values[language])) for language in values]
+    cells, averages = judge_scores(values, _group_counts(records, metric, counts), targets=targets)
+    rows = [ScoreRow(language, name_of(language), cells[language]) for language in values]
     if targets:
-        mean = average_languages([values[language] for language in targets])
-        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", summarise_all(mean)))
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", averages))
     strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
     seeds = list(dict.fromkeys(settings.seeds))
     return ScoreTable(
@@ -83,43 +95,50 @@ def score_table(settings: ExperimentSettings, records: Sequence[RunRecord], metr
     )
 
 
+def _group_counts(
+    records: Sequence[RunRecord], metric: str, counts: Mapping[str, CountsByMetric]
+) -> dict[str, dict[str, dict[int, Counts]]]:
+    """Return the counts of test items by language, strategy and seed."""
+    found: dict[str, dict[str, dict[int, Counts]]] = {}
+    for record in records:
+        for language, row in counts.get(record.folder, {}).items():
+            if metric in row:
+                found.setdefault(language, {}).setdefault(record.strategy, {})[record.seed] = row[metric]
+    return found
+
+
 def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
     """Explain the cells of a table."""
     spread = f"Mean ± standard deviation over {n_seeds} seeds." if n_seeds > 1 else f"Seed {seed} only."
     gain = f" In brackets: the gain over {BASELINE}." if has_baseline else ""
-    return spread + gain + (" ↑ ↓: beyond both standard deviations." if gain and n_seeds > 1 else "")
+    return spread + gain + (f" {SIGNS_NOTE}" if gain and n_seeds > 1 else "")
+
+
+SIGNS: dict[Verdict, str] = {"helps": " ↑", "hurts": " ↓", "no difference": " =", "cannot tell": ""}
+
+SIGNS_NOTE = "↑ helps, ↓ hurts, = no difference worth having; without a sign, one cannot tell yet."
 
 
 def score_text(summary: Summary) -> str:
     """Return a score in percent, with its gain in points: `81.4 ± 0.2 (+0.7)`."""
     spread = "" if summary.sd is None else f" ± {100 * summary.sd:.1f}"
-    gain = "" if summary.gain is None else f" ({_points(summary.gain)})"
+    gain = "" if summary.gain is None else f" ({points_text(summary.gain)})"
     return f"{100 * summary.mean:.1f}{spread}{gain}"
 
 
 def gain_text(summary: Summary | None) -> str:
     """Return a gain in points: `+0.7 ↑`; empty without a gain."""
-    return "" if summary is None or summary.gain is None else _points(summary.gain) + _arrow(summary)
+    return "" if summary is None or summary.gain is None else points_text(summary.gain) + _sign(summary)
 
 
-def _points(gain: float) -> str:
-    return f"{round(100 * gain, 1) + 0.0:+.1f}"  # no minus before a zero
-
-
-def _arrow(summary: Summary) -> str:
-    return {"improved": " ↑", "worsened": " ↓"}.get(summary.verdict or "", "")
-
-
-def interval_text(interval: tuple[float, float]) -> str:
-    """Return the interval of a gain in points: `+0.52 … +1.08`."""
-    low, high = interval
-    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+def _sign(summary: Summary) -> str:
+    return "" if summary.judged is None else SIGNS[summary.judged.verdict]
 
 
 def sheet_of(table: ScoreTable) -> Sheet:
     """Return a table of scores for readers."""
     columns: list[Column[ScoreRow]] = [
-        Column("", lambda row: row.name, is_name=True),
+        Column("", lambda row: row.name, is_name=True, need=DETAIL),
         Column("language", lambda row: Cell(row.title, page=address_of_language(row.name)), is_name=True),
         *map(_strategy_column, table.strategies),
     ]
@@ -128,9 +147,13 @@ def sheet_of(table: ScoreTable) -> Sheet:
 
 
 def _strategy_column(strategy: str) -> Column[ScoreRow]:
-    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell)
+    return Column(strategy, lambda row: row.cells.get(strategy), _score_cell, of=strategy, part="score")
 
 
 def _score_cell(summary: Summary) -> Cell:
-    gain = summary.gain or 0.0
-    return Cell(score_text(summary) + _arrow(summary), (gain > 0) - (gain < 0))
+    return Cell(score_text(summary) + _sign(summary), tone_of(summary.judged))
+
+
+def tone_of(judged: Judgement | None) -> int:
+    """Return the tone of a verdict: 1 for help, -1 for harm, 0 for everything else."""
+    return 0 if judged is None else {"helps": 1, "hurts": -1}.get(judged.verdict, 0)

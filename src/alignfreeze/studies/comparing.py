@@ -15,7 +15,9 @@ from alignfreeze.running.doubts import doubts_of
 from alignfreeze.running.folder import PLANNED, read_planned
 from alignfreeze.running.study import Study
 from alignfreeze.running.tables import sheet_of
+from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import Sheet, doubt_lines
+from alignfreeze.studies.answers import answer_lines
 from alignfreeze.studies.comparison import Comparison, compare_results
 from alignfreeze.studies.results import check_tests, read_all
 from alignfreeze.studies.tables import (
@@ -23,6 +25,7 @@ from alignfreeze.studies.tables import (
     comparison_rows,
     overall_sheet,
     table_of,
+    title_of,
     versus_facts,
     versus_sheet,
 )
@@ -76,19 +79,29 @@ class Comparisons(Tabular, Sequence[Comparison]):
         both = [sheet for item in self.comparisons for sheet in (sheet_of(table_of(item)), overall_sheet(item))]
         return [*both, *map(versus_sheet, self.versus)]
 
+    def answers(self) -> list[str]:
+        """Return one line per setup, metric and target language: whether to realign, and how sure that is."""
+        several = len(self.comparisons) > 1
+        return [
+            f"{title_of(item)}: {line}" if several else line for item in self.comparisons for line in answer_lines(item)
+        ]
+
     def warnings(self) -> list[str]:
         """Return what is doubtful in the scores."""
         return doubt_lines(self.doubts)
 
 
 def compare(
-    studies: StudyLike | Sequence[StudyLike], *, against: StudyLike | Sequence[StudyLike] | None = None
+    studies: StudyLike | Sequence[StudyLike],
+    *,
+    against: StudyLike | Sequence[StudyLike] | None = None,
+    margin: float = 100 * MARGIN,
 ) -> Comparisons:
-    """Compare strategies with the baseline, language by language: gains, intervals, tests, ranks.
+    """Compare strategies with the baseline: say for each language whether one helps, hurts, or makes no difference.
 
     ```python
     found = af.compare("my-study")
-    found[0].overall["front"].average.gain
+    found[0].cells["tr"]["front"].judged.verdict
     found.to_pandas()
     ```
 
@@ -96,6 +109,7 @@ def compare(
         studies: What `run_experiment` returned, folders of runs, or tables (CSV); one of these or a list. A study
             stands for all runs in its folder.
         against: Other studies to set beside these, in the same forms.
+        margin: A gain or loss within this many points is no difference worth having.
 
     Raises:
         DataError: A folder or table is missing, damaged, or holds no result.
@@ -103,16 +117,28 @@ def compare(
             not a study.
     """
     places = to_places(studies, "studies")
+    share = to_margin(margin)
     results, records = read_all(places)
     say_unfinished(places)
-    found = compare_results(results)
+    found = compare_results(results, margin=share)
     versus = []
     if against is not None:
         theirs, others = read_all(to_places(against, "against"))
         records += others
         check_tests([*results, *theirs])
-        versus = set_side_by_side(found, compare_results(theirs))
+        versus = set_side_by_side(found, compare_results(theirs, margin=share))
     return Comparisons(tuple(found), tuple(doubt.sentence for doubt in doubts_of(records)), tuple(versus))
+
+
+def to_margin(points: float) -> float:
+    """Return a margin in points as a share.
+
+    Raises:
+        SettingsError: It is not a number between 0 and 100.
+    """
+    if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < 100:
+        raise SettingsError(f"margin: expected points between 0 and 100, such as 0.5; got {show_value(points)}")
+    return points / 100
 
 
 def say_unfinished(places: Iterable[Path]) -> None:

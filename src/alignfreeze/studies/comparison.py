@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TypeVar
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_average_name
-from alignfreeze.running.scores import Summary, Values, Verdict, average_languages, summarise, summarise_all
-from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
-from alignfreeze.studies.statistics import (
-    Counts,
-    PairedDifference,
-    bootstrap_difference,
-    correct_p_values,
-    p_value_of_gains,
-    rank_strategies,
+from alignfreeze.running.scores import (
+    PaperVerdict,
+    Summary,
+    Values,
+    average_languages,
+    interval_of_gain,
+    judge_scores,
+    summarise,
 )
+from alignfreeze.running.verdicts import MARGIN, VERDICTS, Counts, Verdict
+from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
+from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
+
+Kind = TypeVar("Kind", bound=str)
 
 SIGNIFICANT = 0.05
 """A p-value below this value is significant."""
 
-VERDICTS: tuple[Verdict, ...] = ("improved", "unchanged", "worsened")
+PAPER_VERDICTS: tuple[PaperVerdict, ...] = ("improved", "unchanged", "worsened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +57,20 @@ class Overall:
 
     Attributes:
         average: The summary over seeds of the mean over languages.
-        counts: Number of languages by verdict. Languages with a single seed have no verdict.
+        counts: Number of languages by verdict.
+        paper_counts: Number of languages by the paper's criterion. Languages with a single seed are not counted.
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero; None for the baseline.
         corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
-        sure: Number of languages in which the strategy is better than the baseline, and number in which it is worse.
-            The test is the bootstrap over sentences, at 5%, corrected for the number of languages (Holm). None if
-            counts of sentences were not kept.
         over_best: For an average, its gain over the best of its members; None unless all members were tested.
     """
 
     average: Summary
     counts: Mapping[Verdict, int]
+    paper_counts: Mapping[PaperVerdict, int]
     p_value: float | None
     corrected: float | None
     rank: float
-    sure: tuple[int, int] | None = None
     over_best: OverBest | None = None
 
 
@@ -85,10 +86,10 @@ class Comparison:
         strategies: The strategies, the baseline first.
         seeds: The seeds of all strategies.
         cells: Summaries by language and strategy.
-        paired: Gains with their uncertainty over sentences, by language and strategy, all seeds together.
         overall: The summary of each strategy over the target languages.
         label: Distinguishes this comparison from others that otherwise look the same; empty if not needed.
         fine_tuned: Digest of the settings that the runs share with their baseline; empty if they are not known.
+        margin: A gain or loss within this share is not worth having.
     """
 
     setup: Setup
@@ -98,10 +99,10 @@ class Comparison:
     strategies: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: Mapping[str, Mapping[str, Summary]]
-    paired: Mapping[str, Mapping[str, PairedDifference]]
     overall: Mapping[str, Overall]
     label: str = ""
     fine_tuned: str = ""
+    margin: float = MARGIN
 
     @property
     def realignments(self) -> tuple[str, ...]:
@@ -109,11 +110,12 @@ class Comparison:
         return tuple(strategy for strategy in self.strategies if strategy != BASELINE)
 
 
-def compare_results(results: Sequence[Result]) -> list[Comparison]:
+def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> list[Comparison]:
     """Compare the strategies of each setup with its baseline. Return one comparison per setup and metric.
 
     Args:
         results: Results of any number of setups.
+        margin: A gain or loss within this share is not worth having.
 
     Raises:
         SettingsError: Two results of the same run differ, test data differ, or a setup has no baseline.
@@ -130,7 +132,7 @@ def compare_results(results: Sequence[Result]) -> list[Comparison]:
             )
         metrics = {result.metric for result in members}
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
-        found += [_compare(setup, name, [r for r in members if r.metric == name]) for name in ordered]
+        found += [_compare(setup, name, [r for r in members if r.metric == name], margin) for name in ordered]
     names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
     studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
     labels = Counter(studies.values())
@@ -190,7 +192,7 @@ def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
     return {**found, **alone}
 
 
-def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison:
+def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float) -> Comparison:
     values: dict[str, dict[str, dict[int, float]]] = {}
     for result in results:
         values.setdefault(result.language, {}).setdefault(result.strategy, {})[result.seed] = result.value
@@ -199,10 +201,8 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
     strategies = [*known, *sorted(set(found) - set(PAPER_STRATEGIES))]
     source = next((result.language for result in results if result.is_source), None)
     targets = [language for language in values if language != source]
-    paired = {
-        language: _bootstrap_all([result for result in results if result.language == language]) for language in values
-    }
-    cells = {language: _order(summarise_all(values[language]), strategies) for language in values}
+    cells, averages = judge_scores(values, _collect_counts(results), targets=targets, margin=margin)
+    cells = {language: _order(row, strategies) for language, row in cells.items()}
     return Comparison(
         setup=setup,
         metric=metric,
@@ -211,43 +211,21 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result]) -> Comparison
         strategies=tuple(strategies),
         seeds=tuple(sorted({result.seed for result in results})),
         cells=cells,
-        paired=paired,
         overall=_summarise_overall(
-            strategies,
-            [values[language] for language in targets],
-            [cells[code] for code in targets],
-            [paired[code] for code in targets],
+            strategies, [values[language] for language in targets], [cells[code] for code in targets], averages
         ),
         fine_tuned=results[0].fine_tuned,
+        margin=margin,
     )
 
 
-def _bootstrap_all(results: Sequence[Result]) -> dict[str, PairedDifference]:
-    """Compare each strategy with the baseline in a language, by the bootstrap over sentences."""
-    counts: dict[str, dict[int, Counts]] = {}
+def _collect_counts(results: Sequence[Result]) -> dict[str, dict[str, dict[int, Counts]]]:
+    """Return the counts of test items by language, strategy and seed, where they were kept."""
+    counts: dict[str, dict[str, dict[int, Counts]]] = {}
     for result in results:
         if result.counts is not None:
-            counts.setdefault(result.strategy, {})[result.seed] = result.counts
-    baseline = counts.pop(BASELINE, {})
-    found = {}
-    for strategy, by_seed in counts.items():
-        # A drawn sentence counts with the results of all seeds: other seeds are not other sentences.
-        if seeds := sorted(set(by_seed) & set(baseline)):
-            ours, theirs = (np.sum([side[seed] for seed in seeds], axis=0) for side in (by_seed, baseline))
-            found[strategy] = bootstrap_difference(ours, theirs)
-    return found
-
-
-def _count_sure(paired: Sequence[Mapping[str, PairedDifference]], strategy: str) -> tuple[int, int] | None:
-    found = [row[strategy] for row in paired if strategy in row]
-    if not found:
-        return None
-    significant = [
-        item.difference
-        for item, p in zip(found, correct_p_values([i.p_value for i in found]), strict=True)
-        if p < SIGNIFICANT
-    ]
-    return sum(gain > 0 for gain in significant), sum(gain < 0 for gain in significant)
+            counts.setdefault(result.language, {}).setdefault(result.strategy, {})[result.seed] = result.counts
+    return counts
 
 
 def _order(found: Mapping[str, Summary], strategies: Sequence[str]) -> dict[str, Summary]:
@@ -258,11 +236,10 @@ def _summarise_overall(
     strategies: Sequence[str],
     values: Sequence[Mapping[str, Values]],
     cells: Sequence[Mapping[str, Summary]],
-    paired: Sequence[Mapping[str, PairedDifference]],
+    means: Mapping[str, Summary],
 ) -> dict[str, Overall]:
     """Summarise each strategy over the target languages. Ranks use only languages with all strategies."""
     by_seed = average_languages(values)
-    means = summarise_all(by_seed)
     complete = [row for row in cells if len(row) == len(strategies)]
     ranks = rank_strategies([{name: row[name].mean for name in strategies} for row in complete])
     gains = {name: [gain for row in cells if name in row and (gain := row[name].gain) is not None] for name in means}
@@ -273,11 +250,11 @@ def _summarise_overall(
     return {
         name: Overall(
             average=means[name],
-            counts=_count_verdicts(row[name].verdict for row in cells if name in row),
+            counts=_count([one.judged.verdict for row in cells if name in row and (one := row[name]).judged], VERDICTS),
+            paper_counts=_count([row[name].paper_verdict for row in cells if name in row], PAPER_VERDICTS),
             p_value=p_values.get(name),
             corrected=corrected.get(name),
             rank=ranks.get(name, float("nan")),
-            sure=_count_sure(paired, name),
             over_best=over_best.get(name),
         )
         for name in strategies
@@ -313,11 +290,12 @@ def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[
     p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
     found = {}
     for name, member in best.items():
-        over = summarise(by_seed[name], by_seed[member])
-        found[name] = OverBest(member, over.gain or 0.0, over.interval, over.n, p_values.get(name))
+        ours, theirs = by_seed[name], by_seed[member]
+        over = summarise(ours, theirs)
+        found[name] = OverBest(member, over.gain or 0.0, interval_of_gain(ours, theirs), over.n, p_values.get(name))
     return found
 
 
-def _count_verdicts(verdicts: Iterator[Verdict | None]) -> dict[Verdict, int]:
-    counts = Counter(verdicts)
-    return {verdict: counts[verdict] for verdict in VERDICTS}
+def _count(found: Sequence[str | None], kinds: Sequence[Kind]) -> dict[Kind, int]:
+    counts = Counter(found)
+    return {kind: counts[kind] for kind in kinds}

@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.files import read_lines
-from alignfreeze.stored import Stored
-from alignfreeze.studies.statistics import Counts
+from alignfreeze.running.counts import CountsByMetric, read_counts
+from alignfreeze.running.verdicts import Counts
 
 FINETUNING_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING)
 """The parts that a run shares with its baseline."""
@@ -102,7 +100,7 @@ def read_all(paths: Sequence[Path]) -> tuple[list[Result], list[RunRecord]]:
     for path in paths:
         if path.is_dir():
             for place, record in read_records(path):
-                results += results_of(record, str(place), sentences=_read_sentences(place.with_name(SENTENCES)))
+                results += results_of(record, str(place), counts=read_counts(place.with_name(SENTENCES)))
                 records.append(record)
         elif path.is_file():
             results += _read_table(path)
@@ -134,25 +132,13 @@ def read_records(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
         yield place, record
 
 
-Pairs = dict[str, dict[str, list[tuple[float, float]]]]
-
-_SENTENCES = Stored[Pairs](Pairs, "what a run says of its test items of this version")
-
-
-def _read_sentences(path: Path) -> Pairs:
-    """Return numerator and denominator of each test item, by language and metric; empty if they were not kept."""
-    return _SENTENCES.read(path) if path.exists() else {}
-
-
-def results_of(
-    record: RunRecord, place: str, *, sentences: Mapping[str, Mapping[str, Any]] | None = None
-) -> Iterator[Result]:
+def results_of(record: RunRecord, place: str, *, counts: CountsByMetric | None = None) -> Iterator[Result]:
     """Yield the results in the record of a run.
 
     Args:
         record: The record.
         place: Where the record was read.
-        sentences: Pairs of numerator and denominator of the test items, by language and metric.
+        counts: Counts of the test items; None if they are not needed.
     """
     identity = record.identity
     fine_tuned = identity.digest_of(*FINETUNING_PARTS)[:12]
@@ -176,12 +162,8 @@ def results_of(
             tests=record.tests_of(score.language),
             place=place,
             study=record.experiment,
-            counts=_counts_of((sentences or {}).get(score.language, {}).get(score.metric)),
+            counts=(counts or {}).get(score.language, {}).get(score.metric),
         )
-
-
-def _counts_of(pairs: Any) -> Counts | None:
-    return None if pairs is None else np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 _STRATEGIES = {

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from alignfreeze.running.scores import CONFIDENCE, NO_SPREAD
@@ -91,61 +89,3 @@ def interval_of_correlation(rho: float, n: int) -> tuple[float, float] | None:
         return None
     half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
-
-
-@dataclass(frozen=True, slots=True)
-class PairedDifference:
-    """The difference of two models on the same sentences, with its uncertainty by a bootstrap.
-
-    Attributes:
-        difference: The difference of the two scores.
-        interval: The 95% confidence interval of the difference, over sentences.
-        p_value: Two-sided: twice the share of resamples in which the difference has the other sign or is zero. The
-            original sentences count as one more resample, so the p-value is never zero.
-    """
-
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-
-
-Counts = NDArray[np.float64]
-"""Numerator and denominator of a score for each sentence, such as right words and all words, [sentences, 2]."""
-
-
-def bootstrap_difference(ours: Counts, theirs: Counts, *, resamples: int = 2_000, seed: int = 0) -> PairedDifference:
-    """Compare two models on the same sentences, drawn many times with replacement (Koehn 2004).
-
-    Accuracy and F1 both divide a sum over sentences by another sum. Accuracy divides right words by all words. F1
-    divides twice the number of right entities by the predicted entities plus the true entities.
-
-    Args:
-        ours: Numerator and denominator of each sentence for one model, [sentences, 2].
-        theirs: The same for the other model, [sentences, 2].
-        resamples: How often sentences are drawn.
-        seed: The seed of the draws.
-
-    Raises:
-        ValueError: The models were tested on different numbers of sentences, or on none.
-    """
-    if ours.shape != theirs.shape or not len(ours):
-        raise ValueError(
-            f"both results must have the same number of sentences, at least one: got {len(ours)} and {len(theirs)}"
-        )
-    random = np.random.default_rng(seed)
-    n = len(ours)
-    # With the number of draws of each sentence, all sums are one product of matrices.
-    drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)  # [resamples, sentences]
-    differences = _divide(drawn @ ours) - _divide(drawn @ theirs)  # [resamples]
-    beyond = min((differences <= 0).sum(), (differences >= 0).sum())
-    low, high = np.quantile(differences, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    difference = _divide(ours.sum(axis=0)) - _divide(theirs.sum(axis=0))
-    return PairedDifference(
-        float(difference), (float(low), float(high)), min(1.0, 2 * (float(beyond) + 1) / (resamples + 1))
-    )
-
-
-def _divide(sums: Counts) -> NDArray[np.float64]:
-    """Divide sums of numerators by sums of denominators, [..., 2]. Zero divided by zero is 0."""
-    above, below = sums[..., 0], sums[..., 1]
-    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from alignfreeze.experiment.names import BASELINE, is_average_name
 from alignfreeze.languages import name_or_code
-from alignfreeze.running.scores import Verdict
+from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
+from alignfreeze.studies.answers import verdict_of
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
 
 STRATEGY_NAMES = {
@@ -23,81 +25,87 @@ MOST_NAMED = 4
 
 
 def summarise_comparison(comparison: Comparison) -> list[str]:
-    """Return a few sentences on the findings of a comparison."""
+    """Return a few sentences on the findings of a comparison; the answer comes first."""
     strategies = [name for name in comparison.realignments if name in comparison.overall]
     if not strategies or not comparison.languages:
         return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
-    if _is_all_zero(comparison):
+    if is_all_zero(comparison):
         return [NOTHING_LEARNT]
-    judged = [name for name in strategies if has_verdicts(comparison, name)]
-    averages = [_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)]
-    if not judged:
-        return [_say_mean(comparison, strategies), _say_largest(comparison, strategies), *averages]
-    unknown = [name_strategy(name) for name in strategies if name not in judged]
     found = [
-        _say_counts(comparison, judged),
-        f"Of {' and '.join(unknown)} there are too few seeds to tell gains from chance." if unknown else "",
+        _say_mean(comparison, strategies),
+        _say_languages(comparison, strategies),
+        _say_harm(comparison, strategies),
         _say_largest(comparison, strategies),
-        _say_harm(comparison, judged),
-        *averages,
+        *(_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)),
     ]
     return [sentence for sentence in found if sentence]
 
 
-def _is_all_zero(comparison: Comparison) -> bool:
+def is_all_zero(comparison: Comparison) -> bool:
+    """Return whether the models have learnt nothing."""
     return all(one.mean == 0 for code in comparison.languages for one in comparison.cells[code].values())
 
 
-def has_verdicts(comparison: Comparison, strategy: str) -> bool:
-    """Return whether a strategy has enough seeds to distinguish its gains from chance."""
-    return strategy in comparison.overall and any(comparison.overall[strategy].counts.values())
-
-
 def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return sentences on several comparisons together: how often freezing is better, and where it is best."""
+    """Return sentences on several comparisons together: how often realignment helps, and which strategy is best."""
     if len(comparisons) == 1:
         return summarise_comparison(comparisons[0])
-    if all(map(_is_all_zero, comparisons)):
+    if all(map(is_all_zero, comparisons)):
         return [NOTHING_LEARNT]
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
-    text = f"{len(comparisons)} comparisons of {_count_things(encoders, 'encoder')} and {_count_things(tasks, 'task')}."
-    unsure = [c for c in comparisons if not any(has_verdicts(c, name) for name in c.realignments)]
-    if unsure:
-        which = "All" if len(unsure) == len(comparisons) else f"{len(unsure)} of {len(comparisons)}"
-        text += f" {which} have a single seed, with which gains cannot be told from chance."
-    rivals = [
-        (c, strategy)
-        for c in comparisons
-        for strategy in ("front", "back")
-        if has_verdicts(c, "full") and has_verdicts(c, strategy)
-    ]
-    margins = [(_count_improved(c, strategy) - _count_improved(c, "full"), c, strategy) for c, strategy in rivals]
-    fronts = [margin for margin, _, strategy in margins if strategy == "front"]
-    if not fronts:
-        return [text]
-    better, worse = sum(margin > 0 for margin in fronts), sum(margin < 0 for margin in fronts)
-    text += (
-        f" Front-freezing improves more languages than full realignment in {better} of {len(fronts)}, fewer in {worse}."
-    )
-    margin, most, strategy = max(margins, key=lambda one: one[0])
-    if margin <= 0:
-        return [text]
-    setup = most.setup
+    of = f"({_count_things(encoders, 'encoder')}, {_count_things(tasks, 'task')})"
+    judged = [(c, _judged_means(c)) for c in comparisons]
+    verdicts = Counter(verdict_of(row) for _, row in judged)
+    counts = [_MEAN_TEXTS[verdict].format(verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]]
+    found = [f"Of {len(comparisons)} comparisons {of}, realignment {', '.join(counts)}, on average over languages."]
+    gains = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "helps"]
+    losses = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "hurts"]
+    if gains:
+        found.append(_say_extreme("Most gained", *max(gains, key=lambda one: one[0])))
+    if losses:
+        found.append(_say_extreme("Most lost", *min(losses, key=lambda one: one[0])))
+    return [*found, *_say_front(comparisons)]
+
+
+_MEAN_TEXTS: dict[Verdict, str] = {
+    "helps": "helps in {}",
+    "hurts": "hurts in {}",
+    "no difference": "makes no difference worth having in {}",
+    "cannot tell": "cannot be judged yet in {}",
+}
+
+
+def _judged_means(comparison: Comparison) -> dict[str, Judgement]:
+    """Return the verdicts on the strategies in the mean over the target languages."""
+    overall = comparison.overall
+    return {
+        name: judged
+        for name in comparison.realignments
+        if name in overall and (judged := overall[name].average.judged) is not None
+    }
+
+
+def _say_extreme(what: str, gain: float, comparison: Comparison, strategy: str) -> str:
+    setup = comparison.setup
     where = f"{setup.task} with {setup.encoder}" + (f" and links by {setup.aligner}" if setup.aligner else "")
-    return [
-        text,
-        f"Most in {where}: {name_strategy(strategy)} improves {_count_improved(most, strategy)} of "
-        f"{len(most.languages)} languages by more than one standard deviation, full realignment "
-        f"{_count_improved(most, 'full')}.",
+    return f"{what}: {points_text(gain)} points by {name_strategy(strategy)}, in {where}."
+
+
+def _say_front(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return how often front-freezing has a higher mean than full realignment."""
+    pairs = [
+        (c.overall["front"].average.mean, c.overall["full"].average.mean)
+        for c in comparisons
+        if c.overall.keys() >= {"front", "full"}
     ]
+    if not pairs:
+        return []
+    better = sum(front > full for front, full in pairs)
+    return [f"The mean with front-freezing is above that with full realignment in {better} of {len(pairs)}."]
 
 
 def _count_things(values: set[str], what: str) -> str:
     return f"{len(values)} {what}{'s' if len(values) > 1 else ''}"
-
-
-def _count_improved(comparison: Comparison, strategy: str) -> int:
-    return comparison.overall[strategy].counts["improved"]
 
 
 def name_strategy(strategy: str) -> str:
@@ -105,24 +113,75 @@ def name_strategy(strategy: str) -> str:
     return STRATEGY_NAMES.get(strategy, f"the {strategy}" if is_average_name(strategy) else f"freezing {strategy}")
 
 
-def _say_counts(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Return how many languages the best strategy and one other improve and worsen, and the gain of the best one."""
+def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Return the answer for the mean over the target languages."""
+    n = len(comparison.languages)
+    where = f"on average over {n} languages" if n > 1 else f"in {name_or_code(comparison.languages[0])}"
+    judged = {name: one for name, one in _judged_means(comparison).items() if name in strategies}
+    if not judged:
+        return f"No strategy was tested in all {n} languages, so there is no average."
+    best = max(judged, key=lambda name: judged[name].gain)
+    one, verdict = judged[best], verdict_of(judged)
+    figures = f"{points_text(one.gain)} points"
+    if one.interval is None:
+        what = "one seed says" if comparison.overall[best].average.n == 1 else "seeds with the same scores say"
+        return (
+            f"One cannot tell yet whether to realign: {what} nothing about chance. {_capital(where)}, "
+            f"{name_strategy(best)} gains {figures}; run at least 2 more seeds."
+        )
+    figures += f", 95% interval {interval_text(one.interval)}"
+    p = comparison.overall[best].corrected
+    figures += "" if p is None or n == 1 else f"; {_p_text(p)} over languages"
+    if verdict == "helps":
+        rivals = [other for other in judged if other != best and judged[other].verdict == "helps"]
+        text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
+        return f"{text} {_capital(_do([name_strategy(name) for name in rivals], 'help'))} too." if rivals else text
+    if verdict == "no difference":
+        return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
+    if verdict == "hurts":
+        return f"Do not realign: it hurts {where}, least with {name_strategy(best)} ({figures})."
+    unknown = max((name for name in judged if judged[name].verdict == "cannot tell"), key=lambda n: judged[n].gain)
+    text = f"One cannot tell yet whether to realign: {where}, {name_strategy(best)} gains {figures}. "
+    harmful = [name_strategy(name) for name, one in judged.items() if one.verdict == "hurts"]
+    harm = f" {_capital(_do(harmful, 'hurt'))}." if harmful else ""
+    return f"{text}{_capital(needs_text(judged[unknown]))} would settle it.{harm}"
+
+
+def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
+    """Return the verdicts on languages, of the strategy that helps most of them, or else is best known."""
+    n = len(comparison.languages)
+    known = [name for name in strategies if any(comparison.overall[name].counts.values())]
+    if n == 1 or not known:
+        return ""
 
     def merit(strategy: str) -> tuple[int, int, float]:
         counts = comparison.overall[strategy].counts
-        return counts["improved"], -counts["worsened"], _mean_gain(comparison, strategy)
+        # Where nothing helps, what is known counts: a strategy of which nothing is known is not the best.
+        against = counts["hurts" if counts["helps"] else "cannot tell"]
+        return counts["helps"], -against, _mean_gain(comparison, strategy)
 
-    best = max(strategies, key=merit)
-    n = len(comparison.languages)
-    text = f"{name_strategy(best)} improves {_count_text(comparison, best, 'improved')} of {n} languages by more than "
-    text += f"one standard deviation and worsens {_count_text(comparison, best, 'worsened')}"
-    for other in [name for name in ("full", *strategies) if name in strategies and name != best][:1]:
-        text += f"; {name_strategy(other)} improves {_count_text(comparison, other, 'improved')} and worsens "
-        text += _count_text(comparison, other, "worsened")
-    text += f". The mean gain of {name_strategy(best)} is {_points_text(_mean_gain(comparison, best))}"
-    average = comparison.overall[best].average
-    text += _say_how_sure(average.interval, average.n, comparison.overall[best].corrected)
-    return f"{text[0].upper()}{text[1:]}."
+    best = max(known, key=merit)
+    counts = comparison.overall[best].counts
+    if counts["cannot tell"] == n and all(
+        one.judged is None or one.judged.interval is None for row in comparison.cells.values() for one in row.values()
+    ):
+        return ""  # the first sentence has said it
+    if counts["cannot tell"] == n:
+        return f"Of no single language can one tell yet: all {n} intervals of {name_strategy(best)} are too wide."
+    parts = [f"{verdict} {counts[verdict] or 'none'}" for verdict in ("helps", "hurts")]
+    if counts["no difference"]:
+        parts.append(f"makes no difference worth having in {counts['no difference']}")
+    unknown = f"; of {counts['cannot tell']} one cannot tell yet" if counts["cannot tell"] else ""
+    return f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+
+
+def _do(names: Sequence[str], verb: str) -> str:
+    """Return a clause: `this and that help`, or `this helps`."""
+    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
@@ -141,16 +200,7 @@ def _say_over_best(average: str, over: OverBest) -> str:
     where = "above" if over.gain >= 0 else "below"
     text = f"{name_strategy(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
     text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
-    best = max(strategies, key=lambda name: _mean_gain(comparison, name))
-    among = f", the best of {len(strategies)} strategies" if len(strategies) > 1 else ""
-    return (
-        f"With a single seed gains cannot be told from chance. Over {len(comparison.languages)} languages the mean "
-        f"gain of {name_strategy(best)} is {_points_text(_mean_gain(comparison, best))}{among}."
-    )
+    return f"{_capital(text)}."
 
 
 def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -173,12 +223,14 @@ def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
 
 
 def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:
-    """Return a sentence on the languages that full realignment worsens, and on those that freezing spares."""
-    harmed = _with_verdict(comparison, "full") if "full" in strategies else []
+    """Return a sentence on the languages that full realignment hurts, and on those that freezing spares."""
+    harmed = [code for code in comparison.languages if _has(comparison, code, "full", {"hurts"})]
     others = [name for name in strategies if name != "full"]
     if not harmed:
-        return "Full realignment worsens no language that much." if "full" in strategies else ""
-    spared = {name: [code for code in harmed if _is_spared(comparison, code, name)] for name in others}
+        return ""
+    spared = {
+        name: [code for code in harmed if _has(comparison, code, name, {"helps", "no difference"})] for name in others
+    }
     best = max(others, key=lambda name: len(spared[name]), default=None)
     text = f"Full realignment hurts {_enumerate(harmed)}"
     if best is None or not spared[best]:
@@ -190,19 +242,10 @@ def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:
     return f"{text}; {name_strategy(best)} spares {what}."
 
 
-def _is_spared(comparison: Comparison, code: str, strategy: str) -> bool:
-    """Return whether a strategy is known not to worsen a language."""
+def _has(comparison: Comparison, code: str, strategy: str, verdicts: set[Verdict]) -> bool:
+    """Return whether the verdict on a strategy in a language is one of several."""
     summary = comparison.cells[code].get(strategy)
-    return summary is not None and summary.verdict in {"improved", "unchanged"}
-
-
-def _with_verdict(comparison: Comparison, strategy: str, verdict: str = "worsened") -> list[str]:
-    rows = [(code, comparison.cells[code].get(strategy)) for code in comparison.languages]
-    return [code for code, summary in rows if summary is not None and summary.verdict == verdict]
-
-
-def _count_text(comparison: Comparison, strategy: str, verdict: Verdict) -> str:
-    return str(comparison.overall[strategy].counts[verdict] or "none")
+    return summary is not None and summary.judged is not None and summary.judged.verdict in verdicts
 
 
 def _p_text(value: float) -> str:
@@ -220,5 +263,8 @@ def _points_text(gain: float) -> str:
 def _enumerate(codes: Sequence[str]) -> str:
     if len(codes) > MOST_NAMED:
         return f"{len(codes)} languages"
-    names = [name_or_code(code) for code in codes]
+    return _join([name_or_code(code) for code in codes])
+
+
+def _join(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

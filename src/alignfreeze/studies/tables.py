@@ -10,10 +10,20 @@ from typing import Any, NamedTuple
 from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_or_code
-from alignfreeze.running.scores import Verdict
-from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, interval_text, note_on
-from alignfreeze.sheets import Cell, Sheet
-from alignfreeze.studies.comparison import SIGNIFICANT, VERDICTS, Comparison, Overall
+from alignfreeze.running.scores import PaperVerdict
+from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, tone_of
+from alignfreeze.running.verdicts import (
+    VERDICT_TEXTS,
+    VERDICTS,
+    Judgement,
+    Verdict,
+    interval_text,
+    needs_text,
+    points_text,
+)
+from alignfreeze.sheets import DETAIL, NEEDED, Cell, Sheet
+from alignfreeze.studies.answers import answer_for
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, Overall
 from alignfreeze.studies.correlations import Correlation
 from alignfreeze.studies.results import Setup
 from alignfreeze.studies.summaries import summarise_comparison
@@ -58,13 +68,15 @@ def table_of(comparison: Comparison) -> ScoreTable:
 
 
 OVERALL_NOTE = (
-    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its interval over seeds. "
-    "Improved, worsened: languages that move by more than both standard deviations. "
-    "Better, worse with other sentences: languages in which these very models would still be better, or worse, with "
-    "other test sentences. This is a bootstrap at 5%, corrected for the number of languages; it does not cover other "
+    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its 95% interval over seeds "
+    "and test sentences. Verdict: on this gain. Helps, hurts, no difference, cannot tell: number of languages with "
+    "this verdict; intervals of single languages are corrected for the number of languages and strategies. "
+    "Paper's criterion: number of languages that improve, and that worsen, by more than both standard deviations over "
     "seeds. p: Wilcoxon's test over languages, corrected for the number of strategies. "
     "Rank: mean over languages; 1 is the best."
 )
+
+FEW_SEEDS_NOTE = "The paper's criterion says little with fewer than three seeds: a standard deviation is then a guess."
 
 
 class OverviewRow(NamedTuple):
@@ -74,17 +86,36 @@ class OverviewRow(NamedTuple):
     overall: Overall
 
 
-def _count(verdict: Verdict, overall: Overall) -> int | None:
-    """Return how many languages have a verdict; None with a single seed, which allows no verdicts."""
-    return overall.counts[verdict] if any(overall.counts.values()) else None
-
-
 def _count_column(verdict: Verdict) -> Column[OverviewRow]:
-    return Column(verdict, lambda row: _count(verdict, row.overall), key=verdict)
+    return Column(
+        verdict,
+        lambda row: row.overall.counts[verdict] if any(row.overall.counts.values()) else None,
+        key=verdict.replace(" ", "_"),
+        need=DETAIL,
+    )
 
 
-def _mean_gain_cell(gain: float) -> Cell:
-    return Cell(f"{100 * gain:+.2f}", (gain > 0) - (gain < 0))
+def _paper_count(verdict: PaperVerdict, overall: Overall) -> int | None:
+    """Return how many languages the paper's criterion calls so; None with a single seed, which allows no verdicts."""
+    return overall.paper_counts[verdict] if any(overall.paper_counts.values()) else None
+
+
+def _paper_counts(row: OverviewRow) -> tuple[int, int] | None:
+    improved, worsened = (_paper_count(verdict, row.overall) for verdict in ("improved", "worsened"))
+    return None if improved is None or worsened is None else (improved, worsened)
+
+
+def _judged(row: OverviewRow) -> Judgement | None:
+    return row.overall.average.judged
+
+
+def _gain_cell(judged: Judgement) -> Cell:
+    return Cell(f"{100 * judged.gain:+.2f}", tone_of(judged))
+
+
+def _verdict_cell(judged: Judgement) -> Cell:
+    needs = f"; {needs_text(judged)}" if judged.verdict == "cannot tell" else ""
+    return Cell(VERDICT_TEXTS[judged.verdict] + needs, tone_of(judged))
 
 
 def _to_percent(share: float) -> str:
@@ -95,15 +126,26 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
     Column("strategy", lambda row: row.strategy, is_name=True),
     Column("mean", lambda row: row.overall.average.mean, _to_percent, key="mean"),
     Column(None, lambda row: row.overall.average.sd, key="sd"),
-    Column("gain", lambda row: row.overall.average.gain, _mean_gain_cell, key="gain"),
-    Column("95% interval", lambda row: row.overall.average.interval, interval_text, key="interval"),
+    Column("gain", _judged, _gain_cell),
+    Column(None, lambda row: row.overall.average.gain, key="gain"),
+    Column("95% interval", lambda row: (one := _judged(row)) and one.interval, interval_text, key="interval"),
+    Column("verdict", _judged, _verdict_cell),
+    Column(None, lambda row: (one := _judged(row)) and one.verdict, key="verdict"),
+    Column(None, lambda row: (one := _judged(row)) and one.more_seeds, key="more_seeds"),
+    Column(None, lambda row: (one := _judged(row)) and one.more_sentences, key="more_sentences"),
     *map(_count_column, VERDICTS),
-    Column("better, worse with other sentences", lambda row: row.overall.sure, lambda sure: "{}, {}".format(*sure)),
+    Column("paper's criterion", _paper_counts, lambda counts: "+{} -{}".format(*counts), need=DETAIL),
+    Column(None, lambda row: _paper_count("improved", row.overall), key="paper_improved"),
+    Column(None, lambda row: _paper_count("worsened", row.overall), key="paper_worsened"),
     Column(None, lambda row: row.overall.p_value, key="p_value"),
-    Column("p (Holm)", lambda row: row.overall.corrected, "{:.2g}".format, key="p_value_holm"),
-    Column(None, lambda row: row.overall.sure and row.overall.sure[0], key="surely_better"),
-    Column(None, lambda row: row.overall.sure and row.overall.sure[1], key="surely_worse"),
-    Column("rank", lambda row: None if isnan(row.overall.rank) else row.overall.rank, "{:.2f}".format, key="mean_rank"),
+    Column("p (Holm)", lambda row: row.overall.corrected, "{:.2g}".format, key="p_value_holm", need=DETAIL),
+    Column(
+        "rank",
+        lambda row: None if isnan(row.overall.rank) else row.overall.rank,
+        "{:.2f}".format,
+        key="mean_rank",
+        need=DETAIL,
+    ),
 )
 """The columns for each strategy over all target languages."""
 
@@ -111,13 +153,16 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
 def overall_sheet(comparison: Comparison) -> Sheet:
     """Return the strategies over all target languages, one row per strategy."""
     title = f"{title_of(comparison)}: over {len(comparison.languages)} target languages"
-    return make_sheet(title, OVERVIEW, map(OverviewRow._make, comparison.overall.items()), OVERALL_NOTE)
+    margin = f"No difference worth having: within {points_text(comparison.margin).lstrip('+')} points."
+    few = [FEW_SEEDS_NOTE] if len(comparison.seeds) < 3 else []
+    note = " ".join([OVERALL_NOTE, margin, *few])
+    return make_sheet(title, OVERVIEW, map(OverviewRow._make, comparison.overall.items()), note)
 
 
 VERSUS_NOTE = (
-    "Means, gains and counts are over the target languages of each study. Same verdict: the share of the common "
-    "languages in which both studies find an improvement, a loss, or neither. Correlation: Spearman's, between the "
-    "gains in the common languages."
+    "Means, gains and counts are over the target languages of each study. Improved, worsened: by the paper's "
+    "criterion. Same by the paper's criterion: the share of the common languages in which both studies find an "
+    "improvement, a loss, or neither. Correlation: Spearman's, between the gains in the common languages."
 )
 
 
@@ -140,21 +185,29 @@ class VersusRow(NamedTuple):
 
 
 def _side_by_side(
-    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None
+    name: str, value: Callable[[Overall], Any], show: Callable[[Any], str] | None = None, *, need: int = NEEDED
 ) -> Iterator[Column[VersusRow]]:
     """Yield two columns: a number in our study, and the same number in their study."""
-    yield Column(name, lambda row: value(row.ours), show)
-    yield Column("theirs", lambda row: value(row.theirs), show)
+    yield Column(name, lambda row: value(row.ours), show, need=need, of="ours", part=name)
+    yield Column("theirs", lambda row: value(row.theirs), show, need=need, of="theirs", part=name)
 
 
 VERSUS: tuple[Column[VersusRow], ...] = (
     Column("strategy", lambda row: row.strategy, is_name=True),
     *_side_by_side("mean", lambda overall: overall.average.mean, _to_percent),
     *_side_by_side("gain", lambda overall: overall.average.gain, lambda gain: f"{100 * gain:+.2f}"),
-    *_side_by_side("improved", lambda overall: _count("improved", overall)),
-    *_side_by_side("worsened", lambda overall: _count("worsened", overall)),
-    Column("same verdict", lambda row: row.agreement, "{:.0%}".format, key="same_verdict"),
-    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains"),
+    *_side_by_side("helps", lambda overall: overall.counts["helps"]),
+    *_side_by_side("hurts", lambda overall: overall.counts["hurts"]),
+    *_side_by_side("improved", lambda overall: _paper_count("improved", overall), need=DETAIL),
+    *_side_by_side("worsened", lambda overall: _paper_count("worsened", overall), need=DETAIL),
+    Column(
+        "same by the paper's criterion",
+        lambda row: row.agreement,
+        "{:.0%}".format,
+        key="same_paper_verdict",
+        need=DETAIL,
+    ),
+    Column("correlation", lambda row: row.correlation, "{:+.2f}".format, key="correlation_of_gains", need=DETAIL),
 )
 """The columns for each strategy in two studies."""
 
@@ -162,7 +215,7 @@ VERSUS: tuple[Column[VersusRow], ...] = (
 def versus_sheet(versus: Versus) -> Sheet:
     """Return two studies side by side, one row per strategy."""
     title = f"{title_of(versus.ours)}; theirs: {title_of(versus.theirs)}; {len(versus.languages)} common languages"
-    return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE)
+    return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE, things="study")
 
 
 def _versus_rows(versus: Versus) -> list[VersusRow]:
@@ -192,15 +245,14 @@ def comparison_facts(comparison: Comparison) -> dict[str, Any]:
     return {
         **setup_facts(comparison),
         "summary": summarise_comparison(comparison),
+        "answers": {code: answer_for(comparison, code) for code in comparison.languages},
+        "margin": comparison.margin,
         "n_languages": len(comparison.languages),
         "source_language": comparison.source,
         "seeds": list(comparison.seeds),
         "strategies": {name: _strategy_facts(name, overall) for name, overall in comparison.overall.items()},
         "languages": {
             code: {name: asdict(summary) for name, summary in row.items()} for code, row in comparison.cells.items()
-        },
-        "over_sentences": {
-            code: {name: asdict(paired) for name, paired in row.items()} for code, row in comparison.paired.items()
         },
     }
 
@@ -257,10 +309,10 @@ def correlation_sheet(comparison: Comparison, found: Sequence[Correlation]) -> S
 
 
 def _correlation_column(strategy: str) -> Column[tuple[str, Correlations]]:
-    return Column(strategy, lambda row: row[1].get(strategy), _correlation_text)
+    return Column(strategy, lambda row: row[1].get(strategy), _correlation_text, of=strategy, part="correlation")
 
 
 def _correlation_text(item: Correlation) -> str:
     star = "*" if item.corrected < SIGNIFICANT else ""
-    interval = "" if item.interval is None else " ({:+.2f} … {:+.2f})".format(*item.interval)
+    interval = "" if item.interval is None else " ({:+.2f} to {:+.2f})".format(*item.interval)
     return f"{item.rho:+.2f}{star}{interval}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.running.scores import Verdict
+from alignfreeze.running.scores import PaperVerdict
 from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
 from alignfreeze.studies.statistics import correlate_ranks
@@ -40,7 +40,8 @@ class Versus:
         theirs: The comparison of the other study.
         languages: Target languages of both.
         strategies: Strategies of both.
-        agreement: The share of these languages with the same verdict, by strategy; None without verdicts.
+        agreement: The share of these languages with the same outcome by the paper's criterion, by strategy;
+            None with a single seed.
         correlation: Spearman's correlation of the gains over these languages, by strategy; None below three.
     """
 
@@ -101,12 +102,15 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
         theirs,
         languages,
         strategies,
-        {name: _agreement_of([(our.verdict, their.verdict) for our, their in rows[name]]) for name in realigned},
+        {
+            name: _agreement_of([(our.paper_verdict, their.paper_verdict) for our, their in rows[name]])
+            for name in realigned
+        },
         {name: _correlation_of([(our.gain, their.gain) for our, their in rows[name]]) for name in realigned},
     )
 
 
-def _agreement_of(pairs: Sequence[tuple[Verdict | None, Verdict | None]]) -> float | None:
+def _agreement_of(pairs: Sequence[tuple[PaperVerdict | None, PaperVerdict | None]]) -> float | None:
     known = [pair for pair in pairs if None not in pair]
     return sum(our == their for our, their in known) / len(known) if known else None
 

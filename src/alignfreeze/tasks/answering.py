@@ -23,6 +23,7 @@ from alignfreeze.errors import DataError, show_value
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import SPANS
+from alignfreeze.tasks.kept_items import keep_question
 from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PlainItems, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
@@ -226,5 +227,6 @@ ANSWERING = Kind(
         unlabelled=item_without_answers,
         row=_row,
     ),
+    keep=keep_question,
 )
 """A span of a context for each question."""

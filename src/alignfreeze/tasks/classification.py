@@ -23,6 +23,7 @@ from alignfreeze.languages import has_spaces
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import TEXTS
+from alignfreeze.tasks.kept_items import keep_text
 from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, PlainItems, Text, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
@@ -193,5 +194,6 @@ CLASSIFICATION = Kind(
         unlabelled=item_without_label,
         row=_row,
     ),
+    keep=keep_text,
 )
 """A label for each text."""

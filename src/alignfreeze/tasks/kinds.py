@@ -25,6 +25,7 @@ from alignfreeze.processes import n_processes
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import Head
+from alignfreeze.tasks.kept_items import KeptItem
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.training.model import LossModel
 
@@ -104,6 +105,14 @@ class Prober(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Makes of a test item and its prediction what a run keeps of them."""
+
+    def __call__(self, language: str, item: Any, predicted: Any, score: float) -> KeptItem:
+        """Return the item of a language; the score is what it adds to the most important metric."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PairLabeller:
     """Labels both sides of sentence pairs, so that links can carry labels from one side to the other.
@@ -177,6 +186,7 @@ class Kind:
         overlaps: Whether windows share `stride` subwords.
         place: Says where a unit of an item stands in its file, such as `line 12`; empty where that is not known.
         plain: Items as plain values of Python.
+        keep: Makes what a run keeps of a test item; None if it keeps none.
     """
 
     head: Head
@@ -192,6 +202,7 @@ class Kind:
     overlaps: bool = False
     place: Callable[[Any, int], str] = lambda _, __: ""
     plain: PlainItems = PlainItems()
+    keep: Keeper | None = None
 
 
 class TaskLoss(LossModel):

@@ -23,6 +23,7 @@ from alignfreeze.errors import DataError, show_value
 from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import WORDS
+from alignfreeze.tasks.kept_items import keep_sentence
 from alignfreeze.tasks.kinds import (
     IGNORED,
     SUBWORDS_AT_ONCE,
@@ -186,5 +187,6 @@ TAGGING = Kind(
         unlabelled=item_without_tags,
         row=_row,
     ),
+    keep=keep_sentence,
 )
 """A label for each word."""

@@ -1,10 +1,9 @@
 "use strict";
-// Shows one page at a time, after the address, and draws its charts and networks when it is first seen.
+// Shows one page at a time, after the address, and draws its charts when it is first seen.
 const charts = JSON.parse(document.getElementById("charts").textContent);
-const networks = JSON.parse(document.getElementById("networks").textContent);
 const pages = [...document.querySelectorAll(".page")];
+const menus = [...document.querySelectorAll("nav details")];
 const addresses = new Set(pages.map((page) => page.id));
-const drawn = new Map(); // networks by figure, for the controls beside them
 
 function resolve(variable) {
   // Only an element that uses light-dark() resolves it to a colour.
@@ -21,6 +20,29 @@ function open(address) {
 }
 
 // --- charts
+
+let plotly; // a promise: the library is unpacked when the first chart comes into view
+
+function loadPlotly() {
+  plotly ??= (async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (sign) => sign.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
+  })();
+  return plotly;
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    loadPlotly().then(() => {
+      target.dataset.drawn = "yes";
+      drawChart(target);
+    });
+  }
+}, { rootMargin: "400px" });
 
 function themed(layout) {
   const ink = resolve("--ink"), line = resolve("--line");
@@ -49,47 +71,21 @@ function choose(figure) {
   Plotly.update(figure.querySelector(".plot"), restyle, relayout);
 }
 
-// --- networks
+// --- drawings
 
-function drawNetwork(figure) {
-  const { nodes, edges, looks, directed } = networks[figure.dataset.network];
-  const sense = figure.querySelector(".choice")?.value ?? Object.keys(edges)[0];
-  const ink = resolve("--ink"), line = resolve("--faint"), paper = resolve("--paper");
-  const colour = (kind) => (looks[kind].colour.startsWith("--") ? resolve(looks[kind].colour) : looks[kind].colour);
-  const data = {
-    nodes: nodes.map(({ name, label, title, kind, size }) => ({
-      id: name, label, title, shape: looks[kind].form, size: 16 * size, color: colour(kind), font: { color: ink, size: 22, strokeWidth: 5, strokeColor: paper },
-    })),
-    edges: edges[sense].map(([from, to]) => ({ from, to, arrows: directed ? "to" : "", color: line })),
-  };
-  const graph = figure.querySelector(".graph");
-  drawn.get(figure)?.destroy();
-  const network = new vis.Network(graph, data, {
-    layout: { randomSeed: 31, improvedLayout: nodes.length < 100 },
-    // Large networks are laid out before they are shown.
-    physics: { solver: "forceAtlas2Based", forceAtlas2Based: { gravitationalConstant: -70, springLength: 70, avoidOverlap: 0.5 }, stabilization: { iterations: 150 }, maxVelocity: 30 },
-    interaction: { hover: true, tooltipDelay: 80, keyboard: { enabled: true, bindToWindow: false } },
-    edges: { smooth: false, width: 1.2 },
-  });
-  const page = new Map(nodes.map((node) => [node.name, node.page]));
-  network.on("click", (event) => open(page.get(event.nodes[0])));
-  network.on("hoverNode", (event) => { graph.style.cursor = page.get(event.node) ? "pointer" : "default"; });
-  network.on("blurNode", () => { graph.style.cursor = "default"; });
-  figure.network = network;
-  drawn.set(figure, network);
+function chooseDrawing(figure) {
+  const wanted = figure.querySelector(".choice").value;
+  for (const one of figure.querySelectorAll("[data-choice]")) one.hidden = one.dataset.choice !== wanted;
+  reach(figure);
 }
 
-function zoom(figure, factor) {
-  const network = drawn.get(figure);
-  network.moveTo({ scale: network.getScale() * factor, animation: { duration: 150 } });
+// Pictures are for papers: each colour of the theme is replaced by the colour that stands behind its name.
+function keepDrawing(figure) {
+  const text = figure.querySelector("[data-choice]:not([hidden]) svg").outerHTML.replaceAll(/var\(--[a-z]+, (#[0-9a-f]{6})\)/g, "$1");
+  keepText(figure, text, "image/svg+xml", "svg");
 }
 
 // --- pages
-
-function draw(figure) {
-  if (figure.classList.contains("chart")) drawChart(figure);
-  else drawNetwork(figure);
-}
 
 function show() {
   let wanted = "study";
@@ -101,13 +97,22 @@ function show() {
   const page = pages.find((one) => one.id === wanted) || pages[0];
   const before = pages.find((one) => !one.hidden);
   for (const one of pages) one.hidden = one !== page;
-  for (const figure of page.querySelectorAll("figure")) if (!figure.dataset.drawn) { figure.dataset.drawn = "yes"; draw(figure); }
+  for (const figure of page.querySelectorAll(".chart")) if (!figure.dataset.drawn) seen.observe(figure);
   const heading = page.querySelector("h1");
   document.title = heading.textContent;
-  for (const menu of document.querySelectorAll("nav details")) menu.open = false;
+  for (const menu of menus) menu.open = false;
+  reach(page);
   scrollTo(0, 0);
   // Screen readers announce the new page.
   if (before !== page && location.hash) heading.focus({ preventScroll: true });
+}
+
+// What scrolls inside itself is reached by the keyboard, and nothing else is.
+function reach(page) {
+  for (const one of page.querySelectorAll(".scroll")) {
+    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
 }
 
 function save(href, name) {
@@ -128,38 +133,51 @@ function keep(figure, format) {
 function csv(figure) {
   const rows = [...figure.querySelectorAll("details table tr")].map((row) =>
     [...row.cells].map((cell) => `"${cell.textContent.trim().replaceAll('"', '""')}"`).join(","));
-  const address = URL.createObjectURL(new Blob([rows.join("\r\n") + "\r\n"], { type: "text/csv" }));
-  save(address, `${nameOf(figure)}.csv`);
+  keepText(figure, rows.join("\r\n") + "\r\n", "text/csv", "csv");
+}
+
+function keepText(figure, text, type, ending) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  save(address, `${nameOf(figure)}.${ending}`);
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
 function nameOf(figure) {
-  return (figure.dataset.chart || figure.dataset.network).split("/").pop();
+  return (figure.dataset.chart || figure.dataset.name).split("/").pop();
 }
 
 for (const figure of document.querySelectorAll("figure")) {
-  figure.querySelector(".choice")?.addEventListener("change", () => (figure.dataset.chart ? choose(figure) : drawNetwork(figure)));
+  figure.querySelector(".choice")?.addEventListener("change", () => (figure.dataset.chart ? choose(figure) : chooseDrawing(figure)));
   figure.querySelector(".csv").addEventListener("click", () => csv(figure));
 }
 for (const button of document.querySelectorAll(".save")) {
   const figure = button.closest("figure");
   button.addEventListener("click", () => keep(figure, button.dataset.form));
 }
-for (const figure of document.querySelectorAll(".network")) {
-  const on = (name, act) => figure.querySelector(name).addEventListener("click", act);
-  on(".in", () => zoom(figure, 1.4));
-  on(".out", () => zoom(figure, 1 / 1.4));
-  on(".fit", () => drawn.get(figure).fit({ animation: { duration: 150 } }));
-  on(".reset", () => drawNetwork(figure));
-  on(".png", () => save(figure.querySelector("canvas").toDataURL("image/png"), `${nameOf(figure)}.png`));
+for (const button of document.querySelectorAll(".keep")) {
+  button.addEventListener("click", () => keepDrawing(button.closest("figure")));
 }
 
 function redraw() {
   for (const figure of document.querySelectorAll("figure[data-drawn]")) {
-    if (figure.closest(".page:not([hidden])")) draw(figure);
+    if (figure.closest(".page:not([hidden])")) drawChart(figure);
     else delete figure.dataset.drawn; // it is drawn when it is seen again
   }
 }
+
+for (const fold of document.querySelectorAll("main details")) {
+  fold.addEventListener("toggle", () => reach(fold));
+}
+addEventListener("resize", () => reach(pages.find((one) => !one.hidden)));
+addEventListener("keydown", (event) => {
+  const opened = event.key === "Escape" && menus.find((menu) => menu.open);
+  if (!opened) return;
+  opened.open = false;
+  opened.querySelector("summary").focus();
+});
+addEventListener("click", (event) => {
+  for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
+});
 
 const root = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
 document.getElementById("theme").addEventListener("click", () => {

@@ -1,0 +1,409 @@
+"""Verdicts: does a strategy help a language, and if that is not known, what would settle it?
+
+The gains of a strategy differ between languages and seeds. As in a mixed model, a gain has four parts: the true gain in
+the language, an effect of the seed that all languages share, an effect of the seed in this language alone, and the
+chance of the test sentences. Their variances give the uncertainty of a mean gain (docs/decisions/13-verdicts.md).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Verdict = Literal["helps", "hurts", "no difference", "cannot tell"]
+
+VERDICTS: tuple[Verdict, ...] = ("helps", "hurts", "no difference", "cannot tell")
+
+VERDICT_TEXTS: dict[Verdict, str] = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "no difference": "no difference worth having",
+    "cannot tell": "cannot tell yet",
+}
+"""The verdicts in words."""
+
+MARGIN = 0.005
+"""A smaller gain or loss is not worth having, unless the user says otherwise: half a point."""
+
+ERRORS = 0.05
+"""How often any interval of a comparison may miss the true gain."""
+
+SHARED_ERRORS = 0.5
+"""The part of these errors that the effect of seeds on all languages may take; the rest is for single languages."""
+
+MOST_SEEDS = 50
+"""More seeds than this are no proposal."""
+
+MOST_SENTENCES = 100
+"""More than this many times the test sentences are no proposal."""
+
+PRIOR_SEEDS = 3.0
+"""How many degrees of freedom the other languages have in the variance of one language.
+
+Languages differ so much in their variance over seeds that the others say little. Smyth's estimate (2004) is
+between 1.9 and 3.1 in those of the paper's tables that have more than twelve languages.
+"""
+
+NO_WIDTH = 1e-9
+"""A narrower interval comes from rounding."""
+
+Floats = NDArray[np.float64]
+
+Counts = NDArray[np.float64]
+"""Numerator and denominator of a score for each test item, such as right words and all words, [items, 2]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on a strategy in a language, or in the mean over languages.
+
+    Attributes:
+        verdict: Whether the strategy helps.
+        gain: The mean gain over the baseline; a share.
+        interval: 95% confidence interval of the gain, over seeds and test sentences together. It is corrected for the
+            number of languages and strategies: in 95% of comparisons all intervals cover the true gain. None with
+            fewer than two seeds.
+        more_seeds: About how many more seeds would settle what cannot be told yet; None if seeds alone would not.
+        more_sentences: About how many more test sentences would; None if sentences alone would not.
+    """
+
+    verdict: Verdict
+    gain: float
+    interval: tuple[float, float] | None
+    more_seeds: int | None = None
+    more_sentences: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The gains of a strategy in a language.
+
+    Attributes:
+        gain: The mean gain.
+        gains: The gain of each seed.
+        sentence_variance: The variance of the mean gain over test sentences; 0 if it is not known.
+        n_sentences: The number of test sentences; 0 if it is not known.
+    """
+
+    gain: float
+    gains: Mapping[int, float]
+    sentence_variance: float = 0.0
+    n_sentences: int = 0
+
+
+def try_strategy(
+    ours: Mapping[int, float],
+    theirs: Mapping[int, float],
+    our_counts: Mapping[int, Counts],
+    their_counts: Mapping[int, Counts],
+) -> Trial:
+    """Return the gains of a strategy in a language.
+
+    Seeds that both sides have are compared: another seed is another random start. If they have no seed in common, the
+    seeds are paired in their order, and the gain is that of all seeds.
+
+    Args:
+        ours: Scores of the strategy, by seed.
+        theirs: Scores of the baseline, by seed.
+        our_counts: Counts of each test item with the strategy, by seed; empty if they are not known.
+        their_counts: The same with the baseline.
+    """
+    common = sorted(set(ours) & set(theirs))
+    pairs = [(seed, seed) for seed in common] or list(zip(sorted(ours), sorted(theirs), strict=False))
+    gain = mean_gain(ours, theirs)
+    counted = [(a, b) for a, b in pairs if a in our_counts and b in their_counts]
+    gains = {a: ours[a] - theirs[b] for a, b in pairs}
+    if len(counted) < len(pairs):
+        return Trial(gain, gains)
+    counts = [our_counts[a] for a, _ in counted], [their_counts[b] for _, b in counted]
+    return Trial(gain, gains, vary_sentences(*counts), len(counts[0][0]))
+
+
+def average_trials(mean: Trial, trials: Collection[Trial]) -> Trial:
+    """Return the trial of a mean over languages, with the variance over the sentences of all languages.
+
+    Args:
+        mean: The gains of the mean over languages.
+        trials: The trials of the languages.
+    """
+    if any(one.n_sentences == 0 for one in trials):
+        return mean
+    return replace(
+        mean,
+        sentence_variance=sum(one.sentence_variance for one in trials) / len(trials) ** 2,
+        n_sentences=sum(one.n_sentences for one in trials),
+    )
+
+
+def mean_gain(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
+    """Return the difference of two means over the common seeds; over all seeds if they have none in common."""
+    common = sorted(set(ours) & set(theirs))
+    both = ([side[seed] for seed in common or side] for side in (ours, theirs))
+    our, their = map(fmean, both)
+    return our - their
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """How often one interval may miss the true gain.
+
+    An effect that all languages share is one chance event per strategy. An effect in one language alone is one event
+    per strategy and language.
+
+    Attributes:
+        shared: Because of the effect that all languages share.
+        own: Because of the rest.
+    """
+
+    shared: float
+    own: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """The uncertainty of a gain, in its parts.
+
+    Attributes:
+        shared: Variance over seeds of the effect that all languages share.
+        own: Variance over seeds of the effect in the language alone.
+        seeds: Number of seeds.
+        weight: Degrees of freedom of a variance per seed above the first.
+        languages: Number of languages.
+        sentences: Variance of the mean gain over test sentences.
+        n_sentences: Number of test sentences.
+    """
+
+    shared: float
+    own: float
+    seeds: int
+    weight: float
+    languages: int
+    sentences: float
+    n_sentences: int
+
+    def half_width(self, errors: _Errors, *, more_seeds: int = 0, times_sentences: float = 1.0) -> float:
+        """Return half the width of the interval.
+
+        Each part has an interval by Student's t with its own degrees of freedom, and the squares of their half widths
+        add up (Zou and Donner 2008). One common number of degrees of freedom (Satterthwaite) would trust a part that is
+        small by chance.
+
+        Args:
+            errors: How often the interval may miss the true gain.
+            more_seeds: Seeds that are added.
+            times_sentences: How many times as many test sentences there are.
+        """
+        seeds = self.seeds + more_seeds
+        free = (seeds - 1) * self.weight
+        moderated = min(PRIOR_SEEDS + free, max(1, self.languages - 1) * free)
+        items = max(1.0, self.n_sentences * times_sentences - 1)
+        return math.sqrt(
+            self.shared / seeds * _quantile(free, errors.shared) ** 2
+            + self.own / seeds * _quantile(moderated, errors.own) ** 2
+            + self.sentences / times_sentences * _quantile(items, errors.own) ** 2
+        )
+
+
+def _quantile(freedom: float, errors: float) -> float:
+    """Return the quantile of Student's t that is exceeded, on either side, as often as `errors` says."""
+    return float(special.stdtrit(freedom, 1 - errors / 2))
+
+
+def judge_gains(
+    trials: Mapping[str, Mapping[str, Trial]], *, margin: float = MARGIN
+) -> dict[str, dict[str, Judgement]]:
+    """Judge each strategy in each language.
+
+    Args:
+        trials: The gains by language and strategy. The verdicts are corrected for the number of both.
+        margin: A gain or loss within this share is not worth having.
+    """
+    strategies = list(dict.fromkeys(name for row in trials.values() for name in row))
+    rows = {name: {code: row[name] for code, row in trials.items() if name in row} for name in strategies}
+    spreads = _measure_spreads(rows)
+    errors = _Errors(
+        shared=ERRORS * SHARED_ERRORS / max(1, len(rows)),
+        own=ERRORS * (1 - SHARED_ERRORS) / max(1, sum(map(len, rows.values()))),
+    )
+    return {
+        code: {name: _judge(one, spreads[name].get(code), errors, margin) for name, one in row.items()}
+        for code, row in trials.items()
+    }
+
+
+def _measure_spreads(rows: Mapping[str, Mapping[str, Trial]]) -> dict[str, dict[str, _Spread]]:
+    """Return the uncertainty of each gain with at least two seeds, by strategy and language.
+
+    A variance is the mean over the strategies. All strategies share the baseline, so K of them are worth only
+    4 K / (K + 3) independent ones.
+    """
+    parts = {name: found for name, row in rows.items() if (found := _split_variance(row)) is not None}
+    if not parts:
+        return {name: {} for name in rows}
+    weight = 4 * len(parts) / (len(parts) + 3)
+    shared = float(np.mean([one for one, _ in parts.values()]))
+    codes = list(dict.fromkeys(code for _, own in parts.values() for code in own))
+    own = {code: float(np.mean([own[code] for _, own in parts.values() if code in own])) for code in codes}
+    seeds = min(len(one.gains) for name in parts for one in rows[name].values() if len(one.gains) > 1)
+    own = _moderate(own, (seeds - 1) * weight)
+    return {
+        name: {
+            code: _Spread(shared, own[code], len(one.gains), weight, len(codes), one.sentence_variance, one.n_sentences)
+            for code, one in row.items()
+            if name in parts and len(one.gains) > 1
+        }
+        for name, row in rows.items()
+    }
+
+
+def _split_variance(row: Mapping[str, Trial]) -> tuple[float, dict[str, float]] | None:
+    """Return the variance over seeds that languages share, and that of each language alone; None with one seed.
+
+    The shared part is the variance of the mean over languages. It holds a small share of the other part too, so that it
+    is rather too large.
+    """
+    several = {code: one.gains for code, one in row.items() if len(one.gains) > 1}
+    if not several:
+        return None
+    seeds = list(dict.fromkeys(seed for gains in several.values() for seed in gains))
+    table = np.array([[gains.get(seed, np.nan) for seed in seeds] for gains in several.values()])  # [languages, seeds]
+    table -= np.nanmean(table, axis=1, keepdims=True)
+    means = np.nanmean(table, axis=0)  # [seeds]
+    shared = float(np.sum(means**2) / (len(seeds) - 1))
+    n = len(several)
+    if n == 1:
+        return shared, dict.fromkeys(several, 0.0)
+    own = np.nansum((table - means) ** 2, axis=1) / (np.isfinite(table).sum(axis=1) - 1) * n / (n - 1)
+    return shared, dict(zip(several, own.tolist(), strict=True))
+
+
+def _moderate(variances: Mapping[str, float], free: float) -> dict[str, float]:
+    """Draw the variance of each language towards that of usual languages (Smyth 2004, with a fixed prior).
+
+    Args:
+        variances: Variances by language.
+        free: Their degrees of freedom.
+    """
+    known = np.array(list(variances.values()))
+    if len(known) < 2 or not known.any():
+        return dict(variances)
+    floor = 1e-5 * float(np.median(known[known > 0]))  # the logarithm of zero would outweigh all languages
+    centre = np.log(np.maximum(known, floor)).mean() - _mean_log(free) + _mean_log(PRIOR_SEEDS)
+    drawn = (PRIOR_SEEDS * math.exp(centre) + free * known) / (PRIOR_SEEDS + free)
+    return dict(zip(variances, drawn.tolist(), strict=True))
+
+
+def _mean_log(free: float) -> float:
+    """Return the mean logarithm of a chi-squared number divided by its degrees of freedom."""
+    return float(special.digamma(free / 2)) - math.log(free / 2)
+
+
+def _judge(trial: Trial, spread: _Spread | None, errors: _Errors, margin: float) -> Judgement:
+    if spread is None:
+        return Judgement("cannot tell", trial.gain, None)
+    half = spread.half_width(errors)
+    if half < NO_WIDTH < abs(trial.gain):  # seeds that change nothing are no seeds
+        return Judgement("cannot tell", trial.gain, None)
+    verdict = _decide(trial.gain, half, margin)
+    interval = (trial.gain - half, trial.gain + half)
+    if verdict != "cannot tell":
+        return Judgement(verdict, trial.gain, interval)
+    return Judgement(verdict, trial.gain, interval, *_find_needs(trial.gain, spread, errors, margin))
+
+
+def _decide(gain: float, half: float, margin: float) -> Verdict:
+    if abs(gain) + half <= margin:
+        return "no difference"
+    if abs(gain) <= half:
+        return "cannot tell"
+    return "helps" if gain > 0 else "hurts"
+
+
+def _find_needs(gain: float, spread: _Spread, errors: _Errors, margin: float) -> tuple[int | None, int | None]:
+    """Return about how many more seeds, and how many more sentences, settle a verdict if the gain stays as it is."""
+
+    def is_settled(half: float) -> bool:
+        return _decide(gain, half, margin) != "cannot tell"
+
+    # The more seeds or sentences, the narrower the interval: the first that settles it is found by halving.
+    seeds = 1 + bisect(
+        range(1, MOST_SEEDS + 1), False, key=lambda more: is_settled(spread.half_width(errors, more_seeds=more))
+    )
+    n = spread.n_sentences
+    items = 1 + bisect(
+        range(1, MOST_SENTENCES * n + 1),
+        False,
+        key=lambda more: is_settled(spread.half_width(errors, times_sentences=1 + more / n)),
+    )
+    return seeds if seeds <= MOST_SEEDS else None, items if items <= MOST_SENTENCES * n else None
+
+
+def vary_sentences(ours: Sequence[Counts], theirs: Sequence[Counts]) -> float:
+    """Return the variance of the difference of two scores over test items, by linearisation.
+
+    Accuracy and F1 both divide a sum over items by another sum. Accuracy divides right words by all words. F1 divides
+    twice the number of right entities by the predicted entities plus the true entities. Items count with the results of
+    all seeds: other seeds are not other items (Särndal, Swensson and Wretman 1992, section 5.6).
+
+    Args:
+        ours: Counts of one model, for each seed.
+        theirs: Counts of the other model, for each seed.
+
+    Raises:
+        ValueError: The numbers of items differ, or there is none.
+    """
+    shapes = {counts.shape for counts in (*ours, *theirs)}
+    if len(shapes) != 1 or not len(ours[0]):
+        raise ValueError(f"all models need the same number of test items, at least one; got {sorted(shapes)}")
+    effects = np.mean([_effects_of(c) for c in ours], axis=0) - np.mean([_effects_of(c) for c in theirs], axis=0)
+    n = len(effects)
+    return float(np.var(effects) / max(1, n - 1))
+
+
+def _effects_of(counts: Counts) -> Floats:
+    """Return how much each item moves a score, [items]; the mean is 0."""
+    above, below = counts.sum(axis=0)
+    if below == 0:
+        return np.zeros(len(counts))
+    return (counts[:, 0] - above / below * counts[:, 1]) / (below / len(counts))
+
+
+def verdict_text(judged: Judgement) -> str:
+    """Return a verdict in words, with the gain and what would settle it.
+
+    For example: `cannot tell yet (+0.3, -1.1 to +1.7); about 4 more seeds`.
+    """
+    words = VERDICT_TEXTS[judged.verdict]
+    if judged.interval is None:
+        return f"{words} ({points_text(judged.gain)}, too few seeds); {needs_text(judged)}"
+    text = f"{words} ({points_text(judged.gain)}, {interval_text(judged.interval)})"
+    return f"{text}; {needs_text(judged)}" if judged.verdict == "cannot tell" else text
+
+
+def needs_text(judged: Judgement) -> str:
+    """Return what would settle a verdict that cannot be told yet."""
+    if judged.interval is None:
+        return "at least 2 more seeds"
+    if judged.more_seeds is not None:
+        return f"about {judged.more_seeds} more seed{'s' if judged.more_seeds > 1 else ''}"
+    if judged.more_sentences is not None:
+        return f"about {judged.more_sentences:,} more test sentences"
+    return f"more than {MOST_SEEDS} more seeds"
+
+
+def points_text(share: float) -> str:
+    """Return a gain in points: `+0.7`."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # no minus before a zero
+
+
+def interval_text(interval: tuple[float, float]) -> str:
+    """Return an interval in points: `-1.1 to +1.7`."""
+    return " to ".join(map(points_text, interval))

@@ -1,0 +1,110 @@
+"""The answer for each language in one line: should one realign, with which strategy, and how sure is that?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from alignfreeze.languages import name_or_code
+from alignfreeze.running.verdicts import (
+    VERDICT_TEXTS,
+    VERDICTS,
+    Judgement,
+    Verdict,
+    interval_text,
+    needs_text,
+    points_text,
+)
+from alignfreeze.studies.comparison import Comparison
+
+
+def answer_lines(comparison: Comparison) -> list[str]:
+    """Return one line per target language, the clearest gains first: `Turkish: front helps (+1.3, +0.6 to +2.0)`."""
+    return [f"{name_or_code(code)}: {answer_for(comparison, code)}" for code in order_languages(comparison)]
+
+
+def answer_for(comparison: Comparison, code: str) -> str:
+    """Return the answer for a language, without its name."""
+    return answer(judgements_of(comparison, code))
+
+
+def judgements_of(comparison: Comparison, code: str) -> dict[str, Judgement]:
+    """Return the verdicts on the strategies in a language."""
+    row = comparison.cells[code]
+    return {name: judged for name in comparison.realignments if name in row and (judged := row[name].judged)}
+
+
+def order_languages(comparison: Comparison) -> list[str]:
+    """Return the target languages: the ones that a strategy helps first, then by their greatest gain."""
+
+    def key(code: str) -> tuple[int, float]:
+        judged = judgements_of(comparison, code)
+        gains = [one.gain for one in judged.values()]
+        return _VERDICT_ORDER[verdict_of(judged)], -max(gains, default=0.0)
+
+    return sorted(comparison.languages, key=key)
+
+
+_VERDICT_ORDER: dict[Verdict, int] = {"helps": 0, "cannot tell": 1, "no difference": 2, "hurts": 3}
+
+
+def best_of(judged: Mapping[str, Judgement]) -> str:
+    """Return the strategy that the answer for a language names: one that helps, or else the most promising one."""
+    return min(judged, key=lambda name: (_VERDICT_ORDER[judged[name].verdict], -judged[name].gain))
+
+
+def verdict_of(judged: Mapping[str, Judgement]) -> Verdict:
+    """Return the verdict on realignment in a language, whatever the strategy.
+
+    It helps if any strategy helps. It hurts, or makes no difference, only if that is known of all strategies.
+    """
+    found = {one.verdict for one in judged.values()}
+    if "helps" in found:
+        return "helps"
+    if not found or "cannot tell" in found:
+        return "cannot tell"
+    return "no difference" if "no difference" in found else "hurts"
+
+
+def answer(judged: Mapping[str, Judgement]) -> str:
+    """Return the answer from the verdicts on several strategies in a language, or in the mean over languages."""
+    if not judged:
+        return "no strategy was tested"
+    by_verdict = {verdict: _best_first(judged, verdict) for verdict in VERDICTS}
+    helping, harming, unknown = by_verdict["helps"], by_verdict["hurts"], by_verdict["cannot tell"]
+    harm = f"; {_do(harming, 'hurt')}" if harming else ""
+    if helping:
+        best, *others = helping
+        also = f"; {_do(others, 'help')} too" if others else ""
+        return f"{best} helps ({_figures(judged[best])}){also}{harm}"
+    if unknown:
+        best = unknown[0]
+        return f"cannot tell yet ({_named(best, judged)}); {needs_text(judged[best])}{harm}"
+    best = (by_verdict["no difference"] or harming)[0]
+    if by_verdict["no difference"]:
+        return f"{VERDICT_TEXTS['no difference']} ({_named(best, judged)}){harm}"
+    if len(judged) == 1:
+        return f"{best} hurts ({_figures(judged[best])})"
+    return f"all strategies hurt (least {_named(best, judged)})"
+
+
+def _best_first(judged: Mapping[str, Judgement], verdict: Verdict) -> list[str]:
+    found = [name for name, one in judged.items() if one.verdict == verdict]
+    return sorted(found, key=lambda name: -judged[name].gain)
+
+
+def _named(name: str, judged: Mapping[str, Judgement]) -> str:
+    return f"{name} {_figures(judged[name])}"
+
+
+def _figures(judged: Judgement) -> str:
+    gain = points_text(judged.gain)
+    return gain if judged.interval is None else f"{gain}, {interval_text(judged.interval)}"
+
+
+def _do(names: Sequence[str], verb: str) -> str:
+    """Return a clause: `front and back help`, or `front helps`."""
+    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
+
+
+def _join(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
