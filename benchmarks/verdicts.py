@@ -21,7 +21,8 @@ from common import RESULTS, SHARED
 from numpy.random import Generator
 from scipy.special import ndtri
 
-from alignfreeze.running.verdicts import ERRORS, MARGIN, judge_gains, try_strategy
+from alignfreeze.running.trials import try_strategy
+from alignfreeze.running.verdicts import ERRORS, MARGIN, judge_gains
 from alignfreeze.studies.results import read_results
 
 SENTENCES, WORDS = 200, 10

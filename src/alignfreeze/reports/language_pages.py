@@ -123,7 +123,8 @@ def _draw_answer(code: str, judged: Sequence[_Row]) -> Answer | None:
     marks = [mark for row in rows for mark in row.marks]
     margin = 100 * max(row.comparison.margin for row in drawn)
     strategies = list(dict.fromkeys(mark.strategy for mark in marks))
-    return Answer(make_scale(marks, margin), margin, strategies, None, {}, rows, ["name", "gain"], of="comparison")
+    of = "comparison" if drawn[0].page else "language"
+    return Answer(make_scale(marks, margin), margin, strategies, None, {}, rows, ["name", "gain"], of)
 
 
 def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
