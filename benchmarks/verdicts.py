@@ -1,9 +1,9 @@
 """How often are verdicts wrong, and how much do they find?
 
 Two kinds of studies are judged. Simulated studies have known true gains: none, one large gain, or gains and losses.
-Their test sentences are simulated word by word; their noise over seeds is like that of the paper's tables. Studies of the
-second kind are cut from the paper's tables: two seeds of a method against two other seeds of the same method, so that
-there is no effect, with the noise of real runs. As a yardstick, the same simulated studies are judged by a hierarchical
+Their test sentences are simulated word by word; their noise over seeds is like that of the paper's tables. Studies of
+the second kind are cut from the paper's tables: two seeds of a method against two other seeds of the same method. They
+have no effect, and the noise of real runs. As a yardstick, the same simulated studies are judged by a hierarchical
 bootstrap over seeds and sentences.
 
     python benchmarks/verdicts.py [--studies 400]
@@ -21,7 +21,8 @@ from common import RESULTS, SHARED
 from numpy.random import Generator
 from scipy.special import ndtri
 
-from alignfreeze.running.verdicts import ERRORS, MARGIN, judge_gains, try_strategy
+from alignfreeze.running.trials import try_strategy
+from alignfreeze.running.verdicts import ERRORS, MARGIN, judge_gains
 from alignfreeze.studies.results import read_results
 
 SENTENCES, WORDS = 200, 10

@@ -175,8 +175,16 @@ def _column(sheet: Sheet, number: int) -> Iterator[str]:
 
 def _least_width(sheet: Sheet, number: int) -> int:
     """Return how narrow a column can be: words may wrap, and a cell of numbers stays on one line."""
-    whole = [text for text in _column(sheet, number) if number >= sheet.n_names and not _WORD.search(text)]
-    return max(_widest(whole), longest_word([sheet.columns[number], *_column(sheet, number)]))
+    texts = [sheet.columns[number], *_column(sheet, number)]
+    whole = [text for text in texts[1:] if number >= sheet.n_names and not _WORD.search(text)]
+    return max(_widest(whole), longest_word(texts), min(_WIDE_ENOUGH, _widest(texts) // _MOST_LINES))
+
+
+_WIDE_ENOUGH = 16
+"""A column of words that is as wide as this may be of any height."""
+
+_MOST_LINES = 3
+"""About as many lines of words has a cell in a column that is narrower."""
 
 
 _WORD = re.compile(r"[^\W\d_]{3}")
