@@ -166,7 +166,7 @@ def _several_scores(code: str, rows: Sequence[_Row]) -> Sheet:
     """Return the scores of a language, one row per comparison that includes the language."""
     strategies = dict.fromkeys(name for row in rows for name in row.comparison.strategies)
     columns: list[Column[_Row]] = [
-        Column("", lambda row: Cell(row.name or title_of(row.comparison), page=row.page), is_name=True),
+        Column("comparison", lambda row: Cell(row.name or title_of(row.comparison), page=row.page), is_name=True),
         *(_score_column(code, name) for name in strategies),
     ]
     note = "Mean over seeds ± standard deviation, in percent. In brackets: the gain over the baseline."
