@@ -37,8 +37,11 @@ MARGIN = 0.005
 ERRORS = 0.05
 """How often any interval of a comparison may miss the true gain."""
 
-SHARED_ERRORS = 0.5
-"""The part of these errors that the effect of seeds on all languages may take; the rest is for single languages."""
+SHARED_ERRORS, SHARED_ERRORS_ALONE = 0.5, 0.8
+"""The part of these errors that is for the effect of seeds on all languages; the rest is for everything else.
+
+For one language, or one mean, everything else is the chance of the test sentences, which is small as a rule.
+"""
 
 MOST_SEEDS = 50
 """More seeds than this are no proposal."""
@@ -158,9 +161,10 @@ def judge_gains(
     strategies = list(dict.fromkeys(name for row in trials.values() for name in row))
     rows = {name: {code: row[name] for code, row in trials.items() if name in row} for name in strategies}
     spreads = _measure_spreads(rows)
+    part = SHARED_ERRORS if len(trials) > 1 else SHARED_ERRORS_ALONE
     errors = _Errors(
-        shared=ERRORS * SHARED_ERRORS / max(1, len(rows)),
-        own=ERRORS * (1 - SHARED_ERRORS) / max(1, sum(map(len, rows.values()))),
+        shared=ERRORS * part / max(1, len(rows)),
+        own=ERRORS * (1 - part) / max(1, sum(map(len, rows.values()))),
     )
     return {
         code: {name: _judge(one, spreads[name].get(code), errors, margin) for name, one in row.items()}

@@ -154,11 +154,13 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
     if n == 1 or not known:
         return ""
 
-    def merit(strategy: str) -> tuple[int, int, float]:
+    advised = {name for name, judged in _judged_means(comparison).items() if judged.verdict == "helps"}
+
+    def merit(strategy: str) -> tuple[int, bool, int, float]:
         counts = comparison.overall[strategy].counts
         # Where nothing helps, what is known counts: a strategy of which nothing is known is not the best.
         against = counts["hurts" if counts["helps"] else "cannot tell"]
-        return counts["helps"], -against, _mean_gain(comparison, strategy)
+        return counts["helps"], strategy in advised, -against, _mean_gain(comparison, strategy)
 
     best = max(known, key=merit)
     counts = comparison.overall[best].counts
