@@ -28,6 +28,7 @@ from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.ragged import Ragged
+from alignfreeze.running.status import read_status
 from alignfreeze.tasks.table import TASKS
 from tests.support.cli import alignfreeze, refused
 
@@ -283,6 +284,9 @@ def test_advice_is_given_without_test_data_and_goes_on_from_where_it_was(unlabel
     assert advised.advice.seeds == (1, 2)
     assert advised.pilots == (8, 4)  # no fewer than there are
     assert len(list((unlabelled / "out" / "pilots").iterdir())) == 4
+    pilots_done = read_status(unlabelled / "out").runs
+    assert [run.state for run in pilots_done] == ["complete"] * 4
+    assert all(run.score is not None and run.seconds for run in pilots_done)
     assert not list((unlabelled / "out").rglob("*.safetensors"))
     assert [row[0].text for row in advice_sheet(advised).rows] == ["de", "tr", "average"]
     with (

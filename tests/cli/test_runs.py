@@ -36,6 +36,24 @@ def test_run_dry_run_and_json(project):
     assert printed["tables"][0]["rows"][0]["name"] == "en"
 
 
+def test_a_dry_run_without_timing_only_shows_the_plan(project, monkeypatch):
+    timed = []
+    monkeypatch.setattr("alignfreeze.reports.previews.estimate_cost", lambda *_, **__: timed.append(1))
+    dry = alignfreeze("run", project / "experiment.toml", "--dry-run", "--no-timing")
+    assert dry.returncode == 0, dry.stderr
+    assert "4: baseline 1, front 1, baseline 2, front 2" in dry.stdout
+    assert "no estimate" not in dry.stdout
+    assert (
+        json.loads(alignfreeze("run", project / "experiment.toml", "--dry-run", "--no-timing", "--json").stdout)[
+            "estimate"
+        ]
+        is None
+    )
+    assert not timed
+    assert alignfreeze("run", project / "experiment.toml", "--dry-run").returncode == 0
+    assert timed
+
+
 def test_progress_is_shown_without_a_terminal_only_for_what_takes_long(project):
     done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--seed", "9")
     assert "reading data" not in done.stderr

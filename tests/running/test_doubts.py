@@ -117,6 +117,7 @@ def test_a_run_that_learnt_nothing_begins_its_table_with_that(project):
         assert "learnt nothing" in done.stdout
         assert not any("doubtful" in text for text in rest[rest.index(next(t for t in rest if "toy:" in t)) :])
         assert (done.stdout + done.stderr).count("English: an accuracy of") == 1
+        assert "doubt" not in done.stderr  # once, and not again for each run
         assert (out / "table.md").read_text().startswith(f"- {first[2:40]}")
 
 
