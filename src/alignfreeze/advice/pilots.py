@@ -15,7 +15,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError, OutputError, SettingsError
-from alignfreeze.evaluation.checks import find_doubts
+from alignfreeze.evaluation.checks import LEARNT_NOTHING, find_doubts
+from alignfreeze.evaluation.guessing import doubt_weakness
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.data import ExperimentData, find_links
@@ -50,6 +51,7 @@ class _PilotFacts:
     seed: int
     source_score: float | None
     doubts: tuple[str, ...]
+    is_weak: bool
 
 
 _STORED_FACTS = Stored[_PilotFacts](_PilotFacts, "the file of a pilot of this version")
@@ -78,6 +80,8 @@ class Pilot:
         source_score: Score on held-out items of the source language; None without such items.
         predictions: Predictions for the held-out sentence pairs, by language.
         doubts: Signs that the score cannot be right, with the probable cause.
+        is_weak: Whether the score shows no more than one could have without an encoder. Nothing can be learnt from
+            such a pilot.
     """
 
     strategy: str
@@ -85,6 +89,7 @@ class Pilot:
     source_score: float | None
     predictions: Mapping[str, Predictions]
     doubts: tuple[str, ...] = ()
+    is_weak: bool = False
 
 
 def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
@@ -207,7 +212,7 @@ def _run_pilot(
             places = Places(folder, saved, out / "logs" / spec.folder, realigned)
             found = _train_pilot(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
-            facts = _PilotFacts(found.strategy, found.seed, found.source_score, found.doubts)
+            facts = _PilotFacts(found.strategy, found.seed, found.source_score, found.doubts, found.is_weak)
             write_json(folder / _PILOT, asdict(facts))
         remove_folder(saved)
         with suppress(OSError):
@@ -229,7 +234,7 @@ def _read_pilot(place: Path, spec: RunSpec) -> Pilot | None:
     except DataError as error:
         remark(f"{error}; this pilot is done again")
         return None
-    return Pilot(facts.strategy, facts.seed, facts.source_score, predictions, facts.doubts)
+    return Pilot(facts.strategy, facts.seed, facts.source_score, predictions, facts.doubts, facts.is_weak)
 
 
 def _train_pilot(
@@ -252,11 +257,15 @@ def _train_pilot(
         return Pilot(str(spec.strategy), spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
-    said = find_doubts(
-        settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True
-    )
-    score = measures[0].value if measures[0].n else None
-    return Pilot(str(spec.strategy), spec.seed, score, by_language, tuple(said))
+    language = settings.source_language
+    said = [*find_doubts(language, measures, guesses, held.items, task=task, task_model=model, is_source=True)]
+    if not measures[0].n:
+        return Pilot(str(spec.strategy), spec.seed, None, by_language, tuple(said))
+    is_weak = any(LEARNT_NOTHING in doubt for doubt in said)
+    if not is_weak and (weakness := doubt_weakness(language, measures[0], held.items, data.train, task=task)):
+        said.append(weakness)
+        is_weak = True
+    return Pilot(str(spec.strategy), spec.seed, measures[0].value, by_language, tuple(said), is_weak)
 
 
 # --- how much a budget allows --------------------------------------------------------

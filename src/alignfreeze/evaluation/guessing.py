@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from alignfreeze.languages import name_of
@@ -30,14 +30,12 @@ def doubt_weakness(
         train: Training items.
         task: What the model has learnt.
     """
-    commonest = _find_commonest(task, items)
-    floor = _score(task, items, {}, commonest)
-    table = _score(task, items, make_table(task, train), commonest)
+    floor, table = score_of_table(task, [], items), score_of_table(task, train, items)
     margin = ERRORS * math.sqrt(measure.value * (1 - measure.value) / measure.n)
     score = f"{name_of(language)}: {measure.metric} {measure.value:.1%}"
     remedy = "the models are too weak to learn from: use more steps, or check the encoder"
     if measure.value - margin <= floor < 1:
-        return f"{score} is not clearly above saying {commonest!r} each time ({floor:.1%}); {remedy}"
+        return f"{score} is not clearly above saying {_find_commonest(task, items)!r} each time ({floor:.1%}); {remedy}"
     if measure.value + margin < table:
         return f"{score} is below what a table of the words of the training data reaches ({table:.1%}); {remedy}"
     return None
@@ -59,8 +57,17 @@ def _find_commonest(task: Task, items: Sequence[Any]) -> str:
     return commonest
 
 
-def _score(task: Task, items: Sequence[Any], table: Mapping[str, str], otherwise: str) -> float:
-    """Return the most important score of the labels in a table. Words and texts that it does not hold get another."""
+def score_of_table(task: Task, train: Sequence[Any], items: Sequence[Any]) -> float:
+    """Return the most important score of saying the commonest label of each word, in the training data.
+
+    Other words, and whole texts, get the commonest label of the items.
+
+    Args:
+        task: What is to be learnt.
+        train: Training items; without any, each word gets the commonest label of the items.
+        items: Labelled items.
+    """
+    table, otherwise = make_table(task, train), _find_commonest(task, items)
     words = [_words_of(task, item) for item in items]
     guesses = [[table.get(word, otherwise) for word in several] if several else otherwise for several in words]
     return task.metrics(guesses, items)[0].value
