@@ -1,40 +1,56 @@
-# Each target builds .venv by itself when it is missing or older than what it is made from.
+# Each target builds .venv by itself when it is missing or older than what it is made from. The demo needs much less
+# than the tests, so each has its own stamp.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+MADE := $(VENV)/.made
+DEMO_READY := $(VENV)/.ready-for-demo
+TESTS_READY := $(VENV)/.ready-for-tests
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Files are compiled when they are first imported: that is sooner than to compile all of torch at once.
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt
+# Python says nothing while it makes .venv: this prints a dot a second as long as the shell of the recipe lives.
+DOTS := (while kill -0 $$$$ 2>/dev/null; do printf .; sleep 1; done) &
 TOGETHER := --numprocesses 2 --dist worksteal
 
 .PHONY: demo test test-slow coverage lint bench docs clean
 
-demo: $(READY)
+demo: $(DEMO_READY)
 	$(BIN)/alignfreeze demo
 
-test: $(READY)
+test: $(TESTS_READY)
 	$(BIN)/python -m pytest $(TOGETHER)
 
-test-slow: $(READY)
+test-slow: $(TESTS_READY)
 	$(BIN)/python -m pytest -m slow
 
-coverage: $(READY)
+coverage: $(TESTS_READY)
 	$(BIN)/python -m pytest $(TOGETHER) --cov alignfreeze --cov-branch --cov-report term
 
-lint: $(READY)
+lint: $(TESTS_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(TESTS_READY)
 	for each in realign_speed finetune_speed evaluate_speed scaling; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
-docs: $(READY)
+docs: $(TESTS_READY)
 	$(BIN)/mkdocs build --strict
 
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[embedded,dev]" --constraint constraints.txt
-	touch $(READY)
+$(MADE):
+	@printf 'making $(VENV) '; $(DOTS) \
+	$(PYTHON) -m venv $(VENV) && $(PIP) install --quiet --upgrade --constraint constraints.txt pip && echo
+	@touch $@
+
+$(DEMO_READY): pyproject.toml constraints.txt | $(MADE)
+	$(INSTALL) --editable ".[demo]"
+	touch $@
+
+$(TESTS_READY): pyproject.toml constraints.txt | $(MADE)
+	$(INSTALL) --editable ".[dev]"
+	touch $(DEMO_READY) $@
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -24,7 +24,7 @@ from alignfreeze.reports.study import study_page
 ASSETS = Path(__file__).with_name("assets")
 
 COLOURS = 96
-"""So few keep a picture small; text on a plain ground needs no more."""
+"""So few keep a picture small; text on a plain ground needs no more. Rare colours, such as that of harm, stay."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             keep(page.screenshot(), ASSETS / f"report-{theme}.png")
             page.goto(f"{path.as_uri()}#study")
             page.evaluate("document.querySelector('nav').style.position = 'static'")  # or it covers the tree
-            tree = page.locator("#study .drawing[data-name=languages] .scroll:visible")
+            tree = page.locator("#study .drawing[data-name=languages] .scroll:visible > svg")
             keep(tree.screenshot(), ASSETS / f"languages-{theme}.png")
         browser.close()
 
@@ -53,7 +53,7 @@ def main() -> None:
 def keep(picture: bytes, path: Path) -> None:
     """Write a picture small."""
     image: Any = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

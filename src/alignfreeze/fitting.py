@@ -44,13 +44,13 @@ def fit(sheet: Sheet, width: int) -> Fitted | None:
     Returns:
         The table with as many columns as fit; None if not even the needed columns do.
     """
-    for chosen, left_out in _thin_out(sheet, below=DETAIL):
-        if fitted := _set_widths(chosen, width, left_out):
-            return fitted
     stacked = stack(sheet)
-    for chosen, left_out in _thin_out(stacked, below=NEEDED):
-        if fitted := _set_widths(chosen, width, left_out):
-            return _spread_names(fitted, max(1, len(stacked.rows) // max(1, len(sheet.rows))))
+    tries = [*_thin_out(sheet, below=DETAIL), *_thin_out(stacked, below=NEEDED)]
+    for height in (_MOST_LINES, None):  # words wrap into tall cells only if nothing else helps
+        for chosen, left_out in tries:
+            if fitted := _set_widths(chosen, width, left_out, height=height):
+                n = len(chosen.rows) // max(1, len(sheet.rows))
+                return _spread_names(fitted, n) if n > 1 else fitted
     return None
 
 
@@ -127,10 +127,10 @@ def _find_parts(places: Sequence[Place]) -> dict[tuple[str, int], dict[str, int]
     return parts
 
 
-def _set_widths(sheet: Sheet, width: int, left_out: tuple[str, ...]) -> Fitted | None:
+def _set_widths(sheet: Sheet, width: int, left_out: tuple[str, ...], *, height: int | None) -> Fitted | None:
     """Return the table with the width of each column; None if the table cannot be as narrow as that."""
     room = width - GAP * (len(sheet.columns) - 1)
-    least = [_least_width(sheet, number) for number in range(len(sheet.columns))]
+    least = [_least_width(sheet, number, height) for number in range(len(sheet.columns))]
     if sum(least) > room:
         return None
     widths = [_widest([name, *_column(sheet, number)]) for number, name in enumerate(sheet.columns)]
@@ -173,11 +173,25 @@ def _column(sheet: Sheet, number: int) -> Iterator[str]:
     return (row[number].text for row in sheet.rows)
 
 
-def _least_width(sheet: Sheet, number: int) -> int:
-    """Return how narrow a column can be: words may wrap, and a cell of numbers stays on one line."""
-    whole = [text for text in _column(sheet, number) if number >= sheet.n_names and not _WORD.search(text)]
-    return max(_widest(whole), longest_word([sheet.columns[number], *_column(sheet, number)]))
+def _least_width(sheet: Sheet, number: int, height: int | None) -> int:
+    """Return how narrow a column can be: words may wrap, and a cell of numbers stays on one line.
 
+    Args:
+        sheet: The table.
+        number: The place of the column.
+        height: About how many lines the words of a cell may take if the column is narrow; None for any number.
+    """
+    texts = [sheet.columns[number], *_column(sheet, number)]
+    whole = [text for text in texts[1:] if number >= sheet.n_names and not _WORD.search(text)]
+    low = 0 if height is None else min(_WIDE_ENOUGH, _widest(texts) // height)
+    return max(_widest(whole), longest_word(texts), low)
+
+
+_WIDE_ENOUGH = 16
+"""A column of words that is as wide as this may be of any height."""
+
+_MOST_LINES = 3
+"""About as many lines of words has a cell in a column that is narrower, if the terminal is wide enough."""
 
 _WORD = re.compile(r"[^\W\d_]{3}")
 """What only words have, and numbers with their units and signs have not."""

@@ -7,8 +7,9 @@ Python, notebooks draw bars, and everything else is silent until `show_progress`
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -20,6 +21,10 @@ class Bar(Protocol):
 
     def advance(self, steps: int = 1) -> None:
         """Count some steps as done."""
+        ...
+
+    def tell(self, **values: float) -> None:
+        """Show the latest values of the stage by name, such as its loss."""
         ...
 
 
@@ -47,6 +52,9 @@ class _Silence:
         pass
 
     def advance(self, steps: int = 1) -> None:
+        pass
+
+    def tell(self, **values: float) -> None:
         pass
 
     def remark(self, text: str) -> None:
@@ -128,6 +136,70 @@ def use_display(display: Display) -> Iterator[None]:
         yield
     finally:
         _display.reset(token)
+
+
+class _Gathering:
+    """A display that keeps remarks for later."""
+
+    def __init__(self, shown: Display) -> None:
+        self.shown = shown
+        self.remarks: list[str] = []
+
+    def start(self, title: str, total: int | None) -> Bar:
+        return self.shown.start(title, total)
+
+    def finish(self, bar: Bar) -> None:
+        self.shown.finish(bar)
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+@contextmanager
+def gathering_remarks() -> Iterator[None]:
+    """Show the remarks of the block when it ends, those of a kind as one: many files often have the same oddity."""
+    gathering = _Gathering(get_display())
+    try:
+        with use_display(gathering):
+            yield
+    finally:
+        for text in gather_remarks(gathering.remarks):
+            gathering.shown.remark(text)
+
+
+MOST_EXAMPLES = 3
+"""How many subjects of remarks of a kind are named. Of the others only the number is given."""
+
+
+def gather_remarks(texts: Sequence[str]) -> list[str]:
+    """Return remarks, those of a kind as one: `fr.tsv: read as tsv; the same for de.tsv, es.tsv and 7 more`.
+
+    Args:
+        texts: Remarks, each a subject, a colon and a statement. Those whose statements differ only in numbers are of a
+            kind.
+    """
+    kinds: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        _, colon, statement = text.partition(": ")
+        kinds.setdefault(_NUMBER.sub("0", statement) if colon else text, []).append(text)
+    return [_join_remarks(alike) for alike in kinds.values()]
+
+
+_NUMBER = re.compile(r"[0-9][0-9.,]*")
+
+
+def _join_remarks(alike: Sequence[str]) -> str:
+    """Return remarks of a kind as one: the first, and the subjects of the others."""
+    if len(alike) == 1:
+        return alike[0]
+    parts = [text.partition(": ") for text in alike]
+    same = len({statement for _, _, statement in parts}) == 1
+    named = [subject for subject, _, _ in parts[1 : 1 + MOST_EXAMPLES]]
+    n_more = len(parts) - 1 - len(named)
+    if n_more:
+        named.append(f"{n_more} more")
+    others = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    return f"{alike[0]}; {'the same' if same else 'much the same'} for {others}"
 
 
 class _RemarksAlone(_Silence):

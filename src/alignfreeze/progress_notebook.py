@@ -6,7 +6,7 @@ import time
 from html import escape
 from typing import Any
 
-from alignfreeze.progress_bars import NOTEWORTHY_SECONDS
+from alignfreeze.progress_bars import NOTEWORTHY_SECONDS, say_values
 
 _SECONDS = 0.2
 """The shortest time between two drawings; a notebook keeps up with a few in a second."""
@@ -23,6 +23,7 @@ class _Bar:
         self.title = title
         self.total = total
         self.done = 0
+        self.values: dict[str, float] = {}
         self.began = time.perf_counter()
 
     @property
@@ -34,13 +35,18 @@ class _Bar:
         self.done += steps
         self.bars.draw()
 
+    def tell(self, **values: float) -> None:
+        self.values |= values
+        self.bars.draw()
+
     def as_html(self) -> str:
         """Return the bar: title, progress, steps, seconds so far and left."""
+        told = f", {escape(said)}" if (said := say_values(self.values)) else ""
         if self.total is None:
-            return f"{escape(self.title)} <progress></progress> {self.seconds:.0f} s"
+            return f"{escape(self.title)} <progress></progress> {self.seconds:.0f} s{told}"
         left = f", {self.seconds / self.done * (self.total - self.done):.0f} s left" if self.done else ""
         drawn = f'<progress value="{self.done}" max="{self.total}"></progress>'
-        return f"{escape(self.title)} {drawn} {self.done:,}/{self.total:,}, {self.seconds:.0f} s{left}"
+        return f"{escape(self.title)} {drawn} {self.done:,}/{self.total:,}, {self.seconds:.0f} s{left}{told}"
 
     def as_text(self) -> str:
         """Return the bar as a line, for pages that show no HTML."""

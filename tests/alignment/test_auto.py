@@ -1,11 +1,13 @@
 """The aligner `auto`: it takes vectors where sentence pairs are few, statistics where they are many, and says so."""
 
+from dataclasses import replace
+
 import pytest
 
 import alignfreeze as af
 from alignfreeze.alignment import auto
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
-from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.aligning import align, train_aligner
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding import embedded
@@ -104,3 +106,11 @@ def test_a_request_loads_no_encoder_that_is_not_needed(fewer, toy_bitext, tiny_e
 def test_only_an_aligner_that_learns_can_be_kept():
     assert auto.choose_learner(AUTO).aligner == "eflomal"
     assert auto.choose_learner(AlignmentSettings(aligner="hmm")).aligner == "hmm"
+
+
+def test_a_trained_model_is_used_however_few_the_pairs(toy_bitext, tmp_path, resources):
+    train_aligner(toy_bitext, AlignmentSettings(aligner="eflomal"), tmp_path / "model")
+    trained = replace(resources, trained={("en", "de"): tmp_path / "model"})
+    by_model = align(toy_bitext[:20], aligner="eflomal", resources=trained)
+    assert align(toy_bitext[:20], aligner="auto", resources=trained) == by_model
+    assert af.align(toy_bitext[:20], resources=Resources(trained=trained.trained)) == by_model

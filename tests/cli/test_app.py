@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.support.cli import alignfreeze, in_own_process, refused
+from tests.support.cli import alignfreeze, in_own_process, in_terminal, refused
+from tests.support.terminal import check_lines
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "finetune", "evaluate"),
@@ -61,3 +62,12 @@ def test_version():
 def test_a_mistake_in_an_own_process(tmp_path):
     done = in_own_process("run", tmp_path / "none.toml", "--out", tmp_path / "out")
     refused(done, "none.toml: cannot be read")
+
+
+def test_a_message_in_a_narrow_terminal_breaks_only_between_words(tmp_path):
+    path = tmp_path / "none.toml"
+    done = in_terminal(40, "run", path, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    message = done.stderr[done.stderr.index("error:") :]  # progress was shown before
+    assert str(path) in message.replace(":", " ").split()
+    check_lines(message, 40)

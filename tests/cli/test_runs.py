@@ -6,7 +6,9 @@ import pytest
 
 from alignfreeze.experiment import demo
 from alignfreeze.experiment.settings import ExperimentSettings
-from tests.support.cli import alignfreeze, refused
+from alignfreeze.running.status import Status
+from tests.support.cli import alignfreeze, in_terminal, refused
+from tests.support.figures import progress
 
 
 def test_run_dry_run_and_json(project):
@@ -103,3 +105,16 @@ def test_an_experiment_without_a_target_language_is_remarked_on(project, languag
     assert "languages names only the source language 'en': no target language is tested" in " ".join(
         done.stderr.split()
     )
+
+
+@pytest.mark.parametrize("width", [None, 80])
+def test_status_waits_until_no_run_is_left(monkeypatch, width):
+    looks = iter([progress(), Status(progress().runs[:1], None)])
+    monkeypatch.setattr("alignfreeze.running.status.read_status", lambda _: next(looks))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    done = alignfreeze("status", "out", "--watch") if width is None else in_terminal(width, "status", "out", "--watch")
+    assert done.returncode == 0, done.stderr
+    assert "1 complete" in done.stdout
+    if width is None:
+        assert "baseline-31-0123abcd\tcomplete\t" in done.stdout
+        assert "waiting" not in done.stdout

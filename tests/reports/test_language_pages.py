@@ -10,6 +10,8 @@ from alignfreeze.evaluation.keeping import TEST_ITEMS, write_items
 from alignfreeze.reports.page import to_html
 from alignfreeze.reports.study import study_page
 from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.running.verdicts import interval_text
+from alignfreeze.studies.answers import answer_for
 from alignfreeze.tasks.kept_items import KeptItem
 from tests.support.records import make_record, make_settings
 from tests.support.runs import planned
@@ -114,10 +116,97 @@ def test_runs_that_kept_nothing_and_damaged_files_leave_a_page_without_items(tmp
 
 def test_what_is_known_of_a_language_comes_last_and_folded(tmp_path):
     page = shown(write_study(tmp_path, baseline=sentence("NOUN", "VERB"), front=sentence("NOUN", "PROPN")))
-    answer, folded = page.split("<summary>Likeness and typology</summary>")
+    answer, folded = page.split("<summary>Family, typology and texts</summary>")
     assert "What front changes" in answer
-    assert "Arabic: scores" in answer
+    assert "Arabic: pos, accuracy in percent" in answer
     assert "family" in folded
+
+
+def shown_answer(page):
+    """The lines of the figure: what stands in each, by row."""
+    rows = page.answer.rows
+    return {
+        row.name: [(mark.strategy, mark.gain_text, mark.interval_text, mark.words) for mark in row.marks]
+        for row in rows
+    }
+
+
+def read_table(tmp_path, name, rows):
+    path = tmp_path / name
+    path.write_text("seed,model,task,method,final_eval_same_accuracy,final_eval_tr_accuracy\n" + rows)
+    return path
+
+
+# Turkish gains 10 points in each seed, and 1 point with front.
+CLEAR = """31,m,pos,baseline,0.9,0.50
+42,m,pos,baseline,0.9,0.51
+53,m,pos,baseline,0.9,0.52
+31,m,pos,before_dico,0.9,0.60
+42,m,pos,before_dico,0.9,0.61
+53,m,pos,before_dico,0.9,0.621
+31,m,pos,freeze_realign_unfreeze_dico,0.9,0.56
+42,m,pos,freeze_realign_unfreeze_dico,0.9,0.48
+53,m,pos,freeze_realign_unfreeze_dico,0.9,0.52
+"""
+
+
+def test_the_page_begins_with_the_verdict_and_the_figure_of_each_strategy(tmp_path):
+    """The mean of full is 0.61 + 0.001 / 3 over seeds, that of the baseline 0.51: a gain of 10.0 points."""
+    study = study_page([read_table(tmp_path, "one.csv", CLEAR)])
+    (page,) = study.languages
+    (comparison,) = study.compared
+    judged = {name: summary.judged for name, summary in comparison.cells["tr"].items() if summary.judged}
+    assert page.summary == [f"{(text := answer_for(comparison, 'tr'))[0].upper()}{text[1:]}."]
+    assert page.summary[0].startswith("Full helps (+10.0, ")
+    lines = shown_answer(page)["Turkish"]
+    assert [(name, gain) for name, gain, *_ in lines] == [("full", "+10.0"), ("front", "+1.0")]
+    assert [interval for _, _, interval, _ in lines] == [
+        interval_text(judged[name].interval) for name in ("full", "front")
+    ]
+    assert lines[0][3] == "helps"
+    assert lines[1][3].startswith("cannot tell yet; ")
+    html = to_html(study)
+    begin = html.index('id="language/tr"')
+    places = [
+        html.index(text, begin) for text in ("Full helps (+10.0", 'class="answer', "paper&#39;s criterion", "Family,")
+    ]
+    assert places == sorted(places)
+
+
+def test_the_scores_of_one_comparison_stand_strategy_by_strategy(tmp_path):
+    (page,) = study_page([read_table(tmp_path, "one.csv", CLEAR)]).languages
+    (sheet,) = page.sheets
+    assert sheet.columns == ("strategy", "score", "gain", "95% interval", "verdict", "paper's criterion", "seeds")
+    rows = {row[0].text: row[1:] for row in sheet.rows}
+    assert [cell.text for cell in rows["baseline"]] == ["51.0 ± 1.0", "–", "–", "–", "–", "3"]
+    score, gain, _, verdict, paper, _ = rows["full"]
+    assert (score.text, gain.text, verdict.text, paper.text) == ("61.0 ± 1.1", "+10.0", "helps", "improved")
+    assert (gain.tone, verdict.tone) == (1, 1)
+    assert [cell.tone for cell in rows["front"]] == [0] * 6  # a gain that may be chance has no colour
+
+
+def test_of_several_comparisons_the_page_counts_verdicts_and_draws_one_row_each(tmp_path):
+    other = CLEAR.replace(",m,", ",n,")
+    (page,) = study_page([read_table(tmp_path, "one.csv", CLEAR + other)]).languages
+    assert page.summary == [
+        "Full realignment helps in 2 of 2 comparisons and hurts in none.",
+        "Front-freezing helps in none of 2 comparisons and hurts in none.",
+    ]
+    assert list(shown_answer(page)) == ["m", "n"]
+    assert [row.page for row in page.answer.rows] == ["comparison/1", "comparison/2"]
+    assert [row[0].text for row in page.sheets[0].rows] == ["m", "n"]
+
+
+def test_models_that_have_learnt_nothing_answer_nothing(tmp_path):
+    zero = re.sub(r"0\.\d+", "0.0", CLEAR)
+    (page,) = study_page([read_table(tmp_path, "zero.csv", zero)]).languages
+    assert page.summary == ["The models have learnt nothing, so nothing can be said of this language."]
+    assert page.answer is None
+    several = CLEAR + zero.replace(",m,", ",n,")
+    (page,) = study_page([read_table(tmp_path, "several.csv", several)]).languages
+    assert page.summary[0].startswith("Full helps (+10.0")
+    assert page.summary[-1] == "In 1 of 2 comparisons the models have learnt nothing; these are left out above."
+    assert len(page.answer.rows) == 1
 
 
 def test_a_study_of_real_runs_shows_what_changes(project):

@@ -8,7 +8,7 @@ from alignfreeze.experiment.cards import CardFacts, card_text
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
-from alignfreeze.studies.summaries import summarise_comparison, summarise_comparisons
+from alignfreeze.studies.summaries import NOTHING_LEARNT, summarise_comparison, summarise_comparisons
 from tests.support.cli import alignfreeze
 from tests.support.records import make_record, make_settings, write_runs
 
@@ -75,9 +75,10 @@ def test_the_same_in_json(study, name):
 def test_the_page_and_exported_tables_begin_with_the_doubts(study, tmp_path):
     pytest.importorskip("plotly")
     done = alignfreeze("report", study, "--out", tmp_path / "page.md")
-    assert done.stdout.startswith(f"# {DOUBT}")
+    # That nothing was learnt is the greatest doubt of all, so it comes first.
+    assert done.stdout.splitlines()[:2] == [f"# {NOTHING_LEARNT}", f"# {DOUBT}"]
     text = (tmp_path / "page.md").read_text()
-    assert text.split("\n\n")[1] == DOUBT
+    assert text.split("\n\n")[1:3] == [NOTHING_LEARNT, DOUBT]
     assert text.count(NOTHING) == 1
     assert "gains anything" not in text
     assert "All scores are 0: the models have learnt nothing" in text
@@ -100,7 +101,8 @@ def test_pages_of_comparisons_have_the_doubts_about_their_own_runs(study, tmp_pa
         " runs", "; baseline, seed 2; front, seed 1; front, seed 2"
     )
     assert page.study.summary[0] == doubt
-    assert [one.summary[0] == doubt for one in page.comparisons] == [True, False]
+    assert [one.summary[1] == doubt for one in page.comparisons] == [True, False]
+    assert page.comparisons[0].summary[0] == NOTHING_LEARNT
     assert page.runs[0].summary[:2] == [f"doubtful: German: {NOTHING}", f"doubtful: Turkish: {NOTHING}"]
 
 

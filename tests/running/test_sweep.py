@@ -199,7 +199,7 @@ def test_commands_on_a_folder_of_runs(project):
     assert alignfreeze("export", out, "--out", project / "scores.tex").returncode == 0
     assert r"\toprule" in (project / "scores.tex").read_text()
     compared = json.loads(alignfreeze("compare", out, "--json").stdout)["comparisons"]
-    assert [(item["aligner"], item["n_languages"]) for item in compared] == [("fast-align", 2)]
+    assert [(item["aligner"], item["n_languages"]) for item in compared] == [("argmax", 2)]
     # What each sentence adds to a score gives the score's difference again.
     gain = compared[0]["languages"]["de"]["front"]["gain"]
     assert compared[0]["over_sentences"]["de"]["front"]["difference"] == pytest.approx(gain)

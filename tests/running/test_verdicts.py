@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alignfreeze.running.scores import judge_scores
-from alignfreeze.running.verdicts import (
-    Judgement,
-    Trial,
-    judge_gains,
-    needs_text,
-    try_strategy,
-    vary_sentences,
-    verdict_text,
-)
+from alignfreeze.running.trials import Trial, try_strategy, vary_sentences
+from alignfreeze.running.verdicts import Judgement, judge_gains, needs_text, verdict_text
 
 
 def trial(*gains, sentence_variance=0.0, n_sentences=0):

@@ -82,9 +82,9 @@ def study_records(*, more=(), seeds=(31, 42, 66)):
 
 def progress():
     """The progress of runs of all kinds, but for one that runs now."""
-    claim = Claim("node-17.cluster.example.org", 123_456, 0.0, "fine-tuning", 1_200, 12_500)
+    claim = Claim("node-17.cluster.example.org", 123_456, 0.0, "fine-tuning", 1_200, 12_500, values={"loss": 0.98765})
     runs = [
-        RunStatus("baseline-31-0123abcd", "complete", seconds=3_723.4),
+        RunStatus("baseline-31-0123abcd", "complete", seconds=3_723.4, score=0.71234),
         RunStatus("front-31-4567cdef", "interrupted", claim),
         RunStatus("average(full,front)-31-89ab0123", "failed", error="the loss is not a number at step 1,234"),
         RunStatus("full-31-cdef4567", "waiting"),

@@ -115,7 +115,7 @@ def advise(
         raise DataError(f"{settings.out}: the folder of the runs is not there any more")
     _check_options(given)
     experiment, start = to_experiment(settings, base=base, changes=changes)
-    folder = _folder_of(settings, out)
+    folder = folder_of(settings, out)
     check_folder(folder)
     how = {name: value for name, value in given.items() if value is not None}
     advised = _advise(experiment, base=start, out=folder, **how)
@@ -152,7 +152,7 @@ def _choose(runs: Path, out: Path | None) -> StrategyChoices:
     return choices
 
 
-def _folder_of(settings: ExperimentLike, out: str | os.PathLike[str] | None) -> Path:
+def folder_of(settings: ExperimentLike, out: str | os.PathLike[str] | None) -> Path:
     """Return the folder of an advice: beside the experiment file by default."""
     if out is not None:
         return to_path(out, "out")

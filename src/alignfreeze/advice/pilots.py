@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -30,8 +31,9 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import new_folder, remove_folder, remove_leftovers, write_json
 from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
+from alignfreeze.running.folder import PILOT, PILOT_FACTS, PILOTS, PLANNED_PILOTS, PilotFacts
+from alignfreeze.running.pace import steps_of
 from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
-from alignfreeze.stored import Stored
 from alignfreeze.tasks.table import TASKS
 
 MOST_CHECKED = 200
@@ -39,22 +41,6 @@ MOST_CHECKED = 200
 
 FEWEST_STEPS = {"finetuning": 50, "realignment": 10}
 """The fewest optimiser steps of a pilot, unless the whole training has fewer. Fewer steps show nothing."""
-
-_PILOT = "pilot.json"
-
-
-@dataclass(frozen=True, slots=True)
-class _PilotFacts:
-    """What the file of a pilot holds beside its predictions."""
-
-    strategy: str
-    seed: int
-    source_score: float | None
-    doubts: tuple[str, ...]
-    is_weak: bool
-
-
-_STORED_FACTS = Stored[_PilotFacts](_PilotFacts, "the file of a pilot of this version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +161,16 @@ def run_pilots(
     users = users_of({spec.folder: spec.realigned_encoders for spec in specs})
     # An average starts from encoders that other pilots start from too.
     shared = {name for name, runs in users.items() if len(runs) > 1}
-    with claim_run(out, "pilots") as is_ours, stage("pilots", total=len(specs)) as bar:
+    with claim_run(out, PILOTS) as is_ours, stage("pilots", total=len(specs)) as bar:
         if not is_ours:
             raise OutputError(f"{out}: another process trains these pilots; wait for its end, or choose another --out")
-        remove_leftovers(out / "pilots", is_ours=True)
+        remove_leftovers(out / PILOTS, is_ours=True)
+        steps = settings.finetuning.steps or plan.finetuning_steps
+        write_json(out / PLANNED_PILOTS, {spec.folder: steps_of(spec, finetuning_steps=steps) for spec in specs})
         for spec in specs:
             realigned = places_of(out, spec.realigned_encoders, shared)
-            found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
+            with claim_run(out, spec.folder):  # so that its progress can be seen
+                found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:
         remove_realigned(out / REALIGNED_FOLDER / name)
@@ -204,16 +193,18 @@ def _run_pilot(
     tokenizer: PreTrainedTokenizerFast,
     out: Path,
 ) -> Pilot:
-    place = out / "pilots" / spec.folder
+    place = out / PILOTS / spec.folder
     if (pilot := _read_pilot(place, spec)) is None:
         remove_folder(place)
         saved = out / "checkpoints" / spec.folder
+        began = time.perf_counter()
         with new_folder(place) as folder:
             places = Places(folder, saved, out / "logs" / spec.folder, realigned)
             found = _train_pilot(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
-            facts = _PilotFacts(found.strategy, found.seed, found.source_score, found.doubts, found.is_weak)
-            write_json(folder / _PILOT, asdict(facts))
+            taken = time.perf_counter() - began
+            facts = PilotFacts(found.strategy, found.seed, found.source_score, found.doubts, taken, found.is_weak)
+            write_json(folder / PILOT, asdict(facts))
         remove_folder(saved)
         with suppress(OSError):
             saved.parent.rmdir()
@@ -227,9 +218,9 @@ def _read_pilot(place: Path, spec: RunSpec) -> Pilot | None:
     if not place.exists():
         return None
     try:
-        facts = _STORED_FACTS.read(place / _PILOT)
+        facts = PILOT_FACTS.read(place / PILOT)
         if (facts.strategy, facts.seed) != (str(spec.strategy), spec.seed):
-            raise _STORED_FACTS.refuse(str(place / _PILOT), "it is that of another pilot")
+            raise PILOT_FACTS.refuse(str(place / PILOT), "it is that of another pilot")
         predictions = read_predictions(place / PREDICTIONS)
     except DataError as error:
         remark(f"{error}; this pilot is done again")

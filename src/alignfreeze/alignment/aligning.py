@@ -61,11 +61,12 @@ def align(
     bitext = to_bitext(bitext, languages=languages, pretokenized=pretokenized)
     resources = resources or Resources()
     groups = group_by_languages(bitext)
-    by_pair = choose_aligners(chosen, bitext, has_vectors=resources.vectors is not None)
+    has_vectors = resources.vectors is not None and not resources.trained
+    by_pair = choose_aligners(chosen, bitext, has_vectors=has_vectors)
     # All aligners are made before the first begins its work, so that an error about missing resources comes at once.
     aligners = {codes: _make_aligner(by_pair[codes], resources, codes) for codes in groups}
     if groups and ALIGNERS[chosen.aligner].choose is not None:
-        remark(f"links {describe_choice(chosen, bitext, has_vectors=resources.vectors is not None)}")
+        remark(f"links {describe_choice(chosen, bitext, has_vectors=has_vectors)}")
     rows = []
     for codes, positions in groups.items():
         pairs = [bitext[position] for position in positions]

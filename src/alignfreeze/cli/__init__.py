@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +49,8 @@ def main() -> None:
     if int(os.environ.get("RANK", "0")) > 0:
         # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
+    # Else the interpreter searches all objects of torch for cycles before it ends, which takes a second or more.
+    atexit.register(gc.freeze)
     try:
         _check_arguments(sys.argv[1:])
         with clean_up_when_terminated(), writing(Path.cwd()):

@@ -68,7 +68,10 @@ def run(
         list[Path], typer.Argument(help="Experiment files, in TOML; runs that several have in common are done once.")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, then its time and memory.")] = False,
+    no_timing: Annotated[
+        bool, typer.Option("--no-timing", help="With --dry-run: show the plan without timing any step.")
+    ] = False,
     changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("realignment.steps=200"))] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that share the runs.")] = None,
     ray: Annotated[
@@ -95,7 +98,7 @@ def run(
             check_folder(out)
         planned = None if dry_run else plan_all(grid, elsewhere=ray is not None)
     if planned is None:
-        _preview(grid, as_json)
+        _preview(grid, as_json, timed=not no_timing)
     elif out is None:
         raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
     else:
@@ -103,7 +106,7 @@ def run(
         _run(planned, out, as_json, **how)
 
 
-def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> None:
+def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, timed: bool) -> None:
     """Show the plans of experiments, and their cost. Each plan is shown before steps are timed, which takes memory."""
     from alignfreeze.reports.plans import estimate_sheet
     from alignfreeze.reports.previews import preview
@@ -114,24 +117,28 @@ def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool) -> 
             shown = preview(settings, base=base)
         if not as_json:
             show_sheets([shown.sheet])
-        with working():
-            cost = shown.estimate()
+        cost = None
+        if timed:
+            with working():
+                cost = shown.estimate()
         plans.append({**shown.facts, "estimate": cost and asdict(cost)})
         if not as_json:
-            show_sheets([estimate_sheet(cost)])
+            show_sheets([estimate_sheet(cost)] if timed else [])
             show_lines([""] if len(grid) > 1 else [])
     show_plans(plans, as_json)
 
 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     """Do runs, write the tables of their scores, and show them; failed runs give exit code 1."""
-    with working(runs=out):
+    with working(runs=out, only=how.get("only")):
+        from alignfreeze.progress import stage
         from alignfreeze.reports.writing import write_outcome
         from alignfreeze.running.dispatch import run_experiments
         from alignfreeze.running.study import Outcome
 
         outcome = Outcome.of(run_experiments(plans, out=out, **how))
-        write_outcome(outcome, out)
+        with stage("writing tables and pictures"):
+            write_outcome(outcome, out)
     show_outcome(outcome, as_json)
     if outcome.failures:
         show_lines([f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again"], err=True)
@@ -194,6 +201,7 @@ def advise(
     options = values.keep_given({"seeds": None if seed is None else [seed], "device": device})
     with working():
         from alignfreeze.advice.advice import advise as ask
+        from alignfreeze.advice.advice import folder_of
         from alignfreeze.advice.choices import StrategyChoices, choice_lines
         from alignfreeze.advice.outcome import RECOMMENDED, advice_lines
         from alignfreeze.settings import parse_changes
@@ -201,6 +209,7 @@ def advise(
         if fraction is not None and not 0 < fraction <= 1:
             raise SettingsError(f"--fraction {fraction:g}: expected a share of the steps, more than 0 and at most 1")
         changed = dict(parse_changes(values.read_changes(changes)))
+    with working(runs=None if experiment.is_dir() else folder_of(experiment, out)):
         advised = ask(experiment, out=out, **pilots, **changed, **options)
     if as_json:
         show_json(advised.to_dict())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic as _now
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from alignfreeze.sheets import Sheet
     from alignfreeze.studies.comparison import Comparison
 
+OTHER_ROWS = 12
+"""The rows of a terminal that are left for stages and for what stands around a table of runs."""
+
 
 def complain(message: str) -> None:
     """Show an error."""
@@ -38,42 +42,59 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def working(runs: Path | None = None) -> Iterator[None]:
+def working(runs: Path | None = None, *, only: Sequence[str] | None = None, needs_torch: bool = True) -> Iterator[None]:
     """Show progress on standard error, and silence the remarks of other libraries.
 
     Args:
         runs: The folder of an experiment. If given, the state of its runs is shown beside the progress.
+        only: Patterns of the names of these runs; by default all are shown.
+        needs_torch: Whether the block needs PyTorch, which is loaded first, because that takes seconds.
     """
-    from transformers.utils import logging
-
     from alignfreeze.progress import use_display
     from alignfreeze.progress_bars import ProgressBars
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    with warnings.catch_warnings(), ProgressBars(None if runs is None else _table_of(runs)) as bars, use_display(bars):
+    below = None if runs is None else _table_of(runs, only=only)
+    with warnings.catch_warnings(), ProgressBars(below, idle="working") as bars, use_display(bars):
         warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate")
         try:
+            if needs_torch:
+                _load_libraries()
             yield
         except KeyboardInterrupt:
             complain("interrupted; complete runs and checkpoints are kept, and the same command continues from there")
             raise typer.Exit(130) from None
 
 
-def _table_of(out: Path) -> Callable[[], RenderableType | None]:
+def _load_libraries() -> None:
+    """Import the libraries that take seconds, and silence them."""
+    from alignfreeze.progress import stage
+
+    if "transformers" not in sys.modules:
+        with stage("loading PyTorch"):
+            import torch  # noqa: F401
+        with stage("loading transformers"):
+            from transformers import Trainer  # noqa: F401 - most of the package comes with it
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _table_of(out: Path, *, only: Sequence[str] | None = None) -> Callable[[], RenderableType | None]:
     """Return a function that returns a table of the runs in a folder, at most a second old; None before the first."""
-    from alignfreeze.reports.status import status_sheet
+    from alignfreeze.reports.status import live_sheet
     from alignfreeze.running.status import read_status
     from alignfreeze.terminal import to_rich
 
     looked, shown = -math.inf, None
+    rows = shutil.get_terminal_size().lines
 
     def table() -> RenderableType | None:
         nonlocal looked, shown
         if _now() - looked >= 1:
             looked = _now()
             with suppress(DataError):
-                shown = to_rich(status_sheet(read_status(out)))
+                shown = to_rich(live_sheet(read_status(out, only=only), most=max(4, rows - OTHER_ROWS)))
         return shown
 
     return table
@@ -97,16 +118,16 @@ def _print_text(text: Text, *, err: bool = False) -> None:
 
     if _is_read_by_people(err=err):
         to = console(err=err)
-        _print(wrap(text, to, to.width), err=err)
+        _print(wrap(text, to, to.width), err=err, soft_wrap=True)
     else:
         typer.echo(text.plain, err=err)
 
 
-def _print(shown: RenderableType, *, err: bool = False) -> None:
+def _print(shown: RenderableType, *, err: bool = False, soft_wrap: bool = False) -> None:
     """Show something on a terminal. A word or a number that is longer than a line is not cut."""
     to = console(err=err)
     with to.capture() as printed:
-        to.print(shown, crop=False)
+        to.print(shown, crop=False, soft_wrap=soft_wrap)
     typer.echo(printed.get(), nl=False, err=err)  # above a display that is refreshed
 
 
@@ -244,22 +265,30 @@ def show_outcome(outcome: Outcome, as_json: bool) -> None:
 
 
 def show_status(look: Callable[[], Status], *, watch: bool) -> None:
-    """Show the progress of runs; on request, refresh it each second until no run is left."""
+    """Show the progress of runs; on request, when no run is left, and in a terminal each second until then."""
+    from alignfreeze.reports.status import status_doubts, status_sheet
+
+    found = look()
+    if watch:
+        found = _watch(look, found)
+    show_doubts(status_doubts(found))
+    show_sheets([status_sheet(found)])
+
+
+def _watch(look: Callable[[], Status], found: Status) -> Status:
+    """Wait until no run is left, and return the progress then."""
     import time
 
     from rich.live import Live
 
-    from alignfreeze.reports.status import status_doubts, status_sheet
+    from alignfreeze.reports.status import status_sheet
     from alignfreeze.terminal import to_rich
 
-    found = look()
-    if not watch:
-        show_doubts(status_doubts(found))
-        show_sheets([status_sheet(found)])
-        return
-    with Live(to_rich(status_sheet(found)), console=console()) as live:
+    shown = console() if _is_read_by_people() else None
+    with nullcontext() if shown is None else Live(console=shown, transient=True) as live:
         while found.count("waiting") + found.count("running"):
+            if live is not None:
+                live.update(to_rich(status_sheet(found)), refresh=True)
             time.sleep(1)
             found = look()
-            live.update(to_rich(status_sheet(found)))
-    show_doubts(status_doubts(found))
+    return found

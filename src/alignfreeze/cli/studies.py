@@ -131,7 +131,7 @@ def probe(
         typer.Argument(help="Encoders or fine-tuned models; the first is the encoder that the others were made from."),
     ],
     bitext: o.Bitexts,
-    aligner: o.Aligner = "auto",
+    aligner: o.Aligner = "eflomal",
     alignment: o.AlignmentOptions = None,
     dictionary: o.Dictionaries = None,
     links: o.Links = None,

@@ -115,16 +115,14 @@ def bitext_request(
     from alignfreeze.corpora.bitext import BitextReader
     from alignfreeze.corpora.chosen import BitextRequest
     from alignfreeze.corpora.selection import SelectionSettings
+    from alignfreeze.progress import gathering_remarks
 
     given = {} if seed is None else {"seed": seed}
     selection = settings_of(SelectionSettings, select, "--select", "sample=100000", **given)
     wanted = read_column_pair(columns)
-    readers = [
-        BitextReader(
-            *places, languages=languages, form=form, columns=wanted, pretokenized=pretokenized, unescape=unescape
-        )
-        for languages, places in map(read_places, options)
-    ]
+    how: dict[str, Any] = {"form": form, "columns": wanted, "pretokenized": pretokenized, "unescape": unescape}
+    with gathering_remarks():
+        readers = [BitextReader(*places, languages=languages, **how) for languages, places in map(read_places, options)]
     return BitextRequest(readers, selection, pretokenized)
 
 

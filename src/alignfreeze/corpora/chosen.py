@@ -12,6 +12,7 @@ from typing import Any
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
 from alignfreeze.corpora.selection import Selection, SelectionSettings
 from alignfreeze.files import digest_of_file
+from alignfreeze.progress import gathering_remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class BitextRequest:
         Raises:
             DataError: A file cannot be read, or no pair is left.
         """
-        return [ChosenBitext(reader, choose_pairs(reader, self.selection)) for reader in self.readers]
+        with gathering_remarks():
+            return [ChosenBitext(reader, choose_pairs(reader, self.selection)) for reader in self.readers]
 
     def split(self, chosen: Iterable[ChosenBitext]) -> list[SentencePair]:
         """Split chosen sentence pairs into words, one reader after the other."""

@@ -58,7 +58,8 @@ def align(
     chosen = to_alignment_settings(aligner, **settings)
     pairs = to_bitext(bitext, languages=languages, pretokenized=pretokenized)
     resources = resources or Resources()
-    if encoder is None and ALIGNERS[chosen.aligner].choose is not None and embedded.is_installed():
+    chooses = ALIGNERS[chosen.aligner].choose is not None and not resources.trained
+    if encoder is None and chooses and embedded.is_installed():
         encoder = embedded.NAME
     if encoder is not None and resources.vectors is None and compares_vectors(chosen, pairs):
         vectors = LayerVectors(to_encoder(encoder), layer=chosen.layer, device=check_device(device))

@@ -20,7 +20,7 @@ from alignfreeze.encoding.families import describe, embeddings_of, first_positio
 from alignfreeze.errors import EncoderError
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
-from alignfreeze.progress import remark
+from alignfreeze.progress import remark, stage
 from alignfreeze.registry import load_extensions
 
 ORIGIN = "alignfreeze.json"
@@ -85,6 +85,11 @@ def load_encoder(name: str | Path, *, tokenizer: PreTrainedTokenizerFast | None 
             and tokenizer do not belong together, or the tokenizer does not know the word of each subword.
     """
     name = str(name)
+    with stage(f"loading {Path(name).name}"):
+        return _load(name, tokenizer)
+
+
+def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     place = _resolve(name)
     load_extensions()  # an extension may add a family to transformers
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from alignfreeze.evaluation.scores import LEARNT_NOTHING
 from alignfreeze.languages import name_of
 from alignfreeze.tasks.metrics import Measure
 from alignfreeze.tasks.models import TaskModel
@@ -25,9 +26,6 @@ ENOUGH = 20
 
 REORDERED_GAIN = 0.3
 """If another order of the labels raises the accuracy by this much, this is not chance."""
-
-LEARNT_NOTHING = "the model has learnt nothing"
-"""Stands in each doubt about a model whose outcome is no better than chance."""
 
 UNKNOWN = 0.3
 """If more than this share of the subwords is unknown, the tokenizer does not know the language."""

@@ -30,7 +30,7 @@ def probe(
     *,
     languages: tuple[str, str] | None = None,
     alignments: Any = None,
-    aligner: str | AlignmentSettings = "auto",
+    aligner: str | AlignmentSettings = "eflomal",
     task: str | Task | None = None,
     train: Any = None,
     most_words: int = MOST_WORDS,
@@ -51,7 +51,8 @@ def probe(
         bitext: Sentence pairs that no encoder was realigned on, in a form that `to_bitext` takes.
         languages: Codes of the source and the target language, if the bitext does not tell.
         alignments: The word alignments of these pairs; by default, the aligner finds them.
-        aligner: A name in `ALIGNERS`, or settings. An aligner that compares vectors uses the first encoder.
+        aligner: A name in `ALIGNERS`, or settings. An aligner that compares vectors uses the first encoder, and the
+            words that it links are those that this encoder finds: choose one that learns from the bitext.
         task: What some of the encoders have learnt, by name or as a `Task`. These encoders are folders.
         train: Items of the task in the source language: a list, a file or `hub:OWNER/NAME/CONFIGURATION`.
         most_words: Most words of a language pair.

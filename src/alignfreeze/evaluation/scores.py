@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEARNT_NOTHING = "the model has learnt nothing"
+"""Stands in each doubt about a model whose outcome is no better than chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

@@ -23,10 +23,11 @@ from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.overlap import Overlap, find_overlaps
 from alignfreeze.experiment.recipe import RunSpec
+from alignfreeze.experiment.records import display_name_of
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.external.lora import Lora
-from alignfreeze.progress import remark
+from alignfreeze.progress import gathering_remarks, remark, stage
 from alignfreeze.realignment.adapters import find_lora
 from alignfreeze.realignment.freezing import FreezePolicy, tell_if_all_is_frozen
 from alignfreeze.realignment.history import Freezing
@@ -77,7 +78,8 @@ def plan(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> Pla
     Raises:
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
-    return _plan(settings, base, _Reader(tests=tests), elsewhere=False)
+    with gathering_remarks():
+        return _plan(settings, base, _Reader(tests=tests), elsewhere=False)
 
 
 def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewhere: bool = False) -> list[Plan]:
@@ -91,7 +93,8 @@ def plan_all(experiments: Iterable[tuple[Path, ExperimentSettings]], *, elsewher
         AlignFreezeError: Something is wrong with the settings, the files or the encoder.
     """
     read = _Reader()
-    return [_plan(settings, base, read, elsewhere) for base, settings in experiments]
+    with gathering_remarks():
+        return [_plan(settings, base, read, elsewhere) for base, settings in experiments]
 
 
 class _Reader:
@@ -101,7 +104,7 @@ class _Reader:
         self.tests = tests
         # Only the last encoder is kept: each may need gigabytes.
         self.encoder = lru_cache(maxsize=1)(load_encoder)
-        self.digest = lru_cache(digest_of_encoder)
+        self.digest = lru_cache(_digest_of_encoder)
         self._data: dict[tuple[Path, str], ExperimentData] = {}
         self._overlaps: dict[tuple[Path, str], tuple[Overlap, ...]] = {}
 
@@ -119,6 +122,11 @@ class _Reader:
             self._data[key] = data
             self._overlaps[key] = overlaps
         return self._data[key], self._overlaps[key]
+
+
+def _digest_of_encoder(name: str) -> str:
+    with stage(f"reading the weights of {display_name_of(name)}"):
+        return digest_of_encoder(name)
 
 
 def _check_targets(settings: ExperimentSettings) -> None:

@@ -34,7 +34,6 @@ from alignfreeze.experiment.starting import EncoderMaker
 from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import write_lines
-from alignfreeze.progress import remark
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import Freezing, RealignmentHistory
 from alignfreeze.realignment.preparing import prepare
@@ -212,8 +211,6 @@ def run(
             links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
             found = predict_held_out(model, task, data, links, device=settings.device)
             write_predictions(places.folder / PREDICTIONS, found)
-    if n := len(outcome.doubts):  # they are shown with the scores of all runs, each once
-        remark(f"{spec.strategy}, seed {spec.seed}: {n} doubt{'s' if n > 1 else ''} about the scores")
     if settings.keep_models:
         model.save(places.folder / MODEL)
         card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)

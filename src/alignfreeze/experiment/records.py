@@ -104,6 +104,13 @@ class RunRecord:
         return self.settings["task"]
 
     @property
+    def mean_score(self) -> float | None:
+        """The mean over target languages of the most important metric; None if no target language was tested."""
+        metric = self.scores[0].metric if self.scores else None
+        of_targets = [one.value for one in self.scores if one.metric == metric and one.language != self.source_language]
+        return sum(of_targets) / len(of_targets) if of_targets else None
+
+    @property
     def source_language(self) -> str:
         """The language of the training data."""
         return self.settings["source_language"]

@@ -111,7 +111,11 @@ class Answer:
     @property
     def shows_best(self) -> bool:
         """Whether only the best strategy of each language is shown at first."""
-        return len(self.strategies) > 1 and len(self.strategies) * len(self.rows) > MOST_LINES
+        return _is_long(self.strategies, self.rows)
+
+
+def _is_long(strategies: Sequence[str], rows: Sequence[AnswerRow]) -> bool:
+    return len(strategies) > 1 and len(strategies) * len(rows) > MOST_LINES
 
 
 def make_answer(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) -> Answer | None:
@@ -139,8 +143,11 @@ def make_answer(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) 
     mean = AnswerRow(f"mean of {len(rows)}", "", means, "") if means and len(rows) > 1 else None
     margin = 100 * comparison.margin
     marks = [mark for row in rows for mark in row.marks]
+    scale = make_scale([*marks, *means], margin)
+    if _is_long(comparison.realignments, rows):  # two columns leave little room
+        scale = make_ticks(scale.low, scale.high, most=4)
     return Answer(
-        scale=make_scale([*marks, *means], margin),
+        scale=scale,
         margin=margin,
         strategies=comparison.realignments,
         mean=mean,
@@ -168,8 +175,16 @@ def make_mark(strategy: str, judged: Judgement) -> Mark:
     )
 
 
+_SHORTER = (
+    ("more seeds and more test sentences", "more data"),
+    ("more than 50 more", "50+ more"),
+    ("about ", "~"),
+    ("test ", ""),
+)
+
+
 def _shorten(words: str) -> str:
-    for long, short in (("more seeds and more test sentences", "more data"), ("about ", "~"), ("test ", "")):
+    for long, short in _SHORTER:
         words = words.replace(long, short)
     return words
 
@@ -186,9 +201,9 @@ def make_scale(marks: Sequence[Mark], margin: float) -> Scale:
     return make_ticks(low - edge, high + edge)
 
 
-def make_ticks(low: float, high: float) -> Scale:
-    """Return an axis with a few round numbers on it."""
-    step = next((step for step in _STEPS if (high - low) / step <= 7), _STEPS[-1])
+def make_ticks(low: float, high: float, *, most: int = 7) -> Scale:
+    """Return an axis with a few round numbers on it, about as many as `most`."""
+    step = next((step for step in _STEPS if (high - low) / step <= most), _STEPS[-1])
     return Scale(low, high, tuple(n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alignfreeze.addresses import address_of_comparison, address_of_language
 from alignfreeze.columns import Column, make_sheet
@@ -13,13 +13,32 @@ from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
 from alignfreeze.running.tables import score_text, tone_of
-from alignfreeze.running.verdicts import Verdict
+from alignfreeze.running.verdicts import VERDICT_TEXTS, Judgement, Verdict, interval_text, points_text
 from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.answers import answer_for, best_of, judgements_of
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.summaries import name_strategy
 from alignfreeze.studies.tables import title_of
 from alignfreeze.typology import SIZE, facts_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A comparison that includes the language.
+
+    Attributes:
+        name: A short name, which distinguishes it from the other comparisons.
+        page: Its address; empty without a page of its own.
+        comparison: The comparison.
+        judged: The verdicts on the strategies in the language.
+        is_empty: Whether its models have learnt nothing. Then it has no verdicts, and scores have no colours.
+    """
+
+    name: str
+    page: str
+    comparison: Comparison
+    judged: Mapping[str, Judgement]
+    is_empty: bool
 
 
 def language_page(
@@ -44,20 +63,39 @@ def language_page(
         empty: For each comparison whether its models have learnt nothing; such comparisons answer nothing.
     """
     having = [number for number, one in enumerate(compared) if code in one.languages]
-    # In a study with one comparison, the comparison has no separate page.
-    pages = {number: address_of_comparison(number) if len(compared) > 1 else "" for number in having}
-    answered = [number for number in having if not (empty and empty[number])]
-    judged = {number: compared[number] for number in answered}
+    names = _name_comparisons(compared)
+    rows = [
+        _Row(
+            names[number],
+            # In a study with one comparison, the comparison has no separate page.
+            address_of_comparison(number) if len(compared) > 1 else "",
+            compared[number],
+            judgements_of(compared[number], code),
+            is_empty=bool(empty) and empty[number],
+        )
+        for number in having
+    ]
+    judged = [row for row in rows if not row.is_empty]
+    scores = _several_scores(code, rows) if len(compared) > 1 or not judged else _scores(code, judged[0])
     return Page(
         name=address_of_language(code),
         title=f"{name_or_code(code)} ({code})",
-        summary=[*_summarise_language(code, list(judged.values())), *_say_empty(len(judged), len(having))],
-        facts=_collect_facts(code, compared[having[0]].source or "en", terms),
-        sheets=[_language_scores(code, [_Row(compared[number], pages[number], number in judged) for number in having])],
+        summary=[*_summarise_language(code, judged), *_say_empty(len(judged), len(rows))],
+        facts=_collect_facts(code, rows[0].comparison.source or "en", terms),
+        sheets=[scores],
         folded=[alike_sheet(code, codes, alike)] if len(codes) > 1 else [],
-        answer=_draw_answer(code, judged, pages),
+        answer=_draw_answer(code, judged),
         changes=changes,
     )
+
+
+def _name_comparisons(compared: Sequence[Comparison]) -> list[str]:
+    """Return a short name of each comparison: what distinguishes it from the others."""
+    parts = [(one.setup.task, one.setup.encoder, one.setup.aligner, one.setup.schedule) for one in compared]
+    varies = [len(set(values)) > 1 for values in zip(*parts, strict=True)]
+    told = [[part for part, is_told in zip(one, varies, strict=True) if is_told and part] for one in parts]
+    names = [", ".join(one) for one in told]
+    return names if len(set(names)) == len(names) else list(map(title_of, compared))
 
 
 def _collect_facts(code: str, source: str, terms: Sequence[str]) -> dict[str, str]:
@@ -67,31 +105,26 @@ def _collect_facts(code: str, source: str, terms: Sequence[str]) -> dict[str, st
     return facts | ({"key terms of its bitext": ", ".join(terms)} if terms else {})
 
 
-def _draw_answer(code: str, judged: Mapping[int, Comparison], pages: Mapping[int, str]) -> Answer | None:
-    """Return the gains in a language as a figure, one row per comparison; None if there are none.
-
-    Args:
-        code: The language.
-        judged: Comparisons by their places in the study.
-        pages: The addresses of the comparisons; empty if there is only one.
-    """
+def _draw_answer(code: str, judged: Sequence[_Row]) -> Answer | None:
+    """Return the gains in a language as a figure, one row per comparison; None if there are none."""
+    drawn = [row for row in judged if row.judged]
+    if not drawn:
+        return None
     rows = [
         AnswerRow(
-            title_of(one) if pages[number] else name_or_code(code),
-            pages[number],
-            [make_mark(name, judgement) for name, judgement in found.items()],
-            best_of(found),
+            row.name if row.page else name_or_code(code),
+            row.page,
+            [make_mark(name, one) for name, one in row.judged.items()],
+            best_of(row.judged),
             [place],
         )
-        for place, (number, one) in enumerate(judged.items())
-        if (found := judgements_of(one, code))
+        for place, row in enumerate(drawn)
     ]
-    if not rows:
-        return None
     marks = [mark for row in rows for mark in row.marks]
-    margin = 100 * max(one.margin for one in judged.values())
+    margin = 100 * max(row.comparison.margin for row in drawn)
     strategies = list(dict.fromkeys(mark.strategy for mark in marks))
-    return Answer(make_scale(marks, margin), margin, strategies, None, {}, rows, ["task"], of="comparison")
+    of = "comparison" if drawn[0].page else "language"
+    return Answer(make_scale(marks, margin), margin, strategies, None, {}, rows, ["name", "gain"], of)
 
 
 def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
@@ -103,29 +136,38 @@ def _typology_fact(name: str, value: float, source: str) -> tuple[str, str]:
     return f"distance of {name}", f"{value:.2f}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A comparison in the table of a language's scores.
+def _scores(code: str, row: _Row) -> Sheet:
+    """Return the scores of a language in one comparison, one row per strategy."""
+    cells = row.comparison.cells[code]
 
-    Attributes:
-        comparison: The comparison.
-        page: Its address; empty without a page of its own.
-        is_judged: Whether its models have learnt anything, so that verdicts have colours.
-    """
+    def judged(name: str) -> Judgement | None:
+        """Return the verdict on a strategy; None for the baseline."""
+        return row.judged.get(name)
 
-    comparison: Comparison
-    page: str
-    is_judged: bool
+    columns: list[Column[str]] = [
+        Column("strategy", str, is_name=True),
+        Column("score", lambda name: replace(cells[name], gain=None), score_text),
+        Column("gain", judged, lambda one: Cell(points_text(one.gain), tone_of(one))),
+        Column("95% interval", lambda name: (one := judged(name)) and one.interval, interval_text),
+        Column("verdict", judged, lambda one: Cell(VERDICT_TEXTS[one.verdict], tone_of(one))),
+        Column("paper's criterion", lambda name: cells[name].paper_verdict),
+        Column("seeds", lambda name: cells[name].n),
+    ]
+    note = (
+        f"Score: {row.comparison.metric} in percent, mean over seeds ± standard deviation. Gain: over the baseline, in "
+        "points. Intervals are over seeds and test sentences, corrected for the number of languages and strategies. "
+        "Paper's criterion: whether the gain or loss is greater than both standard deviations over seeds."
+    )
+    title = f"{name_or_code(code)}: {title_of(row.comparison)}"
+    return make_sheet(title, columns, [name for name in row.comparison.strategies if name in cells], note)
 
 
-def _language_scores(code: str, rows: Sequence[_Row]) -> Sheet:
+def _several_scores(code: str, rows: Sequence[_Row]) -> Sheet:
     """Return the scores of a language, one row per comparison that includes the language."""
+    strategies = dict.fromkeys(name for row in rows for name in row.comparison.strategies)
     columns: list[Column[_Row]] = [
-        Column("", lambda row: Cell(title_of(row.comparison), page=row.page), is_name=True),
-        *(
-            _score_column(code, name)
-            for name in dict.fromkeys(name for row in rows for name in row.comparison.strategies)
-        ),
+        Column("comparison", lambda row: Cell(row.name or title_of(row.comparison), page=row.page), is_name=True),
+        *(_score_column(code, name) for name in strategies),
     ]
     note = "Mean over seeds ± standard deviation, in percent. In brackets: the gain over the baseline."
     return make_sheet(f"{name_or_code(code)}: scores", columns, rows, note)
@@ -137,19 +179,19 @@ def _score_column(code: str, strategy: str) -> Column[_Row]:
         summary = row.comparison.cells[code].get(strategy)
         if summary is None:
             return None
-        return Cell(score_text(summary), tone_of(summary.judged) if row.is_judged else 0)
+        return Cell(score_text(summary), 0 if row.is_empty else tone_of(summary.judged))
 
     return Column(strategy, score)
 
 
-def _summarise_language(code: str, judged: Sequence[Comparison]) -> list[str]:
+def _summarise_language(code: str, judged: Sequence[_Row]) -> list[str]:
     """Return the answer for a language; for several comparisons, how often each strategy helps and hurts."""
     if len(judged) == 1:
-        return [_sentence(answer_for(judged[0], code))]
+        return [_sentence(answer_for(judged[0].comparison, code))]
     verdicts: dict[str, list[Verdict]] = {}
-    for one in judged:
-        for name, judgement in judgements_of(one, code).items():
-            verdicts.setdefault(name, []).append(judgement.verdict)
+    for row in judged:
+        for name, one in row.judged.items():
+            verdicts.setdefault(name, []).append(one.verdict)
     return [
         _sentence(
             f"{name_strategy(name)} helps in {found.count('helps') or 'none'} of {len(found)} comparisons and hurts in "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from alignfreeze.errors import SettingsError
 from alignfreeze.files import check_apart, check_file, to_path, write_json, write_lines
 from alignfreeze.processes import process_number
+from alignfreeze.progress import stage
 from alignfreeze.reports.forms import choose_form
 from alignfreeze.reports.pictures import illustrate
 from alignfreeze.running.study import Outcome
@@ -76,8 +77,10 @@ def report(
         from alignfreeze.reports.text import REPORT_FORMS
     except ModuleNotFoundError as error:
         raise SettingsError(f'reports need the extra `report`: pip install "alignfreeze[report]" ({error})') from None
-    page = study_page(paths, title=title, margin=margin)
-    write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
+    with stage("reading the study"):
+        page = study_page(paths, title=title, margin=margin)
+    with stage(f"writing {out.name}"):
+        write_lines(out, REPORT_FORMS[form](page).removesuffix("\n").split("\n"))
     return page
 
 

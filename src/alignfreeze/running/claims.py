@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,6 +35,7 @@ class Claim:
         done: Finished steps of the stage.
         total: All steps of the stage; None if their number is not known.
         stage_began: When the stage began, in seconds since 1970.
+        values: The latest values of the stage by name, such as its loss.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Claim:
     done: int = 0
     total: int | None = None
     stage_began: float = 0.0
+    values: dict[str, float] = field(default_factory=dict)
 
 
 _CLAIM = Stored[Claim](Claim, "the note of a claim")
@@ -139,7 +141,8 @@ class _NotingDisplay:
     def note(self, bar: _NotingBar, *, at_once: bool = False) -> None:
         if at_once or time.monotonic() - self.written >= NOTE_SECONDS:
             first = self.claim
-            self.claim = Claim(first.host, first.process, first.began, bar.title, bar.done, bar.total, bar.began)
+            stage = (bar.title, bar.done, bar.total, bar.began, bar.values)
+            self.claim = Claim(first.host, first.process, first.began, *stage)
             self._write()
 
     def _write(self) -> None:
@@ -153,10 +156,16 @@ class _NotingBar:
     def __init__(self, noting: _NotingDisplay, title: str, total: int | None, shown: Bar) -> None:
         self.noting, self.title, self.total, self.shown = noting, title, total, shown
         self.done = 0
+        self.values: dict[str, float] = {}
         self.began = time.time()
         noting.note(self, at_once=True)
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
         self.shown.advance(steps)
+        self.noting.note(self)
+
+    def tell(self, **values: float) -> None:
+        self.values |= values
+        self.shown.tell(**values)
         self.noting.note(self)

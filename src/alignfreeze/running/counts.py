@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alignfreeze.running.verdicts import Counts
+from alignfreeze.running.trials import Counts
 from alignfreeze.stored import Stored
 
 CountsByMetric = Mapping[str, Mapping[str, Counts]]

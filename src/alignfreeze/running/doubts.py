@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alignfreeze.evaluation.checks import LEARNT_NOTHING
+from alignfreeze.evaluation.scores import LEARNT_NOTHING
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.languages import name_of
 

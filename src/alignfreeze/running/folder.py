@@ -13,7 +13,16 @@ EXPERIMENT = "experiment.json"
 """The settings of an experiment, or of several."""
 
 PLANNED = "planned.json"
-"""The names of the runs of an experiment."""
+"""The names of the runs of an experiment, and the optimiser steps of each, by training."""
+
+PILOTS = "pilots"
+"""The subfolder with the folders of pilots, and the name under which a process claims all of them."""
+
+PLANNED_PILOTS = "pilots.json"
+"""The same as `planned.json`, for pilots."""
+
+PILOT = "pilot.json"
+"""The file of a pilot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,27 @@ class Failure:
     finished: str
 
 
+@dataclass(frozen=True, slots=True)
+class PilotFacts:
+    """What the file of a pilot holds beside its predictions.
+
+    Attributes:
+        strategy: `baseline`, or the freeze policy.
+        seed: The random start.
+        source_score: Score on held-out items of the source language; None without such items.
+        doubts: Signs that the score cannot be right.
+        seconds: How long the pilot took.
+        is_weak: Whether the score is too low to believe the pilot.
+    """
+
+    strategy: str
+    seed: int
+    source_score: float | None
+    doubts: tuple[str, ...]
+    seconds: float
+    is_weak: bool
+
+
 class _Languages(Excerpt):
     """The settings of an experiment that are read again."""
 
@@ -42,13 +72,14 @@ class _Languages(Excerpt):
     languages: list[str]
 
 
-_PLANNED = Stored[list[str]](list[str], "the plan of an experiment of this version")
+_PLANNED = Stored[Any](list[str] | dict[str, dict[str, int]], "the plan of an experiment of this version")
+PILOT_FACTS = Stored[PilotFacts](PilotFacts, "the file of a pilot of this version")
 _EXPERIMENT = Stored[Any](_Languages | list[_Languages], "the settings of an experiment of this version")
 _FAILURE = Stored[Failure](Failure, "the error of a run of this version")
 
 
-def read_planned(out: Path) -> list[str]:
-    """Read the names of the planned runs of a folder.
+def read_planned(out: Path) -> dict[str, dict[str, int]]:
+    """Read the names of the planned runs of a folder, and the optimiser steps of each run by training, if known.
 
     Raises:
         DataError: The folder has no plan, or the file is damaged.
@@ -56,11 +87,25 @@ def read_planned(out: Path) -> list[str]:
     path = out / PLANNED
     if not path.exists():
         raise DataError(f"{out}: no experiment has been run here (no {PLANNED} in it)")
+    return _read_plan(path)
+
+
+def read_planned_pilots(out: Path) -> dict[str, dict[str, int]]:
+    """Read the names of the planned pilots of a folder, and their steps; empty if it has no pilots.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    path = out / PLANNED_PILOTS
+    return _read_plan(path) if path.exists() else {}
+
+
+def _read_plan(path: Path) -> dict[str, dict[str, int]]:
     names = _PLANNED.read(path)
     for name in names:
         if Path(name).name != name or name.startswith("."):
             raise _PLANNED.refuse(str(path), f"{name!r} is no name of a run")
-    return names
+    return names if isinstance(names, dict) else {name: {} for name in names}
 
 
 def read_planned_languages(out: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,16 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alignfreeze.experiment.names import BASELINE
-from alignfreeze.running.verdicts import (
-    MARGIN,
-    Counts,
-    Judgement,
-    Trial,
-    average_trials,
-    judge_gains,
-    mean_gain,
-    try_strategy,
-)
+from alignfreeze.running.trials import Counts, Trial, average_trials, mean_gain, try_strategy
+from alignfreeze.running.verdicts import MARGIN, Judgement, judge_gains
 
 if TYPE_CHECKING:
     from alignfreeze.experiment.records import RunRecord
@@ -88,7 +81,11 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
 
 
 def _sd_of(scores: Sequence[float]) -> float | None:
-    return statistics.stdev(scores) if len(scores) > 1 else None
+    if len(scores) < 2:
+        return None
+    mean = statistics.fmean(scores)
+    # `statistics.stdev` computes with fractions, which takes as long as all other figures of a study together.
+    return math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (len(scores) - 1))
 
 
 def _judge_as_paper(gain: float, *spreads: float | None) -> PaperVerdict | None:

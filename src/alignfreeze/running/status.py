@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from alignfreeze.errors import DataError
-from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.experiment.records import RECORD, RUNS, RunRecord
 from alignfreeze.running.claims import Claim, is_claimed, read_claim
-from alignfreeze.running.folder import read_failure, read_planned
+from alignfreeze.running.folder import (
+    PILOT,
+    PILOT_FACTS,
+    PILOTS,
+    PLANNED,
+    read_failure,
+    read_planned,
+    read_planned_pilots,
+)
+from alignfreeze.running.pace import Pace, guess_seconds_left
 
 State = Literal["complete", "failed", "running", "interrupted", "waiting"]
 
@@ -28,6 +38,8 @@ class RunStatus:
         seconds: How long the run took, or has taken so far; None if it has not begun.
         error: Why the run failed.
         doubts: The doubts about the scores of the run.
+        score: The mean score over target languages; None before the run is complete. Of a pilot, the score on held-out
+            items of the source language.
     """
 
     name: str
@@ -36,6 +48,12 @@ class RunStatus:
     seconds: float | None = None
     error: str | None = None
     doubts: tuple[str, ...] = ()
+    score: float | None = None
+
+    @property
+    def loss(self) -> float | None:
+        """The latest training loss of the current stage; None if there is none."""
+        return None if self.claim is None else self.claim.values.get("loss")
 
     @property
     def speed(self) -> float | None:
@@ -51,7 +69,7 @@ class Status:
 
     Attributes:
         runs: The runs, in the order of the plan.
-        seconds_left: The estimated time until all runs are complete; None before the first complete run.
+        seconds_left: The estimated time until all runs are complete; None if nothing is known about it yet.
     """
 
     runs: tuple[RunStatus, ...]
@@ -62,29 +80,34 @@ class Status:
         return sum(run.state == state for run in self.runs)
 
 
-def read_status(out: Path) -> Status:
-    """Read the progress of an experiment.
+def read_status(out: Path, *, only: Sequence[str] | None = None) -> Status:
+    """Read the progress of an experiment, or of the pilots of an advice.
 
     Args:
         out: The folder of its runs.
+        only: Patterns of the names of runs, such as `front-*`. By default all runs.
 
     Raises:
         DataError: This is not the folder of an experiment, or its plan is damaged.
     """
-    names = read_planned(out)
+    planned = read_planned_pilots(out)
+    if not planned or (out / PLANNED).exists():
+        planned = read_planned(out) | planned
     # Other commands may have done, or may be doing, other runs in the same folder.
     others = [path.parent.name for path in sorted(out.glob(f"runs/[!.]*/{RECORD}"))]
     # A run that is interrupted and no longer planned does not continue, so it is not listed.
-    others += [path.stem for path in sorted(out.glob("locks/*.json")) if is_claimed(out, path.stem)]
-    runs = tuple(_status_of(out, name) for name in dict.fromkeys([*names, *others]))
-    return Status(runs, _guess_seconds_left(runs))
+    claims = [path.stem for path in sorted(out.glob("locks/*.json")) if path.stem != PILOTS]
+    others += [name for name in claims if is_claimed(out, name)]
+    names = [name for name in dict.fromkeys([*planned, *others]) if not only or any(fnmatch(name, one) for one in only)]
+    runs = tuple(_status_of(out, name) for name in names)
+    facts = {name: _look_up(out, name) for name in names}
+    paces = {name: found.pace for name, found in facts.items() if found is not None}
+    return Status(runs, guess_seconds_left(runs, paces, planned))
 
 
 def _status_of(out: Path, name: str) -> RunStatus:
-    record = out / "runs" / name / RECORD
-    if record.exists() and (facts := _facts_of(record, record.stat().st_mtime_ns)) is not None:
-        seconds, doubts = facts
-        return RunStatus(name, "complete", seconds=seconds, doubts=doubts)
+    if (facts := _look_up(out, name)) is not None:
+        return RunStatus(name, "complete", seconds=facts.pace.seconds, doubts=facts.doubts, score=facts.score)
     if (failure := read_failure(out, name)) is not None:
         return RunStatus(name, "failed", error=failure.error)
     claim = read_claim(out, name)
@@ -95,22 +118,33 @@ def _status_of(out: Path, name: str) -> RunStatus:
     return RunStatus(name, "running", claim, seconds=time.time() - claim.began)
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is told about a complete run."""
+
+    pace: Pace
+    doubts: tuple[str, ...]
+    score: float | None
+
+
+def _look_up(out: Path, name: str) -> _Facts | None:
+    """Return the facts of a complete run or pilot; None if it is not complete. A file is read once for each change."""
+    for read, path in ((_facts_of, out / RUNS / name / RECORD), (_facts_of_pilot, out / PILOTS / name / PILOT)):
+        if path.exists() and (facts := read(path, path.stat().st_mtime_ns)) is not None:
+            return facts
+    return None
+
+
 @lru_cache(maxsize=10_000)
-def _facts_of(record: Path, _: int) -> tuple[float, tuple[str, ...]] | None:
-    """Return the seconds and the doubts of a run; None for a damaged record. A record is read once for each change."""
+def _facts_of(record: Path, _: int) -> _Facts | None:
     try:
         found = RunRecord.read(record)
     except DataError:
         return None
-    return sum(found.seconds.values()), tuple(found.doubts)
+    return _Facts(Pace.of(found), tuple(found.doubts), found.mean_score)
 
 
-def _guess_seconds_left(runs: tuple[RunStatus, ...]) -> float | None:
-    took = [run.seconds for run in runs if run.state == "complete" and run.seconds is not None]
-    if not took:
-        return None
-    usual = statistics.median(took)
-    at_once = max(1, sum(run.state == "running" for run in runs))
-    left = [usual for run in runs if run.state in {"waiting", "interrupted"}]
-    left += [max(0.0, usual - (run.seconds or 0.0)) for run in runs if run.state == "running"]
-    return sum(left) / at_once
+@lru_cache(maxsize=10_000)
+def _facts_of_pilot(path: Path, _: int) -> _Facts | None:
+    found = PILOT_FACTS.find(path)
+    return None if found is None else _Facts(Pace(found.seconds), found.doubts, found.source_score)

@@ -26,6 +26,7 @@ from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
 from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of, read_failure
+from alignfreeze.running.pace import steps_of
 from alignfreeze.running.sharing import places_of, remove_realigned, users_of
 from alignfreeze.running.terms import keep_terms
 
@@ -56,7 +57,9 @@ class Sweep:
         make_folder(self.runs)
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
         write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
-        write_json(self.out / PLANNED, list(self.jobs))
+        jobs = self.jobs.items()
+        steps = {name: steps_of(spec, finetuning_steps=plan.finetuning_steps) for name, (spec, plan) in jobs}
+        write_json(self.out / PLANNED, steps)
         keep_terms(self.out, self.plans)
 
     def read_record(self, name: str) -> RunRecord | None:

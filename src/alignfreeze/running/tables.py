@@ -12,7 +12,8 @@ from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
 from alignfreeze.running.scores import Summary, group_scores, judge_scores
-from alignfreeze.running.verdicts import Counts, Judgement, Verdict, points_text
+from alignfreeze.running.trials import Counts
+from alignfreeze.running.verdicts import Judgement, Verdict, points_text
 from alignfreeze.sheets import DETAIL, Cell, Sheet
 
 if TYPE_CHECKING:

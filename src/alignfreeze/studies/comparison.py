@@ -18,7 +18,8 @@ from alignfreeze.running.scores import (
     judge_scores,
     summarise,
 )
-from alignfreeze.running.verdicts import MARGIN, VERDICTS, Counts, Verdict
+from alignfreeze.running.trials import Counts
+from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
 
@@ -134,7 +135,10 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
         found += [_compare(setup, name, [r for r in members if r.metric == name], margin) for name in ordered]
     names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
-    studies = {item.setup: ", ".join(dict.fromkeys(r.study for r in unique if r.setup == item.setup)) for item in found}
+    named: dict[Setup, dict[str, None]] = {}
+    for result in unique:
+        named.setdefault(result.setup, {})[result.study] = None
+    studies = {item.setup: ", ".join(named[item.setup]) for item in found}
     labels = Counter(studies.values())
     # The digest of the settings distinguishes two studies of the same name.
     labelled = {

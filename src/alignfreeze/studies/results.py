@@ -16,7 +16,7 @@ from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import RECORD, SENTENCES, RunRecord
 from alignfreeze.files import read_lines
 from alignfreeze.running.counts import CountsByMetric, read_counts
-from alignfreeze.running.verdicts import Counts
+from alignfreeze.running.trials import Counts
 
 FINETUNING_PARTS = (Part.PRECISION, Part.TASK, Part.FINETUNING)
 """The parts that a run shares with its baseline."""

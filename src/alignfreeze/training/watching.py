@@ -49,13 +49,15 @@ class Watch(TrainerCallback):
             complete_checkpoint(checkpoint_of(args, state), CheckpointFacts(model.at_once))
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
-        """Check that the loss is a number."""
+        """Check that the loss is a number, and show it."""
         loss = logs.get("loss", 0.0)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"{self.title}: the loss is {loss} at step {state.global_step}; "
                 "the training has diverged; lower the learning rate"
             )
+        if "loss" in logs:
+            self.bar.tell(loss=loss)
 
 
 def check_weights(model: nn.Module, title: str) -> None:
