@@ -117,7 +117,7 @@ def test_a_family(follow, monkeypatch):
 
 def test_a_column(follow):
     follow("Add a column")
-    overall = Overall(Summary(0.5, None, 3), dict.fromkeys(VERDICTS, 0), None, None, 1.0)
+    overall = Overall(Summary(0.5, None, 3), dict.fromkeys(VERDICTS, 0), {}, None, None, 1.0)
     row = comparisons.OverviewRow("full", overall)
     column = comparisons.OVERVIEW[-1]
     assert (column.name, column.key, column.cell(row).text) == ("seeds", "seeds", "3")
