@@ -10,6 +10,7 @@ from scipy import stats
 from alignfreeze.advice.choices import choice_lines, choice_sheet
 from alignfreeze.advice.outcome import how_far
 from alignfreeze.advice.per_language import choose_strategies
+from alignfreeze.evaluation.checks import LEARNT_NOTHING
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.records import RECORD, RunRecord
@@ -93,7 +94,22 @@ def test_of_entities_less_is_taken_for_sure(study):
         values["settings"]["task"] = "ner"
         write_json(path, values)
     assert width() > 2 * words
-    assert list(choice_lines(choose_strategies(folder)))[2].startswith("how far to trust this: hardly")
+    found = choose_strategies(folder)
+    assert any(line.startswith("how far to trust this: hardly") for line in choice_lines(found))
+    (prior,) = {item.prior for item in found.advice.languages}
+    assert f"the prior alone says {prior:.0%}, your runs moved it to" in " ".join(choice_lines(found))
+    assert found.answers()[1].startswith("German: perhaps use the models of front (")
+
+
+def test_runs_that_have_learnt_nothing_are_not_believed(study):
+    folder = study(baseline={"de": (0.7, 0.6)}, front={"de": (0.95, 0.8)})
+    for path in folder.rglob(RECORD):
+        doubt = f"English: an accuracy of 20.0% is no better than to say 'X'; {LEARNT_NOTHING}"
+        write_json(path, read_json(path) | {"doubts": [doubt]})
+    found = choose_strategies(folder)
+    assert found.advice.weak == ("baseline", "front")
+    assert found.advice.overall.confidence <= found.advice.overall.prior
+    assert "your runs are too weak to move it" in " ".join(choice_lines(found))
 
 
 def test_without_test_data_a_choice_is_made_all_the_same(study):

@@ -118,13 +118,16 @@ def advice_outcome(out):
     return AdviceOutcome(advice, settings, (250, 500), 0.25, settings, out)
 
 
+def _probability(gain):
+    return min(0.99, max(0.01, 0.5 + 27 * gain))
+
+
 def _recommend(language, gain):
+    gains = {name: number * gain for number, name in enumerate(STRATEGIES)}
     estimated = {
-        name: StrategyEstimate(
-            0.8, 0.8, 0.5, 0.0, 0.1, number * gain, (number * gain - 0.02, number * gain + 0.021), 0.5, 0.25
-        )
-        for number, name in enumerate(STRATEGIES)
+        name: StrategyEstimate(0.8, 0.8, 0.5, 0.0, 0.1, one, (one - 0.02, one + 0.021), _probability(one), 0.25, 0.74)
+        for name, one in gains.items()
     }
     if gain > 0:
-        return Recommendation(language, "front", "better", 0.93, 0.5, ("full",), estimated, 500)
-    return Recommendation(language, "baseline", "baseline", 0.62, 0.5, (), estimated, 500)
+        return Recommendation(language, "front", "better", 0.93, 0.74, 0.5, ("full",), estimated, 500)
+    return Recommendation(language, "baseline", "baseline", 0.62, 0.08, 0.5, (), estimated, 500)

@@ -121,9 +121,8 @@ def advise(
     advised = _advise(experiment, base=start, out=folder, **how)
     values = advised.recommended.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     write_lines(folder / RECOMMENDED, to_toml(values))
-    write_findings(
-        folder, "advice", advice_sheet(advised), advice_lines(advised), advised.to_dict(), doubts=advice_doubts(advised)
-    )
+    above = [*advice_doubts(advised), *advised.answers()]
+    write_findings(folder, "advice", advice_sheet(advised), advice_lines(advised), advised.to_dict(), above=above)
     return advised
 
 
@@ -148,7 +147,8 @@ def _choose(runs: Path, out: Path | None) -> StrategyChoices:
     choices = choose_strategies(runs)
     if out is not None:
         sheet, lines = choice_sheet(choices), choice_lines(choices)
-        write_findings(out, "choice", sheet, lines, choices.to_dict(), doubts=doubt_lines(choices.doubts))
+        above = [*doubt_lines(choices.doubts), *choices.answers()]
+        write_findings(out, "choice", sheet, lines, choices.to_dict(), above=above)
     return choices
 
 
@@ -207,20 +207,23 @@ def _advise(
 
 
 def apply_advice(settings: ExperimentSettings, advice: Advice, *, base: Path) -> ExperimentSettings:
-    """Return the experiment with only the advised strategy, and with absolute paths."""
+    """Return the experiment with the baseline and the advised strategy, so that it can be judged.
+
+    Paths are absolute.
+    """
+    names = dict.fromkeys([BASELINE, advice.overall.strategy])
     found = settings.model_copy(
-        update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(advice.overall.strategy)]}
+        update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(name) for name in names]}
     )
     return anchor_paths(found, base)
 
 
 def write_findings(
-    folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any], *, doubts: Iterable[str]
+    folder: Path, name: str, sheet: Sheet, lines: Iterable[str], facts: dict[str, Any], *, above: Iterable[str]
 ) -> None:
-    """Write findings as `NAME.md`, with doubts above the table and lines below it, and as `NAME.json`."""
+    """Write findings as `NAME.md`, with doubts and answers above the table and lines below it, and as `NAME.json`."""
     write_json(folder / f"{name}.json", facts)
-    above = [*(f"- {markdown_text(doubt)}" for doubt in doubts), ""]
+    first = [f"- {markdown_text(line)}" for line in above]
     write_lines(
-        folder / f"{name}.md",
-        [*(above if len(above) > 1 else []), *to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)],
+        folder / f"{name}.md", [*first, "", *to_markdown(sheet).splitlines(), "", *(f"- {line}" for line in lines)]
     )

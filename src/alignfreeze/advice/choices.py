@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alignfreeze.advice.judging import Advice, Recommendation
+from alignfreeze.advice.answers import advice_answers, answer_line, moved_text
+from alignfreeze.advice.judging import Advice, Recommendation, StrategyEstimate
 from alignfreeze.advice.outcome import (
     code_of,
     estimate_rows,
-    expected_gain_column,
+    gain_columns,
     how_far,
     language_of,
-    name_languages,
     percent_of,
     realigned_strategies,
 )
@@ -84,6 +84,10 @@ class StrategyChoices(Tabular):
         """Return the chosen models and their scores as a table, one row per language."""
         return [choice_sheet(self)]
 
+    def answers(self) -> list[str]:
+        """Return one line for all languages together and one per language: which models to use, how sure that is."""
+        return advice_answers(self.advice, whole=True)
+
     def warnings(self) -> list[str]:
         """Return what is doubtful in the scores of the runs."""
         return doubt_lines(self.doubts)
@@ -91,8 +95,10 @@ class StrategyChoices(Tabular):
 
 CHOICE_NOTE = (
     "Strategies: the expected gain over the baseline, in points, with its 95% interval, estimated without labels. "
-    "Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; choices do not use "
-    "these scores. The best single strategy and the best of each language are found in hindsight, from these scores."
+    "Prior: the probability of a gain before any run, from the gains of other encoders and tasks. Runs: what your runs "
+    "moved it to. Chosen: the strategy with the greatest expected gain. Scores: on the test data, in percent; choices "
+    "do not use these scores. The best single strategy and the best of each language are found in hindsight, from "
+    "these scores."
 )
 
 
@@ -121,12 +127,17 @@ def choice_columns(choices: StrategyChoices) -> list[Column[ChoiceRow]]:
     return [
         Column("", lambda row: code_of(row.item), is_name=True),
         Column("language", lambda row: language_of(row.item), is_name=True),
-        *(expected_gain_column(strategy, lambda row: row.item.estimated) for strategy in strategies),
+        *(column for strategy in strategies for column in gain_columns(strategy, _estimates_of, moved="runs")),
         Column("chosen", lambda row: row.strategy),
+        Column(None, lambda row: answer_line(row.item, whole=True), key="answer"),
         Column("its score", lambda row: row.chosen, percent_of),
         Column(f"always {single}", lambda row: row.single, percent_of),
         Column("best of each", lambda row: row.best, percent_of),
     ]
+
+
+def _estimates_of(row: ChoiceRow) -> Mapping[str, StrategyEstimate]:
+    return row.item.estimated
 
 
 def choice_sheet(choices: StrategyChoices) -> Sheet:
@@ -154,9 +165,9 @@ def choice_lines(choices: StrategyChoices) -> Iterator[str]:
     for one in choices.languages:
         if one.models:
             yield f"models of {name_of(one.language)}: {', '.join(map(str, one.models))}"
-    if choices.advice.silent:
-        languages = name_languages(choices.advice.silent)
-        yield f"{languages}: no label could be carried over the links, so nothing can be chosen"
+    overall = choices.advice.overall
+    what = "no strategy gains" if overall.verdict == "baseline" else f"{overall.strategy!r} gains"
+    yield f"all languages together: the probability that {what}: {moved_text(overall, whole=True)}"
     yield how_far(choices.task)
     if choices.single is None or choices.gain is None:
         yield "there are no test data, so the gain of these choices is not known"
@@ -187,6 +198,7 @@ def choice_facts(choices: StrategyChoices) -> dict[str, Any]:
         "best_of_each": choices.best,
         "gain": choices.gain,
         "interval": choices.interval,
+        "answers": advice_answers(choices.advice, whole=True),
         "languages": [
             {
                 **asdict(one),
@@ -197,4 +209,5 @@ def choice_facts(choices: StrategyChoices) -> dict[str, Any]:
             for one, row in zip(choices.languages, rows, strict=True)
         ],
         "not_estimated": list(choices.advice.silent),
+        "too_weak": list(choices.advice.weak),
     }

@@ -9,9 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from alignfreeze.advice.gains import Calibration, Floats, draw_gains, resample
-from alignfreeze.advice.pilots import (
-    Pilot,
-)
+from alignfreeze.advice.pilots import Pilot
+from alignfreeze.advice.prior import Prior, distrust
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.estimates import (
     Addends,
@@ -57,6 +56,7 @@ class StrategyEstimate:
         interval: The interval that contains the gain with 95% probability.
         better: The probability of a gain.
         best: The probability that no other strategy gains more.
+        prior: The probability of a gain before any pilot; 0 for the baseline.
     """
 
     agreement: float
@@ -68,6 +68,7 @@ class StrategyEstimate:
     interval: tuple[float, float]
     better: float
     best: float
+    prior: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,24 @@ class Recommendation:
         verdict: Why the strategy is advised.
         confidence: The probability that the strategy is better than the baseline. If the baseline is advised: the
             probability that no strategy is better.
+        prior: What `confidence` was before any pilot.
         best: The probability that no other strategy is better.
         rivals: Other strategies that may be the best.
         estimated: The estimates by strategy, the baseline first.
         n: Number of held-out sentence pairs.
+        is_believed: Whether the pilots of the strategy are strong enough to be believed.
     """
 
     language: str | None
     strategy: str
     verdict: AdviceVerdict
     confidence: float
+    prior: float
     best: float
     rivals: tuple[str, ...]
     estimated: Mapping[str, StrategyEstimate]
     n: int
+    is_believed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class Advice:
         source_scores: Scores on held-out items of the source language, by strategy; empty without such items.
         doubts: Signs that these scores cannot be right, with the probable cause.
         silent: Languages without any estimate, as no label could be carried over.
+        weak: Strategies with pilots that are too weak to be believed. If the baseline is one of them, no pilot is
+            believed, and the advice is that of the prior alone.
     """
 
     languages: tuple[Recommendation, ...]
@@ -115,6 +122,7 @@ class Advice:
     source_scores: Mapping[str, float]
     doubts: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
 
 
 def judge_pilots(
@@ -129,6 +137,8 @@ def judge_pilots(
     how well its labels of the target side agree with the carried labels. The measure is the same for all strategies,
     so a difference comes from the target side. Gains of a language shrink towards the mean over languages. They shrink
     more for a language with fewer sentence pairs.
+
+    Pilots that are too weak do not change what is known before: no gain is then more probable than by the prior alone.
 
     Args:
         pilots: Pilots of the baseline and of at least one other strategy, with the same seeds each.
@@ -157,20 +167,32 @@ def judge_pilots(
     values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]
     exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
     draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
+    weak = tuple(name for name in strategies if any(pilot.is_weak for pilot in by_strategy[name]))
+    if weak:
+        draws = distrust(draws, [strategies.index(name) for name in weak], calibration, random)
+    believed = [name for name in strategies if BASELINE not in weak and name not in weak]
+    here, everywhere = (Prior.of(calibration, len(strategies) - 1, n_languages=n) for n in (1, len(spoken)))
     estimates = [
         {
-            name: _estimate_strategy(float(exact[row, column]), predictions[language][name], draws[:, row], column)
+            name: _estimate_strategy(
+                float(exact[row, column]),
+                predictions[language][name],
+                _summarise_gains(draws[:, row], column, here, is_believed=name in believed),
+            )
             for column, name in enumerate(strategies)
         }
         for row, language in enumerate(spoken)
     ]
     recommendations = [
-        recommend(language, estimates[row], draws[:, row], n=counts[language].shape[1])
+        recommend(language, estimates[row], draws[:, row], here, believed=believed, n=counts[language].shape[1])
         for row, language in enumerate(spoken)
     ]
     together = draws.mean(axis=1)
     overall = {
-        name: _average_estimates([row[name] for row in estimates], together, column)
+        name: _average_estimates(
+            [row[name] for row in estimates],
+            _summarise_gains(together, column, everywhere, is_believed=name in believed),
+        )
         for column, name in enumerate(strategies)
     }
     scores = {
@@ -179,13 +201,16 @@ def judge_pilots(
     }
     return Advice(
         languages=tuple(recommendations),
-        overall=recommend(None, overall, together, n=sum(item.n for item in recommendations)),
+        overall=recommend(
+            None, overall, together, everywhere, believed=believed, n=sum(item.n for item in recommendations)
+        ),
         seeds=tuple(dict.fromkeys(pilot.seed for pilot in pilots)),
         source_scores={name: _mean_of(several) for name, several in scores.items() if several},
         doubts=tuple(
             doubt.sentence for doubt in gather_doubts([(f"{p.strategy}, seed {p.seed}", p.doubts) for p in pilots])
         ),
         silent=tuple(language for language in counts if language not in spoken),
+        weak=weak,
     )
 
 
@@ -206,9 +231,7 @@ def count_agreement(several: Mapping[str, Sequence[Predictions]]) -> list[Addend
     ]
 
 
-def _estimate_strategy(
-    agreement: float, several: Sequence[Predictions], draws: Floats, column: int
-) -> StrategyEstimate:
+def _estimate_strategy(agreement: float, several: Sequence[Predictions], gains: Mapping[str, Any]) -> StrategyEstimate:
     """Return the estimates for a strategy in a language, from one prediction per seed."""
 
     def add_up(estimate: Callable[[Predictions], Addends]) -> float | None:
@@ -220,32 +243,40 @@ def _estimate_strategy(
         entropy=add_up(entropy),
         confidence_shift=add_up(confidence_shift),
         label_distance=_mean_of([label_distance(one) for one in several]),
-        **_summarise_gains(draws, column),
+        **gains,
     )
 
 
-def _average_estimates(several: Sequence[StrategyEstimate], draws: Floats, column: int) -> StrategyEstimate:
+def _average_estimates(several: Sequence[StrategyEstimate], gains: Mapping[str, Any]) -> StrategyEstimate:
     """Return the means of estimates over languages, with a summary of the drawn mean gains."""
     names = ("agreement", "own", "entropy", "confidence_shift", "label_distance")
     known = {name: [value for one in several if (value := getattr(one, name)) is not None] for name in names}
     means: dict[str, Any] = {name: _mean_of(values) if values else None for name, values in known.items()}
-    return StrategyEstimate(**means, **_summarise_gains(draws, column))
+    return StrategyEstimate(**means, **gains)
 
 
-def _summarise_gains(draws: Floats, column: int) -> dict[str, Any]:
-    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]."""
+def _summarise_gains(draws: Floats, column: int, prior: Prior, *, is_believed: bool) -> dict[str, Any]:
+    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]; the baseline is the first."""
     gains = draws[:, column]
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    better, before = float((gains > 0).mean()), prior.gain if column else 0.0
     return {
         "gain": float(gains.mean()),
         "interval": (float(low), float(high)),
-        "better": float((gains > 0).mean()),
+        "better": better if is_believed else min(better, before),
         "best": float((draws.argmax(axis=1) == column).mean()),
+        "prior": before,
     }
 
 
 def recommend(
-    language: str | None, estimated: Mapping[str, StrategyEstimate], draws: Floats, *, n: int
+    language: str | None,
+    estimated: Mapping[str, StrategyEstimate],
+    draws: Floats,
+    prior: Prior,
+    *,
+    believed: Sequence[str],
+    n: int,
 ) -> Recommendation:
     """Choose the strategy with the greatest expected gain; the baseline if no gain is expected.
 
@@ -253,10 +284,13 @@ def recommend(
         language: Code of the language; None for all languages.
         estimated: The estimates by strategy, the baseline first.
         draws: Drawn gains, [draws, strategies].
+        prior: What the prior alone says.
+        believed: The strategies with pilots that are strong enough to be believed.
         n: Number of held-out sentence pairs.
     """
     names = list(estimated)
-    chosen = max(names, key=lambda name: estimated[name].gain)
+    # Where the prior alone speaks, all strategies have its gain, and the one that agrees best is as good as any.
+    chosen = max(names, key=lambda name: (round(estimated[name].gain, 9), estimated[name].agreement))
     column = names.index(chosen)
     rivals = tuple(
         name
@@ -264,11 +298,12 @@ def recommend(
         if name != chosen and float((draws[:, place] > draws[:, column]).mean()) > 1 - SURE_PROBABILITY
     )
     verdict: AdviceVerdict = "baseline"
-    confidence = best = estimated[chosen].best
+    best, before = estimated[chosen].best, prior.no_gain
+    confidence = best if chosen in believed else min(best, before)
     if chosen != BASELINE:
-        confidence = estimated[chosen].better
-        verdict = "better" if confidence >= SURE_PROBABILITY else "likely better"
-    return Recommendation(language, chosen, verdict, confidence, best, rivals, estimated, n)
+        confidence, before = estimated[chosen].better, estimated[chosen].prior
+        verdict = "better" if confidence >= SURE_PROBABILITY and chosen in believed else "likely better"
+    return Recommendation(language, chosen, verdict, confidence, before, best, rivals, estimated, n, chosen in believed)
 
 
 def _mean_of(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.advice.answers import advice_answers, advised_for, answer_line, moved_text, promising_strategy
 from alignfreeze.advice.judging import SURE_PROBABILITY, Advice, AdviceVerdict, Recommendation, StrategyEstimate
 from alignfreeze.columns import Column, Row, make_sheet, plain_values
 from alignfreeze.experiment.names import BASELINE
@@ -50,6 +51,10 @@ class AdviceOutcome(Tabular):
         """Return the advice as a table, one row per language."""
         return [advice_sheet(self)]
 
+    def answers(self) -> list[str]:
+        """Return one line for all languages together and one per language: whether to realign, and how sure that is."""
+        return advice_answers(self.advice)
+
     def warnings(self) -> list[str]:
         """Return what is doubtful in the pilots."""
         return advice_doubts(self)
@@ -57,9 +62,10 @@ class AdviceOutcome(Tabular):
 
 NOTE = (
     "Strategies: the expected gain over the baseline, in points, with its 95% interval. No labels of these languages "
-    "were used. Agreement: how well the baseline's labels agree with the labels that all pilots give to the source "
-    "side, carried over word links. Confidence: the probability that the advised strategy gains; if no realignment is "
-    "advised, the probability that no strategy gains."
+    "were used. Prior: the probability of a gain before any pilot, from the gains of other encoders and tasks. Pilots: "
+    "what your pilots moved it to. Confidence: the probability that the advised strategy gains; if no realignment is "
+    "advised, the probability that no strategy gains. Agreement: how well the baseline's labels agree with the labels "
+    "that all pilots give to the source side, carried over word links."
 )
 
 
@@ -68,13 +74,18 @@ def advice_columns(realigned: Sequence[str]) -> list[Column[Recommendation]]:
     return [
         Column("", code_of, is_name=True),
         Column("language", language_of, is_name=True),
+        *(column for strategy in realigned for column in gain_columns(strategy, _estimates_of, moved="pilots")),
+        Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better")), need=DETAIL),
+        Column("confidence", lambda item: item.confidence, "{:.0%}".format, need=DETAIL),
         Column("pairs", lambda item: item.n, need=DETAIL),
         Column("agreement", lambda item: item.estimated[BASELINE].agreement, percent_of, need=DETAIL),
-        *(expected_gain_column(strategy, lambda item: item.estimated) for strategy in realigned),
-        Column("advised", lambda item: Cell(item.strategy, int(item.verdict == "better"))),
-        Column("confidence", lambda item: item.confidence, "{:.0%}".format),
+        Column(None, answer_line, key="answer"),
         Column(None, sentence, key="reason"),
     ]
+
+
+def _estimates_of(item: Recommendation) -> Mapping[str, StrategyEstimate]:
+    return item.estimated
 
 
 RECOMMENDED = "recommended.toml"
@@ -90,6 +101,7 @@ def estimate_rows(item: Recommendation) -> list[dict[str, Any]]:
             "gain": one.gain,
             "gain_low": one.interval[0],
             "gain_high": one.interval[1],
+            "prior": one.prior,
             "better": one.better,
             "best": one.best,
             "agreement": one.agreement,
@@ -110,11 +122,22 @@ def language_of(item: Recommendation) -> str:
     return "all languages" if item.language is None else name_of(item.language)
 
 
-def expected_gain_column(strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]]) -> Column[Row]:
-    """Return the column of the expected gain of a strategy."""
-    return Column(
-        strategy, lambda row: estimated(row)[strategy], _expected_gain_cell, of=strategy, part="expected gain"
-    )
+def gain_columns(
+    strategy: str, estimated: Callable[[Row], Mapping[str, StrategyEstimate]], *, moved: str
+) -> list[Column[Row]]:
+    """Return the columns of a strategy: its expected gain, and the probability of a gain before and after the pilots.
+
+    Args:
+        strategy: The strategy.
+        estimated: Returns the estimates of a row by strategy.
+        moved: The heading of the probability that includes the pilots, or the runs.
+    """
+    percent = "{:.0%}".format
+    return [
+        Column(strategy, lambda row: estimated(row)[strategy], _expected_gain_cell, of=strategy, part="expected gain"),
+        Column(f"{strategy}: prior", lambda row: estimated(row)[strategy].prior, percent, of=strategy, part="prior"),
+        Column(f"{strategy}: {moved}", lambda row: estimated(row)[strategy].better, percent, of=strategy, part=moved),
+    ]
 
 
 def _expected_gain_cell(one: StrategyEstimate) -> Cell:
@@ -148,17 +171,9 @@ def advice_doubts(advised: AdviceOutcome) -> list[str]:
 
 
 def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
-    """Yield the advice as sentences: first for all languages, then for languages that differ."""
+    """Yield what explains the advice: the reason for all languages together, and how far to trust this."""
     advice = advised.advice
     yield sentence(advice.overall)
-    differing: dict[tuple[str, AdviceVerdict], list[str]] = {}
-    for item in advice.languages:
-        if (item.strategy, item.verdict) != (advice.overall.strategy, advice.overall.verdict):
-            differing.setdefault((item.strategy, item.verdict), []).append(str(item.language))
-    for (strategy, verdict), languages in differing.items():
-        yield f"{name_languages(languages)}: {_advice_text(strategy, verdict)}"
-    if advice.silent:
-        yield f"{name_languages(advice.silent)}: no label could be carried over the links, so nothing can be said"
     if advice.doubts and advised.fraction < 1:
         yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more; raise --fraction"
     yield how_far(advised.settings.task)
@@ -169,30 +184,29 @@ def how_far(task: str) -> str:
     if task == "pos":
         return (
             "how far to trust this: on 22 languages with the embedded encoder, such probabilities were right about as "
-            "often as stated. The advice lost a third to two fifths of what no realignment loses (docs/advice.md)"
+            "often as stated. The advice lost a third to two fifths of what no realignment loses (docs/evidence.md)"
         )
     if task == "ner":
         return (
             "how far to trust this: hardly. On five languages with the embedded encoder, gains changed with the seed, "
-            "and such advice lost more than no realignment (docs/advice.md)"
+            "and such advice lost more than no realignment (docs/evidence.md)"
         )
     return f"how far to trust this: nothing was measured for {task}; intervals are as wide as for named entities"
 
 
 def sentence(item: Recommendation) -> str:
     """Explain the advice for a language, or for all languages: the reason, and how sure the advice is."""
-    who = "all languages together" if item.language is None else name_of(item.language)
+    who, moved = advised_for(item), moved_text(item)
     if item.verdict == "baseline":
-        names = [name for name in item.estimated if name != BASELINE]
-        best = max(names, key=lambda name: item.estimated[name].gain)
+        best = promising_strategy(item)
         return (
-            f"{who}: do not realign. The greatest expected gain is {100 * item.estimated[best].gain:+.1f} points, by "
-            f"{best!r}. The probability that no strategy gains anything is {item.confidence:.0%}."
+            f"{who}: do not realign. The greatest expected gain is {points_text(item.estimated[best].gain)} points, by "
+            f"{best!r}. The probability that no strategy gains anything: {moved}."
         )
-    gain = 100 * item.estimated[item.strategy].gain
+    gain = points_text(item.estimated[item.strategy].gain)
     text = (
-        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain:+.1f} "
-        f"points. The probability of any gain is {item.confidence:.0%}"
+        f"{who}: {_advice_text(item.strategy, item.verdict)}. The expected gain over no realignment is {gain} points. "
+        f"The probability of any gain: {moved}"
     )
     if item.rivals:
         rivals = ("no realignment" if name == BASELINE else repr(name) for name in item.rivals)
@@ -204,11 +218,6 @@ def _advice_text(strategy: str, verdict: AdviceVerdict) -> str:
     if verdict == "baseline":
         return "do not realign"
     return f"realign with {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
-
-
-def name_languages(languages: list[str] | tuple[str, ...]) -> str:
-    """Return the names of languages as a list."""
-    return ", ".join(map(name_of, languages))
 
 
 def advice_facts(advised: AdviceOutcome) -> dict[str, Any]:
@@ -225,9 +234,11 @@ def advice_facts(advised: AdviceOutcome) -> dict[str, Any]:
         "seeds": list(advice.seeds),
         "source_scores": dict(advice.source_scores),
         "overall": asdict(advice.overall) | plain_values(columns, advice.overall),
+        "answers": advice_answers(advice),
         "languages": [asdict(item) | plain_values(columns, item) for item in advice.languages],
         "doubts": list(advice.doubts),
         "not_estimated": list(advice.silent),
+        "too_weak": list(advice.weak),
         "how_far": how_far(advised.settings.task),
         "recommended": str(advised.out / RECOMMENDED),
     }

@@ -16,7 +16,7 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, rea
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import MODEL, RunRecord
-from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.running.scores import Values, interval_of_gain
 from alignfreeze.studies.results import read_records, results_of
 from alignfreeze.tasks.table import TASKS
@@ -57,7 +57,13 @@ def choose_strategies(folder: Path) -> StrategyChoices:
             f"a run of each other strategy; found: {', '.join(sorted(f'{s} {seed}' for s, seed in by_key))}"
         )
     pilots = [
-        Pilot(strategy, seed, None, read_predictions(by_key[strategy, seed][0] / PREDICTIONS))
+        Pilot(
+            strategy,
+            seed,
+            None,
+            read_predictions(by_key[strategy, seed][0] / PREDICTIONS),
+            is_weak=learnt_nothing([by_key[strategy, seed][1]]),
+        )
         for strategy in strategies
         for seed in seeds
     ]

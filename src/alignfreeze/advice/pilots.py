@@ -16,7 +16,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import digest_of
 from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError, OutputError, SettingsError
-from alignfreeze.evaluation.checks import find_doubts
+from alignfreeze.evaluation.checks import LEARNT_NOTHING, find_doubts
+from alignfreeze.evaluation.guessing import doubt_weakness
 from alignfreeze.evaluation.predictions import PREDICTIONS, Predictions, read_predictions, write_predictions
 from alignfreeze.experiment.cost import Lengths, estimate_cost
 from alignfreeze.experiment.data import ExperimentData, find_links
@@ -65,6 +66,8 @@ class Pilot:
         source_score: Score on held-out items of the source language; None without such items.
         predictions: Predictions for the held-out sentence pairs, by language.
         doubts: Signs that the score cannot be right, with the probable cause.
+        is_weak: Whether the score shows no more than one could have without an encoder. Nothing can be learnt from
+            such a pilot.
     """
 
     strategy: str
@@ -72,6 +75,7 @@ class Pilot:
     source_score: float | None
     predictions: Mapping[str, Predictions]
     doubts: tuple[str, ...] = ()
+    is_weak: bool = False
 
 
 def shorten(settings: ExperimentSettings, fraction: float, *, finetuning_steps: int) -> ExperimentSettings:
@@ -199,7 +203,7 @@ def _run_pilot(
             found = _train_pilot(spec, data, alignments, held, places, tokenizer=tokenizer)
             write_predictions(folder / PREDICTIONS, list(found.predictions.values()))
             taken = time.perf_counter() - began
-            facts = PilotFacts(found.strategy, found.seed, found.source_score, found.doubts, taken)
+            facts = PilotFacts(found.strategy, found.seed, found.source_score, found.doubts, taken, found.is_weak)
             write_json(folder / PILOT, asdict(facts))
         remove_folder(saved)
         with suppress(OSError):
@@ -221,7 +225,7 @@ def _read_pilot(place: Path, spec: RunSpec) -> Pilot | None:
     except DataError as error:
         remark(f"{error}; this pilot is done again")
         return None
-    return Pilot(facts.strategy, facts.seed, facts.source_score, predictions, facts.doubts)
+    return Pilot(facts.strategy, facts.seed, facts.source_score, predictions, facts.doubts, facts.is_weak)
 
 
 def _train_pilot(
@@ -244,11 +248,15 @@ def _train_pilot(
         return Pilot(str(spec.strategy), spec.seed, None, by_language)
     guesses = task.kind.predict(model, held.items)
     measures = task.metrics(guesses, held.items)
-    said = find_doubts(
-        settings.source_language, measures, guesses, held.items, task=task, task_model=model, is_source=True
-    )
-    score = measures[0].value if measures[0].n else None
-    return Pilot(str(spec.strategy), spec.seed, score, by_language, tuple(said))
+    language = settings.source_language
+    said = [*find_doubts(language, measures, guesses, held.items, task=task, task_model=model, is_source=True)]
+    if not measures[0].n:
+        return Pilot(str(spec.strategy), spec.seed, None, by_language, tuple(said))
+    is_weak = any(LEARNT_NOTHING in doubt for doubt in said)
+    if not is_weak and (weakness := doubt_weakness(language, measures[0], held.items, data.train, task=task)):
+        said.append(weakness)
+        is_weak = True
+    return Pilot(str(spec.strategy), spec.seed, measures[0].value, by_language, tuple(said), is_weak)
 
 
 # --- how much a budget allows --------------------------------------------------------

@@ -214,7 +214,7 @@ def advise(
     if as_json:
         show_json(advised.to_dict())
         return
-    show_lines(advised.warnings())
+    show_lines([*advised.warnings(), *advised.answers(), ""])
     show_sheets(advised.sheets())
     if isinstance(advised, StrategyChoices):
         show_lines(choice_lines(advised))

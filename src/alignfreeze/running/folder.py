@@ -54,6 +54,7 @@ class PilotFacts:
         source_score: Score on held-out items of the source language; None without such items.
         doubts: Signs that the score cannot be right.
         seconds: How long the pilot took.
+        is_weak: Whether the score is too low to believe the pilot.
     """
 
     strategy: str
@@ -61,6 +62,7 @@ class PilotFacts:
     source_score: float | None
     doubts: tuple[str, ...]
     seconds: float
+    is_weak: bool
 
 
 class _Languages(Excerpt):
