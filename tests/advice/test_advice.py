@@ -440,7 +440,9 @@ def test_pilots_that_are_too_weak_move_nothing():
         assert item.confidence <= item.prior
         assert item.estimated["front"].gain == pytest.approx(Calibration().expected)
         assert "your pilots are too weak to move it" in sentence(item)
-    assert advice_answers(weak)[1].startswith("German: perhaps realign with front (+1.1, ")
+    answer = advice_answers(weak)[1]
+    assert answer.startswith("German: perhaps realign with front (+1.1, ")
+    assert answer.endswith("by the prior alone)")
 
 
 def test_a_strategy_with_weak_pilots_is_no_more_probable_than_before():

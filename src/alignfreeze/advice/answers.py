@@ -58,6 +58,8 @@ def figures_text(one: StrategyEstimate) -> str:
 
 def percent_pair(item: Recommendation) -> str:
     """Return how sure an advice is, and how sure the prior alone would be."""
+    if not item.is_believed:
+        return f"{item.confidence:.0%} by the prior alone"
     return f"{item.confidence:.0%}, prior {item.prior:.0%}"
 
 
