@@ -22,8 +22,6 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from alignfreeze.corpora.mini import mini_path
-
 LONGEST = 3.0
 """Seconds without any output after which a user wonders whether a command still works."""
 
@@ -127,6 +125,8 @@ def _last_line(text: str) -> str:
 
 def commands_on(folder: Path) -> list[list[str]]:
     """Return the commands that a user waits for, in an order in which each finds what it needs."""
+    from alignfreeze.corpora.mini import mini_path  # not needed to listen to `make demo`, and not installed then
+
     (folder / "experiment.toml").write_text(EXPERIMENT)
     pairs = ["--bitext", f"en-de={mini_path('en-de.tsv')}"]
     arguments = [
