@@ -91,7 +91,7 @@ def test_a_name_that_was_checked_is_read_back_the_same(names, data):
         ("avarage(full,front)", r"unknown strategy 'avarage\(full,front\)'; an average is .* Did you mean 'average'\?"),
         ("average(full,front", r"an average is written average\(full,front\) or average\(0\.25\*baseline"),
         ("average(full,front)+embeddings", "an average is written"),
-        ("average(average(full,front),back)", "is an average of averages"),
+        ("average(average(full,front),back)", r"'average\(full,front\)' is inside another strategy; name its members"),
         ("average(full)", "is the average of only one strategy"),
         ("average(full,full)", "names 'full' twice"),
         ("average(0.2*full,0.3*full,0.5*front)", "names 'full' twice"),

@@ -21,7 +21,7 @@ from alignfreeze.experiment.leaderboards import (
     leaderboard_entries,
     write_leaderboard_entries,
 )
-from alignfreeze.experiment.names import is_average_name
+from alignfreeze.experiment.names import is_average_name, is_merged_name
 from alignfreeze.experiment.uses import Use, plain_uses, uses_of
 from alignfreeze.external.lora import Lora
 from alignfreeze.files import write_lines
@@ -56,7 +56,7 @@ class CardFacts:
         encoder: The encoder that the model was made from, as the user named it.
         languages: Codes of the languages that the model was made with, the source language first.
         task: A name in `TASKS`; None for an encoder.
-        strategy: How the encoder was realigned: a freeze policy, or an average of several; None if it was not.
+        strategy: How the encoder was realigned: a freeze policy, or how several are merged; None if it was not.
         freezing: What was frozen meanwhile.
         aligner: The aligner that found the word links.
         schedule: When the encoder was realigned.
@@ -99,11 +99,18 @@ class CardFacts:
         return self.strategy is not None and is_average_name(self.strategy)
 
     @property
+    def is_swap(self) -> bool:
+        """Whether the encoder is merged from several in another way than as their mean."""
+        return self.strategy is not None and is_merged_name(self.strategy) and not self.is_average
+
+    @property
     def title(self) -> str:
         """What the model is: its encoder, how that was realigned, and what the model has learnt."""
         parts = [self.name]
         if self.is_average:
             parts.append(f"averaged: {self.strategy}")
+        elif self.is_swap:
+            parts.append(f"merged: {self.strategy}")
         elif self.strategy is not None:
             how = "nothing frozen" if self.strategy == NOTHING else f"frozen: {self.strategy}"
             has_lora = self.freezing is not None and self.freezing.adapter is not None

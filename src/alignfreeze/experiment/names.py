@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 BASELINE = "baseline"
 """The strategy without realignment: it fine-tunes the pretrained encoder."""
@@ -11,11 +11,15 @@ BASELINE = "baseline"
 PAPER_STRATEGIES = (BASELINE, "full", "front", "back")
 """The strategies of the paper: no realignment, and realignment with three freeze policies."""
 
-AVERAGE = "average"
-AVERAGE_PATTERN = re.compile(rf"{AVERAGE}\((.*)\)")
+AVERAGE, SCALED, SWAP, REVERT = "average", "scaled", "swap", "revert"
+"""What the names of strategies begin with that merge several encoders into one."""
+
+_AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
+_MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT})\(.*\)")
+_FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
-_FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x"})
+_FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x", "=": "-"})
 """Characters of strategy names that some file systems or shells do not allow in the name of a folder."""
 
 
@@ -32,6 +36,38 @@ def name_average(members: Sequence[str], weights: Sequence[float]) -> str:
     return f"{AVERAGE}({','.join(w + m for w, m in zip(written, members, strict=True))})"
 
 
+def name_scaled(member: str, factor: float) -> str:
+    """Return the name of a strategy whose difference from the pretrained encoder is multiplied by a factor."""
+    return f"{SCALED}({member},{WEIGHT_FORMAT.format(factor)})"
+
+
+def name_swap(base: str, parts: str, donor: str) -> str:
+    """Return the name of an encoder some parts of which come from another."""
+    return f"{REVERT}({base},{parts})" if donor == BASELINE else f"{SWAP}({base},{parts}={donor})"
+
+
 def is_average_name(name: str) -> bool:
     """Return whether a name is that of an average, of strategies or of other encoders."""
-    return AVERAGE_PATTERN.fullmatch(name) is not None
+    return _AVERAGE.fullmatch(name) is not None
+
+
+def is_merged_name(name: str) -> bool:
+    """Return whether a name is that of an encoder merged from several: an average, or one with parts of another."""
+    return _MERGED.fullmatch(name) is not None
+
+
+def name_in_words(name: str, name_start: Callable[[str], str]) -> str:
+    """Return the name of a merged encoder in a sentence, such as `full realignment with front reverted`.
+
+    Args:
+        name: The name of a merged encoder, as strategies write it.
+        name_start: Names an encoder in it that is not merged itself.
+    """
+    found = {word: match.groups() for word, form in _FORMS.items() if (match := form.fullmatch(name))}
+    if parts := found.get(REVERT):
+        return f"{name_start(parts[0])} with {parts[1]} reverted"
+    if parts := found.get(SWAP):
+        return f"{name_start(parts[0])} with {parts[1]} of {name_start(parts[2])}"
+    if parts := found.get(SCALED):
+        return f"{parts[1]} times {name_start(parts[0])}"
+    return f"the {name}"

@@ -29,7 +29,7 @@ from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.external.lora import Lora
 from alignfreeze.progress import gathering_remarks, remark, stage
 from alignfreeze.realignment.adapters import find_lora
-from alignfreeze.realignment.freezing import FreezePolicy, tell_if_all_is_frozen
+from alignfreeze.realignment.freezing import FreezePolicy, is_all_frozen, tell_if_all_is_frozen
 from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.model import realigned_layers
 from alignfreeze.realignment.preparing import complete_policy
@@ -48,7 +48,7 @@ class Plan:
         data: The data of the experiment.
         digests: The digests of its encoders.
         specs: Its runs, seed by seed.
-        freezing: What each strategy freezes, if it realigns; for an average, what all its members freeze.
+        freezing: What each strategy freezes, if it realigns; for a merged encoder, what is as in the pretrained one.
         finetuning_steps: Optimiser steps of each fine-tuning.
         tokenizer: The tokenizer of the encoder.
         overlaps: Test items that are also trained on.
@@ -227,12 +227,13 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
         adapters[policy] = find_lora(policy, model, fixed, layers=layers)
         if policy.rank is None:
             tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
+    realigning = [strategy for strategy in settings.strategies if not strategy.is_baseline]
+    fixed_by = {strategy: strategy.parts_of(model, settings.realignment, seed=seed) for strategy in realigning}
+    for strategy, fixed in fixed_by.items():
+        if strategy.is_merged and is_all_frozen(model, fixed, layers=layers):
+            remark(f"{strategy}: nothing that a realignment trains is left in this encoder, so it is the baseline's")
     return {
-        str(strategy): Freezing.of(
-            model, strategy.parts_of(model, settings.realignment, seed=seed), adapters.get(strategy.policy)
-        )
-        for strategy in settings.strategies
-        if not strategy.is_baseline
+        str(strategy): Freezing.of(model, fixed, adapters.get(strategy.policy)) for strategy, fixed in fixed_by.items()
     }
 
 

@@ -96,8 +96,8 @@ class Places:
     realigned: Mapping[str, Path] = field(default_factory=dict)
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
-        """Return the folder for the checkpoints of a realignment. Each member of an average has its own."""
-        name = f"realignment-{plain_name_of(str(policy))}" if strategy.is_average else "realignment"
+        """Return the folder for the checkpoints of a realignment. If encoders are merged, each has its own."""
+        name = f"realignment-{plain_name_of(str(policy))}" if strategy.is_merged else "realignment"
         return self.checkpoints / name
 
 
@@ -146,7 +146,9 @@ def realign_and_finetune(
 
     history = alongside = None
     if schedule == "before":
-        encoder, histories = EncoderMaker(load, realign_in_place, describe, meter).make(strategy, places.realigned)
+        encoder, histories = EncoderMaker(load, realign_in_place, describe, meter, spec.seed).make(
+            strategy, places.realigned
+        )
         history = _join_histories(spec, encoder, histories)
     else:
         encoder = load(None)
@@ -172,8 +174,8 @@ def realign_and_finetune(
 
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
-    """Join the realignments of an average. Only parts that all of them froze count as frozen."""
-    if not spec.strategy.is_average:
+    """Join the realignments of a merged encoder. What is as in the pretrained encoder counts as frozen."""
+    if not spec.strategy.is_merged:
         return histories[0]
     fixed = spec.strategy.parts_of(encoder.model, spec.settings.realignment, seed=spec.seed)
     return replace(

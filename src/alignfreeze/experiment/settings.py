@@ -15,7 +15,7 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import PAPER_STRATEGIES
+from alignfreeze.experiment.names import PAPER_STRATEGIES, is_average_name
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -167,7 +167,9 @@ class ExperimentSettings(Settings):
     `embeddings`, `attention`, `feed-forward`, a layer `3`, a range `3..7`, `random:4`, or several joined by `+`.
     With `lora` (rank 8) or `lora:16`, as in `front+lora`, adapters are trained in the layers that are not frozen.
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
-    `average(0.25*baseline,0.75*full)` is a weighted mean. Gains are measured against the baseline."""
+    `average(0.25*baseline,0.75*full)` is a weighted mean, and `scaled(full,1.5)` goes further than `full`.
+    `revert(full,front)` is `full` with the front half put back to the pretrained encoder, and `swap(full,0..5=back)` is
+    `full` with these layers of `back`. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
     source_language: Language = "en"
@@ -216,11 +218,12 @@ class ExperimentSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_averages(self) -> Self:
-        averages = [strategy for strategy in self.strategies if strategy.is_average]
-        if averages and self.realignment.schedule != "before":
+    def _check_merged(self) -> Self:
+        merged = [strategy for strategy in self.strategies if strategy.is_merged]
+        if merged and self.realignment.schedule != "before":
+            how = "averages" if is_average_name(str(merged[0])) else "merges"
             raise ValueError(
-                f"strategies: {averages[0]} averages encoders that are realigned before fine-tuning, but "
+                f"strategies: {merged[0]} {how} encoders that are realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}"
             )
         return self

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.strategies import Member, Strategy, Swap
 from alignfreeze.files import make_folder, new_folder, remove_folder, remove_leftovers, write_json
 from alignfreeze.locks import HeldElsewhereError, hold_lock
 from alignfreeze.progress import remark
-from alignfreeze.realignment.averaging import average_encoders
+from alignfreeze.realignment.averaging import combine_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import RealignmentHistory
+from alignfreeze.realignment.swapping import swap_parts
 from alignfreeze.seals import is_intact, seal
 from alignfreeze.stored import Stored
 
@@ -67,36 +70,53 @@ class EncoderMaker:
         realign: Realigns an encoder in place with a freeze policy, and measures this as the stage `realignment`.
         describe: Writes a card into the folder of a realigned encoder.
         meter: Receives the time and memory of realignments, including those that another run did.
+        seed: The seed for parts that are chosen at random.
     """
 
     load: Callable[[Path | None], Encoder]
     realign: Callable[[Encoder, FreezePolicy, Meter], RealignmentHistory]
     describe: Callable[[Path, RealignmentHistory], None]
     meter: Meter
+    seed: int
 
     def make(self, strategy: Strategy, places: Mapping[str, Path]) -> tuple[Encoder, list[RealignmentHistory]]:
         """Return the encoder that a strategy fine-tunes, and the histories of the realignments.
 
         Args:
-            strategy: How the encoder is made: one realigned encoder, or the mean of several.
+            strategy: How the encoder is made: one realigned encoder, or one that is merged from several.
             places: The folders of the realigned encoders that other runs also start from, by freeze policy.
         """
-        histories = []
+        histories: list[RealignmentHistory] = []
+        left = Counter(strategy.starts)
+        kept: dict[FreezePolicy, Encoder] = {}
 
-        def make_member(policy: FreezePolicy | None) -> Encoder:
+        def make_start(policy: FreezePolicy | None) -> Encoder:
             if policy is None:
                 return self.load(None)
-            if (place := places.get(str(policy))) is not None:
-                encoder, history = self.realign_once(place, policy)
-            else:
-                encoder = self.load(None)
-                history = self.realign(encoder, policy, self.meter)
-            histories.append(history)
-            if strategy.is_average:
+            left[policy] -= 1
+            if (encoder := kept.pop(policy, None)) is None:
+                encoder, history = self._realign(policy, places.get(str(policy)))
+                histories.append(history)
+            if strategy.is_merged:
                 encoder.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next realignment needs the memory
+            if left[policy]:  # the strategy needs it again, and will change this one
+                kept[policy] = replace(encoder, model=deepcopy(encoder.model))
             return encoder
 
-        return average_encoders(map(make_member, strategy.members), weights=strategy.shares), histories
+        def make_member(member: Member) -> Encoder:
+            if not isinstance(member, Swap):
+                return make_start(member)
+            encoder = make_start(member.base)
+            return swap_parts(encoder, make_start(member.donor), member.parts, seed=self.seed)
+
+        return combine_encoders(map(make_member, strategy.members), strategy.shares), histories
+
+    def _realign(self, policy: FreezePolicy, place: Path | None) -> tuple[Encoder, RealignmentHistory]:
+        """Return a realigned encoder, which other runs share if it has a place."""
+        if place is not None:
+            return self.realign_once(place, policy)
+        encoder = self.load(None)
+        return encoder, self.realign(encoder, policy, self.meter)
 
     def realign_once(self, place: Path, policy: FreezePolicy) -> tuple[Encoder, RealignmentHistory]:
         """Realign an encoder, or read the one that another run has made. If two processes ask at once, one waits.

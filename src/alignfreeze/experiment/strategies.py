@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,18 +16,57 @@ from transformers import PreTrainedModel
 from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.experiment.names import (
     AVERAGE,
-    AVERAGE_PATTERN,
     BASELINE,
     PAPER_STRATEGIES,
+    REVERT,
+    SCALED,
+    SWAP,
     WEIGHT_FORMAT,
     name_average,
+    name_scaled,
+    name_swap,
 )
 from alignfreeze.realignment.averaging import check_weights
 from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, intersect
 from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.swapping import parse_parts, unchanged_after_swap
 
-_HOW = f"{AVERAGE}(full,front) or {AVERAGE}(0.25*{BASELINE},0.75*full)"
+_HOW = {
+    AVERAGE: f"an average is written {AVERAGE}(full,front) or {AVERAGE}(0.25*{BASELINE},0.75*full)",
+    REVERT: f"parts are put back with {REVERT}(full,front)",
+    SWAP: f"parts of another encoder are written {SWAP}(full,0..5=back)",
+    SCALED: f"a larger or smaller step is written {SCALED}(full,1.5)",
+}
+"""How the strategies that merge encoders are written."""
+
+_CALL = re.compile(r"([^(]*)\((.*)\)")
+_WEIGHTED = re.compile(r"([^*(]*)\*(.*)")
+
+_LARGEST_FACTOR = 10
+"""The largest factor of `scaled`. Encoders are worth nothing long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """An encoder some parts of which come from another.
+
+    Attributes:
+        base: The freeze policy of the encoder that receives parts; None for the pretrained encoder.
+        parts: What comes from the other encoder.
+        donor: The freeze policy of the other encoder; None for the pretrained encoder.
+    """
+
+    base: FreezePolicy | None
+    parts: FreezePolicy
+    donor: FreezePolicy | None
+
+    def __str__(self) -> str:
+        return name_swap(_name_start(self.base), str(self.parts), _name_start(self.donor))
+
+
+Member = FreezePolicy | Swap | None
+"""One of the encoders of which a strategy takes the mean; None stands for the pretrained encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +74,21 @@ class Strategy:
     """How the encoder of a run is made: as the mean of the weights of its members, often of only one member.
 
     Attributes:
-        members: The freeze policy of each member's realignment; None stands for the pretrained encoder.
-        weights: The weight of each member; all are 1 if the members count the same.
+        members: The freeze policy of each member's realignment, or how the member is put together from two others; None
+            stands for the pretrained encoder.
+        weights: The weight of each member; all are 1 if the members count the same. A negative weight of the pretrained
+            encoder moves the other member further away from it.
     """
 
-    members: tuple[FreezePolicy | None, ...]
+    members: tuple[Member, ...]
     weights: tuple[float, ...] = (1.0,)
 
     @classmethod
     def parse(cls, name: str | Strategy) -> Strategy:
         """Read the name of a strategy, or return a strategy unchanged.
 
-        Blanks do not matter. Equal weights mean the same as no weights.
+        Blanks do not matter. Equal weights mean the same as no weights. Names of the same encoder give the same value,
+        as far as this can be known without the encoder.
 
         Raises:
             SettingsError: No strategy has this name; the message proposes the nearest.
@@ -53,10 +96,18 @@ class Strategy:
         if isinstance(name, Strategy):
             return name
         if "(" not in name:
-            return cls((_parse_member(name),))
-        return _parse_average("".join(name.split()))
+            return cls((_parse_start(name),))
+        name = "".join(name.split())
+        word, arguments = _split_call(name)
+        if word == AVERAGE:
+            return _parse_average(name, arguments)
+        if word == SCALED:
+            return _parse_scaled(name, arguments)
+        return cls((_parse_member(name),))
 
     def __str__(self) -> str:
+        if self.weights[0] < 0:
+            return name_scaled(self.member_names[1], self.weights[1])
         return name_average(self.member_names, self.weights) if self.is_average else self.member_names[0]
 
     @property
@@ -70,19 +121,39 @@ class Strategy:
         return len(self.members) > 1
 
     @property
+    def is_merged(self) -> bool:
+        """Whether the encoder is made from several: as their mean, or of their parts."""
+        return self.is_average or isinstance(self.members[0], Swap)
+
+    @property
     def policy(self) -> FreezePolicy | None:
-        """The freeze policy, if the strategy realigns exactly one encoder; else None."""
-        return None if self.is_average else self.members[0]
+        """The freeze policy, if the strategy realigns an encoder and does no more before fine-tuning; else None."""
+        first = self.members[0]
+        return None if self.is_average or isinstance(first, Swap) else first
+
+    @property
+    def starts(self) -> tuple[FreezePolicy | None, ...]:
+        """What the members are made from, in order: freeze policies, and None for the pretrained encoder."""
+        return tuple(
+            start
+            for member in self.members
+            for start in ((member.base, member.donor) if isinstance(member, Swap) else (member,))
+        )
 
     @property
     def policies(self) -> tuple[FreezePolicy, ...]:
-        """The freeze policies of the members that are realigned."""
-        return tuple(member for member in self.members if member is not None)
+        """The freeze policies of the encoders that are realigned, each once."""
+        return tuple(dict.fromkeys(start for start in self.starts if start is not None))
 
     @property
     def member_names(self) -> list[str]:
         """The names of the members, each as the name of a strategy."""
-        return [BASELINE if member is None else str(member) for member in self.members]
+        return [str(member) if isinstance(member, Swap) else _name_start(member) for member in self.members]
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of the strategies that this one is made from: members, or the two encoders of a swap."""
+        return self.member_names if self.is_average else [_name_start(start) for start in self.starts]
 
     @property
     def shares(self) -> list[float]:
@@ -90,13 +161,25 @@ class Strategy:
         return [weight / sum(self.weights) for weight in self.weights]
 
     def parts_of(self, model: PreTrainedModel, settings: RealignmentSettings, *, seed: int) -> Sequence[nn.Module]:
-        """Return the parts of a model that the strategy freezes: for an average, those that all members freeze.
+        """Return the parts of a model that stay as in the pretrained encoder.
+
+        They are frozen, or put back afterwards. For an average they are those that stay in all members.
 
         Raises:
             SettingsError: The model has no such layer.
             EncoderError: The model's layers cannot be frozen one by one.
         """
-        return intersect([complete_policy(policy, settings).parts_of(model, seed=seed) for policy in self.policies])
+
+        def of_start(policy: FreezePolicy | None) -> Sequence[nn.Module]:
+            return [model] if policy is None else complete_policy(policy, settings).parts_of(model, seed=seed)
+
+        def of_member(member: FreezePolicy | Swap) -> Sequence[nn.Module]:
+            if not isinstance(member, Swap):
+                return of_start(member)
+            swapped = member.parts.parts_of(model, seed=seed)
+            return unchanged_after_swap(of_start(member.base), of_start(member.donor), swapped)
+
+        return intersect([of_member(member) for member in self.members if member is not None])
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -108,7 +191,33 @@ class Strategy:
         )
 
 
-def _parse_member(name: str) -> FreezePolicy | None:
+def _name_start(policy: FreezePolicy | None) -> str:
+    return BASELINE if policy is None else str(policy)
+
+
+def _split_call(name: str) -> tuple[str, list[str]]:
+    """Split `word(first,second)` at its outer commas.
+
+    Raises:
+        SettingsError: The name has another form.
+    """
+    match = _CALL.fullmatch(name)
+    if match is None or match[1] not in _HOW:
+        word = name.partition("(")[0]
+        proposal = "" if word in _HOW else did_you_mean(word, list(_HOW))
+        how = _HOW.get(word) or "; ".join(_HOW.values())
+        raise SettingsError(f"unknown strategy {name!r}; {how}.{proposal}")
+    depths, arguments = 0, [""]
+    for sign in match[2]:
+        depths += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and depths == 0:
+            arguments.append("")
+        else:
+            arguments[-1] += sign
+    return match[1], arguments
+
+
+def _parse_start(name: str) -> FreezePolicy | None:
     if name == BASELINE:
         return None
     for rule in name.split("+"):
@@ -122,18 +231,56 @@ def _parse_member(name: str) -> FreezePolicy | None:
     return FreezePolicy.parse(name)
 
 
-def _parse_average(name: str) -> Strategy:
+def _parse_member(name: str) -> Member:
+    """Read the name of a member without blanks: an encoder that is realigned, or one with parts of another."""
+    if "(" not in name:
+        return _parse_start(name)
+    word, arguments = _split_call(name)
+    if word not in {REVERT, SWAP}:
+        raise SettingsError(f"{name!r} is inside another strategy; name its members there, and give them weights")
+    if len(arguments) != 2:
+        raise SettingsError(f"{name!r} needs two arguments; {_HOW[word]}")
+    base, what = arguments
+    parts, equals, donor = what.partition("=") if word == SWAP else (what, "=", BASELINE)
+    if not equals:
+        raise SettingsError(f"{name!r} does not say whose parts these are; {_HOW[SWAP]}")
+    if inner := next((one for one in (base, donor) if "(" in one), None):
+        raise SettingsError(
+            f"{name!r} takes parts of {inner!r}, but parts come only from encoders that are realigned, or from "
+            f"{BASELINE}; join parts with +, and let an average have several such members"
+        )
+    return _swap(_parse_start(base), parse_parts(parts), _parse_start(donor))
+
+
+def _swap(base: FreezePolicy | None, parts: FreezePolicy, donor: FreezePolicy | None) -> Member:
+    """Return a swap; without what is the same in both encoders, because they are one or both freeze it."""
+    if base == donor:
+        return base
+    frozen_by = [policy.rules for policy in (base, donor) if policy is not None]
+    left = tuple(rule for rule in parts.rules if not all(rule in rules for rules in frozen_by))
+    return Swap(base, FreezePolicy(left), donor) if left else base
+
+
+def _parse_scaled(name: str, arguments: Sequence[str]) -> Strategy:
+    """Read the name of a strategy whose difference from the pretrained encoder is multiplied."""
+    if len(arguments) != 2:
+        raise SettingsError(f"{name!r} needs a strategy and a factor; {_HOW[SCALED]}")
+    member = _parse_member(arguments[0])
+    if member is None:
+        raise SettingsError(f"{name!r}: {BASELINE} is not realigned, so there is nothing to multiply")
+    factor = _round(_read_number(arguments[1], name, SCALED))
+    if not 0 < factor <= _LARGEST_FACTOR:
+        raise SettingsError(f"{name!r}: the factor must be greater than 0 and at most {_LARGEST_FACTOR}")
+    return Strategy((member,)) if factor == 1 else _weigh((None, member), [1 - factor, factor])
+
+
+def _parse_average(name: str, arguments: Sequence[str]) -> Strategy:
     """Read the name of an average without blanks."""
-    if (match := AVERAGE_PATTERN.fullmatch(name)) is None:
-        word = name.partition("(")[0]
-        proposal = "" if word == AVERAGE else did_you_mean(word, [AVERAGE])
-        raise SettingsError(f"unknown strategy {name!r}; an average is written {_HOW}.{proposal}")
-    written = [_split_weight(part, name) for part in match[1].split(",")]
-    if any("(" in member for member, _ in written):
-        raise SettingsError(f"{name!r} is an average of averages; name the strategies, and give them weights")
-    members = {member: _parse_member(member) for member, _ in written}
-    if repeated := [member for member, n in Counter(member for member, _ in written).items() if n > 1]:
-        raise SettingsError(f"{name!r} names {repeated[0]!r} twice; to make it count more, give it a weight")
+    written = [_split_weight(part, name) for part in arguments]
+    members = [_parse_member(member) for member, _ in written]
+    if repeated := [member for member, n in Counter(members).items() if n > 1]:
+        twice = str(Strategy((repeated[0],)))
+        raise SettingsError(f"{name!r} names {twice!r} twice; to make it count more, give it a weight")
     if len(members) < 2:
         raise SettingsError(f"{name!r} is the average of only one strategy; name at least two")
     weights = [weight for _, weight in written if weight is not None]
@@ -141,16 +288,30 @@ def _parse_average(name: str) -> Strategy:
         raise SettingsError(
             f"{name!r} gives weights to only some of the strategies; give a weight to each strategy or to none"
         )
-    alike = len({WEIGHT_FORMAT.format(weight) for weight in check_weights(weights)}) < 2
-    return Strategy(tuple(members.values()), (1.0,) * len(members) if alike else tuple(weights))
+    return _weigh(members, check_weights(weights))
+
+
+def _weigh(members: Sequence[Member], weights: Sequence[float]) -> Strategy:
+    """Return an average, with the weights that its name will show."""
+    rounded = tuple(map(_round, weights))
+    return Strategy(tuple(members), rounded if len(set(rounded)) > 1 else (1.0,) * len(members))
+
+
+def _round(number: float) -> float:
+    return float(WEIGHT_FORMAT.format(number))
 
 
 def _split_weight(part: str, name: str) -> tuple[str, float | None]:
-    weight, times, member = part.rpartition("*")
+    if (match := _WEIGHTED.fullmatch(part)) is None:
+        return part, None
+    return match[2], _read_number(match[1], name, AVERAGE)
+
+
+def _read_number(text: str, name: str, word: str) -> float:
     try:
-        return member, float(weight) if times else None
+        return float(text)
     except ValueError:
-        raise SettingsError(f"{name!r}: {weight!r} is not a number; an average is written {_HOW}") from None
+        raise SettingsError(f"{name!r}: {text!r} is not a number; {_HOW[word]}") from None
 
 
 def policies_of(strategies: Iterable[Strategy]) -> list[FreezePolicy]:

@@ -36,7 +36,15 @@ def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | No
         SettingsError: A weight is not a finite number greater than 0.
         ValueError: The numbers of weights and encoders differ, or no encoder is given.
     """
-    shares = repeat(1.0) if weights is None else iter(check_weights(weights))
+    return combine_encoders(encoders, None if weights is None else check_weights(weights))
+
+
+def combine_encoders(encoders: Iterable[Model], weights: Sequence[float] | None = None) -> Encoder:
+    """Return the weighted mean of encoders, as `average_encoders` does, but weights may be negative.
+
+    With the weights -0.5 and 1.5, the second encoder is moved half as far again from the first.
+    """
+    shares = repeat(1.0) if weights is None else iter(weights)
     first, mean, total = None, {}, 0.0
     for encoder in map(to_encoder, encoders):
         if (share := next(shares, None)) is None:
@@ -44,7 +52,7 @@ def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | No
         total += share
         check_finite(encoder.name, encoder.model)
         if first is None:
-            first, mean = encoder, dict(_tensors(encoder.model))
+            first, mean = encoder, dict(named_tensors(encoder.model))
         else:
             check_alike(first, encoder)
             _move_towards(mean, encoder.model, share / total)
@@ -52,7 +60,7 @@ def average_encoders(encoders: Iterable[Model], *, weights: Sequence[float] | No
     if first is None or (weights is not None and next(shares, None) is not None):
         raise ValueError("fewer encoders than weights, or none at all")
     with torch.no_grad():
-        for name, tensor in _tensors(first.model):
+        for name, tensor in named_tensors(first.model):
             if (moved := mean.pop(name)) is not tensor:
                 tensor.copy_(moved)
     return first
@@ -76,38 +84,43 @@ def check_weights(weights: Sequence[float]) -> Sequence[float]:
 @torch.no_grad()
 def _move_towards(mean: dict[str, Tensor], other: nn.Module, share: float) -> None:
     """Move a mean towards the weights of a model, by a share of the way. What moves becomes a new tensor."""
-    for name, theirs in _tensors(other):
+    for name, theirs in named_tensors(other):
         ours = mean[name]
         # Equal weights are skipped, because rounding would change them: a frozen part stays unchanged.
         if ours.is_floating_point() and not torch.equal(ours, there := theirs.to(ours)):
             mean[name] = ours.lerp(there, share)
 
 
-def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Yield parameters and buffers by name, tied ones once."""
     yield from model.named_parameters()
     yield from model.named_buffers()
 
 
-def check_alike(one: Encoder, other: Encoder) -> None:
-    """Check that two encoders can be averaged.
+def check_alike(one: Encoder, other: Encoder, *, how: str = "averaged") -> None:
+    """Check that two encoders differ only in their weights.
+
+    Args:
+        one: An encoder.
+        other: Another encoder.
+        how: What is to be done with them, for the message.
 
     Raises:
-        EncoderError: They cannot be averaged; the message names the difference.
+        EncoderError: They differ in more; the message names the difference.
     """
     if (difference := _difference(one, other)) is not None:
         raise EncoderError(
-            f"{one.name!r} and {other.name!r} cannot be averaged: {difference}; use encoders that were made from the "
+            f"{one.name!r} and {other.name!r} cannot be {how}: {difference}; use encoders that were made from the "
             "same pretrained encoder"
         )
 
 
 def _difference(one: Encoder, other: Encoder) -> str | None:
-    """Describe the difference that keeps two encoders from being averaged; None if there is none."""
+    """Describe a difference of two encoders beside their weights; None if there is none."""
     kinds = [encoder.model.config.model_type for encoder in (one, other)]
     if kinds[0] != kinds[1]:
         return f"one is a {kinds[0]} model, the other a {kinds[1]} model"
-    shapes = [{name: list(tensor.shape) for name, tensor in _tensors(encoder.model)} for encoder in (one, other)]
+    shapes = [{name: list(tensor.shape) for name, tensor in named_tensors(encoder.model)} for encoder in (one, other)]
     if lone := shapes[0].keys() ^ shapes[1].keys():
         return f"only one of them has {min(lone)}"
     for name, shape in shapes[0].items():

@@ -131,7 +131,7 @@ def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield _training_data(record), run
     realigned = list(_realigned_encoders(record).values())
     yield from ((start, run) for start in realigned)
-    if not realigned or None in Strategy.parse(record.strategy).members:
+    if not realigned or None in Strategy.parse(record.strategy).starts:
         yield encoder, run
     yield from ((encoder, start) for start in realigned)
     if record.is_baseline:

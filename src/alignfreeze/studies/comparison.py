@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_average_name
+from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name
 from alignfreeze.running.scores import (
     PaperVerdict,
     Summary,
@@ -33,16 +33,18 @@ PAPER_VERDICTS: tuple[PaperVerdict, ...] = ("improved", "unchanged", "worsened")
 
 @dataclass(frozen=True, slots=True)
 class OverBest:
-    """The gain of an average over the best of its members, in the mean over the target languages.
+    """The gain of a merged encoder over the best of its members, in the mean over the target languages.
+
+    The members are those of an average, or the two encoders whose parts a swap puts together.
 
     Attributes:
         member: The member with the highest mean. It is chosen after the results are known, so the gain is rather too
             small.
         gain: Difference of the means, over the seeds that both have.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        n: Number of seeds of the average.
+        n: Number of seeds of the merged encoder.
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero, corrected for other
-            averages (Holm).
+            merged encoders (Holm).
     """
 
     member: str
@@ -63,7 +65,7 @@ class Overall:
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero; None for the baseline.
         corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
-        over_best: For an average, its gain over the best of its members; None unless all members were tested.
+        over_best: For a merged encoder, its gain over the best of its members; None unless all members were tested.
     """
 
     average: Summary
@@ -273,18 +275,18 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
-    """Compare each average with the best of its members, if all members were tested.
+    """Compare each merged encoder with the best of those it is made from, if all of them were tested.
 
     Args:
         values: Scores of each target language, by strategy and seed.
         by_seed: The means of these scores over languages.
     """
-    averages = [name for name in by_seed if is_average_name(name)]
-    if not averages:
+    merged = [name for name in by_seed if is_merged_name(name)]
+    if not merged:
         return {}
     from alignfreeze.experiment.strategies import Strategy  # torch comes with it
 
-    members = {name: Strategy.parse(name).member_names for name in averages}
+    members = {name: Strategy.parse(name).sources for name in merged}
     best = {
         name: max(several, key=lambda member: summarise(by_seed[member]).mean)
         for name, several in members.items()

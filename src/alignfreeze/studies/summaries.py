@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from alignfreeze.experiment.names import BASELINE, is_average_name
+from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import verdict_of
@@ -110,7 +110,9 @@ def _count_things(values: set[str], what: str) -> str:
 
 def name_strategy(strategy: str) -> str:
     """Return the name of a strategy in a sentence."""
-    return STRATEGY_NAMES.get(strategy, f"the {strategy}" if is_average_name(strategy) else f"freezing {strategy}")
+    if is_merged_name(strategy):
+        return name_in_words(strategy, name_strategy)
+    return STRATEGY_NAMES.get(strategy, f"freezing {strategy}")
 
 
 def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -197,10 +199,10 @@ def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float |
     return text
 
 
-def _say_over_best(average: str, over: OverBest) -> str:
-    """Return a sentence on the gain of an average over the best of its members."""
+def _say_over_best(merged: str, over: OverBest) -> str:
+    """Return a sentence on the gain of a merged encoder over the best of its members."""
     where = "above" if over.gain >= 0 else "below"
-    text = f"{name_strategy(average)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
+    text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
     text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
     return f"{_capital(text)}."
 
