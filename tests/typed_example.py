@@ -39,6 +39,7 @@ def use_one_model() -> None:
     encoder = assert_type(af.load_encoder("embedded:e5-small"), Encoder)
     af.realign(encoder, bitext, alignments, freeze="front", settings=af.RealignmentSettings(steps=20))
     mean = assert_type(af.average_encoders([encoder, encoder], weights=[0.5, 0.5]), Encoder)
+    assert_type(af.swap_parts(encoder, mean, "front+embeddings"), Encoder)
     probed = assert_type(af.probe({"before": "embedded:e5-small", "after": mean}, bitext), Probe)
     af.probe("embedded:e5-small", Path("en-de.tsv"), languages=("en", "de"), alignments=alignments, device="cpu")
     assert_type(probed.rows(), list[dict[str, Any]])

@@ -7,7 +7,7 @@ The public names, in the order of the pipeline:
     align                         the words that translate each other
     load_encoder                  an encoder
     realign                       pull translations together, with some layers frozen
-    average_encoders              the mean of realigned encoders
+    average_encoders, swap_parts  the mean of realigned encoders, or parts of one in another
     TASKS, finetune               learn a task in one language
     evaluate, predict             test it in others, and let it label texts
     convert_model                 a folder for sentence-transformers, or ONNX
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from alignfreeze.realignment.loops import RealignmentLoss, SentenceTransformerRealignment
     from alignfreeze.realignment.losses import register_loss
     from alignfreeze.realignment.settings import RealignmentSettings
+    from alignfreeze.realignment.swapping import swap_parts
     from alignfreeze.realignment.trainer import realign
     from alignfreeze.reports.study import study_page
     from alignfreeze.reports.writing import report
@@ -80,6 +81,7 @@ _HOMES = {
     "SentenceTransformerRealignment": "realignment.loops",
     "register_loss": "realignment.losses",
     "average_encoders": "realignment.averaging",
+    "swap_parts": "realignment.swapping",
     "TASKS": "tasks.table",
     "register_task": "tasks.table",
     "FinetuningSettings": "tasks.finetuning",
@@ -128,6 +130,7 @@ __all__ = [
     "run_experiment",
     "show_progress",
     "study_page",
+    "swap_parts",
 ]
 
 
