@@ -33,9 +33,9 @@ def test_the_papers_headline(shared_data):
     first, languages, largest = summarise_comparison(found)
     assert first == (
         "Realign with 'front': front-freezing helps on average over 34 languages (+0.8 points, 95% interval +0.4 to "
-        "+1.1; p < 0.001 over languages). Full realignment helps too."
+        "+1.1). Full realignment helps too."
     )
-    assert languages == "By language: front-freezing helps 2, hurts none of 34; of 32 one cannot tell yet."
+    assert languages == "By language: front-freezing helps 2, hurts none of 34; 32 cannot be judged yet."
     assert largest == "Largest gain: Arabic, +4.4 points with full realignment (63.2 to 67.6)."
 
 
@@ -122,6 +122,8 @@ def test_a_strategy_with_too_few_seeds_is_neither_best_nor_spares(tmp_path):
     path.write_text("\n".join(rows) + "\n")
     (found,) = compare_results(read_results([path]))
     sentences = summarise_comparison(found)
-    assert "Full realignment hurts." in sentences[0]
+    assert sentences[0].startswith(
+        "Do not realign with 'full': full realignment hurts. Of the rest one cannot tell yet"
+    )
     assert "By language: full realignment helps none, hurts 2 of 2." in sentences
     assert "Full realignment hurts German and Turkish." in sentences

@@ -30,13 +30,18 @@ def compare(
     from alignfreeze.running.tables import sheet_of
     from alignfreeze.studies import comparing
     from alignfreeze.studies import tables as shown
+    from alignfreeze.studies.summaries import summarise_comparisons
 
     found = comparing.compare(paths, against=against or None, margin=margin)
     if as_json:
         show_json(found.to_dict())
         return
     show_doubts(found.doubts, latex=latex, markdown=markdown)
+    if len(found) > 1 and not latex and not markdown:
+        show_lines([" ".join(summarise_comparisons(found.comparisons)), ""])
     for item in found:
+        if len(found) > 1 and not latex and not markdown:
+            show_lines([f"{shown.title_of(item)}:"])
         show_answers(item, with_languages=not only_overview, latex=latex, markdown=markdown)
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
