@@ -21,7 +21,7 @@ from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.pace import Pace, guess_seconds_left
 from alignfreeze.running.status import RunStatus, Status
-from alignfreeze.sheets import to_rich
+from alignfreeze.terminal import to_rich
 from alignfreeze.training.history import TrainingHistory
 from tests.support.records import make_record, make_settings
 from tests.support.runs import planned
