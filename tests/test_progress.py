@@ -118,7 +118,7 @@ def test_gathered_remarks_are_shown_at_the_end_also_of_what_fails(remarks):
 def test_the_files_of_an_experiment_are_remarked_on_once(project, remarks):
     planned(project)
     assert [text for text in remarks if "read as" in text] == [
-        f"{project / 'en-de.txt'}: read as bars; the same for {project / 'en-tr.txt'}"
+        f"{project / 'en-de.txt'}: read as bars; the same for en-tr.txt"
     ]
 
 
