@@ -27,8 +27,9 @@ MOST_NAMED = 4
 def summarise_comparison(comparison: Comparison) -> list[str]:
     """Return a few sentences on the findings of a comparison; the answer comes first."""
     strategies = [name for name in comparison.realignments if name in comparison.overall]
-    if not strategies or not comparison.languages:
-        return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
+    if not comparison.realignments or not comparison.languages:
+        what = "the source language" if comparison.realignments else "the baseline"
+        return [f"Only {what} was tested: nothing to compare."]
     if is_all_zero(comparison):
         return [NOTHING_LEARNT]
     found = [
@@ -119,7 +120,7 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     where = f"on average over {n} languages" if n > 1 else f"in {name_or_code(comparison.languages[0])}"
     judged = {name: one for name, one in _judged_means(comparison).items() if name in strategies}
     if not judged:
-        return f"No strategy was tested in all {n} languages, so there is no average."
+        return f"No strategy was tested in all {n} languages together with the baseline, so there is no average."
     best, verdict = best_of(judged), verdict_of(judged)
     one = judged[best]
     figures = f"{points_text(one.gain)} points"
