@@ -179,12 +179,20 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
     ):
         return ""  # the first sentence has said it
     if counts["cannot tell"] == n:
-        return f"By language: {name_strategy(best)} cannot be judged yet in any of {n}; the intervals are too wide."
+        text = f"By language: {name_strategy(best)} cannot be judged yet in any of {n}; the intervals are too wide."
+        return f"{text} {_say_corrected(comparison)}"
     parts = [f"{verdict} {counts[verdict] or 'none'}" for verdict in ("helps", "hurts")]
     if counts["no difference"]:
         parts.append(f"makes no difference worth having in {counts['no difference']}")
     unknown = f"; {counts['cannot tell']} cannot be judged yet" if counts["cannot tell"] else ""
-    return f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+    text = f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+    return f"{text} {_say_corrected(comparison)}"
+
+
+def _say_corrected(comparison: Comparison) -> str:
+    """Return for how many questions the intervals of single languages are corrected."""
+    questions = sum(sum(overall.counts.values()) for overall in comparison.overall.values())
+    return f"Intervals of single languages are corrected for all {questions} languages and strategies together."
 
 
 def _do(names: Sequence[str], verb: str) -> str:
