@@ -59,18 +59,23 @@ def mixed(random: Generator, languages: int, strategies: int):
     return effects
 
 
-SCENARIOS = {"no effect": no_effect, "one strong": one_strong, "mixed": mixed}
+SCENARIOS = {"no effect": no_effect, "one restless": no_effect, "one strong": one_strong, "mixed": mixed}
+
+RESTLESS = 4.0
+"""How many times the spread over seeds the first strategy has, in the scenario of this name."""
 
 
-def simulate(random: Generator, effects, seeds: int):
+def simulate(random: Generator, effects, seeds: int, restless: float = 1.0):
     """Return counts of right words and of words, [models, languages, seeds, sentences, 2]; model 0 is the baseline."""
     strategies, languages = effects.shape
     models = strategies + 1
     own = OWN_SD * np.sqrt(np.minimum(PRIOR / random.chisquare(PRIOR, languages), 60))
     accuracy = random.uniform(0.5, 0.9, languages)[None, :, None] + np.zeros((models, languages, seeds))
     accuracy[1:] += effects[:, :, None]
-    accuracy += random.normal(0, SHARED_SD, (models, 1, seeds))
-    accuracy += random.normal(0, 1, (models, languages, seeds)) * own[None, :, None]
+    moved = random.normal(0, SHARED_SD, (models, 1, seeds))
+    moved = moved + random.normal(0, 1, (models, languages, seeds)) * own[None, :, None]
+    moved[1] *= restless
+    accuracy += moved
     limit = ndtri(np.clip(accuracy, 0.02, 0.98))
     # A word is hard because of its sentence, because of itself, and for one model more than for another.
     hard = np.sqrt(0.2) * random.standard_normal((languages, SENTENCES, 1), dtype=np.float32)
@@ -138,7 +143,7 @@ def measure_simulated(scenario: str, languages: int, strategies: int, seeds: int
     found = []
     for _ in range(studies):
         effects = SCENARIOS[scenario](random, languages, strategies)
-        counts = simulate(random, effects, seeds)
+        counts = simulate(random, effects, seeds, RESTLESS if scenario == "one restless" else 1.0)
         judged = {(int(code), int(name)): one for code, row in judge(counts).items() for name, one in row.items()}
         true = {(code, name): effects[name - 1, code] for code, name in judged}
         wrong += any(is_wrong(one.verdict, true[key]) for key, one in judged.items())

@@ -21,7 +21,7 @@ from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.pace import Pace, guess_seconds_left
 from alignfreeze.running.status import RunStatus, Status
-from alignfreeze.sheets import to_rich
+from alignfreeze.terminal import to_rich
 from alignfreeze.training.history import TrainingHistory
 from tests.support.records import make_record, make_settings
 from tests.support.runs import planned
@@ -118,7 +118,7 @@ def test_gathered_remarks_are_shown_at_the_end_also_of_what_fails(remarks):
 def test_the_files_of_an_experiment_are_remarked_on_once(project, remarks):
     planned(project)
     assert [text for text in remarks if "read as" in text] == [
-        f"{project / 'en-de.txt'}: read as bars; the same for {project / 'en-tr.txt'}"
+        f"{project / 'en-de.txt'}: read as bars; the same for en-tr.txt"
     ]
 
 

@@ -16,7 +16,8 @@ from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import SENTENCES
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.running.counts import read_counts
-from alignfreeze.running.verdicts import average_trials, judge_gains, points_text, try_strategy, verdict_text
+from alignfreeze.running.trials import average_trials, try_strategy
+from alignfreeze.running.verdicts import judge_gains, points_text, verdict_text
 from alignfreeze.studies.results import read_records
 from benchmarks import common
 

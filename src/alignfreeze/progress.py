@@ -7,6 +7,7 @@ Python, notebooks draw bars, and everything else is silent until `show_progress`
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -194,7 +195,8 @@ def _join_remarks(alike: Sequence[str]) -> str:
         return alike[0]
     parts = [text.partition(": ") for text in alike]
     same = len({statement for _, _, statement in parts}) == 1
-    named = [subject for subject, _, _ in parts[1 : 1 + MOST_EXAMPLES]]
+    folder = os.path.dirname(parts[0][0])  # noqa: PTH120 - a subject may be no path
+    named = [subject.removeprefix(f"{folder}/") for subject, _, _ in parts[1 : 1 + MOST_EXAMPLES]]
     n_more = len(parts) - 1 - len(named)
     if n_more:
         named.append(f"{n_more} more")

@@ -323,8 +323,8 @@ def test_of_data_on_the_hub_the_plan_says_so_too():
         ("realignment.stopping.every", "50"),
     ]
     text = text_of(outline_sheet(outline(read("pos", "xlmr", changes=changes), base=FOLDER)))
-    assert "held out    40 sentence pairs of each language pair\n" in text
-    assert "stopping    by retrieval, estimated every 50 steps; the steps are a maximum\n" in text
+    assert "held out\t40 sentence pairs of each language pair\n" in text
+    assert "stopping\tby retrieval, estimated every 50 steps; the steps are a maximum\n" in text
     assert "held out" not in text_of(outline_sheet(outline(read("pos", "xlmr"), base=FOLDER)))
 
 

@@ -200,9 +200,8 @@ def test_commands_on_a_folder_of_runs(project):
     assert r"\toprule" in (project / "scores.tex").read_text()
     compared = json.loads(alignfreeze("compare", out, "--json").stdout)["comparisons"]
     assert [(item["aligner"], item["n_languages"]) for item in compared] == [("argmax", 2)]
-    # What each sentence adds to a score gives the score's difference again.
-    gain = compared[0]["languages"]["de"]["front"]["gain"]
-    assert compared[0]["over_sentences"]["de"]["front"]["difference"] == pytest.approx(gain)
+    front = compared[0]["languages"]["de"]["front"]
+    assert front["judged"]["gain"] == pytest.approx(front["gain"])
     refused = alignfreeze("export", out, "--out", project / "scores.docx")
     assert refused.returncode == 2
     assert "the form cannot be recognised from the name; give one of csv, parquet, markdown, latex" in refused.stderr

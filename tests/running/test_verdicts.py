@@ -10,7 +10,7 @@ from scipy import stats
 
 from alignfreeze.running.scores import judge_scores
 from alignfreeze.running.trials import Trial, try_strategy, vary_sentences
-from alignfreeze.running.verdicts import Judgement, judge_gains, needs_text, verdict_text
+from alignfreeze.running.verdicts import Judgement, judge_gains, needs_text
 
 
 def trial(*gains, sentence_variance=0.0, n_sentences=0):
@@ -99,7 +99,7 @@ def test_more_languages_and_strategies_need_more_proof():
         return high - low
 
     assert width(12, 1) > width(6, 1)
-    assert width(12, 3) != width(12, 1)
+    assert width(12, 3) > width(12, 1)
 
 
 def test_a_restless_language_has_a_wide_interval():
@@ -176,21 +176,15 @@ def test_the_mean_over_languages_is_judged_too_and_the_source_is_not_one_of_them
 @pytest.mark.parametrize(
     ("judged", "text"),
     [
-        (Judgement("helps", 0.0131, (0.006, 0.0202)), "helps (+1.3, +0.6 to +2.0)"),
-        (
-            Judgement("cannot tell", 0.003, (-0.011, 0.017), 4),
-            "cannot tell yet (+0.3, -1.1 to +1.7); about 4 more seeds",
-        ),
-        (
-            Judgement("cannot tell", 0.003, (-0.011, 0.017), None, 1200),
-            "cannot tell yet (+0.3, -1.1 to +1.7); about 1,200 more test sentences",
-        ),
-        (Judgement("cannot tell", 0.003, None), "cannot tell yet (+0.3, too few seeds); at least 2 more seeds"),
-        (Judgement("no difference", -0.0001, (-0.001, 0.001)), "no difference worth having (+0.0, -0.1 to +0.1)"),
+        (Judgement("cannot tell", 0.003, (-0.011, 0.017), 4), "about 4 more seeds"),
+        (Judgement("cannot tell", 0.003, (-0.011, 0.017), 1), "about 1 more seed"),
+        (Judgement("cannot tell", 0.003, (-0.011, 0.017), None, 1200), "about 1,200 more test sentences"),
+        (Judgement("cannot tell", 0.003, (-0.011, 0.017)), "more than 50 more seeds"),
+        (Judgement("cannot tell", 0.003, None), "at least 2 more seeds"),
     ],
 )
-def test_verdicts_in_words(judged, text):
-    assert verdict_text(judged) == text
+def test_what_is_needed_in_words(judged, text):
+    assert needs_text(judged) == text
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
@@ -207,3 +201,19 @@ def test_hardly_any_study_without_an_effect_finds_one(seeds):
         )
         wrong += any(one.verdict in {"helps", "hurts"} for row in judged.values() for one in row.values())
     assert wrong <= 0.05 * 300
+
+
+def test_a_restless_strategy_does_not_borrow_the_calm_of_others():
+    """150 studies without an effect: one strategy of six has five times the spread over seeds of the others."""
+    random = np.random.default_rng(1)
+    spreads = np.array([0.015, *[0.003] * 5])[:, None, None]
+    wrong = 0
+    for _ in range(150):
+        baseline = random.normal(0, 0.002, (1, 1, 3)) + random.normal(0, 0.002, (1, 12, 3))
+        scores = spreads * (random.normal(0, 0.7, (6, 1, 3)) + random.normal(0, 0.7, (6, 12, 3)))
+        gains = scores - baseline
+        judged = judge_gains(
+            {str(code): {str(name): trial(*gains[name, code]) for name in range(6)} for code in range(12)}
+        )
+        wrong += any(one.verdict in {"helps", "hurts"} for row in judged.values() for one in row.values())
+    assert wrong <= 0.05 * 150

@@ -179,7 +179,8 @@ def run_pilots(
 
 def _spec_of(settings: ExperimentSettings, plan: Plan, data: ExperimentData, strategy: Strategy, seed: int) -> RunSpec:
     """Return the specification of a pilot. It differs from a run of the experiment in steps and held-out data."""
-    identity = identify(settings, plan.data, strategy, seed, digests=plan.digests)
+    # The number of pairs that are left decides which aligner `auto` takes.
+    identity = identify(settings, data, strategy, seed, digests=plan.digests)
     return RunSpec(settings, strategy, seed, identity.add_fact("held out", digest_of(data.held)))
 
 

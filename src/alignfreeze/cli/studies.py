@@ -27,16 +27,24 @@ def compare(
 ) -> None:
     """Say for each language whether a strategy helps, hurts, or makes no difference, and how sure that is."""
     _check_forms(latex, markdown, as_json)
-    from alignfreeze.running.tables import sheet_of
-    from alignfreeze.studies import comparing
-    from alignfreeze.studies import tables as shown
+    with working(needs_torch=False):
+        from alignfreeze.progress import stage
+        from alignfreeze.running.tables import sheet_of
+        from alignfreeze.studies import comparing
+        from alignfreeze.studies import tables as shown
+        from alignfreeze.studies.summaries import summarise_comparisons
 
-    found = comparing.compare(paths, against=against or None, margin=margin)
+        with stage("comparing"):
+            found = comparing.compare(paths, against=against or None, margin=margin)
     if as_json:
         show_json(found.to_dict())
         return
     show_doubts(found.doubts, latex=latex, markdown=markdown)
+    if len(found) > 1 and not latex and not markdown:
+        show_lines([" ".join(summarise_comparisons(found.comparisons)), ""])
     for item in found:
+        if len(found) > 1 and not latex and not markdown:
+            show_lines([f"{shown.title_of(item)}:"])
         show_answers(item, with_languages=not only_overview, latex=latex, markdown=markdown)
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
@@ -56,7 +64,7 @@ def correlate(
 ) -> None:
     """Correlate gains with facts about languages: distance from the source, script, family, pretraining text."""
     _check_forms(latex, markdown, as_json)
-    with working():
+    with working(needs_torch=False):
         from alignfreeze.progress import remark
         from alignfreeze.running.doubts import doubts_of
         from alignfreeze.studies import comparison, results

@@ -139,7 +139,7 @@ def aer(
     """Compare word links with those made by hand: precision, recall, alignment error rate."""
     from alignfreeze.alignment.agreement import measure_agreement, read_gold, read_predicted
 
-    with working():
+    with working(needs_torch=False):
         by_hand = read_gold(gold, first=gold_starts_at)
         agreement = measure_agreement(read_predicted(predicted, by_hand, first=starts_at), by_hand)
     show_facts(asdict(agreement), as_json)

@@ -72,7 +72,7 @@ def comparison_page(
 
 def _without_tones(sheet: Sheet) -> Sheet:
     """Return a table without colours and arrows."""
-    rows = (tuple(replace(cell, tone=0, text=cell.text.rstrip(" ↑↓")) for cell in row) for row in sheet.rows)
+    rows = (tuple(replace(cell, tone=0, text=cell.text.rstrip(" ↑↓=")) for cell in row) for row in sheet.rows)
     return replace(sheet, rows=tuple(rows))
 
 

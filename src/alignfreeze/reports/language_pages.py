@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +14,12 @@ from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
 from alignfreeze.running.tables import score_text, tone_of
-from alignfreeze.running.verdicts import VERDICT_TEXTS, Judgement, Verdict, interval_text, points_text
+from alignfreeze.running.verdicts import VERDICT_TEXTS, VERDICTS, Judgement, Verdict, interval_text, points_text
 from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.studies.answers import answer_for, best_of, judgements_of
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.summaries import name_strategy
-from alignfreeze.studies.tables import title_of
+from alignfreeze.studies.tables import title_of, what_varies
 from alignfreeze.typology import SIZE, facts_of
 
 
@@ -155,7 +156,8 @@ def _scores(code: str, row: _Row) -> Sheet:
     ]
     note = (
         f"Score: {row.comparison.metric} in percent, mean over seeds ± standard deviation. Gain: over the baseline, in "
-        "points. Intervals are over seeds and test sentences, corrected for the number of languages and strategies. "
+        f"points. Intervals are over {what_varies(row.comparison)}. They are corrected for the number of languages and "
+        "strategies. "
         "Paper's criterion: whether the gain or loss is greater than both standard deviations over seeds."
     )
     title = f"{name_or_code(code)}: {title_of(row.comparison)}"
@@ -184,6 +186,20 @@ def _score_column(code: str, strategy: str) -> Column[_Row]:
     return Column(strategy, score)
 
 
+def _count_verdicts(found: Sequence[Verdict]) -> str:
+    """Return in how many comparisons a strategy has each verdict: `helps in 2, cannot be judged yet in 4`."""
+    counts = Counter(found)
+    return ", ".join(f"{_COUNTED[verdict]} in {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
+
+
+_COUNTED: dict[Verdict, str] = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "no difference": "makes no difference worth having",
+    "cannot tell": "cannot be judged yet",
+}
+
+
 def _summarise_language(code: str, judged: Sequence[_Row]) -> list[str]:
     """Return the answer for a language; for several comparisons, how often each strategy helps and hurts."""
     if len(judged) == 1:
@@ -193,10 +209,7 @@ def _summarise_language(code: str, judged: Sequence[_Row]) -> list[str]:
         for name, one in row.judged.items():
             verdicts.setdefault(name, []).append(one.verdict)
     return [
-        _sentence(
-            f"{name_strategy(name)} helps in {found.count('helps') or 'none'} of {len(found)} comparisons and hurts in "
-            f"{found.count('hurts') or 'none'}"
-        )
+        _sentence(f"{name_strategy(name)} {_count_verdicts(found)} of {len(found)} comparisons")
         for name, found in verdicts.items()
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from alignfreeze.addresses import address_of_language
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.answer_figures import Mark, Scale, count_text, make_mark, make_scale, make_ticks
 from alignfreeze.running.verdicts import VERDICTS, Verdict
+from alignfreeze.studies.answers import judgements_of, verdict_of
 from alignfreeze.studies.comparison import Comparison
 
 
@@ -66,13 +66,13 @@ class PanelGroup:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A strategy in one language, over all comparisons.
+    """Realignment in one language, over all comparisons.
 
     Attributes:
         name: The name of the language.
         page: The address of its page.
         shares: The share of the comparisons by verdict, in percent.
-        words: In how many comparisons it helps and hurts, and in how many one cannot tell.
+        words: In how many comparisons some strategy helps, in how many all hurt, and in how many one cannot tell.
     """
 
     name: str
@@ -87,12 +87,10 @@ class Overview:
 
     Attributes:
         groups: The comparisons of each task.
-        strategy: The strategy that helps most often.
-        languages: This strategy in each language. The languages that it helps most often come first.
+        languages: How often some strategy helps each language. The languages that are helped most often come first.
     """
 
     groups: Sequence[PanelGroup]
-    strategy: str
     languages: Sequence[Tally]
 
 
@@ -109,8 +107,7 @@ def make_overview(compared: Mapping[str, Comparison]) -> Overview | None:
     if not by_task:
         return None
     several = [one for members in by_task.values() for one in members.values()]
-    strategy = _choose_strategy(several)
-    return Overview([_group(task, members) for task, members in by_task.items()], strategy, _tally(several, strategy))
+    return Overview([_group(task, members) for task, members in by_task.items()], _tally(several))
 
 
 def _group(task: str, members: Mapping[str, Comparison]) -> PanelGroup:
@@ -169,24 +166,15 @@ def _lines(comparison: Comparison) -> list[PanelLine]:
     return found
 
 
-def _verdicts(compared: Sequence[Comparison], strategy: str, code: str) -> list[Verdict]:
-    cells = [one.cells[code].get(strategy) for one in compared if code in one.languages]
-    return [cell.judged.verdict for cell in cells if cell is not None and cell.judged is not None]
+def _verdicts(compared: Sequence[Comparison], code: str) -> list[Verdict]:
+    """Return the verdict on realignment in a language, whatever the strategy, for each comparison."""
+    found = [judgements_of(one, code) for one in compared if code in one.languages]
+    return [verdict_of(judged) for judged in found if judged]
 
 
-def _choose_strategy(compared: Sequence[Comparison]) -> str:
-    """Return the strategy that helps most often, less the languages that it hurts."""
-    merits: Counter[str] = Counter()
-    for one in compared:
-        for name in one.realignments:
-            verdicts = [verdict for code in one.languages for verdict in _verdicts([one], name, code)]
-            merits[name] += verdicts.count("helps") - verdicts.count("hurts")
-    return max(merits, key=lambda name: merits[name])
-
-
-def _tally(compared: Sequence[Comparison], strategy: str) -> list[Tally]:
+def _tally(compared: Sequence[Comparison]) -> list[Tally]:
     codes = dict.fromkeys(code for one in compared for code in one.languages)
-    found = [(code, verdicts) for code in codes if (verdicts := _verdicts(compared, strategy, code))]
+    found = [(code, verdicts) for code in codes if (verdicts := _verdicts(compared, code))]
     found.sort(key=lambda item: (item[1].count("hurts") - item[1].count("helps")) / len(item[1]))
     return [
         Tally(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.cards import CARD
-from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.records import SENTENCES, RunRecord
 from alignfreeze.files import write_lines
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import ground_of, ink_on
+from alignfreeze.running.counts import read_counts
 from alignfreeze.running.scores import Summary
 from alignfreeze.running.tables import gain_text
 from alignfreeze.studies.comparison import Comparison, compare_results
@@ -48,8 +49,11 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
     kept = [record for record in records if (places[record.digest] / CARD).is_file()]
     if not kept:
         return
+    counts = {record.folder: read_counts(runs / record.folder / SENTENCES) for record in records}
     try:
-        compared = compare_results([result for record in records for result in results_of(record, record.folder)])
+        compared = compare_results(
+            [result for record in records for result in results_of(record, record.folder, counts=counts[record.folder])]
+        )
     except SettingsError:  # without a baseline there are no gains
         return
     for record in kept:

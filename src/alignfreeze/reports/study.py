@@ -25,6 +25,7 @@ from alignfreeze.reports.run_pages import run_page
 from alignfreeze.reports.study_sheets import run_sheets, score_sheets, term_sheets, terms_by_language
 from alignfreeze.reports.trees import draw_language_trees
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
+from alignfreeze.running.folder import say_untried
 from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines
 from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
@@ -77,8 +78,10 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     by_setup = _group(compare_results(comparable, margin=margin)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
-    alike = measure_distances(codes, compared, findings.probe)
     empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
+    # Gains of models that have learnt nothing make no languages alike.
+    answered = [one for one, is_empty in zip(compared, empty, strict=True) if not is_empty]
+    alike = measure_distances(codes, answered, findings.probe)
     pages = _comparison_pages(findings, by_setup, empty)
     return StudyPage(
         Page(
@@ -235,6 +238,9 @@ def _warn(findings: Findings, comparable: Sequence[Result]) -> list[str]:
         warnings.append(f"{counts['failed']} of {len(states)} runs failed.")
     if left := counts["running"] + counts["waiting"] + counts["interrupted"]:
         warnings.append(f"The study is not complete: {left} of {len(states)} runs are still to be done.")
+    missing = [run.name for run in states if run.state != "complete"]
+    if findings.results and (untried := say_untried([run.name for run in states], missing)):
+        warnings.append(untried)
     return warnings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,24 @@ def read_failure(out: Path, name: str) -> Failure | None:
 def failure_file_of(out: Path, name: str) -> Path:
     """Return the file with the failure of a run."""
     return out / "failed" / f"{name}.json"
+
+
+def say_untried(planned: Iterable[str], missing: Collection[str]) -> str:
+    """Return a sentence about strategies of which no planned run is complete; empty if there is none.
+
+    Args:
+        planned: The names of the planned runs.
+        missing: Those of them that are not complete.
+    """
+    strategies: dict[str, bool] = {}
+    for name in planned:
+        strategy = name.rsplit("-", 2)[0]
+        strategies[strategy] = strategies.get(strategy, False) or name not in missing
+    untried = [strategy for strategy, is_tried in strategies.items() if not is_tried]
+    if not untried:
+        return ""
+    return f"Of {' and '.join(untried)} no run is complete yet, so nothing can be said about {_it(untried)}."
+
+
+def _it(several: Sequence[str]) -> str:
+    return "it" if len(several) == 1 else "them"

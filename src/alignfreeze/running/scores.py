@@ -202,7 +202,8 @@ def _try_all(row: Mapping[str, Values], counts: Mapping[str, Mapping[int, Counts
     return {
         name: try_strategy(values, baseline, counts.get(name, {}), counts.get(BASELINE, {}))
         for name, values in row.items()
-        if name != BASELINE
+        # Where nothing was learnt, nothing can be judged: that both have no score is no finding.
+        if name != BASELINE and (any(values.values()) or any(baseline.values()))
     }
 
 

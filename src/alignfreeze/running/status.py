@@ -58,7 +58,7 @@ class RunStatus:
     @property
     def speed(self) -> float | None:
         """Steps per second of the current stage; None if they are not known."""
-        if self.claim is None or not self.claim.done:
+        if self.claim is None or not self.claim.done or self.state != "running":
             return None
         return self.claim.done / max(1e-9, time.time() - self.claim.stage_began)
 

@@ -55,6 +55,8 @@ def try_strategy(
     if len(counted) < len(pairs):
         return Trial(gain, gains)
     counts = [our_counts[a] for a, _ in counted], [their_counts[b] for _, b in counted]
+    if len({one.shape for side in counts for one in side}) > 1:  # other items: their chance is not known
+        return Trial(gain, gains)
     return Trial(gain, gains, vary_sentences(*counts), len(counts[0][0]))
 
 

@@ -175,26 +175,40 @@ def judge_gains(
 def _measure_spreads(rows: Mapping[str, Mapping[str, Trial]]) -> dict[str, dict[str, _Spread]]:
     """Return the uncertainty of each gain with at least two seeds, by strategy and language.
 
-    A variance is the mean over the strategies. All strategies share the baseline, so K of them are worth only
-    4 K / (K + 3) independent ones.
+    A variance is the mean over the strategies, times how restless the strategy is: the ratio of its variances to the
+    mean, in all languages together. All strategies share the baseline, so K of them are worth only 4 K / (K + 3)
+    independent ones.
     """
     parts = {name: found for name, row in rows.items() if (found := _split_variance(row)) is not None}
     if not parts:
         return {name: {} for name in rows}
     weight = 4 * len(parts) / (len(parts) + 3)
-    shared = float(np.mean([one for one, _ in parts.values()]))
+    pooled = float(np.mean([one for one, _ in parts.values()]))
     codes = list(dict.fromkeys(code for _, own in parts.values() for code in own))
     own = {code: float(np.mean([own[code] for _, own in parts.values() if code in own])) for code in codes}
     seeds = min(len(one.gains) for name in parts for one in rows[name].values() if len(one.gains) > 1)
-    own = _moderate(own, (seeds - 1) * weight)
-    return {
-        name: {
-            code: _Spread(shared, own[code], len(one.gains), weight, len(codes), one.sentence_variance, one.n_sentences)
-            for code, one in row.items()
-            if name in parts and len(one.gains) > 1
-        }
-        for name, row in rows.items()
-    }
+    usual = _moderate(own, (seeds - 1) * weight)
+    spreads: dict[str, dict[str, _Spread]] = {name: {} for name in rows}
+    for name, (measured, variances) in parts.items():
+        restless = _compare_variances(variances, own)
+        for code, one in rows[name].items():
+            if len(one.gains) > 1:
+                spreads[name][code] = _Spread(
+                    max(measured, pooled * restless),
+                    usual[code] * restless,
+                    len(one.gains),
+                    weight,
+                    len(codes),
+                    one.sentence_variance,
+                    one.n_sentences,
+                )
+    return spreads
+
+
+def _compare_variances(variances: Mapping[str, float], usual: Mapping[str, float]) -> float:
+    """Return how many times as great the variances of a strategy are as those of all strategies together."""
+    ratios = [variance / usual[code] for code, variance in variances.items() if usual[code] > 0]
+    return float(np.mean(ratios)) if ratios else 1.0
 
 
 def _split_variance(row: Mapping[str, Trial]) -> tuple[float, dict[str, float]] | None:
@@ -277,18 +291,6 @@ def _find_needs(gain: float, spread: _Spread, errors: _Errors, margin: float) ->
         key=lambda more: is_settled(spread.half_width(errors, times_sentences=1 + more / n)),
     )
     return seeds if seeds <= MOST_SEEDS else None, items if items <= MOST_SENTENCES * n else None
-
-
-def verdict_text(judged: Judgement) -> str:
-    """Return a verdict in words, with the gain and what would settle it.
-
-    For example: `cannot tell yet (+0.3, -1.1 to +1.7); about 4 more seeds`.
-    """
-    words = VERDICT_TEXTS[judged.verdict]
-    if judged.interval is None:
-        return f"{words} ({points_text(judged.gain)}, too few seeds); {needs_text(judged)}"
-    text = f"{words} ({points_text(judged.gain)}, {interval_text(judged.interval)})"
-    return f"{text}; {needs_text(judged)}" if judged.verdict == "cannot tell" else text
 
 
 def needs_text(judged: Judgement) -> str:

@@ -18,13 +18,21 @@ from alignfreeze.studies.comparison import Comparison
 
 
 def answer_lines(comparison: Comparison) -> list[str]:
-    """Return one line per target language, the clearest gains first: `Turkish: front helps (+1.3, +0.6 to +2.0)`."""
+    """Return one line per target language, the clearest gains first: `Turkish: front helps (+1.3, +0.6 to +2.0)`.
+
+    There is none if only the baseline was tested, or if no model has learnt anything.
+    """
+    if not any(judgements_of(comparison, code) for code in comparison.languages):
+        return []
     return [f"{name_or_code(code)}: {answer_for(comparison, code)}" for code in order_languages(comparison)]
 
 
 def answer_for(comparison: Comparison, code: str) -> str:
     """Return the answer for a language, without its name."""
-    return answer(judgements_of(comparison, code))
+    judged = judgements_of(comparison, code)
+    if not judged and len(comparison.cells[code]) > 1:
+        return "all scores are 0, so nothing can be said"
+    return answer(judged)
 
 
 def judgements_of(comparison: Comparison, code: str) -> dict[str, Judgement]:

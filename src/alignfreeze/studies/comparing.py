@@ -12,7 +12,7 @@ from alignfreeze.errors import SettingsError, show_value
 from alignfreeze.experiment.records import RECORD, RUNS
 from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of
-from alignfreeze.running.folder import PLANNED, read_planned
+from alignfreeze.running.folder import PLANNED, read_planned, say_untried
 from alignfreeze.running.study import Study
 from alignfreeze.running.tables import sheet_of
 from alignfreeze.running.verdicts import MARGIN
@@ -152,6 +152,8 @@ def say_unfinished(places: Iterable[Path]) -> None:
                 f"{place}: {len(missing)} of {len(names)} planned runs have no record and do not count: "
                 f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
             )
+            if untried := say_untried(names, missing):
+                remark(untried)
 
 
 def to_places(studies: StudyLike | Sequence[StudyLike], what: str) -> list[Path]:

@@ -93,6 +93,7 @@ class Comparison:
         label: Distinguishes this comparison from others that otherwise look the same; empty if not needed.
         fine_tuned: Digest of the settings that the runs share with their baseline; empty if they are not known.
         margin: A gain or loss within this share is not worth having.
+        covers_sentences: Whether intervals cover other test sentences too, and not only other seeds.
     """
 
     setup: Setup
@@ -106,6 +107,7 @@ class Comparison:
     label: str = ""
     fine_tuned: str = ""
     margin: float = MARGIN
+    covers_sentences: bool = False
 
     @property
     def realignments(self) -> tuple[str, ...]:
@@ -207,7 +209,8 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float
     strategies = [*known, *sorted(set(found) - set(PAPER_STRATEGIES))]
     source = next((result.language for result in results if result.is_source), None)
     targets = [language for language in values if language != source]
-    cells, averages = judge_scores(values, _collect_counts(results), targets=targets, margin=margin)
+    counts = _collect_counts(results)
+    cells, averages = judge_scores(values, counts, targets=targets, margin=margin)
     cells = {language: _order(row, strategies) for language, row in cells.items()}
     return Comparison(
         setup=setup,
@@ -222,6 +225,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float
         ),
         fine_tuned=results[0].fine_tuned,
         margin=margin,
+        covers_sentences=bool(counts),
     )
 
 

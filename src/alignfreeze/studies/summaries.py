@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
-from alignfreeze.studies.answers import verdict_of
+from alignfreeze.studies.answers import best_of, verdict_of
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
 
 STRATEGY_NAMES = {
@@ -27,8 +27,9 @@ MOST_NAMED = 4
 def summarise_comparison(comparison: Comparison) -> list[str]:
     """Return a few sentences on the findings of a comparison; the answer comes first."""
     strategies = [name for name in comparison.realignments if name in comparison.overall]
-    if not strategies or not comparison.languages:
-        return [f"Only {'the baseline' if not strategies else 'the source language'} was tested: nothing to compare."]
+    if not comparison.realignments or not comparison.languages:
+        what = "the source language" if comparison.realignments else "the baseline"
+        return [f"Only {what} was tested: nothing to compare."]
     if is_all_zero(comparison):
         return [NOTHING_LEARNT]
     found = [
@@ -121,19 +122,17 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     where = f"on average over {n} languages" if n > 1 else f"in {name_or_code(comparison.languages[0])}"
     judged = {name: one for name, one in _judged_means(comparison).items() if name in strategies}
     if not judged:
-        return f"No strategy was tested in all {n} languages, so there is no average."
-    best = max(judged, key=lambda name: judged[name].gain)
-    one, verdict = judged[best], verdict_of(judged)
+        return f"No strategy was tested in all {n} languages together with the baseline, so there is no average."
+    best, verdict = best_of(judged), verdict_of(judged)
+    one = judged[best]
     figures = f"{points_text(one.gain)} points"
-    if one.interval is None:
+    if all(other.interval is None for other in judged.values()):
         what = "one seed says" if comparison.overall[best].average.n == 1 else "seeds with the same scores say"
         return (
             f"One cannot tell yet whether to realign: {what} nothing about chance. {_capital(where)}, "
             f"{name_strategy(best)} gains {figures}; run at least 2 more seeds."
         )
-    figures += f", 95% interval {interval_text(one.interval)}"
-    p = comparison.overall[best].corrected
-    figures += "" if p is None or n == 1 else f"; {_p_text(p)} over languages"
+    figures += f", 95% interval {interval_text(one.interval)}" if one.interval else ""
     if verdict == "helps":
         rivals = [other for other in judged if other != best and judged[other].verdict == "helps"]
         text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
@@ -142,11 +141,22 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
         return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
     if verdict == "hurts":
         return f"Do not realign: it hurts {where}, least with {name_strategy(best)} ({figures})."
+    return _say_open(judged, where)
+
+
+def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
+    """Return what is known of strategies in the mean where none helps, and of one it cannot be told."""
     unknown = max((name for name in judged if judged[name].verdict == "cannot tell"), key=lambda n: judged[n].gain)
-    text = f"One cannot tell yet whether to realign: {where}, {name_strategy(best)} gains {figures}. "
-    harmful = [name_strategy(name) for name, one in judged.items() if one.verdict == "hurts"]
-    harm = f" {_capital(_do(harmful, 'hurt'))}." if harmful else ""
-    return f"{text}{_capital(needs_text(judged[unknown]))} would settle it.{harm}"
+    one = judged[unknown]
+    gains = "gains" if one.gain >= 0 else "loses"
+    figures = f"{points_text(abs(one.gain)).lstrip('+')} points"
+    figures += "" if one.interval is None else f" (95% interval of the gain {interval_text(one.interval)})"
+    text = f"{where}, {name_strategy(unknown)} {gains} {figures}. {_capital(needs_text(one))} would settle it."
+    harmful = [name for name, other in judged.items() if other.verdict == "hurts"]
+    if not harmful:
+        return f"One cannot tell yet whether to realign: {text}"
+    do = _do([name_strategy(name) for name in harmful], "hurt")
+    return f"Do not realign with {' or '.join(map(repr, harmful))}: {do}. Of the rest one cannot tell yet: {text}"
 
 
 def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -156,13 +166,13 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
     if n == 1 or not known:
         return ""
 
-    advised = {name for name, judged in _judged_means(comparison).items() if judged.verdict == "helps"}
+    means = _judged_means(comparison)
+    named = best_of(means) if means else ""
 
-    def merit(strategy: str) -> tuple[int, bool, int, float]:
+    def merit(strategy: str) -> tuple[int, bool, bool, int, float]:
         counts = comparison.overall[strategy].counts
-        # Where nothing helps, what is known counts: a strategy of which nothing is known is not the best.
-        against = counts["hurts" if counts["helps"] else "cannot tell"]
-        return counts["helps"], strategy in advised, -against, _mean_gain(comparison, strategy)
+        is_known = counts["cannot tell"] < n  # a strategy of which nothing is known is not the best
+        return counts["helps"], is_known, strategy == named, -counts["hurts"], _mean_gain(comparison, strategy)
 
     best = max(known, key=merit)
     counts = comparison.overall[best].counts
@@ -171,12 +181,20 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
     ):
         return ""  # the first sentence has said it
     if counts["cannot tell"] == n:
-        return f"Of no single language can one tell yet: all {n} intervals of {name_strategy(best)} are too wide."
+        text = f"By language: {name_strategy(best)} cannot be judged yet in any of {n}; the intervals are too wide."
+        return f"{text} {_say_corrected(comparison)}"
     parts = [f"{verdict} {counts[verdict] or 'none'}" for verdict in ("helps", "hurts")]
     if counts["no difference"]:
         parts.append(f"makes no difference worth having in {counts['no difference']}")
-    unknown = f"; of {counts['cannot tell']} one cannot tell yet" if counts["cannot tell"] else ""
-    return f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+    unknown = f"; {counts['cannot tell']} cannot be judged yet" if counts["cannot tell"] else ""
+    text = f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
+    return f"{text} {_say_corrected(comparison)}"
+
+
+def _say_corrected(comparison: Comparison) -> str:
+    """Return for how many questions the intervals of single languages are corrected."""
+    questions = sum(sum(overall.counts.values()) for overall in comparison.overall.values())
+    return f"Intervals of single languages are corrected for all {questions} languages and strategies together."
 
 
 def _do(names: Sequence[str], verb: str) -> str:
@@ -222,8 +240,11 @@ def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
         return "No language gains anything."
     gain, language, strategy = max(gains)
     row = comparison.cells[language]
-    scores = f"{100 * row[BASELINE].mean:.1f} to {100 * row[strategy].mean:.1f}"
-    return f"Largest gain: {name_or_code(language)}, {_points_text(gain)} with {name_strategy(strategy)} ({scores})."
+    theirs, ours = row[BASELINE], row[strategy]
+    # With other seeds than the baseline, the means of all seeds do not differ by the gain.
+    text = f"Largest gain: {name_or_code(language)}, {_points_text(gain)} with {name_strategy(strategy)}"
+    adds_up = abs(ours.mean - theirs.mean - gain) < 5e-4
+    return f"{text} ({100 * theirs.mean:.1f} to {100 * ours.mean:.1f})." if adds_up else f"{text}."
 
 
 def _say_harm(comparison: Comparison, strategies: Sequence[str]) -> str:

@@ -68,8 +68,8 @@ def table_of(comparison: Comparison) -> ScoreTable:
 
 
 OVERALL_NOTE = (
-    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its 95% interval over seeds "
-    "and test sentences. Verdict: on this gain. Helps, hurts, no difference, cannot tell: number of languages with "
+    "Mean: over the target languages, in percent. Gain: over the baseline, in points, with its 95% interval over {}. "
+    "Verdict: on this gain. Helps, hurts, no difference, cannot tell: number of languages with "
     "this verdict; intervals of single languages are corrected for the number of languages and strategies. "
     "Paper's criterion: number of languages that improve, and that worsen, by more than both standard deviations over "
     "seeds. p: Wilcoxon's test over languages, corrected for the number of strategies. "
@@ -150,12 +150,17 @@ OVERVIEW: tuple[Column[OverviewRow], ...] = (
 """The columns for each strategy over all target languages."""
 
 
+def what_varies(comparison: Comparison) -> str:
+    """Return what the intervals of a comparison cover, in words."""
+    return "seeds and test sentences" if comparison.covers_sentences else "seeds, but not over test sentences"
+
+
 def overall_sheet(comparison: Comparison) -> Sheet:
     """Return the strategies over all target languages, one row per strategy."""
     title = f"{title_of(comparison)}: over {len(comparison.languages)} target languages"
     margin = f"No difference worth having: within {points_text(comparison.margin).lstrip('+')} points."
     few = [FEW_SEEDS_NOTE] if len(comparison.seeds) < 3 else []
-    note = " ".join([OVERALL_NOTE, margin, *few])
+    note = " ".join([OVERALL_NOTE.format(what_varies(comparison)), margin, *few])
     return make_sheet(title, OVERVIEW, map(OverviewRow._make, comparison.overall.items()), note)
 
 
