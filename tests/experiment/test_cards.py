@@ -135,6 +135,7 @@ def test_the_data_sets_of_an_experiment():
         ),
         (None, "pos", "xlm-roberta-base, fine-tuned: part-of-speech"),
         ("average(full,front)", None, "xlm-roberta-base, averaged: average(full,front)"),
+        ("revert(full,front)", None, "xlm-roberta-base, merged: revert(full,front)"),
         (None, None, "xlm-roberta-base"),
     ],
 )

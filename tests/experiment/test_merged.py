@@ -100,6 +100,26 @@ def test_averages_have_such_members(several):
     assert Strategy.parse(str(strategy)) == strategy
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "is_so"),
+    [
+        (REVERTED, "front", True),
+        (REVERTED, "full", False),
+        (REVERTED, REVERTED, False),
+        ("revert(embeddings,front)", "front+embeddings", True),
+        ("revert(full,front+embeddings)", "front+embeddings", True),
+        ("revert(lora:4,front)", "front+lora:4", True),
+        ("revert(full,front+embeddings)", "front", False),
+        ("swap(baseline,front=full)", "front", False),
+        ("swap(full,3=front)", "3", False),
+        (f"average(full,{REVERTED})", "front", False),
+        ("full", "full", False),
+    ],
+)
+def test_which_strategy_freezes_what_is_put_back(name, other, is_so):
+    assert Strategy.parse(name).puts_back_what_is_frozen_by(other) == is_so
+
+
 def test_what_they_are_made_from():
     assert list(map(str, policies_of(map(Strategy.parse, [REVERTED, "swap(front,3=full)"])))) == ["full", "front"]
     assert Strategy.parse("swap(full,3=back)").sources == ["full", "back"]

@@ -58,6 +58,22 @@ def test_the_lineage_of_an_average_leads_to_each_member():
     assert len(trace([*RECORDS, one]).boxes) == len(trace(RECORDS).boxes) + 1
 
 
+def test_what_is_put_back_comes_from_the_pretrained_encoder():
+    settings = make_settings(["de", "tr", "ja"])
+    arrows = joined(trace([make_record(settings, "revert(full,front)", SCORES["front"])]))
+    assert {start for start, end in arrows if end == "revert(full,front)"} == {
+        "tiny",
+        "training data",
+        "realigned: full",
+    }
+    arrows = joined(trace([make_record(settings, "swap(full,3=back)", SCORES["front"])]))
+    assert {start for start, end in arrows if end == "swap(full,3=back)"} == {
+        "training data",
+        "realigned: full",
+        "realigned: back",
+    }
+
+
 def many_runs():
     """Twenty runs: four strategies, five seeds."""
     settings = make_settings(["de", "tr", "ja"])

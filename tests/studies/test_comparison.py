@@ -215,6 +215,38 @@ def test_tests_of_several_averages_are_corrected():
     assert [found.overall[name].over_best.p_value for name in (BOTH, other)] == [1, 1]
 
 
+def test_parts_that_are_put_back_are_compared_with_the_same_parts_frozen():
+    # Means over languages: full 0.50, front 0.55, reverted 0.57; with seeds 0.01 apart in all of them.
+    reverted, other = "revert(full,front)", "swap(full,3=front)"
+    scores = {
+        "baseline": (0.4, 0.4),
+        "full": (0.6, 0.4),
+        "front": (0.6, 0.5),
+        reverted: (0.62, 0.52),
+        other: (0.6, 0.4),
+    }
+    results = with_averages(scores)
+    results = [replace(r, value=r.value + 0.03) if (r.strategy, r.seed) == (reverted, 66) else r for r in results]
+    (found,) = compare_results(results)
+    over = found.overall[reverted].over_frozen
+    assert (over.member, over.n) == ("front", 3)
+    # Its gains by seed are 0.02, 0.02 and 0.05: t(0.975, 2) = 4.303 times 0.0173 / sqrt(3) is 0.0430.
+    assert over.gain == pytest.approx(0.03)
+    assert over.interval == pytest.approx((0.03 - 0.0430, 0.03 + 0.0430), abs=1e-4)
+    assert found.overall[reverted].over_best.member == "full"
+    assert found.overall[reverted].over_best.gain == pytest.approx(0.08)
+    assert (found.overall[other].over_best.member, found.overall[other].over_frozen) == ("front", None)
+    facts = comparison_facts(found)["strategies"]
+    assert facts[reverted]["over_frozen"]["member"] == "front"
+    assert "over_frozen" not in facts[other]
+    assert summarise_comparison(found)[-1] == (
+        "Full realignment with front reverted is 3.0 points above front-freezing (95% interval over 3 seeds -1.3 to "
+        "+7.3); languages move either way (p = 0.5)."
+    )
+    (found,) = compare_results([r for r in results if r.strategy != "front"])
+    assert found.overall[reverted].over_frozen is None
+
+
 def test_two_studies_side_by_side(tmp_path):
     ours = compare_results([result("baseline", 0.5), result("full", 0.6)])
     theirs = compare_results(read_results([table(tmp_path, ROWS)]))

@@ -155,6 +155,14 @@ class Strategy:
         """The names of the strategies that this one is made from: members, or the two encoders of a swap."""
         return self.member_names if self.is_average else [_name_start(start) for start in self.starts]
 
+    def puts_back_what_is_frozen_by(self, other: str) -> bool:
+        """Whether another strategy, given by name, freezes while it realigns what this one puts back afterwards."""
+        first = self.members[0]
+        if self.is_average or not isinstance(first, Swap) or first.base is None or first.donor is not None:
+            return False
+        ours = {rule.name for rule in (*first.base.rules, *first.parts.rules)}
+        return ours - {"full"} == set(other.split("+")) - {"full"}
+
     @property
     def shares(self) -> list[float]:
         """The share of each member in the mean; the sum is 1."""

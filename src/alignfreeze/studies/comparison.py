@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name
@@ -23,6 +23,9 @@ from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
 
+if TYPE_CHECKING:
+    from alignfreeze.experiment.strategies import Strategy
+
 Kind = TypeVar("Kind", bound=str)
 
 SIGNIFICANT = 0.05
@@ -32,14 +35,12 @@ PAPER_VERDICTS: tuple[PaperVerdict, ...] = ("improved", "unchanged", "worsened")
 
 
 @dataclass(frozen=True, slots=True)
-class OverBest:
-    """The gain of a merged encoder over the best of its members, in the mean over the target languages.
-
-    The members are those of an average, or the two encoders whose parts a swap puts together.
+class GainOver:
+    """The gain of a merged encoder over another strategy, in the mean over the target languages.
 
     Attributes:
-        member: The member with the highest mean. It is chosen after the results are known, so the gain is rather too
-            small.
+        member: The other strategy. If it is the best of several, it is chosen after the results are known, so the gain
+            is rather too small.
         gain: Difference of the means, over the seeds that both have.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
         n: Number of seeds of the merged encoder.
@@ -65,7 +66,10 @@ class Overall:
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero; None for the baseline.
         corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
-        over_best: For a merged encoder, its gain over the best of its members; None unless all members were tested.
+        over_best: For a merged encoder, its gain over the best of its members; None unless all members were tested. The
+            members are those of an average, or the two encoders of a swap.
+        over_frozen: For parts that are put back, the gain over the strategy that freezes them while it realigns; None
+            unless that was tested.
     """
 
     average: Summary
@@ -74,7 +78,8 @@ class Overall:
     p_value: float | None
     corrected: float | None
     rank: float
-    over_best: OverBest | None = None
+    over_best: GainOver | None = None
+    over_frozen: GainOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +261,9 @@ def _summarise_overall(
     tested = [name for name in means if name != BASELINE]
     p_values = {name: p_value_of_gains(gains[name]) for name in tested}
     corrected = _correct_known(p_values)
-    over_best = _compare_with_best(values, by_seed)
+    over_best, over_frozen = (
+        _compare_with(others, values, by_seed) for others in (_find_best(by_seed), _find_frozen(by_seed))
+    )
     return {
         name: Overall(
             average=means[name],
@@ -266,6 +273,7 @@ def _summarise_overall(
             corrected=corrected.get(name),
             rank=ranks.get(name, float("nan")),
             over_best=over_best.get(name),
+            over_frozen=over_frozen.get(name),
         )
         for name in strategies
         if name in means
@@ -278,31 +286,51 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
     return dict(zip(known, correct_p_values(list(known.values())), strict=True))
 
 
-def _compare_with_best(values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]) -> dict[str, OverBest]:
-    """Compare each merged encoder with the best of those it is made from, if all of them were tested.
+def _find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
+    """Return the best member of each merged encoder, if all its members were tested."""
+    best = {}
+    for name, strategy in _parse_merged(by_seed).items():
+        if by_seed.keys() >= set(strategy.sources):
+            best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
+    return best
 
-    Args:
-        values: Scores of each target language, by strategy and seed.
-        by_seed: The means of these scores over languages.
-    """
-    merged = [name for name in by_seed if is_merged_name(name)]
+
+def _find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
+    """Return the tested strategy that freezes what another puts back, by the name of the other."""
+    return {
+        name: other
+        for name, strategy in _parse_merged(by_seed).items()
+        for other in by_seed
+        if strategy.puts_back_what_is_frozen_by(other)
+    }
+
+
+def _parse_merged(names: Iterable[str]) -> dict[str, Strategy]:
+    merged = [name for name in names if is_merged_name(name)]
     if not merged:
         return {}
     from alignfreeze.experiment.strategies import Strategy  # torch comes with it
 
-    members = {name: Strategy.parse(name).sources for name in merged}
-    best = {
-        name: max(several, key=lambda member: summarise(by_seed[member]).mean)
-        for name, several in members.items()
-        if by_seed.keys() >= set(several)
-    }
-    gains = {name: [summarise(row[name], row[member]).gain or 0.0 for row in values] for name, member in best.items()}
+    return {name: Strategy.parse(name) for name in merged}
+
+
+def _compare_with(
+    others: Mapping[str, str], values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]
+) -> dict[str, GainOver]:
+    """Compare strategies with one other each.
+
+    Args:
+        others: The other strategy, by the name of the first.
+        values: Scores of each target language, by strategy and seed.
+        by_seed: The means of these scores over languages.
+    """
+    gains = {name: [summarise(row[name], row[other]).gain or 0.0 for row in values] for name, other in others.items()}
     p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
     found = {}
-    for name, member in best.items():
-        ours, theirs = by_seed[name], by_seed[member]
+    for name, other in others.items():
+        ours, theirs = by_seed[name], by_seed[other]
         over = summarise(ours, theirs)
-        found[name] = OverBest(member, over.gain or 0.0, interval_of_gain(ours, theirs), over.n, p_values.get(name))
+        found[name] = GainOver(other, over.gain or 0.0, interval_of_gain(ours, theirs), over.n, p_values.get(name))
     return found
 
 

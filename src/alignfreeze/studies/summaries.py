@@ -9,7 +9,7 @@ from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import best_of, verdict_of
-from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, OverBest
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, GainOver
 
 STRATEGY_NAMES = {
     BASELINE: "the baseline",
@@ -38,6 +38,7 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
         _say_harm(comparison, strategies),
         _say_largest(comparison, strategies),
         *(_say_over_best(name, over) for name in strategies if (over := comparison.overall[name].over_best)),
+        *(_say_over_frozen(name, over) for name in strategies if (over := comparison.overall[name].over_frozen)),
     ]
     return [sentence for sentence in found if sentence]
 
@@ -217,10 +218,19 @@ def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float |
     return text
 
 
-def _say_over_best(merged: str, over: OverBest) -> str:
+def _say_over_best(merged: str, over: GainOver) -> str:
     """Return a sentence on the gain of a merged encoder over the best of its members."""
+    return _say_over(merged, over, "the best of its members, ")
+
+
+def _say_over_frozen(merged: str, over: GainOver) -> str:
+    """Return a sentence on whether parts are better put back afterwards than frozen while realigning."""
+    return _say_over(merged, over, "")
+
+
+def _say_over(merged: str, over: GainOver, what: str) -> str:
     where = "above" if over.gain >= 0 else "below"
-    text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} the best of its members, "
+    text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} {what}"
     text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
     return f"{_capital(text)}."
 

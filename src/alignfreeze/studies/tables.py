@@ -271,8 +271,9 @@ def comparison_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _strategy_facts(strategy: str, overall: Overall) -> dict[str, Any]:
-    over_best = {} if overall.over_best is None else {"over_best_member": asdict(overall.over_best)}
-    return {**plain_values(OVERVIEW, OverviewRow(strategy, overall)), **over_best}
+    over = {"over_best_member": overall.over_best, "over_frozen": overall.over_frozen}
+    known = {name: asdict(one) for name, one in over.items() if one is not None}
+    return {**plain_values(OVERVIEW, OverviewRow(strategy, overall)), **known}
 
 
 def versus_facts(versus: Versus) -> dict[str, Any]:
