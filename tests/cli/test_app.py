@@ -9,7 +9,7 @@ from tests.support.cli import alignfreeze, in_own_process, in_terminal, refused
 from tests.support.terminal import check_lines
 
 COMMANDS = [
-    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "finetune", "evaluate"),
+    *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "swap", "finetune", "evaluate"),
     *("compare", "correlate", "status", "export", "report", "probe", "advise"),
     *("note", "lens"),
 ]
@@ -22,6 +22,7 @@ def test_help_names_the_common_options(command):
     needless = {
         "aer": {"--seed", "--device"},
         "average": {"--seed", "--device"},
+        "swap": {"--device"},
         "compare": {"--seed", "--device"},
         "correlate": {"--seed", "--device"},
         "status": {"--seed", "--device"},

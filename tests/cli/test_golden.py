@@ -88,6 +88,11 @@ def average(_):
     return ["models/full", "models/front", "--out", "out"]
 
 
+@case(("alignfreeze.experiment.single.swap_and_save", lambda *_, **__: figures.SWAP))
+def swap(_):
+    return ["models/full", "xlm-roberta-base", "--parts", "front", "--out", "out"]
+
+
 @case(("alignfreeze.experiment.single.finetune_and_save", lambda *_, **__: figures.FINETUNING))
 def finetune(_):
     return ["tiny", "--train", "train.conllu", "--out", "out"]

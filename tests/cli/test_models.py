@@ -116,6 +116,38 @@ def test_the_mean_of_encoders(tmp_path, tiny_folder, bitext_file, tagged_file):
     assert f"several encoders, before fine-tuning: `{written}`" in (tuned / "README.md").read_text()
 
 
+def test_swap(tmp_path, tiny_folder, bitext_file):
+    realigned, reverted = tmp_path / "realigned", tmp_path / "reverted"
+    options = ["--bitext", f"en-de={bitext_file}", "--pretokenized", "--device", "cpu", "--steps", 2]
+    done = alignfreeze("realign", tiny_folder, *options, "--out", realigned)
+    assert done.returncode == 0, done.stderr
+    done = alignfreeze("swap", realigned, tiny_folder, "--parts", "embeddings+front", "--out", reverted, "--json")
+    assert json.loads(done.stdout) == {
+        "encoder": str(realigned),
+        "donor": str(tiny_folder),
+        "parts": "embeddings+front",
+        "folder": str(reverted),
+    }
+    ours, pretrained, found = (
+        dict(load_encoder(str(place)).model.named_parameters()) for place in (realigned, tiny_folder, reverted)
+    )
+    fixed = ("embeddings.", "encoder.layer.0.", "encoder.layer.1.")
+    for name, parameter in found.items():
+        assert torch.equal(parameter, (pretrained if name.startswith(fixed) else ours)[name]), name
+    written = f"swap(full,embeddings+front={tiny_folder.name})"
+    record = json.loads((reverted / "alignfreeze.json").read_text())
+    assert (record["freeze"], record["languages"]) == (written, ["en", "de"])
+    assert f"merged from several encoders: `{written}`" in (reverted / "README.md").read_text()
+
+    def refuse(*arguments, message):
+        refused(alignfreeze("swap", *arguments, "--out", tmp_path / "out"), message)
+
+    refuse(realigned, tiny_folder, "--parts", "fornt", message="'fornt' is not known; choose one of front, back")
+    refuse(realigned, tiny_folder, "--parts", "9", message="the encoder has layers 0 to 3")
+    refuse(realigned, tmp_path / "nowhere", "--parts", "front", message="cannot be loaded as an encoder")
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_input_of_average(tmp_path, tiny_folder):
     out = tmp_path / "out"
 

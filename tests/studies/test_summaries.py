@@ -5,7 +5,7 @@ import pytest
 from alignfreeze.studies.answers import answer_lines
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results
-from alignfreeze.studies.summaries import NOTHING_LEARNT, summarise_comparison
+from alignfreeze.studies.summaries import NOTHING_LEARNT, name_strategy, summarise_comparison
 
 
 def of(folder, rows, codes=("de", "tr")):
@@ -131,3 +131,20 @@ def test_a_strategy_with_too_few_seeds_is_neither_best_nor_spares(tmp_path):
     )
     assert sentences[1].startswith("By language: full realignment helps none, hurts 2 of 2.")
     assert "Full realignment hurts German and Turkish." in sentences
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name"),
+    [
+        ("front", "front-freezing"),
+        ("average(full,front)", "the average(full,front)"),
+        ("revert(full,front)", "full realignment with front reverted"),
+        ("revert(3..7,0+embeddings)", "freezing 3..7 with 0+embeddings reverted"),
+        ("swap(full,0..5=back)", "full realignment with 0..5 of back-freezing"),
+        ("swap(baseline,back=full)", "the baseline with back of full realignment"),
+        ("scaled(full,1.5)", "1.5 times full realignment"),
+        ("scaled(revert(full,front),1.5)", "the scaled(revert(full,front),1.5)"),
+    ],
+)
+def test_names_in_sentences(strategy, name):
+    assert name_strategy(strategy) == name

@@ -36,6 +36,7 @@ FINETUNING = {
     "folder": "models/tagger",
 }
 AVERAGE = {"encoders": ["models/full", "models/front"], "weights": [0.25, 0.75], "folder": "models/mean"}
+SWAP = {"encoder": "models/full", "donor": "xlm-roberta-base", "parts": "front", "folder": "models/reverted"}
 CONVERSION = {
     "model": "models/tagger",
     "form": "onnx",

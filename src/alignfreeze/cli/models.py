@@ -1,4 +1,4 @@
-"""Commands that train, average, test and convert single models: realign, average, finetune, evaluate, convert."""
+"""Commands for single models: realign, average, swap, finetune, evaluate, convert."""
 
 from __future__ import annotations
 
@@ -79,6 +79,24 @@ def average(
 
         shares = values.read_weights(weights, len(encoders))
         facts = average_and_save(encoders, SingleTraining(out=out, push_to=push_to_hub), weights=shares)
+    show_facts(facts, as_json)
+
+
+def swap(
+    encoder: Annotated[str, typer.Argument(help="Encoder that gets parts of another: a folder, or a name on the hub.")],
+    donor: Annotated[str, typer.Argument(help="Encoder that the parts come from.")],
+    parts: Annotated[str, typer.Option(help="What is replaced: front, back, 3..7, embeddings, or several with +.")],
+    out: o.OutFolder,
+    seed: o.Seed = None,
+    push_to_hub: o.PushToHub = None,
+    as_json: o.Json = False,
+) -> None:
+    """Put parts of one encoder into another, such as its pretrained front half, and write an ordinary model folder."""
+    with working():
+        from alignfreeze.experiment.single import SingleTraining, swap_and_save
+
+        given = values.keep_given({"push_to": push_to_hub, "seed": seed})
+        facts = swap_and_save(encoder, donor, SingleTraining(out=out, **given), parts=parts)
     show_facts(facts, as_json)
 
 

@@ -1,4 +1,4 @@
-"""Single trainings: realign, average or fine-tune an encoder, and write it with its record and its card."""
+"""Single trainings: realign, merge or fine-tune an encoder, and write it with its record and its card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignfreeze.encoding.encoder import ORIGIN, digest_of_encoder, load_encoder
 from alignfreeze.encoding.requests import LinkRequest, keep_best
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, base_name, write_card
-from alignfreeze.experiment.names import name_average
+from alignfreeze.experiment.names import name_average, name_swap
 from alignfreeze.experiment.records import describe_environment
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, write_json
 from alignfreeze.processes import process_number
@@ -28,6 +28,7 @@ from alignfreeze.realignment.averaging import average_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import Freezing
 from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.realignment.swapping import parse_parts, swap_parts
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.stored import Excerpt, Stored
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
@@ -184,6 +185,23 @@ def average_and_save(encoders: Sequence[str], training: SingleTraining, *, weigh
     return facts | training.save(mean.save, record, card_of_record(record), compute=ComputeSettings())
 
 
+def swap_and_save(encoder: str, donor: str, training: SingleTraining, *, parts: str) -> dict[str, Any]:
+    """Save an encoder with parts of another, and return what was done. `training` gives the places and the seed.
+
+    Raises:
+        AlignFreezeError: No part has this name, an encoder cannot be loaded, the two differ in more than their weights,
+            or the result cannot be written.
+    """
+    policy = parse_parts(parts)
+    training.prepare()
+    merged = swap_parts(load_encoder(encoder), load_encoder(donor), policy, seed=training.seed)
+    base, other = (_name_member(card_of_encoder(name)) for name in (encoder, donor))
+    record = _record_of_merged([encoder, donor], freeze=name_swap(base, str(policy), other))
+    record |= {"folder": str(training.out), "device": "cpu"}
+    facts = {"encoder": encoder, "donor": donor, "parts": str(policy), "folder": str(training.out)}
+    return facts | training.save(merged.save, record, card_of_record(record), compute=ComputeSettings())
+
+
 def finetune_and_save(
     encoder: str, task: Task, source: Source, training: SingleTraining, *, settings: FinetuningSettings
 ) -> dict[str, Any]:
@@ -220,17 +238,26 @@ def finetune_and_save(
 
 def record_of_average(encoders: Sequence[str], weights: Sequence[float]) -> dict[str, Any]:
     """Return how the mean of the weights of encoders was made, in the form of the record of one realignment."""
+    names = [_name_member(card_of_encoder(encoder)) for encoder in encoders]
+    shares = list(weights) or [1.0] * len(encoders)
+    return {**_record_of_merged(encoders, freeze=name_average(names, weights)), "weights": shares}
+
+
+def _name_member(card: CardFacts) -> str:
+    return card.strategy or base_name(card.encoder)
+
+
+def _record_of_merged(encoders: Sequence[str], *, freeze: str) -> dict[str, Any]:
     members = [card_of_encoder(encoder) for encoder in encoders]
     aligners = {member.aligner for member in members if member.strategy is not None}
     return {
         "encoder": members[0].encoder,
-        "freeze": name_average([member.strategy or base_name(member.encoder) for member in members], weights),
+        "freeze": freeze,
         "frozen": None,  # not known, because a member may not be a realigned encoder
         "alignment": {"aligner": aligners.pop()} if len(aligners) == 1 else None,
         "languages": list(dict.fromkeys(code for member in members for code in member.languages)),
         "digests": {f"encoder {n}": [digest_of_encoder(encoder)] for n, encoder in enumerate(encoders, start=1)},
         "encoders": list(encoders),
-        "weights": list(weights) or [1.0] * len(encoders),
         "members": [realignment_record(encoder) for encoder in encoders],
     }
 
