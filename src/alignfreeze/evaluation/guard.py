@@ -166,9 +166,9 @@ def own_labels(predictions: Predictions) -> list[list[str | None]]:
     rows = []
     for number in range(len(predictions)):
         side = predictions.target[number].astype(np.float64)
-        best = np.nan_to_num(side).argmax(axis=1).tolist()
-        seen = (~np.isnan(side).any(axis=1)).tolist()
-        rows.append([predictions.labels[label] if there else None for label, there in zip(best, seen, strict=True)])
+        unseen = np.isnan(side).any(axis=1)
+        best = np.where(unseen, -1, np.nan_to_num(side).argmax(axis=1))
+        rows.append([None if label < 0 else predictions.labels[label] for label in best.tolist()])
     return rows
 
 
