@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -148,6 +149,11 @@ def items_of_pairs(pairs: Sequence[SentencePair], two_texts: bool) -> list[Label
     return items
 
 
+def relabel(item: LabelledText, labels: Sequence[str | None]) -> LabelledText:
+    """Return a text with another label, the first one; empty if that is None."""
+    return replace(item, label=labels[0] or "")
+
+
 def _texts(item: LabelledText) -> tuple[Text, ...]:
     return (item.text,) if item.second is None else (item.text, item.second)
 
@@ -186,7 +192,7 @@ CLASSIFICATION = Kind(
     logits=classify,
     loss=loss_of_texts,
     predict=predict,
-    pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities),
+    pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities, relabel),
     place=lambda item, _: item.place,
     plain=PlainItems(
         tuples=(("text", "label"), ("text", "text2", "label")),

@@ -122,11 +122,13 @@ class PairLabeller:
             target sides. Its second argument says whether an item has two texts.
         links: Returns the units that translate each other and have no other link, from the word alignment of a pair.
         probabilities: Returns how probable each label is for each unit: for each word, or for the text.
+        relabel: Returns an item with these labels, one per unit, None for a unit without a label.
     """
 
     items: Callable[[Sequence[SentencePair], bool], list[Any]]
     links: Callable[[WordAlignment], WordAlignment]
     probabilities: Prober
+    relabel: Callable[[Any, Sequence[str | None]], Any]
 
 
 def _show_item(item: Any, prediction: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,11 @@ def items_of_pairs(pairs: Sequence[SentencePair], _: bool) -> list[TaggedSentenc
     return [TaggedSentence(words, (None,) * len(words)) for words in sides]
 
 
+def relabel(item: TaggedSentence, tags: Sequence[str | None]) -> TaggedSentence:
+    """Return a sentence with other tags."""
+    return replace(item, tags=tuple(tags))
+
+
 def item_without_tags(value: Any, split: Splitter, where: str) -> TaggedSentence:
     """Return a text, a list of words, or the words of a row, as a sentence without tags.
 
@@ -177,7 +183,7 @@ TAGGING = Kind(
     logits=encode,
     loss=loss_of_words,
     predict=_predict_items,
-    pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities),
+    pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities, relabel),
     splits=True,
     place=lambda item, word: f"line {item.lines[word]}" if item.lines else "",
     plain=PlainItems(
