@@ -189,8 +189,8 @@ def test_of_several_comparisons_the_page_counts_verdicts_and_draws_one_row_each(
     other = CLEAR.replace(",m,", ",n,")
     (page,) = study_page([read_table(tmp_path, "one.csv", CLEAR + other)]).languages
     assert page.summary == [
-        "Full realignment helps in 2 of 2 comparisons and hurts in none.",
-        "Front-freezing helps in none of 2 comparisons and hurts in none.",
+        "Full realignment helps in 2 of 2 comparisons.",
+        "Front-freezing cannot be judged yet in 2 of 2 comparisons.",
     ]
     assert list(shown_answer(page)) == ["m", "n"]
     assert [row.page for row in page.answer.rows] == ["comparison/1", "comparison/2"]
