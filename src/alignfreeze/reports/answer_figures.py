@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.languages import name_or_code
-from alignfreeze.running.verdicts import VERDICT_TEXTS, Judgement, Verdict, interval_text, needs_text, points_text
+from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, points_text, verdict_text
 from alignfreeze.studies.answers import best_of, judgements_of
 from alignfreeze.studies.comparison import Comparison
 
@@ -159,9 +159,7 @@ def make_answer(comparison: Comparison, *, orders: Mapping[str, Sequence[str]]) 
 
 def make_mark(strategy: str, judged: Judgement) -> Mark:
     """Return the mark of a strategy."""
-    words = VERDICT_TEXTS[judged.verdict]
-    if judged.verdict == "cannot tell":
-        words += f"; {needs_text(judged)}"
+    words = verdict_text(judged)
     low_high = judged.interval
     return Mark(
         strategy,
@@ -176,7 +174,6 @@ def make_mark(strategy: str, judged: Judgement) -> Mark:
 
 
 _SHORTER = (
-    ("more seeds and more test sentences", "more data"),
     ("more than 50 more", "50+ more"),
     ("about ", "~"),
     ("test ", ""),

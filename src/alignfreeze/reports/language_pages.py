@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,11 +13,11 @@ from alignfreeze.reports.changed_items import Changes
 from alignfreeze.reports.likeness import Distances, alike_sheet
 from alignfreeze.reports.pages import Page
 from alignfreeze.running.tables import score_text, tone_of
-from alignfreeze.running.verdicts import VERDICT_TEXTS, VERDICTS, Judgement, Verdict, interval_text, points_text
+from alignfreeze.running.verdicts import VERDICT_TEXTS, Judgement, Verdict, interval_text, points_text
 from alignfreeze.sheets import Cell, Sheet
-from alignfreeze.studies.answers import answer_for, best_of, judgements_of
+from alignfreeze.studies.answers import answer_for, best_of, count_verdicts, judgements_of
 from alignfreeze.studies.comparison import Comparison
-from alignfreeze.studies.summaries import name_strategy
+from alignfreeze.studies.summaries import capitalise, name_strategy
 from alignfreeze.studies.tables import title_of, what_varies
 from alignfreeze.typology import SIZE, facts_of
 
@@ -186,20 +185,6 @@ def _score_column(code: str, strategy: str) -> Column[_Row]:
     return Column(strategy, score)
 
 
-def _count_verdicts(found: Sequence[Verdict]) -> str:
-    """Return in how many comparisons a strategy has each verdict: `helps in 2, cannot be judged yet in 4`."""
-    counts = Counter(found)
-    return ", ".join(f"{_COUNTED[verdict]} in {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
-
-
-_COUNTED: dict[Verdict, str] = {
-    "helps": "helps",
-    "hurts": "hurts",
-    "no difference": "makes no difference worth having",
-    "cannot tell": "cannot be judged yet",
-}
-
-
 def _summarise_language(code: str, judged: Sequence[_Row]) -> list[str]:
     """Return the answer for a language; for several comparisons, how often each strategy helps and hurts."""
     if len(judged) == 1:
@@ -209,7 +194,7 @@ def _summarise_language(code: str, judged: Sequence[_Row]) -> list[str]:
         for name, one in row.judged.items():
             verdicts.setdefault(name, []).append(one.verdict)
     return [
-        _sentence(f"{name_strategy(name)} {_count_verdicts(found)} of {len(found)} comparisons")
+        _sentence(f"{name_strategy(name)} {count_verdicts(found)} of {len(found)} comparisons")
         for name, found in verdicts.items()
     ]
 
@@ -224,4 +209,4 @@ def _say_empty(n_judged: int, n: int) -> list[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{capitalise(text)}."

@@ -78,11 +78,15 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     by_setup = _group(compare_results(comparable, margin=margin)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
-    empty = [is_all_zero(one) or learnt_nothing([r for r in findings.records if _is_part(r, one)]) for one in compared]
+    runs = [{place for place, run in enumerate(findings.records) if _is_part(run, one)} for one in compared]
+    empty = [
+        is_all_zero(one) or learnt_nothing([findings.records[place] for place in sorted(theirs)])
+        for one, theirs in zip(compared, runs, strict=True)
+    ]
     # Gains of models that have learnt nothing make no languages alike.
     answered = [one for one, is_empty in zip(compared, empty, strict=True) if not is_empty]
     alike = measure_distances(codes, answered, findings.probe)
-    pages = _comparison_pages(findings, by_setup, empty)
+    pages = _comparison_pages(findings, by_setup, runs, empty)
     return StudyPage(
         Page(
             name=STUDY,
@@ -132,13 +136,12 @@ def _language_pages(
 
 
 def _comparison_pages(
-    findings: Findings, by_setup: Sequence[Sequence[Comparison]], empty: Sequence[bool]
+    findings: Findings, by_setup: Sequence[Sequence[Comparison]], runs: Sequence[set[int]], empty: Sequence[bool]
 ) -> list[Page]:
-    """Return one page per setup, with the doubts about its runs."""
+    """Return one page per setup, with the doubts about its runs, of which `runs` has the places among all."""
     seconds, doubts = training_seconds(findings.records), doubts_of(findings.records)
     pages = []
-    for number, (several, is_empty) in enumerate(zip(by_setup, empty, strict=True)):
-        theirs = {place for place, one in enumerate(findings.records) if _is_part(one, several[0])}
+    for number, (several, theirs, is_empty) in enumerate(zip(by_setup, runs, empty, strict=True)):
         doubted = doubt_lines(doubt.sentence for doubt in doubts if theirs.intersection(doubt.runs))
         pages.append(comparison_page(number, *several, seconds=seconds, doubts=doubted, is_empty=is_empty))
     return pages

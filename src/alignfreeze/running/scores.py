@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alignfreeze.experiment.names import BASELINE
-from alignfreeze.running.trials import Counts, Trial, average_trials, mean_gain, try_strategy
+from alignfreeze.running.trials import Counts, Trial, average_trials, mean_gain, share_seeds, try_strategy
 from alignfreeze.running.verdicts import MARGIN, Judgement, judge_gains
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def summarise(values: Values, baseline: Values | None = None) -> Summary:
     if not baseline:
         return Summary(mean, sd, len(scores))
     gain = mean_gain(values, baseline)
-    common = sorted(set(values) & set(baseline))
-    spreads = [_sd_of([side[seed] for seed in common or side]) for side in (values, baseline)]
+    spreads = [_sd_of([*side.values()]) for side in share_seeds(values, baseline)]
     return Summary(mean, sd, len(scores), gain, _judge_as_paper(gain, *spreads))
 
 
@@ -104,8 +103,7 @@ def interval_of_gain(values: Values, baseline: Values) -> tuple[float, float] | 
     If both sides have the same seeds, the test is paired; otherwise it has separate variances (Welch). The result is
     None with fewer than two seeds on a side, or without any spread.
     """
-    common = set(values) & set(baseline)
-    values, baseline = ({seed: side[seed] for seed in common or side} for side in (values, baseline))
+    values, baseline = share_seeds(values, baseline)
     if min(len(values), len(baseline)) < 2:
         return None
     ours, theirs = ([side[seed] for seed in sorted(side)] for side in (values, baseline))

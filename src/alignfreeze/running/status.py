@@ -99,14 +99,14 @@ def read_status(out: Path, *, only: Sequence[str] | None = None) -> Status:
     claims = [path.stem for path in sorted(out.glob("locks/*.json")) if path.stem != PILOTS]
     others += [name for name in claims if is_claimed(out, name)]
     names = [name for name in dict.fromkeys([*planned, *others]) if not only or any(fnmatch(name, one) for one in only)]
-    runs = tuple(_status_of(out, name) for name in names)
     facts = {name: _look_up(out, name) for name in names}
+    runs = tuple(_status_of(out, name, found) for name, found in facts.items())
     paces = {name: found.pace for name, found in facts.items() if found is not None}
     return Status(runs, guess_seconds_left(runs, paces, planned))
 
 
-def _status_of(out: Path, name: str) -> RunStatus:
-    if (facts := _look_up(out, name)) is not None:
+def _status_of(out: Path, name: str, facts: _Facts | None) -> RunStatus:
+    if facts is not None:
         return RunStatus(name, "complete", seconds=facts.pace.seconds, doubts=facts.doubts, score=facts.score)
     if (failure := read_failure(out, name)) is not None:
         return RunStatus(name, "failed", error=failure.error)

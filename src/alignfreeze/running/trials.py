@@ -47,8 +47,7 @@ def try_strategy(
         our_counts: Counts of each test item with the strategy, by seed; empty if they are not known.
         their_counts: The same with the baseline.
     """
-    common = sorted(set(ours) & set(theirs))
-    pairs = [(seed, seed) for seed in common] or list(zip(sorted(ours), sorted(theirs), strict=False))
+    pairs = list(zip(*map(sorted, share_seeds(ours, theirs)), strict=False))
     gain = mean_gain(ours, theirs)
     counted = [(a, b) for a, b in pairs if a in our_counts and b in their_counts]
     gains = {a: ours[a] - theirs[b] for a, b in pairs}
@@ -78,10 +77,18 @@ def average_trials(mean: Trial, trials: Collection[Trial]) -> Trial:
 
 def mean_gain(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
     """Return the difference of two means over the common seeds; over all seeds if they have none in common."""
-    common = sorted(set(ours) & set(theirs))
-    both = ([side[seed] for seed in common or side] for side in (ours, theirs))
-    our, their = map(fmean, both)
+    our, their = (fmean(side.values()) for side in share_seeds(ours, theirs))
     return our - their
+
+
+def share_seeds(
+    ours: Mapping[int, float], theirs: Mapping[int, float]
+) -> tuple[Mapping[int, float], Mapping[int, float]]:
+    """Return the scores of the seeds that both sides have; all scores if they have no seed in common."""
+    common = sorted(set(ours) & set(theirs))
+    if not common:
+        return ours, theirs
+    return {seed: ours[seed] for seed in common}, {seed: theirs[seed] for seed in common}
 
 
 def vary_sentences(ours: Sequence[Counts], theirs: Sequence[Counts]) -> float:

@@ -293,6 +293,12 @@ def _find_needs(gain: float, spread: _Spread, errors: _Errors, margin: float) ->
     return seeds if seeds <= MOST_SEEDS else None, items if items <= MOST_SENTENCES * n else None
 
 
+def verdict_text(judged: Judgement) -> str:
+    """Return a verdict in words, with what would settle it: `cannot tell yet; about 4 more seeds`."""
+    words = VERDICT_TEXTS[judged.verdict]
+    return f"{words}; {needs_text(judged)}" if judged.verdict == "cannot tell" else words
+
+
 def needs_text(judged: Judgement) -> str:
     """Return what would settle a verdict that cannot be told yet."""
     if judged.interval is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import (
@@ -79,10 +80,10 @@ def answer(judged: Mapping[str, Judgement]) -> str:
         return "no strategy was tested"
     by_verdict = {verdict: _best_first(judged, verdict) for verdict in VERDICTS}
     helping, harming, unknown = by_verdict["helps"], by_verdict["hurts"], by_verdict["cannot tell"]
-    harm = f"; {_do(harming, 'hurt')}" if harming else ""
+    harm = f"; {say_what_they_do(harming, 'hurt')}" if harming else ""
     if helping:
         best, *others = helping
-        also = f"; {_do(others, 'help')} too" if others else ""
+        also = f"; {say_what_they_do(others, 'help')} too" if others else ""
         return f"{best} helps ({_figures(judged[best])}){also}{harm}"
     if unknown:
         best = unknown[0]
@@ -109,10 +110,25 @@ def _figures(judged: Judgement) -> str:
     return gain if judged.interval is None else f"{gain}, {interval_text(judged.interval)}"
 
 
-def _do(names: Sequence[str], verb: str) -> str:
+def count_verdicts(found: Iterable[Verdict]) -> str:
+    """Return how many verdicts there are of each kind: `helps in 2, cannot be judged yet in 4`."""
+    counts = Counter(found)
+    return ", ".join(f"{_COUNTED[verdict]} in {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
+
+
+_COUNTED: dict[Verdict, str] = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "no difference": "makes no difference worth having",
+    "cannot tell": "cannot be judged yet",
+}
+
+
+def say_what_they_do(names: Sequence[str], verb: str) -> str:
     """Return a clause: `front and back help`, or `front helps`."""
-    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
+    return f"{join_names(names)} {verb}{'s' if len(names) == 1 else ''}"
 
 
-def _join(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
+    """Return names as they stand in a sentence: `this, that and another`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

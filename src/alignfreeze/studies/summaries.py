@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
 from alignfreeze.languages import name_or_code
-from alignfreeze.running.verdicts import VERDICTS, Judgement, Verdict, interval_text, needs_text, points_text
-from alignfreeze.studies.answers import best_of, verdict_of
+from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, needs_text, points_text
+from alignfreeze.studies.answers import best_of, count_verdicts, join_names, say_what_they_do, verdict_of
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, GainOver
 
 STRATEGY_NAMES = {
@@ -57,9 +56,8 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
     of = f"({_count_things(encoders, 'encoder')}, {_count_things(tasks, 'task')})"
     judged = [(c, _judged_means(c)) for c in comparisons]
-    verdicts = Counter(verdict_of(row) for _, row in judged)
-    counts = [_MEAN_TEXTS[verdict].format(verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]]
-    found = [f"Of {len(comparisons)} comparisons {of}, realignment {', '.join(counts)}, on average over languages."]
+    counts = count_verdicts(verdict_of(row) for _, row in judged)
+    found = [f"Of {len(comparisons)} comparisons {of}, realignment {counts}, on average over languages."]
     gains = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "helps"]
     losses = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "hurts"]
     if gains:
@@ -67,14 +65,6 @@ def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     if losses:
         found.append(_say_extreme("Most lost", *min(losses, key=lambda one: one[0])))
     return [*found, *_say_front(comparisons)]
-
-
-_MEAN_TEXTS: dict[Verdict, str] = {
-    "helps": "helps in {}",
-    "hurts": "hurts in {}",
-    "no difference": "makes no difference worth having in {}",
-    "cannot tell": "cannot be judged yet in {}",
-}
 
 
 def _judged_means(comparison: Comparison) -> dict[str, Judgement]:
@@ -130,14 +120,14 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     if all(other.interval is None for other in judged.values()):
         what = "one seed says" if comparison.overall[best].average.n == 1 else "seeds with the same scores say"
         return (
-            f"One cannot tell yet whether to realign: {what} nothing about chance. {_capital(where)}, "
+            f"One cannot tell yet whether to realign: {what} nothing about chance. {capitalise(where)}, "
             f"{name_strategy(best)} gains {figures}; run at least 2 more seeds."
         )
     figures += f", 95% interval {interval_text(one.interval)}" if one.interval else ""
     if verdict == "helps":
-        rivals = [other for other in judged if other != best and judged[other].verdict == "helps"]
+        rivals = [name_strategy(other) for other in judged if other != best and judged[other].verdict == "helps"]
         text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
-        return f"{text} {_capital(_do([name_strategy(name) for name in rivals], 'help'))} too." if rivals else text
+        return f"{text} {capitalise(say_what_they_do(rivals, 'help'))} too." if rivals else text
     if verdict == "no difference":
         return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
     if verdict == "hurts":
@@ -152,11 +142,11 @@ def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
     gains = "gains" if one.gain >= 0 else "loses"
     figures = f"{points_text(abs(one.gain)).lstrip('+')} points"
     figures += "" if one.interval is None else f" (95% interval of the gain {interval_text(one.interval)})"
-    text = f"{where}, {name_strategy(unknown)} {gains} {figures}. {_capital(needs_text(one))} would settle it."
+    text = f"{where}, {name_strategy(unknown)} {gains} {figures}. {capitalise(needs_text(one))} would settle it."
     harmful = [name for name, other in judged.items() if other.verdict == "hurts"]
     if not harmful:
         return f"One cannot tell yet whether to realign: {text}"
-    do = _do([name_strategy(name) for name in harmful], "hurt")
+    do = say_what_they_do([name_strategy(name) for name in harmful], "hurt")
     return f"Do not realign with {' or '.join(map(repr, harmful))}: {do}. Of the rest one cannot tell yet: {text}"
 
 
@@ -198,12 +188,8 @@ def _say_corrected(comparison: Comparison) -> str:
     return f"Intervals of single languages are corrected for all {questions} languages and strategies together."
 
 
-def _do(names: Sequence[str], verb: str) -> str:
-    """Return a clause: `this and that help`, or `this helps`."""
-    return f"{_join(names)} {verb}{'s' if len(names) == 1 else ''}"
-
-
-def _capital(text: str) -> str:
+def capitalise(text: str) -> str:
+    """Return a text that begins with a capital letter."""
     return f"{text[0].upper()}{text[1:]}"
 
 
@@ -232,7 +218,7 @@ def _say_over(merged: str, over: GainOver, what: str) -> str:
     where = "above" if over.gain >= 0 else "below"
     text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} {what}"
     text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
-    return f"{_capital(text)}."
+    return f"{capitalise(text)}."
 
 
 def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -252,7 +238,7 @@ def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:
     row = comparison.cells[language]
     theirs, ours = row[BASELINE], row[strategy]
     # With other seeds than the baseline, the means of all seeds do not differ by the gain.
-    text = f"Largest gain: {name_or_code(language)}, {_points_text(gain)} with {name_strategy(strategy)}"
+    text = f"Largest gain: {name_or_code(language)}, {points_text(gain)} points with {name_strategy(strategy)}"
     adds_up = abs(ours.mean - theirs.mean - gain) < 5e-4
     return f"{text} ({100 * theirs.mean:.1f} to {100 * ours.mean:.1f})." if adds_up else f"{text}."
 
@@ -291,15 +277,7 @@ def _mean_gain(comparison: Comparison, strategy: str) -> float:
     return comparison.overall[strategy].average.gain or 0.0
 
 
-def _points_text(gain: float) -> str:
-    return f"{100 * gain:+.1f} points"
-
-
 def _enumerate(codes: Sequence[str]) -> str:
     if len(codes) > MOST_NAMED:
         return f"{len(codes)} languages"
-    return _join([name_or_code(code) for code in codes])
-
-
-def _join(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return join_names([name_or_code(code) for code in codes])

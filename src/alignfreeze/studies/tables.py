@@ -13,13 +13,12 @@ from alignfreeze.languages import name_or_code
 from alignfreeze.running.scores import PaperVerdict
 from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, tone_of
 from alignfreeze.running.verdicts import (
-    VERDICT_TEXTS,
     VERDICTS,
     Judgement,
     Verdict,
     interval_text,
-    needs_text,
     points_text,
+    verdict_text,
 )
 from alignfreeze.sheets import DETAIL, NEEDED, Cell, Sheet
 from alignfreeze.studies.answers import answer_for
@@ -114,8 +113,7 @@ def _gain_cell(judged: Judgement) -> Cell:
 
 
 def _verdict_cell(judged: Judgement) -> Cell:
-    needs = f"; {needs_text(judged)}" if judged.verdict == "cannot tell" else ""
-    return Cell(VERDICT_TEXTS[judged.verdict] + needs, tone_of(judged))
+    return Cell(verdict_text(judged), tone_of(judged))
 
 
 def _to_percent(share: float) -> str:
