@@ -78,9 +78,7 @@ def choose_strategies(folder: Path) -> StrategyChoices:
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ only in strategy and seed."""
-    setups = {
-        result.setup for record in records if not record.is_baseline for result in results_of(record, str(folder))
-    }
+    setups = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
     shared = {record.identity.digest_of(*SHARED_PARTS) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(

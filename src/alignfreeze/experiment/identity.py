@@ -275,7 +275,7 @@ def _links_of(
 
 def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, ...]:
     """Return the parts that a run has."""
-    if not strategy.is_baseline:
+    if strategy.sees_bitext:
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
         return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT)
     # The model of a baseline predicts held-out pairs too, if its task can.

@@ -14,8 +14,18 @@ PAPER_STRATEGIES = (BASELINE, "full", "front", "back")
 AVERAGE, SCALED, SWAP, REVERT = "average", "scaled", "swap", "revert"
 """What the names of strategies begin with that merge several encoders into one."""
 
+SEEDS, ENSEMBLE = "seeds", "ensemble"
+"""What the names of strategies begin with that join the fine-tuned models of several seeds: the mean of their weights,
+or the mean of the probabilities that they give."""
+
+PROJECTED, SELF_TRAINED = "projected", "self-trained"
+"""What the names of strategies end with whose models are trained a second time, on target-language items too: their
+labels are projected over links, or those of the model itself."""
+
 _AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
 _MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT})\(.*\)")
+_JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
+_TAUGHT = re.compile(rf"(?:(.*)\+)?({PROJECTED}|{SELF_TRAINED})")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -44,6 +54,27 @@ def name_scaled(member: str, factor: float) -> str:
 def name_swap(base: str, parts: str, donor: str) -> str:
     """Return the name of an encoder some parts of which come from another."""
     return f"{REVERT}({base},{parts})" if donor == BASELINE else f"{SWAP}({base},{parts}={donor})"
+
+
+def split_joined(name: str) -> tuple[str, str | None]:
+    """Split `seeds(full)` into the strategy of each seed and the word; without a word, return the name and None."""
+    match = _JOINED.fullmatch(name)
+    return (name, None) if match is None else (match[2], match[1])
+
+
+def split_taught(name: str) -> tuple[str, str | None]:
+    """Split `full+projected` into the strategy of the first model and the word.
+
+    Without a word, the result is the name and None. `projected` alone begins with the baseline.
+    """
+    match = _TAUGHT.fullmatch(name)
+    return (name, None) if match is None else (match[1] or BASELINE, match[2])
+
+
+def sees_bitext(name: str) -> bool:
+    """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages."""
+    first, taught = split_taught(split_joined(name)[0])
+    return taught is not None or first != BASELINE
 
 
 def is_average_name(name: str) -> bool:

@@ -227,7 +227,7 @@ def freezing_of(settings: ExperimentSettings, model: PreTrainedModel) -> dict[st
         adapters[policy] = find_lora(policy, model, fixed, layers=layers)
         if policy.rank is None:
             tell_if_all_is_frozen(model, fixed, freeze=str(policy), layers=layers)
-    realigning = [strategy for strategy in settings.strategies if not strategy.is_baseline]
+    realigning = [strategy for strategy in settings.strategies if strategy.realigns]
     fixed_by = {strategy: strategy.parts_of(model, settings.realignment, seed=seed) for strategy in realigning}
     for strategy, fixed in fixed_by.items():
         if strategy.is_merged and is_all_frozen(model, fixed, layers=layers):

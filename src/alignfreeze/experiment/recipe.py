@@ -127,7 +127,7 @@ def realign_and_finetune(
     settings, strategy = spec.settings, spec.strategy
     compute = settings.compute.set_log_folder(places.logs)
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
-    schedule = None if strategy.is_baseline else settings.realignment.schedule
+    schedule = settings.realignment.schedule if strategy.realigns else None
     pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
@@ -204,8 +204,7 @@ def run(
     model, realignment, finetuning = made
     with meter.measure("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
-    # The baseline does not see the bitext.
-    overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or not spec.strategy.is_baseline)
+    overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or spec.strategy.sees_bitext)
     trained_on = [one.sentence for one in overlaps if one.is_doubtful]
     outcome = replace(outcome, doubts=(*trained_on, *outcome.doubts))
     if data.held and task.kind.pair_labeller is not None:

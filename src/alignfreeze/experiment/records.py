@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
-from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.names import BASELINE, sees_bitext
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
@@ -95,8 +95,13 @@ class RunRecord:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether nothing was realigned."""
+        """Whether this is a run of the strategy that all others are compared with."""
         return self.strategy == BASELINE
+
+    @property
+    def sees_bitext(self) -> bool:
+        """Whether bitext was used: to realign, or for labels in target languages."""
+        return sees_bitext(self.strategy)
 
     @property
     def task(self) -> str:
@@ -117,18 +122,18 @@ class RunRecord:
 
     @property
     def realigned_languages(self) -> list[str]:
-        """The target languages of the realignment; none for the baseline."""
-        return [] if self.is_baseline else self.identity.settings[Part.PAIRS]["bitext.languages"]
+        """The target languages of the bitext; none for models that do not see it."""
+        return self.identity.settings[Part.PAIRS]["bitext.languages"] if self.sees_bitext else []
 
     @property
     def schedule(self) -> str | None:
-        """When the encoder was realigned; None for the baseline."""
-        return None if self.is_baseline else self.settings["realignment"]["schedule"]
+        """When an encoder is realigned; None for models that do not see the bitext."""
+        return self.settings["realignment"]["schedule"] if self.sees_bitext else None
 
     @property
     def aligner(self) -> str | None:
-        """The source of the word links: an aligner, `given links`, or `none`; None for the baseline."""
-        if self.is_baseline:
+        """The source of the word links: an aligner, `given links`, or `none`; None without bitext."""
+        if not self.sees_bitext:
             return None
         if Part.LINKS not in self.identity.settings:
             return NO_LINKS
@@ -137,7 +142,7 @@ class RunRecord:
     @property
     def stopping(self) -> dict[str, Any] | None:
         """The settings that let the realignment end early; None if it could not."""
-        return None if self.is_baseline else self.settings["realignment"]["stopping"]
+        return self.settings["realignment"]["stopping"] if self.sees_bitext else None
 
     @property
     def keeps_model(self) -> bool:

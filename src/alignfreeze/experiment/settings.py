@@ -211,8 +211,9 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _check_bitext(self) -> Self:
         if self.bitext is None:
-            if self.realigns:
-                raise ValueError("[bitext] is required: realignment needs sentence pairs")
+            if self.sees_bitext:
+                what = "realignment needs sentence pairs" if self.realigns else "labels are carried to its target sides"
+                raise ValueError(f"[bitext] is required: {what}")
         elif self.bitext.choice is not None:
             check_budget(self.bitext.choice.n, self.bitext_languages)
         return self
@@ -226,6 +227,12 @@ class ExperimentSettings(Settings):
                 f"strategies: {merged[0]} {how} encoders that are realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_taught(self) -> Self:
+        if wrong := next((one for one in self.strategies if one.taught or one.joined), None):
+            raise ValueError(f"strategies: {wrong} cannot be run yet")
         return self
 
     @model_validator(mode="after")
@@ -269,7 +276,12 @@ class ExperimentSettings(Settings):
     @property
     def realigns(self) -> bool:
         """Whether a strategy realigns an encoder."""
-        return not all(strategy.is_baseline for strategy in self.strategies)
+        return any(strategy.realigns for strategy in self.strategies)
+
+    @property
+    def sees_bitext(self) -> bool:
+        """Whether a strategy uses bitext: to realign, or for labels in target languages."""
+        return any(strategy.sees_bitext for strategy in self.strategies)
 
     @property
     def tested_languages(self) -> list[str]:

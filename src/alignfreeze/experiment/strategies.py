@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -17,14 +17,18 @@ from alignfreeze.errors import SettingsError, did_you_mean
 from alignfreeze.experiment.names import (
     AVERAGE,
     BASELINE,
+    ENSEMBLE,
     PAPER_STRATEGIES,
     REVERT,
     SCALED,
+    SEEDS,
     SWAP,
     WEIGHT_FORMAT,
     name_average,
     name_scaled,
     name_swap,
+    split_joined,
+    split_taught,
 )
 from alignfreeze.realignment.averaging import check_weights
 from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, intersect
@@ -37,8 +41,10 @@ _HOW = {
     REVERT: f"parts are put back with {REVERT}(full,front)",
     SWAP: f"parts of another encoder are written {SWAP}(full,0..5=back)",
     SCALED: f"a larger or smaller step is written {SCALED}(full,1.5)",
+    SEEDS: f"the mean of fine-tuned models is written {SEEDS}(full)",
+    ENSEMBLE: f"models that predict together are written {ENSEMBLE}(full)",
 }
-"""How the strategies that merge encoders are written."""
+"""How the strategies that merge encoders or join models are written."""
 
 _CALL = re.compile(r"([^(]*)\((.*)\)")
 _WEIGHTED = re.compile(r"([^*(]*)\*(.*)")
@@ -78,10 +84,15 @@ class Strategy:
             stands for the pretrained encoder.
         weights: The weight of each member; all are 1 if the members count the same. A negative weight of the pretrained
             encoder moves the other member further away from it.
+        taught: How the model is trained a second time, on target-language items too: `projected` or `self-trained`;
+            None if it is trained once.
+        joined: How the models of several seeds become one: `seeds` or `ensemble`; None for a model of one seed.
     """
 
     members: tuple[Member, ...]
     weights: tuple[float, ...] = (1.0,)
+    taught: str | None = None
+    joined: str | None = None
 
     @classmethod
     def parse(cls, name: str | Strategy) -> Strategy:
@@ -95,25 +106,47 @@ class Strategy:
         """
         if isinstance(name, Strategy):
             return name
-        if "(" not in name:
-            return cls((_parse_start(name),))
-        name = "".join(name.split())
-        word, arguments = _split_call(name)
-        if word == AVERAGE:
-            return _parse_average(name, arguments)
-        if word == SCALED:
-            return _parse_scaled(name, arguments)
-        return cls((_parse_member(name),))
+        name = "".join(name.split()) if "(" in name else name
+        single, joined = split_joined(name)
+        first, taught = split_taught(single)
+        return replace(_parse_encoder(first), taught=taught, joined=joined)
 
     def __str__(self) -> str:
+        name = self._encoder_name
+        if self.taught is not None:
+            name = self.taught if name == BASELINE else f"{name}+{self.taught}"
+        return name if self.joined is None else f"{self.joined}({name})"
+
+    @property
+    def _encoder_name(self) -> str:
         if self.weights[0] < 0:
             return name_scaled(self.member_names[1], self.weights[1])
         return name_average(self.member_names, self.weights) if self.is_average else self.member_names[0]
 
     @property
     def is_baseline(self) -> bool:
-        """Whether nothing is realigned."""
-        return self.members == (None,)
+        """Whether this is the strategy that all others are compared with: one model, trained once, not realigned."""
+        return not (self.realigns or self.taught or self.joined)
+
+    @property
+    def realigns(self) -> bool:
+        """Whether an encoder is realigned."""
+        return self.members != (None,)
+
+    @property
+    def sees_bitext(self) -> bool:
+        """Whether bitext is used: to realign, or for labels in target languages."""
+        return self.realigns or self.taught is not None
+
+    @property
+    def of_one_seed(self) -> Strategy:
+        """The strategy of each of the models that are joined; for other strategies, the strategy itself."""
+        return replace(self, joined=None)
+
+    @property
+    def of_first_model(self) -> Strategy:
+        """The strategy of the model that labels target-language items; for other strategies, the strategy itself."""
+        return replace(self, taught=None)
 
     @property
     def is_average(self) -> bool:
@@ -152,13 +185,22 @@ class Strategy:
 
     @property
     def sources(self) -> list[str]:
-        """The names of the strategies that this one is made from: members, or the two encoders of a swap."""
+        """The names of the strategies that this one is made from.
+
+        They are the members of an average, the two encoders of a swap, or the strategy that is joined or taught.
+        """
+        if self.joined is not None:
+            return [str(self.of_one_seed)]
+        if self.taught is not None:
+            return [str(self.of_first_model)]
         return self.member_names if self.is_average else [_name_start(start) for start in self.starts]
 
     def puts_back_what_is_frozen_by(self, other: str) -> bool:
         """Whether another strategy, given by name, freezes while it realigns what this one puts back afterwards."""
         first = self.members[0]
         if self.is_average or not isinstance(first, Swap) or first.base is None or first.donor is not None:
+            return False
+        if self.taught or self.joined:
             return False
         ours = {rule.name for rule in (*first.base.rules, *first.parts.rules)}
         return ours - {"full"} == set(other.split("+")) - {"full"}
@@ -225,10 +267,24 @@ def _split_call(name: str) -> tuple[str, list[str]]:
     return match[1], arguments
 
 
+def _parse_encoder(name: str) -> Strategy:
+    """Read the name of a strategy that says how an encoder is made, without blanks."""
+    if "(" not in name:
+        return Strategy((_parse_start(name),))
+    word, arguments = _split_call(name)
+    if word == AVERAGE:
+        return _parse_average(name, arguments)
+    if word == SCALED:
+        return _parse_scaled(name, arguments)
+    return Strategy((_parse_member(name),))
+
+
 def _parse_start(name: str) -> FreezePolicy | None:
     if name == BASELINE:
         return None
     for rule in name.split("+"):
+        if split_taught(rule)[1] is not None:
+            raise SettingsError(f"{name!r}: {rule!r} stands last and once, as in full+{rule} or seeds(full+{rule})")
         try:
             Rule.parse(rule)
         except SettingsError:
@@ -244,6 +300,11 @@ def _parse_member(name: str) -> Member:
     if "(" not in name:
         return _parse_start(name)
     word, arguments = _split_call(name)
+    if word in {SEEDS, ENSEMBLE}:
+        raise SettingsError(
+            f"{name!r} joins fine-tuned models, so no other strategy can be made from it; {_HOW[word]} or "
+            f"{word}(full+projected)"
+        )
     if word not in {REVERT, SWAP}:
         raise SettingsError(f"{name!r} is inside another strategy; name its members there, and give them weights")
     if len(arguments) != 2:

@@ -114,7 +114,7 @@ def _origins(record: RunRecord) -> Iterator[Box]:
     )
     task = Cell(f"{record.task} in {name_or_code(record.source_language)}")
     yield Box(_training_data(record), REALIGNED, "training data", "what the task is learnt from", [task])
-    if record.is_baseline:
+    if not record.sees_bitext:
         return
     languages = [Cell(name) for name in _name_all(record.realigned_languages)]
     yield Box(_bitext(record), DATA, "bitext", "sentence pairs", languages)
@@ -134,7 +134,7 @@ def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:
     if not realigned or None in Strategy.parse(record.strategy).starts:
         yield encoder, run
     yield from ((encoder, start) for start in realigned)
-    if record.is_baseline:
+    if not record.sees_bitext:
         return
     before, links = _bitext(record), _links(record)
     if links is not None:

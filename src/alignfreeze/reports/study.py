@@ -178,9 +178,9 @@ def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
 
 
 def _is_part(record: RunRecord, compared: Comparison) -> bool:
-    """Tell whether a run is one of a comparison, or of its baseline."""
+    """Tell whether a run is one of a comparison. Runs that do not see the bitext are part of several."""
     result = next(results_of(record, ""), None)
-    if result is None or not record.is_baseline:
+    if result is None or record.sees_bitext:
         return result is not None and result.setup == compared.setup
     ours, theirs = result.setup, compared.setup
     return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)

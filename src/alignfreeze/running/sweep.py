@@ -130,7 +130,7 @@ class Sweep:
                 self._links_of(*self.jobs[name])
 
     def _links_of(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
-        if spec.strategy.is_baseline:
+        if not spec.strategy.sees_bitext:
             return []
         key = (id(plan.data), spec.identity.digest_of(Part.LINKS, Part.DEVICE))
         if key not in self.links:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name
+from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name, sees_bitext
 from alignfreeze.running.scores import (
     PaperVerdict,
     Summary,
@@ -188,11 +188,14 @@ def _drop_repeated(results: Sequence[Result]) -> list[Result]:
 
 
 def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
-    """Return the results of each setup, with the results of its baseline. Several setups may share a baseline."""
+    """Return the results of each setup, with those of its baseline and of other models that do not see the bitext.
+
+    Several setups may share these.
+    """
     baselines: dict[tuple[str, str, str], list[Result]] = {}
     realigned: dict[Setup, list[Result]] = {}
     for result in results:
-        if result.strategy == BASELINE:
+        if not sees_bitext(result.strategy):
             baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
         else:
             realigned.setdefault(result.setup, []).append(result)

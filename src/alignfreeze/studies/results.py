@@ -147,7 +147,7 @@ def results_of(record: RunRecord, place: str, *, counts: CountsByMetric | None =
         task=record.task,
         aligner=record.aligner,
         schedule=record.schedule,
-        settings=fine_tuned if record.is_baseline else identity.digest_of(*FINETUNING_PARTS, *REALIGNMENT_PARTS)[:12],
+        settings=identity.digest_of(*FINETUNING_PARTS, *REALIGNMENT_PARTS)[:12] if record.sees_bitext else fine_tuned,
     )
     for score in record.scores:
         yield Result(
