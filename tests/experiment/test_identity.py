@@ -87,6 +87,8 @@ OTHERS = {
     "finetuning.warmup": 0.5,
     "finetuning.max_length": 99,
     "finetuning.stride": 9,
+    "finetuning.head_seed": 9,
+    "finetuning.average_last": 9,
     "finetuning.adapter": "lora",
     "compute.precision": "bf16",
     "compute.micro_batch": 9,

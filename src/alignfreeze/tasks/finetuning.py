@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
 from alignfreeze.encoding.devices import Device, check_device
@@ -35,6 +35,7 @@ from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.randomness import keeping_random_state
 from alignfreeze.training.settings import ComputeSettings, TrainingPlan
+from alignfreeze.training.snapshots import N_SNAPSHOTS
 
 
 class FinetuningSettings(Settings):
@@ -57,9 +58,24 @@ class FinetuningSettings(Settings):
     """The most subwords at once. Longer sentences and contexts are split into windows; longer texts are cut off."""
     stride: int = Field(default=STRIDE, ge=0)
     """For `qa`: subwords that two windows of a context share."""
+    head_seed: int | None = Field(default=None, ge=0, lt=2**32)
+    """The seed of the new head; by default that of the run. With it, the heads of all seeds begin alike, which
+    `seeds(...)` needs. The order of the items and dropout still follow the seed of the run."""
+    average_last: int | None = Field(default=None, ge=2, le=N_SNAPSHOTS)
+    """Keep the mean of the weights of the last snapshots, this many of ten, and not the last weights. A snapshot is
+    taken after each tenth of the steps."""
     adapter: Annotated[str | None, AfterValidator(check_adapter_policy)] = None
     """Train adapters and the head, and not the weights of the encoder: a strategy that names `lora`, such as `lora:16`
     or `front+lora`. Adapters need a higher learning rate than weights, such as 1e-3. This needs the extra `peft`."""
+
+    @model_validator(mode="after")
+    def _check_mean(self) -> Self:
+        if self.average_last is not None and self.adapter is not None:
+            raise ValueError(
+                "average_last and adapter cannot be used together: an adapter is a product of two matrices, and the "
+                "product of their means is not the mean of the products; leave one of the two out"
+            )
+        return self
 
     def total_steps(self, examples: int) -> int:
         """Return the number of optimiser steps for this many examples: sentences, or windows of long sentences."""
@@ -154,7 +170,7 @@ def finetune(
         alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
             frozen parts ignore the realignment loss, but learn the task.
         compute: How the training is computed.
-        seed: The random start of the head, of the order of the items, and of dropout.
+        seed: The random start of the order of the items and of dropout; of the head too, unless `head_seed` is set.
         device: `auto`, or a device as torch names it.
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
         callbacks: Callbacks of transformers' Trainer.
@@ -183,8 +199,9 @@ def finetune(
     if n_frozen and settings.adapter is None:
         remark(f"{found.name}: fine-tuning trains a copy of the whole encoder, its {n_frozen} frozen parameters too")
     with keeping_random_state(), lending(found.model):  # the copy shares the table of word embeddings until trained
-        set_seed(seed)
+        set_seed(seed if settings.head_seed is None else settings.head_seed)
         task_model = _new_model(found, task, items, settings)
+        set_seed(seed)
         examples = task.kind.examples(task_model, items)
         if not len(examples):
             raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
@@ -214,6 +231,7 @@ def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device
         warmup_steps=math.ceil(settings.warmup * steps),
         seed=seed,
         device=device,
+        average_last=settings.average_last,
     )
 
 

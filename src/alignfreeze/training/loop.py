@@ -27,6 +27,7 @@ from alignfreeze.training.judging import JudgeCallback, JudgingPlan, check_one_p
 from alignfreeze.training.logging import begin_loggers, end_loggers, file_loggers, loggers_of_trainer
 from alignfreeze.training.model import LossModel
 from alignfreeze.training.settings import ComputeSettings, TrainingPlan
+from alignfreeze.training.snapshots import SnapshotCallback
 from alignfreeze.training.trainer import OrderedTrainer
 from alignfreeze.training.watching import Watch, check_weights
 
@@ -72,6 +73,8 @@ def train(
     if judging is not None:
         check_one_process()
     judge = None if judging is None else JudgeCallback(judging, model)
+    last = plan.average_last
+    snapshots = None if last is None else SnapshotCallback(model, steps=plan.steps, last=last)
     begin_loggers(compute.log_to)
     with (
         stage(plan.title, total=plan.steps) as bar,
@@ -85,9 +88,9 @@ def train(
             args=_arguments(plan, compute, folder, saves=checkpoints is not None),
             data_collator=collate,
             callbacks=[
-                # The judge and those of the caller come first: they write their files before the watch declares the
+                # These and those of the caller come first: they write their files before the watch declares the
                 # checkpoint complete, and end the training before the watch looks for the last step.
-                *([] if judge is None else [judge]),
+                *(one for one in (judge, snapshots) if one is not None),
                 *callbacks,
                 Watch(bar, plan.title),
                 *file_loggers(compute.log_to, compute.log_folder, plan.title),
@@ -100,6 +103,8 @@ def train(
         trainer.train(resume_from_checkpoint=start)
         if judge is not None:
             judge.restore_best()
+        if snapshots is not None:
+            snapshots.put_mean()
         check_weights(model, plan.title)
         seconds = time.perf_counter() - began
         trainer.release()

@@ -57,6 +57,7 @@ class TrainingPlan:
         seed: The seed of dropout.
         device: `cpu`, `cuda` or `mps`.
         head_learning_rate: The highest learning rate for the head; None for the same as for the encoder.
+        average_last: How many of the last snapshots are averaged; None to keep the last weights.
     """
 
     title: str
@@ -68,3 +69,4 @@ class TrainingPlan:
     seed: int
     device: str
     head_learning_rate: float | None = None
+    average_last: int | None = None
