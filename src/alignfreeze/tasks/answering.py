@@ -24,7 +24,7 @@ from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import SPANS
 from alignfreeze.tasks.kept_items import keep_question
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PlainItems, run_sorted
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Joint, Kind, PlainItems, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 N_BEST = 20
@@ -153,23 +153,83 @@ def predict(
         bar: Counts the questions that are done.
     """
     found = list(windows_of(task_model, items))
+    best = _BestAnswers(items)
+    for number, logits in _run_windows(task_model, items, found, at_once=at_once, bar=bar):
+        best.add(found[number], logits)
+    return best.answers
+
+
+def window_logits(
+    task_model: TaskModel,
+    items: Sequence[Question],
+    *,
+    at_once: int = SUBWORDS_AT_ONCE,
+    bar: Bar | None = None,
+) -> Ragged:
+    """Return the logits for beginning and end of each window of each question, [subwords, 2] per window.
+
+    Args:
+        task_model: The fine-tuned model.
+        items: Questions with their contexts, in any languages.
+        at_once: The most subwords at once.
+        bar: Counts the questions that are done.
+    """
+    found = list(windows_of(task_model, items))
+    rows = [np.zeros((len(window.subwords), 2), dtype=np.float32) for window in found]
+    for number, logits in _run_windows(task_model, items, found, at_once=at_once, bar=bar):
+        rows[number] = logits
+    return Ragged.of(rows, dtype=np.float32)
+
+
+def decode(task_model: TaskModel, items: Sequence[Question], logits: Ragged) -> list[str]:
+    """Answer each question with the best span of its context, over all windows.
+
+    Args:
+        task_model: A fine-tuned model with the tokenizer that made the windows.
+        items: Questions with their contexts.
+        logits: The logits for beginning and end, [subwords, 2] per window.
+    """
+    best = _BestAnswers(items)
+    for number, window in enumerate(windows_of(task_model, items)):
+        best.add(window, logits[number])
+    return best.answers
+
+
+class _BestAnswers:
+    """The best answers so far, while windows are read."""
+
+    def __init__(self, items: Sequence[Question]) -> None:
+        self.items = items
+        self.best: list[tuple[float, str]] = [(-np.inf, "")] * len(items)
+
+    @property
+    def answers(self) -> list[str]:
+        """One answer per question; empty without any span."""
+        return [answer for _, answer in self.best]
+
+    def add(self, window: Window, logits: NDArray[np.float32]) -> None:
+        """Keep the best span of a window if it is better than that of the windows before."""
+        score, start, end = best_span(logits, window.places)
+        # The order of windows does not depend on the batches, so that ties do not depend on them either.
+        if score > self.best[window.question][0]:
+            self.best[window.question] = (score, self.items[window.question].context[start:end].strip())
+
+
+def _run_windows(
+    task_model: TaskModel, items: Sequence[Question], found: Sequence[Window], *, at_once: int, bar: Bar | None
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the number of each window, and its logits for beginning and end, [subwords, 2]."""
     types = [window.types for window in found if window.types is not None] if task_model.has_types else None
-    best: list[tuple[float, str]] = [(-np.inf, "")] * len(items)
     waiting = np.bincount([window.question for window in found], minlength=len(items))
     subwords = [window.subwords for window in found]
     for numbers, logits in run_sorted(task_model, span_logits, subwords, types, at_once=at_once):
         pieces = logits.float().split([len(subwords[number]) for number in numbers])
         for number, values in zip(numbers, pieces, strict=True):
-            window = found[number]
-            score, start, end = best_span(values.cpu().numpy(), window.places)
-            answer = items[window.question].context[start:end].strip()
-            # The order of windows does not depend on the batches, so that ties do not depend on them either.
-            if score > best[window.question][0]:
-                best[window.question] = (score, answer)
-            waiting[window.question] -= 1
-            if bar is not None and not waiting[window.question]:
+            yield number, values.cpu().numpy()
+            question = found[number].question
+            waiting[question] -= 1
+            if bar is not None and not waiting[question]:
                 bar.advance()
-    return [answer for _, answer in best]
 
 
 def best_span(logits: NDArray[np.float32], places: NDArray[np.int64]) -> tuple[float, int, int]:
@@ -220,6 +280,7 @@ ANSWERING = Kind(
     logits=span_logits,
     loss=loss_of_spans,
     predict=predict,
+    joint=Joint(window_logits, decode),
     splits=True,
     overlaps=True,
     plain=PlainItems(

@@ -25,7 +25,7 @@ from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import TEXTS
 from alignfreeze.tasks.kept_items import keep_text
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Kind, PairLabeller, PlainItems, Text, run_sorted
+from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Joint, Kind, PairLabeller, PlainItems, Text, run_sorted
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
@@ -120,6 +120,17 @@ def predict_probabilities(
     return Ragged(found, np.arange(len(items) + 1, dtype=np.int64))
 
 
+def decode(task_model: TaskModel, items: Sequence[LabelledText], probabilities: Ragged) -> list[str]:
+    """Return the most probable label of each text.
+
+    Args:
+        task_model: A fine-tuned model with these labels.
+        items: The texts.
+        probabilities: The probability of each label, [1, labels] per text.
+    """
+    return [task_model.labels[int(probabilities[number][0].argmax())] for number in range(len(items))]
+
+
 def _run_texts(
     task_model: TaskModel, items: Sequence[LabelledText], *, at_once: int, bar: Bar | None
 ) -> Iterator[tuple[list[int], Tensor]]:
@@ -192,6 +203,7 @@ CLASSIFICATION = Kind(
     logits=classify,
     loss=loss_of_texts,
     predict=predict,
+    joint=Joint(predict_probabilities, decode),
     pair_labeller=PairLabeller(items_of_pairs, lambda _: _WHOLE, predict_probabilities, relabel),
     place=lambda item, _: item.place,
     plain=PlainItems(

@@ -131,6 +131,20 @@ class PairLabeller:
     relabel: Callable[[Any, Sequence[str | None]], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Lets several models predict together, as if they were one whose outputs are the mean of theirs.
+
+    Attributes:
+        outputs: Returns what a model says about items: the probabilities of labels, or other numbers that have a mean.
+            The order of the rows depends on the items and the tokenizer alone.
+        decode: Turns such outputs into one prediction per item, in the same order.
+    """
+
+    outputs: Prober
+    decode: Callable[[TaskModel, Sequence[Any], Ragged], list[Any]]
+
+
 def _show_item(item: Any, prediction: Any) -> dict[str, Any]:
     return {"item": str(item), "prediction": prediction}
 
@@ -183,6 +197,7 @@ class Kind:
         logits: Runs a model with the head.
         loss: The losses of a batch.
         predict: Predicts for items.
+        joint: Lets several models predict together; None if they cannot.
         pair_labeller: Labels the sides of sentence pairs; None if a sentence cannot be an item, or nothing has a label.
         splits: Whether a long item is split into windows, each of which is an example. If not, a long item is cut off.
         overlaps: Whether windows share `stride` subwords.
@@ -199,6 +214,7 @@ class Kind:
     logits: Logits
     loss: Loss
     predict: Predictor
+    joint: Joint | None = None
     pair_labeller: PairLabeller | None = None
     splits: bool = False
     overlaps: bool = False

@@ -29,6 +29,7 @@ from alignfreeze.tasks.kinds import (
     IGNORED,
     SUBWORDS_AT_ONCE,
     Examples,
+    Joint,
     Kind,
     PairLabeller,
     PlainItems,
@@ -108,6 +109,19 @@ def predict_probabilities(
     return Ragged.of(rows, dtype=np.float32)
 
 
+def decode(task_model: TaskModel, items: Sequence[TaggedSentence], probabilities: Ragged) -> list[list[str | None]]:
+    """Return the most probable label of each word of each sentence; None for a word without a subword.
+
+    Args:
+        task_model: A fine-tuned model with these labels.
+        items: The sentences.
+        probabilities: The probability of each label for each word, [words, labels] per sentence; NaN without a subword.
+    """
+    labels = task_model.labels
+    rows = (probabilities[number] for number in range(len(items)))
+    return [[None if np.isnan(word).any() else labels[int(word.argmax())] for word in row] for row in rows]
+
+
 def _run_words(
     task_model: TaskModel, sentences: Sequence[Sequence[str]], *, at_once: int, bar: Bar | None
 ) -> Iterator[tuple[int, NDArray[np.int64], Tensor]]:
@@ -183,6 +197,7 @@ TAGGING = Kind(
     logits=encode,
     loss=loss_of_words,
     predict=_predict_items,
+    joint=Joint(predict_probabilities, decode),
     pair_labeller=PairLabeller(items_of_pairs, WordAlignment.one_to_one, predict_probabilities, relabel),
     splits=True,
     place=lambda item, word: f"line {item.lines[word]}" if item.lines else "",
