@@ -9,7 +9,7 @@ from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.running.dispatch import run_experiment, run_experiments
-from alignfreeze.running.sharing import remove_realigned
+from alignfreeze.running.sharing import remove_shared
 from tests.support.cli import alignfreeze
 from tests.support.runs import comparable, planned
 
@@ -146,7 +146,7 @@ def test_an_encoder_that_another_process_is_at_stays(project, realignments):
     run_experiments(plans, out=out, only=[plans[0].specs[1].folder])
     (place,) = (out / "realigned").iterdir()
     with starting.lock_of(place):
-        remove_realigned(place)
+        remove_shared(place)
         assert place.exists()
-    remove_realigned(place)
+    remove_shared(place)
     assert not place.exists()

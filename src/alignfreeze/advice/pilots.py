@@ -33,7 +33,7 @@ from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
 from alignfreeze.running.folder import PILOT, PILOT_FACTS, PILOTS, PLANNED_PILOTS, PilotFacts
 from alignfreeze.running.pace import steps_of
-from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_realigned, users_of
+from alignfreeze.running.sharing import REALIGNED_FOLDER, places_of, remove_shared, users_of
 from alignfreeze.tasks.table import TASKS
 
 MOST_CHECKED = 200
@@ -173,7 +173,7 @@ def run_pilots(
                 found.append(_run_pilot(spec, data, alignments, held, realigned, tokenizer=plan.tokenizer, out=out))
             bar.advance()
     for name in shared:
-        remove_realigned(out / REALIGNED_FOLDER / name)
+        remove_shared(out / REALIGNED_FOLDER / name)
     return found
 
 

@@ -67,6 +67,7 @@ class CardFacts:
         head: The head of the model, that of the task by default; None for an encoder.
         tuned: The adapters that were trained in fine-tuning; None if the weights were.
         is_adapter: Whether the folder holds only an adapter, which belongs to the encoder.
+        seeds: The random starts of the trainings; several if the model is the mean of several.
     """
 
     encoder: str
@@ -83,6 +84,7 @@ class CardFacts:
     head: Head | None = None
     tuned: Lora | None = None
     is_adapter: bool = False
+    seeds: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if self.task is not None:
@@ -117,6 +119,8 @@ class CardFacts:
             parts.append(f"realigned ({self.strategy if has_lora else how})")
         if self.head is not None:
             parts.append(f"fine-tuned: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
+        if len(self.seeds) > 1:
+            parts.append(f"mean of {len(self.seeds)} seeds")
         return ", ".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.alignment.auto import choose_aligners, list_aligners
 from alignfreeze.corpora.words import describe_splitter
-from alignfreeze.experiment.names import plain_name_of
+from alignfreeze.experiment.names import plain_name_of, sees_bitext
 from alignfreeze.files import digest_of_json
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
@@ -45,6 +45,7 @@ SETTING_PARTS: Mapping[str, Part] = {
     # A run has one strategy and one seed. The identity holds both separately from the settings.
     "strategies": Part.NOTHING,
     "seeds": Part.NOTHING,
+    "seeds_per_average": Part.NOTHING,
     "source_language": Part.TASK,
     "languages": Part.TESTS,
     "device": Part.DEVICE,
@@ -88,6 +89,9 @@ ENCODER_PARTS = (Part.PAIRS, Part.LINKS, Part.REALIGNMENT, Part.DEVICE, Part.PRE
 
 _ALIGNERS = "aligners"
 """The fact about links that names the aligner of each language, if `auto` chose several."""
+
+_SEEDS = "seeds"
+"""The fact that names all seeds of a run that joins several."""
 
 READING_PARTS = (Part.PLACE, Part.TASK, Part.TESTS, Part.PAIRS, Part.LINKS)
 """The parts that decide which data are read for an experiment."""
@@ -137,7 +141,7 @@ class Identity:
         version: The version of alignfreeze.
         encoder: Digest of the pretrained encoder.
         strategy: Name of the strategy.
-        seed: The random start.
+        seed: The random start; the first one, if the models of several seeds are joined.
         settings: The settings that decide a part, by part and name.
         files: Digests of the files, by part and role.
         facts: What else decides a part, by part and name: versions of libraries, the digest of an aligning encoder.
@@ -171,6 +175,24 @@ class Identity:
             parts += [Part.TASK, Part.FINETUNING]  # short fine-tunings judge the encoder
         whole = [self.version, self.encoder, policy, self.seed, [self._values_of(part) for part in parts]]
         return digest_of_json(whole)
+
+    @property
+    def digest_of_model(self) -> str:
+        """A digest of everything that the fine-tuned model of the run depends on: all but the tests."""
+        # The model of a baseline only predicts held-out pairs.
+        left_out = {Part.TESTS} if sees_bitext(self.strategy) else {Part.TESTS, Part.PAIRS}
+        parts = sorted({*self.settings, *self.files, *self.facts} - left_out)
+        named = [[part, self._values_of(part)] for part in parts]
+        return digest_of_json([self.version, self.encoder, self.strategy, self.seed, named])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the run: one, or all those whose models are joined."""
+        return tuple(self.facts.get(_SEEDS, {}).get(_SEEDS, [self.seed]))
+
+    def join(self, seeds: Sequence[int]) -> Self:
+        """Return the identity of a run that joins the models of several seeds."""
+        return self.add_fact(_SEEDS, list(seeds))
 
     @property
     def realigned_encoders(self) -> dict[str, str]:

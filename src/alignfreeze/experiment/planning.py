@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -144,6 +144,7 @@ def _check_targets(settings: ExperimentSettings) -> None:
 
 def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bool) -> Plan:
     _check_targets(settings)
+    _say_rest(settings)
     check_name(base, SettingsError)  # records hold the place of the encoder
     on_gpus = elsewhere and settings.ray.gpus_per_run > 0 and settings.device in {"auto", "cuda"}
     device = "cuda" if on_gpus else check_device(settings.device)
@@ -165,10 +166,7 @@ def _plan(settings: ExperimentSettings, base: Path, read: _Reader, elsewhere: bo
     aligns = alignment.encoder is not None and compares_vectors(aligner_of(settings), data.bitext)
     aligning = read.digest(alignment.encoder) if alignment.encoder is not None and aligns else None
     digests = EncoderDigests(read.digest(encoder), aligning)
-    specs = tuple(
-        RunSpec(settings, strategy, seed, identify(settings, data, strategy, seed, digests=digests), overlaps)
-        for strategy, seed in _runs_of(settings)
-    )
+    specs = tuple(_specs_of(settings, data, digests, overlaps))
     tuning = tuning_of(settings, loaded.model)
     return Plan(settings, base, data, digests, specs, freezing, steps, loaded.tokenizer, overlaps, tuning)
 
@@ -180,10 +178,46 @@ def _fill_in_steps(settings: ExperimentSettings, steps: int) -> ExperimentSettin
     return settings.model_copy(update={"realignment": settings.realignment.model_copy(update={"steps": steps})})
 
 
-def _runs_of(settings: ExperimentSettings) -> list[tuple[Strategy, int]]:
-    """Return the runs as pairs of strategy and seed, seed by seed."""
-    strategies, seeds = dict.fromkeys(settings.strategies), dict.fromkeys(settings.seeds)
-    return [(strategy, seed) for seed in seeds for strategy in strategies]
+def _specs_of(
+    settings: ExperimentSettings, data: ExperimentData, digests: EncoderDigests, overlaps: tuple[Overlap, ...]
+) -> Iterator[RunSpec]:
+    """Yield the runs of an experiment, in their order."""
+
+    def specify(strategy: Strategy, seed: int) -> RunSpec:
+        identity = identify(settings, data, strategy, seed, digests=digests)
+        return RunSpec(settings, strategy, seed, identity, overlaps)
+
+    for strategy, seeds in _runs_of(settings):
+        spec = specify(strategy, seeds[0])
+        if strategy.joined is not None:
+            members = tuple(specify(strategy.of_one_seed, seed) for seed in seeds)
+            spec = replace(spec, identity=spec.identity.join(seeds), members=members)
+        yield spec
+
+
+def _runs_of(settings: ExperimentSettings) -> list[tuple[Strategy, tuple[int, ...]]]:
+    """Return the runs as pairs of a strategy and its seeds, seed by seed.
+
+    A run that joins several seeds follows the runs of these seeds, whose models it needs.
+    """
+    joined = [strategy for strategy in dict.fromkeys(settings.strategies) if strategy.joined is not None]
+    single = [strategy for strategy in dict.fromkeys(settings.strategies) if strategy.joined is None]
+    ends = {group[-1]: group for group in settings.seed_groups}
+    runs: list[tuple[Strategy, tuple[int, ...]]] = []
+    for seed in dict.fromkeys(settings.seeds):
+        runs += [(strategy, (seed,)) for strategy in single]
+        runs += [(strategy, ends[seed]) for strategy in joined if seed in ends]
+    return runs
+
+
+def _say_rest(settings: ExperimentSettings) -> None:
+    """Say which seeds are in no group, so that no run joins them."""
+    joined = [str(strategy) for strategy in settings.strategies if strategy.joined is not None]
+    grouped = {seed for group in settings.seed_groups for seed in group}
+    rest = [str(seed) for seed in dict.fromkeys(settings.seeds) if seed not in grouped]
+    if joined and rest:
+        seeds = f"seed {rest[0]}" if len(rest) == 1 else f"seeds {', '.join(rest)}"
+        remark(f"{', '.join(joined)}: without {seeds}, because seeds_per_average is {settings.seeds_per_average}")
 
 
 def _locate_encoder(encoder: str, base: Path) -> str:
@@ -252,7 +286,7 @@ class Outline:
 
     Attributes:
         settings: The settings, with the device and, if known, the number of steps filled in.
-        runs: Pairs of strategy and seed.
+        runs: Pairs of strategy and seed; the first seed, if several are joined.
         finetuning_steps: Optimiser steps of each fine-tuning.
         fetched: The data sets on the hub by their purpose, and the encoder.
         freezing: What each strategy freezes, if it realigns; empty if the encoder's shape is not known.
@@ -281,6 +315,7 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
         SettingsError: The number of steps is not known: both `finetuning.steps` and `data.n_train` are left out.
     """
     _check_targets(settings)
+    _say_rest(settings)
     located = {"device": check_device(settings.device), "encoder": _locate_encoder(settings.encoder, base)}
     settings = settings.model_copy(update=located)
     known = settings.data.n_train
@@ -300,4 +335,5 @@ def outline(settings: ExperimentSettings, *, base: Path) -> Outline:
     freezing = {} if model is None else freezing_of(settings, model)
     files = local_files_of(settings, base=base)
     tuning = None if model is None else tuning_of(settings, model)
-    return Outline(settings, tuple(_runs_of(settings)), steps, fetched, freezing, files, tuning)
+    runs = tuple((strategy, seeds[0]) for strategy, seeds in _runs_of(settings))
+    return Outline(settings, runs, steps, fetched, freezing, files, tuning)

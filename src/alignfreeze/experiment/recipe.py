@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.evaluation.estimates import consensus
 from alignfreeze.evaluation.keeping import TEST_ITEMS, write_items
 from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
+from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
 from alignfreeze.experiment.data import ExperimentData, hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
+from alignfreeze.experiment.joining import Made, ModelMaker
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.names import plain_name_of
+from alignfreeze.experiment.names import ENSEMBLE, plain_name_of
 from alignfreeze.experiment.overlap import BITEXT, Overlap
 from alignfreeze.experiment.records import (
     MODEL,
@@ -39,7 +43,7 @@ from alignfreeze.realignment.history import Freezing, RealignmentHistory
 from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import finetune
-from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.models import TaskModel, load_task_model
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.history import TrainingHistory, chain
 
@@ -54,6 +58,8 @@ class RunSpec:
         seed: The random start.
         identity: Everything that the result depends on.
         overlaps: Test items that are also trained on.
+        members: The runs of the seeds whose models are joined, the first of them with this seed; empty for a run of one
+            seed.
     """
 
     settings: ExperimentSettings
@@ -61,6 +67,7 @@ class RunSpec:
     seed: int
     identity: Identity
     overlaps: tuple[Overlap, ...] = ()
+    members: tuple[RunSpec, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -74,8 +81,26 @@ class RunSpec:
 
     @property
     def realigned_encoders(self) -> dict[str, str]:
-        """Names of the realigned encoders that the run starts from, by freeze policy. An average has several."""
-        return self.identity.realigned_encoders
+        """Names of the realigned encoders that the run starts from, by freeze policy. An average has several.
+
+        A run that joins seeds starts from none: its members do.
+        """
+        return {} if self.members else self.identity.realigned_encoders
+
+    @property
+    def trainings(self) -> tuple[RunSpec, ...]:
+        """The runs of one seed whose models this one needs: the run itself, or its members."""
+        return self.members or (self,)
+
+    @property
+    def model_name(self) -> str:
+        """Name of the fine-tuned model of a run of one seed, after everything that its training depends on."""
+        return name_folder(str(self.strategy), self.seed, self.identity.digest_of_model)
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the fine-tuned model is kept in the folder of the run. An ensemble has no model of its own."""
+        return self.settings.keep_models and self.strategy.joined != ENSEMBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +113,16 @@ class Places:
         logs: The folder for loggers that write files.
         realigned: The folders for realigned encoders that other runs also start from, by freeze policy. Such encoders
             are realigned before fine-tuning.
+        tuned: The folder for the fine-tuned model, if a run that joins several seeds reads it.
+        members: The places of the members of a run that joins several seeds.
     """
 
     folder: Path
     checkpoints: Path
     logs: Path
     realigned: Mapping[str, Path] = field(default_factory=dict)
+    tuned: Path | None = None
+    members: tuple[Places, ...] = ()
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
         """Return the folder for the checkpoints of a realignment. If encoders are merged, each has its own."""
@@ -113,7 +142,7 @@ def realign_and_finetune(
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     Args:
-        spec: The specification of the run.
+        spec: The specification of a run of one seed.
         data: The data to train on.
         alignments: The word alignments of the bitext. The baseline does not use them.
         places: Where the run writes.
@@ -200,19 +229,36 @@ def run(
     """
     settings, task = spec.settings, TASKS[spec.settings.task]
     meter = Meter(settings.device)
-    made = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
-    model, realignment, finetuning = made
+
+    def train(one: RunSpec, where: Places, meter: Meter) -> Made:
+        return Made(*realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter))
+
+    maker = ModelMaker(train, partial(_load_tuned, settings, tokenizer), _describe_tuned, meter)
+    made = maker.make(spec, places)
+    model, realignment, finetuning, others = made
+
+    def predict(items: Sequence[Any]) -> Sequence[Any]:
+        return predict_together(made.models, task, items, device=settings.device)
+
     with meter.measure("evaluation"):
-        outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
+        outcome = assess(
+            model,
+            task,
+            data.tests,
+            source=settings.source_language,
+            device=settings.device,
+            predict=predict if others else None,
+        )
     overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or spec.strategy.sees_bitext)
     trained_on = [one.sentence for one in overlaps if one.is_doubtful]
     outcome = replace(outcome, doubts=(*trained_on, *outcome.doubts))
     if data.held and task.kind.pair_labeller is not None:
         with meter.measure("held-out pairs"):
             links = align_held_out(data.held, encoder=settings.encoder, device=settings.device)
-            found = predict_held_out(model, task, data, links, device=settings.device)
-            write_predictions(places.folder / PREDICTIONS, found)
-    if settings.keep_models:
+            found = [predict_held_out(one, task, data, links, device=settings.device) for one in made.models]
+            together = [consensus(several) for several in zip(*found, strict=True)] if others else found[0]
+            write_predictions(places.folder / PREDICTIONS, together)
+    if spec.keeps_model:
         model.save(places.folder / MODEL)
         card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)
         write_card(places.folder / MODEL, card)
@@ -240,6 +286,20 @@ def run(
     return record
 
 
+def _load_tuned(settings: ExperimentSettings, tokenizer: PreTrainedTokenizerFast, folder: Path) -> TaskModel:
+    """Load a fine-tuned model that a run has shared, as it was after its training."""
+    tuning = settings.finetuning
+    head = TASKS[settings.task].kind.head
+    model = load_task_model(folder, head, max_length=tuning.max_length, stride=tuning.stride)
+    return replace(model, tokenizer=tokenizer)
+
+
+def _describe_tuned(folder: Path, spec: RunSpec, made: Made) -> None:
+    """Write the card of a fine-tuned model that is not tested yet."""
+    card = _describe(spec, made.realignment, Outcome((), (), {}))
+    write_card(folder, replace(card, tuned=made.finetuning.adapter, tests={}))
+
+
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
     """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
@@ -256,6 +316,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         return facts
     return replace(
         facts,
+        seeds=spec.identity.seeds,
         languages=settings.tested_languages,
         task=settings.task,
         schedule=settings.realignment.schedule,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
-from alignfreeze.experiment.names import BASELINE, sees_bitext
+from alignfreeze.experiment.names import BASELINE, ENSEMBLE, sees_bitext, split_joined
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
@@ -58,7 +58,7 @@ class RunRecord:
         experiment: Name of the experiment.
         encoder: Name of the pretrained encoder.
         strategy: Name of the strategy.
-        seed: The random start.
+        seed: The random start; the first one, if the models of several seeds are joined.
         digest: Digest of the identity.
         identity: Everything that the result depends on.
         settings: All settings of the experiment, as plain values.
@@ -92,6 +92,11 @@ class RunRecord:
     def folder(self) -> str:
         """Name of the run's folder."""
         return name_folder(self.strategy, self.seed, self.digest)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the run: one, or all those whose models are joined."""
+        return self.identity.seeds
 
     @property
     def is_baseline(self) -> bool:
@@ -146,8 +151,8 @@ class RunRecord:
 
     @property
     def keeps_model(self) -> bool:
-        """Whether the fine-tuned model was kept."""
-        return self.settings["keep_models"]
+        """Whether the fine-tuned model was kept. An ensemble has several, and no model of its own."""
+        return self.settings["keep_models"] and split_joined(self.strategy)[1] != ENSEMBLE
 
     @property
     def files(self) -> dict[str, str]:

@@ -15,7 +15,8 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import PAPER_STRATEGIES, is_average_name
+from alignfreeze.evaluation.together import check_joint
+from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, SEEDS, is_average_name
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
@@ -169,9 +170,13 @@ class ExperimentSettings(Settings):
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
     `average(0.25*baseline,0.75*full)` is a weighted mean, and `scaled(full,1.5)` goes further than `full`.
     `revert(full,front)` is `full` with the front half put back to the pretrained encoder, and `swap(full,0..5=back)` is
-    `full` with these layers of `back`. Gains are measured against the baseline."""
+    `full` with these layers of `back`. `seeds(full)` is the mean of the weights of fine-tuned models of several seeds,
+    and `ensemble(full)` the mean of their probabilities. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
+    seeds_per_average: int = Field(default=3, ge=2)
+    """How many seeds `seeds(...)` and `ensemble(...)` join. The seeds are cut into groups of this size, in their order;
+    a rest that is too small is left out."""
     source_language: Language = "en"
     """The language of the training data, and the source side of the bitext."""
     languages: list[Language] = Field(min_length=1)
@@ -231,8 +236,30 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _check_taught(self) -> Self:
-        if wrong := next((one for one in self.strategies if one.taught or one.joined), None):
+        if wrong := next((one for one in self.strategies if one.taught), None):
             raise ValueError(f"strategies: {wrong} cannot be run yet")
+        return self
+
+    @model_validator(mode="after")
+    def _check_joined(self) -> Self:
+        joined = [strategy for strategy in self.strategies if strategy.joined is not None]
+        if not joined:
+            return self
+        if not self.seed_groups:
+            n = len(set(self.seeds))
+            raise ValueError(
+                f"strategies: {joined[0]} joins {self.seeds_per_average} seeds, but seeds names only {n}; name more, "
+                "or lower seeds_per_average"
+            )
+        averages = [strategy for strategy in joined if strategy.joined == SEEDS]
+        if averages and self.finetuning.head_seed is None:
+            raise ValueError(
+                f"strategies: {averages[0]} is the mean of the weights of several seeds, whose heads must begin alike; "
+                "set finetuning.head_seed = 1"
+            )
+        ensembles = [strategy for strategy in joined if strategy.joined == ENSEMBLE]
+        if ensembles:
+            check_joint(TASKS[self.task])
         return self
 
     @model_validator(mode="after")
@@ -272,6 +299,12 @@ class ExperimentSettings(Settings):
                 f"{self.task!r} has none; set realignment.stopping.by = 'retrieval'"
             )
         return self
+
+    @property
+    def seed_groups(self) -> list[tuple[int, ...]]:
+        """The seeds in groups of `seeds_per_average`, in their order; a rest that is too small is left out."""
+        seeds, size = list(dict.fromkeys(self.seeds)), self.seeds_per_average
+        return [tuple(seeds[start : start + size]) for start in range(0, len(seeds) - size + 1, size)]
 
     @property
     def realigns(self) -> bool:

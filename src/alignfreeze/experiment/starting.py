@@ -39,24 +39,29 @@ _MADE = Stored[_Made](_Made, "how an encoder was realigned of this version")
 
 
 def lock_of(place: Path, *, seconds: float = -1) -> AbstractContextManager[None]:
-    """Return a block that holds the lock of a shared encoder. It is in the folder with the locks of the runs.
+    """Return a block that holds the lock of a shared model. It is in the folder with the locks of the runs.
 
     Args:
-        place: The folder of the encoder.
+        place: The folder of the model: of a realigned encoder, or of a fine-tuned model.
         seconds: How long to wait for another process, as in `hold_lock`.
     """
     return hold_lock(place.parent.parent / "locks" / f"{place.parent.name}-{place.name}.lock", seconds=seconds)
 
 
 @contextmanager
-def _hold_patiently(place: Path) -> Iterator[None]:
-    """Hold the lock of a shared encoder inside the block, and say if another process has to end first."""
+def hold_patiently(place: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a shared model inside the block, and say if another process has to end first.
+
+    Args:
+        place: The folder of the model.
+        what: What the other process does, for the remark.
+    """
     try:
         with lock_of(place, seconds=0):
             yield
             return
     except HeldElsewhereError:
-        remark(f"{place.name}: another process is realigning this encoder; waiting for it")
+        remark(f"{place.name}: another process is {what}; waiting for it")
     with lock_of(place):
         yield
 
@@ -129,7 +134,7 @@ class EncoderMaker:
             OutputError: The folder cannot be written or locked.
         """
         make_folder(place.parent)
-        with _hold_patiently(place):
+        with hold_patiently(place, "realigning this encoder"):
             made = _MADE.find(place / _HISTORY)
             if made is not None and is_intact(place):
                 self.meter.add(_STAGE, made.seconds, made.memory)

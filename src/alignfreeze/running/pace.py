@@ -53,6 +53,15 @@ def steps_of(spec: RunSpec, *, finetuning_steps: int) -> dict[str, int]:
     return {**({REALIGNING: apart} if apart else {}), FINETUNING: finetuning_steps}
 
 
+def add_steps(several: Iterable[Steps]) -> dict[str, int]:
+    """Return the steps of several trainings together. A run that only reads models takes none."""
+    found: dict[str, int] = {}
+    for steps in several:
+        for name, n in steps.items():
+            found[name] = found.get(name, 0) + n
+    return found or {FINETUNING: 0}
+
+
 def guess_seconds_left(
     runs: Sequence[RunStatus], paces: Mapping[str, Pace], planned: Mapping[str, Steps]
 ) -> float | None:

@@ -1,4 +1,7 @@
-"""The realigned encoders that several runs start from: which runs need them, their folders, and their removal."""
+"""The models that several runs need: which runs need them, their folders, and their removal.
+
+They are realigned encoders that several runs start from, and fine-tuned models that runs of several seeds join.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,48 @@ import shutil
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alignfreeze.errors import OutputError
 from alignfreeze.experiment.starting import lock_of
 from alignfreeze.locks import HeldElsewhereError
 from alignfreeze.processes import n_processes
 
+if TYPE_CHECKING:
+    from alignfreeze.experiment.recipe import RunSpec
+
 REALIGNED_FOLDER = "realigned"
 """The folder of a study with its realigned encoders."""
+
+TUNED_FOLDER = "tuned"
+"""The folder of a study with the fine-tuned models that are joined."""
+
+
+def trainings_of(jobs: Mapping[str, RunSpec]) -> dict[str, list[RunSpec]]:
+    """Return the trainings that fall to each run, by the name of the run.
+
+    A run of one seed has its own. A run that joins several seeds has those that fall to no run before.
+    """
+    taken = {spec.model_name for spec in jobs.values() if not spec.members}
+    found: dict[str, list[RunSpec]] = {}
+    for run, spec in jobs.items():
+        found[run] = [one for one in spec.trainings if not spec.members or one.model_name not in taken]
+        taken |= {one.model_name for one in found[run]}
+    return found
+
+
+def joined_models_of(jobs: Mapping[str, RunSpec]) -> dict[str, list[str]]:
+    """Return the runs that need each fine-tuned model that is joined, by the name of the model.
+
+    They are the runs that join it, and the run that trains the same model for itself.
+    """
+    joined = {one.model_name for spec in jobs.values() for one in spec.members}
+    users: dict[str, list[str]] = {}
+    for run, spec in jobs.items():
+        for one in spec.trainings:
+            if one.model_name in joined:
+                users.setdefault(one.model_name, []).append(run)
+    return users
 
 
 def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
@@ -42,10 +79,10 @@ def places_of(out: Path, realigned: Mapping[str, str], shared: Container[str]) -
     return {strategy: out / REALIGNED_FOLDER / name for strategy, name in realigned.items() if name in shared}
 
 
-def remove_realigned(place: Path) -> None:
-    """Remove a realigned encoder, unless another process holds it.
+def remove_shared(place: Path) -> None:
+    """Remove a shared model, unless another process holds it.
 
-    The lock of the encoder stays. Other processes may wait for this lock; without it, two of them could start at once.
+    The lock of the model stays. Other processes may wait for this lock; without it, two of them could start at once.
     """
     if not place.exists():
         return

@@ -26,8 +26,15 @@ from alignfreeze.processes import n_processes, process_number
 from alignfreeze.progress import remark, stage
 from alignfreeze.running.claims import claim_run
 from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_file_of, read_failure
-from alignfreeze.running.pace import steps_of
-from alignfreeze.running.sharing import places_of, remove_realigned, users_of
+from alignfreeze.running.pace import add_steps, steps_of
+from alignfreeze.running.sharing import (
+    TUNED_FOLDER,
+    joined_models_of,
+    places_of,
+    remove_shared,
+    trainings_of,
+    users_of,
+)
 from alignfreeze.running.terms import keep_terms
 
 POLL_SECONDS = 0.5
@@ -48,17 +55,23 @@ class Sweep:
                 if spec.folder not in self.jobs or spec.settings.keep_models:
                     self.jobs[spec.folder] = (spec, plan)
         self.links: dict[tuple[int, str], Sequence[WordAlignment]] = {}
-        self.users = users_of({name: spec.realigned_encoders for name, (spec, _) in self.jobs.items()})
+        specs = {name: spec for name, (spec, _) in self.jobs.items()}
+        self.trainings = trainings_of(specs)
+        self.users = users_of({name: _starts_of(several) for name, several in self.trainings.items()})
         # An encoder that only one run starts from is not worth the space on the disk, unless the user keeps models.
         self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._keeps_models(users)}
+        self.users |= (joined := joined_models_of(specs))
+        self.joined = set(joined)
 
     def prepare(self) -> None:
         """Write the settings and the planned runs of the experiments."""
         make_folder(self.runs)
         settings = [plan.settings.model_dump(mode="json") for plan in self.plans]
         write_json(self.out / EXPERIMENT, settings[0] if len(settings) == 1 else settings)
-        jobs = self.jobs.items()
-        steps = {name: steps_of(spec, finetuning_steps=plan.finetuning_steps) for name, (spec, plan) in jobs}
+        steps = {
+            name: add_steps(steps_of(one, finetuning_steps=plan.finetuning_steps) for one in self.trainings[name])
+            for name, (_, plan) in self.jobs.items()
+        }
         write_json(self.out / PLANNED, steps)
         keep_terms(self.out, self.plans)
 
@@ -97,14 +110,14 @@ class Sweep:
             if complete:
                 remove_folder(self.runs / name)
             if complete:
-                for realigned in self._shared_places_of(self.jobs[name][0]).values():
-                    remove_realigned(realigned)
+                for place in self._find_shared(name):
+                    remove_shared(place)
             if complete or failed:
                 failure_file_of(self.out, name).unlink(missing_ok=True)
 
     def find_without_model(self, names: Iterable[str]) -> list[str]:
         """Return those of the given complete runs that have no model, although their settings now ask to keep it."""
-        wanted = [name for name in names if self.jobs[name][0].settings.keep_models]
+        wanted = [name for name in names if self.jobs[name][0].keeps_model]
         return [name for name in wanted if not (self.runs / name / MODEL).is_dir()]
 
     def _keeps_models(self, names: Sequence[str]) -> bool:
@@ -115,13 +128,37 @@ class Sweep:
         """Return the folders of the realigned encoders that a run shares with others, by freeze policy."""
         return places_of(self.out, spec.realigned_encoders, self.shared)
 
+    def _place_of_tuned(self, spec: RunSpec) -> Path | None:
+        """Return the folder of the fine-tuned model of a run of one seed, if it is joined with others."""
+        if n_processes() > 1 or spec.model_name not in self.joined:
+            return None
+        return self.out / TUNED_FOLDER / spec.model_name
+
+    def _find_shared(self, name: str) -> set[Path]:
+        """Return the folders of all models that a run shares with others."""
+        trainings = self.jobs[name][0].trainings
+        tuned = {place for one in trainings if (place := self._place_of_tuned(one)) is not None}
+        return tuned | {place for one in trainings for place in self._shared_places_of(one).values()}
+
+    def _places_of(self, spec: RunSpec, folder: Path) -> Places:
+        """Return where a run writes. Members that are joined have the places of the runs of their seeds."""
+        saved, logs = (self.out / what / spec.folder for what in ("checkpoints", "logs"))
+        members = tuple(self._places_of(one, folder) for one in spec.members)
+        tuned = None if spec.members else self._place_of_tuned(spec)
+        if tuned is not None and not self._is_awaited(spec.model_name):
+            tuned = None
+        return Places(folder, saved, logs, self._shared_places_of(spec), tuned, members)
+
+    def _is_awaited(self, model: str) -> bool:
+        """Return whether a run that is not complete joins a fine-tuned model with others."""
+        return bool(self.find_waiting([run for run in self.users[model] if self.jobs[run][0].members]))
+
     def clear(self, names: Iterable[str]) -> None:
-        """Remove the realigned encoders of runs, unless another run waits for them or models are kept."""
-        places = {place for name in names for place in self._shared_places_of(self.jobs[name][0]).values()}
-        for place in places:
+        """Remove the shared models of runs, unless another run waits for them or models are kept."""
+        for place in {place for name in names for place in self._find_shared(name)}:
             users = self.users[place.name]
             if not self._keeps_models(users) and not self.find_waiting(users):
-                remove_realigned(place)
+                remove_shared(place)
 
     def find_links(self, names: Sequence[str]) -> None:
         """Find the links that runs need, so that they are in the cache."""
@@ -184,12 +221,11 @@ class Sweep:
 
     def _run(self, spec: RunSpec, plan: Plan) -> None:
         """Do one run. When it is complete, its folder appears and its checkpoints are removed."""
-        place, saved = self.runs / spec.folder, self.out / "checkpoints" / spec.folder
+        place = self.runs / spec.folder
         alignments = self._links_of(spec, plan)
 
         def run_in(folder: Path) -> RunRecord:
-            places = Places(folder, saved, self.out / "logs" / spec.folder, self._shared_places_of(spec))
-            return run(spec, plan.data, alignments, places, tokenizer=plan.tokenizer)
+            return run(spec, plan.data, alignments, self._places_of(spec, folder), tokenizer=plan.tokenizer)
 
         if process_number() > 0:  # process 0 trains together with this process, and writes
             with tempfile.TemporaryDirectory() as folder:
@@ -199,6 +235,13 @@ class Sweep:
         remove_folder(place)  # it has no readable record of this run
         with new_folder(place) as folder:
             run_in(folder)
-        shutil.rmtree(saved, ignore_errors=True)
+        saved = self.out / "checkpoints"
+        for one in spec.trainings:
+            shutil.rmtree(saved / one.folder, ignore_errors=True)
         with suppress(OSError):
-            saved.parent.rmdir()
+            saved.rmdir()
+
+
+def _starts_of(trainings: Sequence[RunSpec]) -> dict[str, str]:
+    """Return the names of the realigned encoders that some trainings start from."""
+    return {name: name for one in trainings for name in one.realigned_encoders.values()}
