@@ -183,6 +183,11 @@ def _advise(
         raise SettingsError(
             f"strategies: {BASELINE!r} is the only one; name strategies to compare with it, such as full"
         )
+    if joined := next((strategy for strategy in strategies if strategy.joined is not None), None):
+        raise SettingsError(
+            f"strategies: {joined} joins models of several seeds, which pilots do not train; name "
+            f"{joined.of_one_seed}, and join the seeds of the strategy that is advised"
+        )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})
     whole = plan(settings, base=base, tests=False)

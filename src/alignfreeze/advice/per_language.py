@@ -14,8 +14,9 @@ from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, read_predictions
 from alignfreeze.experiment.identity import Part
-from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.names import BASELINE, split_joined
 from alignfreeze.experiment.records import MODEL, RunRecord
+from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.running.scores import Values, interval_of_gain
 from alignfreeze.studies.results import read_records, results_of
@@ -37,7 +38,14 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     records = list(read_records(folder))
     for _, record in records:
         check_estimable(TASKS[record.task])
-    runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
+    joined = dict.fromkeys(record.strategy for _, record in records if split_joined(record.strategy)[1] is not None)
+    if joined:
+        remark(f"{', '.join(joined)}: left out of the choice, which compares runs of one seed each")
+    runs = [
+        (place.parent, record)
+        for place, record in records
+        if (place.parent / PREDICTIONS).is_file() and record.strategy not in joined
+    ]
     if not runs:
         raise DataError(
             f"{folder}: no run here has predictions for held-out sentence pairs; set bitext.held_out, such as "

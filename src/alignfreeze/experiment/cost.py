@@ -155,7 +155,8 @@ def _estimate_cost(
     tuned, more = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=item)
     realigned, others = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=side)
     peak = torch.cuda.max_memory_allocated() if is_gpu(device) else peak_of_process() + max(more, others)
-    strategies = set(settings.strategies)
+    # Runs that join several seeds read the models of these seeds.
+    strategies = {strategy.of_one_seed for strategy in settings.strategies}
     steps = settings.realignment.steps or finetuning_steps
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs also start from.

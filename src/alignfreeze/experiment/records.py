@@ -99,6 +99,11 @@ class RunRecord:
         return self.identity.seeds
 
     @property
+    def named_seeds(self) -> str:
+        """The seeds in words: `seed 31`, or `seeds 31, 42, 66`."""
+        return f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
+
+    @property
     def is_baseline(self) -> bool:
         """Whether this is a run of the strategy that all others are compared with."""
         return self.strategy == BASELINE

@@ -11,6 +11,7 @@ from unicodedata import bidirectional
 
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.keeping import TEST_ITEMS, read_items
+from alignfreeze.experiment.names import split_joined
 from alignfreeze.experiment.records import RECORD
 from alignfreeze.experiment.strategies import BASELINE
 from alignfreeze.progress import remark
@@ -118,9 +119,11 @@ class Changes:
     def note(self) -> str:
         """How to read it."""
         better, worse = (f"{len(several):,}" for several in (self.better, self.worse))
+        is_joined = split_joined(self.strategy)[1] is not None
+        who = "the baseline has the first of the joined seeds," if is_joined else "both runs have the seed"
         return (
             f"With {self.strategy}, more is right in {better} of the first {self.n:,} test items, and less in {worse}; "
-            f"both runs have the seed {self.seed}. At most {MOST_SHOWN} of each are shown, the greatest changes first. "
+            f"{who} {self.seed}. At most {MOST_SHOWN} of each are shown, the greatest changes first. "
             "✓ is right, ✗ is wrong."
         )
 

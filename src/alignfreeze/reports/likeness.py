@@ -120,7 +120,7 @@ def alike_runs_sheet(record: RunRecord, records: Sequence[RunRecord]) -> Sheet |
     others.sort(key=lambda pair: len(pair[0]))
     rows = [
         (
-            Cell(f"{other.strategy}, seed {other.seed}: {other.experiment}", page=address_of_run(other.folder)),
+            Cell(f"{other.strategy}, {other.named_seeds}: {other.experiment}", page=address_of_run(other.folder)),
             Cell(_describe_differences(found)),
         )
         for found, other in others[:SHOWN]

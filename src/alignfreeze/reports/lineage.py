@@ -104,7 +104,13 @@ def _say_seeds(box: Box) -> Box:
 
 def _run_box(record: RunRecord) -> Box:
     title = f"{record.strategy}, {record.task}: {record.experiment}"
-    return Box(_run(record), RUNS, record.strategy, title, [Cell(str(record.seed), page=address_of_run(record.folder))])
+    return Box(
+        _run(record),
+        RUNS,
+        record.strategy,
+        title,
+        [Cell(", ".join(map(str, record.seeds)), page=address_of_run(record.folder))],
+    )
 
 
 def _origins(record: RunRecord) -> Iterator[Box]:
@@ -123,7 +129,7 @@ def _origins(record: RunRecord) -> Iterator[Box]:
     pairs = 0 if record.realignment is None else record.realignment.pairs
     for strategy, realigned in _realigned_encoders(record).items():
         title = f"the encoder after realignment ({strategy}) on {pairs:,} sentence pairs"
-        yield Box(realigned, REALIGNED, f"realigned: {strategy}", title, [Cell(str(record.seed))])
+        yield Box(realigned, REALIGNED, f"realigned: {strategy}", title, [Cell(str(seed)) for seed in record.seeds])
 
 
 def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:

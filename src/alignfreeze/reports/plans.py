@@ -13,6 +13,7 @@ from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.data import aligner_of
 from alignfreeze.experiment.planning import Outline, Plan
+from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.realignment.history import Freezing
 from alignfreeze.sheets import Sheet, list_pairs
@@ -24,7 +25,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     pairs = group_by_languages(plan.data.bitext)
     return {
         "settings": plan.settings.model_dump(mode="json"),
-        "runs": [{"strategy": str(s.strategy), "seed": s.seed, "folder": s.folder} for s in plan.specs],
+        "runs": [_run_facts(spec) for spec in plan.specs],
         "finetuning_steps": plan.finetuning_steps,
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
@@ -40,6 +41,16 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "test_sentences": {language: len(sentences) for language, sentences in plan.data.tests.items()},
         "files": [{**asdict(file), "path": str(file.path)} for file in plan.data.files],
     }
+
+
+def _run_facts(spec: RunSpec) -> dict[str, Any]:
+    facts = {"strategy": str(spec.strategy), "seed": spec.seed, "folder": spec.folder}
+    return {**facts, "seeds": list(spec.identity.seeds)} if spec.members else facts
+
+
+def _name_run(spec: RunSpec) -> str:
+    """Return the name of a run with its seed, or with all seeds that it joins: `seeds(full) 31+42+66`."""
+    return f"{spec.strategy} {'+'.join(map(str, spec.identity.seeds))}"
 
 
 def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
@@ -142,7 +153,7 @@ def plan_sheet(plan: Plan) -> Sheet:
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     settings, data = plan.settings, plan.data
     yield "experiment", f"{settings.name}: {settings.task} with {settings.encoder} on {settings.device}"
-    yield "runs", f"{len(plan.specs)}: {', '.join(f'{spec.strategy} {spec.seed}' for spec in plan.specs)}"
+    yield "runs", f"{len(plan.specs)}: {', '.join(map(_name_run, plan.specs))}"
     sentences = f"{len(data.train):,} {TASKS[settings.task].kind.item_name} ({settings.source_language})"
     yield "fine-tuning", f"{plan.finetuning_steps:,} steps of {settings.finetuning.batch_size}, over {sentences}"
     if plan.freezing:

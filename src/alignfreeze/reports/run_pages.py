@@ -29,7 +29,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
     alike = alike_runs_sheet(record, records)
     return Page(
         name=address_of_run(record.folder),
-        title=f"{record.strategy}, seed {record.seed}: {record.experiment}",
+        title=f"{record.strategy}, {record.named_seeds}: {record.experiment}",
         summary=_summarise_run(record),
         facts=_facts(record),
         charts=[draw_losses(_curves(record), title="Loss"), *_draw_checks(record)],
@@ -64,7 +64,8 @@ def _summarise_run(record: RunRecord) -> list[str]:
 
 def _facts(record: RunRecord) -> dict[str, str]:
     """Return what distinguishes a run: first the settings that differ from the defaults, then the training."""
-    facts = {"strategy": record.strategy, "seed": str(record.seed), "encoder": record.encoder, "task": record.task}
+    seeds = ", ".join(map(str, record.seeds))
+    facts = {"strategy": record.strategy, "seed": seeds, "encoder": record.encoder, "task": record.task}
     facts |= changed_settings(record)
     facts |= {stage: _cost_of(stage, record) for stage in record.seconds if stage not in _SHORT_STAGES}
     if record.realignment is not None:

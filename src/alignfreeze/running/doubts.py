@@ -28,7 +28,7 @@ class Doubt:
 
 def doubts_of(records: Sequence[RunRecord]) -> list[Doubt]:
     """Return what is doubtful in the scores of runs, each doubt once."""
-    return gather_doubts([(f"{record.strategy}, seed {record.seed}", record.doubts) for record in records])
+    return gather_doubts([(f"{record.strategy}, {record.named_seeds}", record.doubts) for record in records])
 
 
 def learnt_nothing(records: Sequence[RunRecord]) -> bool:

@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alignfreeze.experiment.names import BASELINE
-from alignfreeze.running.trials import Counts, Trial, average_trials, mean_gain, share_seeds, try_strategy
+from alignfreeze.running.trials import (
+    Counts,
+    Groups,
+    Trial,
+    average_groups,
+    average_trials,
+    mean_gain,
+    share_seeds,
+    try_strategy,
+)
 from alignfreeze.running.verdicts import MARGIN, Judgement, judge_gains
 
 if TYPE_CHECKING:
     from alignfreeze.experiment.records import RunRecord
 
 Values = Mapping[int, float]
-"""A score by seed."""
+"""A score by seed; of a run that joins several seeds, by the first of them."""
 
 PaperVerdict = Literal["improved", "unchanged", "worsened"]
 """The paper's criterion (section 4.2): is a gain greater than both standard deviations over seeds?"""
@@ -142,11 +151,27 @@ def average_languages(values: Sequence[Mapping[str, Values]]) -> Mapping[str, Va
     return found
 
 
-def summarise_all(values: Mapping[str, Values]) -> dict[str, Summary]:
+GroupsByStrategy = Mapping[str, Groups]
+"""The seeds of each run of the strategies that join several."""
+
+
+def find_groups(runs: Iterable[tuple[str, Sequence[int]]]) -> GroupsByStrategy:
+    """Return the groups of seeds of runs that join several; each run is a strategy with its seeds."""
+    groups: dict[str, dict[int, Sequence[int]]] = {}
+    for strategy, seeds in runs:
+        if len(seeds) > 1:
+            groups.setdefault(strategy, {})[seeds[0]] = seeds
+    return groups
+
+
+def summarise_all(values: Mapping[str, Values], groups: GroupsByStrategy | None = None) -> dict[str, Summary]:
     """Summarise each strategy, with its gain over the baseline if there is one."""
-    baseline = values.get(BASELINE)
+    baseline, groups = values.get(BASELINE, {}), groups or {}
     return {
-        strategy: summarise(scores, None if strategy == BASELINE else baseline) for strategy, scores in values.items()
+        strategy: summarise(
+            scores, None if strategy == BASELINE else average_groups(baseline, groups.get(strategy, {}))
+        )
+        for strategy, scores in values.items()
     }
 
 
@@ -160,6 +185,7 @@ def judge_scores(
     *,
     targets: Iterable[str],
     margin: float = MARGIN,
+    groups: GroupsByStrategy | None = None,
 ) -> tuple[dict[str, dict[str, Summary]], dict[str, Summary]]:
     """Summarise each strategy in each language and in the mean over the target languages, with verdicts.
 
@@ -168,40 +194,51 @@ def judge_scores(
         counts: Counts of test items, in the same order; a language without counts is judged by its seeds alone.
         targets: The target languages. Verdicts are corrected for their number.
         margin: A gain or loss within this share is not worth having.
+        groups: The seeds of each run of the strategies that join several. Such a run counts as one, and its gain is
+            over the mean of the baseline over these seeds.
 
     Returns:
         The summaries by language and strategy, and those of the means by strategy.
     """
     targets = [code for code in targets if code in values]
-    trials = {code: _try_all(row, counts.get(code, {})) for code, row in values.items()}
+    groups = groups or {}
+    trials = {code: _try_all(row, counts.get(code, {}), groups) for code, row in values.items()}
     judged = judge_gains({code: trials[code] for code in targets}, margin=margin)
     for code in values.keys() - set(targets):  # the source language is not one of many
         judged |= judge_gains({code: trials[code]}, margin=margin)
-    cells = {code: _with_verdicts(summarise_all(row), judged[code]) for code, row in values.items()}
-    return cells, _judge_averages([values[code] for code in targets], [trials[code] for code in targets], margin)
+    cells = {code: _with_verdicts(summarise_all(row, groups), judged[code]) for code, row in values.items()}
+    several = [values[code] for code in targets], [trials[code] for code in targets]
+    return cells, _judge_averages(*several, margin, groups)
 
 
 def _judge_averages(
-    values: Sequence[Mapping[str, Values]], trials: Sequence[Mapping[str, Trial]], margin: float
+    values: Sequence[Mapping[str, Values]],
+    trials: Sequence[Mapping[str, Trial]],
+    margin: float,
+    groups: GroupsByStrategy,
 ) -> dict[str, Summary]:
     """Summarise and judge each strategy in the mean over languages."""
     by_seed = average_languages(values)
     means = {
         name: average_trials(mean, [row[name] for row in trials if name in row])
-        for name, mean in _try_all(by_seed, {}).items()
+        for name, mean in _try_all(by_seed, {}, groups).items()
     }
-    return _with_verdicts(summarise_all(by_seed), judge_gains({"": means}, margin=margin)[""])
+    return _with_verdicts(summarise_all(by_seed, groups), judge_gains({"": means}, margin=margin)[""])
 
 
-def _try_all(row: Mapping[str, Values], counts: Mapping[str, Mapping[int, Counts]]) -> dict[str, Trial]:
+def _try_all(
+    row: Mapping[str, Values], counts: Mapping[str, Mapping[int, Counts]], groups: GroupsByStrategy
+) -> dict[str, Trial]:
     baseline = row.get(BASELINE)
     if not baseline:
         return {}
     return {
-        name: try_strategy(values, baseline, counts.get(name, {}), counts.get(BASELINE, {}))
+        name: try_strategy(values, baseline, counts.get(name, {}), counts.get(BASELINE, {}), groups.get(name))
         for name, values in row.items()
         # Where nothing was learnt, nothing can be judged: that both have no score is no finding.
-        if name != BASELINE and (any(values.values()) or any(baseline.values()))
+        if name != BASELINE
+        and (any(values.values()) or any(baseline.values()))
+        and average_groups(baseline, groups.get(name, {}))
     }
 
 

@@ -11,7 +11,7 @@ from alignfreeze.columns import Column, make_sheet
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
-from alignfreeze.running.scores import Summary, group_scores, judge_scores
+from alignfreeze.running.scores import Summary, find_groups, group_scores, judge_scores
 from alignfreeze.running.trials import Counts
 from alignfreeze.running.verdicts import Judgement, Verdict, points_text
 from alignfreeze.sheets import DETAIL, Cell, Sheet
@@ -82,7 +82,8 @@ def score_table(
     # A language whose test items have no labels, or others than the training data, has no score.
     scored = [language for language in settings.tested_languages if values[language]]
     targets = [language for language in scored if language != settings.source_language]
-    cells, averages = judge_scores(values, _group_counts(records, metric, counts), targets=targets)
+    groups = find_groups((record.strategy, record.seeds) for record in records)
+    cells, averages = judge_scores(values, _group_counts(records, metric, counts), targets=targets, groups=groups)
     rows = [ScoreRow(language, name_of(language), cells[language]) for language in values]
     if targets:
         rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", averages))

@@ -22,12 +22,38 @@ class Trial:
         gains: The gain of each seed.
         sentence_variance: The variance of the mean gain over test sentences; 0 if it is not known.
         n_sentences: The number of test sentences; 0 if it is not known.
+        seeds_each: How many seeds a gain is of: 1, or the size of the groups of seeds whose models are joined.
     """
 
     gain: float
     gains: Mapping[int, float]
     sentence_variance: float = 0.0
     n_sentences: int = 0
+    seeds_each: int = 1
+
+
+Groups = Mapping[int, Sequence[int]]
+"""All seeds of a run that joins the models of several, by the first of them; empty if runs have one seed each."""
+
+
+def average_groups(theirs: Mapping[int, float], groups: Groups) -> Mapping[int, float]:
+    """Return the mean score of each group of seeds, by the first seed, to compare with runs that join these seeds.
+
+    A group of which a seed is missing is left out. Without groups, the scores are returned unchanged.
+    """
+    if not groups:
+        return theirs
+    whole = {first: seeds for first, seeds in groups.items() if all(seed in theirs for seed in seeds)}
+    return {first: fmean(theirs[seed] for seed in seeds) for first, seeds in whole.items()}
+
+
+def average_group_counts(theirs: Mapping[int, Counts], groups: Groups) -> Mapping[int, Counts]:
+    """Return the mean counts of each test item over each group of seeds, as `average_groups` does for scores."""
+    if not groups:
+        return theirs
+    whole = {first: seeds for first, seeds in groups.items() if all(seed in theirs for seed in seeds)}
+    alike = {first: [theirs[seed] for seed in seeds] for first, seeds in whole.items()}
+    return {first: np.mean(found, axis=0) for first, found in alike.items() if len({one.shape for one in found}) == 1}
 
 
 def try_strategy(
@@ -35,28 +61,35 @@ def try_strategy(
     theirs: Mapping[int, float],
     our_counts: Mapping[int, Counts],
     their_counts: Mapping[int, Counts],
+    groups: Groups | None = None,
 ) -> Trial:
     """Return the gains of a strategy in a language.
 
     Seeds that both sides have are compared: another seed is another random start. If they have no seed in common, the
-    seeds are paired in their order, and the gain is that of all seeds.
+    seeds are paired in their order, and the gain is that of all seeds. A run that joins several seeds is compared with
+    the mean of the baseline over these seeds.
 
     Args:
         ours: Scores of the strategy, by seed.
         theirs: Scores of the baseline, by seed.
         our_counts: Counts of each test item with the strategy, by seed; empty if they are not known.
         their_counts: The same with the baseline.
+        groups: The seeds of each run of the strategy, if it joins several.
     """
+    groups = groups or {}
+    if groups:
+        theirs, their_counts = average_groups(theirs, groups), average_group_counts(their_counts, groups)
+    each = max(map(len, groups.values()), default=1)
     pairs = list(zip(*map(sorted, share_seeds(ours, theirs)), strict=False))
     gain = mean_gain(ours, theirs)
     counted = [(a, b) for a, b in pairs if a in our_counts and b in their_counts]
     gains = {a: ours[a] - theirs[b] for a, b in pairs}
     if len(counted) < len(pairs):
-        return Trial(gain, gains)
+        return Trial(gain, gains, seeds_each=each)
     counts = [our_counts[a] for a, _ in counted], [their_counts[b] for _, b in counted]
     if len({one.shape for side in counts for one in side}) > 1:  # other items: their chance is not known
-        return Trial(gain, gains)
-    return Trial(gain, gains, vary_sentences(*counts), len(counts[0][0]))
+        return Trial(gain, gains, seeds_each=each)
+    return Trial(gain, gains, vary_sentences(*counts), len(counts[0][0]), each)
 
 
 def average_trials(mean: Trial, trials: Collection[Trial]) -> Trial:

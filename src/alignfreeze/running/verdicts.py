@@ -56,6 +56,9 @@ Languages differ so much in their variance over seeds that the others say little
 between 1.9 and 3.1 in those of the paper's tables that have more than twelve languages.
 """
 
+FEWEST_SEEDS = 2
+"""With a single seed, at least this many more are proposed."""
+
 NO_WIDTH = 1e-9
 """A narrower interval comes from rounding."""
 
@@ -74,6 +77,7 @@ class Judgement:
             fewer than two seeds.
         more_seeds: About how many more seeds would settle what cannot be told yet; None if seeds alone would not.
         more_sentences: About how many more test sentences would; None if sentences alone would not.
+        fewest_seeds: How many more seeds are needed at least, if there is no interval.
     """
 
     verdict: Verdict
@@ -81,6 +85,7 @@ class Judgement:
     interval: tuple[float, float] | None
     more_seeds: int | None = None
     more_sentences: int | None = None
+    fewest_seeds: int = FEWEST_SEEDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,11 @@ def judge_gains(
     """
     strategies = list(dict.fromkeys(name for row in trials.values() for name in row))
     rows = {name: {code: row[name] for code, row in trials.items() if name in row} for name in strategies}
-    spreads = _measure_spreads(rows)
+    # A mean of several seeds varies less than one seed, so each kind has its own spread.
+    kinds = {name: max(one.seeds_each for one in row.values()) for name, row in rows.items()}
+    spreads: dict[str, dict[str, _Spread]] = {}
+    for kind in set(kinds.values()):
+        spreads |= _measure_spreads({name: row for name, row in rows.items() if kinds[name] == kind})
     part = SHARED_ERRORS if len(trials) > 1 else SHARED_ERRORS_ALONE
     errors = _Errors(
         shared=ERRORS * part / max(1, len(rows)),
@@ -254,16 +263,19 @@ def _mean_log(free: float) -> float:
 
 
 def _judge(trial: Trial, spread: _Spread | None, errors: _Errors, margin: float) -> Judgement:
+    unknown = Judgement("cannot tell", trial.gain, None, fewest_seeds=FEWEST_SEEDS * trial.seeds_each)
     if spread is None:
-        return Judgement("cannot tell", trial.gain, None)
+        return unknown
     half = spread.half_width(errors)
     if half < NO_WIDTH < abs(trial.gain):  # seeds that change nothing are no seeds
-        return Judgement("cannot tell", trial.gain, None)
+        return unknown
     verdict = _decide(trial.gain, half, margin)
     interval = (trial.gain - half, trial.gain + half)
     if verdict != "cannot tell":
         return Judgement(verdict, trial.gain, interval)
-    return Judgement(verdict, trial.gain, interval, *_find_needs(trial.gain, spread, errors, margin))
+    observations, sentences = _find_needs(trial.gain, spread, errors, margin)
+    seeds = None if observations is None else observations * trial.seeds_each
+    return Judgement(verdict, trial.gain, interval, seeds, sentences)
 
 
 def _decide(gain: float, half: float, margin: float) -> Verdict:
@@ -302,7 +314,7 @@ def verdict_text(judged: Judgement) -> str:
 def needs_text(judged: Judgement) -> str:
     """Return what would settle a verdict that cannot be told yet."""
     if judged.interval is None:
-        return "at least 2 more seeds"
+        return f"at least {judged.fewest_seeds} more seeds"
     if judged.more_seeds is not None:
         return f"about {judged.more_seeds} more seed{'s' if judged.more_seeds > 1 else ''}"
     if judged.more_sentences is not None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name, sees_bitext
+from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name, sees_bitext, split_joined
 from alignfreeze.running.scores import (
+    GroupsByStrategy,
     PaperVerdict,
     Summary,
     Values,
     average_languages,
+    find_groups,
     interval_of_gain,
     judge_scores,
     summarise,
 )
-from alignfreeze.running.trials import Counts
+from alignfreeze.running.trials import Counts, average_groups
 from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
@@ -36,14 +38,14 @@ PAPER_VERDICTS: tuple[PaperVerdict, ...] = ("improved", "unchanged", "worsened")
 
 @dataclass(frozen=True, slots=True)
 class GainOver:
-    """The gain of a merged encoder over another strategy, in the mean over the target languages.
+    """The gain of a merged encoder, or of joined models, over another strategy, in the mean over the target languages.
 
     Attributes:
         member: The other strategy. If it is the best of several, it is chosen after the results are known, so the gain
             is rather too small.
         gain: Difference of the means, over the seeds that both have.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        n: Number of seeds of the merged encoder.
+        n: Number of seeds of the merged encoder, or of runs that join several seeds.
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero, corrected for other
             merged encoders (Holm).
     """
@@ -67,7 +69,8 @@ class Overall:
         corrected: The p-value corrected for the other strategies of this comparison (Holm).
         rank: Mean rank among the strategies over languages; 1 is the best.
         over_best: For a merged encoder, its gain over the best of its members; None unless all members were tested. The
-            members are those of an average, or the two encoders of a swap.
+            members are those of an average, or the two encoders of a swap. For joined models, the gain over the mean of
+            these models.
         over_frozen: For parts that are put back, the gain over the strategy that freezes them while it realigns; None
             unless that was tested.
     """
@@ -99,6 +102,7 @@ class Comparison:
         fine_tuned: Digest of the settings that the runs share with their baseline; empty if they are not known.
         margin: A gain or loss within this share is not worth having.
         covers_sentences: Whether intervals cover other test sentences too, and not only other seeds.
+        joined: How many seeds a run has, for the strategies that join several.
     """
 
     setup: Setup
@@ -113,6 +117,7 @@ class Comparison:
     fine_tuned: str = ""
     margin: float = MARGIN
     covers_sentences: bool = False
+    joined: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def realignments(self) -> tuple[str, ...]:
@@ -132,6 +137,7 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
     """
     check_tests(results)
     unique = _drop_repeated(results)
+    _check_groups(unique)
     found = []
     for setup, members in _group_by_setup(unique).items():
         if all(result.strategy != BASELINE for result in members):
@@ -176,7 +182,7 @@ def _drop_repeated(results: Sequence[Result]) -> list[Result]:
     """
     seen: dict[tuple[object, ...], Result] = {}
     for result in results:
-        key = (result.setup, result.strategy, result.seed, result.language, result.metric)
+        key = (result.setup, result.strategy, result.seeds, result.language, result.metric)
         first = seen.setdefault(key, result)
         if first.value != result.value:
             raise SettingsError(
@@ -185,6 +191,24 @@ def _drop_repeated(results: Sequence[Result]) -> list[Result]:
                 "only one of the two places"
             )
     return list(seen.values())
+
+
+def _check_groups(results: Sequence[Result]) -> None:
+    """Check that runs which join several seeds have no seed in common: they would not be different random starts.
+
+    Raises:
+        SettingsError: Two runs of a strategy do.
+    """
+    seen: dict[tuple[object, ...], Result] = {}
+    for result in results:
+        for seed in result.group:
+            first = seen.setdefault((result.setup, result.strategy, seed), result)
+            if first.group != result.group:
+                groups = (" ".join(map(str, one.group)) for one in (first, result))
+                raise SettingsError(
+                    f"two runs of {result.strategy} join the seed {seed}: {' and '.join(groups)}, in {first.place} and "
+                    f"{result.place}; remove one of the two"
+                )
 
 
 def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
@@ -218,7 +242,8 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float
     source = next((result.language for result in results if result.is_source), None)
     targets = [language for language in values if language != source]
     counts = _collect_counts(results)
-    cells, averages = judge_scores(values, counts, targets=targets, margin=margin)
+    groups = find_groups((result.strategy, result.seeds) for result in results)
+    cells, averages = judge_scores(values, counts, targets=targets, margin=margin, groups=groups)
     cells = {language: _order(row, strategies) for language, row in cells.items()}
     return Comparison(
         setup=setup,
@@ -226,14 +251,19 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float
         source=source,
         languages=tuple(targets),
         strategies=tuple(strategies),
-        seeds=tuple(sorted({result.seed for result in results})),
+        seeds=tuple(sorted({seed for result in results for seed in result.seeds})),
         cells=cells,
         overall=_summarise_overall(
-            strategies, [values[language] for language in targets], [cells[code] for code in targets], averages
+            strategies,
+            [values[language] for language in targets],
+            [cells[code] for code in targets],
+            averages,
+            groups,
         ),
         fine_tuned=results[0].fine_tuned,
         margin=margin,
         covers_sentences=bool(counts),
+        joined={name: max(map(len, several.values())) for name, several in groups.items()},
     )
 
 
@@ -255,6 +285,7 @@ def _summarise_overall(
     values: Sequence[Mapping[str, Values]],
     cells: Sequence[Mapping[str, Summary]],
     means: Mapping[str, Summary],
+    groups: GroupsByStrategy,
 ) -> dict[str, Overall]:
     """Summarise each strategy over the target languages. Ranks use only languages with all strategies."""
     by_seed = average_languages(values)
@@ -265,7 +296,7 @@ def _summarise_overall(
     p_values = {name: p_value_of_gains(gains[name]) for name in tested}
     corrected = _correct_known(p_values)
     over_best, over_frozen = (
-        _compare_with(others, values, by_seed) for others in (_find_best(by_seed), _find_frozen(by_seed))
+        _compare_with(others, values, by_seed, groups) for others in (_find_best(by_seed), _find_frozen(by_seed))
     )
     return {
         name: Overall(
@@ -290,12 +321,18 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
-    """Return the best member of each merged encoder, if all its members were tested."""
-    best = {}
+    """Return the best member of each merged encoder, if all its members were tested, and what joined runs join."""
+    best = {name: member for name in by_seed if (member := _member_of(name)) is not None and member in by_seed}
     for name, strategy in _parse_merged(by_seed).items():
         if by_seed.keys() >= set(strategy.sources):
             best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
     return best
+
+
+def _member_of(name: str) -> str | None:
+    """Return the strategy of each of the models that a strategy joins; None if it joins none."""
+    member, joined = split_joined(name)
+    return None if joined is None else member
 
 
 def _find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
@@ -318,7 +355,10 @@ def _parse_merged(names: Iterable[str]) -> dict[str, Strategy]:
 
 
 def _compare_with(
-    others: Mapping[str, str], values: Sequence[Mapping[str, Values]], by_seed: Mapping[str, Values]
+    others: Mapping[str, str],
+    values: Sequence[Mapping[str, Values]],
+    by_seed: Mapping[str, Values],
+    groups: GroupsByStrategy,
 ) -> dict[str, GainOver]:
     """Compare strategies with one other each.
 
@@ -326,12 +366,19 @@ def _compare_with(
         others: The other strategy, by the name of the first.
         values: Scores of each target language, by strategy and seed.
         by_seed: The means of these scores over languages.
+        groups: The seeds of each run of the strategies that join several. They are compared with the means of others
+            over these seeds.
     """
-    gains = {name: [summarise(row[name], row[other]).gain or 0.0 for row in values] for name, other in others.items()}
+    alike = {name: average_groups(by_seed[other], groups.get(name, {})) for name, other in others.items()}
+    others = {name: other for name, other in others.items() if alike[name]}
+    gains = {
+        name: [summarise(row[name], average_groups(row[other], groups.get(name, {}))).gain or 0.0 for row in values]
+        for name, other in others.items()
+    }
     p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
     found = {}
     for name, other in others.items():
-        ours, theirs = by_seed[name], by_seed[other]
+        ours, theirs = by_seed[name], alike[name]
         over = summarise(ours, theirs)
         found[name] = GainOver(other, over.gain or 0.0, interval_of_gain(ours, theirs), over.n, p_values.get(name))
     return found

@@ -56,7 +56,7 @@ class Result:
         setup: The setup of the run, without strategy and seed.
         fine_tuned: A digest of the settings that the run shares with its baseline; empty if they are not known.
         strategy: `baseline`, or the freeze policy.
-        seed: The random start.
+        seed: The random start; the first one, if the models of several seeds are joined.
         language: Code of the language.
         is_source: Whether the language is that of the training data.
         metric: What is measured.
@@ -65,6 +65,7 @@ class Result:
         place: Where the result was read, for messages.
         study: Name of the experiment, or of the table.
         counts: Numerator and denominator of each test item, [items, 2]; None if they were not kept.
+        group: All seeds of a run that joins several; empty for a run of one seed.
     """
 
     setup: Setup
@@ -79,6 +80,12 @@ class Result:
     place: str
     study: str = ""
     counts: Counts | None = field(default=None, compare=False, repr=False)
+    group: tuple[int, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the run."""
+        return self.group or (self.seed,)
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -163,6 +170,7 @@ def results_of(record: RunRecord, place: str, *, counts: CountsByMetric | None =
             place=place,
             study=record.experiment,
             counts=(counts or {}).get(score.language, {}).get(score.metric),
+            group=record.seeds if len(record.seeds) > 1 else (),
         )
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
+from alignfreeze.experiment.names import (
+    BASELINE,
+    ENSEMBLE,
+    SEEDS,
+    is_merged_name,
+    name_in_words,
+    split_joined,
+    split_taught,
+)
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import best_of, count_verdicts, join_names, say_what_they_do, verdict_of
@@ -16,6 +24,8 @@ STRATEGY_NAMES = {
     "front": "front-freezing",
     "back": "back-freezing",
 }
+
+_JOINED_NAMES = {SEEDS: "the average of seeds", ENSEMBLE: "the ensemble of seeds"}
 
 NOTHING_LEARNT = "All scores are 0: the models have learnt nothing, so there is nothing to compare."
 
@@ -102,6 +112,9 @@ def _count_things(values: set[str], what: str) -> str:
 
 def name_strategy(strategy: str) -> str:
     """Return the name of a strategy in a sentence."""
+    member, joined = split_joined(strategy)
+    if joined is not None:
+        return f"{_JOINED_NAMES[joined]} of {name_strategy(member)}"
     if is_merged_name(strategy):
         return name_in_words(strategy, name_strategy)
     return STRATEGY_NAMES.get(strategy, f"freezing {strategy}")
@@ -118,21 +131,29 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     one = judged[best]
     figures = f"{points_text(one.gain)} points"
     if all(other.interval is None for other in judged.values()):
-        what = "one seed says" if comparison.overall[best].average.n == 1 else "seeds with the same scores say"
+        is_one = comparison.overall[best].average.n == 1
+        alone = f"one run of {comparison.joined[best]} seeds says" if best in comparison.joined else "one seed says"
+        what = alone if is_one else "seeds with the same scores say"
         return (
             f"One cannot tell yet whether to realign: {what} nothing about chance. {capitalise(where)}, "
-            f"{name_strategy(best)} gains {figures}; run at least 2 more seeds."
+            f"{name_strategy(best)} gains {figures}; run {needs_text(one)}."
         )
     figures += f", 95% interval {interval_text(one.interval)}" if one.interval else ""
     if verdict == "helps":
         rivals = [name_strategy(other) for other in judged if other != best and judged[other].verdict == "helps"]
-        text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
+        do = "Realign with" if _realigns(best) else "Use"
+        text = f"{do} {best!r}: {name_strategy(best)} helps {where} ({figures})."
         return f"{text} {capitalise(say_what_they_do(rivals, 'help'))} too." if rivals else text
     if verdict == "no difference":
         return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
     if verdict == "hurts":
         return f"Do not realign: it hurts {where}, least with {name_strategy(best)} ({figures})."
     return _say_open(judged, where)
+
+
+def _realigns(strategy: str) -> bool:
+    """Return whether a strategy realigns an encoder, whatever is done with its models afterwards."""
+    return split_taught(split_joined(strategy)[0])[0] != BASELINE
 
 
 def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
@@ -193,11 +214,11 @@ def capitalise(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}"
 
 
-def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float | None) -> str:
-    """Return how sure a mean gain is: over seeds and over languages."""
+def _say_how_sure(interval: tuple[float, float] | None, n: int, p: float | None, *, what: str = "seeds") -> str:
+    """Return how sure a mean gain is: over seeds, or groups of them, and over languages."""
     text = ""
     if interval is not None:
-        text += f" (95% interval over {n_seeds} seeds {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
+        text += f" (95% interval over {n} {what} {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})"
     if p is not None:
         alike = "most languages move the same way" if p < SIGNIFICANT else "languages move either way"
         text += f"; {alike} ({_p_text(p)})"
@@ -205,7 +226,9 @@ def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float |
 
 
 def _say_over_best(merged: str, over: GainOver) -> str:
-    """Return a sentence on the gain of a merged encoder over the best of its members."""
+    """Return a sentence on the gain of a merged encoder over the best of its members, or of joined models over them."""
+    if split_joined(merged)[1] is not None:
+        return _say_over(merged, over, "the mean of its members, ")
     return _say_over(merged, over, "the best of its members, ")
 
 
@@ -217,7 +240,8 @@ def _say_over_frozen(merged: str, over: GainOver) -> str:
 def _say_over(merged: str, over: GainOver, what: str) -> str:
     where = "above" if over.gain >= 0 else "below"
     text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} {what}"
-    text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value)
+    runs = "seeds" if split_joined(merged)[1] is None else "groups of seeds"
+    text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value, what=runs)
     return f"{capitalise(text)}."
 
 

@@ -61,8 +61,11 @@ def table_of(comparison: Comparison) -> ScoreTable:
         for name in comparison.strategies
     }
     all_seeds = len(comparison.seeds)
-    if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in seeds.items() if n < all_seeds]:
+    apart = {name: n for name, n in seeds.items() if name not in comparison.joined}
+    if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in apart.items() if n < all_seeds]:
         note += f" {', '.join(fewer)}: gains are over the seeds that both have."
+    if joined := [f"{name} joins {n} seeds in each run" for name, n in comparison.joined.items()]:
+        note += f" {', '.join(joined)}: gains are over the mean of {BASELINE} over these seeds."
     return ScoreTable(title_of(comparison), comparison.strategies, tuple(rows), note)
 
 
