@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerFast
 
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.keeping import TEST_ITEMS, write_items
@@ -33,12 +34,14 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import EncoderMaker
 from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.taught import Teaching
+from alignfreeze.experiment.teaching import FIRST, teach
 from alignfreeze.files import write_lines
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import Freezing, RealignmentHistory
 from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.tasks.finetuning import finetune
+from alignfreeze.tasks.finetuning import Finetuned, Mixture, finetune
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.history import TrainingHistory, chain
@@ -101,6 +104,22 @@ class Places:
         return self.checkpoints / name
 
 
+class Made(NamedTuple):
+    """What the trainings of a run have made.
+
+    Attributes:
+        model: The fine-tuned model.
+        realignment: The history of the realignment; None without one.
+        finetuning: The history of the fine-tuning; of the last one, if there are two.
+        teaching: What the model was taught in target languages, if it was trained a second time.
+    """
+
+    model: TaskModel
+    realignment: RealignmentHistory | None
+    finetuning: TrainingHistory
+    teaching: Teaching | None = None
+
+
 def realign_and_finetune(
     spec: RunSpec,
     data: ExperimentData,
@@ -109,8 +128,10 @@ def realign_and_finetune(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
-) -> tuple[TaskModel, RealignmentHistory | None, TrainingHistory]:
+) -> Made:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
+
+    If the strategy has its model taught, it is fine-tuned again, in target languages too.
 
     Args:
         spec: The specification of the run.
@@ -119,16 +140,15 @@ def realign_and_finetune(
         places: Where the run writes.
         tokenizer: The tokenizer of the encoder.
         meter: Receives the time and memory of the stages.
-
-    Returns:
-        The fine-tuned model, the history of the realignment (None for the baseline), and the history of the
-        fine-tuning.
     """
     settings, strategy = spec.settings, spec.strategy
     compute = settings.compute.set_log_folder(places.logs)
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
     schedule = settings.realignment.schedule if strategy.realigns else None
-    pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
+    links = alignments
+    if schedule is not None and not settings.realignment.needs_links:  # the links may be there to carry labels
+        links = align(data.bitext, aligner="sentence", cache=False)
+    pairs = {"bitext": data.bitext, "alignments": links, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
         with meter.measure("loading"):
@@ -154,23 +174,33 @@ def realign_and_finetune(
         encoder = load(None)
     if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
-    with meter.measure("fine-tuning"):
-        model, training = finetune(
-            encoder,
-            TASKS[settings.task],
-            data.train,
-            settings=settings.finetuning,
-            alongside=alongside,
-            checkpoints=places.checkpoints / "fine-tuning",
-            tells=False,  # it was said when the data were read
-            **start,
+
+    def tune(name: str, mixture: Mixture | None) -> Finetuned:
+        with meter.measure("fine-tuning"):
+            return finetune(
+                encoder,
+                TASKS[settings.task],
+                data.train,
+                settings=settings.finetuning,
+                alongside=alongside,
+                mixture=mixture,
+                checkpoints=places.checkpoints / name.replace(" ", "-"),
+                tells=False,  # it was said when the data were read
+                **start,
+            )
+
+    if strategy.taught is not None:
+        (model, training), teaching = teach(
+            tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
         )
+        return Made(model, history, training, teaching)
+    model, training = tune(FIRST, None)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
-    return model, history, training
+    return Made(model, history, training)
 
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
@@ -181,7 +211,7 @@ def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[Realign
     return replace(
         histories[0],
         training=chain([history.training for history in histories]),
-        freeze=str(spec.strategy),
+        freeze=str(spec.strategy.of_first_model),
         frozen=Freezing.of(encoder.model, fixed),
     )
 
@@ -201,7 +231,7 @@ def run(
     settings, task = spec.settings, TASKS[spec.settings.task]
     meter = Meter(settings.device)
     made = realign_and_finetune(spec, data, alignments, places, tokenizer=tokenizer, meter=meter)
-    model, realignment, finetuning = made
+    model, realignment, finetuning, teaching = made
     with meter.measure("evaluation"):
         outcome = assess(model, task, data.tests, source=settings.source_language, device=settings.device)
     overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or spec.strategy.sees_bitext)
@@ -232,6 +262,7 @@ def run(
         memory=meter.memory,
         environment=describe_environment(settings.device, settings.compute),
         overlaps=overlaps,
+        teaching=teaching,
     )
     write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
     if outcome.kept:
