@@ -98,6 +98,11 @@ def sees_bitext(name: str) -> bool:
     return taught is not None or first != BASELINE
 
 
+def is_made_from_others(name: str) -> bool:
+    """Return whether a strategy is made from others that may be tested too: merged, joined or taught."""
+    return is_merged_name(name) or split_joined(name)[1] is not None or split_taught(name)[1] is not None
+
+
 def is_average_name(name: str) -> bool:
     """Return whether a name is that of an average, of strategies or of other encoders."""
     return _AVERAGE.fullmatch(name) is not None

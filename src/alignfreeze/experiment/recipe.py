@@ -21,7 +21,7 @@ from alignfreeze.experiment.data import ExperimentData, hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.names import plain_name_of
+from alignfreeze.experiment.names import TAUGHT, plain_name_of
 from alignfreeze.experiment.overlap import BITEXT, Overlap
 from alignfreeze.experiment.records import (
     MODEL,
@@ -244,7 +244,8 @@ def run(
             write_predictions(places.folder / PREDICTIONS, found)
     if settings.keep_models:
         model.save(places.folder / MODEL)
-        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)
+        taught = None if teaching is None or not teaching.items else TAUGHT[str(spec.strategy.taught)].what
+        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter, taught=taught)
         write_card(places.folder / MODEL, card)
     record = RunRecord(
         experiment=settings.name,
@@ -274,7 +275,7 @@ def run(
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
     """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
-    parts = () if history is None else (Part.PAIRS, Part.LINKS)
+    parts = (Part.PAIRS, Part.LINKS) if spec.strategy.sees_bitext else ()
     facts = CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name, sees_bitext
+from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_made_from_others, sees_bitext
 from alignfreeze.running.scores import (
     PaperVerdict,
     Summary,
@@ -290,10 +290,13 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
-    """Return the best member of each merged encoder, if all its members were tested."""
+    """Return the best of the strategies that another is made from, if all of them were tested.
+
+    Gains over the baseline alone are in the comparison anyway.
+    """
     best = {}
-    for name, strategy in _parse_merged(by_seed).items():
-        if by_seed.keys() >= set(strategy.sources):
+    for name, strategy in _parse_made(by_seed).items():
+        if by_seed.keys() >= set(strategy.sources) and set(strategy.sources) != {BASELINE}:
             best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
     return best
 
@@ -302,19 +305,20 @@ def _find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
     """Return the tested strategy that freezes what another puts back, by the name of the other."""
     return {
         name: other
-        for name, strategy in _parse_merged(by_seed).items()
+        for name, strategy in _parse_made(by_seed).items()
         for other in by_seed
         if strategy.puts_back_what_is_frozen_by(other)
     }
 
 
-def _parse_merged(names: Iterable[str]) -> dict[str, Strategy]:
-    merged = [name for name in names if is_merged_name(name)]
-    if not merged:
+def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:
+    """Parse the names of strategies that are made from others."""
+    made = [name for name in names if is_made_from_others(name)]
+    if not made:
         return {}
     from alignfreeze.experiment.strategies import Strategy  # torch comes with it
 
-    return {name: Strategy.parse(name) for name in merged}
+    return {name: Strategy.parse(name) for name in made}
 
 
 def _compare_with(

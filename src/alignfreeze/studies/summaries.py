@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alignfreeze.experiment.names import BASELINE, is_merged_name, name_in_words
+from alignfreeze.experiment.names import BASELINE, TAUGHT, is_merged_name, name_in_words, split_taught
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import best_of, count_verdicts, join_names, say_what_they_do, verdict_of
@@ -102,6 +102,10 @@ def _count_things(values: set[str], what: str) -> str:
 
 def name_strategy(strategy: str) -> str:
     """Return the name of a strategy in a sentence."""
+    first, taught = split_taught(strategy)
+    if taught is not None:
+        what = TAUGHT[taught].what
+        return what if first == BASELINE else f"{name_strategy(first)} with {what}"
     if is_merged_name(strategy):
         return name_in_words(strategy, name_strategy)
     return STRATEGY_NAMES.get(strategy, f"freezing {strategy}")
@@ -126,13 +130,18 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     figures += f", 95% interval {interval_text(one.interval)}" if one.interval else ""
     if verdict == "helps":
         rivals = [name_strategy(other) for other in judged if other != best and judged[other].verdict == "helps"]
-        text = f"Realign with {best!r}: {name_strategy(best)} helps {where} ({figures})."
+        text = f"{_advise(best)}: {name_strategy(best)} helps {where} ({figures})."
         return f"{text} {capitalise(say_what_they_do(rivals, 'help'))} too." if rivals else text
     if verdict == "no difference":
         return f"Realignment makes no difference worth having {where}: {name_strategy(best)} {figures}."
     if verdict == "hurts":
         return f"Do not realign: it hurts {where}, least with {name_strategy(best)} ({figures})."
     return _say_open(judged, where)
+
+
+def _advise(strategy: str) -> str:
+    first, taught = split_taught(strategy)
+    return f"Use {strategy!r}" if taught is not None and first == BASELINE else f"Realign with {strategy!r}"
 
 
 def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
@@ -205,8 +214,8 @@ def _say_how_sure(interval: tuple[float, float] | None, n_seeds: int, p: float |
 
 
 def _say_over_best(merged: str, over: GainOver) -> str:
-    """Return a sentence on the gain of a merged encoder over the best of its members."""
-    return _say_over(merged, over, "the best of its members, ")
+    """Return a sentence on the gain of a strategy over the best of those that it is made from."""
+    return _say_over(merged, over, "the best of its members, " if is_merged_name(merged) else "")
 
 
 def _say_over_frozen(merged: str, over: GainOver) -> str:
