@@ -17,17 +17,20 @@ from alignfreeze.experiment.cost import estimate_cost
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.taught import TeachingSettings
+from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.taught import Teaching, TeachingSettings
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.pace import Pace, steps_of
 from alignfreeze.studies.comparison import compare_results
-from alignfreeze.studies.results import read_results
+from alignfreeze.studies.results import read_results, results_of
 from alignfreeze.studies.summaries import name_strategy
+from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.watching import Watch
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
 from tests.support.cli import alignfreeze, refused
+from tests.support.records import make_record, make_settings
 from tests.support.runs import change, comparable, planned
 from tests.support.terminal import text_of
 
@@ -380,3 +383,23 @@ def test_strategies_in_words():
     assert name_strategy("revert(full,front)+self-trained") == (
         "full realignment with front reverted with self-training"
     )
+
+
+def test_each_way_to_teach_has_a_comparison_of_its_own():
+    """With the runs that are trained once in both, as the baseline is in several."""
+
+    def results(strategy, score, **changes):
+        settings = make_settings(["de"], strategies=[strategy], **changes)
+        first = TrainingHistory(1, 1.0, ())
+        given = {"teaching": Teaching(first, ())} if Strategy.parse(strategy).taught else {}
+        return list(results_of(make_record(settings, strategy, {"en": 0.9, "de": score}, **given), ""))
+
+    once = [*results("baseline", 0.5), *results("full", 0.6)]
+    usual, sure = results("projected", 0.7), results("projected", 0.8, projection={"confidence": 0.8})
+    (alone,) = compare_results([*once, *usual])
+    assert alone.strategies == ("baseline", "full", "projected")
+    both = compare_results([*once, *usual, *sure])
+    assert [one.cells["de"]["projected"].mean for one in both] == [0.7, 0.8]
+    assert [one.cells["de"]["full"].mean for one in both] == [0.6, 0.6]
+    assert all(one.setup.has_runs_of(result.setup) for one in both for result in results("full", 0.6))
+    assert len({one.label for one in both} - {""}) == 2

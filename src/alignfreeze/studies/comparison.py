@@ -143,7 +143,7 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
         metrics = {result.metric for result in members}
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
         found += [_compare(setup, name, [r for r in members if r.metric == name], margin) for name in ordered]
-    names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
+    names = Counter((replace(item.setup, settings="", teaching=""), item.metric) for item in found)
     named: dict[Setup, dict[str, None]] = {}
     for result in unique:
         named.setdefault(result.setup, {})[result.study] = None
@@ -151,13 +151,20 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
     labels = Counter(studies.values())
     # The digest of the settings distinguishes two studies of the same name.
     labelled = {
-        setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
+        setup: f"{study} (settings {_short_digest(setup)})" if labels[study] > 1 and setup.settings else study
         for setup, study in studies.items()
     }
     return [
-        replace(item, label=labelled[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
+        replace(
+            item,
+            label=labelled[item.setup] if names[replace(item.setup, settings="", teaching=""), item.metric] > 1 else "",
+        )
         for item in found
     ]
+
+
+def _short_digest(setup: Setup) -> str:
+    return "-".join(digest[:6] for digest in (setup.settings, setup.teaching) if digest)
 
 
 def name_setup(setup: Setup) -> str:
@@ -199,11 +206,15 @@ def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
             baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
         else:
             realigned.setdefault(result.setup, []).append(result)
+    taught_too = {setup.untaught for setup in realigned if setup.teaching}
     found, used = {}, set()
     for setup, members in realigned.items():
+        if setup in taught_too:  # these runs are in the comparison with those that are taught
+            continue
         key = (setup.encoder, setup.task, members[0].fine_tuned)
         used.add(key)
-        found[setup] = [*baselines.get(key, []), *members]
+        once = realigned.get(setup.untaught, []) if setup.teaching else []
+        found[setup] = [*baselines.get(key, []), *once, *members]
     alone = {members[0].setup: members for key, members in baselines.items() if key not in used}
     return {**found, **alone}
 
