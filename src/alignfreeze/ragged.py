@@ -29,6 +29,13 @@ class Ragged:
         values = np.concatenate(rows) if len(rows) else np.empty(0)
         return cls(values.astype(dtype, copy=False), np.concatenate([np.zeros(1, np.int64), ends]))
 
+    @classmethod
+    def join(cls, several: Sequence[Ragged]) -> Ragged:
+        """Put the rows of several end to end, in their order."""
+        before = np.cumsum([0, *(len(one.values) for one in several)])
+        starts = [one.starts[:-1] + start for one, start in zip(several, before, strict=False)]
+        return cls(np.concatenate([one.values for one in several]), np.concatenate([*starts, before[-1:]]))
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

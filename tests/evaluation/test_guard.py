@@ -114,7 +114,10 @@ def test_between_both_a_part_of_the_labels_is_used():
 def test_without_any_label_a_language_is_refused():
     nothing = find_evidence(predictions([([[1, 0, 0]], 1, [])]), carry_labels(predictions([([[1, 0, 0]], 1, [])])))
     refused = judge_evidence("de", nothing)
-    assert refused.sentence == "German: projected labels are refused: no label could be carried over a link."
+    assert refused.sentence == (
+        "German: projected labels are refused: there is no label of which the model is sure enough, or none that a "
+        "link could carry."
+    )
 
 
 @settings(deadline=None)

@@ -79,6 +79,13 @@ OTHERS = {
     "realignment.max_length": 9,
     "realignment.freeze_embeddings": True,
     "realignment.keep_prefix": "memory",
+    "teaching.guard": False,
+    "teaching.source_share": 0.4,
+    "teaching.max_pairs": 9,
+    "projection.confidence": 0.7,
+    "projection.coverage": 0.7,
+    "self_training.confidence": 0.7,
+    "self_training.coverage": 0.7,
     "finetuning.epochs": 9,
     "finetuning.steps": 9,
     "finetuning.batch_size": 9,
@@ -105,7 +112,7 @@ OTHERS = {
 STOPPING = {"by": "retrieval", "every": 9, "patience": 9, "finetuning_steps": 9}
 CHOICE = {"n": 1, "by": "random", "seed": 3}
 
-NOTHING_CHANGES = (Part.PLACE, Part.NOTHING)
+NOTHING_CHANGES = (Part.PLACE, Part.NOTHING, Part.TEACHING)  # these runs are not taught
 
 
 def nested(name, value):

@@ -31,6 +31,8 @@ def comparable(out):
             if record[stage] is not None:
                 record[stage].pop("seconds", None)
                 record[stage].get("training", {}).pop("seconds", None)
+        if record["teaching"] is not None:
+            del record["teaching"]["first"]["seconds"]
         found[path.parent.name] = json.dumps(record, sort_keys=True)
     return found
 

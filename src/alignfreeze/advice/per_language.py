@@ -86,7 +86,9 @@ def choose_strategies(folder: Path) -> StrategyChoices:
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ only in strategy and seed."""
-    setups = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
+    found = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
+    setups = {setup for setup in found if setup.teaching} or found
+    setups |= {setup.untaught for setup in found} - {setup.untaught for setup in setups}
     shared = {record.identity.digest_of(*SHARED_PARTS) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(

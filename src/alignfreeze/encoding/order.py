@@ -36,6 +36,36 @@ def take_turns(groups: Sequence[Sequence[int] | NDArray[np.int64]], length: int,
     return order
 
 
+def take_shares(
+    first: Sequence[int] | NDArray[np.int64],
+    second: Sequence[int] | NDArray[np.int64],
+    length: int,
+    *,
+    share: float,
+    seed: int,
+) -> NDArray[np.int64]:
+    """Return an order in which two groups take turns, so that the first has a share of all places.
+
+    Each group is shuffled again whenever it runs out, as in `take_turns`.
+
+    Args:
+        first: The members of the first group.
+        second: The members of the second group.
+        length: The length of the order.
+        share: The share of the first group, between 0 and 1.
+        seed: The seed of the shuffling.
+
+    Returns:
+        Members of both groups, evenly mixed, [length].
+    """
+    due = np.floor(np.arange(length + 1) * share)
+    is_first = np.diff(due) > 0
+    order = np.empty(length, dtype=np.int64)
+    for number, (members, places) in enumerate(((first, is_first), (second, ~is_first))):
+        order[places] = take_turns([members], int(places.sum()), seed=seed + number)
+    return order
+
+
 def sort_by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, *, seed: int, window: int = WINDOW
 ) -> NDArray[np.int64]:

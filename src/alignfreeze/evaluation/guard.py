@@ -87,27 +87,36 @@ class Guarded:
     sentence: str
 
 
-def judge_evidence(language: str, evidence: Evidence) -> Guarded:
+PROJECTED_LABELS = "projected labels"
+"""What labels are called in sentences."""
+
+
+def judge_evidence(language: str, evidence: Evidence, *, labels: str = PROJECTED_LABELS) -> Guarded:
     """Decide what happens to the projected labels of a language.
 
     Up to half of the risk at which a language is refused, all labels are kept. From there to the refusal, the share
     that is used falls from one to zero.
+
+    Args:
+        language: The code of the language.
+        evidence: What is known about its labels.
+        labels: What the labels are called in the sentence.
     """
     risk = evidence.risk
     name = name_of(language)
     if risk < HALFWAY:
-        return Guarded(language, "keep", 1.0, risk, f"{name}: projected labels are kept.")
+        return Guarded(language, "keep", 1.0, risk, f"{name}: {labels} are kept.")
     if risk < 1:
         share = (1 - risk) / (1 - HALFWAY)
-        what = f"only the best {share:.0%} of the projected labels are used"
+        what = f"only the best {share:.0%} of the {labels} are used"
         return Guarded(language, "weigh down", share, risk, f"{name}: {what}: {_explain(evidence)}.")
-    return Guarded(language, "refuse", 0.0, risk, f"{name}: projected labels are refused: {_explain(evidence)}.")
+    return Guarded(language, "refuse", 0.0, risk, f"{name}: {labels} are refused: {_explain(evidence)}.")
 
 
 def _explain(evidence: Evidence) -> str:
     """Return the evidence that makes the risk."""
     if evidence.agreement is None:
-        return "no label could be carried over a link"
+        return "there is no label of which the model is sure enough, or none that a link could carry"
     strange = evidence.strange
     if strange is not None and strange / MOST_STRANGE >= (1 - evidence.agreement) / (1 - LEAST_AGREEMENT):
         words = ", ".join(repr(word) for word in evidence.strange_words[:3])

@@ -59,6 +59,7 @@ def predict_pairs(
     *,
     two_texts: bool = True,
     device: str = "auto",
+    title: str = "predicting for held-out pairs",
 ) -> list[Predictions]:
     """Run a model once over both sides of a bitext; return one value per language pair, in the order of the bitext.
 
@@ -72,6 +73,7 @@ def predict_pairs(
         alignments: The word alignments of these pairs, in the same order; not used for texts.
         two_texts: Whether items of a task on texts are pairs of texts, as in NLI.
         device: Where the model runs.
+        title: What this is called while it runs.
 
     Raises:
         SettingsError: The task has no labels that links could carry, or the device does not exist.
@@ -82,12 +84,10 @@ def predict_pairs(
         raise DataError("an estimate needs sentence pairs, but the bitext is empty")
     bitext = to_bitext(bitext)
     alignments = to_alignments(alignments, bitext)
-    task_model.model.to(check_device(device))  # type: ignore[arg-type]
     groups = group_by_languages(bitext)
     several = {languages: [bitext[number] for number in numbers] for languages, numbers in groups.items()}
     items = [item for pairs in several.values() for item in labeller.items(pairs, two_texts)]
-    with stage("predicting for held-out pairs", total=len(items)) as bar:
-        found = labeller.probabilities(task_model, items, bar=bar)
+    found = predict_items(task_model, task, items, device=device, title=title)
     predictions, start = [], 0
     for languages, numbers in groups.items():
         n = len(numbers)
@@ -98,6 +98,25 @@ def predict_pairs(
         predictions.append(Predictions(languages[1], labels, source, target, rows, task.marks_entities))
         start += 2 * n
     return predictions
+
+
+def predict_items(task_model: TaskModel, task: Task, items: Sequence[Any], *, device: str, title: str) -> Ragged:
+    """Return how probable each label is for the units of items, [units, labels] per item.
+
+    Args:
+        task_model: A fine-tuned model.
+        task: What the model has learnt.
+        items: Items of the task; their labels do not count.
+        device: Where the model runs.
+        title: What this is called while it runs.
+
+    Raises:
+        SettingsError: The task labels neither words nor texts, or the device does not exist.
+    """
+    labeller = check_estimable(task)
+    task_model.model.to(check_device(device))  # type: ignore[arg-type]
+    with stage(title, total=len(items)) as bar:
+        return labeller.probabilities(task_model, items, bar=bar)
 
 
 def check_estimable(task: Task) -> PairLabeller:

@@ -14,7 +14,8 @@ from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.evaluation.estimates import Span, carry_span, find_spans, linked_sides
-from alignfreeze.evaluation.predictions import Predictions, check_estimable, predict_pairs
+from alignfreeze.evaluation.predictions import Predictions, check_estimable, predict_items, predict_pairs
+from alignfreeze.ragged import Ragged
 from alignfreeze.settings import Settings
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
@@ -31,6 +32,16 @@ class ProjectionSettings(Settings):
     words. A label below it is not carried over."""
     coverage: float = Field(default=0.5, ge=0, le=1)
     """The least share of the words of a target sentence that must get a label. Other sentences are left out."""
+
+
+class SelfTrainingSettings(ProjectionSettings):
+    """Which labels are kept that a model gives to target sentences by itself."""
+
+    confidence: float = Field(default=0.9, ge=0, lt=1)
+    """The least probability that the model must give a label. For an entity, it is the mean of its words. A word whose
+    label is below it stays without a label."""
+    coverage: float = Field(default=0.5, ge=0, le=1)
+    """The least share of the words of a sentence that must keep their labels. Other sentences are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,33 @@ def project_labels(
     targets = targets_of(task, bitext, two_texts=two_texts)
     relabel = check_estimable(task).relabel
     return {one.language: project(one, targets[one.language], relabel, settings) for one in several}
+
+
+def predict_targets(
+    task_model: TaskModel,
+    task: Task,
+    language: str,
+    targets: Sequence[Any],
+    *,
+    device: str = "auto",
+) -> Predictions:
+    """Let a fine-tuned model label sentences of a language; return predictions whose two sides are both these.
+
+    Each unit is linked to itself. So what is carried from side to side are the labels of the model itself.
+
+    Args:
+        task_model: A model that has learnt the task in the source language.
+        task: What it has learnt.
+        language: The code of the language.
+        targets: Sentences as items; their labels do not count.
+        device: Where the model runs.
+
+    Raises:
+        SettingsError: The task has no labels that a sentence could get, or the device does not exist.
+    """
+    side = predict_items(task_model, task, targets, device=device, title="labelling sentences")
+    links = Ragged.of([np.repeat(np.arange(n, dtype=np.int32)[:, None], 2, axis=1) for n in side.lengths()])
+    return Predictions(language, tuple(task_model.labels), side, side, links, task.marks_entities)
 
 
 def targets_of(task: Task, bitext: Sequence[SentencePair], *, two_texts: bool = True) -> dict[str, list[Any]]:

@@ -66,6 +66,7 @@ class CardFacts:
         tests: The test items that come from data sets on the hub, by language.
         head: The head of the model, that of the task by default; None for an encoder.
         tuned: The adapters that were trained in fine-tuning; None if the weights were.
+        taught: How the model was trained a second time, in words; None if it was not.
         is_adapter: Whether the folder holds only an adapter, which belongs to the encoder.
         seeds: The random starts of the trainings; several if the model is the mean of several.
     """
@@ -83,6 +84,7 @@ class CardFacts:
     tests: Mapping[str, HubTest] = field(default_factory=dict)
     head: Head | None = None
     tuned: Lora | None = None
+    taught: str | None = None
     is_adapter: bool = False
     seeds: Sequence[int] = ()
 
@@ -118,7 +120,8 @@ class CardFacts:
             has_lora = self.freezing is not None and self.freezing.adapter is not None
             parts.append(f"realigned ({self.strategy if has_lora else how})")
         if self.head is not None:
-            parts.append(f"fine-tuned: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
+            how = "" if self.taught is None else f" with {self.taught}"
+            parts.append(f"fine-tuned{how}: {TASKS[self.task].what if self.task else f'labels of {self.head.name}'}")
         if len(self.seeds) > 1:
             parts.append(f"mean of {len(self.seeds)} seeds")
         return ", ".join(parts)

@@ -47,7 +47,7 @@ class Cost:
         assumed: Whether usual lengths of sentences were assumed, because the data are not available locally.
         realignment_step: Seconds per step of realignment.
         finetuning_step: Seconds per step of fine-tuning.
-        hours: The time of all trainings together, without tests.
+        hours: The time of all trainings together, without tests and labelling.
         memory_gib: Peak memory of a training; on a GPU, the memory of the GPU. Whole steps are measured on a GPU only:
             elsewhere, what a part of a step holds for its gradients is scaled to the whole step.
     """
@@ -161,7 +161,9 @@ def _estimate_cost(
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs also start from.
     realignments = len(policies_of(strategies))
-    seconds = len(set(settings.seeds)) * (len(strategies) * finetuning_steps * tuned + realignments * each)
+    taught = sum(strategy.taught is not None for strategy in strategies)
+    tunings = len(strategies) * finetuning_steps + taught * settings.teaching.total_steps(finetuning_steps)
+    seconds = len(set(settings.seeds)) * (tunings * tuned + realignments * each)
     return Cost(
         device=torch.cuda.get_device_name(device) if is_gpu(device) else device,
         random_weights=random_weights,

@@ -144,7 +144,7 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
             if f"dictionary {code}" in paths
         }
         links = None
-        if settings.alignment.links is not None and not problems and settings.realignment.needs_links:
+        if settings.alignment.links is not None and not problems and settings.needs_links:
             more = settings.bitext is not None and settings.bitext.max_pairs is not None
             links = [
                 alignment
@@ -313,7 +313,7 @@ def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[W
     """Return the word alignments of the bitext: read from files if the settings name files, else computed."""
     if data.links is not None:
         return data.links
-    if not settings.realignment.needs_links:
+    if not settings.needs_links:
         return align(data.bitext, aligner="sentence", cache=False)
     alignment = aligner_of(settings)
     vectors = None

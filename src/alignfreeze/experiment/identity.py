@@ -32,6 +32,7 @@ class Part(StrEnum):
     PAIRS = "pairs"  # which sentence pairs the encoder is realigned on
     LINKS = "links"  # which words of these pairs are linked
     REALIGNMENT = "realignment"  # how the encoder is realigned
+    TEACHING = "teaching"  # how labels in target languages are made, and how a model learns them
     DEVICE = "device"  # where the run is computed: another device draws other random numbers
     PRECISION = "precision"  # how exactly the run is computed
     PLACE = "place"  # a path or name: the digest of the content decides a result, the place does not
@@ -66,6 +67,9 @@ SETTING_PARTS: Mapping[str, Part] = {
     "realignment": Part.REALIGNMENT,
     "realignment.keep_prefix": Part.NOTHING,
     "finetuning": Part.FINETUNING,
+    "teaching": Part.TEACHING,
+    "projection": Part.TEACHING,
+    "self_training": Part.TEACHING,
     "compute": Part.NOTHING,
     "compute.precision": Part.PRECISION,
     "ray": Part.NOTHING,
@@ -178,9 +182,10 @@ class Identity:
 
     @property
     def digest_of_model(self) -> str:
-        """A digest of everything that the fine-tuned model of the run depends on: all but the tests."""
-        # The model of a baseline only predicts held-out pairs.
+        """A digest of everything that the fine-tuned model of the run depends on: all but the tests, as a rule."""
+        # The model of a baseline only predicts held-out pairs. A model is taught with regard to the words of the tests.
         left_out = {Part.TESTS} if sees_bitext(self.strategy) else {Part.TESTS, Part.PAIRS}
+        left_out -= {Part.TESTS} if Part.TEACHING in self.settings else set()
         parts = sorted({*self.settings, *self.files, *self.facts} - left_out)
         named = [[part, self._values_of(part)] for part in parts]
         return digest_of_json([self.version, self.encoder, self.strategy, self.seed, named])
@@ -256,22 +261,29 @@ def identify(
         digests: The digests of the encoders.
     """
     parts = _parts_of(settings, strategy)
+    # Labels may go over links that the realignment does not use. Then the realigned encoder does not depend on them.
+    links = next((part for part in (Part.LINKS, Part.TEACHING) if part in parts), None)
+    if links is Part.TEACHING and not strategy.carries_labels:
+        links = None
     chosen: dict[str, dict[str, Any]] = {part: {} for part in parts}
     files: dict[str, dict[str, str]] = {part: {} for part in parts}
     facts: dict[str, dict[str, Any]] = {}
+    own_links: dict[str, Any] = {}
     for name, value in _resolve(settings).items():
-        if (part := part_of(name)) in chosen:
+        part = part_of(name)
+        if part is Part.LINKS:
+            own_links[name] = value
+        elif part in chosen:
             chosen[part][name] = value
     for file in data.files:
-        if (part := FILE_PARTS[file.role.split()[0]]) in files:
-            files[part][file.role] = file.digest
+        part = FILE_PARTS[file.role.split()[0]]
+        if (place := links if part is Part.LINKS else part) in files:
+            files[place][file.role] = file.digest
     if Part.PAIRS in parts:
         facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
-    if Part.LINKS in parts and settings.alignment.links is not None:
-        chosen[Part.LINKS] = {}  # the digests of the files decide the links
-    elif Part.LINKS in parts:
-        aligners, facts[Part.LINKS] = _links_of(settings, data, digests)
-        chosen[Part.LINKS] |= aligners
+    if links is not None and settings.alignment.links is None:  # else the digests of the files decide the links
+        aligners, facts[links] = _links_of(settings, data, digests)
+        chosen[links] |= own_links | aligners
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
 
 
@@ -298,8 +310,10 @@ def _links_of(
 def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, ...]:
     """Return the parts that a run has."""
     if strategy.sees_bitext:
+        # A taught model that is not realigned has these parts too: so it is compared with those that are.
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
-        return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT)
+        taught = (Part.TEACHING,) if strategy.taught is not None else ()
+        return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT, *taught)
     # The model of a baseline predicts held-out pairs too, if its task can.
     can_predict = TASKS[settings.task].kind.pair_labeller is not None
     predicts_held_out = can_predict and settings.bitext is not None and settings.bitext.held_out
@@ -329,4 +343,4 @@ def reading_key_of(settings: ExperimentSettings) -> str:
     """Return a digest of everything that decides which data are read. Experiments with the same digest read once."""
     values = {name: value for name, value in _resolve(settings).items() if part_of(name) in READING_PARTS}
     # Also: the order of tests, the device where an encoder chooses pairs, and whether links are read.
-    return digest_of_json([values, settings.tested_languages, settings.device, settings.realignment.needs_links])
+    return digest_of_json([values, settings.tested_languages, settings.device, settings.needs_links])

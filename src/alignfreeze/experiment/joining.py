@@ -11,6 +11,7 @@ from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.names import ENSEMBLE, SEEDS
 from alignfreeze.experiment.starting import hold_patiently
+from alignfreeze.experiment.taught import Teaching, join_teachings
 from alignfreeze.files import make_folder, new_folder, remove_folder, remove_leftovers, write_json
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import combine_encoders
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _HISTORY = "trainings.json"
 
+_Histories = tuple[RealignmentHistory | None, TrainingHistory, Teaching | None]
+"""What was done for the model of one seed, or of several as if they were one."""
+
 
 class Made(NamedTuple):
     """What the trainings of a run have made.
@@ -32,13 +36,15 @@ class Made(NamedTuple):
     Attributes:
         model: The fine-tuned model; of models that predict together, the first.
         realignment: What the realignment did; None without one.
-        finetuning: What the fine-tuning did.
+        finetuning: What the fine-tuning did; the last one, if there are two.
+        teaching: What the model was taught in target languages, if it was trained a second time.
         others: Load the other models that predict together with the first; empty for a run with one model.
     """
 
     model: TaskModel
     realignment: RealignmentHistory | None
     finetuning: TrainingHistory
+    teaching: Teaching | None = None
     others: tuple[Callable[[], TaskModel], ...] = ()
 
     @property
@@ -56,6 +62,7 @@ class _Trained:
     finetuning: TrainingHistory
     seconds: dict[str, float]
     memory: dict[str, dict[str, int]]
+    teaching: Teaching | None = None
 
 
 _TRAINED = Stored[_Trained](_Trained, "how a model was fine-tuned of this version")
@@ -102,12 +109,12 @@ class ModelMaker:
             if trained is not None and is_intact(place):
                 self._count(trained)
                 remark(f"{place.name}: fine-tuned before")
-                return Made(self.load(place), trained.realignment, trained.finetuning)
+                return Made(self.load(place), trained.realignment, trained.finetuning, trained.teaching)
             if place.exists():
                 remark(f"{place}: this fine-tuned model is damaged; training it again")
             own = Meter(self.meter.device)
             made = self.train(spec, places, own)
-            trained = _Trained(made.realignment, made.finetuning, own.seconds, own.memory)
+            trained = _Trained(made.realignment, made.finetuning, own.seconds, own.memory, made.teaching)
             self._count(trained)
             remove_leftovers(place.parent, of=place.name, is_ours=True)
             remove_folder(place)
@@ -154,12 +161,12 @@ def average_models(models: Iterable[tuple[str, TaskModel]]) -> TaskModel:
 
 def _average(maker: ModelMaker, members: Sequence[RunSpec], places: Sequence[Places]) -> Made:
     """Return the mean of the weights of the models of several seeds."""
-    histories: list[tuple[RealignmentHistory | None, TrainingHistory]] = []
+    histories: list[_Histories] = []
 
     def make_members() -> Iterator[tuple[str, TaskModel]]:
         for spec, place in zip(members, places, strict=True):
-            model, realignment, finetuning, _ = maker.make(spec, place)
-            histories.append((realignment, finetuning))
+            model, realignment, finetuning, teaching, _ = maker.make(spec, place)
+            histories.append((realignment, finetuning, teaching))
             yield f"{spec.strategy}, seed {spec.seed}", model
             del model  # otherwise it would stay in memory while the next one is trained
 
@@ -171,10 +178,10 @@ def _gather(maker: ModelMaker, members: Sequence[RunSpec], places: Sequence[Plac
     """Return the models of several seeds, which predict together. Models on the disk are loaded when requested."""
     first: TaskModel | None = None
     others: list[Callable[[], TaskModel]] = []
-    histories: list[tuple[RealignmentHistory | None, TrainingHistory]] = []
+    histories: list[_Histories] = []
     for spec, place in zip(members, places, strict=True):
         made = maker.make(spec, place)
-        histories.append((made.realignment, made.finetuning))
+        histories.append((made.realignment, made.finetuning, made.teaching))
         made.model.model.to("cpu")  # type: ignore[arg-type]
         if first is None:
             first = made.model
@@ -201,13 +208,13 @@ JOINS: dict[str, Callable[[ModelMaker, Sequence[RunSpec], Sequence[Places]], Mad
 """How the models of several seeds become one."""
 
 
-def _chain(
-    histories: Sequence[tuple[RealignmentHistory | None, TrainingHistory]],
-) -> tuple[RealignmentHistory | None, TrainingHistory]:
+def _chain(histories: Sequence[_Histories]) -> _Histories:
     """Return the trainings of several seeds as if each continued where the previous one ended."""
-    realignments = [one for one, _ in histories if one is not None]
-    tunings = [one for _, one in histories]
+    realignments = [one for one, _, _ in histories if one is not None]
+    tunings = [one for _, one, _ in histories]
+    teachings = [one for _, _, one in histories if one is not None]
+    realignment = None
+    if realignments:
+        realignment = replace(realignments[0], training=chain([one.training for one in realignments]))
     finetuning = replace(chain(tunings), adapter=tunings[0].adapter)
-    if not realignments:
-        return None, finetuning
-    return replace(realignments[0], training=chain([one.training for one in realignments])), finetuning
+    return realignment, finetuning, join_teachings(teachings) if teachings else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 BASELINE = "baseline"
 """The strategy without realignment: it fine-tunes the pretrained encoder."""
@@ -22,10 +23,30 @@ PROJECTED, SELF_TRAINED = "projected", "self-trained"
 """What the names of strategies end with whose models are trained a second time, on target-language items too: their
 labels are projected over links, or those of the model itself."""
 
+
+@dataclass(frozen=True, slots=True)
+class TaughtWord:
+    """What the word means with which the name of a strategy ends.
+
+    Attributes:
+        what: The strategy in a sentence.
+        needs_links: Whether labels go over word links.
+    """
+
+    what: str
+    needs_links: bool = False
+
+
+TAUGHT: Mapping[str, TaughtWord] = {
+    PROJECTED: TaughtWord("label projection", needs_links=True),
+    SELF_TRAINED: TaughtWord("self-training"),
+}
+"""The ways in which a model is trained a second time."""
+
 _AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
 _MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT})\(.*\)")
 _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
-_TAUGHT = re.compile(rf"(?:(.*)\+)?({PROJECTED}|{SELF_TRAINED})")
+_TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -75,6 +96,11 @@ def sees_bitext(name: str) -> bool:
     """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages."""
     first, taught = split_taught(split_joined(name)[0])
     return taught is not None or first != BASELINE
+
+
+def is_made_from_others(name: str) -> bool:
+    """Return whether a strategy is made from others that may be tested too: merged, joined or taught."""
+    return is_merged_name(name) or split_joined(name)[1] is not None or split_taught(name)[1] is not None
 
 
 def is_average_name(name: str) -> bool:

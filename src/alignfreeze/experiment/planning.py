@@ -49,7 +49,7 @@ class Plan:
         digests: The digests of its encoders.
         specs: Its runs, seed by seed.
         freezing: What each strategy freezes, if it realigns; for a merged encoder, what is as in the pretrained one.
-        finetuning_steps: Optimiser steps of each fine-tuning.
+        finetuning_steps: Optimiser steps of each fine-tuning, of the first one if a model is trained a second time.
         tokenizer: The tokenizer of the encoder.
         overlaps: Test items that are also trained on.
         tuning: What is frozen in fine-tuning, if it trains adapters.

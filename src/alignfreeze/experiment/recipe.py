@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.evaluation.estimates import consensus
@@ -24,7 +25,7 @@ from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.joining import Made, ModelMaker
 from alignfreeze.experiment.meter import Meter
-from alignfreeze.experiment.names import ENSEMBLE, plain_name_of
+from alignfreeze.experiment.names import ENSEMBLE, TAUGHT, plain_name_of
 from alignfreeze.experiment.overlap import BITEXT, Overlap
 from alignfreeze.experiment.records import (
     MODEL,
@@ -37,15 +38,16 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.starting import EncoderMaker
 from alignfreeze.experiment.stopping import make_judge
 from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.experiment.teaching import FIRST, teach
 from alignfreeze.files import write_lines
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import Freezing, RealignmentHistory
 from alignfreeze.realignment.preparing import prepare
 from alignfreeze.realignment.trainer import realign
-from alignfreeze.tasks.finetuning import finetune
+from alignfreeze.tasks.finetuning import Finetuned, Mixture, finetune
 from alignfreeze.tasks.models import TaskModel, load_task_model
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training.history import TrainingHistory, chain
+from alignfreeze.training.history import chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,10 @@ def realign_and_finetune(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
-) -> tuple[TaskModel, RealignmentHistory | None, TrainingHistory]:
+) -> Made:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
+
+    If the strategy has its model taught, it is fine-tuned again, in target languages too.
 
     Args:
         spec: The specification of a run of one seed.
@@ -148,16 +152,15 @@ def realign_and_finetune(
         places: Where the run writes.
         tokenizer: The tokenizer of the encoder.
         meter: Receives the time and memory of the stages.
-
-    Returns:
-        The fine-tuned model, the history of the realignment (None for the baseline), and the history of the
-        fine-tuning.
     """
     settings, strategy = spec.settings, spec.strategy
     compute = settings.compute.set_log_folder(places.logs)
     start: dict[str, Any] = {"seed": spec.seed, "device": settings.device, "compute": compute}
     schedule = settings.realignment.schedule if strategy.realigns else None
-    pairs = {"bitext": data.bitext, "alignments": alignments, "settings": settings.realignment}
+    links = alignments
+    if schedule is not None and not settings.realignment.needs_links:  # the links may be there to carry labels
+        links = align(data.bitext, aligner="sentence", cache=False)
+    pairs = {"bitext": data.bitext, "alignments": links, "settings": settings.realignment}
 
     def load(place: Path | None) -> Encoder:
         with meter.measure("loading"):
@@ -183,23 +186,33 @@ def realign_and_finetune(
         encoder = load(None)
     if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
-    with meter.measure("fine-tuning"):
-        model, training = finetune(
-            encoder,
-            TASKS[settings.task],
-            data.train,
-            settings=settings.finetuning,
-            alongside=alongside,
-            checkpoints=places.checkpoints / "fine-tuning",
-            tells=False,  # it was said when the data were read
-            **start,
+
+    def tune(name: str, mixture: Mixture | None) -> Finetuned:
+        with meter.measure("fine-tuning"):
+            return finetune(
+                encoder,
+                TASKS[settings.task],
+                data.train,
+                settings=settings.finetuning,
+                alongside=alongside,
+                mixture=mixture,
+                checkpoints=places.checkpoints / name.replace(" ", "-"),
+                tells=False,  # it was said when the data were read
+                **start,
+            )
+
+    if strategy.taught is not None:
+        (model, training), teaching = teach(
+            tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
         )
+        return Made(model, history, training, teaching)
+    model, training = tune(FIRST, None)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
-    return model, history, training
+    return Made(model, history, training)
 
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
@@ -210,7 +223,7 @@ def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[Realign
     return replace(
         histories[0],
         training=chain([history.training for history in histories]),
-        freeze=str(spec.strategy),
+        freeze=str(spec.strategy.of_first_model),
         frozen=Freezing.of(encoder.model, fixed),
     )
 
@@ -231,11 +244,11 @@ def run(
     meter = Meter(settings.device)
 
     def train(one: RunSpec, where: Places, meter: Meter) -> Made:
-        return Made(*realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter))
+        return realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter)
 
     maker = ModelMaker(train, partial(_load_tuned, settings, tokenizer), _describe_tuned, meter)
     made = maker.make(spec, places)
-    model, realignment, finetuning, others = made
+    model, realignment, finetuning, teaching, others = made
 
     def predict(items: Sequence[Any]) -> Sequence[Any]:
         return predict_together(made.models, task, items, device=settings.device)
@@ -260,7 +273,8 @@ def run(
             write_predictions(places.folder / PREDICTIONS, together)
     if spec.keeps_model:
         model.save(places.folder / MODEL)
-        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter)
+        taught = None if teaching is None or not teaching.items else TAUGHT[str(spec.strategy.taught)].what
+        card = replace(_describe(spec, realignment, outcome), tuned=finetuning.adapter, taught=taught)
         write_card(places.folder / MODEL, card)
     record = RunRecord(
         experiment=settings.name,
@@ -278,6 +292,7 @@ def run(
         memory=meter.memory,
         environment=describe_environment(settings.device, settings.compute),
         overlaps=overlaps,
+        teaching=teaching,
     )
     write_lines(places.folder / SENTENCES, [json.dumps(outcome.parts)])
     if outcome.kept:
@@ -303,7 +318,7 @@ def _describe_tuned(folder: Path, spec: RunSpec, made: Made) -> None:
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
     """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
-    parts = () if history is None else (Part.PAIRS, Part.LINKS)
+    parts = (Part.PAIRS, Part.LINKS) if spec.strategy.sees_bitext else ()
     facts = CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],

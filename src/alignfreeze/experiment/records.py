@@ -16,6 +16,7 @@ from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.identity import Identity, Part, is_name_of_run, name_folder
 from alignfreeze.experiment.names import BASELINE, ENSEMBLE, sees_bitext, split_joined
 from alignfreeze.experiment.overlap import Overlap
+from alignfreeze.experiment.taught import Teaching
 from alignfreeze.files import write_json
 from alignfreeze.processes import n_processes
 from alignfreeze.realignment.history import RealignmentHistory
@@ -63,13 +64,14 @@ class RunRecord:
         identity: Everything that the result depends on.
         settings: All settings of the experiment, as plain values.
         realignment: The history of the realignment, or of the realignments of an average; None for the baseline.
-        finetuning: The history of the fine-tuning.
+        finetuning: The history of the fine-tuning; of the last one, if there are two.
         scores: One score per language and metric. The source language and the most important metric come first.
         doubts: Signs that the scores cannot be right, with the probable cause.
         seconds: Wall-clock time of each stage.
         environment: Versions, hardware, the time, and the settings of the computation.
         memory: Most bytes held in each stage, by `process` and, on a GPU, `device`.
         overlaps: Test items that were also trained on.
+        teaching: What the model was taught in target languages, if it was trained a second time.
     """
 
     experiment: str
@@ -87,6 +89,7 @@ class RunRecord:
     environment: dict[str, Any]
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
     overlaps: tuple[Overlap, ...] = ()
+    teaching: Teaching | None = None
 
     @property
     def folder(self) -> str:

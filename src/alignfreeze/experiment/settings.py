@@ -15,9 +15,11 @@ from alignfreeze.corpora.forms.table import FORMS
 from alignfreeze.corpora.selection import SelectionSettings
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
+from alignfreeze.evaluation.projection import ProjectionSettings, SelfTrainingSettings
 from alignfreeze.evaluation.together import check_joint
 from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, SEEDS, is_average_name
 from alignfreeze.experiment.strategies import Strategy, policies_of
+from alignfreeze.experiment.taught import TeachingSettings
 from alignfreeze.languages import check_language
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
@@ -170,8 +172,10 @@ class ExperimentSettings(Settings):
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
     `average(0.25*baseline,0.75*full)` is a weighted mean, and `scaled(full,1.5)` goes further than `full`.
     `revert(full,front)` is `full` with the front half put back to the pretrained encoder, and `swap(full,0..5=back)` is
-    `full` with these layers of `back`. `seeds(full)` is the mean of the weights of fine-tuned models of several seeds,
-    and `ensemble(full)` the mean of their probabilities. Gains are measured against the baseline."""
+    `full` with these layers of `back`. `projected` trains a second model, on target sides of the bitext too, which get
+    their labels over word links from a first model; `self-trained` lets the first model label them itself. Both may
+    begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of fine-tuned models of
+    several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
     seeds_per_average: int = Field(default=3, ge=2)
@@ -195,6 +199,12 @@ class ExperimentSettings(Settings):
     """How the encoder is realigned."""
     finetuning: FinetuningSettings = FinetuningSettings()
     """How the task is learnt."""
+    teaching: TeachingSettings = TeachingSettings()
+    """How models are trained a second time, on target-language items too (`projected`, `self-trained`)."""
+    projection: ProjectionSettings = ProjectionSettings()
+    """Which labels `projected` carries over word links."""
+    self_training: SelfTrainingSettings = SelfTrainingSettings()
+    """Which labels `self-trained` keeps."""
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
@@ -217,7 +227,7 @@ class ExperimentSettings(Settings):
     def _check_bitext(self) -> Self:
         if self.bitext is None:
             if self.sees_bitext:
-                what = "realignment needs sentence pairs" if self.realigns else "labels are carried to its target sides"
+                what = "realignment needs sentence pairs" if self.realigns else "its target sides are labelled"
                 raise ValueError(f"[bitext] is required: {what}")
         elif self.bitext.choice is not None:
             check_budget(self.bitext.choice.n, self.bitext_languages)
@@ -236,8 +246,20 @@ class ExperimentSettings(Settings):
 
     @model_validator(mode="after")
     def _check_taught(self) -> Self:
-        if wrong := next((one for one in self.strategies if one.taught), None):
-            raise ValueError(f"strategies: {wrong} cannot be run yet")
+        if (taught := next((one for one in self.strategies if one.taught), None)) is None:
+            return self
+        if TASKS[self.task].kind.pair_labeller is None:
+            raise ValueError(
+                f"strategies: {taught} lets a model label sentences, which have no labels in the task {self.task!r}; "
+                "this works for tasks that label words or texts"
+            )
+        if self.realignment.schedule != "before" and any(one.taught and one.realigns for one in self.strategies):
+            taught = next(one for one in self.strategies if one.taught and one.realigns)
+            raise ValueError(
+                f"strategies: {taught} trains two models from an encoder that is realigned before fine-tuning, but "
+                f"realignment.schedule is {self.realignment.schedule!r}; without realignment, {taught.taught} works "
+                "with each schedule"
+            )
         return self
 
     @model_validator(mode="after")
@@ -277,9 +299,10 @@ class ExperimentSettings(Settings):
                 raise ValueError("bitext.selection leaves out pairs, so the files of alignment.links do not fit")
         elif ALIGNERS[name].needs_dictionaries and self.alignment.dictionary is None:
             raise ValueError(f"alignment.dictionary is required: the aligner {name!r} needs word lists")
-        elif self.realigns and self.realignment.needs_links and not ALIGNERS[name].finds_links:
+        elif (self.carries_labels or (self.realigns and self.needs_links)) and not ALIGNERS[name].finds_links:
             raise ValueError(
-                f"alignment.aligner = {name!r} finds no links; it works only with realignment.loss = 'sentence'"
+                f"alignment.aligner = {name!r} finds no links; it works only with realignment.loss = 'sentence', and "
+                "without label projection"
             )
         return self
 
@@ -315,6 +338,16 @@ class ExperimentSettings(Settings):
     def sees_bitext(self) -> bool:
         """Whether a strategy uses bitext: to realign, or for labels in target languages."""
         return any(strategy.sees_bitext for strategy in self.strategies)
+
+    @property
+    def needs_links(self) -> bool:
+        """Whether realignment uses word links, or a strategy carries labels over them."""
+        return self.realignment.needs_links or self.carries_labels
+
+    @property
+    def carries_labels(self) -> bool:
+        """Whether a strategy carries labels over word links."""
+        return any(strategy.carries_labels for strategy in self.strategies)
 
     @property
     def tested_languages(self) -> list[str]:

@@ -23,6 +23,7 @@ from alignfreeze.experiment.names import (
     SCALED,
     SEEDS,
     SWAP,
+    TAUGHT,
     WEIGHT_FORMAT,
     name_average,
     name_scaled,
@@ -137,6 +138,11 @@ class Strategy:
     def sees_bitext(self) -> bool:
         """Whether bitext is used: to realign, or for labels in target languages."""
         return self.realigns or self.taught is not None
+
+    @property
+    def carries_labels(self) -> bool:
+        """Whether labels go over word links to target sides, also where a realignment needs no links."""
+        return self.taught is not None and TAUGHT[self.taught].needs_links
 
     @property
     def of_one_seed(self) -> Strategy:

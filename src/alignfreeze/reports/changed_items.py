@@ -169,7 +169,7 @@ def _find_runs(comparison: Comparison, results: Sequence[Result]) -> dict[str, d
     found: dict[str, dict[int, Path]] = {}
     for place in {one.place: one for one in results}.values():
         shared = (place.setup.encoder, place.setup.task, place.fine_tuned)
-        is_part = place.setup == setup or place.strategy == BASELINE
+        is_part = setup.has_runs_of(place.setup) or place.strategy == BASELINE
         path = Path(place.place)
         if is_part and shared == (setup.encoder, setup.task, comparison.fine_tuned) and path.name == RECORD:
             kept = path.with_name(TEST_ITEMS)

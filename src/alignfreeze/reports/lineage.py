@@ -147,6 +147,8 @@ def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield before, links
         before = links
     yield from ((before, start) for start in realigned or [run])
+    if realigned and record.teaching is not None:
+        yield before, run
 
 
 def _outcomes(record: RunRecord) -> Iterator[Box]:

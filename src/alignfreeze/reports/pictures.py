@@ -59,7 +59,7 @@ def illustrate(records: Sequence[RunRecord], runs: Path) -> None:
     for record in kept:
         own = next(results_of(record, record.folder))
         # A baseline has no comparison of its own, so it gets one of a realignment with the same fine-tuning.
-        mine = [one for one in compared if one.setup == own.setup]
+        mine = [one for one in compared if one.setup.has_runs_of(own.setup)]
         mine += [one for one in compared if one.fine_tuned == own.fine_tuned]
         if mine and mine[0].realignments and mine[0].languages:
             _illustrate(places[record.digest], mine[0])

@@ -27,6 +27,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "settings": plan.settings.model_dump(mode="json"),
         "runs": [_run_facts(spec) for spec in plan.specs],
         "finetuning_steps": plan.finetuning_steps,
+        "second_finetuning_steps": _second_steps(plan.settings, plan.finetuning_steps),
         "training_sentences": len(plan.data.train),
         "realignment_steps": plan.settings.realignment.steps if plan.freezing else 0,
         "choice": _choice_facts(plan.settings),
@@ -51,6 +52,27 @@ def _run_facts(spec: RunSpec) -> dict[str, Any]:
 def _name_run(spec: RunSpec) -> str:
     """Return the name of a run with its seed, or with all seeds that it joins: `seeds(full) 31+42+66`."""
     return f"{spec.strategy} {'+'.join(map(str, spec.identity.seeds))}"
+
+
+def _second_steps(settings: ExperimentSettings, steps: int) -> int:
+    """Return the steps of the second fine-tuning of strategies that have one; 0 if there is none."""
+    return settings.teaching.total_steps(steps) if _taught(settings) else 0
+
+
+def _taught(settings: ExperimentSettings) -> list[str]:
+    return [str(strategy) for strategy in settings.strategies if strategy.taught is not None]
+
+
+def _teaching_lines(settings: ExperimentSettings, steps: int) -> Iterator[tuple[str, str]]:
+    """Yield the second fine-tuning of strategies that have one, with its steps."""
+    if not (taught := _taught(settings)):
+        return
+    teaching, share = settings.teaching, f"{settings.teaching.source_share:.0%}"
+    again = f"{', '.join(taught)}: {teaching.total_steps(steps):,} more steps of {settings.finetuning.batch_size}"
+    yield "fine-tuning again", f"{again}, {share} of the items in {settings.source_language}"
+    most = "all" if teaching.max_pairs is None else f"at most {teaching.max_pairs:,}"
+    guard = "labels that would do harm are refused" if teaching.guard else "no labels are refused"
+    yield "labels", f"for {most} sentence pairs of each language; {guard}"
 
 
 def _frozen_facts(freezing: Mapping[str, Freezing]) -> dict[str, Any]:
@@ -79,6 +101,7 @@ def outline_facts(outline: Outline) -> dict[str, Any]:
         "settings": outline.settings.model_dump(mode="json"),
         "runs": [{"strategy": str(strategy), "seed": seed} for strategy, seed in outline.runs],
         "finetuning_steps": outline.finetuning_steps,
+        "second_finetuning_steps": _second_steps(outline.settings, outline.finetuning_steps),
         "realignment_steps": outline.settings.realignment.steps,
         "choice": _choice_facts(outline.settings),
         "to_be_fetched": outline.fetched,
@@ -100,6 +123,7 @@ def outline_sheet(outline: Outline) -> Sheet:
             f"{_at_least(outline)}{outline.finetuning_steps:,} steps of {tuning.batch_size}, "
             f"learning rate {tuning.learning_rate:g}",
         ),
+        *_teaching_lines(settings, outline.finetuning_steps),
         (
             "realignment",
             f"{realignment.schedule}: {realignment.steps:,} steps of {realignment.batch_size} sentence pairs, "
@@ -156,6 +180,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "runs", f"{len(plan.specs)}: {', '.join(map(_name_run, plan.specs))}"
     sentences = f"{len(data.train):,} {TASKS[settings.task].kind.item_name} ({settings.source_language})"
     yield "fine-tuning", f"{plan.finetuning_steps:,} steps of {settings.finetuning.batch_size}, over {sentences}"
+    yield from _teaching_lines(settings, plan.finetuning_steps)
     if plan.freezing:
         yield "schedule", settings.realignment.schedule
         yield from _choice_lines(settings)
@@ -163,8 +188,10 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "realignment", f"{steps:,} steps of {batch} sentence pairs: {steps * batch:,} in all, over"
         for languages, positions in group_by_languages(data.bitext).items():
             yield "realignment", f"{'-'.join(languages)} {len(positions):,} sentence pairs"
-        if settings.realignment.needs_links and settings.alignment.links is None:
-            yield "links", describe_choice(aligner_of(settings), data.bitext)
+    needs_links = settings.carries_labels or (plan.freezing and settings.realignment.needs_links)
+    if needs_links and settings.alignment.links is None:
+        yield "links", describe_choice(aligner_of(settings), data.bitext)
+    if plan.freezing:
         yield from _stopping_lines(settings)
     if data.held:
         groups = group_by_languages(data.held)

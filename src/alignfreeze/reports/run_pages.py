@@ -9,6 +9,7 @@ from alignfreeze.columns import Column, make_sheet
 from alignfreeze.evaluation.scores import Score
 from alignfreeze.experiment.overlap import Overlap
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.experiment.taught import TaughtLanguage
 from alignfreeze.languages import name_or_code
 from alignfreeze.reports.charts import Chart
 from alignfreeze.reports.likeness import alike_runs_sheet
@@ -36,6 +37,7 @@ def run_page(record: RunRecord, records: Sequence[RunRecord]) -> Page:
         drawings=[draw_run_lineage(record)],
         sheets=[
             _run_scores(record),
+            *_teaching(record),
             *([] if alike is None else [alike]),
             *_overlaps(record),
         ],
@@ -59,7 +61,8 @@ def _summarise_run(record: RunRecord) -> list[str]:
     if targets:
         parts.append(f"{100 * sum(targets) / len(targets):.1f} on average over {len(targets)} target languages")
     scores = [f"{metric.capitalize()} in percent: {', '.join(parts)}."] if parts else []
-    return [*doubt_lines(record.doubts), *scores]
+    taught = [] if record.teaching is None else record.teaching.warnings
+    return [*doubt_lines(record.doubts), *scores, *taught]
 
 
 def _facts(record: RunRecord) -> dict[str, str]:
@@ -104,6 +107,8 @@ def _cost_of(stage: str, record: RunRecord) -> str:
 
 def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     curves = {"fine-tuning": record.finetuning.losses}
+    if record.teaching is not None and record.teaching.items:
+        curves = {"first fine-tuning": record.teaching.first.losses, "second fine-tuning": record.finetuning.losses}
     if record.realignment is not None and record.schedule != "during":
         curves["realignment"] = record.realignment.training.losses
     return curves
@@ -135,6 +140,25 @@ def _language_cell(language: str, record: RunRecord) -> Cell:
 def _page_of(language: str, record: RunRecord) -> str:
     """Return the address of the page of a language; the source language has no page."""
     return "" if language == record.source_language else address_of_language(language)
+
+
+def _teaching(record: RunRecord) -> Iterator[Sheet]:
+    """Yield a table of the labels in target languages, if the model was trained a second time."""
+    columns: list[Column[TaughtLanguage]] = [
+        Column("", lambda one: one.language, is_name=True),
+        Column("language", lambda one: _language_cell(one.language, record), is_name=True),
+        Column("sentence pairs", lambda one: f"{one.pairs:,}"),
+        Column("labelled", lambda one: f"{one.labelled:,}"),
+        Column("learnt", lambda one: f"{one.items:,}"),
+        Column("coverage", lambda one: one.coverage, "{:.0%}".format),
+        Column("decision", lambda one: one.sentence.partition(": ")[2]),
+    ]
+    if record.teaching is not None:
+        note = (
+            "A first model has labelled sentences of the bitext; the final model has learnt these too. Coverage is the "
+            "mean share of the words with a label."
+        )
+        yield make_sheet("Labels in target languages", columns, record.teaching.languages, note)
 
 
 def _overlaps(record: RunRecord) -> Iterator[Sheet]:

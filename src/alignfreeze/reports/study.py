@@ -181,7 +181,7 @@ def _is_part(record: RunRecord, compared: Comparison) -> bool:
     """Tell whether a run is one of a comparison. Runs that do not see the bitext are part of several."""
     result = next(results_of(record, ""), None)
     if result is None or record.sees_bitext:
-        return result is not None and result.setup == compared.setup
+        return result is not None and compared.setup.has_runs_of(result.setup)
     ours, theirs = result.setup, compared.setup
     return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alignfreeze.running.claims import Claim
     from alignfreeze.running.status import RunStatus
 
-REALIGNING, FINETUNING = "realigning", "fine-tuning"
+REALIGNING, FINETUNING, AGAIN = "realigning", "fine-tuning", "fine-tuning again"
 """The trainings of a run; the titles of their stages begin with these words."""
 
 Steps = Mapping[str, int]
@@ -39,6 +39,10 @@ class Pace:
     def of(cls, record: RunRecord) -> Pace:
         """Return the pace of a complete run."""
         trainings = {FINETUNING: record.finetuning}
+        if record.teaching is not None:
+            trainings = {FINETUNING: record.teaching.first}
+            if record.teaching.items:
+                trainings[AGAIN] = record.finetuning
         if record.realignment is not None:
             trainings[REALIGNING] = record.realignment.training
         whole = sum(record.seconds.values())
@@ -50,7 +54,10 @@ def steps_of(spec: RunSpec, *, finetuning_steps: int) -> dict[str, int]:
     """Return the optimiser steps of a run, by training. Each member of an average is realigned."""
     realignment, policies = spec.settings.realignment, spec.strategy.policies
     apart = 0 if realignment.schedule == "during" else len(policies) * (realignment.steps or finetuning_steps)
-    return {**({REALIGNING: apart} if apart else {}), FINETUNING: finetuning_steps}
+    steps = {**({REALIGNING: apart} if apart else {}), FINETUNING: finetuning_steps}
+    if spec.strategy.taught is not None:
+        steps[AGAIN] = spec.settings.teaching.total_steps(finetuning_steps)
+    return steps
 
 
 def add_steps(several: Iterable[Steps]) -> dict[str, int]:
@@ -103,7 +110,7 @@ def _pace_of_trainings(known: Iterable[Pace], claims: Iterable[Claim]) -> dict[s
 
 
 def _training_of(claim: Claim) -> str | None:
-    return next((name for name in (REALIGNING, FINETUNING) if claim.stage.startswith(name)), None)
+    return next((name for name in (REALIGNING, AGAIN, FINETUNING) if claim.stage.startswith(name)), None)
 
 
 def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float], besides: float) -> float:
@@ -116,7 +123,9 @@ def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float]
         if name is None and claim.stage.startswith("testing"):
             left = {}
         elif name == FINETUNING:
-            left = {FINETUNING: max(0, steps[FINETUNING] - claim.done)}
+            left = {**left, REALIGNING: 0, FINETUNING: max(0, steps[FINETUNING] - claim.done)}
+        elif name == AGAIN:
+            left = {AGAIN: max(0, steps.get(AGAIN, 0) - claim.done)}
         elif name == REALIGNING:
             left[REALIGNING] = max(0, steps.get(REALIGNING, 0) - claim.done)
         if claim.stage.startswith("testing") and claim.total:

@@ -167,9 +167,10 @@ class Sweep:
                 self._links_of(*self.jobs[name])
 
     def _links_of(self, spec: RunSpec, plan: Plan) -> Sequence[WordAlignment]:
-        if not spec.strategy.sees_bitext:
+        if not (spec.strategy.realigns or spec.strategy.carries_labels):
             return []
-        key = (id(plan.data), spec.identity.digest_of(Part.LINKS, Part.DEVICE))
+        part = Part.LINKS if Part.LINKS in spec.identity.settings else Part.TEACHING
+        key = (id(plan.data), spec.identity.digest_of(part, Part.DEVICE))
         if key not in self.links:
             # The device of the runs may be on another machine.
             here = plan.settings.model_copy(update={"device": device_here(plan.settings.device)})

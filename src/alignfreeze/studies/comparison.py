@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import BASELINE, PAPER_STRATEGIES, is_merged_name, sees_bitext, split_joined
+from alignfreeze.experiment.names import (
+    BASELINE,
+    PAPER_STRATEGIES,
+    is_made_from_others,
+    sees_bitext,
+    split_joined,
+)
 from alignfreeze.running.scores import (
     GroupsByStrategy,
     PaperVerdict,
@@ -149,7 +155,7 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
         metrics = {result.metric for result in members}
         ordered = sorted(metrics, key=lambda name: METRICS.index(name) if name in METRICS else len(METRICS))
         found += [_compare(setup, name, [r for r in members if r.metric == name], margin) for name in ordered]
-    names = Counter((replace(item.setup, settings=""), item.metric) for item in found)
+    names = Counter((replace(item.setup, settings="", teaching=""), item.metric) for item in found)
     named: dict[Setup, dict[str, None]] = {}
     for result in unique:
         named.setdefault(result.setup, {})[result.study] = None
@@ -157,13 +163,20 @@ def compare_results(results: Sequence[Result], *, margin: float = MARGIN) -> lis
     labels = Counter(studies.values())
     # The digest of the settings distinguishes two studies of the same name.
     labelled = {
-        setup: f"{study} (settings {setup.settings[:6]})" if labels[study] > 1 and setup.settings else study
+        setup: f"{study} (settings {_short_digest(setup)})" if labels[study] > 1 and setup.settings else study
         for setup, study in studies.items()
     }
     return [
-        replace(item, label=labelled[item.setup] if names[replace(item.setup, settings=""), item.metric] > 1 else "")
+        replace(
+            item,
+            label=labelled[item.setup] if names[replace(item.setup, settings="", teaching=""), item.metric] > 1 else "",
+        )
         for item in found
     ]
+
+
+def _short_digest(setup: Setup) -> str:
+    return "-".join(digest[:6] for digest in (setup.settings, setup.teaching) if digest)
 
 
 def name_setup(setup: Setup) -> str:
@@ -223,11 +236,15 @@ def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
             baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
         else:
             realigned.setdefault(result.setup, []).append(result)
+    taught_too = {setup.untaught for setup in realigned if setup.teaching}
     found, used = {}, set()
     for setup, members in realigned.items():
+        if setup in taught_too:  # these runs are in the comparison with those that are taught
+            continue
         key = (setup.encoder, setup.task, members[0].fine_tuned)
         used.add(key)
-        found[setup] = [*baselines.get(key, []), *members]
+        once = realigned.get(setup.untaught, []) if setup.teaching else []
+        found[setup] = [*baselines.get(key, []), *once, *members]
     alone = {members[0].setup: members for key, members in baselines.items() if key not in used}
     return {**found, **alone}
 
@@ -321,10 +338,15 @@ def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def _find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
-    """Return the best member of each merged encoder, if all its members were tested, and what joined runs join."""
+    """Return the best of the strategies that another is made from, if all of them were tested, and what is joined.
+
+    Gains over the baseline alone are in the comparison anyway.
+    """
     best = {name: member for name in by_seed if (member := _member_of(name)) is not None and member in by_seed}
-    for name, strategy in _parse_merged(by_seed).items():
-        if by_seed.keys() >= set(strategy.sources):
+    for name, strategy in _parse_made(by_seed).items():
+        if strategy.joined is not None:
+            continue
+        if by_seed.keys() >= set(strategy.sources) and set(strategy.sources) != {BASELINE}:
             best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
     return best
 
@@ -339,19 +361,20 @@ def _find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
     """Return the tested strategy that freezes what another puts back, by the name of the other."""
     return {
         name: other
-        for name, strategy in _parse_merged(by_seed).items()
+        for name, strategy in _parse_made(by_seed).items()
         for other in by_seed
         if strategy.puts_back_what_is_frozen_by(other)
     }
 
 
-def _parse_merged(names: Iterable[str]) -> dict[str, Strategy]:
-    merged = [name for name in names if is_merged_name(name)]
-    if not merged:
+def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:
+    """Parse the names of strategies that are made from others."""
+    made = [name for name in names if is_made_from_others(name)]
+    if not made:
         return {}
     from alignfreeze.experiment.strategies import Strategy  # torch comes with it
 
-    return {name: Strategy.parse(name) for name in merged}
+    return {name: Strategy.parse(name) for name in made}
 
 
 def _compare_with(

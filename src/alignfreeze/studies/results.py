@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Setup:
         schedule: When realignment happens; None for the baseline.
         settings: A digest of all other settings; empty if they are not known. The digest of a baseline covers fewer
             settings.
+        teaching: A digest of the settings of a second training; empty for models that are trained once. Those with the
+            same other settings are compared with it.
     """
 
     encoder: str
@@ -46,6 +48,16 @@ class Setup:
     aligner: str | None = None
     schedule: str | None = None
     settings: str = ""
+    teaching: str = ""
+
+    @property
+    def untaught(self) -> Setup:
+        """The setup of the models that are trained once."""
+        return replace(self, teaching="")
+
+    def has_runs_of(self, other: Setup) -> bool:
+        """Return whether a comparison of this setup has the runs of another: its own, or those trained once."""
+        return other in {self, self.untaught}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,7 @@ def results_of(record: RunRecord, place: str, *, counts: CountsByMetric | None =
         aligner=record.aligner,
         schedule=record.schedule,
         settings=identity.digest_of(*FINETUNING_PARTS, *REALIGNMENT_PARTS)[:12] if record.sees_bitext else fine_tuned,
+        teaching="" if record.teaching is None else identity.digest_of(Part.TEACHING)[:12],
     )
     for score in record.scores:
         yield Result(

@@ -8,6 +8,7 @@ from alignfreeze.experiment.names import (
     BASELINE,
     ENSEMBLE,
     SEEDS,
+    TAUGHT,
     is_merged_name,
     name_in_words,
     split_joined,
@@ -115,6 +116,10 @@ def name_strategy(strategy: str) -> str:
     member, joined = split_joined(strategy)
     if joined is not None:
         return f"{_JOINED_NAMES[joined]} of {name_strategy(member)}"
+    first, taught = split_taught(strategy)
+    if taught is not None:
+        what = TAUGHT[taught].what
+        return what if first == BASELINE else f"{name_strategy(first)} with {what}"
     if is_merged_name(strategy):
         return name_in_words(strategy, name_strategy)
     return STRATEGY_NAMES.get(strategy, f"freezing {strategy}")
@@ -226,10 +231,10 @@ def _say_how_sure(interval: tuple[float, float] | None, n: int, p: float | None,
 
 
 def _say_over_best(merged: str, over: GainOver) -> str:
-    """Return a sentence on the gain of a merged encoder over the best of its members, or of joined models over them."""
+    """Return a sentence on the gain of a strategy over the best of those that it is made from, or over their mean."""
     if split_joined(merged)[1] is not None:
         return _say_over(merged, over, "the mean of its members, ")
-    return _say_over(merged, over, "the best of its members, ")
+    return _say_over(merged, over, "the best of its members, " if is_merged_name(merged) else "")
 
 
 def _say_over_frozen(merged: str, over: GainOver) -> str:

@@ -28,7 +28,9 @@ def _simplify(setup: Setup) -> Setup:
     """Return a setup for comparison with another study: with our names, and without the digest of the settings."""
     aligner = None if setup.aligner is None else SYNONYMS.get(setup.aligner, setup.aligner)
     encoder = setup.encoder.rsplit("/", 1)[-1]
-    return replace(setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="")
+    return replace(
+        setup, encoder=encoder, task=SYNONYMS.get(setup.task, setup.task), aligner=aligner, settings="", teaching=""
+    )
 
 
 @dataclass(frozen=True, slots=True)

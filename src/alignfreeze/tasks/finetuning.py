@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
@@ -82,6 +83,23 @@ class FinetuningSettings(Settings):
         return self.steps or self.epochs * math.ceil(examples / self.batch_size)
 
 
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Items that are learnt together with those of the source language, such as items of target languages.
+
+    Attributes:
+        items: The items. Their labels are among those of the other items.
+        source_share: The share of the visits that belongs to the items of the source language.
+        steps: Optimiser steps.
+        title: What the training is called while it runs.
+    """
+
+    items: Sequence[Any]
+    source_share: float
+    steps: int
+    title: str
+
+
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
     """Return how many training examples some items give: one per item, or one per window of a long item."""
     items = to_items(task, items)
@@ -149,6 +167,7 @@ def finetune(
     tokenizer: PreTrainedTokenizerBase | None = None,
     settings: FinetuningSettings | Mapping[str, Any] | None = None,
     alongside: Prepared | None = None,
+    mixture: Mixture | None = None,
     compute: ComputeSettings | Mapping[str, Any] | None = None,
     seed: int = 31,
     device: Device = "auto",
@@ -169,6 +188,7 @@ def finetune(
         settings: How to train.
         alongside: A realignment whose loss is added to the loss of the task in each step (schedule `during`). Its
             frozen parts ignore the realignment loss, but learn the task.
+        mixture: Items of other languages that are learnt together with the items; not with a realignment.
         compute: How the training is computed.
         seed: The random start of the order of the items and of dropout; of the head too, unless `head_seed` is set.
         device: `auto`, or a device as torch names it.
@@ -206,11 +226,22 @@ def finetune(
         if not len(examples):
             raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
         plan = _plan(task, settings, len(examples), seed=seed, device=device)
+        groups = [np.arange(len(examples))]
+        if mixture is not None:
+            plan = _change_plan(plan, task, settings, mixture)
+            more = task.kind.examples(task_model, to_items(task, mixture.items))
+            if not len(more):
+                raise DataError("no item of the mixture has a label, so nothing more can be learnt")
+            examples = examples.join(more)
+            groups.append(np.arange(len(groups[0]), len(examples)))
         how["identity"] = [settings.model_dump(mode="json"), examples.digest, list(task.labels_of(items))]
         how["identity"] += [] if alongside is None else alongside.identity
+        how["identity"] += [] if mixture is None else [mixture.source_share]
         with adapting_task_model(task_model.model, settings.adapter, seed=seed) as adapter:
             if alongside is None:
-                history = _train(task_model, task, examples, plan, **how)
+                lengths, share = examples.subwords.lengths(), mixture and mixture.source_share
+                order = order_visits(groups, lengths, plan, share=share)
+                history = _train(task_model, task, examples, plan, order=order, **how)
             else:
                 history = train_during(task_model, task, examples, alongside, plan=plan, **how)
     outcome = Finetuned(task_model, replace(history, adapter=adapter and adapter.lora))
@@ -235,18 +266,24 @@ def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device
     )
 
 
+def _change_plan(plan: TrainingPlan, task: Task, settings: FinetuningSettings, mixture: Mixture) -> TrainingPlan:
+    """Return the plan of a training on a mixture."""
+    warmup = math.ceil(settings.warmup * mixture.steps)
+    return replace(plan, title=f"{mixture.title} ({task.name})", steps=mixture.steps, warmup_steps=warmup)
+
+
 def _train(
     task_model: TaskModel,
     task: Task,
     examples: Examples,
     plan: TrainingPlan,
     *,
+    order: NDArray[np.int64],
     compute: ComputeSettings,
     checkpoints: Path | None,
     identity: Any,
     callbacks: Sequence[TrainerCallback],
 ) -> TrainingHistory:
-    order = order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
     used = examples.subwords.take(np.unique(order))
     with (
         packing(task_model.model),

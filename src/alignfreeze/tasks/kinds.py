@@ -62,6 +62,11 @@ class Examples:
         parts = [self.subwords, self.labels, *([] if self.types is None else [self.types])]
         return digest_of_arrays(*(part.values for part in parts), self.subwords.starts)
 
+    def join(self, others: Examples) -> Examples:
+        """Return these examples, and others after them."""
+        types = None if self.types is None or others.types is None else Ragged.join([self.types, others.types])
+        return Examples(Ragged.join([self.subwords, others.subwords]), Ragged.join([self.labels, others.labels]), types)
+
     def batch(self, sentences: Sequence[int] | NDArray[np.int64]) -> dict[str, Any]:
         """Put sentences into one batch for `TaskLoss`."""
         numbers = np.asarray(sentences, dtype=np.int64)

@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from alignfreeze.encoding.devices import as_current, is_gpu
 from alignfreeze.encoding.modes import keeping_modes
-from alignfreeze.encoding.order import sort_by_length, take_turns
+from alignfreeze.encoding.order import sort_by_length, take_shares, take_turns
 from alignfreeze.errors import SettingsError
 from alignfreeze.processes import agree, n_processes, process_number
 from alignfreeze.progress import stage
@@ -127,7 +127,11 @@ def _choose_start(model: LossModel, folder: Path) -> str | None:
 
 
 def order_visits(
-    groups: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], plan: TrainingPlan
+    groups: Sequence[NDArray[np.int64]],
+    lengths: NDArray[np.int64],
+    plan: TrainingPlan,
+    *,
+    share: float | None = None,
 ) -> NDArray[np.int64]:
     """Return the numbers of the items that a training visits, in batches of similar length, [steps * batch size].
 
@@ -138,8 +142,14 @@ def order_visits(
         groups: The numbers of the items in each group; groups take turns.
         lengths: Subwords of each item, [items].
         plan: How long to train.
+        share: The share of the visits that belongs to the first of two groups; None for turns of the same length.
     """
-    order = take_turns(groups, plan.steps * plan.batch_size, seed=plan.seed)
+    n = plan.steps * plan.batch_size
+    if share is None:
+        order = take_turns(groups, n, seed=plan.seed)
+    else:
+        first, second = groups
+        order = take_shares(first, second, n, share=share, seed=plan.seed)
     return sort_by_length(order, lengths, plan.batch_size, seed=plan.seed)
 
 

@@ -1,0 +1,108 @@
+"""How a model is trained a second time, on target-language items too: the settings, and what a record keeps of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from pydantic import Field
+
+from alignfreeze.settings import Settings
+from alignfreeze.training.history import TrainingHistory, chain
+
+STRICTNESS = ("keep", "weigh down", "refuse")
+"""What may happen to the labels of a language, the strictest last."""
+
+
+class TeachingSettings(Settings):
+    """Settings of the strategies `projected` and `self-trained`, whose models are trained twice."""
+
+    guard: bool = True
+    """Refuse the labels of a language, or use only the best of them, if there are signs that they would do harm. The
+    labels of tests are not used for that."""
+    source_share: float = Field(default=0.5, gt=0, lt=1)
+    """The share of the second training that belongs to items of the source language. The second training has the steps
+    of the first, divided by this share. So the source language is seen as often as by the baseline."""
+    max_pairs: int | None = Field(default=10_000, gt=0)
+    """The most sentence pairs per language that get labels, drawn with the seed of the run. In Python, None means
+    all."""
+
+    def total_steps(self, steps: int) -> int:
+        """Return the steps of the second training.
+
+        Args:
+            steps: The steps of the first training.
+        """
+        # The quotient of 3 and 0.3 is a little more than 10.
+        return math.ceil(round(steps / self.source_share, 9))
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtLanguage:
+    """What was taught in a target language.
+
+    Attributes:
+        language: The code of the language.
+        pairs: The sentence pairs that could get labels.
+        labelled: How many target sides have enough labels.
+        items: How many of these are learnt.
+        coverage: The mean share of the words with a label, over the labelled target sides.
+        decision: `keep`, `weigh down` (only the best are learnt) or `refuse`.
+        sentence: The decision and its reason.
+    """
+
+    language: str
+    pairs: int
+    labelled: int
+    items: int
+    coverage: float
+    decision: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """How a model was trained a second time.
+
+    Attributes:
+        first: The history of the training of the model that gave labels.
+        languages: What was taught in each target language. If all are refused, the first model is the final one.
+    """
+
+    first: TrainingHistory
+    languages: tuple[TaughtLanguage, ...]
+
+    @property
+    def items(self) -> int:
+        """How many target-language items are learnt."""
+        return sum(one.items for one in self.languages)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each language whose labels are refused, or only partly used."""
+        return [one.sentence for one in self.languages if one.decision != "keep"]
+
+
+def join_teachings(several: Sequence[Teaching]) -> Teaching:
+    """Return what the models of several seeds were taught, as if it were one model.
+
+    Sentence pairs and items are those of all models. The decision on a language is the strictest of them.
+    """
+    by_language: dict[str, list[TaughtLanguage]] = {}
+    for teaching in several:
+        for one in teaching.languages:
+            by_language.setdefault(one.language, []).append(one)
+    return Teaching(chain([one.first for one in several]), tuple(map(_join_language, by_language.values())))
+
+
+def _join_language(several: Sequence[TaughtLanguage]) -> TaughtLanguage:
+    strictest = max(several, key=lambda one: STRICTNESS.index(one.decision))
+    return replace(
+        strictest,
+        pairs=sum(one.pairs for one in several),
+        labelled=sum(one.labelled for one in several),
+        items=sum(one.items for one in several),
+        coverage=fmean(one.coverage for one in several),
+    )

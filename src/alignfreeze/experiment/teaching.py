@@ -1,0 +1,221 @@
+"""Trains a model a second time, on target-language items too, whose labels come from a first model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.corpora.bitext import SentencePair, group_by_languages
+from alignfreeze.evaluation.guard import PROJECTED_LABELS, Guarded, find_evidence, judge_evidence
+from alignfreeze.evaluation.predictions import Predictions, check_estimable, predict_pairs
+from alignfreeze.evaluation.projection import (
+    Projection,
+    ProjectionSettings,
+    carry_labels,
+    predict_targets,
+    project,
+    targets_of,
+)
+from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.held_out import takes_two_texts
+from alignfreeze.experiment.names import PROJECTED, SELF_TRAINED
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.taught import TaughtLanguage, Teaching
+from alignfreeze.languages import name_of
+from alignfreeze.progress import remark
+from alignfreeze.tasks.finetuning import Finetuned, Mixture
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Task
+
+FIRST, AGAIN = "fine-tuning", "fine-tuning again"
+"""The titles of both trainings. Their checkpoints are in folders of these names."""
+
+Tune = Callable[[str, Mixture | None], Finetuned]
+"""Fine-tunes the encoder of a run; its arguments are a name for the checkpoints, and what is learnt in addition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The sentence pairs of a language that get labels.
+
+    Attributes:
+        language: The code of the target language.
+        pairs: The sentence pairs.
+        alignments: Their word alignments; empty if labels do not go over links.
+        two_texts: Whether an item has two texts.
+        device: Where the model runs.
+    """
+
+    language: str
+    pairs: Sequence[SentencePair]
+    alignments: Sequence[WordAlignment]
+    two_texts: bool
+    device: str
+
+
+class Predict(Protocol):
+    """Lets a model predict the sentence pairs of a language."""
+
+    def __call__(self, model: TaskModel, task: Task, material: Material, targets: Sequence[Any]) -> Predictions:
+        """Return predictions whose source sides have the labels that are carried to the target sides."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to label target sides.
+
+    Attributes:
+        labels: What its labels are called in sentences.
+        predict: Predicts the labels that are carried.
+        settings: Returns the settings that say which labels are kept.
+    """
+
+    labels: str
+    predict: Predict
+    settings: Callable[[ExperimentSettings], ProjectionSettings]
+
+
+def _predict_sources(model: TaskModel, task: Task, material: Material, targets: Sequence[Any]) -> Predictions:
+    """Predict both sides of sentence pairs: the labels of the source sides go over the links."""
+    how: dict[str, Any] = {"two_texts": material.two_texts, "device": material.device}
+    (found,) = predict_pairs(model, task, material.pairs, material.alignments, title="labelling sentence pairs", **how)
+    return found
+
+
+def _predict_targets(model: TaskModel, task: Task, material: Material, targets: Sequence[Any]) -> Predictions:
+    """Predict the target sides, which then carry labels to themselves."""
+    return predict_targets(model, task, material.language, targets, device=material.device)
+
+
+WAYS: Mapping[str, Way] = {
+    PROJECTED: Way(PROJECTED_LABELS, _predict_sources, lambda settings: settings.projection),
+    SELF_TRAINED: Way("the model's own labels", _predict_targets, lambda settings: settings.self_training),
+}
+"""The ways to label target sides, by the word with which the names of strategies end."""
+
+
+def teach(
+    tune: Tune,
+    taught: str,
+    settings: ExperimentSettings,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    *,
+    seed: int,
+) -> tuple[Finetuned, Teaching]:
+    """Fine-tune a model, let it label target sides of the bitext, and fine-tune another model on these too.
+
+    Both models begin with the same encoder and the same head. If no labels are left, the first model is the final one.
+
+    Args:
+        tune: Fine-tunes the encoder.
+        taught: A name in `WAYS`.
+        settings: The experiment.
+        data: The data to train on.
+        alignments: The word alignments of the bitext; not used if labels do not go over links.
+        seed: The seed that draws sentence pairs.
+    """
+    first = tune(FIRST, None)
+    found = label_languages(first.model, taught, settings, data, alignments, seed=seed)
+    teaching = Teaching(first.history, tuple(one for one, _ in found))
+    for sentence in teaching.warnings:
+        remark(sentence)
+    items = [item for _, several in found for item in several]
+    if not items:
+        remark(f"{taught}: no labels are left to learn from, so the model of the first training is the final one")
+        return first, teaching
+    del first  # on a GPU the second training needs the memory
+    share, steps = settings.teaching.source_share, settings.teaching.total_steps(teaching.first.steps)
+    return tune(AGAIN, Mixture(items, share, steps, AGAIN)), teaching
+
+
+def label_languages(
+    model: TaskModel,
+    taught: str,
+    settings: ExperimentSettings,
+    data: ExperimentData,
+    alignments: Sequence[WordAlignment],
+    *,
+    seed: int,
+) -> list[tuple[TaughtLanguage, Sequence[Any]]]:
+    """Label target sides of the bitext. Return for each language what was done, and the items to learn.
+
+    Args:
+        model: The model that gives the labels.
+        taught: A name in `WAYS`.
+        settings: The experiment.
+        data: Its data.
+        alignments: The word alignments of the bitext.
+        seed: The seed that draws sentence pairs.
+    """
+    task, way = TASKS[settings.task], WAYS[taught]
+    chosen, two_texts = way.settings(settings), takes_two_texts(task, data)
+    done: list[tuple[TaughtLanguage, Sequence[Any]]] = []
+    for (_, language), positions in group_by_languages(data.bitext).items():
+        drawn = _draw(data.bitext, positions, settings.teaching.max_pairs, seed=[seed, *language.encode()])
+        if not drawn:
+            continue
+        pairs, links = [data.bitext[n] for n in drawn], [alignments[n] for n in drawn if alignments]
+        material = Material(language, pairs, links, two_texts, settings.device)
+        targets = targets_of(task, pairs, two_texts=two_texts)[language]
+        predictions = way.predict(model, task, material, targets)
+        projection = project(predictions, targets, check_estimable(task).relabel, chosen)
+        if settings.teaching.guard:
+            guarded = _judge(task, predictions, data, pairs, confidence=chosen.confidence, labels=way.labels)
+        else:
+            sentence = f"{name_of(language)}: {way.labels} are not checked (teaching.guard = false)."
+            guarded = Guarded(language, "keep", 1.0, 0.0, sentence)
+        done.append(_use(projection, guarded))
+    return done
+
+
+def _draw(bitext: Sequence[SentencePair], positions: Sequence[int], most: int | None, *, seed: list[int]) -> list[int]:
+    """Return the positions of the sentence pairs that get labels: pairs with words on both sides, at most some."""
+    usable = [number for number in positions if bitext[number].source and bitext[number].target]
+    if most is None or len(usable) <= most:
+        return usable
+    drawn = np.random.default_rng(seed).permutation(len(usable))[:most]
+    return [usable[number] for number in sorted(drawn.tolist())]
+
+
+def _judge(
+    task: Task,
+    predictions: Predictions,
+    data: ExperimentData,
+    pairs: Sequence[SentencePair],
+    *,
+    confidence: float,
+    labels: str,
+) -> Guarded:
+    """Decide what happens to the labels of a language. Of its tests only the words are used, not the labels."""
+    texts = [task.kind.texts(item)[0] for item in data.tests.get(predictions.language, [])]
+    evidence = find_evidence(
+        predictions,
+        carry_labels(predictions, confidence=confidence),
+        training=map(task.kind.labels, data.train),
+        bitext=[pair.target for pair in pairs],
+        # A text that is not cut into words is read by the model as it stands.
+        texts=[text for text in texts if not isinstance(text, str)],
+    )
+    return judge_evidence(predictions.language, evidence, labels=labels)
+
+
+def _use(projection: Projection, guarded: Guarded) -> tuple[TaughtLanguage, Sequence[Any]]:
+    """Return what is done with the labels of a language, and the items that are learnt."""
+    learnt = projection.thin(guarded.share)
+    facts = TaughtLanguage(
+        language=projection.language,
+        pairs=projection.n_pairs,
+        labelled=len(projection),
+        items=len(learnt),
+        coverage=projection.coverage,
+        decision=guarded.decision,
+        sentence=guarded.sentence,
+    )
+    return facts, learnt.items
