@@ -35,6 +35,7 @@ OTHERS = {
     "task": "ner",
     "strategies": ["baseline"],
     "seeds": [7],
+    "seeds_per_average": 2,
     "source_language": "fr",
     "languages": ["de"],
     "device": "cuda",

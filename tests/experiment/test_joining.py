@@ -444,5 +444,8 @@ def test_the_command_line_shows_it_like_any_other(project):
         assert MEAN in (project / page).read_text()
     assert alignfreeze("status", out).returncode == 0
     one_seed = alignfreeze("run", project / "experiment.toml", "--out", out, "--seed", "1")
-    assert one_seed.returncode == 2
-    assert "seeds(full) joins 2 seeds, but seeds names only 1" in one_seed.stderr
+    assert one_seed.returncode == 0
+    assert "seeds(full), ensemble(full): without seed 1, because seeds_per_average is 2" in one_seed.stderr
+    refused = alignfreeze("run", project / "experiment.toml", "--out", out, "--set", "seeds=[1]")
+    assert refused.returncode == 2
+    assert "seeds(full) joins 2 seeds, but seeds names only 1; name more, or lower" in refused.stderr

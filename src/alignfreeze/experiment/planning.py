@@ -211,7 +211,7 @@ def _runs_of(settings: ExperimentSettings) -> list[tuple[Strategy, tuple[int, ..
 
 
 def _say_rest(settings: ExperimentSettings) -> None:
-    """Say which seeds are in no group, so that no run joins them."""
+    """Say which seeds are in no group, so that no run joins them. With the option `--seed`, none is."""
     joined = [str(strategy) for strategy in settings.strategies if strategy.joined is not None]
     grouped = {seed for group in settings.seed_groups for seed in group}
     rest = [str(seed) for seed in dict.fromkeys(settings.seeds) if seed not in grouped]
