@@ -20,6 +20,9 @@ def compare(
         list[Path] | None, typer.Option("--against", help="Another study to compare with; may be repeated.")
     ] = None,
     margin: o.Margin = 0.5,
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", help="Show only the answer for a language; may be repeated.")
+    ] = None,
     only_overview: Annotated[bool, typer.Option("--overview", help="Leave out the tables by language.")] = False,
     latex: o.Latex = False,
     markdown: o.Markdown = False,
@@ -32,14 +35,20 @@ def compare(
         from alignfreeze.running.tables import sheet_of
         from alignfreeze.studies import comparing
         from alignfreeze.studies import tables as shown
-        from alignfreeze.studies.summaries import summarise_comparisons
+        from alignfreeze.studies.overviews import summarise_comparisons, summarise_language
 
         with stage("comparing"):
             found = comparing.compare(paths, against=against or None, margin=margin)
     if as_json:
         show_json(found.to_dict())
         return
+    if languages and (latex or markdown):
+        raise SettingsError("--language shows sentences, which --latex and --markdown do not print; leave one out")
     show_doubts(found.doubts, latex=latex, markdown=markdown)
+    if languages:
+        for code in found.check_languages(languages):
+            show_lines(summarise_language(found.comparisons, code))
+        return
     if len(found) > 1 and not latex and not markdown:
         show_lines([" ".join(summarise_comparisons(found.comparisons)), ""])
     for item in found:

@@ -174,7 +174,7 @@ def make_mark(strategy: str, judged: Judgement) -> Mark:
 
 
 _SHORTER = (
-    ("more than 50 more", "50+ more"),
+    ("many more seeds and test sentences", "much more data"),
     ("about ", "~"),
     ("test ", ""),
 )

@@ -18,15 +18,12 @@ from alignfreeze.sheets import Sheet
 from alignfreeze.studies.answers import order_languages
 from alignfreeze.studies.comparison import Comparison
 from alignfreeze.studies.results import results_of
-from alignfreeze.studies.summaries import is_all_zero, summarise_comparison
+from alignfreeze.studies.summaries import MEANINGLESS, is_all_zero, summarise_comparison
 from alignfreeze.studies.tables import overall_sheet, table_of, title_of
 from alignfreeze.typology import facts_of
 
 Seconds = Mapping[tuple[str, str], float]
 """Seconds of training. Each key is a digest of settings and the name of a strategy."""
-
-
-MEANINGLESS = "The models have learnt nothing in the language of the training data, so gains between them mean nothing."
 
 
 def comparison_page(

@@ -9,7 +9,6 @@ from typing import Any
 
 from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.names import BASELINE
-from alignfreeze.experiment.records import RunRecord
 from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.drawings import Drawing
@@ -28,10 +27,11 @@ from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.running.folder import say_untried
 from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import doubt_lines
-from alignfreeze.studies.comparing import StudyLike, to_margin, to_places
+from alignfreeze.studies.comparing import StudyLike, is_run_of, to_margin, to_places
 from alignfreeze.studies.comparison import Comparison, compare_results
-from alignfreeze.studies.results import Result, Setup, results_of
-from alignfreeze.studies.summaries import is_all_zero, summarise_comparisons
+from alignfreeze.studies.overviews import summarise_comparisons
+from alignfreeze.studies.results import Result, Setup
+from alignfreeze.studies.summaries import is_all_zero
 from alignfreeze.studies.tables import title_of
 
 
@@ -78,7 +78,7 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
     by_setup = _group(compare_results(comparable, margin=margin)) if comparable else []
     compared = [first for first, *_ in by_setup]
     codes = list(dict.fromkeys(code for comparison in compared for code in comparison.languages))
-    runs = [{place for place, run in enumerate(findings.records) if _is_part(run, one)} for one in compared]
+    runs = [{place for place, run in enumerate(findings.records) if is_run_of(run, one)} for one in compared]
     empty = [
         is_all_zero(one) or learnt_nothing([findings.records[place] for place in sorted(theirs)])
         for one, theirs in zip(compared, runs, strict=True)
@@ -175,15 +175,6 @@ def _warn_of_empty(empty: Sequence[bool]) -> list[str]:
     if not any(empty):
         return []
     return [f"In {sum(empty)} of {len(empty)} comparisons the models have learnt nothing; these are left out above."]
-
-
-def _is_part(record: RunRecord, compared: Comparison) -> bool:
-    """Tell whether a run is one of a comparison. Runs that do not see the bitext are part of several."""
-    result = next(results_of(record, ""), None)
-    if result is None or record.sees_bitext:
-        return result is not None and compared.setup.has_runs_of(result.setup)
-    ours, theirs = result.setup, compared.setup
-    return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 
 
 def _draw(findings: Findings, codes: Sequence[str], alike: Mapping[str, Distances]) -> list[Drawing]:

@@ -319,7 +319,7 @@ def needs_text(judged: Judgement) -> str:
         return f"about {judged.more_seeds} more seed{'s' if judged.more_seeds > 1 else ''}"
     if judged.more_sentences is not None:
         return f"about {judged.more_sentences:,} more test sentences"
-    return f"more than {MOST_SEEDS} more seeds"
+    return "many more seeds and test sentences"
 
 
 def points_text(share: float) -> str:

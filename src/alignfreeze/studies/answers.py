@@ -23,7 +23,7 @@ def answer_lines(comparison: Comparison) -> list[str]:
 
     There is none if only the baseline was tested, or if no model has learnt anything.
     """
-    if not any(judgements_of(comparison, code) for code in comparison.languages):
+    if comparison.learnt_nothing or not any(judgements_of(comparison, code) for code in comparison.languages):
         return []
     return [f"{name_or_code(code)}: {answer_for(comparison, code)}" for code in order_languages(comparison)]
 
@@ -87,11 +87,16 @@ def answer(judged: Mapping[str, Judgement]) -> str:
         return f"{best} helps ({_figures(judged[best])}){also}{harm}"
     if unknown:
         best = unknown[0]
-        return f"cannot tell yet ({_named(best, judged)}); {needs_text(judged[best])}{harm}"
-    best = (by_verdict["no difference"] or harming)[0]
-    if by_verdict["no difference"]:
-        return f"{VERDICT_TEXTS['no difference']} ({_named(best, judged)}){harm}"
-    if len(judged) == 1:
+        begin = f"{say_what_they_do(harming, 'hurt')}; of the rest one cannot" if harming else "cannot"
+        return f"{begin} tell yet ({_named(best, judged)}); {needs_text(judged[best])}"
+    if same := by_verdict["no difference"]:
+        return f"{VERDICT_TEXTS['no difference']} ({_named(same[0], judged)}){harm}"
+    return _say_that_all_hurt(harming, judged)
+
+
+def _say_that_all_hurt(harming: Sequence[str], judged: Mapping[str, Judgement]) -> str:
+    best = harming[0]
+    if len(harming) == 1:
         return f"{best} hurts ({_figures(judged[best])})"
     return f"all strategies hurt (least {_named(best, judged)})"
 

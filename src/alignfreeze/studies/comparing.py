@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
-from alignfreeze.errors import SettingsError, show_value
-from alignfreeze.experiment.records import RECORD, RUNS
+from alignfreeze.errors import SettingsError, did_you_mean, show_value
+from alignfreeze.experiment.records import RECORD, RUNS, RunRecord
 from alignfreeze.progress import remark
-from alignfreeze.running.doubts import doubts_of
+from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.running.folder import PLANNED, read_planned, say_untried
 from alignfreeze.running.study import Study
 from alignfreeze.running.tables import sheet_of
@@ -19,7 +19,7 @@ from alignfreeze.running.verdicts import MARGIN
 from alignfreeze.sheets import Sheet, doubt_lines
 from alignfreeze.studies.answers import answer_lines
 from alignfreeze.studies.comparison import Comparison, compare_results
-from alignfreeze.studies.results import check_tests, read_all
+from alignfreeze.studies.results import check_tests, read_all, results_of
 from alignfreeze.studies.tables import (
     comparison_facts,
     comparison_rows,
@@ -86,6 +86,19 @@ class Comparisons(Tabular, Sequence[Comparison]):
             f"{title_of(item)}: {line}" if several else line for item in self.comparisons for line in answer_lines(item)
         ]
 
+    def check_languages(self, codes: Sequence[str]) -> list[str]:
+        """Return codes of languages, each once, if all of them are target languages here.
+
+        Raises:
+            SettingsError: A code is that of no target language.
+        """
+        known = list(dict.fromkeys(code for one in self.comparisons for code in one.languages))
+        for code in codes:
+            if code not in known:
+                hint = did_you_mean(code, known)
+                raise SettingsError(f"no target language {code!r} here; there are {', '.join(sorted(known))}.{hint}")
+        return list(dict.fromkeys(codes))
+
     def warnings(self) -> list[str]:
         """Return what is doubtful in the scores."""
         return doubt_lines(self.doubts)
@@ -120,7 +133,7 @@ def compare(
     share = to_margin(margin)
     results, records = read_all(places)
     say_unfinished(places)
-    found = compare_results(results, margin=share)
+    found = [_mark_empty(one, records) for one in compare_results(results, margin=share)]
     versus = []
     if against is not None:
         theirs, others = read_all(to_places(against, "against"))
@@ -128,6 +141,21 @@ def compare(
         check_tests([*results, *theirs])
         versus = set_side_by_side(found, compare_results(theirs, margin=share))
     return Comparisons(tuple(found), tuple(doubt.sentence for doubt in doubts_of(records)), tuple(versus))
+
+
+def is_run_of(record: RunRecord, compared: Comparison) -> bool:
+    """Tell whether a run is one of a comparison. Runs that do not see the bitext are part of several."""
+    result = next(results_of(record, ""), None)
+    if result is None or record.sees_bitext:
+        return result is not None and compared.setup.has_runs_of(result.setup)
+    ours, theirs = result.setup, compared.setup
+    return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
+
+
+def _mark_empty(compared: Comparison, records: Sequence[RunRecord]) -> Comparison:
+    """Say of a comparison whether its runs have learnt nothing."""
+    runs = [record for record in records if is_run_of(record, compared)]
+    return replace(compared, learnt_nothing=True) if learnt_nothing(runs) else compared
 
 
 def to_margin(points: float) -> float:

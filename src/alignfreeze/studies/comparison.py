@@ -109,6 +109,8 @@ class Comparison:
         margin: A gain or loss within this share is not worth having.
         covers_sentences: Whether intervals cover other test sentences too, and not only other seeds.
         joined: How many seeds a run has, for the strategies that join several.
+        learnt_nothing: Whether at least half of the runs have learnt nothing in the source language, so that gains mean
+            nothing.
     """
 
     setup: Setup
@@ -124,6 +126,7 @@ class Comparison:
     margin: float = MARGIN
     covers_sentences: bool = False
     joined: Mapping[str, int] = field(default_factory=dict)
+    learnt_nothing: bool = False
 
     @property
     def realignments(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from alignfreeze.experiment.names import (
 )
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, needs_text, points_text
-from alignfreeze.studies.answers import best_of, count_verdicts, join_names, say_what_they_do, verdict_of
+from alignfreeze.studies.answers import best_of, join_names, say_what_they_do, verdict_of
 from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, GainOver
 
 STRATEGY_NAMES = {
@@ -30,6 +30,8 @@ _JOINED_NAMES = {SEEDS: "the average of seeds", ENSEMBLE: "the ensemble of seeds
 
 NOTHING_LEARNT = "All scores are 0: the models have learnt nothing, so there is nothing to compare."
 
+MEANINGLESS = "The models have learnt nothing in the language of the training data, so gains between them mean nothing."
+
 MOST_NAMED = 4
 """How many languages are named. If there are more, only their number is given."""
 
@@ -42,6 +44,8 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
         return [f"Only {what} was tested: nothing to compare."]
     if is_all_zero(comparison):
         return [NOTHING_LEARNT]
+    if comparison.learnt_nothing:
+        return [MEANINGLESS]
     found = [
         _say_mean(comparison, strategies),
         _say_languages(comparison, strategies),
@@ -58,27 +62,7 @@ def is_all_zero(comparison: Comparison) -> bool:
     return all(one.mean == 0 for code in comparison.languages for one in comparison.cells[code].values())
 
 
-def summarise_comparisons(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return sentences on several comparisons together: how often realignment helps, and which strategy is best."""
-    if len(comparisons) == 1:
-        return summarise_comparison(comparisons[0])
-    if all(map(is_all_zero, comparisons)):
-        return [NOTHING_LEARNT]
-    encoders, tasks = ({getattr(c.setup, name) for c in comparisons} for name in ("encoder", "task"))
-    of = f"({_count_things(encoders, 'encoder')}, {_count_things(tasks, 'task')})"
-    judged = [(c, _judged_means(c)) for c in comparisons]
-    counts = count_verdicts(verdict_of(row) for _, row in judged)
-    found = [f"Of {len(comparisons)} comparisons {of}, realignment {counts}, on average over languages."]
-    gains = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "helps"]
-    losses = [(one.gain, c, name) for c, row in judged for name, one in row.items() if one.verdict == "hurts"]
-    if gains:
-        found.append(_say_extreme("Most gained", *max(gains, key=lambda one: one[0])))
-    if losses:
-        found.append(_say_extreme("Most lost", *min(losses, key=lambda one: one[0])))
-    return [*found, *_say_front(comparisons)]
-
-
-def _judged_means(comparison: Comparison) -> dict[str, Judgement]:
+def judge_means(comparison: Comparison) -> dict[str, Judgement]:
     """Return the verdicts on the strategies in the mean over the target languages."""
     overall = comparison.overall
     return {
@@ -86,29 +70,6 @@ def _judged_means(comparison: Comparison) -> dict[str, Judgement]:
         for name in comparison.realignments
         if name in overall and (judged := overall[name].average.judged) is not None
     }
-
-
-def _say_extreme(what: str, gain: float, comparison: Comparison, strategy: str) -> str:
-    setup = comparison.setup
-    where = f"{setup.task} with {setup.encoder}" + (f" and links by {setup.aligner}" if setup.aligner else "")
-    return f"{what}: {points_text(gain)} points by {name_strategy(strategy)}, in {where}."
-
-
-def _say_front(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return how often front-freezing has a higher mean than full realignment."""
-    pairs = [
-        (c.overall["front"].average.mean, c.overall["full"].average.mean)
-        for c in comparisons
-        if c.overall.keys() >= {"front", "full"}
-    ]
-    if not pairs:
-        return []
-    better = sum(front > full for front, full in pairs)
-    return [f"The mean with front-freezing is above that with full realignment in {better} of {len(pairs)}."]
-
-
-def _count_things(values: set[str], what: str) -> str:
-    return f"{len(values)} {what}{'s' if len(values) > 1 else ''}"
 
 
 def name_strategy(strategy: str) -> str:
@@ -129,7 +90,7 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     """Return the answer for the mean over the target languages."""
     n = len(comparison.languages)
     where = f"on average over {n} languages" if n > 1 else f"in {name_or_code(comparison.languages[0])}"
-    judged = {name: one for name, one in _judged_means(comparison).items() if name in strategies}
+    judged = {name: one for name, one in judge_means(comparison).items() if name in strategies}
     if not judged:
         return f"No strategy was tested in all {n} languages together with the baseline, so there is no average."
     best, verdict = best_of(judged), verdict_of(judged)
@@ -183,7 +144,7 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
     if n == 1 or not known:
         return ""
 
-    means = _judged_means(comparison)
+    means = judge_means(comparison)
     named = best_of(means) if means else ""
 
     def merit(strategy: str) -> tuple[int, bool, bool, int, float]:
@@ -191,21 +152,24 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
         is_known = counts["cannot tell"] < n  # a strategy of which nothing is known is not the best
         return counts["helps"], is_known, strategy == named, -counts["hurts"], _mean_gain(comparison, strategy)
 
-    best = max(known, key=merit)
+    most = max(known, key=merit)
+    best = named if named in known else most
     counts = comparison.overall[best].counts
+    more = comparison.overall[most].counts["helps"]
+    others = f" {capitalise(name_strategy(most))} helps more: {more}." if more > counts["helps"] else ""
     if counts["cannot tell"] == n and all(
         one.judged is None or one.judged.interval is None for row in comparison.cells.values() for one in row.values()
     ):
         return ""  # the first sentence has said it
     if counts["cannot tell"] == n:
         text = f"By language: {name_strategy(best)} cannot be judged yet in any of {n}; the intervals are too wide."
-        return f"{text} {_say_corrected(comparison)}"
+        return f"{text}{others} {_say_corrected(comparison)}"
     parts = [f"{verdict} {counts[verdict] or 'none'}" for verdict in ("helps", "hurts")]
     if counts["no difference"]:
         parts.append(f"makes no difference worth having in {counts['no difference']}")
     unknown = f"; {counts['cannot tell']} cannot be judged yet" if counts["cannot tell"] else ""
     text = f"By language: {name_strategy(best)} {', '.join(parts)} of {n}{unknown}."
-    return f"{text} {_say_corrected(comparison)}"
+    return f"{text}{others} {_say_corrected(comparison)}"
 
 
 def _say_corrected(comparison: Comparison) -> str:
