@@ -13,7 +13,7 @@ import torch
 from alignfreeze.advice.advice import advise
 from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.errors import EncoderError, TrainingError
+from alignfreeze.errors import EncoderError, SettingsError, TrainingError
 from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
 from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import assess
