@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from alignfreeze.advice.advice import advise
+from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.errors import EncoderError, TrainingError
+from alignfreeze.errors import EncoderError, SettingsError, TrainingError
 from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
 from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import assess
@@ -116,6 +118,12 @@ def test_what_is_refused(project, changes, message):
     settings = joining_plan(project, "full").settings
     with pytest.raises(ValueError, match=message):
         change(settings, **{"strategies": ["baseline", MEAN], **changes})
+
+
+def test_pilots_of_one_seed_join_nothing(project):
+    settings = joining_plan(project, "full", MEAN).settings
+    with pytest.raises(SettingsError, match=r"seeds\(full\) joins models of several seeds, .*; name full, and join"):
+        advise(settings, base=project, out=project / "advice")
 
 
 def test_an_ensemble_needs_no_heads_that_begin_alike(project):
@@ -358,6 +366,22 @@ def test_if_the_run_of_a_seed_failed_the_joined_run_trains_it(project, tunings, 
     assert not (out / "tuned").exists()
 
 
+def test_the_run_of_a_seed_reads_what_a_joined_run_has_trained_before(project, tunings):
+    found, out = joining_plan(project, "full", MEAN), project / "out"
+    run_experiment(found, out=out, only=["seeds-*"])
+    assert tunings == [1, 2]
+    assert len(list((out / "tuned").iterdir())) == 2  # the runs of the seeds wait for them
+    assert len(run_experiment(found, out=out).records) == 3
+    assert tunings == [1, 2]
+    assert not (out / "tuned").exists()
+    run_experiment(joining_plan(project, "full"), out=project / "alone")
+    alone = comparable(project / "alone")
+    assert {name: comparable(out)[name] for name in alone} == alone
+    # Done again, each model is trained again.
+    run_experiment(found, out=out, force=True)
+    assert tunings == [1, 2] * 3
+
+
 def test_workers_share_the_models(project):
     out = project / "out"
     study = run_experiment(joining_plan(project, "full", MEAN, TOGETHER), out=out, workers=2)
@@ -398,7 +422,7 @@ def test_no_more_than_two_models_are_held_at_once(project):
     assert len(alive) == 4
 
 
-def test_held_out_pairs_get_the_mean_of_the_probabilities(project):
+def test_held_out_pairs_get_the_mean_of_the_probabilities(project, remarks):
     text = (project / "experiment.toml").read_text()
     text = text.replace("pretokenized = true", "pretokenized = true\nheld_out = 20")
     (project / "experiment.toml").write_text(text)
@@ -407,6 +431,12 @@ def test_held_out_pairs_get_the_mean_of_the_probabilities(project):
     found = [read_predictions(out / "runs" / one.folder / PREDICTIONS)["de"] for one in (*full, together)]
     expected = np.mean([one.target.values.astype(np.float32) for one in found[:2]], axis=0)
     assert np.allclose(found[2].target.values, expected, atol=2e-3, equal_nan=True)
+    # Choices are among runs of one seed each.
+    run_experiment(joining_plan(project, "baseline", "full", TOGETHER), out=out)
+    choices = choose_strategies(out)
+    assert list(choices.advice.overall.estimated) == ["baseline", "full"]
+    assert choices.advice.seeds == (1, 2)
+    assert "ensemble(full): left out of the choice, which compares runs of one seed each" in remarks
 
 
 def test_plans_and_costs_count_each_training_once(project):

@@ -164,6 +164,11 @@ def find_groups(runs: Iterable[tuple[str, Sequence[int]]]) -> GroupsByStrategy:
     return groups
 
 
+def size_groups(groups: GroupsByStrategy) -> dict[str, int]:
+    """Return how many seeds a run has, for the strategies that join several."""
+    return {name: max(map(len, several.values())) for name, several in groups.items()}
+
+
 def summarise_all(values: Mapping[str, Values], groups: GroupsByStrategy | None = None) -> dict[str, Summary]:
     """Summarise each strategy, with its gain over the baseline if there is one."""
     baseline, groups = values.get(BASELINE, {}), groups or {}

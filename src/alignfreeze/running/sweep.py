@@ -145,7 +145,7 @@ class Sweep:
         saved, logs = (self.out / what / spec.folder for what in ("checkpoints", "logs"))
         members = tuple(self._places_of(one, folder) for one in spec.members)
         tuned = None if spec.members else self._place_of_tuned(spec)
-        if tuned is not None and not self._is_awaited(spec.model_name):
+        if tuned is not None and not tuned.exists() and not self._is_awaited(spec.model_name):
             tuned = None
         return Places(folder, saved, logs, self._shared_places_of(spec), tuned, members)
 

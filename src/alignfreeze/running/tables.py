@@ -11,7 +11,7 @@ from alignfreeze.columns import Column, make_sheet
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
-from alignfreeze.running.scores import Summary, find_groups, group_scores, judge_scores
+from alignfreeze.running.scores import Summary, find_groups, group_scores, judge_scores, size_groups
 from alignfreeze.running.trials import Counts
 from alignfreeze.running.verdicts import Judgement, Verdict, points_text
 from alignfreeze.sheets import DETAIL, Cell, Sheet
@@ -93,7 +93,7 @@ def score_table(
         title=f"{settings.name}: {settings.task}, {metric} in percent, {settings.encoder}",
         strategies=strategies,
         rows=tuple(rows),
-        note=note_on(len(seeds), seeds[0], has_baseline=BASELINE in strategies),
+        note=note_on(len(seeds), seeds[0], has_baseline=BASELINE in strategies) + note_on_joined(size_groups(groups)),
     )
 
 
@@ -114,6 +114,18 @@ def note_on(n_seeds: int, seed: int, *, has_baseline: bool) -> str:
     spread = f"Mean ± standard deviation over {n_seeds} seeds." if n_seeds > 1 else f"Seed {seed} only."
     gain = f" In brackets: the gain over {BASELINE}." if has_baseline else ""
     return spread + gain + (f" {SIGNS_NOTE}" if gain and n_seeds > 1 else "")
+
+
+def note_on_joined(joined: Mapping[str, int]) -> str:
+    """Explain how runs that join several seeds are compared; empty without any.
+
+    Args:
+        joined: How many seeds a run has, for the strategies that join several.
+    """
+    if not joined:
+        return ""
+    names = ", ".join(f"{name} joins {n} seeds in each run" for name, n in joined.items())
+    return f" {names}: gains are over the mean of {BASELINE} over these seeds."
 
 
 SIGNS: dict[Verdict, str] = {"helps": " ↑", "hurts": " ↓", "no difference": " =", "cannot tell": ""}

@@ -24,6 +24,7 @@ from alignfreeze.running.scores import (
     find_groups,
     interval_of_gain,
     judge_scores,
+    size_groups,
     summarise,
 )
 from alignfreeze.running.trials import Counts, average_groups
@@ -283,7 +284,7 @@ def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float
         fine_tuned=results[0].fine_tuned,
         margin=margin,
         covers_sentences=bool(counts),
-        joined={name: max(map(len, several.values())) for name, several in groups.items()},
+        joined=size_groups(groups),
     )
 
 

@@ -11,7 +11,7 @@ from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.scores import PaperVerdict
-from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, tone_of
+from alignfreeze.running.tables import AVERAGE_ROW, ScoreRow, ScoreTable, note_on, note_on_joined, tone_of
 from alignfreeze.running.verdicts import (
     VERDICTS,
     Judgement,
@@ -64,8 +64,7 @@ def table_of(comparison: Comparison) -> ScoreTable:
     apart = {name: n for name, n in seeds.items() if name not in comparison.joined}
     if fewer := [f"{name} has {n} of the {all_seeds} seeds" for name, n in apart.items() if n < all_seeds]:
         note += f" {', '.join(fewer)}: gains are over the seeds that both have."
-    if joined := [f"{name} joins {n} seeds in each run" for name, n in comparison.joined.items()]:
-        note += f" {', '.join(joined)}: gains are over the mean of {BASELINE} over these seeds."
+    note += note_on_joined(comparison.joined)
     return ScoreTable(title_of(comparison), comparison.strategies, tuple(rows), note)
 
 
