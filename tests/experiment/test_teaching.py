@@ -403,3 +403,17 @@ def test_each_way_to_teach_has_a_comparison_of_its_own():
     assert [one.cells["de"]["full"].mean for one in both] == [0.6, 0.6]
     assert all(one.setup.has_runs_of(result.setup) for one in both for result in results("full", 0.6))
     assert len({one.label for one in both} - {""}) == 2
+
+
+def test_advice_does_not_judge_models_by_what_they_have_learnt(project, remarks):
+    file = project / "experiment.toml"
+    file.write_text(file.read_text().replace("pretokenized = true", "pretokenized = true\nheld_out = 30"))
+    options = ["--set", "strategies=['baseline', 'front', 'projected']", "--set", "seeds=[1]"]
+    done = alignfreeze("advise", file, "--out", project / "advice", *options)
+    refused(done, "strategies: projected learns labels of the bitext", "leave it out")
+    found = planned(project, seeds=[1], strategies=["baseline", "front", "projected"])
+    run_experiment(found, out=project / "out")
+    advised = alignfreeze("advise", project / "out", "--json")
+    assert advised.returncode == 0, advised.stderr
+    assert "projected: left out" in " ".join(advised.stderr.split())
+    assert "projected" not in advised.stdout

@@ -183,6 +183,11 @@ def _advise(
         raise SettingsError(
             f"strategies: {BASELINE!r} is the only one; name strategies to compare with it, such as full"
         )
+    if taught := [str(strategy) for strategy in strategies if strategy.taught is not None]:
+        raise SettingsError(
+            f"strategies: {', '.join(taught)} learns labels of the bitext, and advice judges models by such labels, so "
+            "its estimate would be too good; leave it out, and test it with `alignfreeze run`"
+        )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})
     whole = plan(settings, base=base, tests=False)

@@ -16,6 +16,7 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, rea
 from alignfreeze.experiment.identity import Part
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import MODEL, RunRecord
+from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
 from alignfreeze.running.scores import Values, interval_of_gain
 from alignfreeze.studies.results import read_records, results_of
@@ -37,6 +38,12 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     records = list(read_records(folder))
     for _, record in records:
         check_estimable(TASKS[record.task])
+    if taught := list(dict.fromkeys(record.strategy for _, record in records if record.teaching is not None)):
+        remark(
+            f"{', '.join(taught)}: left out, because these models learn labels of the bitext, and advice judges models "
+            "by such labels"
+        )
+        records = [(place, record) for place, record in records if record.teaching is None]
     runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
     if not runs:
         raise DataError(
@@ -78,9 +85,7 @@ def choose_strategies(folder: Path) -> StrategyChoices:
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ only in strategy and seed."""
-    found = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
-    setups = {setup for setup in found if setup.teaching} or found
-    setups |= {setup.untaught for setup in found} - {setup.untaught for setup in setups}
+    setups = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
     shared = {record.identity.digest_of(*SHARED_PARTS) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(
