@@ -104,7 +104,7 @@ class Places:
         return self.checkpoints / name
 
 
-class Made(NamedTuple):
+class Trained(NamedTuple):
     """What the trainings of a run have made.
 
     Attributes:
@@ -128,7 +128,7 @@ def realign_and_finetune(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
-) -> Made:
+) -> Trained:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
     If the strategy has its model taught, it is fine-tuned again, in target languages too.
@@ -193,14 +193,14 @@ def realign_and_finetune(
         (model, training), teaching = teach(
             tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
         )
-        return Made(model, history, training, teaching)
+        return Trained(model, history, training, teaching)
     model, training = tune(FIRST, None)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
     elif alongside is not None:
         history = alongside.history(training)
-    return Made(model, history, training)
+    return Trained(model, history, training)
 
 
 def _join_histories(spec: RunSpec, encoder: Encoder, histories: Sequence[RealignmentHistory]) -> RealignmentHistory:
