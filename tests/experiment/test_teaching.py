@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from unittest import mock
 
 import pytest
@@ -374,6 +374,12 @@ def test_a_comparison_names_what_was_taught(project):
     assert set(compared.strategies) == {"baseline", "full", "projected", "full+projected", "self-trained"}
     assert compared.overall["full+projected"].over_best.member == "full"
     assert compared.overall["projected"].over_best is None
+
+
+def test_records_from_before_there_was_teaching_are_read():
+    record = make_record(make_settings(["de"]), "full", {"en": 0.9, "de": 0.5})
+    values = json.loads(json.dumps(asdict(record)))
+    assert RunRecord.from_json({name: value for name, value in values.items() if name != "teaching"}) == record
 
 
 def test_strategies_in_words():
