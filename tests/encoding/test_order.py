@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignfreeze.encoding.order import sort_by_length, split_by_budget, take_turns
+from alignfreeze.encoding.order import sort_by_length, split_by_budget, take_shares, take_turns
 
 
 def groups(*counts):
@@ -84,3 +84,29 @@ def test_budgets_are_kept_and_everybody_is_visited_once(lengths, budget):
     batches = list(split_by_budget(lengths, budget))
     assert np.concatenate([[], *batches]).tolist() == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= budget for batch in batches)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 200), st.floats(0.05, 0.95))
+def test_the_first_of_two_groups_gets_its_share_of_any_beginning(n, m, length, share):
+    first, second = np.arange(n), np.arange(n, n + m)
+    order = take_shares(first, second, length, share=share, seed=3)
+    n_first = np.cumsum(order < n)
+    assert (np.abs(n_first - share * np.arange(1, length + 1)) < 1 + 1e-9).all()
+    assert set(order.tolist()) <= set(range(n + m))
+    # Each group is used up before any of its members comes again.
+    for members in (first, second):
+        visits = [number for number in order.tolist() if number in members]
+        for start in range(0, len(visits) - len(members) + 1, len(members)):
+            assert set(visits[start : start + len(members)]) == set(members.tolist())
+    assert (order == take_shares(first, second, length, share=share, seed=3)).all()
+
+
+def test_half_of_the_places_by_hand():
+    order = take_shares([0], [1], 6, share=0.5, seed=0)
+    assert order.tolist() == [1, 0, 1, 0, 1, 0]
+
+
+def test_the_first_group_is_visited_in_the_order_that_it_has_alone():
+    """So twice the steps with a share of a half visit the source language as the baseline does."""
+    both = take_shares(range(7), range(7, 9), 40, share=0.5, seed=5)
+    assert both[both < 7].tolist() == take_turns([range(7)], 20, seed=5).tolist()

@@ -479,3 +479,17 @@ def test_the_command_line_shows_it_like_any_other(project):
     refused = alignfreeze("run", project / "experiment.toml", "--out", out, "--set", "seeds=[1]")
     assert refused.returncode == 2
     assert "seeds(full) joins 2 seeds, but seeds names only 1; name more, or lower" in refused.stderr
+
+
+def test_seeds_of_models_that_are_taught_are_joined(project):
+    """The mean of two models, each of which has learnt from labels of its own first model."""
+    found = joining_plan(project, "projected", "seeds(projected)", steps=30, keep_models=True)
+    out = project / "out"
+    one, other, mean = sorted(run_experiment(found, out=out).records, key=lambda record: len(record.seeds))
+    assert mean.strategy == "seeds(projected)"
+    assert mean.teaching.items == one.teaching.items + other.teaching.items
+    assert [taught.pairs for taught in mean.teaching.languages] == [240, 240]
+    weights = [weights_of(model_in(out / "runs" / record.folder / "model")) for record in (one, other, mean)]
+    for name, found_mean in weights[2].items():
+        expected = (weights[0][name] + weights[1][name]) / 2
+        torch.testing.assert_close(found_mean, expected, rtol=1e-5, atol=1e-6)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from unittest import mock
 
 import pytest
@@ -376,6 +376,12 @@ def test_a_comparison_names_what_was_taught(project):
     assert compared.overall["projected"].over_best is None
 
 
+def test_records_from_before_there_was_teaching_are_read():
+    record = make_record(make_settings(["de"]), "full", {"en": 0.9, "de": 0.5})
+    values = json.loads(json.dumps(asdict(record)))
+    assert RunRecord.from_json({name: value for name, value in values.items() if name != "teaching"}) == record
+
+
 def test_strategies_in_words():
     assert name_strategy("projected") == "label projection"
     assert name_strategy("full+projected") == "full realignment with label projection"
@@ -403,3 +409,17 @@ def test_each_way_to_teach_has_a_comparison_of_its_own():
     assert [one.cells["de"]["full"].mean for one in both] == [0.6, 0.6]
     assert all(one.setup.has_runs_of(result.setup) for one in both for result in results("full", 0.6))
     assert len({one.label for one in both} - {""}) == 2
+
+
+def test_advice_does_not_judge_models_by_what_they_have_learnt(project, remarks):
+    file = project / "experiment.toml"
+    file.write_text(file.read_text().replace("pretokenized = true", "pretokenized = true\nheld_out = 30"))
+    options = ["--set", "strategies=['baseline', 'front', 'projected']", "--set", "seeds=[1]"]
+    done = alignfreeze("advise", file, "--out", project / "advice", *options)
+    refused(done, "strategies: projected learns labels of the bitext", "leave it out")
+    found = planned(project, seeds=[1], strategies=["baseline", "front", "projected"])
+    run_experiment(found, out=project / "out")
+    advised = alignfreeze("advise", project / "out", "--json")
+    assert advised.returncode == 0, advised.stderr
+    assert "projected: left out" in " ".join(advised.stderr.split())
+    assert "projected" not in advised.stdout

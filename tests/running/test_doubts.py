@@ -7,9 +7,9 @@ import pytest
 from alignfreeze.experiment.cards import CardFacts, card_text
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.studies.comparison import compare_results
-from alignfreeze.studies.results import read_results
 from alignfreeze.studies.overviews import summarise_comparisons
-from alignfreeze.studies.summaries import MEANINGLESS, NOTHING_LEARNT, summarise_comparison
+from alignfreeze.studies.results import read_results
+from alignfreeze.studies.summaries import NOTHING_LEARNT, summarise_comparison
 from tests.support.cli import alignfreeze
 from tests.support.records import make_record, make_settings, write_runs
 

@@ -7,7 +7,7 @@ from transformers import pipeline
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.errors import DataError, EncoderError
 from alignfreeze.evaluation.zero_shot import evaluate
-from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
+from alignfreeze.tasks.finetuning import FinetuningSettings, Mixture, finetune
 from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.kinds import IGNORED
 from alignfreeze.tasks.models import add_head, load_task_model
@@ -162,3 +162,30 @@ def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tin
     # Warm-up over 2 steps from 0, then linearly down over 18.
     assert rates[:3] == pytest.approx([0.0, 0.5, 1.0])
     assert rates[-1] == pytest.approx(1 / 18)
+
+
+def test_a_mixture_is_learnt_together_with_the_items(tiny_encoder, tagger, toy_tagged):
+    """The words of the other language are those of English, spelt backwards; alone, a model does not learn them."""
+    others = [TaggedSentence(tuple(word[::-1] for word in item.words), item.tags) for item in toy_tagged]
+    mixture = Mixture(others, source_share=0.5, steps=2 * QUICK.total_steps(len(toy_tagged)), title="again")
+    mixed, history = finetune(tiny_encoder, POS, toy_tagged, settings=QUICK, mixture=mixture, device="cpu")
+    assert history.steps == 96
+    shares = [evaluate(model, POS, {"en": toy_tagged, "de": others}) for model in (tagger, mixed)]
+    (alone_en, alone_de), (mixed_en, mixed_de) = ([score.value for score in scores] for scores in shares)
+    assert min(alone_en, mixed_en) > 0.9
+    assert mixed_de > alone_de + 0.1
+
+
+def test_a_mixture_without_labels_is_an_error(tiny_encoder, toy_tagged):
+    mixture = Mixture([TaggedSentence(("dog",), (None,))], source_share=0.5, steps=2, title="again")
+    with pytest.raises(DataError, match="no item of the mixture has a label"):
+        finetune(tiny_encoder, POS, toy_tagged, settings=QUICK, mixture=mixture, device="cpu")
+
+
+def test_examples_are_joined_in_order(tiny_encoder):
+    model = add_head(tiny_encoder, WORDS, POS.labels, max_length=16)
+    items = [TaggedSentence((word,), (tag,)) for word, tag in (("the", "DET"), ("dog", "NOUN"), ("sees", "VERB"))]
+    whole = examples_of(model, items)
+    joined = examples_of(model, items[:2]).join(examples_of(model, items[2:]))
+    assert joined.digest == whole.digest
+    assert joined.batch([2])["labels"].tolist() == whole.batch([2])["labels"].tolist()

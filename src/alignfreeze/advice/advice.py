@@ -188,6 +188,11 @@ def _advise(
             f"strategies: {joined} joins models of several seeds, which pilots do not train; name "
             f"{joined.of_one_seed}, and join the seeds of the strategy that is advised"
         )
+    if taught := [str(strategy) for strategy in strategies if strategy.taught is not None]:
+        raise SettingsError(
+            f"strategies: {', '.join(taught)} learns labels of the bitext, and advice judges models by such labels, so "
+            "its estimate would be too good; leave it out, and test it with `alignfreeze run`"
+        )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})
     whole = plan(settings, base=base, tests=False)

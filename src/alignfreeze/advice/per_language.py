@@ -14,7 +14,7 @@ from alignfreeze.advice.pilots import Pilot
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import PREDICTIONS, check_estimable, read_predictions
 from alignfreeze.experiment.identity import Part
-from alignfreeze.experiment.names import BASELINE, split_joined
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
@@ -38,14 +38,15 @@ def choose_strategies(folder: Path) -> StrategyChoices:
     records = list(read_records(folder))
     for _, record in records:
         check_estimable(TASKS[record.task])
-    joined = dict.fromkeys(record.strategy for _, record in records if split_joined(record.strategy)[1] is not None)
-    if joined:
+    if joined := list(dict.fromkeys(record.strategy for _, record in records if len(record.seeds) > 1)):
         remark(f"{', '.join(joined)}: left out of the choice, which compares runs of one seed each")
-    runs = [
-        (place.parent, record)
-        for place, record in records
-        if (place.parent / PREDICTIONS).is_file() and record.strategy not in joined
-    ]
+    if taught := list(dict.fromkeys(record.strategy for _, record in records if record.teaching is not None)):
+        remark(
+            f"{', '.join(taught)}: left out, because these models learn labels of the bitext, and advice judges models "
+            "by such labels"
+        )
+    records = [(place, record) for place, record in records if record.teaching is None and len(record.seeds) == 1]
+    runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]
     if not runs:
         raise DataError(
             f"{folder}: no run here has predictions for held-out sentence pairs; set bitext.held_out, such as "
@@ -86,9 +87,7 @@ def choose_strategies(folder: Path) -> StrategyChoices:
 
 def _check_alike(folder: Path, records: Sequence[RunRecord]) -> None:
     """Check that runs differ only in strategy and seed."""
-    found = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
-    setups = {setup for setup in found if setup.teaching} or found
-    setups |= {setup.untaught for setup in found} - {setup.untaught for setup in setups}
+    setups = {result.setup for record in records if record.sees_bitext for result in results_of(record, str(folder))}
     shared = {record.identity.digest_of(*SHARED_PARTS) for record in records}
     if len(setups) > 1 or len(shared) > 1:
         raise DataError(

@@ -155,7 +155,7 @@ def run_pilots(
         OutputError: Another process does pilots in this folder.
     """
     strategies = list(dict.fromkeys(settings.strategies))
-    alignments = find_links(settings, data) if settings.sees_bitext else []
+    alignments = find_links(settings, data) if settings.realigns else []
     found = []
     specs = [_spec_of(settings, plan, data, strategy, seed) for seed in seeds for strategy in strategies]
     users = users_of({spec.folder: spec.realigned_encoders for spec in specs})
