@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,9 +11,7 @@ from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.names import (
     BASELINE,
     PAPER_STRATEGIES,
-    is_made_from_others,
     sees_bitext,
-    split_joined,
 )
 from alignfreeze.running.scores import (
     GroupsByStrategy,
@@ -22,18 +20,17 @@ from alignfreeze.running.scores import (
     Values,
     average_languages,
     find_groups,
-    interval_of_gain,
     judge_scores,
     size_groups,
-    summarise,
 )
-from alignfreeze.running.trials import Counts, average_groups
+from alignfreeze.running.trials import Counts
 from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
+from alignfreeze.studies.gains_over import GainOver, compare_with, correct_known, find_best, find_frozen
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
-from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains, rank_strategies
+from alignfreeze.studies.statistics import p_value_of_gains, rank_strategies
 
 if TYPE_CHECKING:
-    from alignfreeze.experiment.strategies import Strategy
+    pass
 
 Kind = TypeVar("Kind", bound=str)
 
@@ -41,27 +38,6 @@ SIGNIFICANT = 0.05
 """A p-value below this value is significant."""
 
 PAPER_VERDICTS: tuple[PaperVerdict, ...] = ("improved", "unchanged", "worsened")
-
-
-@dataclass(frozen=True, slots=True)
-class GainOver:
-    """The gain of a merged encoder, or of joined models, over another strategy, in the mean over the target languages.
-
-    Attributes:
-        member: The other strategy. If it is the best of several, it is chosen after the results are known, so the gain
-            is rather too small.
-        gain: Difference of the means, over the seeds that both have.
-        interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        n: Number of seeds of the merged encoder, or of runs that join several seeds.
-        p_value: The p-value of Wilcoxon's test that the gains of languages are around zero, corrected for other
-            merged encoders (Holm).
-    """
-
-    member: str
-    gain: float
-    interval: tuple[float, float] | None
-    n: int
-    p_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +291,9 @@ def _summarise_overall(
     gains = {name: [gain for row in cells if name in row and (gain := row[name].gain) is not None] for name in means}
     tested = [name for name in means if name != BASELINE]
     p_values = {name: p_value_of_gains(gains[name]) for name in tested}
-    corrected = _correct_known(p_values)
+    corrected = correct_known(p_values)
     over_best, over_frozen = (
-        _compare_with(others, values, by_seed, groups) for others in (_find_best(by_seed), _find_frozen(by_seed))
+        compare_with(others, values, by_seed, groups) for others in (find_best(by_seed), find_frozen(by_seed))
     )
     return {
         name: Overall(
@@ -333,82 +309,6 @@ def _summarise_overall(
         for name in strategies
         if name in means
     }
-
-
-def _correct_known(p_values: Mapping[str, float | None]) -> dict[str, float]:
-    """Correct the known p-values for multiple tests."""
-    known = {name: p for name, p in p_values.items() if p is not None}
-    return dict(zip(known, correct_p_values(list(known.values())), strict=True))
-
-
-def _find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
-    """Return the best of the strategies that another is made from, if all of them were tested, and what is joined.
-
-    Gains over the baseline alone are in the comparison anyway.
-    """
-    best = {name: member for name in by_seed if (member := _member_of(name)) is not None and member in by_seed}
-    for name, strategy in _parse_made(by_seed).items():
-        if strategy.joined is not None:
-            continue
-        if by_seed.keys() >= set(strategy.sources) and set(strategy.sources) != {BASELINE}:
-            best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
-    return best
-
-
-def _member_of(name: str) -> str | None:
-    """Return the strategy of each of the models that a strategy joins; None if it joins none."""
-    member, joined = split_joined(name)
-    return None if joined is None else member
-
-
-def _find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
-    """Return the tested strategy that freezes what another puts back, by the name of the other."""
-    return {
-        name: other
-        for name, strategy in _parse_made(by_seed).items()
-        for other in by_seed
-        if strategy.puts_back_what_is_frozen_by(other)
-    }
-
-
-def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:
-    """Parse the names of strategies that are made from others."""
-    made = [name for name in names if is_made_from_others(name)]
-    if not made:
-        return {}
-    from alignfreeze.experiment.strategies import Strategy  # torch comes with it
-
-    return {name: Strategy.parse(name) for name in made}
-
-
-def _compare_with(
-    others: Mapping[str, str],
-    values: Sequence[Mapping[str, Values]],
-    by_seed: Mapping[str, Values],
-    groups: GroupsByStrategy,
-) -> dict[str, GainOver]:
-    """Compare strategies with one other each.
-
-    Args:
-        others: The other strategy, by the name of the first.
-        values: Scores of each target language, by strategy and seed.
-        by_seed: The means of these scores over languages.
-        groups: The seeds of each run of the strategies that join several. They are compared with the means of others
-            over these seeds.
-    """
-    alike = {name: average_groups(by_seed[other], groups.get(name, {})) for name, other in others.items()}
-    others = {name: other for name, other in others.items() if alike[name]}
-    gains = {
-        name: [summarise(row[name], average_groups(row[other], groups.get(name, {}))).gain or 0.0 for row in values]
-        for name, other in others.items()
-    }
-    p_values = _correct_known({name: p_value_of_gains(several) for name, several in gains.items()})
-    found = {}
-    for name, other in others.items():
-        ours, theirs = by_seed[name], alike[name]
-        over = summarise(ours, theirs)
-        found[name] = GainOver(other, over.gain or 0.0, interval_of_gain(ours, theirs), over.n, p_values.get(name))
-    return found
 
 
 def _count(found: Sequence[str | None], kinds: Sequence[Kind]) -> dict[Kind, int]:

@@ -17,7 +17,8 @@ from alignfreeze.experiment.names import (
 from alignfreeze.languages import name_or_code
 from alignfreeze.running.verdicts import Judgement, Verdict, interval_text, needs_text, points_text
 from alignfreeze.studies.answers import best_of, join_names, say_what_they_do, verdict_of
-from alignfreeze.studies.comparison import SIGNIFICANT, Comparison, GainOver
+from alignfreeze.studies.comparison import SIGNIFICANT, Comparison
+from alignfreeze.studies.gains_over import GainOver
 
 STRATEGY_NAMES = {
     BASELINE: "the baseline",

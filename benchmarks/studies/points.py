@@ -1,0 +1,142 @@
+"""What gives points, and not tenths? Sums up the runs of `experiments/points-pos.toml`.
+
+The runs may come from several folders and machines: what is known of earlier ones stays in the results. Choices are
+tuned on the tuning languages; the others are reported. Averages of seeds are compared with the mean of their members.
+"""
+
+import argparse
+import sys
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean, stdev
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from alignfreeze.experiment.names import split_joined
+from alignfreeze.files import read_json
+from alignfreeze.studies.results import read_records
+from benchmarks import common
+
+TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
+NAME = "points_pos"
+
+
+def read_runs(folders):
+    """Return scores by language, and what was refused, by strategy and then by seeds."""
+    found = {}
+    for folder in folders:
+        for _, record in read_records(folder):
+            metric, source = record.scores[0].metric, record.source_language
+            scores = {one.language: one for one in record.scores if one.metric == metric and one.language != source}
+            facts = {
+                "steps": record.finetuning.steps,
+                "seconds": round(sum(record.seconds.values()), 1),
+                "scores": {code: round(one.value, 5) for code, one in sorted(scores.items())},
+            }
+            if record.teaching is not None:
+                facts["refused"] = [one.language for one in record.teaching.languages if one.decision == "refuse"]
+                facts["weighed down"] = [
+                    one.language for one in record.teaching.languages if one.decision == "weigh down"
+                ]
+            seeds = "+".join(map(str, record.seeds))
+            found.setdefault(record.experiment, {}).setdefault(record.strategy, {})[seeds] = facts
+    return found
+
+
+def merge(known, found):
+    """Put runs into what is known of earlier ones."""
+    for experiment, strategies in found.items():
+        for strategy, runs in strategies.items():
+            known.setdefault(experiment, {}).setdefault(strategy, {}).update(runs)
+    return known
+
+
+def mean_of(run, languages):
+    return 100 * fmean(run["scores"][code] for code in languages)
+
+
+def split_languages(runs):
+    """Return the tuning languages and the reported ones."""
+    codes = list(next(iter(next(iter(runs.values())).values()))["scores"])
+    return [code for code in codes if code in TUNING], [code for code in codes if code not in TUNING]
+
+
+def gain_by_language(runs, strategy):
+    """Return the gains over the baseline with the same seeds, as points by language."""
+    gains = {}
+    for seeds, run in runs[strategy].items():
+        theirs = [runs["baseline"][seed] for seed in seeds.split("+") if seed in runs["baseline"]]
+        if theirs:
+            for code, score in run["scores"].items():
+                gains.setdefault(code, []).append(100 * (score - fmean(one["scores"][code] for one in theirs)))
+    return {code: fmean(several) for code, several in gains.items()}
+
+
+def sum_up(runs):
+    """Return the figures of each strategy: means, gains, the worst language, and the spread over seeds."""
+    tuning, reported = split_languages(runs)
+    facts = {}
+    for strategy, several in runs.items():
+        means = [mean_of(run, reported) for run in several.values()]
+        facts[strategy] = {
+            "runs": len(several),
+            "tuning": round(fmean(mean_of(run, tuning) for run in several.values()), 3) if tuning else None,
+            "reported": round(fmean(means), 3),
+            "sd": round(stdev(means), 3) if len(means) > 1 else None,
+        }
+        if strategy != "baseline" and (gains := gain_by_language(runs, strategy)):
+            worst = min(reported, key=gains.__getitem__)
+            facts[strategy] |= {
+                "gain, tuning": round(fmean(gains[code] for code in tuning), 3) if tuning else None,
+                "gain, reported": round(fmean(gains[code] for code in reported), 3),
+                "worst": [worst, round(gains[worst], 3)],
+                "gains": {code: round(gain, 2) for code, gain in sorted(gains.items())},
+            }
+        member, joined = split_joined(strategy)
+        if joined and member in runs:
+            facts[strategy]["over members"] = compare_with_members(several, runs[member], reported)
+    return facts
+
+
+def compare_with_members(joined, members, languages):
+    """Return how far joined models are above the mean of their members, and the ratio of standard deviations."""
+    pairs = [
+        (mean_of(run, languages), [mean_of(members[seed], languages) for seed in seeds.split("+")])
+        for seeds, run in joined.items()
+        if all(seed in members for seed in seeds.split("+"))
+    ]
+    if not pairs:
+        return None
+    found = {"gain": round(fmean(mean - fmean(theirs) for mean, theirs in pairs), 3), "groups": len(pairs)}
+    if len(pairs) > 1:
+        # With few groups a standard deviation is rough: it is that of all differences of two, in both cases.
+        spread = _spread([mean for mean, _ in pairs])
+        theirs = _spread([score for _, scores in pairs for score in scores])
+        found["sd ratio"] = round(spread / theirs, 3)
+    return found
+
+
+def _spread(values):
+    return (fmean((a - b) ** 2 for a, b in combinations(values, 2)) / 2) ** 0.5
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", type=Path, nargs="*", help="folders of runs")
+    folders = parser.parse_args().studies
+    known = (read_json(common.RESULTS / f"{NAME}.json") or {}).get("runs", {})
+    runs = merge(known, read_runs(folders))
+    sums = {experiment: sum_up(strategies) for experiment, strategies in runs.items()}
+    for experiment, facts in sums.items():
+        print(experiment)
+        rows = [
+            [name, one["runs"], one["reported"], one["sd"], one.get("gain, tuning"), one.get("gain, reported")]
+            + [" ".join(map(str, one["worst"])) if "worst" in one else ""]
+            for name, one in facts.items()
+        ]
+        common.table(["strategy", "runs", "reported", "sd", "gain, tuning", "gain, reported", "worst"], rows)
+    common.keep(NAME, {"runs": runs, "sums": sums})
+
+
+if __name__ == "__main__":
+    main()
