@@ -210,6 +210,14 @@ def test_if_all_labels_are_refused_the_first_model_stays(project, remarks):
     assert "trained a second time" not in card
 
 
+@pytest.mark.parametrize(("way", "table"), [("projected", "projection"), ("self-trained", "self_training")])
+def test_labels_of_which_the_model_is_not_sure_are_refused_with_a_remedy(first, way, table):
+    (german, items), _ = label(first, way=way, **{table: {"confidence": 0.999}})
+    assert (german.decision, german.labelled, len(items)) == ("refuse", 0, 0)
+    remedy = f"a probability of 0.999 or more; lower {table}.confidence, or train for more steps."
+    assert german.sentence.endswith(remedy)
+
+
 @pytest.mark.parametrize("task", ["ner", "nli"])
 def test_other_tasks_are_taught_too(project, toy_items, task):
     if task == "ner":

@@ -72,11 +72,13 @@ class Way:
 
     Attributes:
         labels: What its labels are called in sentences.
+        table: The table of the settings that say which labels are kept.
         predict: Predicts the labels that are carried.
         settings: Returns the settings that say which labels are kept.
     """
 
     labels: str
+    table: str
     predict: Predict
     settings: Callable[[ExperimentSettings], ProjectionSettings]
 
@@ -94,8 +96,10 @@ def _predict_targets(model: TaskModel, task: Task, material: Material, targets: 
 
 
 WAYS: Mapping[str, Way] = {
-    PROJECTED: Way(PROJECTED_LABELS, _predict_sources, lambda settings: settings.projection),
-    SELF_TRAINED: Way("the model's own labels", _predict_targets, lambda settings: settings.self_training),
+    PROJECTED: Way(PROJECTED_LABELS, "projection", _predict_sources, lambda settings: settings.projection),
+    SELF_TRAINED: Way(
+        "the model's own labels", "self_training", _predict_targets, lambda settings: settings.self_training
+    ),
 }
 """The ways to label target sides, by the word with which the names of strategies end."""
 
@@ -167,7 +171,7 @@ def label_languages(
         predictions = way.predict(model, task, material, targets)
         projection = project(predictions, targets, check_estimable(task).relabel, chosen)
         if settings.teaching.guard:
-            guarded = _judge(task, predictions, data, pairs, confidence=chosen.confidence, labels=way.labels)
+            guarded = _judge(task, way, predictions, data, pairs, confidence=chosen.confidence)
         else:
             sentence = f"{name_of(language)}: {way.labels} are not checked (teaching.guard = false)."
             guarded = Guarded(language, "keep", 1.0, 0.0, sentence)
@@ -186,12 +190,12 @@ def _draw(bitext: Sequence[SentencePair], positions: Sequence[int], most: int | 
 
 def _judge(
     task: Task,
+    way: Way,
     predictions: Predictions,
     data: ExperimentData,
     pairs: Sequence[SentencePair],
     *,
     confidence: float,
-    labels: str,
 ) -> Guarded:
     """Decide what happens to the labels of a language. Of its tests only the words are used, not the labels."""
     texts = [task.kind.texts(item)[0] for item in data.tests.get(predictions.language, [])]
@@ -203,7 +207,13 @@ def _judge(
         # A text that is not cut into words is read by the model as it stands.
         texts=[text for text in texts if not isinstance(text, str)],
     )
-    return judge_evidence(predictions.language, evidence, labels=labels)
+    if evidence.agreement is None:
+        sentence = (
+            f"{name_of(predictions.language)}: {way.labels} are refused: there is none to use with a probability of "
+            f"{confidence:g} or more; lower {way.table}.confidence, or train for more steps."
+        )
+        return Guarded(predictions.language, "refuse", 0.0, 1.0, sentence)
+    return judge_evidence(predictions.language, evidence, labels=way.labels)
 
 
 def _use(projection: Projection, guarded: Guarded) -> tuple[TaughtLanguage, Sequence[Any]]:
