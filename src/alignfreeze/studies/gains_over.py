@@ -42,8 +42,6 @@ def find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
     """
     best = {name: member for name in by_seed if (member := _member_of(name)) is not None and member in by_seed}
     for name, strategy in _parse_made(by_seed).items():
-        if strategy.joined is not None:
-            continue
         if by_seed.keys() >= set(strategy.sources) and set(strategy.sources) != {BASELINE}:
             best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
     return best
@@ -66,8 +64,8 @@ def find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
 
 
 def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:
-    """Parse the names of strategies that are made from others."""
-    made = [name for name in names if is_made_from_others(name)]
+    """Parse the names of strategies of one seed that are made from others."""
+    made = [name for name in names if is_made_from_others(name) and split_joined(name)[1] is None]
     if not made:
         return {}
     from alignfreeze.experiment.strategies import Strategy  # torch comes with it

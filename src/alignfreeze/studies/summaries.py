@@ -154,7 +154,9 @@ def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
         return counts["helps"], is_known, strategy == named, -counts["hurts"], _mean_gain(comparison, strategy)
 
     most = max(known, key=merit)
-    best = named if named in known else most
+    # The strategy of the first sentence, unless nothing is known of it alone.
+    is_known = named in known and comparison.overall[named].counts["cannot tell"] < n
+    best = named if is_known else most
     counts = comparison.overall[best].counts
     more = comparison.overall[most].counts["helps"]
     others = f" {capitalise(name_strategy(most))} helps more: {more}." if more > counts["helps"] else ""
