@@ -129,11 +129,8 @@ def main():
     sums = {experiment: sum_up(strategies) for experiment, strategies in runs.items()}
     for experiment, facts in sums.items():
         print(experiment)
-        rows = [
-            [name, one["runs"], one["reported"], one["sd"], one.get("gain, tuning"), one.get("gain, reported")]
-            + [" ".join(map(str, one["worst"])) if "worst" in one else ""]
-            for name, one in facts.items()
-        ]
+        keys = ("runs", "reported", "sd", "gain, tuning", "gain, reported")
+        rows = [[name, *map(one.get, keys), " ".join(map(str, one.get("worst", ())))] for name, one in facts.items()]
         common.table(["strategy", "runs", "reported", "sd", "gain, tuning", "gain, reported", "worst"], rows)
     common.keep(NAME, {"runs": runs, "sums": sums})
 
