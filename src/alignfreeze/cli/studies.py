@@ -30,6 +30,8 @@ def compare(
 ) -> None:
     """Say for each language whether a strategy helps, hurts, or makes no difference, and how sure that is."""
     _check_forms(latex, markdown, as_json)
+    if languages and (latex or markdown):
+        raise SettingsError("--language shows sentences, which --latex and --markdown do not print; leave one out")
     with working(needs_torch=False):
         from alignfreeze.progress import stage
         from alignfreeze.running.tables import sheet_of
@@ -42,8 +44,6 @@ def compare(
     if as_json:
         show_json(found.to_dict())
         return
-    if languages and (latex or markdown):
-        raise SettingsError("--language shows sentences, which --latex and --markdown do not print; leave one out")
     show_doubts(found.doubts, latex=latex, markdown=markdown)
     if languages:
         for code in found.check_languages(languages):

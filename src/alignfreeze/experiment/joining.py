@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.names import ENSEMBLE, SEEDS
-from alignfreeze.experiment.starting import hold_patiently
+from alignfreeze.experiment.starting import hold_patiently, replacing_shared
 from alignfreeze.experiment.taught import Teaching, join_teachings
-from alignfreeze.files import make_folder, new_folder, remove_folder, remove_leftovers, write_json
+from alignfreeze.files import make_folder, remove_folder, write_json
 from alignfreeze.progress import remark
 from alignfreeze.realignment.averaging import combine_encoders
 from alignfreeze.realignment.history import RealignmentHistory
-from alignfreeze.seals import is_intact, seal
+from alignfreeze.seals import is_intact
 from alignfreeze.stored import Stored
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.training.history import TrainingHistory, chain
@@ -116,13 +116,10 @@ class ModelMaker:
             made = self.train(spec, places, own)
             trained = _Trained(made.realignment, made.finetuning, own.seconds, own.memory, made.teaching)
             self._count(trained)
-            remove_leftovers(place.parent, of=place.name, is_ours=True)
-            remove_folder(place)
-            with new_folder(place) as folder:
+            with replacing_shared(place) as folder:
                 made.model.save(folder)
                 write_json(folder / _HISTORY, asdict(trained))
                 self.describe(folder, spec, made)
-                seal(folder)
             remove_folder(places.checkpoints)  # the model is kept, and they take more room than it
             return made
 

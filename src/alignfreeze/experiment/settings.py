@@ -253,11 +253,11 @@ class ExperimentSettings(Settings):
                 f"strategies: {taught} lets a model label sentences, which have no labels in the task {self.task!r}; "
                 "this works for tasks that label words or texts"
             )
-        if self.realignment.schedule != "before" and any(one.taught and one.realigns for one in self.strategies):
-            taught = next(one for one in self.strategies if one.taught and one.realigns)
+        realigned = next((one for one in self.strategies if one.taught and one.realigns), None)
+        if realigned is not None and self.realignment.schedule != "before":
             raise ValueError(
-                f"strategies: {taught} trains two models from an encoder that is realigned before fine-tuning, but "
-                f"realignment.schedule is {self.realignment.schedule!r}; without realignment, {taught.taught} works "
+                f"strategies: {realigned} trains two models from an encoder that is realigned before fine-tuning, but "
+                f"realignment.schedule is {self.realignment.schedule!r}; without realignment, {realigned.taught} works "
                 "with each schedule"
             )
         return self

@@ -66,6 +66,19 @@ def hold_patiently(place: Path, what: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def replacing_shared(place: Path) -> Iterator[Path]:
+    """Give a new folder for a shared model, which is sealed and takes the place of an older one after the block.
+
+    The lock of the model must be held.
+    """
+    remove_leftovers(place.parent, of=place.name, is_ours=True)
+    remove_folder(place)
+    with new_folder(place) as folder:
+        yield folder
+        seal(folder)
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderMaker:
     """Makes the encoders that a run starts from.
@@ -148,11 +161,8 @@ class EncoderMaker:
             history = self.realign(encoder, policy, own)
             seconds, memory = own.seconds[_STAGE], own.memory[_STAGE]
             self.meter.add(_STAGE, seconds, memory)
-            remove_leftovers(place.parent, of=place.name, is_ours=True)
-            remove_folder(place)
-            with new_folder(place) as folder:
+            with replacing_shared(place) as folder:
                 encoder.save(folder)
                 write_json(folder / _HISTORY, asdict(_Made(history, seconds, memory)))
                 self.describe(folder, history)
-                seal(folder)
             return encoder, history
