@@ -92,10 +92,14 @@ def split_taught(name: str) -> tuple[str, str | None]:
     return (name, None) if match is None else (match[1] or BASELINE, match[2])
 
 
+def realigns(name: str) -> bool:
+    """Return whether a strategy realigns an encoder, whatever is done with its models afterwards."""
+    return split_taught(split_joined(name)[0])[0] != BASELINE
+
+
 def sees_bitext(name: str) -> bool:
     """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages."""
-    first, taught = split_taught(split_joined(name)[0])
-    return taught is not None or first != BASELINE
+    return realigns(name) or split_taught(split_joined(name)[0])[1] is not None
 
 
 def is_made_from_others(name: str) -> bool:

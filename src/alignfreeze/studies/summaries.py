@@ -11,6 +11,7 @@ from alignfreeze.experiment.names import (
     TAUGHT,
     is_merged_name,
     name_in_words,
+    realigns,
     split_joined,
     split_taught,
 )
@@ -108,7 +109,7 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     figures += f", 95% interval {interval_text(one.interval)}" if one.interval else ""
     if verdict == "helps":
         rivals = [name_strategy(other) for other in judged if other != best and judged[other].verdict == "helps"]
-        do = "Realign with" if _realigns(best) else "Use"
+        do = "Realign with" if realigns(best) else "Use"
         text = f"{do} {best!r}: {name_strategy(best)} helps {where} ({figures})."
         return f"{text} {capitalise(say_what_they_do(rivals, 'help'))} too." if rivals else text
     if verdict == "no difference":
@@ -116,11 +117,6 @@ def _say_mean(comparison: Comparison, strategies: Sequence[str]) -> str:
     if verdict == "hurts":
         return f"Do not realign: it hurts {where}, least with {name_strategy(best)} ({figures})."
     return _say_open(judged, where)
-
-
-def _realigns(strategy: str) -> bool:
-    """Return whether a strategy realigns an encoder, whatever is done with its models afterwards."""
-    return split_taught(split_joined(strategy)[0])[0] != BASELINE
 
 
 def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
