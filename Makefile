@@ -7,8 +7,9 @@ MADE := $(VENV)/.made
 DEMO_READY := $(VENV)/.ready-for-demo
 TESTS_READY := $(VENV)/.ready-for-tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Files are compiled when they are first imported: that is sooner than to compile all of torch at once.
-INSTALL := $(PIP) install --no-compile --constraint constraints.txt
+# Files are compiled when they are first imported: that is sooner than to compile all of torch at once. Where Python may
+# not keep what it compiles then, it would compile again at every start, for seconds.
+INSTALL := $(PIP) install $(if $(PYTHONDONTWRITEBYTECODE),--compile,--no-compile) --constraint constraints.txt
 # Python says nothing while it makes .venv: this prints a dot a second as long as the shell of the recipe lives.
 DOTS := (while kill -0 $$$$ 2>/dev/null; do printf .; sleep 1; done) &
 TOGETHER := --numprocesses 2 --dist worksteal

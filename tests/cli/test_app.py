@@ -45,6 +45,22 @@ def test_help_does_not_wait_for_torch():
 SLOW_TO_IMPORT = {"torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "pandas", "sklearn"}
 
 
+@pytest.mark.parametrize("command", ["run", "advise"])
+@pytest.mark.parametrize(("content", "found"), [(None, "cannot be read"), ("name = ", "not valid TOML")])
+def test_a_wrong_experiment_file_is_refused_before_torch_is_loaded(tmp_path, command, content, found):
+    """Loading PyTorch takes seconds, so a mistyped name must not wait for it."""
+    path = tmp_path / "nosuch.toml"
+    if content is not None:
+        path.write_text(content)
+    code = (
+        f"import sys\nsys.argv = ['alignfreeze', {command!r}, {str(path)!r}]\nfrom alignfreeze.cli import main\n"
+        "try: main()\nexcept SystemExit as end: code = end.code\n"
+        "assert code == 2 and not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_that_takes_long(command):
     done = in_own_process(command, "--help", python=("-X", "importtime"))

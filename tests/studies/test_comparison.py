@@ -117,6 +117,12 @@ def test_no_baseline_nothing_there_and_no_run(tmp_path):
         read_results([tmp_path / "empty"])
 
 
+def test_an_experiment_file_has_no_results(tmp_path):
+    (tmp_path / "study.toml").write_text("name = 'study'\n")
+    with pytest.raises(DataError, match=r"study\.toml: an experiment file has no results; name the folder of its runs"):
+        read_results([tmp_path / "study.toml"])
+
+
 def test_one_seed_has_no_standard_deviation_and_no_verdict(tmp_path):
     one = "\n".join(line for line in ROWS.splitlines() if not line.startswith("42"))
     (found,) = compare_results(read_results([table(tmp_path, one)]))

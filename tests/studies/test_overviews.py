@@ -39,6 +39,14 @@ def test_one_language_is_answered_over_all_comparisons(tmp_path):
     assert "German" not in done.stdout
 
 
+def test_the_extremes_say_when_the_encoder_was_realigned(tmp_path):
+    path = table(tmp_path, {"m": 0.1, "n": -0.1})
+    path.write_text(path.read_text().replace("n,udpos,before_dico", "n,udpos,during_dico"))
+    text = " ".join(summarise_comparisons(compare(path).comparisons))
+    assert "by full realignment, in udpos with m and links by dico." in text
+    assert "by full realignment, in udpos with n and links by dico, realigned during fine-tuning." in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

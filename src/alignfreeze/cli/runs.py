@@ -89,6 +89,7 @@ def run(
     as_json: o.Json = False,
 ) -> None:
     """Realign, fine-tune and test as experiment files say; complete runs are not repeated."""
+    values.check_readable(experiments)
     with working():
         from alignfreeze.experiment.planning import plan_all
         from alignfreeze.files import check_folder
@@ -199,6 +200,8 @@ def advise(
     """Advise without labels, from short runs (pilots), whether to realign and what to freeze for each language."""
     pilots = values.keep_given({"fraction": fraction, "budget": budget, "held_out": held_out, "n_seeds": seeds})
     options = values.keep_given({"seeds": None if seed is None else [seed], "device": device})
+    if not experiment.is_dir():
+        values.check_readable([experiment])
     with working():
         from alignfreeze.advice.advice import advise as ask
         from alignfreeze.advice.advice import folder_of

@@ -177,6 +177,19 @@ def read_experiments(
     ]
 
 
+def check_readable(paths: Sequence[Path]) -> None:
+    """Check that experiment files are TOML, before libraries are loaded that take seconds.
+
+    Raises:
+        DataError: A file cannot be read.
+        SettingsError: A file is not valid TOML.
+    """
+    from alignfreeze.settings import read_toml
+
+    for path in paths:
+        read_toml(path)
+
+
 def read_changes(options: list[str] | None) -> list[tuple[str, str]]:
     """Read the values of --set that change an experiment."""
     example = "NAME=VALUE, such as realignment.steps=200"

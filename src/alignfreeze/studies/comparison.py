@@ -25,7 +25,7 @@ from alignfreeze.running.scores import (
 )
 from alignfreeze.running.trials import Counts
 from alignfreeze.running.verdicts import MARGIN, VERDICTS, Verdict
-from alignfreeze.studies.gains_over import GainOver, compare_with, correct_known, find_best, find_frozen
+from alignfreeze.studies.gains_over import GainOver, compare_with, correct_known, find_best, find_frozen, find_next
 from alignfreeze.studies.results import METRICS, Result, Setup, check_tests
 from alignfreeze.studies.statistics import p_value_of_gains, rank_strategies
 
@@ -56,6 +56,8 @@ class Overall:
             these models.
         over_frozen: For parts that are put back, the gain over the strategy that freezes them while it realigns; None
             unless that was tested.
+        over_next: For the best of the strategies that only realign, the gain over the second best. It tells whether it
+            is known what to freeze.
     """
 
     average: Summary
@@ -66,6 +68,7 @@ class Overall:
     rank: float
     over_best: GainOver | None = None
     over_frozen: GainOver | None = None
+    over_next: GainOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +295,8 @@ def _summarise_overall(
     tested = [name for name in means if name != BASELINE]
     p_values = {name: p_value_of_gains(gains[name]) for name in tested}
     corrected = correct_known(p_values)
-    over_best, over_frozen = (
-        compare_with(others, values, by_seed, groups) for others in (find_best(by_seed), find_frozen(by_seed))
+    over_best, over_frozen, over_next = (
+        compare_with(find(by_seed), values, by_seed, groups) for find in (find_best, find_frozen, find_next)
     )
     return {
         name: Overall(
@@ -305,6 +308,7 @@ def _summarise_overall(
             rank=ranks.get(name, float("nan")),
             over_best=over_best.get(name),
             over_frozen=over_frozen.get(name),
+            over_next=over_next.get(name),
         )
         for name in strategies
         if name in means

@@ -1,4 +1,4 @@
-"""Gains of strategies over others than the baseline: over their members, or over what freezes the same parts."""
+"""Gains of strategies over others than the baseline: their members, what freezes the same parts, the second best."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GainOver:
-    """The gain of a merged encoder, or of joined models, over another strategy, in the mean over the target languages.
+    """The gain of a strategy over another one than the baseline, in the mean over the target languages.
 
     Attributes:
         member: The other strategy. If it is the best of several, it is chosen after the results are known, so the gain
-            is rather too small.
+            is rather too small. If the first strategy is the best of several, the gain is rather too large.
         gain: Difference of the means, over the seeds that both have.
         interval: 95% confidence interval of the gain, over seeds; None if it cannot be computed.
-        n: Number of seeds of the merged encoder, or of runs that join several seeds.
+        n: Number of seeds of the first strategy, or of runs that join several seeds.
         p_value: The p-value of Wilcoxon's test that the gains of languages are around zero, corrected for other
-            merged encoders (Holm).
+            strategies (Holm).
     """
 
     member: str
@@ -61,6 +61,22 @@ def find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
         for other in by_seed
         if strategy.puts_back_what_is_frozen_by(other)
     }
+
+
+def find_next(by_seed: Mapping[str, Values]) -> dict[str, str]:
+    """Return the second best of the strategies that only realign, by the name of the best.
+
+    These strategies differ in what they freeze.
+    """
+    means = {
+        name: summarise(values).mean
+        for name, values in by_seed.items()
+        if name != BASELINE and not is_made_from_others(name)
+    }
+    if len(means) < 2:
+        return {}
+    best, second, *_ = sorted(means, key=lambda name: -means[name])
+    return {best: second}
 
 
 def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:

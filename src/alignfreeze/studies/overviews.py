@@ -85,6 +85,7 @@ _COUNTED: dict[Verdict, str] = {
 def _say_extreme(what: str, gain: float, comparison: Comparison, strategy: str) -> str:
     setup = comparison.setup
     where = f"{setup.task} with {setup.encoder}" + (f" and links by {setup.aligner}" if setup.aligner else "")
+    where += f", realigned {setup.schedule} fine-tuning" if setup.schedule not in {None, "before"} else ""
     return f"{what}: {points_text(gain)} points by {name_strategy(strategy)}, in {where}."
 
 

@@ -211,6 +211,8 @@ _SCORE = re.compile(r"(?P<final>final_)?eval_(?P<language>.+)_(?P<metric>accurac
 
 def _read_table(path: Path) -> Iterator[Result]:
     """Yield the results of a table of the reference code: one row per run, one column per language and metric."""
+    if path.suffix == ".toml":
+        raise DataError(f"{path}: an experiment file has no results; name the folder of its runs, as in run --out")
     rows = csv.DictReader(line for _, line in read_lines(path))
     try:
         columns = list(rows.fieldnames or ())

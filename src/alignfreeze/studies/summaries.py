@@ -50,6 +50,7 @@ def summarise_comparison(comparison: Comparison) -> list[str]:
         return [MEANINGLESS]
     found = [
         _say_mean(comparison, strategies),
+        _say_what_to_freeze(comparison),
         _say_languages(comparison, strategies),
         _say_harm(comparison, strategies),
         _say_largest(comparison, strategies),
@@ -123,15 +124,22 @@ def _say_open(judged: Mapping[str, Judgement], where: str) -> str:
     """Return what is known of strategies in the mean where none helps, and of one it cannot be told."""
     unknown = max((name for name in judged if judged[name].verdict == "cannot tell"), key=lambda n: judged[n].gain)
     one = judged[unknown]
-    gains = "gains" if one.gain >= 0 else "loses"
-    figures = f"{points_text(abs(one.gain)).lstrip('+')} points"
-    figures += "" if one.interval is None else f" (95% interval of the gain {interval_text(one.interval)})"
-    text = f"{where}, {name_strategy(unknown)} {gains} {figures}. {capitalise(needs_text(one))} would settle it."
+    figures = "" if one.interval is None else f" (95% interval of the gain {interval_text(one.interval)})"
+    settles = f"{capitalise(needs_text(one))} would settle it."
+    text = f"{where}, {name_strategy(unknown)} {_say_gain(one.gain)}{figures}. {settles}"
     harmful = [name for name, other in judged.items() if other.verdict == "hurts"]
     if not harmful:
         return f"One cannot tell yet whether to realign: {text}"
     do = say_what_they_do([name_strategy(name) for name in harmful], "hurt")
     return f"Do not realign with {' or '.join(map(repr, harmful))}: {do}. Of the rest one cannot tell yet: {text}"
+
+
+def _say_gain(share: float) -> str:
+    """Return what a strategy gains or loses, or that it does neither."""
+    points = f"{abs(100 * share):.1f}"
+    if float(points) == 0:
+        return "neither gains nor loses"
+    return f"{'gains' if share > 0 else 'loses'} {points} points"
 
 
 def _say_languages(comparison: Comparison, strategies: Sequence[str]) -> str:
@@ -205,12 +213,41 @@ def _say_over_frozen(merged: str, over: GainOver) -> str:
     return _say_over(merged, over, "")
 
 
+def _say_what_to_freeze(comparison: Comparison) -> str:
+    """Return whether it is known what to freeze: whether the best strategy is better than the second.
+
+    Nothing is said if the best hurts, or of a single seed.
+    """
+    compared = {name: over for name, one in comparison.overall.items() if (over := one.over_next) is not None}
+    best, over = next(iter(compared.items()), ("", None))
+    judged = judge_means(comparison).get(best)
+    if over is None or over.interval is None or judged is None or judged.verdict == "hurts":
+        return ""
+    low, high = over.interval
+    if max(-low, high) <= comparison.margin:
+        answer = "What is frozen makes no difference worth having"
+    elif low > 0 and judged.verdict == "helps":
+        answer = "Freeze nothing" if best == "full" else f"Freeze what {best!r} freezes"
+    else:
+        answer = "What to freeze cannot be told yet"
+    return f"{answer}: {_compare_two(best, over)}."
+
+
 def _say_over(merged: str, over: GainOver, what: str) -> str:
-    where = "above" if over.gain >= 0 else "below"
-    text = f"{name_strategy(merged)} is {abs(100 * over.gain):.1f} points {where} {what}"
-    runs = "seeds" if split_joined(merged)[1] is None else "groups of seeds"
-    text += name_strategy(over.member) + _say_how_sure(over.interval, over.n, over.p_value, what=runs)
-    return f"{capitalise(text)}."
+    return f"{capitalise(_compare_two(merged, over, what))}."
+
+
+def _compare_two(name: str, over: GainOver, what: str = "") -> str:
+    """Return a clause: how far a strategy is above or below another, and how sure that is."""
+    runs = "seeds" if split_joined(name)[1] is None else "groups of seeds"
+    text = f"{name_strategy(name)} is {_say_distance(over.gain)} {what}{name_strategy(over.member)}"
+    return text + _say_how_sure(over.interval, over.n, over.p_value, what=runs)
+
+
+def _say_distance(share: float) -> str:
+    """Return how far a score is above or below another."""
+    points = f"{abs(100 * share):.1f}"
+    return "level with" if float(points) == 0 else f"{points} points {'above' if share > 0 else 'below'}"
 
 
 def _say_largest(comparison: Comparison, strategies: Sequence[str]) -> str:

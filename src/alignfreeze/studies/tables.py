@@ -271,7 +271,11 @@ def comparison_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 
 def _strategy_facts(strategy: str, overall: Overall) -> dict[str, Any]:
-    over = {"over_best_member": overall.over_best, "over_frozen": overall.over_frozen}
+    over = {
+        "over_best_member": overall.over_best,
+        "over_frozen": overall.over_frozen,
+        "over_next": overall.over_next,
+    }
     known = {name: asdict(one) for name, one in over.items() if one is not None}
     return {**plain_values(OVERVIEW, OverviewRow(strategy, overall)), **known}
 
