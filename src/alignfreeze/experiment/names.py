@@ -12,7 +12,7 @@ BASELINE = "baseline"
 PAPER_STRATEGIES = (BASELINE, "full", "front", "back")
 """The strategies of the paper: no realignment, and realignment with three freeze policies."""
 
-AVERAGE, SCALED, SWAP, REVERT = "average", "scaled", "swap", "revert"
+AVERAGE, SCALED, SWAP, REVERT, TIES = "average", "scaled", "swap", "revert", "ties"
 """What the names of strategies begin with that merge several encoders into one."""
 
 SEEDS, ENSEMBLE = "seeds", "ensemble"
@@ -44,9 +44,10 @@ TAUGHT: Mapping[str, TaughtWord] = {
 """The ways in which a model is trained a second time."""
 
 _AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
-_MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT})\(.*\)")
+_MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT}|{TIES})\(.*\)")
 _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
 _TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
+_TIES = re.compile(rf"{TIES}\((.*),([^,()]+)\)")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -75,6 +76,11 @@ def name_scaled(member: str, factor: float) -> str:
 def name_swap(base: str, parts: str, donor: str) -> str:
     """Return the name of an encoder some parts of which come from another."""
     return f"{REVERT}({base},{parts})" if donor == BASELINE else f"{SWAP}({base},{parts}={donor})"
+
+
+def name_ties(members: Sequence[str], density: float) -> str:
+    """Return the name of an encoder with the merged changes of several."""
+    return f"{TIES}({','.join(members)},{density})"  # 1.0 and not 1, which would be a layer
 
 
 def split_joined(name: str) -> tuple[str, str | None]:
@@ -131,4 +137,6 @@ def name_in_words(name: str, name_start: Callable[[str], str]) -> str:
         return f"{name_start(parts[0])} with {parts[1]} of {name_start(parts[2])}"
     if parts := found.get(SCALED):
         return f"{parts[1]} times {name_start(parts[0])}"
+    if match := _TIES.fullmatch(name):
+        return f"the merge of the largest {float(match[2]):.0%} of the changes of {match[1].replace(',', ' and ')}"
     return f"the {name}"
