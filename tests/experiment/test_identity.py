@@ -13,7 +13,8 @@ from alignfreeze.experiment.data import DataFile, ExperimentData
 from alignfreeze.experiment.identity import SETTING_PARTS, EncoderDigests, Identity, Part, flatten, identify, part_of
 from alignfreeze.experiment.planning import plan
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings, LinkSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import LinkSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment

@@ -25,7 +25,8 @@ from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError, UnlabelledError
 from alignfreeze.experiment.leaderboards import HubTest
-from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.languages import name_of
 from alignfreeze.progress import remark, stage
