@@ -84,6 +84,7 @@ OTHERS = {
     "teaching.guard": False,
     "teaching.source_share": 0.4,
     "teaching.max_pairs": 9,
+    "teaching.models": 2,
     "projection.confidence": 0.7,
     "projection.coverage": 0.7,
     "self_training.confidence": 0.7,

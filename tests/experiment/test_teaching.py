@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from dataclasses import asdict, replace
 from unittest import mock
 
@@ -125,7 +126,7 @@ def first(project):
             tokenizer=found.tokenizer,
             meter=recipe.Meter("cpu"),
         )
-    return found, stop.call_args.args[0]
+    return found, stop.call_args.args[0][0]
 
 
 def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **changes):
@@ -135,7 +136,7 @@ def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **c
     settings = change(
         found.settings, **{"projection": {"confidence": 0}, "self_training": {"confidence": 0}, **changes}
     )
-    return teaching.label_languages(model, way, settings, data, [links] * len(bitext), seed=1)
+    return teaching.label_languages([model], way, settings, data, [links] * len(bitext), seed=1)
 
 
 def says(model, items):
@@ -287,6 +288,74 @@ def test_what_was_killed_goes_on_where_it_was(project, monkeypatch, killed_after
     assert titles.count("realigning (full)") == 0
 
 
+# --- several first models ---------------------------------------------------------------
+
+
+def test_the_first_of_several_models_has_the_seed_of_the_run():
+    two, three = TeachingSettings(models=2), TeachingSettings(models=3)
+    assert TeachingSettings().seeds_of(31) == [31]
+    assert three.seeds_of(31)[:2] == two.seeds_of(31)
+    assert two.seeds_of(31) == [31, 1536455955]  # this number may never change: records name only the first
+    assert len({seed for one in (1, 2, 3) for seed in three.seeds_of(one)}) == 9
+
+
+def test_two_models_label_together(project):
+    """Each has its own training, and a label on which they do not agree is not learnt."""
+    changes = {"projection": {"confidence": 0, "coverage": 0}, "teaching": {"guard": False, "models": 2}}
+    found = taught(project, "projected", "self-trained", **changes)
+    for record in run_experiment(found, out=project / "out").records:
+        assert record.teaching.first.steps == 60
+        assert record.finetuning.steps == 60
+        assert record.teaching.items > 0
+    alone = {**changes, "teaching": {"guard": False}}
+    (one,) = run_experiment(taught(project, "projected", **alone), out=project / "alone").records
+    two = RunRecord.read(next((project / "out" / "runs").glob("projected*/record.json")))
+    assert two.teaching.first.losses[: len(one.teaching.first.losses)] == one.teaching.first.losses
+
+
+def test_labels_that_a_second_model_contradicts_are_not_learnt(first):
+    found, model = first
+    other = replace(model, model=deepcopy(model.model))
+    found = replace(found, data=replace(found.data, bitext=found.data.bitext[:20]))
+    settings = change(found.settings, projection={"confidence": 0}, teaching={"guard": False})
+    links = [DIAGONAL] * 20
+
+    def label_with(*models):
+        ((facts, items),) = teaching.label_languages(models, "projected", settings, found.data, links, seed=1)
+        return facts, items
+
+    assert label_with(model, other) == label_with(model)
+    with torch.no_grad():  # now it gives each word another label than the first model
+        other.model.classifier.weight.copy_(other.model.classifier.weight.roll(1, dims=0))
+        other.model.classifier.bias.copy_(other.model.classifier.bias.roll(1, dims=0))
+    assert label_with(model, other)[0].labelled == 0
+
+
+def test_several_models_continue_from_their_own_checkpoints(project, monkeypatch):
+    changes = {"compute": {"checkpoint_steps": 20}, "teaching": {"models": 2}}
+    found, out = taught(project, "self-trained", **changes), project / "out"
+    run_experiment(found, out=project / "apart")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        count_steps(patch, killed_after=("fine-tuning of model 2 (pos)", 25))
+        run_experiment(found, out=out)
+    assert {path.name for path in out.glob("checkpoints/*/*")} == {"fine-tuning", "fine-tuning-of-model-2"}
+    with monkeypatch.context() as patch:
+        titles = count_steps(patch)
+        run_experiment(found, out=out)
+    assert comparable(out) == comparable(project / "apart")
+    counts = [titles.count(f"fine-tuning{which} (pos)") for which in ("", " of model 2", " again")]
+    assert counts == [0, 10, 60]
+
+
+def test_a_plan_counts_all_first_models(project):
+    found = taught(project, "baseline", "projected", teaching={"models": 3})
+    assert "3 of different seeds, 30 steps each, give the labels together" in text_of(plan_sheet(found))
+    steps = [steps_of(spec, finetuning_steps=found.finetuning_steps) for spec in found.specs]
+    assert steps == [{"fine-tuning": 30}, {"fine-tuning": 90, "fine-tuning again": 60}]
+    cost = estimate_cost(change(found.settings, strategies=["projected"]), finetuning_steps=30)
+    assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
+
+
 # --- plans, identities and refusals --------------------------------------------------
 
 
@@ -327,6 +396,7 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         {"teaching": {"guard": False}},
         {"teaching": {"source_share": 0.4}},
         {"teaching": {"max_pairs": 9}},
+        {"teaching": {"models": 2}},
         {"projection": {"confidence": 0.6}},
         {"projection": {"coverage": 0.6}},
         {"self_training": {"confidence": 0.6}},
@@ -346,6 +416,7 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         ),
         ({"bitext": None}, r"\[bitext\] is required: its target sides are labelled"),
         ({"teaching": {"source_share": 1}}, "teaching.source_share.*less than 1"),
+        ({"teaching": {"models": 0}}, "teaching.models.*greater than or equal to 1"),
         ({"projection": {"confidence": 1}}, "projection.confidence"),
         ({"self_training": {"coverage": 2}}, "self_training.coverage"),
     ],

@@ -187,7 +187,7 @@ def realign_and_finetune(
     if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
 
-    def tune(name: str, mixture: Mixture | None) -> Finetuned:
+    def tune(title: str, mixture: Mixture | None, seed: int) -> Finetuned:
         with meter.measure("fine-tuning"):
             return finetune(
                 encoder,
@@ -196,9 +196,10 @@ def realign_and_finetune(
                 settings=settings.finetuning,
                 alongside=alongside,
                 mixture=mixture,
-                checkpoints=places.checkpoints / name.replace(" ", "-"),
+                checkpoints=places.checkpoints / title.replace(" ", "-"),
                 tells=False,  # it was said when the data were read
-                **start,
+                title=title,
+                **{**start, "seed": seed},
             )
 
     if strategy.taught is not None:
@@ -206,7 +207,7 @@ def realign_and_finetune(
             tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
         )
         return Made(model, history, training, teaching)
-    model, training = tune(FIRST, None)
+    model, training = tune(FIRST, None, spec.seed)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+import numpy as np
 from pydantic import Field
 
 from alignfreeze.settings import Settings
@@ -25,9 +26,22 @@ class TeachingSettings(Settings):
     source_share: float = Field(default=0.5, gt=0, lt=1)
     """The share of the second training that belongs to items of the source language. The second training has the steps
     of the first, divided by this share. So the source language is seen as often as by the baseline."""
+    models: int = Field(default=1, ge=1)
+    """How many first models give the labels together. Their probabilities are averaged, and a label counts only if all
+    of them give it. The first model has the seed of the run, and the seeds of the others are drawn with it."""
     max_pairs: int | None = Field(default=10_000, gt=0)
     """The most sentence pairs per language that get labels, drawn with the seed of the run. In Python, None means
     all."""
+
+    def seeds_of(self, seed: int) -> list[int]:
+        """Return the seeds of the first models: that of the run, then numbers that are drawn with it.
+
+        Args:
+            seed: The seed of the run.
+        """
+        # The numbers of a SeedSequence are the same in all versions of numpy.
+        drawn = (np.random.SeedSequence([seed, number]).generate_state(1) for number in range(2, self.models + 1))
+        return [seed, *(int(one[0]) for one in drawn)]
 
     def total_steps(self, steps: int) -> int:
         """Return the steps of the second training.
@@ -37,6 +51,17 @@ class TeachingSettings(Settings):
         """
         # The quotient of 3 and 0.3 is a little more than 10.
         return math.ceil(round(steps / self.source_share, 9))
+
+    def count_steps(self, taught: str | None, steps: int) -> tuple[int, int]:
+        """Return the steps of all fine-tunings of a run before the last, and those of a second fine-tuning.
+
+        Args:
+            taught: How the model is trained a second time; None if it is trained once.
+            steps: The steps of one fine-tuning.
+        """
+        if taught is None:
+            return steps, 0
+        return self.models * steps, self.total_steps(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +92,8 @@ class Teaching:
     """How a model was trained a second time.
 
     Attributes:
-        first: The history of the training of the model that gave labels.
+        first: The history of the training of the model that gave labels; of several models, their trainings as if each
+            continued where the previous one ended.
         languages: What was taught in each target language. If all are refused, the first model is the final one.
     """
 

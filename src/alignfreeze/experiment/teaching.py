@@ -10,6 +10,7 @@ import numpy as np
 
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair, group_by_languages
+from alignfreeze.evaluation.agreeing import agree_on
 from alignfreeze.evaluation.guard import PROJECTED_LABELS, Guarded, find_evidence, judge_evidence
 from alignfreeze.evaluation.predictions import Predictions, check_estimable, predict_pairs
 from alignfreeze.evaluation.projection import (
@@ -27,16 +28,18 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.taught import TaughtLanguage, Teaching
 from alignfreeze.languages import name_of
 from alignfreeze.progress import remark
-from alignfreeze.tasks.finetuning import Finetuned, Mixture
+from alignfreeze.tasks.finetuning import TITLE, Finetuned, Mixture
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Task
+from alignfreeze.training.history import chain
 
-FIRST, AGAIN = "fine-tuning", "fine-tuning again"
+FIRST, AGAIN = TITLE, f"{TITLE} again"
 """The titles of both trainings. Their checkpoints are in folders of these names."""
 
-Tune = Callable[[str, Mixture | None], Finetuned]
-"""Fine-tunes the encoder of a run; its arguments are a name for the checkpoints, and what is learnt in addition."""
+Tune = Callable[[str, Mixture | None, int], Finetuned]
+"""Fine-tunes the encoder of a run; its arguments are the title of the training, what is learnt in addition, and the
+seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def teach(
     """Fine-tune a model, let it label target sides of the bitext, and fine-tune another model on these too.
 
     Both models begin with the same encoder and the same head. If no labels are left, the first model is the final one.
+    Several first models, of different seeds, may label together.
 
     Args:
         tune: Fine-tunes the encoder.
@@ -123,24 +127,36 @@ def teach(
         settings: The experiment.
         data: The data to train on.
         alignments: The word alignments of the bitext; not used if labels do not go over links.
-        seed: The seed that draws sentence pairs.
+        seed: The seed of the run, which also draws sentence pairs.
     """
-    first = tune(FIRST, None)
-    found = label_languages(first.model, taught, settings, data, alignments, seed=seed)
-    teaching = Teaching(first.history, tuple(one for one, _ in found))
+    first, *others = _tune_first_models(tune, settings, seed=seed)
+    models = [one.model for one in (first, *others)]
+    found = label_languages(models, taught, settings, data, alignments, seed=seed)
+    history = chain([one.history for one in (first, *others)]) if others else first.history
+    teaching = Teaching(history, tuple(one for one, _ in found))
     for sentence in teaching.warnings:
         remark(sentence)
     items = [item for _, several in found for item in several]
     if not items:
         remark(f"{taught}: no labels are left to learn from, so the model of the first training is the final one")
         return first, teaching
-    del first  # on a GPU the second training needs the memory
-    share, steps = settings.teaching.source_share, settings.teaching.total_steps(teaching.first.steps)
-    return tune(AGAIN, Mixture(items, share, steps, AGAIN)), teaching
+    share, steps = settings.teaching.source_share, settings.teaching.total_steps(first.history.steps)
+    del first, others, models  # on a GPU the second training needs the memory
+    return tune(AGAIN, Mixture(items, share, steps), seed), teaching
+
+
+def _tune_first_models(tune: Tune, settings: ExperimentSettings, *, seed: int) -> list[Finetuned]:
+    """Fine-tune the models that give labels, the first with the seed of the run. Their checkpoints lie apart."""
+    found: list[Finetuned] = []
+    for number, one in enumerate(settings.teaching.seeds_of(seed), start=1):
+        if found:
+            found[-1].model.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next training needs the memory
+        found.append(tune(FIRST if number == 1 else f"{FIRST} of model {number}", None, one))
+    return found
 
 
 def label_languages(
-    model: TaskModel,
+    models: Sequence[TaskModel],
     taught: str,
     settings: ExperimentSettings,
     data: ExperimentData,
@@ -151,7 +167,7 @@ def label_languages(
     """Label target sides of the bitext. Return for each language what was done, and the items to learn.
 
     Args:
-        model: The model that gives the labels.
+        models: The models that give the labels together.
         taught: A name in `WAYS`.
         settings: The experiment.
         data: Its data.
@@ -168,7 +184,7 @@ def label_languages(
         pairs, links = [data.bitext[n] for n in drawn], [alignments[n] for n in drawn if alignments]
         material = Material(language, pairs, links, two_texts, settings.device)
         targets = targets_of(task, pairs, two_texts=two_texts)[language]
-        predictions = way.predict(model, task, material, targets)
+        predictions = agree_on([way.predict(model, task, material, targets) for model in models])
         projection = project(predictions, targets, check_estimable(task).relabel, chosen)
         if settings.teaching.guard:
             guarded = _judge(task, way, predictions, data, pairs, confidence=chosen.confidence)

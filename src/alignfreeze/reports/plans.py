@@ -56,7 +56,7 @@ def _name_run(spec: RunSpec) -> str:
 
 def _second_steps(settings: ExperimentSettings, steps: int) -> int:
     """Return the steps of the second fine-tuning of strategies that have one; 0 if there is none."""
-    return settings.teaching.total_steps(steps) if _taught(settings) else 0
+    return max(settings.teaching.count_steps(strategy.taught, steps)[1] for strategy in settings.strategies)
 
 
 def _taught(settings: ExperimentSettings) -> list[str]:
@@ -70,6 +70,8 @@ def _teaching_lines(settings: ExperimentSettings, steps: int) -> Iterator[tuple[
     teaching, share = settings.teaching, f"{settings.teaching.source_share:.0%}"
     again = f"{', '.join(taught)}: {teaching.total_steps(steps):,} more steps of {settings.finetuning.batch_size}"
     yield "fine-tuning again", f"{again}, {share} of the items in {settings.source_language}"
+    if teaching.models > 1:
+        yield "first models", f"{teaching.models} of different seeds, {steps:,} steps each, give the labels together"
     most = "all" if teaching.max_pairs is None else f"at most {teaching.max_pairs:,}"
     guard = "labels that would do harm are refused" if teaching.guard else "no labels are refused"
     yield "labels", f"for {most} sentence pairs of each language; {guard}"
