@@ -12,12 +12,21 @@ from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.corpora.choice import check_budget, choose_languages
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.projection import ProjectionSettings, SelfTrainingSettings
+from alignfreeze.evaluation.projection import ProjectionSettings
 from alignfreeze.evaluation.together import check_joint
-from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, SEEDS, is_average_name
-from alignfreeze.experiment.sources import BitextSettings, DataSettings, Language, LinkSettings, explain_pattern
+from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, PLAIN, SEEDS, TAUGHT, is_average_name
+from alignfreeze.experiment.sources import (
+    BitextSettings,
+    DataSettings,
+    Language,
+    LinkSettings,
+    OwnLabelSettings,
+    TranslationSettings,
+    explain_pattern,
+)
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.experiment.taught import TeachingSettings
+from alignfreeze.experiment.translations import check_lines
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
 from alignfreeze.tasks.during import check_during
@@ -64,8 +73,9 @@ class ExperimentSettings(Settings):
     `average(0.25*baseline,0.75*full)` is a weighted mean, and `scaled(full,1.5)` goes further than `full`.
     `revert(full,front)` is `full` with the front half put back to the pretrained encoder, and `swap(full,0..5=back)` is
     `full` with these layers of `back`. `projected` trains a second model, on target sides of the bitext too, which get
-    their labels over word links from a first model; `self-trained` lets the first model label them itself. Both may
-    begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of fine-tuned models of
+    their labels over word links from a first model; `self-trained` lets the first model label them itself.
+    `translated` learns translations of the training data, which you give. All three may begin with a realigned encoder:
+    `full+projected`. `seeds(full)` is the mean of the weights of fine-tuned models of
     several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
@@ -83,7 +93,10 @@ class ExperimentSettings(Settings):
     data: DataSettings
     """Where the task data are."""
     bitext: Annotated[BitextSettings | None, BeforeValidator(_parse_bitext)] = None
-    """Where the sentence pairs are. Every strategy but `baseline` needs them. A string stands for its `source`."""
+    """Where the sentence pairs are. Every strategy but `baseline` and `translated` needs them. A string stands for its
+    `source`."""
+    translations: TranslationSettings | None = None
+    """Where the translated training data are."""
     alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
     realignment: RealignmentSettings = RealignmentSettings()
@@ -91,11 +104,11 @@ class ExperimentSettings(Settings):
     finetuning: FinetuningSettings = FinetuningSettings()
     """How the task is learnt."""
     teaching: TeachingSettings = TeachingSettings()
-    """How models are trained a second time, on target-language items too (`projected`, `self-trained`)."""
+    """How models learn target-language items too (`projected`, `self-trained`, `translated`)."""
     projection: ProjectionSettings = ProjectionSettings()
     """Which labels `projected` carries over word links."""
-    self_training: SelfTrainingSettings = SelfTrainingSettings()
-    """Which labels `self-trained` keeps."""
+    self_training: OwnLabelSettings = OwnLabelSettings()
+    """Which labels `self-trained` keeps, and of which sentences."""
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
@@ -140,16 +153,36 @@ class ExperimentSettings(Settings):
         if (taught := next((one for one in self.strategies if one.taught), None)) is None:
             return self
         if TASKS[self.task].kind.pair_labeller is None:
+            has_labels = TAUGHT[str(taught.taught)].has_labels
+            lets = "learns translated sentences" if has_labels else "lets a model label sentences"
             raise ValueError(
-                f"strategies: {taught} lets a model label sentences, which have no labels in the task {self.task!r}; "
-                "this works for tasks that label words or texts"
+                f"strategies: {taught} {lets}, which have no labels in the task {self.task!r}; this works for tasks "
+                "that label words or texts"
             )
         realigned = next((one for one in self.strategies if one.taught and one.realigns), None)
         if realigned is not None and self.realignment.schedule != "before":
             raise ValueError(
-                f"strategies: {realigned} trains two models from an encoder that is realigned before fine-tuning, but "
+                f"strategies: {realigned} begins with an encoder that is realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}; without realignment, {realigned.taught} works "
                 "with each schedule"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_translations(self) -> Self:
+        if not self.translates:
+            return self
+        if self.translations is None:
+            first = next(one for one in self.strategies if one.taught and TAUGHT[one.taught].has_labels)
+            raise ValueError(
+                f"[translations] is required: {first} learns translated training data; name their files with "
+                "translations.train or translations.text"
+            )
+        if self.translations.text is not None:
+            check_lines(TASKS[self.task])
+        if not self.translated_languages:
+            raise ValueError(
+                "translations.languages: only the source language is named; name languages with translated data"
             )
         return self
 
@@ -228,7 +261,35 @@ class ExperimentSettings(Settings):
     @property
     def sees_bitext(self) -> bool:
         """Whether a strategy uses bitext: to realign, or for labels in target languages."""
-        return any(strategy.sees_bitext for strategy in self.strategies)
+        return any(map(self.uses_bitext, self.strategies))
+
+    def uses_bitext(self, strategy: Strategy) -> bool:
+        """Return whether a strategy uses bitext. Self-training on plain text does not."""
+        return strategy.realigns or (strategy.sees_bitext and not self.labels_plain_text(strategy.taught))
+
+    def labels_plain_text(self, taught: str | None) -> bool:
+        """Return whether a way to learn target-language items labels plain text.
+
+        Args:
+            taught: The word with which the name of a strategy ends; None if there is none.
+        """
+        return taught is not None and TAUGHT[taught].reads == PLAIN and self.self_training.text is not None
+
+    @property
+    def reads_plain_text(self) -> bool:
+        """Whether a strategy labels plain text."""
+        return any(self.labels_plain_text(strategy.taught) for strategy in self.strategies)
+
+    @property
+    def translates(self) -> bool:
+        """Whether a strategy learns translated training data."""
+        return any(strategy.taught is not None and TAUGHT[strategy.taught].has_labels for strategy in self.strategies)
+
+    @property
+    def translated_languages(self) -> list[str]:
+        """The languages with translated training data."""
+        languages = (self.translations and self.translations.languages) or self.languages
+        return [language for language in dict.fromkeys(languages) if language != self.source_language]
 
     @property
     def needs_links(self) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.choice import ChoiceSettings
 from alignfreeze.corpora.forms.table import FORMS
+from alignfreeze.corpora.hub import HUB
 from alignfreeze.corpora.selection import SelectionSettings
+from alignfreeze.evaluation.projection import SelfTrainingSettings
 from alignfreeze.languages import check_language
 from alignfreeze.settings import Settings, check_known
 
@@ -110,6 +112,45 @@ class BitextSettings(Settings):
                 "more"
             )
         return n
+
+
+class TranslationSettings(Settings):
+    """Where the translated training data are, which `translated` learns."""
+
+    train: Pattern | None = None
+    """Files in the form of the training data, with their own labels: a path with `{language}`, or a data set on the hub
+    with `{language}` in its name."""
+    text: Pattern | None = None
+    """Files of plain text, a path with `{language}`. Line i is the translation of training item i, whose labels it
+    gets. `alignfreeze mark` writes the lines to translate. For tasks on texts, and for tasks that mark entities."""
+    languages: list[Language] | None = Field(default=None, min_length=1)
+    """The languages with such files; by default the tested languages."""
+    max_items: int | None = Field(default=None, gt=0)
+    """The most translated items per language, drawn with the seed of the run; by default all."""
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.train is None) == (self.text is None):
+            found = "neither" if self.train is None else "both"
+            raise ValueError(f"expected one of train and text, but {found} is set")
+        if self.text is not None and self.text.startswith(HUB):
+            raise ValueError(
+                f"text: expected files of plain text, got {self.text!r}; for data sets on the hub use train"
+            )
+        return self
+
+    @property
+    def place(self) -> str:
+        """The place of the files, whatever their form."""
+        return self.train or self.text or ""
+
+
+class OwnLabelSettings(SelfTrainingSettings):
+    """Which labels are kept that a model gives to target sentences by itself, and which sentences these are."""
+
+    text: Pattern | None = None
+    """Files of plain text that get labels, one sentence per line: a path with `{language}`. By default, the target
+    sides of the bitext get them."""
 
 
 class LinkSettings(AlignmentSettings):

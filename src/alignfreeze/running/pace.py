@@ -42,7 +42,7 @@ class Pace:
     def of(cls, record: RunRecord) -> Pace:
         """Return the pace of a complete run."""
         trainings = {FINETUNING: record.finetuning}
-        if record.teaching is not None:
+        if record.teaching is not None and record.teaching.first is not None:
             trainings = {FINETUNING: record.teaching.first}
             if record.teaching.items:
                 trainings[AGAIN] = record.finetuning
