@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from copy import deepcopy
 from dataclasses import asdict, replace
 from unittest import mock
@@ -22,8 +23,10 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.experiment.taught import Teaching, TeachingSettings
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
+from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.pace import Pace, steps_of
+from alignfreeze.running.pace import Pace, guess_seconds_left, steps_of
+from alignfreeze.running.status import RunStatus
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results, results_of
 from alignfreeze.studies.summaries import name_strategy
@@ -354,6 +357,13 @@ def test_a_plan_counts_all_first_models(project):
     assert steps == [{"fine-tuning": 30}, {"fine-tuning": 90, "fine-tuning again": 60}]
     cost = estimate_cost(change(found.settings, strategies=["projected"]), finetuning_steps=30)
     assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
+
+
+def test_the_time_left_knows_which_first_model_is_trained():
+    """After 20 steps of the first model and 5 of the second, 15 and then 40 steps are left, a second each."""
+    claim = Claim("here", 1, 0.0, "fine-tuning of model 2 (pos)", 5, 20, time.time() - 5.0)
+    steps = {"a": {"fine-tuning": 40, "fine-tuning again": 40}}
+    assert guess_seconds_left([RunStatus("a", "running", claim)], {}, steps) == pytest.approx(55, rel=0.01)
 
 
 # --- plans, identities and refusals --------------------------------------------------

@@ -1,4 +1,4 @@
-"""Trains a model a second time, on target-language items too, whose labels come from a first model."""
+"""Trains models on target-language items too, whose labels come from a first model or are given."""
 
 from __future__ import annotations
 
