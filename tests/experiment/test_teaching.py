@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from copy import deepcopy
 from dataclasses import asdict, replace
 from unittest import mock
 
@@ -21,8 +23,10 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.experiment.taught import Teaching, TeachingSettings
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
+from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.pace import Pace, steps_of
+from alignfreeze.running.pace import Pace, guess_seconds_left, steps_of
+from alignfreeze.running.status import RunStatus
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results, results_of
 from alignfreeze.studies.summaries import name_strategy
@@ -125,7 +129,7 @@ def first(project):
             tokenizer=found.tokenizer,
             meter=recipe.Meter("cpu"),
         )
-    return found, stop.call_args.args[0]
+    return found, stop.call_args.args[0][0]
 
 
 def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **changes):
@@ -135,7 +139,7 @@ def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **c
     settings = change(
         found.settings, **{"projection": {"confidence": 0}, "self_training": {"confidence": 0}, **changes}
     )
-    return teaching.label_languages(model, way, settings, data, [links] * len(bitext), seed=1)
+    return teaching.label_languages([model], way, settings, data, [links] * len(bitext), seed=1)
 
 
 def says(model, items):
@@ -287,6 +291,81 @@ def test_what_was_killed_goes_on_where_it_was(project, monkeypatch, killed_after
     assert titles.count("realigning (full)") == 0
 
 
+# --- several first models ---------------------------------------------------------------
+
+
+def test_the_first_of_several_models_has_the_seed_of_the_run():
+    two, three = TeachingSettings(models=2), TeachingSettings(models=3)
+    assert TeachingSettings().seeds_of(31) == [31]
+    assert three.seeds_of(31)[:2] == two.seeds_of(31)
+    assert two.seeds_of(31) == [31, 1536455955]  # this number may never change: records name only the first
+    assert len({seed for one in (1, 2, 3) for seed in three.seeds_of(one)}) == 9
+
+
+def test_two_models_label_together(project):
+    """Each has its own training, and a label on which they do not agree is not learnt."""
+    changes = {"projection": {"confidence": 0, "coverage": 0}, "teaching": {"guard": False, "models": 2}}
+    found = taught(project, "projected", "self-trained", **changes)
+    for record in run_experiment(found, out=project / "out").records:
+        assert record.teaching.first.steps == 60
+        assert record.finetuning.steps == 60
+        assert record.teaching.items > 0
+    alone = {**changes, "teaching": {"guard": False}}
+    (one,) = run_experiment(taught(project, "projected", **alone), out=project / "alone").records
+    two = RunRecord.read(next((project / "out" / "runs").glob("projected*/record.json")))
+    assert two.teaching.first.losses[: len(one.teaching.first.losses)] == one.teaching.first.losses
+
+
+def test_labels_that_a_second_model_contradicts_are_not_learnt(first):
+    found, model = first
+    other = replace(model, model=deepcopy(model.model))
+    found = replace(found, data=replace(found.data, bitext=found.data.bitext[:20]))
+    settings = change(found.settings, projection={"confidence": 0}, teaching={"guard": False})
+    links = [DIAGONAL] * 20
+
+    def label_with(*models):
+        ((facts, items),) = teaching.label_languages(models, "projected", settings, found.data, links, seed=1)
+        return facts, items
+
+    assert label_with(model, other) == label_with(model)
+    with torch.no_grad():  # now it gives each word another label than the first model
+        other.model.classifier.weight.copy_(other.model.classifier.weight.roll(1, dims=0))
+        other.model.classifier.bias.copy_(other.model.classifier.bias.roll(1, dims=0))
+    assert label_with(model, other)[0].labelled == 0
+
+
+def test_several_models_continue_from_their_own_checkpoints(project, monkeypatch):
+    changes = {"compute": {"checkpoint_steps": 20}, "teaching": {"models": 2}}
+    found, out = taught(project, "self-trained", **changes), project / "out"
+    run_experiment(found, out=project / "apart")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        count_steps(patch, killed_after=("fine-tuning of model 2 (pos)", 25))
+        run_experiment(found, out=out)
+    assert {path.name for path in out.glob("checkpoints/*/*")} == {"fine-tuning", "fine-tuning-of-model-2"}
+    with monkeypatch.context() as patch:
+        titles = count_steps(patch)
+        run_experiment(found, out=out)
+    assert comparable(out) == comparable(project / "apart")
+    counts = [titles.count(f"fine-tuning{which} (pos)") for which in ("", " of model 2", " again")]
+    assert counts == [0, 10, 60]
+
+
+def test_a_plan_counts_all_first_models(project):
+    found = taught(project, "baseline", "projected", teaching={"models": 3})
+    assert "3 of different seeds, 30 steps each, give the labels together" in text_of(plan_sheet(found))
+    steps = [steps_of(spec, finetuning_steps=found.finetuning_steps) for spec in found.specs]
+    assert steps == [{"fine-tuning": 30}, {"fine-tuning": 90, "fine-tuning again": 60}]
+    cost = estimate_cost(change(found.settings, strategies=["projected"]), finetuning_steps=30)
+    assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
+
+
+def test_the_time_left_knows_which_first_model_is_trained():
+    """After 20 steps of the first model and 5 of the second, 15 and then 40 steps are left, a second each."""
+    claim = Claim("here", 1, 0.0, "fine-tuning of model 2 (pos)", 5, 20, time.time() - 5.0)
+    steps = {"a": {"fine-tuning": 40, "fine-tuning again": 40}}
+    assert guess_seconds_left([RunStatus("a", "running", claim)], {}, steps) == pytest.approx(55, rel=0.01)
+
+
 # --- plans, identities and refusals --------------------------------------------------
 
 
@@ -327,6 +406,7 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         {"teaching": {"guard": False}},
         {"teaching": {"source_share": 0.4}},
         {"teaching": {"max_pairs": 9}},
+        {"teaching": {"models": 2}},
         {"projection": {"confidence": 0.6}},
         {"projection": {"coverage": 0.6}},
         {"self_training": {"confidence": 0.6}},
@@ -342,10 +422,11 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         ({"task": "qa"}, r"projected lets a model label sentences, which have no labels in the task 'qa'"),
         (
             {"strategies": ["projected", "full+projected"], "realignment": {"schedule": "during"}},
-            r"full\+projected trains two models .*schedule is 'during'; without realignment, projected works",
+            r"full\+projected begins with an encoder .*schedule is 'during'; without realignment, projected works",
         ),
         ({"bitext": None}, r"\[bitext\] is required: its target sides are labelled"),
         ({"teaching": {"source_share": 1}}, "teaching.source_share.*less than 1"),
+        ({"teaching": {"models": 0}}, "teaching.models.*greater than or equal to 1"),
         ({"projection": {"confidence": 1}}, "projection.confidence"),
         ({"self_training": {"coverage": 2}}, "self_training.coverage"),
     ],
@@ -424,7 +505,7 @@ def test_advice_does_not_judge_models_by_what_they_have_learnt(project, remarks)
     file.write_text(file.read_text().replace("pretokenized = true", "pretokenized = true\nheld_out = 30"))
     options = ["--set", "strategies=['baseline', 'front', 'projected']", "--set", "seeds=[1]"]
     done = alignfreeze("advise", file, "--out", project / "advice", *options)
-    refused(done, "strategies: projected learns labels of the bitext", "leave it out")
+    refused(done, "strategies: projected learns labels of target languages", "leave it out")
     found = planned(project, seeds=[1], strategies=["baseline", "front", "projected"])
     run_experiment(found, out=project / "out")
     advised = alignfreeze("advise", project / "out", "--json")

@@ -190,8 +190,8 @@ def _advise(
         )
     if taught := [str(strategy) for strategy in strategies if strategy.taught is not None]:
         raise SettingsError(
-            f"strategies: {', '.join(taught)} learns labels of the bitext, and advice judges models by such labels, so "
-            "its estimate would be too good; leave it out, and test it with `alignfreeze run`"
+            f"strategies: {', '.join(taught)} learns labels of target languages, and advice judges models by labels "
+            "that go over links, so its estimate would be too good; leave it out, and test it with `alignfreeze run`"
         )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})

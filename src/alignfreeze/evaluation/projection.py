@@ -213,7 +213,8 @@ def carry_labels(predictions: Predictions, *, confidence: float = 0.0) -> list[C
 
     A word without a link gets no label. An entity is carried whole: from the first to the last word that is linked to
     it. It is carried only if most of its words have a link, and if no word between is linked to a word outside it.
-    Otherwise none of these words has a label, because the entity may begin or end elsewhere.
+    Otherwise none of these words has a label, because the entity may begin or end elsewhere. If several models predict
+    together, a label on which they do not agree is treated as if it were not probable enough.
 
     Args:
         predictions: Predictions for the sentence pairs of one language.
@@ -221,10 +222,13 @@ def carry_labels(predictions: Predictions, *, confidence: float = 0.0) -> list[C
     """
     carry = _carry_entities if predictions.are_entities else _carry_units
     rows = []
-    for source, target, links in linked_sides(predictions, predictions):
+    for number, (source, target, links) in enumerate(linked_sides(predictions, predictions)):
+        amounts = source.max(axis=1, initial=0.0)
+        if predictions.agreed is not None:
+            amounts = np.where(predictions.agreed[number][:, 0], amounts, _DISPUTED)
         labels: list[str | None] = [None] * len(target)
         sure = np.zeros(len(target))
-        for places, carried, amount in carry(predictions.labels, source, links, confidence):
+        for places, carried, amount in carry(predictions.labels, source, links, amounts, confidence):
             labels[places.start : places.stop] = carried
             sure[places.start : places.stop] = amount
         has = [label is not None for label in labels]
@@ -233,30 +237,37 @@ def carry_labels(predictions: Predictions, *, confidence: float = 0.0) -> list[C
     return rows
 
 
+_DISPUTED = -np.inf
+"""How sure a label is on which several models do not agree."""
+
 _Carried = Iterator[tuple[range, Sequence[str | None], float]]
 """Places on the target side, their labels, and how sure these labels are."""
 
+_Numbers = NDArray[np.float64]
 
-def _carry_units(labels: Sequence[str], source: NDArray[np.float64], links: NDArray[Any], least: float) -> _Carried:
+
+def _carry_units(
+    labels: Sequence[str], source: _Numbers, links: NDArray[Any], amounts: _Numbers, least: float
+) -> _Carried:
     """Yield the label of each linked unit."""
     for at, to in links.tolist():
-        label = int(source[at].argmax())
-        if (amount := float(source[at, label])) >= least:
-            yield range(to, to + 1), [labels[label]], amount
+        if (amount := float(amounts[at])) >= least:
+            yield range(to, to + 1), [labels[int(source[at].argmax())]], amount
 
 
-def _carry_entities(labels: Sequence[str], source: NDArray[np.float64], links: NDArray[Any], least: float) -> _Carried:
+def _carry_entities(
+    labels: Sequence[str], source: _Numbers, links: NDArray[Any], amounts: _Numbers, least: float
+) -> _Carried:
     """Yield the linked words outside entities, then nothing for broken entities, then whole entities in IOB2."""
-    sure = source.max(axis=1, initial=0.0)
     spans = find_spans(labels, source)
     inside = {word for _, start, end in spans for word in range(start, end + 1)}
     for at, to in links.tolist():
-        if at not in inside and sure[at] >= least:
-            yield range(to, to + 1), [OUTSIDE], float(sure[at])
+        if at not in inside and amounts[at] >= least:
+            yield range(to, to + 1), [OUTSIDE], float(amounts[at])
     found = [(span, carried) for span in spans if (carried := carry_span(span, links)) is not None]
     for whole in (False, True):  # whole entities come last, because a broken one may surround them
         for span, (kind, first, last) in found:
-            amount = float(sure[span[1] : span[2] + 1].mean())
+            amount = float(amounts[span[1] : span[2] + 1].mean())
             if (amount >= least and _is_whole(span, (first, last), links)) is whole:
                 n = last - first + 1
                 tags = [f"B-{kind}", *[f"I-{kind}"] * (n - 1)] if whole else [None] * n

@@ -161,8 +161,7 @@ def _estimate_cost(
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs also start from.
     realignments = len(policies_of(strategies))
-    taught = sum(strategy.taught is not None for strategy in strategies)
-    tunings = len(strategies) * finetuning_steps + taught * settings.teaching.total_steps(finetuning_steps)
+    tunings = sum(sum(settings.teaching.count_steps(strategy.taught, finetuning_steps)) for strategy in strategies)
     seconds = len(set(settings.seeds)) * (tunings * tuned + realignments * each)
     return Cost(
         device=torch.cuda.get_device_name(device) if is_gpu(device) else device,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alignfreeze.corpora import mini
 from alignfreeze.encoding import embedded
-from alignfreeze.experiment.settings import BitextSettings, DataSettings, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import BitextSettings, DataSettings
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.tasks.finetuning import FinetuningSettings
 

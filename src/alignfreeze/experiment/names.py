@@ -19,9 +19,12 @@ SEEDS, ENSEMBLE = "seeds", "ensemble"
 """What the names of strategies begin with that join the fine-tuned models of several seeds: the mean of their weights,
 or the mean of the probabilities that they give."""
 
-PROJECTED, SELF_TRAINED = "projected", "self-trained"
-"""What the names of strategies end with whose models are trained a second time, on target-language items too: their
-labels are projected over links, or those of the model itself."""
+PROJECTED, SELF_TRAINED, TRANSLATED = "projected", "self-trained", "translated"
+"""What the names of strategies end with whose models are trained on target-language items too: their labels are
+projected over links, or those of the model itself, or those of training data that were translated."""
+
+PLAIN, TRANSLATION = "plain", "translation"
+"""The first words of the roles of files with target-language texts: plain sentences, and translated training data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,29 @@ class TaughtWord:
     Attributes:
         what: The strategy in a sentence.
         needs_links: Whether labels go over word links.
+        has_labels: Whether the labels are given, so that no first model is trained.
+        reads: The first word of the roles of files that it alone reads; None if there are none.
+        settings: The settings of teaching that decide its labels, or the tables that these are in.
     """
 
     what: str
     needs_links: bool = False
+    has_labels: bool = False
+    reads: str | None = None
+    settings: tuple[str, ...] = ("teaching", "projection", "self_training")
 
 
 TAUGHT: Mapping[str, TaughtWord] = {
     PROJECTED: TaughtWord("label projection", needs_links=True),
-    SELF_TRAINED: TaughtWord("self-training"),
+    SELF_TRAINED: TaughtWord("self-training", reads=PLAIN),
+    TRANSLATED: TaughtWord(
+        "translated training data",
+        has_labels=True,
+        reads=TRANSLATION,
+        settings=("teaching.source_share", "translations"),
+    ),
 }
-"""The ways in which a model is trained a second time."""
+"""The ways in which a model learns target-language items."""
 
 _AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
 _MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT}|{TIES})\(.*\)")
@@ -104,8 +119,12 @@ def realigns(name: str) -> bool:
 
 
 def sees_bitext(name: str) -> bool:
-    """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages."""
-    return realigns(name) or split_taught(split_joined(name)[0])[1] is not None
+    """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages.
+
+    `self-trained` does without where its settings name plain text.
+    """
+    taught = split_taught(split_joined(name)[0])[1]
+    return realigns(name) or (taught is not None and not TAUGHT[taught].has_labels)
 
 
 def is_made_from_others(name: str) -> bool:

@@ -20,13 +20,14 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
-from alignfreeze.experiment.data import ExperimentData, hub_tests_of
+from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.finding import hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.joining import Made, ModelMaker
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.names import ENSEMBLE, TAUGHT, plain_name_of
-from alignfreeze.experiment.overlap import BITEXT, Overlap
+from alignfreeze.experiment.overlap import Overlap, is_seen
 from alignfreeze.experiment.records import (
     MODEL,
     SENTENCES,
@@ -143,7 +144,7 @@ def realign_and_finetune(
 ) -> Made:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
-    If the strategy has its model taught, it is fine-tuned again, in target languages too.
+    If the strategy has its model taught, it also learns items of target languages, as a rule in a second training.
 
     Args:
         spec: The specification of a run of one seed.
@@ -187,7 +188,7 @@ def realign_and_finetune(
     if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
 
-    def tune(name: str, mixture: Mixture | None) -> Finetuned:
+    def tune(title: str, mixture: Mixture | None, seed: int) -> Finetuned:
         with meter.measure("fine-tuning"):
             return finetune(
                 encoder,
@@ -196,9 +197,10 @@ def realign_and_finetune(
                 settings=settings.finetuning,
                 alongside=alongside,
                 mixture=mixture,
-                checkpoints=places.checkpoints / name.replace(" ", "-"),
+                checkpoints=places.checkpoints / title.replace(" ", "-"),
                 tells=False,  # it was said when the data were read
-                **start,
+                title=title,
+                **{**start, "seed": seed},
             )
 
     if strategy.taught is not None:
@@ -206,7 +208,7 @@ def realign_and_finetune(
             tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
         )
         return Made(model, history, training, teaching)
-    model, training = tune(FIRST, None)
+    model, training = tune(FIRST, None, spec.seed)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
@@ -262,7 +264,7 @@ def run(
             device=settings.device,
             predict=predict if others else None,
         )
-    overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or spec.strategy.sees_bitext)
+    overlaps = tuple(one for one in spec.overlaps if is_seen(one, settings, spec.strategy))
     trained_on = [one.sentence for one in overlaps if one.is_doubtful]
     outcome = replace(outcome, doubts=(*trained_on, *outcome.doubts))
     if data.held and task.kind.pair_labeller is not None:
@@ -318,7 +320,7 @@ def _describe_tuned(folder: Path, spec: RunSpec, made: Made) -> None:
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
     """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
-    parts = (Part.PAIRS, Part.LINKS) if spec.strategy.sees_bitext else ()
+    parts = (Part.PAIRS, Part.LINKS) if settings.uses_bitext(spec.strategy) else ()
     facts = CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],
@@ -335,7 +337,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         languages=settings.tested_languages,
         task=settings.task,
         schedule=settings.realignment.schedule,
-        digests=spec.identity.files_of(Part.TASK, *parts),
+        digests=spec.identity.files_of(Part.TASK, *parts, Part.TEACHING),
         scores=outcome.scores,
         doubts=outcome.doubts,
         tests=hub_tests_of(settings),

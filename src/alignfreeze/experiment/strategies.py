@@ -30,6 +30,7 @@ from alignfreeze.experiment.names import (
     name_scaled,
     name_swap,
     name_ties,
+    sees_bitext,
     split_joined,
     split_taught,
 )
@@ -75,8 +76,8 @@ class Strategy:
             stands for the pretrained encoder.
         weights: The weight of each member; all are 1 if the members count the same. A negative weight of the pretrained
             encoder moves the other member further away from it.
-        taught: How the model is trained a second time, on target-language items too: `projected` or `self-trained`;
-            None if it is trained once.
+        taught: How the model learns target-language items too: `projected`, `self-trained` or `translated`; None if it
+            learns none.
         joined: How the models of several seeds become one: `seeds` or `ensemble`; None for a model of one seed.
         density: The share of its changes that each member keeps, if changes are merged (TIES); None for a mean.
     """
@@ -130,8 +131,8 @@ class Strategy:
 
     @property
     def sees_bitext(self) -> bool:
-        """Whether bitext is used: to realign, or for labels in target languages."""
-        return self.realigns or self.taught is not None
+        """Whether bitext is used: to realign, or for labels in target languages that no other text gets."""
+        return sees_bitext(str(self))
 
     @property
     def carries_labels(self) -> bool:
