@@ -23,26 +23,41 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.experiment.taught import Teaching, TeachingSettings
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
+from alignfreeze.running import sweep
 from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.pace import Pace, guess_seconds_left, steps_of
+from alignfreeze.running.folder import read_planned
+from alignfreeze.running.pace import Pace, guess_seconds_left
 from alignfreeze.running.status import RunStatus
+from alignfreeze.running.sweep import Sweep
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results, results_of
 from alignfreeze.studies.summaries import name_strategy
+from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.watching import Watch
+from tests.experiment.test_joining import tunings  # noqa: F401 - a fixture
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
 from tests.support.cli import alignfreeze, refused
 from tests.support.records import make_record, make_settings
 from tests.support.runs import change, comparable, planned
 from tests.support.terminal import text_of
+from tests.training.test_loop import Killed
+
+
+def planned_steps(found, project):
+    """The steps of each run of a plan, by strategy, as the folder of the study keeps them."""
+    Sweep([found], project / "steps").prepare()
+    return {name.rsplit("-", 2)[0]: steps for name, steps in read_planned(project / "steps").items()}
+
 
 SURE = {
     "finetuning": {"steps": 30, "batch_size": 16, "learning_rate": 5e-3},
     "self_training": {"confidence": 0.4},
 }
 """Enough steps to be sure of some labels."""
+
+HEADS = FinetuningSettings(**SURE["finetuning"], head_seed=1)
 
 
 def taught(project, *strategies, seeds=(1,), **changes):
@@ -106,6 +121,62 @@ def test_labels_go_over_links_also_where_the_realignment_has_none(project, reali
     values = found.settings.model_dump(mode="json") | {"alignment": {"aligner": "sentence"}}
     with pytest.raises(SettingsError, match=r"finds no links; .* and without label projection"):
         ExperimentSettings.from_values(values, origin="x")
+
+
+# --- the first model -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategies", [("baseline", "projected", "self-trained"), ("projected", "self-trained")])
+def test_runs_share_the_first_model(project, tunings, strategies):  # noqa: F811
+    found, out = taught(project, *strategies), project / "out"
+    study = run_experiment(found, out=out)
+    assert len(tunings) == 3  # the first model, and a second one for each way
+    assert not (out / "tuned").exists()
+    assert not (out / "checkpoints").exists()
+    for record in study.records:
+        alone = project / record.strategy
+        run_experiment(taught(project, record.strategy), out=alone)
+        assert comparable(alone)[record.folder] == comparable(out)[record.folder]
+    by_strategy = {record.strategy: record for record in study.records}
+    projected, own = by_strategy["projected"], by_strategy["self-trained"]
+    assert projected.teaching.first == own.teaching.first  # with its time: both name what it took
+    assert projected.seconds["fine-tuning"] > projected.teaching.first.seconds
+
+
+def test_a_realigned_first_model_is_shared_and_the_realignment_too(project, realignments, tunings):  # noqa: F811
+    names, out = ("full+projected", "full+self-trained", "seeds(full+projected)"), project / "out"
+    study = run_experiment(taught(project, *names, seeds=(1, 2), seeds_per_average=2, finetuning=HEADS), out=out)
+    assert not study.failures
+    assert realignments == ["full", "full"]
+    assert sorted(tunings) == [1] * 3 + [2] * 3
+    for left in ("tuned", "realigned", "checkpoints"):
+        assert not (out / left).exists()
+
+
+def test_a_run_that_was_killed_keeps_the_first_model(project, tunings, monkeypatch):  # noqa: F811
+    found, out = taught(project, "projected", "self-trained"), project / "out"
+    make = recipe.finetune
+
+    def dying(*arguments, **options):
+        if options["mixture"] is not None:
+            raise Killed
+        return make(*arguments, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(recipe, "finetune", dying)
+        run_experiment(found, out=out)
+    assert [path.name.rsplit("-", 1)[0] for path in (out / "tuned").iterdir()] == ["baseline-1"]
+    run_experiment(found, out=out)
+    assert len(tunings) == 1 + 2
+    run_experiment(found, out=project / "whole")
+    assert comparable(project / "whole") == comparable(out)
+
+
+def test_processes_that_train_together_share_no_first_model(project, tunings, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(sweep, "n_processes", lambda: 2)
+    run_experiment(taught(project, "baseline", "projected"), out=project / "out")
+    assert len(tunings) == 3
+    assert not (project / "out" / "tuned").exists()
 
 
 # --- labels --------------------------------------------------------------------------
@@ -353,8 +424,10 @@ def test_several_models_continue_from_their_own_checkpoints(project, monkeypatch
 def test_a_plan_counts_all_first_models(project):
     found = taught(project, "baseline", "projected", teaching={"models": 3})
     assert "3 of different seeds, 30 steps each, give the labels together" in text_of(plan_sheet(found))
-    steps = [steps_of(spec, finetuning_steps=found.finetuning_steps) for spec in found.specs]
-    assert steps == [{"fine-tuning": 30}, {"fine-tuning": 90, "fine-tuning again": 60}]
+    assert planned_steps(found, project) == {
+        "baseline": {"fine-tuning": 30},
+        "projected": {"fine-tuning": 60, "fine-tuning again": 60},  # the first of three is that of the baseline
+    }
     cost = estimate_cost(change(found.settings, strategies=["projected"]), finetuning_steps=30)
     assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
 
@@ -374,19 +447,16 @@ def test_a_plan_counts_the_second_training(project):
     assert "projected, full+self-trained: 60 more steps of 16, 50% of the items in en" in text_of(plan_sheet(found))
     assert plan_facts(found)["second_finetuning_steps"] == 60
     assert plan_facts(taught(project, "baseline", "full"))["second_finetuning_steps"] == 0
-    steps = [steps_of(spec, finetuning_steps=found.finetuning_steps) for spec in found.specs]
-    assert steps == [
-        {"fine-tuning": 30},
-        {"fine-tuning": 30, "fine-tuning again": 60},
-        {"realigning": 4, "fine-tuning": 30, "fine-tuning again": 60},
-    ]
-    costs = {
-        name: estimate_cost(change(found.settings, strategies=[name]), finetuning_steps=30)
-        for name in ("baseline", "projected")
+    assert planned_steps(found, project) == {
+        "baseline": {"fine-tuning": 30},
+        "projected": {"fine-tuning": 0, "fine-tuning again": 60},  # the baseline's model gives the labels
+        "full+self-trained": {"realigning": 4, "fine-tuning": 30, "fine-tuning again": 60},
     }
-    tuned = costs["projected"].finetuning_step
-    assert costs["projected"].hours == pytest.approx(90 * tuned / 3600)
-    assert costs["baseline"].hours == pytest.approx(30 * costs["baseline"].finetuning_step / 3600)
+    for names, n in ((["baseline"], 30), (["projected"], 90), (["projected", "self-trained"], 150)):
+        for more, both in (([], n), (["baseline"], max(n, 30))):
+            settings = change(found.settings, strategies=list(dict.fromkeys([*more, *names])))
+            with mock.patch("alignfreeze.experiment.cost._time_step", side_effect=[(3600.0, 0), (0.0, 0)]):
+                assert estimate_cost(settings, finetuning_steps=30).hours == both
     (record,) = run_experiment(taught(project, "projected"), out=project / "out").records
     assert Pace.of(record).per_step.keys() == {"fine-tuning", "fine-tuning again"}
 

@@ -186,7 +186,8 @@ def _specs_of(
 
     def specify(strategy: Strategy, seed: int) -> RunSpec:
         identity = identify(settings, data, strategy, seed, digests=digests)
-        return RunSpec(settings, strategy, seed, identity, overlaps)
+        first = specify(strategy.of_first_model, seed) if strategy.needs_first_model else None
+        return RunSpec(settings, strategy, seed, identity, overlaps, first=first)
 
     for strategy, seeds in _runs_of(settings):
         spec = specify(strategy, seeds[0])

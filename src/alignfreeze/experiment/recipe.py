@@ -63,6 +63,7 @@ class RunSpec:
         overlaps: Test items that are also trained on.
         members: The runs of the seeds whose models are joined, the first of them with this seed; empty for a run of one
             seed.
+        first: The run whose model labels target-language items for this one; None if no model does.
     """
 
     settings: ExperimentSettings
@@ -71,6 +72,7 @@ class RunSpec:
     identity: Identity
     overlaps: tuple[Overlap, ...] = ()
     members: tuple[RunSpec, ...] = ()
+    first: RunSpec | None = None
 
     @property
     def digest(self) -> str:
@@ -92,8 +94,9 @@ class RunSpec:
 
     @property
     def trainings(self) -> tuple[RunSpec, ...]:
-        """The runs of one seed whose models this one needs: the run itself, or its members."""
-        return self.members or (self,)
+        """The runs of one seed whose models this one needs: the run itself or its members, and those that label."""
+        runs = self.members or (self,)
+        return (*(one.first for one in runs if one.first is not None), *runs)
 
     @property
     def model_name(self) -> str:
@@ -116,8 +119,9 @@ class Places:
         logs: The folder for loggers that write files.
         realigned: The folders for realigned encoders that other runs also start from, by freeze policy. Such encoders
             are realigned before fine-tuning.
-        tuned: The folder for the fine-tuned model, if a run that joins several seeds reads it.
+        tuned: The folder for the fine-tuned model, if another run reads it.
         members: The places of the members of a run that joins several seeds.
+        first: The places of the run whose model labels target-language items, if several runs read it.
     """
 
     folder: Path
@@ -126,6 +130,7 @@ class Places:
     realigned: Mapping[str, Path] = field(default_factory=dict)
     tuned: Path | None = None
     members: tuple[Places, ...] = ()
+    first: Places | None = None
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
         """Return the folder for the checkpoints of a realignment. If encoders are merged, each has its own."""
@@ -141,6 +146,7 @@ def realign_and_finetune(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
+    first: Finetuned | None = None,
 ) -> Made:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
@@ -153,6 +159,7 @@ def realign_and_finetune(
         places: Where the run writes.
         tokenizer: The tokenizer of the encoder.
         meter: Receives the time and memory of the stages.
+        first: The model that labels target-language items, if another run has made it.
     """
     settings, strategy = spec.settings, spec.strategy
     compute = settings.compute.set_log_folder(places.logs)
@@ -204,9 +211,8 @@ def realign_and_finetune(
             )
 
     if strategy.taught is not None:
-        (model, training), teaching = teach(
-            tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
-        )
+        carried = alignments if strategy.carries_labels else []
+        (model, training), teaching = teach(tune, strategy.taught, settings, data, carried, seed=spec.seed, first=first)
         return Made(model, history, training, teaching)
     model, training = tune(FIRST, None, spec.seed)
     if schedule == "after" and (policy := strategy.policy) is not None:
@@ -246,7 +252,11 @@ def run(
     meter = Meter(settings.device)
 
     def train(one: RunSpec, where: Places, meter: Meter) -> Made:
-        return realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter)
+        first = None
+        if one.first is not None and where.first is not None:
+            made = replace(maker, meter=meter).make(one.first, where.first)
+            first = Finetuned(made.model, made.finetuning)
+        return realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter, first=first)
 
     maker = ModelMaker(train, partial(_load_tuned, settings, tokenizer), _describe_tuned, meter)
     made = maker.make(spec, places)

@@ -75,9 +75,9 @@ class ExperimentSettings(Settings):
     `full` with these layers of `back`. `ties(full,front)` merges the largest changes of encoders. `projected` trains a
     second model, on target sides of the bitext too, which get their labels over word links from a first model;
     `self-trained` lets the first model label them itself. `translated` learns given translations of the training data.
-    All three may begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of fine-tuned
-    models of several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against the
-    baseline."""
+    All three may begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of
+    fine-tuned models of several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against
+    the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
     seeds_per_average: int = Field(default=3, ge=2)

@@ -145,6 +145,11 @@ class Strategy:
         return replace(self, joined=None)
 
     @property
+    def needs_first_model(self) -> bool:
+        """Whether another model labels target-language items for the model of a seed."""
+        return self.taught is not None and not TAUGHT[self.taught].has_labels and self.joined is None
+
+    @property
     def of_first_model(self) -> Strategy:
         """The strategy of the model that labels target-language items; for other strategies, the strategy itself."""
         return replace(self, taught=None)

@@ -116,6 +116,7 @@ def teach(
     alignments: Sequence[WordAlignment],
     *,
     seed: int,
+    first: Finetuned | None = None,
 ) -> tuple[Finetuned, Teaching]:
     """Fine-tune a model, let it label target sides of the bitext, and fine-tune another model on these too.
 
@@ -131,10 +132,11 @@ def teach(
         data: The data to train on.
         alignments: The word alignments of the bitext; not used if labels do not go over links.
         seed: The seed of the run, which also draws sentence pairs.
+        first: The first model, if another run has made it.
     """
     if TAUGHT[taught].has_labels:
         return _teach_given(tune, settings, data, seed=seed)
-    first, *others = _tune_first_models(tune, settings, seed=seed)
+    first, *others = _tune_first_models(tune, settings, seed=seed, first=first)
     models = [one.model for one in (first, *others)]
     found = label_languages(models, taught, settings, data, alignments, seed=seed)
     history = chain([one.history for one in (first, *others)]) if others else first.history
@@ -185,10 +187,14 @@ def draw_some(numbers: Sequence[int], most: int | None, *, seed: list[int]) -> l
     return [numbers[number] for number in sorted(drawn.tolist())]
 
 
-def _tune_first_models(tune: Tune, settings: ExperimentSettings, *, seed: int) -> list[Finetuned]:
+def _tune_first_models(
+    tune: Tune, settings: ExperimentSettings, *, seed: int, first: Finetuned | None
+) -> list[Finetuned]:
     """Fine-tune the models that give labels, the first with the seed of the run. Their checkpoints lie apart."""
-    found: list[Finetuned] = []
+    found = [] if first is None else [first]
     for number, one in enumerate(settings.teaching.seeds_of(seed), start=1):
+        if number <= len(found):
+            continue
         if found:
             found[-1].model.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next training needs the memory
         found.append(tune(FIRST if number == 1 else f"{FIRST} of model {number}", None, one))

@@ -54,10 +54,15 @@ class Pace:
 
 
 def steps_of(spec: RunSpec, *, finetuning_steps: int) -> dict[str, int]:
-    """Return the optimiser steps of a run, by training. Each member of an average is realigned."""
+    """Return the optimiser steps of a run, by training. Each member of an average is realigned.
+
+    The first model of a run whose model is trained again is a training of its own, with the realignment.
+    """
     realignment, policies = spec.settings.realignment, spec.strategy.policies
     apart = 0 if realignment.schedule == "during" else len(policies) * (realignment.steps or finetuning_steps)
     first, again = spec.settings.teaching.count_steps(spec.strategy.taught, finetuning_steps)
+    if spec.first is not None:
+        apart, first = 0, first - finetuning_steps
     return {**({REALIGNING: apart} if apart else {}), FINETUNING: first, **({AGAIN: again} if again else {})}
 
 
