@@ -53,8 +53,7 @@ def planned_steps(found, project):
 
 SURE = {
     "finetuning": {"steps": 30, "batch_size": 16, "learning_rate": 5e-3},
-    "self_training": {"confidence": 0.4},
-}
+    }
 """Enough steps to be sure of some labels."""
 
 HEADS = FinetuningSettings(**SURE["finetuning"], head_seed=1)
@@ -208,7 +207,7 @@ def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **c
     bitext = found.data.bitext if pairs is None else pairs
     data = replace(found.data, bitext=bitext, tests=found.data.tests if tests is None else tests)
     settings = change(
-        found.settings, **{"projection": {"confidence": 0}, "self_training": {"confidence": 0}, **changes}
+        found.settings, **{"projection": {"surest": 1}, "self_training": {"surest": 1}, **changes}
     )
     return teaching.label_languages([model], way, settings, data, [links] * len(bitext), seed=1)
 
@@ -307,7 +306,7 @@ def test_other_tasks_are_taught_too(project, toy_items, task):
     for name in ("en-train", "en-test", "de-test", "tr-test"):
         (project / f"{name}.{suffix}").write_text(train + "\n")
     data = {"train": f"en-train.{suffix}", "test": f"{{language}}-test.{suffix}"}
-    sure = {"projection": {"confidence": 0}, "self_training": {"confidence": 0}, "teaching": {"guard": False}}
+    sure = {"projection": {"surest": 1}, "self_training": {"surest": 1}, "teaching": {"guard": False}}
     found = taught(project, "projected", "self-trained", task=task, data=data, **sure)
     for record in run_experiment(found, out=project / "out").records:
         assert record.teaching.items > 0
@@ -316,7 +315,7 @@ def test_other_tasks_are_taught_too(project, toy_items, task):
 
 def test_adapters_are_taught(project):
     pytest.importorskip("peft")
-    changes = {"finetuning": {**SURE["finetuning"], "adapter": "lora:4"}, "projection": {"confidence": 0}}
+    changes = {"finetuning": {**SURE["finetuning"], "adapter": "lora:4"}, "projection": {"surest": 1}}
     found = taught(project, "projected", teaching={"guard": False}, **changes)
     (record,) = run_experiment(found, out=project / "out").records
     assert record.teaching.items > 0
@@ -375,7 +374,7 @@ def test_the_first_of_several_models_has_the_seed_of_the_run():
 
 def test_two_models_label_together(project):
     """Each has its own training, and a label on which they do not agree is not learnt."""
-    changes = {"projection": {"confidence": 0, "coverage": 0}, "teaching": {"guard": False, "models": 2}}
+    changes = {"projection": {"surest": 1, "coverage": 0}, "teaching": {"guard": False, "models": 2}}
     found = taught(project, "projected", "self-trained", **changes)
     for record in run_experiment(found, out=project / "out").records:
         assert record.teaching.first.steps == 60
@@ -391,7 +390,7 @@ def test_labels_that_a_second_model_contradicts_are_not_learnt(first):
     found, model = first
     other = replace(model, model=deepcopy(model.model))
     found = replace(found, data=replace(found.data, bitext=found.data.bitext[:20]))
-    settings = change(found.settings, projection={"confidence": 0}, teaching={"guard": False})
+    settings = change(found.settings, projection={"surest": 1}, teaching={"guard": False})
     links = [DIAGONAL] * 20
 
     def label_with(*models):

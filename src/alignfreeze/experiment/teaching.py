@@ -234,7 +234,7 @@ def label_languages(
         predictions = agree_on([way.predict(model, task, material, targets) for model in models])
         projection = project(predictions, targets, check_estimable(task).relabel, chosen)
         if settings.teaching.guard:
-            guarded = _judge(task, way, predictions, data, pairs, confidence=chosen.confidence)
+            guarded = _judge(task, way, predictions, data, pairs, settings=chosen)
         else:
             sentence = f"{name_of(language)}: {way.labels} are not checked (teaching.guard = false)."
             guarded = Guarded(language, "keep", 1.0, 0.0, sentence)
@@ -265,13 +265,13 @@ def _judge(
     data: ExperimentData,
     pairs: Sequence[SentencePair],
     *,
-    confidence: float,
+    settings: ProjectionSettings,
 ) -> Guarded:
     """Decide what happens to the labels of a language. Of its tests only the words are used, not the labels."""
     texts = [task.kind.texts(item)[0] for item in data.tests.get(predictions.language, [])]
     evidence = find_evidence(
         predictions,
-        carry_labels(predictions, confidence=confidence),
+        carry_labels(predictions, confidence=settings.confidence, surest=settings.surest),
         training=map(task.kind.labels, data.train),
         bitext=[pair.target for pair in pairs],
         # A text that is not cut into words is read by the model as it stands.
@@ -280,7 +280,7 @@ def _judge(
     if evidence.agreement is None:
         sentence = (
             f"{name_of(predictions.language)}: {way.labels} are refused: there is none to use with a probability of "
-            f"{confidence:g} or more; lower {way.table}.confidence, or train for more steps."
+            f"{settings.confidence:g} or more; lower {way.table}.confidence, or train for more steps."
         )
         return Guarded(predictions.language, "refuse", 0.0, 1.0, sentence)
     return judge_evidence(predictions.language, evidence, labels=way.labels)
