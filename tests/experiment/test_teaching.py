@@ -53,7 +53,7 @@ def planned_steps(found, project):
 
 SURE = {
     "finetuning": {"steps": 30, "batch_size": 16, "learning_rate": 5e-3},
-    }
+}
 """Enough steps to be sure of some labels."""
 
 HEADS = FinetuningSettings(**SURE["finetuning"], head_seed=1)
@@ -206,9 +206,7 @@ def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **c
     found, model = first
     bitext = found.data.bitext if pairs is None else pairs
     data = replace(found.data, bitext=bitext, tests=found.data.tests if tests is None else tests)
-    settings = change(
-        found.settings, **{"projection": {"surest": 1}, "self_training": {"surest": 1}, **changes}
-    )
+    settings = change(found.settings, **{"projection": {"surest": 1}, "self_training": {"surest": 1}, **changes})
     return teaching.label_languages([model], way, settings, data, [links] * len(bitext), seed=1)
 
 
