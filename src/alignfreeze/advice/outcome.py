@@ -190,7 +190,7 @@ def say_joined(joined: str, settings: ExperimentSettings) -> str:
         else "this was measured for PoS tagging only"
     )
     return (
-        f"the recommended run also joins its seeds: {joined!r} is the mean of the weights of {n} models, and as fast as "
+        f"the recommended run also joins its seeds: {joined!r} is the mean of the weights of {n} models, as fast as "
         f"one; {known} (docs/points.md)"
     )
 
