@@ -18,6 +18,7 @@ from benchmarks import common
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
 NAME = "points_pos"
+STEPS = 300  # of each fine-tuning in the settings file
 
 
 def read_runs(folders):
@@ -52,7 +53,11 @@ def name_of(record):
         if (models := settings["teaching"].get("models", 1)) > 1:
             parts.append(f"{models} models")
     if record.realignment is not None:
-        parts.append(f"{settings['realignment']['steps']} steps")
+        parts.append(f"realigned for {settings['realignment']['steps']} steps")
+    if (steps := settings["finetuning"]["steps"]) != STEPS:
+        parts.append(f"fine-tuned for {steps} steps")
+    if (last := settings["finetuning"]["average_last"]) is not None:
+        parts.append(f"last {last} of ten snapshots")
     return ", ".join(parts)
 
 
