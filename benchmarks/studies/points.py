@@ -6,9 +6,8 @@ tuned on the tuning languages; the others are reported. Averages of seeds are co
 
 import argparse
 import sys
-from itertools import combinations
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, stdev, variance
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -19,6 +18,7 @@ from benchmarks import common
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
 NAME = "points_pos"
+STEPS = 300  # of each fine-tuning in the settings file
 
 
 def read_runs(folders):
@@ -39,8 +39,26 @@ def read_runs(folders):
                     one.language for one in record.teaching.languages if one.decision == "weigh down"
                 ]
             seeds = "+".join(map(str, record.seeds))
-            found.setdefault(record.experiment, {}).setdefault(record.strategy, {})[seeds] = facts
+            found.setdefault(record.experiment, {}).setdefault(name_of(record), {})[seeds] = facts
     return found
+
+
+def name_of(record):
+    """Return the strategy of a run, with the settings in which runs of this study differ."""
+    settings, parts = record.settings, [record.strategy]
+    if record.teaching is not None:
+        parts.append(f"{settings['teaching']['max_pairs']} pairs")
+        projection = settings["projection"]
+        parts.append(f"surest {projection['surest']}" if "surest" in projection else "probability 0.5")
+        if (models := settings["teaching"].get("models", 1)) > 1:
+            parts.append(f"{models} models")
+    if record.realignment is not None:
+        parts.append(f"realigned for {settings['realignment']['steps']} steps")
+    if (steps := settings["finetuning"]["steps"]) != STEPS:
+        parts.append(f"fine-tuned for {steps} steps")
+    if (last := settings["finetuning"]["average_last"]) is not None:
+        parts.append(f"last {last} of ten snapshots")
+    return ", ".join(parts)
 
 
 def merge(known, found):
@@ -92,9 +110,10 @@ def sum_up(runs):
                 "worst": [worst, round(gains[worst], 3)],
                 "gains": {code: round(gain, 2) for code, gain in sorted(gains.items())},
             }
-        member, joined = split_joined(strategy)
-        if joined and member in runs:
-            facts[strategy]["over members"] = compare_with_members(several, runs[member], reported)
+        name, *how = strategy.split(", ")
+        member, joined = split_joined(name)
+        if joined and (members := runs.get(", ".join([member, *how]))):
+            facts[strategy]["over members"] = compare_with_members(several, members, reported)
     return facts
 
 
@@ -109,15 +128,18 @@ def compare_with_members(joined, members, languages):
         return None
     found = {"gain": round(fmean(mean - fmean(theirs) for mean, theirs in pairs), 3), "groups": len(pairs)}
     if len(pairs) > 1:
-        # With few groups a standard deviation is rough: it is that of all differences of two, in both cases.
-        spread = _spread([mean for mean, _ in pairs])
-        theirs = _spread([score for _, scores in pairs for score in scores])
-        found["sd ratio"] = round(spread / theirs, 3)
+        found["sd ratio of the mean"] = round((variance(m for m, _ in pairs) / variance(_flatten(pairs))) ** 0.5, 3)
+        # A handful of groups say little about one standard deviation. All languages together say more.
+        ours, theirs = (
+            sum(variance(run["scores"][code] for run in several) for code in languages)
+            for several in (joined.values(), [members[seed] for seeds in joined for seed in seeds.split("+")])
+        )
+        found["sd ratio by language"] = round((ours / theirs) ** 0.5, 3)
     return found
 
 
-def _spread(values):
-    return (fmean((a - b) ** 2 for a, b in combinations(values, 2)) / 2) ** 0.5
+def _flatten(pairs):
+    return [score for _, scores in pairs for score in scores]
 
 
 def main():

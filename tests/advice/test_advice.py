@@ -38,6 +38,7 @@ from alignfreeze.experiment.data import ExperimentData
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.ragged import Ragged
 from alignfreeze.running.status import read_status
 from alignfreeze.tasks.table import TASKS
@@ -343,6 +344,23 @@ def test_the_command_writes_a_file_that_run_accepts(project, tmp_path):
     assert json.loads(again.stdout) == facts
 
 
+@pytest.mark.parametrize(
+    ("seeds", "head_seed", "joined"), [([1, 2, 3], None, True), ([1, 2, 3], 7, True), ([1, 2], None, False)]
+)
+def test_an_advised_run_joins_its_seeds_if_there_are_enough(unlabelled, seeds, head_seed, joined):
+    """The mean of weights costs only tests, and needs heads that begin alike."""
+    changes = [("seeds", str(seeds))] + ([("finetuning.head_seed", str(head_seed))] if head_seed else [])
+    settings = ExperimentSettings.from_toml(unlabelled / "experiment.toml", changes=changes)
+    advised = advise(settings, base=unlabelled, out=unlabelled / "out")
+    best = advised.advice.overall.strategy
+    names = list(dict.fromkeys(["baseline", best])) + ([f"seeds({best})"] if joined else [])
+    assert list(map(str, advised.recommended.strategies)) == names
+    assert advised.recommended.finetuning.head_seed == (head_seed or 1 if joined else None)
+    told = [line for line in advice_lines(advised) if "the recommended run also joins its seeds" in line]
+    assert bool(told) is joined
+    assert ExperimentSettings.from_toml(unlabelled / "out" / "recommended.toml").strategies
+
+
 def test_paths_of_the_recommended_experiment_hold_anywhere(project):
     settings = ExperimentSettings.from_toml(
         project / "experiment.toml", changes=[("data.test", "mini:{language}-test.conllu")]
@@ -398,6 +416,7 @@ def test_each_language_is_named_with_its_answer():
     )
     assert advice_answers(advice, whole=True)[1].startswith("German: use the models of front (")
     advised = mock.Mock(advice=advice, fraction=1, settings=mock.Mock(task="ner"))
+    advised.recommended.strategies = [Strategy.parse("baseline")]
     assert list(advice_lines(advised))[-1].startswith("how far to trust this: hardly")
 
 

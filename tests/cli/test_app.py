@@ -10,7 +10,7 @@ from tests.support.terminal import check_lines
 
 COMMANDS = [
     *("demo", "run", "bitext", "align", "aer", "layers", "realign", "average", "swap", "finetune", "evaluate"),
-    *("compare", "correlate", "status", "export", "report", "probe", "advise"),
+    *("mark", "compare", "correlate", "status", "export", "report", "probe", "advise"),
     *("note", "lens"),
 ]
 
@@ -25,6 +25,7 @@ def test_help_names_the_common_options(command):
         "swap": {"--device"},
         "compare": {"--seed", "--device"},
         "correlate": {"--seed", "--device"},
+        "mark": {"--seed", "--device"},
         "status": {"--seed", "--device"},
         "export": {"--json", "--seed", "--device"},
         "report": {"--json", "--seed", "--device"},

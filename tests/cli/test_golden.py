@@ -70,6 +70,14 @@ def aer(folder):
     return ["found", "gold", "--gold-starts-at", 1]
 
 
+@case()
+def mark(folder):
+    write(folder / "en.iob2", "Ada\tB-PER\nLovelace\tI-PER\nsleeps\tO\n")
+    values = 'task = "ner"\nlanguages = ["de"]\nstrategies = ["baseline"]\n'
+    write(folder / "ner.toml", f'{values}[data]\ntrain = "en.iob2"\ntest = "{{language}}.iob2"\n')
+    return ["ner.toml", "-o", "english.txt"]
+
+
 @case(("alignfreeze.encoding.vectors.compare_layers", lambda *_, **__: figures.layer_results()))
 def layers(folder):
     write(folder / "pairs.tsv", PAIRS)

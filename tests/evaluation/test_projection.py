@@ -25,7 +25,7 @@ from alignfreeze.tasks.tagging import relabel
 
 TAGS = ("DET", "NOUN", "VERB")
 IOB2 = ("O", "B-PER", "I-PER")
-KEEP_ALL = ProjectionSettings(confidence=0, coverage=0)
+KEEP_ALL = ProjectionSettings(surest=1, confidence=0, coverage=0)
 
 
 def predictions(pairs, labels=TAGS, **more):
@@ -70,6 +70,28 @@ def test_labels_of_which_the_model_is_not_sure_stay_behind():
     assert (one.coverage, one.confidence) == (0.5, pytest.approx(0.85))
     (none,) = carry_labels(DOG, confidence=0.95)
     assert (none.labels, none.coverage, none.confidence) == ((None,) * 4, 0, 0)
+
+
+def test_of_each_kind_of_labels_the_surest_are_carried():
+    """Four nouns with 0.9, 0.5, 0.4 and 0.3, and two verbs with 0.6 and 0.35: half of each kind is two and one."""
+    sure = [(0.9, 1), (0.5, 1), (0.4, 1), (0.3, 1), (0.6, 2), (0.35, 2)]
+    rows = [[amount if place == label else (1 - amount) / 2.5 for place in range(3)] for amount, label in sure]
+    rows = [[value if place != 0 else 0.0 for place, value in enumerate(row)] for row in rows]
+    found = predictions([(rows, 6, [(n, n) for n in range(6)])])
+    names = ["NOUN" if label == 1 else "VERB" for _, label in sure]
+    assert list(carry_labels(found)[0].labels) == names
+    (half,) = carry_labels(found, surest=0.5)
+    assert half.labels == ("NOUN", "NOUN", None, None, "VERB", None)
+    assert half.coverage == 0.5
+    # One of a kind always stays, and a least probability holds besides.
+    assert carry_labels(found, surest=0.01)[0].labels == ("NOUN", None, None, None, "VERB", None)
+    assert carry_labels(found, surest=0.5, confidence=0.55)[0].labels == ("NOUN", None, None, None, "VERB", None)
+
+
+def test_the_surest_entities_are_carried_whole():
+    rows = [*sides(["B-PER"], sure=0.9), *sides(["I-PER"], sure=0.9), *sides(["O"]), *sides(["B-PER"], sure=0.4)]
+    found = predictions([(rows, 4, [(0, 0), (1, 1), (2, 2), (3, 3)])], IOB2, are_entities=True)
+    assert carry_labels(found, surest=0.5)[0].labels == ("B-PER", "I-PER", "O", None)
 
 
 def test_sentences_with_few_labels_are_left_out():

@@ -17,7 +17,7 @@ from alignfreeze.experiment.cards import (
     to_code,
     write_card,
 )
-from alignfreeze.experiment.data import hub_tests_of
+from alignfreeze.experiment.finding import hub_tests_of
 from alignfreeze.experiment.leaderboards import HubTest
 from alignfreeze.experiment.single import card_of_encoder
 from alignfreeze.realignment.history import Freezing

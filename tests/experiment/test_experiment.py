@@ -11,7 +11,8 @@ from transformers import AutoModelForTokenClassification
 from alignfreeze.errors import DataError, EncoderError, SettingsError
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.records import RunRecord
-from alignfreeze.experiment.settings import ExperimentSettings, LinkSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import LinkSettings
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
 from tests.support.runs import planned

@@ -18,6 +18,7 @@ from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.realignment.averaging import combine_encoders
 from alignfreeze.realignment.swapping import swap_parts
+from alignfreeze.realignment.ties import merge_changes
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.running import sweep
 from alignfreeze.running.dispatch import run_experiment
@@ -55,6 +56,10 @@ REVERTED = "revert(full,front)"
         ("scaled(revert(full,front),2)", "scaled(revert(full,front),2)"),
         ("average(full,swap(full,front=baseline))", "average(full,revert(full,front))"),
         ("average(2*back,1*revert(full,front))", "average(2*back,1*revert(full,front))"),
+        # Merged changes: the share of the paper, if no other is given.
+        ("ties(full, front)", "ties(full,front,0.2)"),
+        ("ties(full,revert(full,front),back,1.0)", "ties(full,revert(full,front),back,1.0)"),
+        ("ties(full,0..1,0.50)", "ties(full,0..1,0.5)"),
     ],
 )
 def test_one_encoder_has_one_name(written, name):
@@ -75,12 +80,18 @@ encoders = st.one_of(
 factors = st.floats(1e-6, 10)
 
 
-@given(st.one_of(encoders, st.builds("scaled({},{!r})".format, encoders, factors)))
+@given(
+    st.one_of(
+        encoders,
+        st.builds("scaled({},{!r})".format, encoders, factors),
+        st.builds("ties({},full,{!r})".format, st.sampled_from(["3..4", "back", "revert(full,front)"]), factors),
+    )
+)
 def test_a_name_that_was_checked_is_read_back_the_same(written):
     try:
         strategy = Strategy.parse(written)
     except SettingsError as error:
-        assert "there is nothing to multiply" in str(error)
+        assert "there is nothing to multiply" in str(error) or "is no share of the changes" in str(error)
         return
     assert Strategy.parse(str(strategy)) == strategy
     assert str(Strategy.parse(str(strategy))) == str(strategy)
@@ -98,6 +109,22 @@ def test_averages_have_such_members(several):
         return
     assert strategy.member_names == [str(Strategy.parse(member)) for member, _ in several]
     assert Strategy.parse(str(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ties(full,baseline)", "'ties(full,baseline)': baseline has no changes to merge; leave it out"),
+        ("ties(full)", "needs at least two different strategies; changes are merged with ties(full,front) or"),
+        ("ties(full,full,0.5)", "needs at least two different strategies"),
+        ("ties(full,front,1.5)", "1.5 is no share of the changes: it must be more than 0 and at most 1"),
+        ("ties(full,average(front,back))", "'average(front,back)' is inside another strategy"),
+        ("tie(full,front)", "Did you mean 'ties'?"),
+    ],
+)
+def test_what_merges_no_changes_is_refused(name, message):
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        Strategy.parse(name)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +152,7 @@ def test_what_they_are_made_from():
     assert Strategy.parse("swap(full,3=back)").sources == ["full", "back"]
     assert Strategy.parse(REVERTED).sources == ["full", "baseline"]
     assert Strategy.parse(f"average(back,{REVERTED})").sources == ["back", REVERTED]
+    assert Strategy.parse(f"ties(back,{REVERTED})").sources == ["back", REVERTED]
     assert Strategy.parse("scaled(full,2)").shares == [-1, 2]
     for name in (REVERTED, "scaled(full,2)", "scaled(full,0.5)", "swap(full,3=back)"):
         strategy = Strategy.parse(name)
@@ -170,7 +198,7 @@ def test_names_that_are_wrong(name, message):
 
 @pytest.mark.parametrize("schedule", ["during", "after"])
 def test_a_head_that_was_trained_along_would_not_fit(project, schedule):
-    for name in (REVERTED, "scaled(full,1.5)", "swap(full,3=back)"):
+    for name in (REVERTED, "scaled(full,1.5)", "swap(full,3=back)", "ties(full,back,0.2)"):
         changes = [("strategies", f'["baseline", "{name}"]'), ("realignment.schedule", schedule)]
         message = rf"strategies: {re.escape(name)} merges encoders .*, but realignment.schedule is '{schedule}'"
         with pytest.raises(SettingsError, match=message):
@@ -220,6 +248,9 @@ def test_they_are_made_from_what_each_is_by_itself(project):
         "swap(baseline,back=full)": swap_parts(pretrained(), realigned("full"), "back"),
         "scaled(full,1.5)": combine_encoders([pretrained(), realigned("full")], [-0.5, 1.5]),
         f"average(full,{REVERTED})": combine_encoders([realigned("full"), reverted()]),
+        "ties(full,revert(back,2),0.3)": merge_changes(
+            pretrained(), [realigned("full"), swap_parts(realigned("back"), pretrained(), "2")], density=0.3
+        ),
         "revert(full,front+back+embeddings)": pretrained(),
     }
     before = pretrained().model.state_dict()
@@ -239,6 +270,7 @@ def test_they_are_made_from_what_each_is_by_itself(project):
 
 def test_nothing_is_realigned_twice(project, realignments):  # noqa: F811
     several = ["baseline", "full", "front", REVERTED, "revert(full,back)", "swap(full,0..1=front)", "scaled(full,1.5)"]
+    several.append("ties(full,front,0.2)")
     found, out = averaging(project, *several), project / "out"
     study = run_experiment(found, out=out)
     assert realignments == ["full", "front"]
@@ -277,9 +309,9 @@ def test_a_realigned_encoder_goes_when_the_last_run_that_starts_from_it_is_done(
     assert not (out / "realigned").exists()
 
 
+@pytest.mark.parametrize("name", ["swap(full,3=back)", "ties(full,back,0.2)"])
 @pytest.mark.parametrize("stage", ["realignment", "fine-tuning"])
-def test_what_was_killed_goes_on_where_it_was(project, realignments, stage):  # noqa: F811
-    name = "swap(full,3=back)"
+def test_what_was_killed_goes_on_where_it_was(project, realignments, stage, name):  # noqa: F811
     found, out = averaging(project, name), project / "out"
     run_experiment(found, out=project / "apart")
     counting, tuning = recipe.realign, recipe.finetune

@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from copy import deepcopy
 from dataclasses import asdict, replace
 from unittest import mock
 
@@ -21,24 +23,40 @@ from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.experiment.taught import Teaching, TeachingSettings
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
+from alignfreeze.running import sweep
+from alignfreeze.running.claims import Claim
 from alignfreeze.running.dispatch import run_experiment
-from alignfreeze.running.pace import Pace, steps_of
+from alignfreeze.running.folder import read_planned
+from alignfreeze.running.pace import Pace, guess_seconds_left
+from alignfreeze.running.status import RunStatus
+from alignfreeze.running.sweep import Sweep
 from alignfreeze.studies.comparison import compare_results
 from alignfreeze.studies.results import read_results, results_of
 from alignfreeze.studies.summaries import name_strategy
+from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.training.history import TrainingHistory
 from alignfreeze.training.watching import Watch
+from tests.experiment.test_joining import tunings  # noqa: F401 - a fixture
 from tests.experiment.test_starting import realignments  # noqa: F401 - a fixture
 from tests.support.cli import alignfreeze, refused
 from tests.support.records import make_record, make_settings
 from tests.support.runs import change, comparable, planned
 from tests.support.terminal import text_of
+from tests.training.test_loop import Killed
+
+
+def planned_steps(found, project):
+    """The steps of each run of a plan, by strategy, as the folder of the study keeps them."""
+    Sweep([found], project / "steps").prepare()
+    return {name.rsplit("-", 2)[0]: steps for name, steps in read_planned(project / "steps").items()}
+
 
 SURE = {
     "finetuning": {"steps": 30, "batch_size": 16, "learning_rate": 5e-3},
-    "self_training": {"confidence": 0.4},
 }
 """Enough steps to be sure of some labels."""
+
+HEADS = FinetuningSettings(**SURE["finetuning"], head_seed=1)
 
 
 def taught(project, *strategies, seeds=(1,), **changes):
@@ -104,6 +122,62 @@ def test_labels_go_over_links_also_where_the_realignment_has_none(project, reali
         ExperimentSettings.from_values(values, origin="x")
 
 
+# --- the first model -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategies", [("baseline", "projected", "self-trained"), ("projected", "self-trained")])
+def test_runs_share_the_first_model(project, tunings, strategies):  # noqa: F811
+    found, out = taught(project, *strategies), project / "out"
+    study = run_experiment(found, out=out)
+    assert len(tunings) == 3  # the first model, and a second one for each way
+    assert not (out / "tuned").exists()
+    assert not (out / "checkpoints").exists()
+    for record in study.records:
+        alone = project / record.strategy
+        run_experiment(taught(project, record.strategy), out=alone)
+        assert comparable(alone)[record.folder] == comparable(out)[record.folder]
+    by_strategy = {record.strategy: record for record in study.records}
+    projected, own = by_strategy["projected"], by_strategy["self-trained"]
+    assert projected.teaching.first == own.teaching.first  # with its time: both name what it took
+    assert projected.seconds["fine-tuning"] > projected.teaching.first.seconds
+
+
+def test_a_realigned_first_model_is_shared_and_the_realignment_too(project, realignments, tunings):  # noqa: F811
+    names, out = ("full+projected", "full+self-trained", "seeds(full+projected)"), project / "out"
+    study = run_experiment(taught(project, *names, seeds=(1, 2), seeds_per_average=2, finetuning=HEADS), out=out)
+    assert not study.failures
+    assert realignments == ["full", "full"]
+    assert sorted(tunings) == [1] * 3 + [2] * 3
+    for left in ("tuned", "realigned", "checkpoints"):
+        assert not (out / left).exists()
+
+
+def test_a_run_that_was_killed_keeps_the_first_model(project, tunings, monkeypatch):  # noqa: F811
+    found, out = taught(project, "projected", "self-trained"), project / "out"
+    make = recipe.finetune
+
+    def dying(*arguments, **options):
+        if options["mixture"] is not None:
+            raise Killed
+        return make(*arguments, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(recipe, "finetune", dying)
+        run_experiment(found, out=out)
+    assert [path.name.rsplit("-", 1)[0] for path in (out / "tuned").iterdir()] == ["baseline-1"]
+    run_experiment(found, out=out)
+    assert len(tunings) == 1 + 2
+    run_experiment(found, out=project / "whole")
+    assert comparable(project / "whole") == comparable(out)
+
+
+def test_processes_that_train_together_share_no_first_model(project, tunings, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(sweep, "n_processes", lambda: 2)
+    run_experiment(taught(project, "baseline", "projected"), out=project / "out")
+    assert len(tunings) == 3
+    assert not (project / "out" / "tuned").exists()
+
+
 # --- labels --------------------------------------------------------------------------
 
 DIAGONAL = WordAlignment(frozenset((n, n) for n in range(5)))
@@ -125,17 +199,15 @@ def first(project):
             tokenizer=found.tokenizer,
             meter=recipe.Meter("cpu"),
         )
-    return found, stop.call_args.args[0]
+    return found, stop.call_args.args[0][0]
 
 
 def label(first, *, way="projected", pairs=None, links=DIAGONAL, tests=None, **changes):
     found, model = first
     bitext = found.data.bitext if pairs is None else pairs
     data = replace(found.data, bitext=bitext, tests=found.data.tests if tests is None else tests)
-    settings = change(
-        found.settings, **{"projection": {"confidence": 0}, "self_training": {"confidence": 0}, **changes}
-    )
-    return teaching.label_languages(model, way, settings, data, [links] * len(bitext), seed=1)
+    settings = change(found.settings, **{"projection": {"surest": 1}, "self_training": {"surest": 1}, **changes})
+    return teaching.label_languages([model], way, settings, data, [links] * len(bitext), seed=1)
 
 
 def says(model, items):
@@ -232,7 +304,7 @@ def test_other_tasks_are_taught_too(project, toy_items, task):
     for name in ("en-train", "en-test", "de-test", "tr-test"):
         (project / f"{name}.{suffix}").write_text(train + "\n")
     data = {"train": f"en-train.{suffix}", "test": f"{{language}}-test.{suffix}"}
-    sure = {"projection": {"confidence": 0}, "self_training": {"confidence": 0}, "teaching": {"guard": False}}
+    sure = {"projection": {"surest": 1}, "self_training": {"surest": 1}, "teaching": {"guard": False}}
     found = taught(project, "projected", "self-trained", task=task, data=data, **sure)
     for record in run_experiment(found, out=project / "out").records:
         assert record.teaching.items > 0
@@ -241,7 +313,7 @@ def test_other_tasks_are_taught_too(project, toy_items, task):
 
 def test_adapters_are_taught(project):
     pytest.importorskip("peft")
-    changes = {"finetuning": {**SURE["finetuning"], "adapter": "lora:4"}, "projection": {"confidence": 0}}
+    changes = {"finetuning": {**SURE["finetuning"], "adapter": "lora:4"}, "projection": {"surest": 1}}
     found = taught(project, "projected", teaching={"guard": False}, **changes)
     (record,) = run_experiment(found, out=project / "out").records
     assert record.teaching.items > 0
@@ -287,6 +359,83 @@ def test_what_was_killed_goes_on_where_it_was(project, monkeypatch, killed_after
     assert titles.count("realigning (full)") == 0
 
 
+# --- several first models ---------------------------------------------------------------
+
+
+def test_the_first_of_several_models_has_the_seed_of_the_run():
+    two, three = TeachingSettings(models=2), TeachingSettings(models=3)
+    assert TeachingSettings().seeds_of(31) == [31]
+    assert three.seeds_of(31)[:2] == two.seeds_of(31)
+    assert two.seeds_of(31) == [31, 1536455955]  # this number may never change: records name only the first
+    assert len({seed for one in (1, 2, 3) for seed in three.seeds_of(one)}) == 9
+
+
+def test_two_models_label_together(project):
+    """Each has its own training, and a label on which they do not agree is not learnt."""
+    changes = {"projection": {"surest": 1, "coverage": 0}, "teaching": {"guard": False, "models": 2}}
+    found = taught(project, "projected", "self-trained", **changes)
+    for record in run_experiment(found, out=project / "out").records:
+        assert record.teaching.first.steps == 60
+        assert record.finetuning.steps == 60
+        assert record.teaching.items > 0
+    alone = {**changes, "teaching": {"guard": False}}
+    (one,) = run_experiment(taught(project, "projected", **alone), out=project / "alone").records
+    two = RunRecord.read(next((project / "out" / "runs").glob("projected*/record.json")))
+    assert two.teaching.first.losses[: len(one.teaching.first.losses)] == one.teaching.first.losses
+
+
+def test_labels_that_a_second_model_contradicts_are_not_learnt(first):
+    found, model = first
+    other = replace(model, model=deepcopy(model.model))
+    found = replace(found, data=replace(found.data, bitext=found.data.bitext[:20]))
+    settings = change(found.settings, projection={"surest": 1}, teaching={"guard": False})
+    links = [DIAGONAL] * 20
+
+    def label_with(*models):
+        ((facts, items),) = teaching.label_languages(models, "projected", settings, found.data, links, seed=1)
+        return facts, items
+
+    assert label_with(model, other) == label_with(model)
+    with torch.no_grad():  # now it gives each word another label than the first model
+        other.model.classifier.weight.copy_(other.model.classifier.weight.roll(1, dims=0))
+        other.model.classifier.bias.copy_(other.model.classifier.bias.roll(1, dims=0))
+    assert label_with(model, other)[0].labelled == 0
+
+
+def test_several_models_continue_from_their_own_checkpoints(project, monkeypatch):
+    changes = {"compute": {"checkpoint_steps": 20}, "teaching": {"models": 2}}
+    found, out = taught(project, "self-trained", **changes), project / "out"
+    run_experiment(found, out=project / "apart")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        count_steps(patch, killed_after=("fine-tuning of model 2 (pos)", 25))
+        run_experiment(found, out=out)
+    assert {path.name for path in out.glob("checkpoints/*/*")} == {"fine-tuning", "fine-tuning-of-model-2"}
+    with monkeypatch.context() as patch:
+        titles = count_steps(patch)
+        run_experiment(found, out=out)
+    assert comparable(out) == comparable(project / "apart")
+    counts = [titles.count(f"fine-tuning{which} (pos)") for which in ("", " of model 2", " again")]
+    assert counts == [0, 10, 60]
+
+
+def test_a_plan_counts_all_first_models(project):
+    found = taught(project, "baseline", "projected", teaching={"models": 3})
+    assert "3 of different seeds, 30 steps each, give the labels together" in text_of(plan_sheet(found))
+    assert planned_steps(found, project) == {
+        "baseline": {"fine-tuning": 30},
+        "projected": {"fine-tuning": 60, "fine-tuning again": 60},  # the first of three is that of the baseline
+    }
+    cost = estimate_cost(change(found.settings, strategies=["projected"]), finetuning_steps=30)
+    assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
+
+
+def test_the_time_left_knows_which_first_model_is_trained():
+    """After 20 steps of the first model and 5 of the second, 15 and then 40 steps are left, a second each."""
+    claim = Claim("here", 1, 0.0, "fine-tuning of model 2 (pos)", 5, 20, time.time() - 5.0)
+    steps = {"a": {"fine-tuning": 40, "fine-tuning again": 40}}
+    assert guess_seconds_left([RunStatus("a", "running", claim)], {}, steps) == pytest.approx(55, rel=0.01)
+
+
 # --- plans, identities and refusals --------------------------------------------------
 
 
@@ -295,19 +444,16 @@ def test_a_plan_counts_the_second_training(project):
     assert "projected, full+self-trained: 60 more steps of 16, 50% of the items in en" in text_of(plan_sheet(found))
     assert plan_facts(found)["second_finetuning_steps"] == 60
     assert plan_facts(taught(project, "baseline", "full"))["second_finetuning_steps"] == 0
-    steps = [steps_of(spec, finetuning_steps=found.finetuning_steps) for spec in found.specs]
-    assert steps == [
-        {"fine-tuning": 30},
-        {"fine-tuning": 30, "fine-tuning again": 60},
-        {"realigning": 4, "fine-tuning": 30, "fine-tuning again": 60},
-    ]
-    costs = {
-        name: estimate_cost(change(found.settings, strategies=[name]), finetuning_steps=30)
-        for name in ("baseline", "projected")
+    assert planned_steps(found, project) == {
+        "baseline": {"fine-tuning": 30},
+        "projected": {"fine-tuning": 0, "fine-tuning again": 60},  # the baseline's model gives the labels
+        "full+self-trained": {"realigning": 4, "fine-tuning": 30, "fine-tuning again": 60},
     }
-    tuned = costs["projected"].finetuning_step
-    assert costs["projected"].hours == pytest.approx(90 * tuned / 3600)
-    assert costs["baseline"].hours == pytest.approx(30 * costs["baseline"].finetuning_step / 3600)
+    for names, n in ((["baseline"], 30), (["projected"], 90), (["projected", "self-trained"], 150)):
+        for more, both in (([], n), (["baseline"], max(n, 30))):
+            settings = change(found.settings, strategies=list(dict.fromkeys([*more, *names])))
+            with mock.patch("alignfreeze.experiment.cost._time_step", side_effect=[(3600.0, 0), (0.0, 0)]):
+                assert estimate_cost(settings, finetuning_steps=30).hours == both
     (record,) = run_experiment(taught(project, "projected"), out=project / "out").records
     assert Pace.of(record).per_step.keys() == {"fine-tuning", "fine-tuning again"}
 
@@ -327,6 +473,7 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         {"teaching": {"guard": False}},
         {"teaching": {"source_share": 0.4}},
         {"teaching": {"max_pairs": 9}},
+        {"teaching": {"models": 2}},
         {"projection": {"confidence": 0.6}},
         {"projection": {"coverage": 0.6}},
         {"self_training": {"confidence": 0.6}},
@@ -342,10 +489,11 @@ def test_settings_of_teaching_change_taught_runs_only(project):
         ({"task": "qa"}, r"projected lets a model label sentences, which have no labels in the task 'qa'"),
         (
             {"strategies": ["projected", "full+projected"], "realignment": {"schedule": "during"}},
-            r"full\+projected trains two models .*schedule is 'during'; without realignment, projected works",
+            r"full\+projected begins with an encoder .*schedule is 'during'; without realignment, projected works",
         ),
         ({"bitext": None}, r"\[bitext\] is required: its target sides are labelled"),
         ({"teaching": {"source_share": 1}}, "teaching.source_share.*less than 1"),
+        ({"teaching": {"models": 0}}, "teaching.models.*greater than or equal to 1"),
         ({"projection": {"confidence": 1}}, "projection.confidence"),
         ({"self_training": {"coverage": 2}}, "self_training.coverage"),
     ],
@@ -424,7 +572,7 @@ def test_advice_does_not_judge_models_by_what_they_have_learnt(project, remarks)
     file.write_text(file.read_text().replace("pretokenized = true", "pretokenized = true\nheld_out = 30"))
     options = ["--set", "strategies=['baseline', 'front', 'projected']", "--set", "seeds=[1]"]
     done = alignfreeze("advise", file, "--out", project / "advice", *options)
-    refused(done, "strategies: projected learns labels of the bitext", "leave it out")
+    refused(done, "strategies: projected learns labels of target languages", "leave it out")
     found = planned(project, seeds=[1], strategies=["baseline", "front", "projected"])
     run_experiment(found, out=project / "out")
     advised = alignfreeze("advise", project / "out", "--json")

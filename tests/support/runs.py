@@ -31,7 +31,7 @@ def comparable(out):
             if record[stage] is not None:
                 record[stage].pop("seconds", None)
                 record[stage].get("training", {}).pop("seconds", None)
-        if record["teaching"] is not None:
+        if record["teaching"] is not None and record["teaching"]["first"] is not None:
             del record["teaching"]["first"]["seconds"]
         found[path.parent.name] = json.dumps(record, sort_keys=True)
     return found

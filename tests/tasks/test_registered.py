@@ -20,7 +20,8 @@ from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.cost import Lengths
 from alignfreeze.experiment.planning import plan
-from alignfreeze.experiment.settings import DataSettings, ExperimentSettings
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import DataSettings
 from alignfreeze.ragged import Ragged
 from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.running.terms import read_terms

@@ -167,7 +167,7 @@ def test_the_learning_rate_rises_over_a_tenth_of_the_steps_and_falls_to_zero(tin
 def test_a_mixture_is_learnt_together_with_the_items(tiny_encoder, tagger, toy_tagged):
     """The words of the other language are those of English, spelt backwards; alone, a model does not learn them."""
     others = [TaggedSentence(tuple(word[::-1] for word in item.words), item.tags) for item in toy_tagged]
-    mixture = Mixture(others, source_share=0.5, steps=2 * QUICK.total_steps(len(toy_tagged)), title="again")
+    mixture = Mixture(others, source_share=0.5, steps=2 * QUICK.total_steps(len(toy_tagged)))
     mixed, history = finetune(tiny_encoder, POS, toy_tagged, settings=QUICK, mixture=mixture, device="cpu")
     assert history.steps == 96
     shares = [evaluate(model, POS, {"en": toy_tagged, "de": others}) for model in (tagger, mixed)]
@@ -177,7 +177,7 @@ def test_a_mixture_is_learnt_together_with_the_items(tiny_encoder, tagger, toy_t
 
 
 def test_a_mixture_without_labels_is_an_error(tiny_encoder, toy_tagged):
-    mixture = Mixture([TaggedSentence(("dog",), (None,))], source_share=0.5, steps=2, title="again")
+    mixture = Mixture([TaggedSentence(("dog",), (None,))], source_share=0.5, steps=2)
     with pytest.raises(DataError, match="no item of the mixture has a label"):
         finetune(tiny_encoder, POS, toy_tagged, settings=QUICK, mixture=mixture, device="cpu")
 

@@ -23,7 +23,7 @@ from alignfreeze.advice.pilots import (
 from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.evaluation.predictions import check_estimable
 from alignfreeze.experiment.given import ExperimentLike, to_experiment
-from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.names import BASELINE, SEEDS
 from alignfreeze.experiment.planning import anchor_paths, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
@@ -35,6 +35,9 @@ from alignfreeze.tasks.table import TASKS
 
 FRACTION = 0.25
 """The default share of the experiment's steps that pilots take."""
+
+HEAD_SEED = 1
+"""The seed of the head in an advised run. Models whose weights are averaged begin with the same head."""
 
 
 @overload
@@ -190,8 +193,8 @@ def _advise(
         )
     if taught := [str(strategy) for strategy in strategies if strategy.taught is not None]:
         raise SettingsError(
-            f"strategies: {', '.join(taught)} learns labels of the bitext, and advice judges models by such labels, so "
-            "its estimate would be too good; leave it out, and test it with `alignfreeze run`"
+            f"strategies: {', '.join(taught)} learns labels of target languages, and advice judges models by labels "
+            "that go over links, so its estimate would be too good; leave it out, and test it with `alignfreeze run`"
         )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
     settings = settings.model_copy(update={"strategies": strategies})
@@ -219,13 +222,16 @@ def _advise(
 def apply_advice(settings: ExperimentSettings, advice: Advice, *, base: Path) -> ExperimentSettings:
     """Return the experiment with the baseline and the advised strategy, so that it can be judged.
 
-    Paths are absolute.
+    If there are enough seeds, the mean of their models is added: it costs only tests. Paths are absolute.
     """
-    names = dict.fromkeys([BASELINE, advice.overall.strategy])
-    found = settings.model_copy(
-        update={"name": f"{settings.name}: advised", "strategies": [Strategy.parse(name) for name in names]}
-    )
-    return anchor_paths(found, base)
+    names = list(dict.fromkeys([BASELINE, advice.overall.strategy]))
+    changes: dict[str, Any] = {"name": f"{settings.name}: advised"}
+    if settings.seed_groups:
+        names.append(f"{SEEDS}({advice.overall.strategy})")
+        if settings.finetuning.head_seed is None:
+            changes["finetuning"] = settings.finetuning.model_copy(update={"head_seed": HEAD_SEED})
+    changes["strategies"] = [Strategy.parse(name) for name in names]
+    return anchor_paths(settings.model_copy(update=changes), base)
 
 
 def write_findings(

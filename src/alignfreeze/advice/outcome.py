@@ -177,6 +177,22 @@ def advice_lines(advised: AdviceOutcome) -> Iterator[str]:
     if advice.doubts and advised.fraction < 1:
         yield f"pilots of more than {advised.fraction:.0%} of the steps may learn more; raise --fraction"
     yield how_far(advised.settings.task)
+    if joined := next((str(one) for one in advised.recommended.strategies if one.joined is not None), None):
+        yield say_joined(joined, advised.settings)
+
+
+def say_joined(joined: str, settings: ExperimentSettings) -> str:
+    """Return why the advised run joins its seeds, from what was measured."""
+    n = settings.seeds_per_average
+    known = (
+        "on 22 languages with the embedded encoder, this gained 2.0 points over single runs, and lost in none"
+        if settings.task == "pos"
+        else "this was measured for PoS tagging only"
+    )
+    return (
+        f"the recommended run also joins its seeds: {joined!r} is the mean of the weights of {n} models, as fast as "
+        f"one; {known} (docs/points.md)"
+    )
 
 
 def how_far(task: str) -> str:

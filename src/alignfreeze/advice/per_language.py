@@ -42,8 +42,8 @@ def choose_strategies(folder: Path) -> StrategyChoices:
         remark(f"{', '.join(joined)}: left out of the choice, which compares runs of one seed each")
     if taught := list(dict.fromkeys(record.strategy for _, record in records if record.teaching is not None)):
         remark(
-            f"{', '.join(taught)}: left out, because these models learn labels of the bitext, and advice judges models "
-            "by such labels"
+            f"{', '.join(taught)}: left out, because these models learn labels of target languages, and advice judges "
+            "models by labels that go over links"
         )
     records = [(place, record) for place, record in records if record.teaching is None and len(record.seeds) == 1]
     runs = [(place.parent, record) for place, record in records if (place.parent / PREDICTIONS).is_file()]

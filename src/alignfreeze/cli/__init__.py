@@ -32,7 +32,7 @@ COMMANDS = (
     *(runs.demo, runs.run),
     *(text.bitext, text.align, text.aer, text.layers),
     *(models.realign, models.average, models.swap, models.finetune, models.evaluate, models.convert),
-    *(runs.advise, runs.status),
+    *(runs.mark, runs.advise, runs.status),
     *(studies.compare, studies.correlate, studies.export, studies.report, studies.probe),
     *(lens.note, lens.lens),
 )

@@ -1,4 +1,4 @@
-"""Commands on experiments: demo, run, status, advise."""
+"""Commands on experiments: demo, run, mark, status, advise."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typer
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
 from alignfreeze.cli.shown import (
+    show_facts,
     show_json,
     show_lines,
     show_outcome,
@@ -144,6 +145,27 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     if outcome.failures:
         show_lines([f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again"], err=True)
         raise typer.Exit(1)
+
+
+def mark(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file, in TOML; of its data, only data.train is read.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the lines, one per training item.")],
+    changes: Annotated[list[str] | None, typer.Option("--set", help=o.SET_HELP.format("data.max_train=1000"))] = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write the training data as plain lines to translate, with entities marked, for translations.text."""
+    with working():
+        from alignfreeze.experiment.data import mark_training_data
+        from alignfreeze.experiment.settings import ExperimentSettings
+        from alignfreeze.files import check_apart, check_file, write_lines
+
+        check_file(out)
+        settings = ExperimentSettings.from_toml(experiment, changes=values.read_changes(changes))
+        base = experiment.parent
+        check_apart({"--out": out}, [experiment, base / settings.data.train])
+        lines = mark_training_data(settings, base=base)
+        write_lines(out, lines)
+    show_facts({"lines": len(lines), "file": str(out)}, as_json)
 
 
 def status(

@@ -38,6 +38,8 @@ class Predictions:
         target: The same for each target side.
         links: Units that translate each other and have no other link, [links, 2] per pair.
         are_entities: Whether labels mark entities in IOB2, so that spans of words count.
+        agreed: For predictions of several models, whether all give a unit of the source side its label, [units, 1] per
+            pair; None for predictions of one model.
     """
 
     language: str
@@ -46,6 +48,7 @@ class Predictions:
     target: Ragged
     links: Ragged
     are_entities: bool = False
+    agreed: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.links)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +29,10 @@ Relabel = Callable[[Any, Sequence[str | None]], Any]
 class ProjectionSettings(Settings):
     """Which projected labels are kept."""
 
-    confidence: float = Field(default=0.5, ge=0, lt=1)
+    surest: float = Field(default=0.9, gt=0, le=1)
+    """The share of the labels of each kind that are carried over: those of which the model is surest. A model that was
+    trained for few steps gives all labels low probabilities, so a share is safer than a least probability."""
+    confidence: float = Field(default=0.0, ge=0, lt=1)
     """The least probability that the model must give a label of the source side. For an entity, it is the mean of its
     words. A label below it is not carried over."""
     coverage: float = Field(default=0.5, ge=0, le=1)
@@ -37,7 +42,10 @@ class ProjectionSettings(Settings):
 class SelfTrainingSettings(ProjectionSettings):
     """Which labels are kept that a model gives to target sentences by itself."""
 
-    confidence: float = Field(default=0.9, ge=0, lt=1)
+    surest: float = Field(default=0.5, gt=0, le=1)
+    """The share of the labels of each kind that are kept: those of which the model is surest. With one share for all
+    kinds, rare labels would disappear. Other words stay without a label."""
+    confidence: float = Field(default=0.0, ge=0, lt=1)
     """The least probability that the model must give a label. For an entity, it is the mean of its words. A word whose
     label is below it stays without a label."""
     coverage: float = Field(default=0.5, ge=0, le=1)
@@ -198,7 +206,7 @@ def project(
         ValueError: The number of targets is not that of the pairs.
     """
     settings = settings or ProjectionSettings()
-    several = carry_labels(predictions, confidence=settings.confidence)
+    several = carry_labels(predictions, confidence=settings.confidence, surest=settings.surest)
     kept = [
         (relabel(target, carried.labels), carried)
         for target, carried in zip(targets, several, strict=True)
@@ -208,23 +216,27 @@ def project(
     return Projection(predictions.language, items, carried, len(predictions))
 
 
-def carry_labels(predictions: Predictions, *, confidence: float = 0.0) -> list[CarriedLabels]:
+def carry_labels(predictions: Predictions, *, confidence: float = 0.0, surest: float = 1.0) -> list[CarriedLabels]:
     """Carry the most probable labels of each source side to the target side.
 
     A word without a link gets no label. An entity is carried whole: from the first to the last word that is linked to
     it. It is carried only if most of its words have a link, and if no word between is linked to a word outside it.
-    Otherwise none of these words has a label, because the entity may begin or end elsewhere.
+    Otherwise none of these words has a label, because the entity may begin or end elsewhere. If several models predict
+    together, a label on which they do not agree is treated as if it were not probable enough.
 
     Args:
         predictions: Predictions for the sentence pairs of one language.
         confidence: The least probability of a label; for an entity the mean of its words.
+        surest: The share of the labels of each kind that are carried: those with the highest probabilities.
     """
-    carry = _carry_entities if predictions.are_entities else _carry_units
+    found = _carry_all(predictions, defaultdict(lambda: confidence))
+    if surest < 1:
+        found = _carry_all(predictions, _find_least(found, surest, confidence))
     rows = []
-    for source, target, links in linked_sides(predictions, predictions):
-        labels: list[str | None] = [None] * len(target)
-        sure = np.zeros(len(target))
-        for places, carried, amount in carry(predictions.labels, source, links, confidence):
+    for size, several in found:
+        labels: list[str | None] = [None] * size
+        sure = np.zeros(size)
+        for places, carried, amount in several:
             labels[places.start : places.stop] = carried
             sure[places.start : places.stop] = amount
         has = [label is not None for label in labels]
@@ -233,31 +245,62 @@ def carry_labels(predictions: Predictions, *, confidence: float = 0.0) -> list[C
     return rows
 
 
-_Carried = Iterator[tuple[range, Sequence[str | None], float]]
+def _carry_all(predictions: Predictions, least: Mapping[str, float]) -> list[tuple[int, list[_Carried]]]:
+    """Return for each pair the number of units on its target side, and what is carried there."""
+    carry = _carry_entities if predictions.are_entities else _carry_units
+    found = []
+    for number, (source, target, links) in enumerate(linked_sides(predictions, predictions)):
+        amounts = source.max(axis=1, initial=0.0)
+        if predictions.agreed is not None:
+            amounts = np.where(predictions.agreed[number][:, 0], amounts, _DISPUTED)
+        found.append((len(target), list(carry(predictions.labels, source, links, amounts, least))))
+    return found
+
+
+def _find_least(found: list[tuple[int, list[_Carried]]], surest: float, confidence: float) -> Mapping[str, float]:
+    """Return the least probability of each label, if only the surest of its units are carried."""
+    amounts: dict[str, list[float]] = defaultdict(list)
+    for _, several in found:
+        for _, (label, *_), amount in several:
+            if label is not None:
+                amounts[label].append(amount)
+    least = {label: sorted(sizes)[-math.ceil(surest * len(sizes))] for label, sizes in amounts.items()}
+    return defaultdict(lambda: confidence, least)
+
+
+_DISPUTED = -np.inf
+"""How sure a label is on which several models do not agree."""
+
+_Carried = tuple[range, Sequence[str | None], float]
 """Places on the target side, their labels, and how sure these labels are."""
 
+_Numbers = NDArray[np.float64]
 
-def _carry_units(labels: Sequence[str], source: NDArray[np.float64], links: NDArray[Any], least: float) -> _Carried:
+
+def _carry_units(
+    labels: Sequence[str], source: _Numbers, links: NDArray[Any], amounts: _Numbers, least: Mapping[str, float]
+) -> Iterator[_Carried]:
     """Yield the label of each linked unit."""
     for at, to in links.tolist():
-        label = int(source[at].argmax())
-        if (amount := float(source[at, label])) >= least:
-            yield range(to, to + 1), [labels[label]], amount
+        label = labels[int(source[at].argmax())]
+        if (amount := float(amounts[at])) >= least[label]:
+            yield range(to, to + 1), [label], amount
 
 
-def _carry_entities(labels: Sequence[str], source: NDArray[np.float64], links: NDArray[Any], least: float) -> _Carried:
+def _carry_entities(
+    labels: Sequence[str], source: _Numbers, links: NDArray[Any], amounts: _Numbers, least: Mapping[str, float]
+) -> Iterator[_Carried]:
     """Yield the linked words outside entities, then nothing for broken entities, then whole entities in IOB2."""
-    sure = source.max(axis=1, initial=0.0)
     spans = find_spans(labels, source)
     inside = {word for _, start, end in spans for word in range(start, end + 1)}
     for at, to in links.tolist():
-        if at not in inside and sure[at] >= least:
-            yield range(to, to + 1), [OUTSIDE], float(sure[at])
+        if at not in inside and amounts[at] >= least[OUTSIDE]:
+            yield range(to, to + 1), [OUTSIDE], float(amounts[at])
     found = [(span, carried) for span in spans if (carried := carry_span(span, links)) is not None]
     for whole in (False, True):  # whole entities come last, because a broken one may surround them
         for span, (kind, first, last) in found:
-            amount = float(sure[span[1] : span[2] + 1].mean())
-            if (amount >= least and _is_whole(span, (first, last), links)) is whole:
+            amount = float(amounts[span[1] : span[2] + 1].mean())
+            if (amount >= least[f"B-{kind}"] and _is_whole(span, (first, last), links)) is whole:
                 n = last - first + 1
                 tags = [f"B-{kind}", *[f"I-{kind}"] * (n - 1)] if whole else [None] * n
                 yield range(first, last + 1), tags, amount

@@ -161,8 +161,10 @@ def _estimate_cost(
     each = steps * realigned + _judging_steps_of(settings, steps) * tuned
     # An average starts from encoders that other runs also start from.
     realignments = len(policies_of(strategies))
-    taught = sum(strategy.taught is not None for strategy in strategies)
-    tunings = len(strategies) * finetuning_steps + taught * settings.teaching.total_steps(finetuning_steps)
+    tunings = sum(sum(settings.teaching.count_steps(strategy.taught, finetuning_steps)) for strategy in strategies)
+    # Runs share the first models that label for them, also with the run of such a model.
+    firsts = [strategy.of_first_model for strategy in strategies if strategy.needs_first_model]
+    tunings -= finetuning_steps * (len(firsts) - len(set(firsts) - strategies))
     seconds = len(set(settings.seeds)) * (tunings * tuned + realignments * each)
     return Cost(
         device=torch.cuda.get_device_name(device) if is_gpu(device) else device,

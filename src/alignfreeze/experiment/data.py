@@ -6,26 +6,40 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from glob import escape, has_magic
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alignfreeze.alignment.aligners import ALIGNERS, Resources
+from alignfreeze.alignment.aligners import Resources
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.auto import compares_vectors
 from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
-from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding.devices import device_here
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, DataError, UnlabelledError
-from alignfreeze.experiment.leaderboards import HubTest
-from alignfreeze.experiment.settings import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, ExperimentSettings
+from alignfreeze.experiment.finding import (
+    fill_in,
+    find_missing_bitext,
+    given_languages,
+    keep_local,
+    locate,
+    place_of,
+    places_of,
+)
+from alignfreeze.experiment.names import PLAIN, TRANSLATION
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.translations import (
+    Translation,
+    check_labels,
+    check_lines,
+    mark_items,
+    read_plain,
+    read_translated_lines,
+)
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.languages import name_of
 from alignfreeze.progress import remark, stage
@@ -63,6 +77,8 @@ class ExperimentData:
         dictionaries: Bilingual word lists by language pair, if the settings name them.
         held: Sentence pairs that are held out of realignment, for estimates without labels.
         unscored: Why languages can have no score, by language.
+        translations: Translated training data by language, if a strategy learns them.
+        plain: The words of plain sentences by language, if a strategy labels them.
     """
 
     files: tuple[DataFile, ...]
@@ -73,6 +89,8 @@ class ExperimentData:
     dictionaries: dict[tuple[str, str], Dictionary]
     held: list[SentencePair] = field(default_factory=list)
     unscored: dict[str, str] = field(default_factory=dict)
+    translations: dict[str, Translation] = field(default_factory=dict)
+    plain: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
 
 
 def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -> ExperimentData:
@@ -87,16 +105,16 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         DataError: Files are missing or wrong. All missing files are named.
     """
     tested = settings.tested_languages if tests else []
-    places = _places_of(settings, base, tested)
-    paths = _keep_local(places)
+    places = places_of(settings, base, tested)
+    paths = keep_local(places)
     missing = [f"  {role}: {path}" for role, path in paths.items() if not os.path.isfile(path)]  # noqa: PTH113 - never raises
-    missing += _find_missing_bitext(settings, base)
+    missing += find_missing_bitext(settings, base)
     if missing:
         raise DataError("\n".join(["these files of the experiment are missing:", *missing]))
     task, data = TASKS[settings.task], settings.data
     languages = settings.realigned_languages if settings.bitext else []
     problems: list[str] = []
-    items = 1 + len(tested) + len(settings.realigned_languages)
+    items = 1 + len(tested) + len(settings.realigned_languages) + len(given_languages(places, TRANSLATION, PLAIN))
     with stage("reading data", total=len(paths) + 2 * items) as bar:
         files: list[DataFile] = []
         for role, path in paths.items():
@@ -126,14 +144,19 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         }
         task.say_one_label(train, name=str(train_source.place))
         if train and not problems:
-            labels = task.labels_of(train)
-            for code, source in sources.items():
-                reason = task.why_unscored(items_of[code], labels, name=str(source.place))
-                if reason is not None:
-                    unscored.setdefault(code, reason)
-                bar.advance()
+            unscored = {**unscored, **_find_unscored(task, train, sources, items_of), **unscored}
+            bar.advance(len(sources))
         if not problems:
             problems += _report_unscored(unscored, tested)
+        translations = {
+            code: attempt(partial(_read_translation, settings, code, places, train, files), Translation((), 0))
+            for code in given_languages(places, TRANSLATION)
+            if train  # else it is said what is wrong with it
+        }
+        plain = {
+            code: attempt(partial(_read_plain, paths[f"{PLAIN} {code}"], code, task, train), [])
+            for code in given_languages(places, PLAIN)
+        }
         judge = None
         if settings.bitext is not None and settings.bitext.selection.keep_best is not None:
             judge = LayerVectors(load_encoder(settings.encoder), device=device_here(settings.device))
@@ -145,16 +168,30 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         }
         links = None
         if settings.alignment.links is not None and not problems and settings.needs_links:
-            more = settings.bitext is not None and settings.bitext.max_pairs is not None
-            links = [
-                alignment
-                for code, pairs in pairs_of.items()
-                for alignment in attempt(partial(read_pharaoh, paths[f"links {code}"], pairs, more=more), [])
-            ]
+            found = [attempt(partial(_read_links, settings, paths, *one), []) for one in pairs_of.items()]
+            links = [alignment for several in found for alignment in several]
     if problems:
         raise DataError("\n".join(problems))
     bitext = [pair for pairs in pairs_of.values() for pair in pairs]
-    return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries, unscored=unscored)
+    more: dict[str, Any] = {"unscored": unscored, "translations": translations, "plain": plain}
+    return ExperimentData(tuple(files), train, items_of, bitext, links, dictionaries, **more)
+
+
+def mark_training_data(settings: ExperimentSettings, *, base: Path) -> list[str]:
+    """Return the training items of an experiment as lines for a translator, as `translations.text` needs them.
+
+    Args:
+        settings: The experiment.
+        base: The folder at which relative paths start.
+
+    Raises:
+        SettingsError: Items of the task cannot be written as lines of plain text.
+        DataError: The training data cannot be read.
+    """
+    task, data = TASKS[settings.task], settings.data
+    check_lines(task)
+    source = Source(place_of(data.train, base), settings.source_language, data.train_split, data.max_train)
+    return mark_items(task, task.read(source), language=settings.source_language)
 
 
 def _read_items(task: Task, source: Source, role: str, files: list[DataFile]) -> list[Any]:
@@ -175,6 +212,56 @@ def _read_tests(task: Task, source: Source, code: str, files: list[DataFile], un
         return []
 
 
+def _read_links(
+    settings: ExperimentSettings, paths: Mapping[str, Path], code: str, pairs: Sequence[SentencePair]
+) -> Sequence[WordAlignment]:
+    """Read the word alignments of the sentence pairs of a language."""
+    more = settings.bitext is not None and settings.bitext.max_pairs is not None
+    return read_pharaoh(paths[f"links {code}"], pairs, more=more)
+
+
+def _read_translation(
+    settings: ExperimentSettings,
+    code: str,
+    places: Mapping[str, Path | str],
+    train: Sequence[Any],
+    files: list[DataFile],
+) -> Translation:
+    """Read the translated training data of a language."""
+    assert settings.translations is not None
+    task, data, place = TASKS[settings.task], settings.data, places[f"{TRANSLATION} {code}"]
+    if settings.translations.text is not None:
+        more = data.max_train is not None
+        return read_translated_lines(task, Path(place), train, language=code, more=more)
+    items = _read_items(task, Source(place, code, data.train_split), f"{TRANSLATION} {code}", files)
+    return check_labels(task, items, train, name=str(place))
+
+
+def _read_plain(path: Path, code: str, task: Task, train: Sequence[Any]) -> list[tuple[str, ...]]:
+    """Read the plain sentences of a language.
+
+    Raises:
+        DataError: The file cannot be read, or items of the task have two texts.
+    """
+    if any(len(task.kind.texts(item)) > 1 for item in train):
+        raise DataError(
+            f"self_training.text: items of the task {task.name!r} have two texts here, and a line of {path} has one; "
+            "leave self_training.text out, so that the target sides of the bitext get labels"
+        )
+    return read_plain(path, language=code)
+
+
+def _find_unscored(
+    task: Task, train: Sequence[Any], sources: Mapping[str, Source], items_of: Mapping[str, Sequence[Any]]
+) -> dict[str, str]:
+    """Return the languages whose items cannot be scored by a model that has learnt the training items, with reasons."""
+    labels = task.labels_of(train)
+    reasons = {
+        code: task.why_unscored(items_of[code], labels, name=str(source.place)) for code, source in sources.items()
+    }
+    return {code: reason for code, reason in reasons.items() if reason is not None}
+
+
 def _report_unscored(unscored: Mapping[str, str], tested: Sequence[str]) -> list[str]:
     """Say which languages will have no score. Return the reasons as problems if that is true of all."""
     if tested and unscored.keys() == set(tested):
@@ -184,80 +271,19 @@ def _report_unscored(unscored: Mapping[str, str], tested: Sequence[str]) -> list
     return []
 
 
-def _places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
-    """Return the path of every file, or the name of every data set on the hub, by its role."""
-    data = settings.data
-    places: dict[str, Path | str] = {"train": _place_of(data.train, base)}
-    places |= {f"test {code}": _place_of(_fill_in_test(settings, code), base) for code in tested}
-    if settings.bitext is None:
-        return places
-    patterns = {"links": settings.alignment.links}
-    if ALIGNERS[settings.alignment.aligner].needs_dictionaries:
-        patterns["dictionary"] = settings.alignment.dictionary
-    for role, pattern in patterns.items():
-        if pattern is not None:
-            for code in settings.realigned_languages:
-                places[f"{role} {code}"] = _locate(_fill_in(pattern, settings, code), base)
-    return places
-
-
-def _find_missing_bitext(settings: ExperimentSettings, base: Path) -> list[str]:
-    """Return the missing files of the bitext. Patterns, folders and data sets on the hub are checked later."""
-    if settings.bitext is None:
-        return []
-    sides = {"source": settings.bitext.source, "target": settings.bitext.target}
-    return [
-        f"  bitext {code} {side}: {path}"
-        for side, pattern in sides.items()
-        for code in settings.realigned_languages
-        if pattern is not None
-        and not pattern.startswith(HUB)
-        and not _is_there(path := _locate(_fill_in(pattern, settings, code), base))
-    ]
-
-
-def _is_there(path: Path) -> bool:
-    """Return whether a path exists, or files whose names begin with its name. A pattern always passes."""
-    return has_magic(path.name) or os.path.exists(path) or any(path.parent.glob(f"{escape(path.name)}.*"))  # noqa: PTH110
-
-
-def _place_of(name: str, base: Path) -> Path | str:
-    """Return the path of a file, or the name of a data set on the hub."""
-    return name if name.startswith(HUB) else _locate(name, base)
-
-
-def _locate(name: str, base: Path) -> Path:
-    """Return the path of a file, which may be in the mini corpus."""
-    if name.startswith(mini.PREFIX):
-        return mini.mini_path(name.removeprefix(mini.PREFIX))
-    return base / Path(name).expanduser()
-
-
-def _fill_in(pattern: str, settings: ExperimentSettings, language: str) -> str:
-    """Put the codes of a language pair into a pattern."""
-    pair = "-".join(sorted((settings.source_language, language)))
-    return pattern.replace(PAIR_PLACEHOLDER, pair).replace(LANGUAGE_PLACEHOLDER, language)
-
-
-def _fill_in_test(settings: ExperimentSettings, language: str) -> str:
-    """Return the place of the test items of a language."""
-    named = settings.data.test.replace(LANGUAGE_PLACEHOLDER, settings.data.names.get(language, language))
-    return _fill_in(named, settings, language)
-
-
 def _read_bitext(
     settings: ExperimentSettings, language: str, base: Path, files: list[DataFile], vectors: LayerVectors | None
 ) -> list[SentencePair]:
     """Read the sentence pairs of a language, and note their files."""
     bitext = settings.bitext
     assert bitext is not None
-    fill_in = partial(_fill_in, settings=settings, language=language)
+    fill = partial(fill_in, settings=settings, language=language)
     reader = BitextReader(
-        _place_of(fill_in(bitext.source), base),
-        None if bitext.target is None else _locate(fill_in(bitext.target), base),
+        place_of(fill(bitext.source), base),
+        None if bitext.target is None else locate(fill(bitext.target), base),
         languages=(settings.source_language, language),
         form=bitext.form,
-        columns=None if bitext.columns is None else (fill_in(bitext.columns[0]), fill_in(bitext.columns[1])),
+        columns=None if bitext.columns is None else (fill(bitext.columns[0]), fill(bitext.columns[1])),
         pretokenized=bitext.pretokenized,
         unescape=bitext.unescape,
     )
@@ -272,36 +298,6 @@ def _read_bitext(
     if reader.hub is not None:  # there is no file to digest
         files.append(DataFile(f"bitext {language}", Path(reader.hub), digest_of_json(chosen.texts)))
     return split_into_words(chosen.texts, languages=reader.languages, pretokenized=bitext.pretokenized)
-
-
-def hub_data_of(settings: ExperimentSettings) -> dict[str, list[str]]:
-    """Return the data sets on the hub that an experiment reads, by their purpose."""
-    data = settings.data
-    tests = [_fill_in_test(settings, code) for code in settings.tested_languages]
-    places = {
-        "train": [f"{data.train} ({data.train_split})"],
-        "test": [f"{test} ({data.test_split})" for test in tests],
-    }
-    if settings.bitext is not None:
-        places["bitext"] = [_fill_in(settings.bitext.source, settings, code) for code in settings.realigned_languages]
-    return {role: named for role, found in places.items() if (named := [n for n in found if n.startswith(HUB)])}
-
-
-def hub_tests_of(settings: ExperimentSettings) -> dict[str, HubTest]:
-    """Return the data sets on the hub that an experiment tests on, by language."""
-    data = settings.data
-    places = {code: _fill_in_test(settings, code) for code in settings.tested_languages}
-    how = {"split": data.test_split, "is_whole": data.max_test is None}
-    return {code: HubTest.parse(place, **how) for code, place in places.items() if place.startswith(HUB)}
-
-
-def local_files_of(settings: ExperimentSettings, *, base: Path) -> dict[str, Path]:
-    """Return the files on this machine that an experiment reads, without its bitext, by role."""
-    return _keep_local(_places_of(settings, base, settings.tested_languages))
-
-
-def _keep_local(places: Mapping[str, Path | str]) -> dict[str, Path]:
-    return {role: Path(place) for role, place in places.items() if not str(place).startswith(HUB)}
 
 
 def aligner_of(settings: ExperimentSettings) -> AlignmentSettings:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from alignfreeze.corpora import mini
 from alignfreeze.encoding import embedded
-from alignfreeze.experiment.settings import BitextSettings, DataSettings, ExperimentSettings
+from alignfreeze.experiment.names import PAPER_STRATEGIES, PROJECTED
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import BitextSettings, DataSettings
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.tasks.finetuning import FinetuningSettings
+from alignfreeze.tasks.table import TASKS
 
 DEMO_DATA = {
     "pos": DataSettings(train="mini:en-train.conllu", test="mini:{language}-test.conllu"),
@@ -26,11 +30,16 @@ DEMO_FINETUNING = {
 
 
 def settings_of_demo(task: str = "pos") -> ExperimentSettings:
-    """Return the demo's settings for a task in `DEMO_DATA`: few steps, and learning rates to match them."""
+    """Return the demo's settings for a task in `DEMO_DATA`: few steps, and learning rates to match them.
+
+    Beside the strategies of the paper, label projection is shown, if the task has labels that links can carry.
+    """
+    names = [*PAPER_STRATEGIES, PROJECTED] if TASKS[task].kind.pair_labeller is not None else PAPER_STRATEGIES
     return ExperimentSettings(
         name="demo",
         encoder=embedded.NAME,
         task=task,
+        strategies=[Strategy.parse(name) for name in names],
         seeds=[31],
         languages=list(mini.LANGUAGES),
         data=DEMO_DATA[task],

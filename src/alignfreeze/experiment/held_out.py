@@ -17,7 +17,7 @@ from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.predictions import Predictions, predict_pairs
 from alignfreeze.experiment.data import ExperimentData
-from alignfreeze.experiment.settings import FEWEST_HELD_OUT
+from alignfreeze.experiment.sources import FEWEST_HELD_OUT
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.task import Task
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from alignfreeze.alignment.aligners import ALIGNERS
 from alignfreeze.alignment.auto import choose_aligners, list_aligners
 from alignfreeze.corpora.words import describe_splitter
-from alignfreeze.experiment.names import plain_name_of, sees_bitext
+from alignfreeze.experiment.names import PLAIN, TAUGHT, TRANSLATION, TaughtWord, plain_name_of
 from alignfreeze.files import digest_of_json
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.version import __version__
@@ -70,6 +70,10 @@ SETTING_PARTS: Mapping[str, Part] = {
     "teaching": Part.TEACHING,
     "projection": Part.TEACHING,
     "self_training": Part.TEACHING,
+    "self_training.text": Part.PLACE,
+    "translations": Part.TEACHING,
+    "translations.train": Part.PLACE,
+    "translations.text": Part.PLACE,
     "compute": Part.NOTHING,
     "compute.precision": Part.PRECISION,
     "ray": Part.NOTHING,
@@ -82,6 +86,8 @@ FILE_PARTS: Mapping[str, Part] = {
     "bitext": Part.PAIRS,
     "links": Part.LINKS,
     "dictionary": Part.LINKS,
+    PLAIN: Part.TEACHING,
+    TRANSLATION: Part.TEACHING,
 }
 """The part that each file decides, by the first word of its role."""
 
@@ -184,7 +190,7 @@ class Identity:
     def digest_of_model(self) -> str:
         """A digest of everything that the fine-tuned model of the run depends on: all but the tests, as a rule."""
         # The model of a baseline only predicts held-out pairs. A model is taught with regard to the words of the tests.
-        left_out = {Part.TESTS} if sees_bitext(self.strategy) else {Part.TESTS, Part.PAIRS}
+        left_out = {Part.TESTS} if Part.REALIGNMENT in self.settings else {Part.TESTS, Part.PAIRS}
         left_out -= {Part.TESTS} if Part.TEACHING in self.settings else set()
         parts = sorted({*self.settings, *self.files, *self.facts} - left_out)
         named = [[part, self._values_of(part)] for part in parts]
@@ -265,6 +271,7 @@ def identify(
     links = next((part for part in (Part.LINKS, Part.TEACHING) if part in parts), None)
     if links is Part.TEACHING and not strategy.carries_labels:
         links = None
+    taught = None if strategy.taught is None else TAUGHT[strategy.taught]
     chosen: dict[str, dict[str, Any]] = {part: {} for part in parts}
     files: dict[str, dict[str, str]] = {part: {} for part in parts}
     facts: dict[str, dict[str, Any]] = {}
@@ -273,18 +280,38 @@ def identify(
         part = part_of(name)
         if part is Part.LINKS:
             own_links[name] = value
-        elif part in chosen:
+        elif part in chosen and (part is not Part.TEACHING or _decides_labels(name, taught)):
             chosen[part][name] = value
     for file in data.files:
-        part = FILE_PARTS[file.role.split()[0]]
+        role = file.role.split()[0]
+        part = FILE_PARTS[role]
+        if part is Part.TEACHING and (taught is None or role != taught.reads):
+            continue
         if (place := links if part is Part.LINKS else part) in files:
             files[place][file.role] = file.digest
     if Part.PAIRS in parts:
         facts[Part.PAIRS] = {"splitters": _splitters_of(settings)}
+    if Part.TEACHING in parts and (languages := _split_languages(settings, strategy)):
+        facts[Part.TEACHING] = {"splitters": {language: list(describe_splitter(language)) for language in languages}}
     if links is not None and settings.alignment.links is None:  # else the digests of the files decide the links
-        aligners, facts[links] = _links_of(settings, data, digests)
+        aligners, more = _links_of(settings, data, digests)
+        facts[links] = facts.get(links, {}) | more
         chosen[links] |= own_links | aligners
     return Identity(__version__, digests.encoder, str(strategy), seed, chosen, files, facts)
+
+
+def _decides_labels(setting: str, taught: TaughtWord | None) -> bool:
+    """Return whether a setting decides what a way to learn target-language items makes of them."""
+    return taught is not None and any(setting == one or setting.startswith(f"{one}.") for one in taught.settings)
+
+
+def _split_languages(settings: ExperimentSettings, strategy: Strategy) -> list[str]:
+    """Return the languages whose plain text a strategy learns, which is split into words."""
+    if settings.labels_plain_text(strategy.taught):
+        return settings.realigned_languages
+    reads_lines = settings.translations is not None and settings.translations.text is not None
+    is_translated = strategy.taught is not None and TAUGHT[strategy.taught].has_labels
+    return settings.translated_languages if is_translated and reads_lines else []
 
 
 def _links_of(
@@ -309,21 +336,25 @@ def _links_of(
 
 def _parts_of(settings: ExperimentSettings, strategy: Strategy) -> tuple[Part, ...]:
     """Return the parts that a run has."""
-    if strategy.sees_bitext:
+    taught = (Part.TEACHING,) if strategy.taught is not None else ()
+    if settings.uses_bitext(strategy):
         # A taught model that is not realigned has these parts too: so it is compared with those that are.
         links = (Part.LINKS,) if settings.realignment.needs_links else ()
-        taught = (Part.TEACHING,) if strategy.taught is not None else ()
         return (*RUN_PARTS, Part.PAIRS, *links, Part.REALIGNMENT, *taught)
-    # The model of a baseline predicts held-out pairs too, if its task can.
+    # A model that does not see the bitext predicts held-out pairs too, if its task can.
     can_predict = TASKS[settings.task].kind.pair_labeller is not None
     predicts_held_out = can_predict and settings.bitext is not None and settings.bitext.held_out
-    return (*RUN_PARTS, Part.PAIRS) if predicts_held_out else RUN_PARTS
+    return (*RUN_PARTS, Part.PAIRS, *taught) if predicts_held_out else (*RUN_PARTS, *taught)
 
 
 def _resolve(settings: ExperimentSettings) -> dict[str, Any]:
     """Return all settings by name, with languages filled in. The order of tests changes no result."""
     values = dict(flatten(settings.model_dump(mode="json")))
     values["languages"] = sorted(settings.tested_languages)
+    if settings.translations is not None:
+        values["translations.languages"] = settings.translated_languages
+    if settings.self_training.text is not None:
+        values["self_training.languages"] = settings.realigned_languages
     if settings.bitext is not None:
         values["bitext.languages"] = settings.realigned_languages
         # The source language is not a setting of the bitext, but it is one side of every pair.
@@ -342,5 +373,7 @@ def _splitters_of(settings: ExperimentSettings) -> dict[str, list[str]]:
 def reading_key_of(settings: ExperimentSettings) -> str:
     """Return a digest of everything that decides which data are read. Experiments with the same digest read once."""
     values = {name: value for name, value in _resolve(settings).items() if part_of(name) in READING_PARTS}
-    # Also: the order of tests, the device where an encoder chooses pairs, and whether links are read.
-    return digest_of_json([values, settings.tested_languages, settings.device, settings.needs_links])
+    # Also: the order of tests, the device where an encoder chooses pairs, and which other files are read.
+    given = [settings.translates and settings.translated_languages, settings.reads_plain_text]
+    also = [settings.tested_languages, settings.realigned_languages, settings.device, settings.needs_links, given]
+    return digest_of_json([values, *also])

@@ -12,16 +12,19 @@ BASELINE = "baseline"
 PAPER_STRATEGIES = (BASELINE, "full", "front", "back")
 """The strategies of the paper: no realignment, and realignment with three freeze policies."""
 
-AVERAGE, SCALED, SWAP, REVERT = "average", "scaled", "swap", "revert"
+AVERAGE, SCALED, SWAP, REVERT, TIES = "average", "scaled", "swap", "revert", "ties"
 """What the names of strategies begin with that merge several encoders into one."""
 
 SEEDS, ENSEMBLE = "seeds", "ensemble"
 """What the names of strategies begin with that join the fine-tuned models of several seeds: the mean of their weights,
 or the mean of the probabilities that they give."""
 
-PROJECTED, SELF_TRAINED = "projected", "self-trained"
-"""What the names of strategies end with whose models are trained a second time, on target-language items too: their
-labels are projected over links, or those of the model itself."""
+PROJECTED, SELF_TRAINED, TRANSLATED = "projected", "self-trained", "translated"
+"""What the names of strategies end with whose models are trained on target-language items too: their labels are
+projected over links, or those of the model itself, or those of training data that were translated."""
+
+PLAIN, TRANSLATION = "plain", "translation"
+"""The first words of the roles of files with target-language texts: plain sentences, and translated training data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,35 @@ class TaughtWord:
     Attributes:
         what: The strategy in a sentence.
         needs_links: Whether labels go over word links.
+        has_labels: Whether the labels are given, so that no first model is trained.
+        reads: The first word of the roles of files that it alone reads; None if there are none.
+        settings: The settings of teaching that decide its labels, or the tables that these are in.
     """
 
     what: str
     needs_links: bool = False
+    has_labels: bool = False
+    reads: str | None = None
+    settings: tuple[str, ...] = ("teaching", "projection", "self_training")
 
 
 TAUGHT: Mapping[str, TaughtWord] = {
     PROJECTED: TaughtWord("label projection", needs_links=True),
-    SELF_TRAINED: TaughtWord("self-training"),
+    SELF_TRAINED: TaughtWord("self-training", reads=PLAIN),
+    TRANSLATED: TaughtWord(
+        "translated training data",
+        has_labels=True,
+        reads=TRANSLATION,
+        settings=("teaching.source_share", "translations"),
+    ),
 }
-"""The ways in which a model is trained a second time."""
+"""The ways in which a model learns target-language items."""
 
 _AVERAGE = re.compile(rf"{AVERAGE}\(.*\)")
-_MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT})\(.*\)")
+_MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT}|{TIES})\(.*\)")
 _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
 _TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
+_TIES = re.compile(rf"{TIES}\((.*),([^,()]+)\)")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -77,6 +93,11 @@ def name_swap(base: str, parts: str, donor: str) -> str:
     return f"{REVERT}({base},{parts})" if donor == BASELINE else f"{SWAP}({base},{parts}={donor})"
 
 
+def name_ties(members: Sequence[str], density: float) -> str:
+    """Return the name of an encoder with the merged changes of several."""
+    return f"{TIES}({','.join(members)},{density})"  # 1.0 and not 1, which would be a layer
+
+
 def split_joined(name: str) -> tuple[str, str | None]:
     """Split `seeds(full)` into the strategy of each seed and the word; without a word, return the name and None."""
     match = _JOINED.fullmatch(name)
@@ -98,8 +119,12 @@ def realigns(name: str) -> bool:
 
 
 def sees_bitext(name: str) -> bool:
-    """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages."""
-    return realigns(name) or split_taught(split_joined(name)[0])[1] is not None
+    """Return whether the models of a strategy are trained on bitext: to realign, or for labels in target languages.
+
+    `self-trained` does without where its settings name plain text.
+    """
+    taught = split_taught(split_joined(name)[0])[1]
+    return realigns(name) or (taught is not None and not TAUGHT[taught].has_labels)
 
 
 def is_made_from_others(name: str) -> bool:
@@ -131,4 +156,6 @@ def name_in_words(name: str, name_start: Callable[[str], str]) -> str:
         return f"{name_start(parts[0])} with {parts[1]} of {name_start(parts[2])}"
     if parts := found.get(SCALED):
         return f"{parts[1]} times {name_start(parts[0])}"
+    if match := _TIES.fullmatch(name):
+        return f"the merge of the largest {float(match[2]):.0%} of the changes of {match[1].replace(',', ' and ')}"
     return f"the {name}"

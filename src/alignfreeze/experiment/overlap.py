@@ -6,15 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alignfreeze.experiment.names import PLAIN, TAUGHT, TRANSLATION
 from alignfreeze.languages import name_of
 
 if TYPE_CHECKING:
     from alignfreeze.corpora.bitext import SentencePair
     from alignfreeze.experiment.data import DataFile, ExperimentData
+    from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.experiment.strategies import Strategy
     from alignfreeze.tasks.task import Task
 
 TRAINING_DATA = "training data"
 BITEXT = "bitext"
+TRANSLATIONS = "translated training data"
+PLAIN_TEXT = "plain text for self-training"
 
 DOUBTFUL_SHARE = 0.1
 """From this share of test items on, their presence in the training data makes scores doubtful."""
@@ -26,7 +31,7 @@ class Overlap:
 
     Attributes:
         language: The code of the language.
-        place: `training data` or `bitext`.
+        place: Where the items stand: `training data`, `bitext`, or other data that some strategies learn.
         n: How many test items stand there word for word.
         of: The number of test items.
         unit: What the items are: sentences, texts, questions.
@@ -57,7 +62,7 @@ class Overlap:
 
 
 def find_overlaps(task: Task, data: ExperimentData) -> list[Overlap]:
-    """Find test items that stand word for word in the training data, or in the bitext in their language.
+    """Find test items that stand word for word in the training data, or in other data in their language.
 
     Spaces do not count, so that it does not matter how words are separated. Only hashes are kept.
 
@@ -70,11 +75,19 @@ def find_overlaps(task: Task, data: ExperimentData) -> list[Overlap]:
     texts = {code: [_hash_texts(task.texts_of(item)) for item in items] for code, items in data.tests.items()}
     in_training = _find_items(texts, (_hash_texts(task.texts_of(item)) for item in data.train))
     in_bitext = _find_texts(texts, data.bitext)
+    translated = {
+        code: _find_items({code: texts[code]}, (_hash_texts(task.texts_of(item)) for item in translation.items))
+        for code, translation in data.translations.items()
+        if code in texts
+    }
+    plain = {code: {hash("".join(words)) for words in sentences} for code, sentences in data.plain.items()}
     found = []
     for code, items in texts.items():
         counts = {
             TRAINING_DATA: sum(item in in_training for item in items),
             BITEXT: sum(bool(item) and in_bitext[code].issuperset(item) for item in items),
+            TRANSLATIONS: sum(item in translated.get(code, ()) for item in items),
+            PLAIN_TEXT: sum(bool(item) and plain.get(code, set()).issuperset(item) for item in items),
         }
         for place, n in counts.items():
             same = _find_same_file(code, place, data.files)
@@ -109,5 +122,20 @@ def _find_texts(tests: Mapping[str, Sequence[tuple[int, ...]]], bitext: Sequence
 def _find_same_file(code: str, place: str, files: Sequence[DataFile]) -> str | None:
     """Return the role of a file of the training data or the bitext with the digest of a test file."""
     digests = {file.digest for file in files if file.role == f"test {code}"}
-    begins = "train" if place == TRAINING_DATA else "bitext "
-    return next((file.role for file in files if file.digest in digests and file.role.startswith(begins)), None)
+    word = _ROLES[place]
+    return next((file.role for file in files if file.digest in digests and file.role.split()[0] == word), None)
+
+
+_ROLES = {TRAINING_DATA: "train", BITEXT: "bitext", TRANSLATIONS: TRANSLATION, PLAIN_TEXT: PLAIN}
+"""The first word of the roles of the files with the data, by place."""
+
+
+def is_seen(overlap: Overlap, settings: ExperimentSettings, strategy: Strategy) -> bool:
+    """Return whether a strategy trains on the data in which test items stand."""
+    taught = None if strategy.taught is None else TAUGHT[strategy.taught]
+    return {
+        TRAINING_DATA: True,
+        BITEXT: settings.uses_bitext(strategy),
+        TRANSLATIONS: taught is not None and taught.reads == TRANSLATION,
+        PLAIN_TEXT: settings.labels_plain_text(strategy.taught),
+    }[overlap.place]

@@ -18,7 +18,8 @@ from alignfreeze.encoding.devices import check_device
 from alignfreeze.encoding.encoder import digest_of_encoder, load_encoder
 from alignfreeze.encoding.shapes import without_weights
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.data import ExperimentData, aligner_of, hub_data_of, local_files_of, read_data
+from alignfreeze.experiment.data import ExperimentData, aligner_of, read_data
+from alignfreeze.experiment.finding import hub_data_of, local_files_of
 from alignfreeze.experiment.held_out import hold_out
 from alignfreeze.experiment.identity import EncoderDigests, identify, reading_key_of
 from alignfreeze.experiment.overlap import Overlap, find_overlaps
@@ -185,7 +186,8 @@ def _specs_of(
 
     def specify(strategy: Strategy, seed: int) -> RunSpec:
         identity = identify(settings, data, strategy, seed, digests=digests)
-        return RunSpec(settings, strategy, seed, identity, overlaps)
+        first = specify(strategy.of_first_model, seed) if strategy.needs_first_model else None
+        return RunSpec(settings, strategy, seed, identity, overlaps, first=first)
 
     for strategy, seeds in _runs_of(settings):
         spec = specify(strategy, seeds[0])
@@ -226,7 +228,14 @@ def _locate_encoder(encoder: str, base: Path) -> str:
     return str(folder.resolve()) if folder.is_dir() else encoder
 
 
-_PATHS = {"data": ("train", "test"), "bitext": ("source", "target"), "alignment": ("dictionary", "links")}
+_PATHS = {
+    "data": ("train", "test"),
+    "bitext": ("source", "target"),
+    "alignment": ("dictionary", "links"),
+    "translations": ("train", "text"),
+    "self_training": ("text",),
+}
+"""The settings with paths of data, by table."""
 
 
 def anchor_paths(settings: ExperimentSettings, base: Path) -> ExperimentSettings:

@@ -20,13 +20,14 @@ from alignfreeze.evaluation.predictions import PREDICTIONS, write_predictions
 from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import Outcome, assess
 from alignfreeze.experiment.cards import FROM_FILES, CardFacts, write_card
-from alignfreeze.experiment.data import ExperimentData, hub_tests_of
+from alignfreeze.experiment.data import ExperimentData
+from alignfreeze.experiment.finding import hub_tests_of
 from alignfreeze.experiment.held_out import align_held_out, predict_held_out
 from alignfreeze.experiment.identity import Identity, Part, name_folder
 from alignfreeze.experiment.joining import Made, ModelMaker
 from alignfreeze.experiment.meter import Meter
 from alignfreeze.experiment.names import ENSEMBLE, TAUGHT, plain_name_of
-from alignfreeze.experiment.overlap import BITEXT, Overlap
+from alignfreeze.experiment.overlap import Overlap, is_seen
 from alignfreeze.experiment.records import (
     MODEL,
     SENTENCES,
@@ -62,6 +63,7 @@ class RunSpec:
         overlaps: Test items that are also trained on.
         members: The runs of the seeds whose models are joined, the first of them with this seed; empty for a run of one
             seed.
+        first: The run whose model labels target-language items for this one; None if no model does.
     """
 
     settings: ExperimentSettings
@@ -70,6 +72,7 @@ class RunSpec:
     identity: Identity
     overlaps: tuple[Overlap, ...] = ()
     members: tuple[RunSpec, ...] = ()
+    first: RunSpec | None = None
 
     @property
     def digest(self) -> str:
@@ -91,8 +94,9 @@ class RunSpec:
 
     @property
     def trainings(self) -> tuple[RunSpec, ...]:
-        """The runs of one seed whose models this one needs: the run itself, or its members."""
-        return self.members or (self,)
+        """The runs of one seed whose models this one needs: the run itself or its members, and those that label."""
+        runs = self.members or (self,)
+        return (*(one.first for one in runs if one.first is not None), *runs)
 
     @property
     def model_name(self) -> str:
@@ -115,8 +119,9 @@ class Places:
         logs: The folder for loggers that write files.
         realigned: The folders for realigned encoders that other runs also start from, by freeze policy. Such encoders
             are realigned before fine-tuning.
-        tuned: The folder for the fine-tuned model, if a run that joins several seeds reads it.
+        tuned: The folder for the fine-tuned model, if another run reads it.
         members: The places of the members of a run that joins several seeds.
+        first: The places of the run whose model labels target-language items, if several runs read it.
     """
 
     folder: Path
@@ -125,6 +130,7 @@ class Places:
     realigned: Mapping[str, Path] = field(default_factory=dict)
     tuned: Path | None = None
     members: tuple[Places, ...] = ()
+    first: Places | None = None
 
     def checkpoints_of(self, strategy: Strategy, policy: FreezePolicy) -> Path:
         """Return the folder for the checkpoints of a realignment. If encoders are merged, each has its own."""
@@ -140,10 +146,11 @@ def realign_and_finetune(
     *,
     tokenizer: PreTrainedTokenizerFast,
     meter: Meter,
+    first: Finetuned | None = None,
 ) -> Made:
     """Realign an encoder and fine-tune it in the source language, in the order of the schedule.
 
-    If the strategy has its model taught, it is fine-tuned again, in target languages too.
+    If the strategy has its model taught, it also learns items of target languages, as a rule in a second training.
 
     Args:
         spec: The specification of a run of one seed.
@@ -152,6 +159,7 @@ def realign_and_finetune(
         places: Where the run writes.
         tokenizer: The tokenizer of the encoder.
         meter: Receives the time and memory of the stages.
+        first: The model that labels target-language items, if another run has made it.
     """
     settings, strategy = spec.settings, spec.strategy
     compute = settings.compute.set_log_folder(places.logs)
@@ -187,7 +195,7 @@ def realign_and_finetune(
     if schedule == "during" and (policy := strategy.policy) is not None:
         alongside = prepare(encoder, **pairs, freeze=policy, seed=spec.seed)
 
-    def tune(name: str, mixture: Mixture | None) -> Finetuned:
+    def tune(title: str, mixture: Mixture | None, seed: int) -> Finetuned:
         with meter.measure("fine-tuning"):
             return finetune(
                 encoder,
@@ -196,17 +204,17 @@ def realign_and_finetune(
                 settings=settings.finetuning,
                 alongside=alongside,
                 mixture=mixture,
-                checkpoints=places.checkpoints / name.replace(" ", "-"),
+                checkpoints=places.checkpoints / title.replace(" ", "-"),
                 tells=False,  # it was said when the data were read
-                **start,
+                title=title,
+                **{**start, "seed": seed},
             )
 
     if strategy.taught is not None:
-        (model, training), teaching = teach(
-            tune, strategy.taught, settings, data, alignments if strategy.carries_labels else [], seed=spec.seed
-        )
+        carried = alignments if strategy.carries_labels else []
+        (model, training), teaching = teach(tune, strategy.taught, settings, data, carried, seed=spec.seed, first=first)
         return Made(model, history, training, teaching)
-    model, training = tune(FIRST, None)
+    model, training = tune(FIRST, None, spec.seed)
     if schedule == "after" and (policy := strategy.policy) is not None:
         base: Any = model.model.base_model
         history = realign_in_place(Encoder(encoder.name, base, encoder.tokenizer), policy, meter)
@@ -244,7 +252,11 @@ def run(
     meter = Meter(settings.device)
 
     def train(one: RunSpec, where: Places, meter: Meter) -> Made:
-        return realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter)
+        first = None
+        if one.first is not None and where.first is not None:
+            made = replace(maker, meter=meter).make(one.first, where.first)
+            first = Finetuned(made.model, made.finetuning)
+        return realign_and_finetune(one, data, alignments, where, tokenizer=tokenizer, meter=meter, first=first)
 
     maker = ModelMaker(train, partial(_load_tuned, settings, tokenizer), _describe_tuned, meter)
     made = maker.make(spec, places)
@@ -262,7 +274,7 @@ def run(
             device=settings.device,
             predict=predict if others else None,
         )
-    overlaps = tuple(one for one in spec.overlaps if one.place != BITEXT or spec.strategy.sees_bitext)
+    overlaps = tuple(one for one in spec.overlaps if is_seen(one, settings, spec.strategy))
     trained_on = [one.sentence for one in overlaps if one.is_doubtful]
     outcome = replace(outcome, doubts=(*trained_on, *outcome.doubts))
     if data.held and task.kind.pair_labeller is not None:
@@ -318,7 +330,7 @@ def _describe_tuned(folder: Path, spec: RunSpec, made: Made) -> None:
 def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcome | None = None) -> CardFacts:
     """Return the facts for the card of a realigned encoder or, with an outcome, of a fine-tuned model."""
     settings = spec.settings
-    parts = (Part.PAIRS, Part.LINKS) if spec.strategy.sees_bitext else ()
+    parts = (Part.PAIRS, Part.LINKS) if settings.uses_bitext(spec.strategy) else ()
     facts = CardFacts(
         encoder=settings.encoder,
         languages=[settings.source_language, *settings.realigned_languages],
@@ -335,7 +347,7 @@ def _describe(spec: RunSpec, history: RealignmentHistory | None, outcome: Outcom
         languages=settings.tested_languages,
         task=settings.task,
         schedule=settings.realignment.schedule,
-        digests=spec.identity.files_of(Part.TASK, *parts),
+        digests=spec.identity.files_of(Part.TASK, *parts, Part.TEACHING),
         scores=outcome.scores,
         doubts=outcome.doubts,
         tests=hub_tests_of(settings),

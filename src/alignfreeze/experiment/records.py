@@ -114,7 +114,7 @@ class RunRecord:
     @property
     def sees_bitext(self) -> bool:
         """Whether bitext was used: to realign, or for labels in target languages."""
-        return sees_bitext(self.strategy)
+        return sees_bitext(self.strategy) and Part.REALIGNMENT in self.identity.settings
 
     @property
     def task(self) -> str:

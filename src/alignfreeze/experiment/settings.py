@@ -6,34 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from alignfreeze.alignment.aligners import ALIGNERS
-from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.corpora.choice import ChoiceSettings, check_budget, choose_languages
-from alignfreeze.corpora.forms.table import FORMS
-from alignfreeze.corpora.selection import SelectionSettings
+from alignfreeze.corpora.choice import check_budget, choose_languages
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import SettingsError
-from alignfreeze.evaluation.projection import ProjectionSettings, SelfTrainingSettings
+from alignfreeze.evaluation.projection import ProjectionSettings
 from alignfreeze.evaluation.together import check_joint
-from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, SEEDS, is_average_name
+from alignfreeze.experiment.names import ENSEMBLE, PAPER_STRATEGIES, PLAIN, SEEDS, TAUGHT, is_average_name
+from alignfreeze.experiment.sources import (
+    BitextSettings,
+    DataSettings,
+    Language,
+    LinkSettings,
+    OwnLabelSettings,
+    TranslationSettings,
+    explain_pattern,
+)
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.experiment.taught import TeachingSettings
-from alignfreeze.languages import check_language
+from alignfreeze.experiment.translations import check_lines
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.settings import Settings, check_known, parse_changes, read_toml, replace_by_name
 from alignfreeze.tasks.during import check_during
 from alignfreeze.tasks.finetuning import FinetuningSettings
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.training.settings import ComputeSettings
-
-FEWEST_HELD_OUT = 20
-"""The fewest held-out sentence pairs per language. Fewer pairs are too few for estimates."""
-
-LANGUAGE_PLACEHOLDER = "{language}"
-PAIR_PLACEHOLDER = "{pair}"
-"""Stands for both codes in alphabetical order, as OPUS writes them: `de-en`, `en-fr`."""
 
 GRID = "grid"
 """The table of an experiment file that gives several values for settings."""
@@ -50,110 +49,11 @@ class RaySettings(Settings):
     """How often a run is started again after its process was killed. The run continues from its last checkpoint."""
 
 
-Language = Annotated[str, AfterValidator(check_language)]
 KnownTask = Annotated[str, AfterValidator(lambda name: check_known(name, TASKS, "task"))]
-KnownForm = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
-
-
-def _is_for_all_languages(place: str) -> bool:
-    return LANGUAGE_PLACEHOLDER not in place and PAIR_PLACEHOLDER not in place
-
-
-def _check_pattern(pattern: str) -> str:
-    if _is_for_all_languages(pattern):
-        raise ValueError(_explain_pattern(pattern))
-    return pattern
-
-
-def _explain_pattern(pattern: str) -> str:
-    return f"{pattern!r} must contain {LANGUAGE_PLACEHOLDER}, which stands for the code of each language"
-
-
-Pattern = Annotated[str, AfterValidator(_check_pattern)]
-"""The path of a file for each language. A relative path starts at the experiment file; `mini:` is the mini corpus."""
-
-
-class DataSettings(Settings):
-    """Where the task data are."""
-
-    train: str
-    """Training items of the source language: a path, or `hub:OWNER/NAME/CONFIGURATION`."""
-    test: str
-    """Test items: a path with `{language}`, or a data set on the hub with `{language}` in its name. For tasks that
-    label texts, it may be one file whose rows name their languages in a field `language`."""
-    names: dict[Language, str] = Field(default={})
-    """What replaces `{language}` in `test` if it is not the code of the language, such as `{lv = "lv_lvtb"}`."""
-    train_split: str = "train"
-    """For data sets on the hub: the split for training."""
-    test_split: str = "test"
-    """For data sets on the hub: the split for tests."""
-    max_train: int | None = Field(default=None, gt=0)
-    """Read only the first training items, at most this many."""
-    max_test: int | None = Field(default=None, gt=0)
-    """Read only the first test items of each language, at most this many."""
-    n_train: int | None = Field(default=None, gt=0)
-    """The number of training items. With it, a plan is possible before the data are fetched from the hub."""
-
-    @property
-    def is_for_all_languages(self) -> bool:
-        """Whether the test items of all languages are in one place."""
-        return _is_for_all_languages(self.test)
-
-
-class BitextSettings(Settings):
-    """Where the sentence pairs for realignment are."""
-
-    source: Pattern
-    """The source side of two parallel files, or one place for both sides. This text contains `{language}`. A place is a
-    file, a pattern (`*.tmx`), a folder, the common beginning of two file names, or `hub:Helsinki-NLP/opus-100/{pair}`.
-    `{pair}` stands for both codes in alphabetical order."""
-    target: Pattern | None = None
-    """The target side of two parallel files: a path with `{language}`."""
-    form: KnownForm | None = None
-    """`moses`, `tsv`, `bars`, `tmx`, `po` or `jsonl`. By default, the form is recognised from file name and content."""
-    columns: tuple[str, str] | None = None
-    """Names or numbers of the source and the target column (`tsv`) or field (`jsonl`). They may contain
-    `{language}`."""
-    languages: list[Language] | None = Field(default=None, min_length=1)
-    """Target languages for realignment; by default the tested languages."""
-    max_pairs: int | None = Field(default=None, gt=0)
-    """Read only the first sentence pairs of each language, at most this many."""
-    pretokenized: bool = False
-    """The words are already separated by spaces."""
-    unescape: bool = False
-    """Turn escapes such as `&apos;` into the characters that they stand for."""
-    selection: SelectionSettings = SelectionSettings()
-    """Which pairs are chosen."""
-    held_out: int = Field(default=0, ge=0)
-    """Sentence pairs per language that are held out of realignment, drawn with `selection.seed`. These pairs are needed
-    by `realignment.stopping`, and by `advise` on complete runs."""
-    choice: ChoiceSettings | None = None
-    """Which languages are chosen for realignment; by default all."""
-
-    @field_validator("held_out")
-    @classmethod
-    def _check_held_out(cls, n: int) -> int:
-        if 0 < n < FEWEST_HELD_OUT:
-            raise ValueError(
-                f"{n} pairs are too few to estimate anything; hold out at least {FEWEST_HELD_OUT}, preferably 100 or "
-                "more"
-            )
-        return n
 
 
 def _parse_bitext(value: Any) -> Any:
     return {"source": value} if isinstance(value, str) else value
-
-
-class LinkSettings(AlignmentSettings):
-    """How words are aligned, and the files that this needs."""
-
-    encoder: str | None = None
-    """The encoder for aligners that compare vectors; by default the encoder of the experiment."""
-    dictionary: Pattern | None = None
-    """For the aligner `dictionary`: bilingual word lists, a path with `{language}`."""
-    links: Pattern | None = None
-    """Files of links in Pharaoh notation, which replace an aligner: a path with `{language}`."""
 
 
 class ExperimentSettings(Settings):
@@ -172,10 +72,12 @@ class ExperimentSettings(Settings):
     `average(full,front)` is the mean of the weights of encoders that are realigned separately.
     `average(0.25*baseline,0.75*full)` is a weighted mean, and `scaled(full,1.5)` goes further than `full`.
     `revert(full,front)` is `full` with the front half put back to the pretrained encoder, and `swap(full,0..5=back)` is
-    `full` with these layers of `back`. `projected` trains a second model, on target sides of the bitext too, which get
-    their labels over word links from a first model; `self-trained` lets the first model label them itself. Both may
-    begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of fine-tuned models of
-    several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against the baseline."""
+    `full` with these layers of `back`. `ties(full,front)` merges the largest changes of encoders. `projected` trains a
+    second model, on target sides of the bitext too, which get their labels over word links from a first model;
+    `self-trained` lets the first model label them itself. `translated` learns given translations of the training data.
+    All three may begin with a realigned encoder: `full+projected`. `seeds(full)` is the mean of the weights of
+    fine-tuned models of several seeds, and `ensemble(full)` the mean of their probabilities. Gains are measured against
+    the baseline."""
     seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[31, 42, 66, 23, 17], min_length=1)
     """One run per strategy and seed. The default is the paper's five seeds."""
     seeds_per_average: int = Field(default=3, ge=2)
@@ -192,7 +94,10 @@ class ExperimentSettings(Settings):
     data: DataSettings
     """Where the task data are."""
     bitext: Annotated[BitextSettings | None, BeforeValidator(_parse_bitext)] = None
-    """Where the sentence pairs are. Every strategy but `baseline` needs them. A string stands for its `source`."""
+    """Where the sentence pairs are. Every strategy but `baseline` and `translated` needs them. A string stands for its
+    `source`."""
+    translations: TranslationSettings | None = None
+    """Where the translated training data are."""
     alignment: LinkSettings = LinkSettings()
     """How words are aligned."""
     realignment: RealignmentSettings = RealignmentSettings()
@@ -200,11 +105,11 @@ class ExperimentSettings(Settings):
     finetuning: FinetuningSettings = FinetuningSettings()
     """How the task is learnt."""
     teaching: TeachingSettings = TeachingSettings()
-    """How models are trained a second time, on target-language items too (`projected`, `self-trained`)."""
+    """How models learn target-language items too (`projected`, `self-trained`, `translated`)."""
     projection: ProjectionSettings = ProjectionSettings()
     """Which labels `projected` carries over word links."""
-    self_training: SelfTrainingSettings = SelfTrainingSettings()
-    """Which labels `self-trained` keeps."""
+    self_training: OwnLabelSettings = OwnLabelSettings()
+    """Which labels `self-trained` keeps, and of which sentences."""
     compute: ComputeSettings = ComputeSettings()
     """How trainings are computed."""
     ray: RaySettings = RaySettings()
@@ -213,7 +118,7 @@ class ExperimentSettings(Settings):
     @model_validator(mode="after")
     def _check_test(self) -> Self:
         if self.data.is_for_all_languages and not TASKS[self.task].names_languages:
-            raise ValueError(f"data.test: {_explain_pattern(self.data.test)}")
+            raise ValueError(f"data.test: {explain_pattern(self.data.test)}")
         return self
 
     @model_validator(mode="after")
@@ -249,16 +154,36 @@ class ExperimentSettings(Settings):
         if (taught := next((one for one in self.strategies if one.taught), None)) is None:
             return self
         if TASKS[self.task].kind.pair_labeller is None:
+            has_labels = TAUGHT[str(taught.taught)].has_labels
+            lets = "learns translated sentences" if has_labels else "lets a model label sentences"
             raise ValueError(
-                f"strategies: {taught} lets a model label sentences, which have no labels in the task {self.task!r}; "
-                "this works for tasks that label words or texts"
+                f"strategies: {taught} {lets}, which have no labels in the task {self.task!r}; this works for tasks "
+                "that label words or texts"
             )
         realigned = next((one for one in self.strategies if one.taught and one.realigns), None)
         if realigned is not None and self.realignment.schedule != "before":
             raise ValueError(
-                f"strategies: {realigned} trains two models from an encoder that is realigned before fine-tuning, but "
+                f"strategies: {realigned} begins with an encoder that is realigned before fine-tuning, but "
                 f"realignment.schedule is {self.realignment.schedule!r}; without realignment, {realigned.taught} works "
                 "with each schedule"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_translations(self) -> Self:
+        if not self.translates:
+            return self
+        if self.translations is None:
+            first = next(one for one in self.strategies if one.taught and TAUGHT[one.taught].has_labels)
+            raise ValueError(
+                f"[translations] is required: {first} learns translated training data; name their files with "
+                "translations.train or translations.text"
+            )
+        if self.translations.text is not None:
+            check_lines(TASKS[self.task])
+        if not self.translated_languages:
+            raise ValueError(
+                "translations.languages: only the source language is named; name languages with translated data"
             )
         return self
 
@@ -337,7 +262,35 @@ class ExperimentSettings(Settings):
     @property
     def sees_bitext(self) -> bool:
         """Whether a strategy uses bitext: to realign, or for labels in target languages."""
-        return any(strategy.sees_bitext for strategy in self.strategies)
+        return any(map(self.uses_bitext, self.strategies))
+
+    def uses_bitext(self, strategy: Strategy) -> bool:
+        """Return whether a strategy uses bitext. Self-training on plain text does not."""
+        return strategy.realigns or (strategy.sees_bitext and not self.labels_plain_text(strategy.taught))
+
+    def labels_plain_text(self, taught: str | None) -> bool:
+        """Return whether a way to learn target-language items labels plain text.
+
+        Args:
+            taught: The word with which the name of a strategy ends; None if there is none.
+        """
+        return taught is not None and TAUGHT[taught].reads == PLAIN and self.self_training.text is not None
+
+    @property
+    def reads_plain_text(self) -> bool:
+        """Whether a strategy labels plain text."""
+        return any(self.labels_plain_text(strategy.taught) for strategy in self.strategies)
+
+    @property
+    def translates(self) -> bool:
+        """Whether a strategy learns translated training data."""
+        return any(strategy.taught is not None and TAUGHT[strategy.taught].has_labels for strategy in self.strategies)
+
+    @property
+    def translated_languages(self) -> list[str]:
+        """The languages with translated training data."""
+        languages = (self.translations and self.translations.languages) or self.languages
+        return [language for language in dict.fromkeys(languages) if language != self.source_language]
 
     @property
     def needs_links(self) -> bool:

@@ -19,6 +19,7 @@ from alignfreeze.realignment.averaging import combine_encoders
 from alignfreeze.realignment.freezing import FreezePolicy
 from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.realignment.swapping import swap_parts
+from alignfreeze.realignment.ties import merge_changes
 from alignfreeze.seals import is_intact, seal
 from alignfreeze.stored import Stored
 
@@ -127,7 +128,10 @@ class EncoderMaker:
             encoder = make_start(member.base)
             return swap_parts(encoder, make_start(member.donor), member.parts, seed=self.seed)
 
-        return combine_encoders(map(make_member, strategy.members), strategy.shares), histories
+        members = map(make_member, strategy.members)
+        if strategy.density is not None:
+            return merge_changes(self.load(None), members, density=strategy.density), histories
+        return combine_encoders(members, strategy.shares), histories
 
     def _realign(self, policy: FreezePolicy, place: Path | None) -> tuple[Encoder, RealignmentHistory]:
         """Return a realigned encoder, which other runs share if it has a place."""

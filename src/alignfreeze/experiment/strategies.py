@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from alignfreeze.errors import SettingsError, did_you_mean
+from alignfreeze.experiment.calls import HOW, is_number, read_number, split_call, split_weight
 from alignfreeze.experiment.names import (
     AVERAGE,
     BASELINE,
@@ -24,10 +24,13 @@ from alignfreeze.experiment.names import (
     SEEDS,
     SWAP,
     TAUGHT,
+    TIES,
     WEIGHT_FORMAT,
     name_average,
     name_scaled,
     name_swap,
+    name_ties,
+    sees_bitext,
     split_joined,
     split_taught,
 )
@@ -36,19 +39,7 @@ from alignfreeze.realignment.freezing import POLICIES_HELP, FreezePolicy, Rule, 
 from alignfreeze.realignment.preparing import complete_policy
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.swapping import parse_parts, unchanged_after_swap
-
-_HOW = {
-    AVERAGE: f"an average is written {AVERAGE}(full,front) or {AVERAGE}(0.25*{BASELINE},0.75*full)",
-    REVERT: f"parts are put back with {REVERT}(full,front)",
-    SWAP: f"parts of another encoder are written {SWAP}(full,0..5=back)",
-    SCALED: f"a larger or smaller step is written {SCALED}(full,1.5)",
-    SEEDS: f"the mean of fine-tuned models is written {SEEDS}(full)",
-    ENSEMBLE: f"models that predict together are written {ENSEMBLE}(full)",
-}
-"""How the strategies that merge encoders or join models are written."""
-
-_CALL = re.compile(r"([^(]*)\((.*)\)")
-_WEIGHTED = re.compile(r"([^*(]*)\*(.*)")
+from alignfreeze.realignment.ties import DENSITY, check_density
 
 _LARGEST_FACTOR = 10
 """The largest factor of `scaled`. Encoders are worth nothing long before."""
@@ -85,15 +76,17 @@ class Strategy:
             stands for the pretrained encoder.
         weights: The weight of each member; all are 1 if the members count the same. A negative weight of the pretrained
             encoder moves the other member further away from it.
-        taught: How the model is trained a second time, on target-language items too: `projected` or `self-trained`;
-            None if it is trained once.
+        taught: How the model learns target-language items too: `projected`, `self-trained` or `translated`; None if it
+            learns none.
         joined: How the models of several seeds become one: `seeds` or `ensemble`; None for a model of one seed.
+        density: The share of its changes that each member keeps, if changes are merged (TIES); None for a mean.
     """
 
     members: tuple[Member, ...]
     weights: tuple[float, ...] = (1.0,)
     taught: str | None = None
     joined: str | None = None
+    density: float | None = None
 
     @classmethod
     def parse(cls, name: str | Strategy) -> Strategy:
@@ -120,6 +113,8 @@ class Strategy:
 
     @property
     def _encoder_name(self) -> str:
+        if self.density is not None:
+            return name_ties(self.member_names, self.density)
         if self.weights[0] < 0:
             return name_scaled(self.member_names[1], self.weights[1])
         return name_average(self.member_names, self.weights) if self.is_average else self.member_names[0]
@@ -136,8 +131,8 @@ class Strategy:
 
     @property
     def sees_bitext(self) -> bool:
-        """Whether bitext is used: to realign, or for labels in target languages."""
-        return self.realigns or self.taught is not None
+        """Whether bitext is used: to realign, or for labels in target languages that no other text gets."""
+        return sees_bitext(str(self))
 
     @property
     def carries_labels(self) -> bool:
@@ -150,13 +145,18 @@ class Strategy:
         return replace(self, joined=None)
 
     @property
+    def needs_first_model(self) -> bool:
+        """Whether another model labels target-language items for the model of a seed."""
+        return self.taught is not None and not TAUGHT[self.taught].has_labels and self.joined is None
+
+    @property
     def of_first_model(self) -> Strategy:
         """The strategy of the model that labels target-language items; for other strategies, the strategy itself."""
         return replace(self, taught=None)
 
     @property
     def is_average(self) -> bool:
-        """Whether the encoder is the mean of several."""
+        """Whether the encoder is made from several whole ones: as their mean, or of their changes."""
         return len(self.members) > 1
 
     @property
@@ -251,37 +251,17 @@ def _name_start(policy: FreezePolicy | None) -> str:
     return BASELINE if policy is None else str(policy)
 
 
-def _split_call(name: str) -> tuple[str, list[str]]:
-    """Split `word(first,second)` at its outer commas.
-
-    Raises:
-        SettingsError: The name has another form.
-    """
-    match = _CALL.fullmatch(name)
-    if match is None or match[1] not in _HOW:
-        word = name.partition("(")[0]
-        proposal = "" if word in _HOW else did_you_mean(word, list(_HOW))
-        how = _HOW.get(word) or "; ".join(_HOW.values())
-        raise SettingsError(f"unknown strategy {name!r}; {how}.{proposal}")
-    depths, arguments = 0, [""]
-    for sign in match[2]:
-        depths += {"(": 1, ")": -1}.get(sign, 0)
-        if sign == "," and depths == 0:
-            arguments.append("")
-        else:
-            arguments[-1] += sign
-    return match[1], arguments
-
-
 def _parse_encoder(name: str) -> Strategy:
     """Read the name of a strategy that says how an encoder is made, without blanks."""
     if "(" not in name:
         return Strategy((_parse_start(name),))
-    word, arguments = _split_call(name)
+    word, arguments = split_call(name)
     if word == AVERAGE:
         return _parse_average(name, arguments)
     if word == SCALED:
         return _parse_scaled(name, arguments)
+    if word == TIES:
+        return _parse_ties(name, arguments)
     return Strategy((_parse_member(name),))
 
 
@@ -305,20 +285,20 @@ def _parse_member(name: str) -> Member:
     """Read the name of a member without blanks: an encoder that is realigned, or one with parts of another."""
     if "(" not in name:
         return _parse_start(name)
-    word, arguments = _split_call(name)
+    word, arguments = split_call(name)
     if word in {SEEDS, ENSEMBLE}:
         raise SettingsError(
-            f"{name!r} joins fine-tuned models, so no other strategy can be made from it; {_HOW[word]} or "
+            f"{name!r} joins fine-tuned models, so no other strategy can be made from it; {HOW[word]} or "
             f"{word}(full+projected)"
         )
     if word not in {REVERT, SWAP}:
         raise SettingsError(f"{name!r} is inside another strategy; name its members there, and give them weights")
     if len(arguments) != 2:
-        raise SettingsError(f"{name!r} needs two arguments; {_HOW[word]}")
+        raise SettingsError(f"{name!r} needs two arguments; {HOW[word]}")
     base, what = arguments
     parts, equals, donor = what.partition("=") if word == SWAP else (what, "=", BASELINE)
     if not equals:
-        raise SettingsError(f"{name!r} does not say whose parts these are; {_HOW[SWAP]}")
+        raise SettingsError(f"{name!r} does not say whose parts these are; {HOW[SWAP]}")
     if inner := next((one for one in (base, donor) if "(" in one), None):
         raise SettingsError(
             f"{name!r} takes parts of {inner!r}, but parts come only from encoders that are realigned, or from "
@@ -339,11 +319,11 @@ def _swap(base: FreezePolicy | None, parts: FreezePolicy, donor: FreezePolicy | 
 def _parse_scaled(name: str, arguments: Sequence[str]) -> Strategy:
     """Read the name of a strategy whose difference from the pretrained encoder is multiplied."""
     if len(arguments) != 2:
-        raise SettingsError(f"{name!r} needs a strategy and a factor; {_HOW[SCALED]}")
+        raise SettingsError(f"{name!r} needs a strategy and a factor; {HOW[SCALED]}")
     member = _parse_member(arguments[0])
     if member is None:
         raise SettingsError(f"{name!r}: {BASELINE} is not realigned, so there is nothing to multiply")
-    factor = _round(_read_number(arguments[1], name, SCALED))
+    factor = _round(read_number(arguments[1], name, SCALED))
     if not 0 < factor <= _LARGEST_FACTOR:
         raise SettingsError(f"{name!r}: the factor must be greater than 0 and at most {_LARGEST_FACTOR}")
     return Strategy((member,)) if factor == 1 else _weigh((None, member), [1 - factor, factor])
@@ -351,7 +331,7 @@ def _parse_scaled(name: str, arguments: Sequence[str]) -> Strategy:
 
 def _parse_average(name: str, arguments: Sequence[str]) -> Strategy:
     """Read the name of an average without blanks."""
-    written = [_split_weight(part, name) for part in arguments]
+    written = [split_weight(part, name) for part in arguments]
     members = [_parse_member(member) for member, _ in written]
     if repeated := [member for member, n in Counter(members).items() if n > 1]:
         twice = str(Strategy((repeated[0],)))
@@ -366,6 +346,19 @@ def _parse_average(name: str, arguments: Sequence[str]) -> Strategy:
     return _weigh(members, check_weights(weights))
 
 
+def _parse_ties(name: str, arguments: Sequence[str]) -> Strategy:
+    """Read the name of a strategy that merges the changes of several encoders, perhaps with a share at its end."""
+    *before, last = arguments
+    has_share = is_number(last) and not last.isdecimal()  # 3 is a layer
+    density = check_density(_round(read_number(last, name, TIES))) if has_share else DENSITY
+    members = [_parse_member(part) for part in (before if has_share else arguments)]
+    if None in members:
+        raise SettingsError(f"{name!r}: {BASELINE} has no changes to merge; leave it out")
+    if len(set(members)) < max(2, len(members)):
+        raise SettingsError(f"{name!r} needs at least two different strategies; {HOW[TIES]}")
+    return Strategy(tuple(members), (1.0,) * len(members), density=density)
+
+
 def _weigh(members: Sequence[Member], weights: Sequence[float]) -> Strategy:
     """Return an average, with the weights that its name will show."""
     rounded = tuple(map(_round, weights))
@@ -374,19 +367,6 @@ def _weigh(members: Sequence[Member], weights: Sequence[float]) -> Strategy:
 
 def _round(number: float) -> float:
     return float(WEIGHT_FORMAT.format(number))
-
-
-def _split_weight(part: str, name: str) -> tuple[str, float | None]:
-    if (match := _WEIGHTED.fullmatch(part)) is None:
-        return part, None
-    return match[2], _read_number(match[1], name, AVERAGE)
-
-
-def _read_number(text: str, name: str, word: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingsError(f"{name!r}: {text!r} is not a number; {_HOW[word]}") from None
 
 
 def policies_of(strategies: Iterable[Strategy]) -> list[FreezePolicy]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from alignfreeze.addresses import address_of_run
 from alignfreeze.experiment.identity import ENCODER_PARTS, Part
+from alignfreeze.experiment.names import PLAIN, TRANSLATION
 from alignfreeze.experiment.records import NO_LINKS, RunRecord
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.languages import name_or_code
@@ -26,6 +27,12 @@ HEADINGS = {
     OUTCOMES: _TO,
 }
 """The layers from left to right, with their colours: blue, dark grey and green."""
+
+GIVEN = {
+    TRANSLATION: ("translated data", "translations of the training data"),
+    PLAIN: ("plain text", "sentences that a first model has labelled"),
+}
+"""Label and title of target-language texts that were given, by the first word of the roles of their files."""
 
 SEEDED = ("run ", "realigned ")
 """How the names of boxes begin that differ from seed to seed."""
@@ -120,6 +127,7 @@ def _origins(record: RunRecord) -> Iterator[Box]:
     )
     task = Cell(f"{record.task} in {name_or_code(record.source_language)}")
     yield Box(_training_data(record), REALIGNED, "training data", "what the task is learnt from", [task])
+    yield from _given_texts(record)
     if not record.sees_bitext:
         return
     languages = [Cell(name) for name in _name_all(record.realigned_languages)]
@@ -140,6 +148,7 @@ def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:
     if not realigned or None in Strategy.parse(record.strategy).starts:
         yield encoder, run
     yield from ((encoder, start) for start in realigned)
+    yield from ((box.name, run) for box in _given_texts(record))
     if not record.sees_bitext:
         return
     before, links = _bitext(record), _links(record)
@@ -149,6 +158,18 @@ def _origin_arrows(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield from ((before, start) for start in realigned or [run])
     if realigned and record.teaching is not None:
         yield before, run
+
+
+def _given_texts(record: RunRecord) -> Iterator[Box]:
+    """Yield the box of target-language texts that were given: translated training data, or plain text."""
+    files = record.identity.files_of(Part.TEACHING)
+    for word, (label, title) in GIVEN.items():
+        found = {
+            code: digest for role, digest in files.items() for kind, _, code in [role.partition(" ")] if kind == word
+        }
+        if found:
+            languages = [Cell(name) for name in _name_all(list(found))]
+            yield Box(f"{word} {' '.join(sorted(found.values()))}", REALIGNED, label, title, languages)
 
 
 def _outcomes(record: RunRecord) -> Iterator[Box]:

@@ -12,6 +12,7 @@ from alignfreeze.corpora.bitext import group_by_languages
 from alignfreeze.corpora.choice import LanguageChoice, judge_choice
 from alignfreeze.experiment.cost import Cost
 from alignfreeze.experiment.data import aligner_of
+from alignfreeze.experiment.names import TAUGHT
 from alignfreeze.experiment.planning import Outline, Plan
 from alignfreeze.experiment.recipe import RunSpec
 from alignfreeze.experiment.settings import ExperimentSettings
@@ -56,20 +57,27 @@ def _name_run(spec: RunSpec) -> str:
 
 def _second_steps(settings: ExperimentSettings, steps: int) -> int:
     """Return the steps of the second fine-tuning of strategies that have one; 0 if there is none."""
-    return settings.teaching.total_steps(steps) if _taught(settings) else 0
+    return max(settings.teaching.count_steps(strategy.taught, steps)[1] for strategy in settings.strategies)
 
 
-def _taught(settings: ExperimentSettings) -> list[str]:
-    return [str(strategy) for strategy in settings.strategies if strategy.taught is not None]
+def _taught(settings: ExperimentSettings, *, has_labels: bool) -> list[str]:
+    """Return the strategies that learn target-language items whose labels are given, or made by a first model."""
+    taught = [(str(strategy), strategy.taught) for strategy in settings.strategies if strategy.taught is not None]
+    return [name for name, word in taught if TAUGHT[word].has_labels is has_labels]
 
 
 def _teaching_lines(settings: ExperimentSettings, steps: int) -> Iterator[tuple[str, str]]:
-    """Yield the second fine-tuning of strategies that have one, with its steps."""
-    if not (taught := _taught(settings)):
+    """Yield the fine-tunings of strategies that learn target-language items, with their steps."""
+    teaching = settings.teaching
+    n, batch = f"{teaching.total_steps(steps):,}", settings.finetuning.batch_size
+    share = f"{teaching.source_share:.0%} of the items in {settings.source_language}"
+    if given := _taught(settings, has_labels=True):
+        yield "fine-tuning", f"{', '.join(given)}: {n} steps of {batch}, {share}"
+    if not (taught := _taught(settings, has_labels=False)):
         return
-    teaching, share = settings.teaching, f"{settings.teaching.source_share:.0%}"
-    again = f"{', '.join(taught)}: {teaching.total_steps(steps):,} more steps of {settings.finetuning.batch_size}"
-    yield "fine-tuning again", f"{again}, {share} of the items in {settings.source_language}"
+    yield "fine-tuning again", f"{', '.join(taught)}: {n} more steps of {batch}, {share}"
+    if teaching.models > 1:
+        yield "first models", f"{teaching.models} of different seeds, {steps:,} steps each, give the labels together"
     most = "all" if teaching.max_pairs is None else f"at most {teaching.max_pairs:,}"
     guard = "labels that would do harm are refused" if teaching.guard else "no labels are refused"
     yield "labels", f"for {most} sentence pairs of each language; {guard}"

@@ -107,7 +107,7 @@ def _cost_of(stage: str, record: RunRecord) -> str:
 
 def _curves(record: RunRecord) -> Mapping[str, Sequence[tuple[int, float]]]:
     curves = {"fine-tuning": record.finetuning.losses}
-    if record.teaching is not None and record.teaching.items:
+    if record.teaching is not None and record.teaching.first is not None and record.teaching.items:
         curves = {"first fine-tuning": record.teaching.first.losses, "second fine-tuning": record.finetuning.losses}
     if record.realignment is not None and record.schedule != "during":
         curves["realignment"] = record.realignment.training.losses
@@ -147,17 +147,15 @@ def _teaching(record: RunRecord) -> Iterator[Sheet]:
     columns: list[Column[TaughtLanguage]] = [
         Column("", lambda one: one.language, is_name=True),
         Column("language", lambda one: _language_cell(one.language, record), is_name=True),
-        Column("sentence pairs", lambda one: f"{one.pairs:,}"),
+        Column("sentences", lambda one: f"{one.pairs:,}"),
         Column("labelled", lambda one: f"{one.labelled:,}"),
         Column("learnt", lambda one: f"{one.items:,}"),
         Column("coverage", lambda one: one.coverage, "{:.0%}".format),
         Column("decision", lambda one: one.sentence.partition(": ")[2]),
     ]
     if record.teaching is not None:
-        note = (
-            "A first model has labelled sentences of the bitext; the final model has learnt these too. Coverage is the "
-            "mean share of the words with a label."
-        )
+        who = "The labels were given" if record.teaching.first is None else "A first model has labelled these sentences"
+        note = f"{who}; the final model has learnt them. Coverage is the mean share of the words with a label."
         yield make_sheet("Labels in target languages", columns, record.teaching.languages, note)
 
 

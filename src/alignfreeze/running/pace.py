@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 REALIGNING, FINETUNING, AGAIN = "realigning", "fine-tuning", "fine-tuning again"
 """The trainings of a run; the titles of their stages begin with these words."""
+
+_OF_MODEL = re.compile(rf"{FINETUNING} of model ([0-9]+)")
 
 Steps = Mapping[str, int]
 """Optimiser steps of a run, by training."""
@@ -39,7 +42,7 @@ class Pace:
     def of(cls, record: RunRecord) -> Pace:
         """Return the pace of a complete run."""
         trainings = {FINETUNING: record.finetuning}
-        if record.teaching is not None:
+        if record.teaching is not None and record.teaching.first is not None:
             trainings = {FINETUNING: record.teaching.first}
             if record.teaching.items:
                 trainings[AGAIN] = record.finetuning
@@ -51,13 +54,16 @@ class Pace:
 
 
 def steps_of(spec: RunSpec, *, finetuning_steps: int) -> dict[str, int]:
-    """Return the optimiser steps of a run, by training. Each member of an average is realigned."""
+    """Return the optimiser steps of a run, by training. Each member of an average is realigned.
+
+    The first model of a run whose model is trained again is a training of its own, with the realignment.
+    """
     realignment, policies = spec.settings.realignment, spec.strategy.policies
     apart = 0 if realignment.schedule == "during" else len(policies) * (realignment.steps or finetuning_steps)
-    steps = {**({REALIGNING: apart} if apart else {}), FINETUNING: finetuning_steps}
-    if spec.strategy.taught is not None:
-        steps[AGAIN] = spec.settings.teaching.total_steps(finetuning_steps)
-    return steps
+    first, again = spec.settings.teaching.count_steps(spec.strategy.taught, finetuning_steps)
+    if spec.first is not None:
+        apart, first = 0, first - finetuning_steps
+    return {**({REALIGNING: apart} if apart else {}), FINETUNING: first, **({AGAIN: again} if again else {})}
 
 
 def add_steps(several: Iterable[Steps]) -> dict[str, int]:
@@ -113,6 +119,12 @@ def _training_of(claim: Claim) -> str | None:
     return next((name for name in (REALIGNING, AGAIN, FINETUNING) if claim.stage.startswith(name)), None)
 
 
+def _count_tuned(claim: Claim) -> int:
+    """Return the steps of first fine-tunings that are done, with those of the models before this one."""
+    model = _OF_MODEL.match(claim.stage)
+    return claim.done + (0 if model is None else (int(model[1]) - 1) * (claim.total or 0))
+
+
 def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float], besides: float) -> float:
     """Return the time that a run still needs. A training of unknown pace is taken to be as fast as others."""
     otherwise = statistics.fmean(per_step.values())
@@ -123,7 +135,7 @@ def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float]
         if name is None and claim.stage.startswith("testing"):
             left = {}
         elif name == FINETUNING:
-            left = {**left, REALIGNING: 0, FINETUNING: max(0, steps[FINETUNING] - claim.done)}
+            left = {**left, REALIGNING: 0, FINETUNING: max(0, steps[FINETUNING] - _count_tuned(claim))}
         elif name == AGAIN:
             left = {AGAIN: max(0, steps.get(AGAIN, 0) - claim.done)}
         elif name == REALIGNING:

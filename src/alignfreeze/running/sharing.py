@@ -1,6 +1,7 @@
 """The models that several runs need: which runs need them, their folders, and their removal.
 
-They are realigned encoders that several runs start from, and fine-tuned models that runs of several seeds join.
+They are realigned encoders that several runs start from, and fine-tuned models that runs of several seeds join, or that
+label target-language items for several runs.
 """
 
 from __future__ import annotations
@@ -23,34 +24,36 @@ REALIGNED_FOLDER = "realigned"
 """The folder of a study with its realigned encoders."""
 
 TUNED_FOLDER = "tuned"
-"""The folder of a study with the fine-tuned models that are joined."""
+"""The folder of a study with the fine-tuned models that several runs need."""
 
 
 def trainings_of(jobs: Mapping[str, RunSpec]) -> dict[str, list[RunSpec]]:
     """Return the trainings that fall to each run, by the name of the run.
 
-    A run of one seed has its own. A run that joins several seeds has those that fall to no run before.
+    A run of one seed has its own. The other trainings that a run needs fall to it if they fall to no run before.
     """
     taken = {spec.model_name for spec in jobs.values() if not spec.members}
     found: dict[str, list[RunSpec]] = {}
     for run, spec in jobs.items():
-        found[run] = [one for one in spec.trainings if not spec.members or one.model_name not in taken]
+        found[run] = [one for one in spec.trainings if one is spec or one.model_name not in taken]
         taken |= {one.model_name for one in found[run]}
     return found
 
 
-def joined_models_of(jobs: Mapping[str, RunSpec]) -> dict[str, list[str]]:
-    """Return the runs that need each fine-tuned model that is joined, by the name of the model.
+def shared_models_of(jobs: Mapping[str, RunSpec]) -> dict[str, list[str]]:
+    """Return the runs that need each fine-tuned model that is shared, by the name of the model.
 
-    They are the runs that join it, and the run that trains the same model for itself.
+    They are the runs that join it, those for which it labels target-language items, and the run that trains the same
+    model for itself. A model that labels for only one run is not shared.
     """
     joined = {one.model_name for spec in jobs.values() for one in spec.members}
+    labelling = {one.first.model_name for spec in jobs.values() for one in spec.trainings if one.first is not None}
     users: dict[str, list[str]] = {}
     for run, spec in jobs.items():
-        for one in spec.trainings:
-            if one.model_name in joined:
-                users.setdefault(one.model_name, []).append(run)
-    return users
+        for name in dict.fromkeys(one.model_name for one in spec.trainings):
+            if name in joined | labelling:
+                users.setdefault(name, []).append(run)
+    return {name: runs for name, runs in users.items() if name in joined or len(runs) > 1}
 
 
 def users_of(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:

@@ -29,9 +29,9 @@ from alignfreeze.running.folder import EXPERIMENT, PLANNED, Failure, failure_fil
 from alignfreeze.running.pace import add_steps, steps_of
 from alignfreeze.running.sharing import (
     TUNED_FOLDER,
-    joined_models_of,
     places_of,
     remove_shared,
+    shared_models_of,
     trainings_of,
     users_of,
 )
@@ -60,8 +60,8 @@ class Sweep:
         self.users = users_of({name: _starts_of(several) for name, several in self.trainings.items()})
         # An encoder that only one run starts from is not worth the space on the disk, unless the user keeps models.
         self.shared = {name for name, users in self.users.items() if len(users) > 1 or self._keeps_models(users)}
-        self.users |= (joined := joined_models_of(specs))
-        self.joined = set(joined)
+        self.users |= (models := shared_models_of(specs))
+        self.models = set(models)
 
     def prepare(self) -> None:
         """Write the settings and the planned runs of the experiments."""
@@ -129,8 +129,8 @@ class Sweep:
         return places_of(self.out, spec.realigned_encoders, self.shared)
 
     def _place_of_tuned(self, spec: RunSpec) -> Path | None:
-        """Return the folder of the fine-tuned model of a run of one seed, if it is joined with others."""
-        if n_processes() > 1 or spec.model_name not in self.joined:
+        """Return the folder of the fine-tuned model of a run of one seed, if other runs need it."""
+        if n_processes() > 1 or spec.model_name not in self.models:
             return None
         return self.out / TUNED_FOLDER / spec.model_name
 
@@ -141,17 +141,20 @@ class Sweep:
         return tuned | {place for one in trainings for place in self._shared_places_of(one).values()}
 
     def _places_of(self, spec: RunSpec, folder: Path) -> Places:
-        """Return where a run writes. Members that are joined have the places of the runs of their seeds."""
+        """Return where a run writes. The runs whose models it needs have the same places as by themselves."""
         saved, logs = (self.out / what / spec.folder for what in ("checkpoints", "logs"))
         members = tuple(self._places_of(one, folder) for one in spec.members)
         tuned = None if spec.members else self._place_of_tuned(spec)
         if tuned is not None and not tuned.exists() and not self._is_awaited(spec.model_name):
             tuned = None
-        return Places(folder, saved, logs, self._shared_places_of(spec), tuned, members)
+        first = spec.first
+        places = None if first is None or self._place_of_tuned(first) is None else self._places_of(first, folder)
+        return Places(folder, saved, logs, self._shared_places_of(spec), tuned, members, places)
 
     def _is_awaited(self, model: str) -> bool:
-        """Return whether a run that is not complete joins a fine-tuned model with others."""
-        return bool(self.find_waiting([run for run in self.users[model] if self.jobs[run][0].members]))
+        """Return whether a run that is not complete needs a fine-tuned model that it does not train for itself."""
+        others = [run for run in self.users[model] if self.jobs[run][0].model_name != model]
+        return bool(self.find_waiting(others))
 
     def clear(self, names: Iterable[str]) -> None:
         """Remove the shared models of runs, unless another run waits for them or models are kept."""

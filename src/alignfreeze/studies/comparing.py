@@ -149,6 +149,10 @@ def is_run_of(record: RunRecord, compared: Comparison) -> bool:
     if result is None or record.sees_bitext:
         return result is not None and compared.setup.has_runs_of(result.setup)
     ours, theirs = result.setup, compared.setup
+    if ours.teaching and record.strategy not in compared.strategies:
+        return False
+    if ours.teaching and theirs.teaching and theirs.schedule is None and ours.teaching != theirs.teaching:
+        return False
     return (ours.encoder, ours.task, result.fine_tuned) == (theirs.encoder, theirs.task, compared.fine_tuned)
 
 

@@ -214,11 +214,12 @@ def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
     """
     baselines: dict[tuple[str, str, str], list[Result]] = {}
     realigned: dict[Setup, list[Result]] = {}
+    several = _find_taught_otherwise(results)
     for result in results:
-        if not sees_bitext(result.strategy):
-            baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
-        else:
+        if not is_without_bitext(result) or result.setup in several.get(result.strategy, ()):
             realigned.setdefault(result.setup, []).append(result)
+        else:
+            baselines.setdefault((result.setup.encoder, result.setup.task, result.fine_tuned), []).append(result)
     taught_too = {setup.untaught for setup in realigned if setup.teaching}
     found, used = {}, set()
     for setup, members in realigned.items():
@@ -228,8 +229,34 @@ def _group_by_setup(results: Sequence[Result]) -> dict[Setup, list[Result]]:
         used.add(key)
         once = realigned.get(setup.untaught, []) if setup.teaching else []
         found[setup] = [*baselines.get(key, []), *once, *members]
-    alone = {members[0].setup: members for key, members in baselines.items() if key not in used}
+    alone = {
+        min((one.setup for one in members), key=lambda setup: setup.teaching): members
+        for key, members in baselines.items()
+        if key not in used
+    }
     return {**found, **alone}
+
+
+def is_without_bitext(result: Result) -> bool:
+    """Return whether the models of a result did not see any bitext, such as those of the baseline."""
+    is_self_trained_on_text = bool(result.setup.teaching) and result.setup.schedule is None
+    return not sees_bitext(result.strategy) or is_self_trained_on_text
+
+
+def _find_taught_otherwise(results: Sequence[Result]) -> dict[str, set[Setup]]:
+    """Return the setups of each strategy that learns given texts in several ways, as with different translations.
+
+    Such runs cannot stand in the same comparison.
+    """
+    found: dict[tuple[str, Setup], set[Setup]] = {}
+    for result in results:
+        if result.setup.teaching and is_without_bitext(result):
+            found.setdefault((result.strategy, result.setup.untaught), set()).add(result.setup)
+    several: dict[str, set[Setup]] = {}
+    for (strategy, _), setups in found.items():
+        if len(setups) > 1:
+            several.setdefault(strategy, set()).update(setups)
+    return several
 
 
 def _compare(setup: Setup, metric: str, results: Sequence[Result], margin: float) -> Comparison:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.labelled import LabelledText, find_texts
+from alignfreeze.corpora.marked import UnusableLineError
 from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.checking import cutting_at_the_end
 from alignfreeze.encoding.packing import classify
@@ -25,7 +26,17 @@ from alignfreeze.progress import Bar
 from alignfreeze.ragged import Ragged
 from alignfreeze.tasks.heads import TEXTS
 from alignfreeze.tasks.kept_items import keep_text
-from alignfreeze.tasks.kinds import SUBWORDS_AT_ONCE, Examples, Joint, Kind, PairLabeller, PlainItems, Text, run_sorted
+from alignfreeze.tasks.kinds import (
+    SUBWORDS_AT_ONCE,
+    Examples,
+    Joint,
+    Kind,
+    LineForm,
+    PairLabeller,
+    PlainItems,
+    Text,
+    run_sorted,
+)
 from alignfreeze.tasks.models import TaskModel
 
 Encoded = tuple[NDArray[np.int64], NDArray[np.int64] | None]
@@ -187,6 +198,25 @@ def item_without_label(value: Any, _: Splitter, where: str) -> LabelledText:
     return LabelledText(text, second, "")
 
 
+def write_line(item: LabelledText, _: str) -> str:
+    """Return a text as a line; two texts have a tab between them."""
+    return "\t".join(" ".join(str(text).split()) for text in _texts(item))
+
+
+def read_line(item: LabelledText, line: str, _: Splitter) -> LabelledText:
+    """Return a translated line with the label of the text that was translated.
+
+    Raises:
+        UnusableLineError: A text is missing, or there is one too many.
+    """
+    texts, wanted = [text.strip() for text in line.split("\t")], len(_texts(item))
+    if len(texts) != wanted:
+        raise UnusableLineError(f"it has {len(texts)} texts separated by tabs, and {wanted} are expected")
+    if not all(texts):
+        raise UnusableLineError("a text is empty")
+    return LabelledText(texts[0], texts[1] if wanted > 1 else None, item.label)
+
+
 def _row(item: LabelledText, label: str) -> dict[str, Any]:
     return {"text": item.text, **({} if item.second is None else {"text2": item.second}), "label": label}
 
@@ -213,5 +243,6 @@ CLASSIFICATION = Kind(
         row=_row,
     ),
     keep=keep_text,
+    lines=LineForm(write_line, read_line),
 )
 """A label for each text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
@@ -37,6 +37,9 @@ from alignfreeze.training.loop import order_visits, train
 from alignfreeze.training.randomness import keeping_random_state
 from alignfreeze.training.settings import ComputeSettings, TrainingPlan
 from alignfreeze.training.snapshots import N_SNAPSHOTS
+
+TITLE = "fine-tuning"
+"""What a fine-tuning is called while it runs."""
 
 
 class FinetuningSettings(Settings):
@@ -90,14 +93,12 @@ class Mixture:
     Attributes:
         items: The items. Their labels are among those of the other items.
         source_share: The share of the visits that belongs to the items of the source language.
-        steps: Optimiser steps.
-        title: What the training is called while it runs.
+        steps: Optimiser steps, or a function that returns them for the steps of a training without the mixture.
     """
 
     items: Sequence[Any]
     source_share: float
-    steps: int
-    title: str
+    steps: int | Callable[[int], int]
 
 
 def n_examples(encoder: Encoder, task: Task, items: Sequence[Any], settings: FinetuningSettings) -> int:
@@ -174,6 +175,7 @@ def finetune(
     checkpoints: Path | str | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     tells: bool = True,
+    title: str = TITLE,
     **options: Any,
 ) -> Finetuned:
     """Put a new head on a copy of an encoder, and train both.
@@ -195,6 +197,7 @@ def finetune(
         checkpoints: A folder for checkpoints. A training that was killed continues from there.
         callbacks: Callbacks of transformers' Trainer.
         tells: Whether to say that all labels are the same.
+        title: What the training is called while it runs.
         options: Settings by name, such as `epochs=3`; they replace those in `settings`.
 
     Raises:
@@ -225,10 +228,10 @@ def finetune(
         examples = task.kind.examples(task_model, items)
         if not len(examples):
             raise DataError("no training item has a label, so nothing can be learnt; give labelled items")
-        plan = _plan(task, settings, len(examples), seed=seed, device=device)
+        plan = _plan(task, settings, len(examples), title=title, seed=seed, device=device)
         groups = [np.arange(len(examples))]
         if mixture is not None:
-            plan = _change_plan(plan, task, settings, mixture)
+            plan = _change_plan(plan, settings, mixture)
             more = task.kind.examples(task_model, to_items(task, mixture.items))
             if not len(more):
                 raise DataError("no item of the mixture has a label, so nothing more can be learnt")
@@ -249,11 +252,11 @@ def finetune(
     return outcome
 
 
-def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device: str) -> TrainingPlan:
+def _plan(task: Task, settings: FinetuningSettings, n: int, *, title: str, seed: int, device: str) -> TrainingPlan:
     """Return how long and how fast to train on some number of examples."""
     steps = settings.total_steps(n)
     return TrainingPlan(
-        title=f"fine-tuning ({task.name})",
+        title=f"{title} ({task.name})",
         steps=steps,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
@@ -266,10 +269,10 @@ def _plan(task: Task, settings: FinetuningSettings, n: int, *, seed: int, device
     )
 
 
-def _change_plan(plan: TrainingPlan, task: Task, settings: FinetuningSettings, mixture: Mixture) -> TrainingPlan:
+def _change_plan(plan: TrainingPlan, settings: FinetuningSettings, mixture: Mixture) -> TrainingPlan:
     """Return the plan of a training on a mixture."""
-    warmup = math.ceil(settings.warmup * mixture.steps)
-    return replace(plan, title=f"{mixture.title} ({task.name})", steps=mixture.steps, warmup_steps=warmup)
+    steps = mixture.steps if isinstance(mixture.steps, int) else mixture.steps(plan.steps)
+    return replace(plan, steps=steps, warmup_steps=math.ceil(settings.warmup * steps))
 
 
 def _train(

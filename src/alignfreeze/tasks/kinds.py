@@ -150,6 +150,23 @@ class Joint:
     decode: Callable[[TaskModel, Sequence[Any], Ragged], list[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class LineForm:
+    """Items as lines of plain text, which a translator reads, and translated lines as items with the same labels.
+
+    Attributes:
+        write: Returns an item as a line. Its second argument stands between words.
+        read: Makes an item from an item and its translated line. It gets a function that splits a text into words, and
+            raises `UnusableLineError` for a line that does not fit the item.
+        needs_entities: Whether labels must mark entities: of other labels of words, a line does not say which word of
+            the translation has them.
+    """
+
+    write: Callable[[Any, str], str]
+    read: Callable[[Any, str, Splitter], Any]
+    needs_entities: bool = False
+
+
 def _show_item(item: Any, prediction: Any) -> dict[str, Any]:
     return {"item": str(item), "prediction": prediction}
 
@@ -209,6 +226,7 @@ class Kind:
         place: Says where a unit of an item stands in its file, such as `line 12`; empty where that is not known.
         plain: Items as plain values of Python.
         keep: Makes what a run keeps of a test item; None if it keeps none.
+        lines: Items as lines of plain text; None if they have no such form.
     """
 
     head: Head
@@ -226,6 +244,7 @@ class Kind:
     place: Callable[[Any, int], str] = lambda _, __: ""
     plain: PlainItems = PlainItems()
     keep: Keeper | None = None
+    lines: LineForm | None = None
 
 
 class TaskLoss(LossModel):

@@ -17,6 +17,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.labelled import FIRST
 from alignfreeze.corpora.labels import check_characters
+from alignfreeze.corpora.marked import find_entities, mark_entities, read_marked
 from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.packing import encode
 from alignfreeze.encoding.subwords import encode_words
@@ -31,6 +32,7 @@ from alignfreeze.tasks.kinds import (
     Examples,
     Joint,
     Kind,
+    LineForm,
     PairLabeller,
     PlainItems,
     is_by_unit,
@@ -184,6 +186,11 @@ def item_without_tags(value: Any, split: Splitter, where: str) -> TaggedSentence
     return TaggedSentence(tuple(value), (None,) * len(value))
 
 
+def read_line(item: TaggedSentence, line: str, split: Splitter) -> TaggedSentence:
+    """Return a translated line as a sentence with the entities of the sentence that was translated."""
+    return read_marked(line, [kind for kind, _ in find_entities(item.tags)], split)
+
+
 def _row(item: TaggedSentence, labels: Sequence[str | None]) -> dict[str, Any]:
     return {"words": list(item.words), "labels": list(labels)}
 
@@ -209,5 +216,6 @@ TAGGING = Kind(
         row=_row,
     ),
     keep=keep_sentence,
+    lines=LineForm(lambda item, space: mark_entities(item, space=space), read_line, needs_entities=True),
 )
 """A label for each word."""

@@ -146,10 +146,10 @@ class Task:
         if self.marks_entities and all(label == OUTSIDE for label in given):
             return f"{name}: no entities to compare with, all words have the tag {OUTSIDE!r}"
         known = set(labels)
-        return self._find_unknown(items, labels, name=name) if labels and not known.issuperset(given) else None
+        return self.find_unknown(items, labels, name=name) if labels and not known.issuperset(given) else None
 
-    def _find_unknown(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> str | None:
-        """Return where the first label stands that a model does not know."""
+    def find_unknown(self, items: Sequence[Any], labels: Sequence[str], *, name: str) -> str | None:
+        """Return where the first label stands that a model does not know; None if it knows all."""
         for number, item in enumerate(items, start=1):
             for unit, label in enumerate(self.kind.labels(item)):
                 if label is not None and label not in labels:
