@@ -11,6 +11,7 @@ from scipy import stats
 
 from alignfreeze.advice import advice as advice_module
 from alignfreeze.advice import pilots
+from alignfreeze.advice.additions import add_up
 from alignfreeze.advice.advice import advise
 from alignfreeze.advice.answers import advice_answers
 from alignfreeze.advice.gains import WHOLE_RUNS, Calibration, calibration_of, draw_gains, resample
@@ -46,6 +47,9 @@ from tests.support.cli import alignfreeze, refused
 
 TELLING = Calibration(slope=0.2, error=0.01, between=0.008, shared=0.006)
 """Estimated differences are true ones, as far as a fifth of them."""
+
+FRONT = [Strategy.parse("front")]
+THREE = [Strategy.parse(name) for name in ("full", "front", "back")]
 
 EXACT = Calibration(slope=1, error=1e-4, between=0.05, shared=1e-4, expected=0, prior=1)
 
@@ -420,25 +424,101 @@ def test_each_language_is_named_with_its_answer():
     assert list(advice_lines(advised))[-1].startswith("how far to trust this: hardly")
 
 
+# --- what is added to a realignment --------------------------------------------------
+
+
+def parsed(*names):
+    return [Strategy.parse(name) for name in names]
+
+
+def test_gains_add_up_from_what_a_strategy_is_made_of():
+    roots = np.tile([0.0, 0.05], (4, 2, 1))  # the baseline gains nothing, `back` 5 points
+    strategies = parsed("baseline", "back", "projected", "seeds(projected)", "seeds(back+projected)", "ensemble(back)")
+    drawn = add_up(roots, ["baseline", "back"], strategies, Calibration(), np.random.default_rng(0))
+    baseline, back, projected, seeds, all_of_it, ensemble = np.moveaxis(drawn, -1, 0)
+    assert (baseline == 0).all()
+    assert (back == 0.05).all()
+    # Strategies share the draw of what they have in common.
+    np.testing.assert_allclose(all_of_it, seeds + 0.05)
+    assert projected.std() > 0
+    # Nothing but the known mean gain remains in the mean over draws.
+    means = [one.mean(axis=0) for one in (projected, seeds, ensemble)]
+    np.testing.assert_allclose(means, [[0.009] * 2, [0.033] * 2, [0.074] * 2])
+
+
+def test_the_prior_of_a_strategy_is_that_of_its_parts():
+    prior = Prior.of(Calibration(), parsed("seeds(baseline)", "back+projected"))
+    spread = (0.0105**2 + 0.012**2) ** 0.5
+    assert prior.gains["seeds(baseline)"] == pytest.approx(stats.norm.cdf(0.024 / spread))
+    spread = (0.019**2 + 0.012**2 + 2 * 0.012**2) ** 0.5
+    assert prior.gains["back+projected"] == pytest.approx(stats.norm.cdf((0.009 + 0.011) / spread))
+    # The two have nothing in common, so the probabilities that they do not gain multiply.
+    neither = (1 - prior.gains["seeds(baseline)"]) * (1 - prior.gains["back+projected"])
+    assert prior.no_gain == pytest.approx(neither, abs=0.003)
+
+
+def test_joined_seeds_are_advised_from_the_pilots_of_one():
+    pilots = [pilot("baseline", de=0.5, tr=0.5), pilot("front", de=0.9, tr=0.5)]
+    strategies = parsed("front", "seeds(front)", "seeds(baseline)", "projected")
+    german, turkish = judge_pilots(pilots, strategies=strategies, calibration=EXACT).languages
+    # The pilots say that German gains 40 points and Turkish nothing; three seeds add 2.4.
+    assert german.estimated["seeds(front)"].gain == pytest.approx(german.estimated["front"].gain + 0.024)
+    assert (german.strategy, german.verdict) == ("seeds(front)", "better")
+    assert "German: use 'seeds(front)'." in sentence(german)
+    assert turkish.estimated["seeds(baseline)"].gain == pytest.approx(0.024)
+    assert turkish.estimated["projected"].gain == pytest.approx(0.009)
+    # Pilots say nothing about what realigns nothing.
+    projected = turkish.estimated["projected"]
+    assert projected.better == projected.prior == Prior.of(EXACT, strategies).gains["projected"]
+
+
+def test_what_realigns_nothing_is_advised_by_the_prior_alone():
+    advice = judge_pilots([pilot("baseline", de=0.5)], strategies=parsed("seeds(baseline)"))
+    (german,) = advice.languages
+    assert (german.strategy, german.verdict, german.is_judged) == ("seeds(baseline)", "better", False)
+    line = advice_answers(advice)[1]
+    assert line.startswith("German: use seeds(baseline) (+2.4, ")
+    assert line.endswith("; 93% by the prior alone)")
+    assert "and your pilots say nothing about what it adds" in sentence(german)
+    # A baseline that cannot be believed makes nothing sure.
+    weak = judge_pilots([replace(pilot("baseline", de=0.5), is_weak=True)], strategies=parsed("seeds(baseline)"))
+    assert weak.overall.verdict == "likely better"
+
+
+def test_pilots_are_trained_only_for_what_estimates_can_judge(unlabelled):
+    strategies = ["seeds(front)", "front+projected", "seeds(projected)"]
+    changes = {"strategies": strategies, "seeds": [1, 2, 3], "finetuning": {"head_seed": 7}}
+    advised = advise(unlabelled / "experiment.toml", out=unlabelled / "out", **changes)
+    trained = {path.name.rsplit("-", 2)[0] for path in (unlabelled / "out" / "pilots").iterdir()}
+    assert trained == {"baseline", "front"}
+    assert list(advised.advice.overall.estimated) == ["baseline", *strategies]
+    best = advised.advice.overall.strategy
+    single = str(Strategy.parse(best).of_one_seed)
+    expected = {"baseline", single, best, f"seeds({single})"}
+    assert {str(one) for one in advised.recommended.strategies} == expected
+    assert advised.recommended.finetuning.head_seed == 7
+    assert "in points: seeds +2.4, projected +0.9. That was measured for PoS" in " ".join(advice_lines(advised))
+
+
 # --- what the prior alone says -------------------------------------------------------
 
 
 def test_the_prior_says_how_probable_a_gain_is_before_any_pilot():
-    prior = Prior.of(Calibration(), 1)
+    prior = Prior.of(Calibration(), FRONT)
     # A mean of 1.1 points, with a standard deviation of 1.2 over strategies and of 1.2 over languages.
-    assert prior.gain == pytest.approx(stats.norm.cdf(0.011 / (0.012 * 2**0.5)))
-    assert prior.no_gain == pytest.approx(1 - prior.gain)
-    everywhere = Prior.of(Calibration(), 1, n_languages=10_000)
-    assert everywhere.gain == pytest.approx(stats.norm.cdf(0.011 / 0.012), abs=1e-3)
+    assert prior.gains["front"] == pytest.approx(stats.norm.cdf(0.011 / (0.012 * 2**0.5)))
+    assert prior.no_gain == pytest.approx(1 - prior.gains["front"])
+    everywhere = Prior.of(Calibration(), FRONT, n_languages=10_000)
+    assert everywhere.gains["front"] == pytest.approx(stats.norm.cdf(0.011 / 0.012), abs=1e-3)
     drawn = draw_prior(2, 3, Calibration(), np.random.default_rng(0))
-    assert (drawn[..., 1:] > 0).mean() == pytest.approx(prior.gain, abs=0.02)
-    assert (drawn <= 0).all(axis=-1).mean() == pytest.approx(Prior.of(Calibration(), 3).no_gain, abs=0.02)
+    assert (drawn[..., 1:] > 0).mean() == pytest.approx(prior.gains["front"], abs=0.02)
+    assert (drawn <= 0).all(axis=-1).mean() == pytest.approx(Prior.of(Calibration(), THREE).no_gain, abs=0.02)
 
 
 def test_advice_says_what_the_prior_says_and_what_the_pilots_moved_it_to():
     advice = judge_pilots([pilot("baseline", de=0.5), pilot("front", de=0.9)])
     (german,) = advice.languages
-    before = Prior.of(Calibration(), 1).gain
+    before = Prior.of(Calibration(), FRONT).gains["front"]
     assert german.prior == german.estimated["front"].prior == before
     assert german.confidence == german.estimated["front"].better > before
     assert f"the prior alone says {before:.0%}, your pilots moved it to {german.confidence:.0%}" in sentence(german)

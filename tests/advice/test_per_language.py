@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from alignfreeze.advice import per_language
 from alignfreeze.advice.choices import choice_lines, choice_sheet
 from alignfreeze.advice.outcome import how_far
 from alignfreeze.advice.per_language import choose_strategies
@@ -122,6 +124,43 @@ def test_without_test_data_a_choice_is_made_all_the_same(study):
     assert found.chosen is None
     assert "the gain of these choices is not known" in list(choice_lines(found))[-1]
     assert choice_sheet(found).rows[-1][-1].text == "–"
+
+
+def test_joined_and_taught_runs_are_chosen_from_too(study):
+    folder = study(
+        seeds=(1, 2, 3),
+        baseline={"de": (0.7, 0.60), "tr": (0.7, 0.5)},
+        front={"de": (0.95, 0.70), "tr": (0.1, 0.5)},
+    )
+    add = {
+        ("seeds(front)", (1, 2, 3)): {"de": 0.75, "tr": 0.55},
+        ("projected", (1,)): {"de": 0.5, "tr": 0.9},
+        ("projected", (4,)): {"de": 0.1, "tr": 0.1},  # a seed that the others do not have
+        ("seeds(back)", (1, 2, 3)): {"de": 0.9, "tr": 0.9},  # no single run of `back` is here
+    }
+    for (strategy, seeds), scores in add.items():
+        template = RunRecord.from_json(read_json(folder / "runs" / "front-1" / RECORD))
+        found = tuple(Score(code, "accuracy", value, 100, "words") for code, value in {"en": 0.9, **scores}.items())
+        identity = replace(template.identity, seed=seeds[0]).join(seeds)
+        record = replace(template, strategy=strategy, seed=seeds[0], identity=identity, scores=found)
+        place = folder / "runs" / f"{strategy}-{seeds[0]}"
+        place.mkdir()
+        record.write(place)
+    with mock.patch.object(per_language, "remark") as said:
+        found = choose_strategies(folder)
+    assert said.call_args.args[0].startswith("seeds(back): left out of the choice, because single runs")
+    assert list(found.advice.overall.estimated) == ["baseline", "front", "projected", "seeds(front)"]
+    # Joined seeds are known to gain more than projected labels, whatever these runs scored.
+    assert {one.language: one.strategy for one in found.languages} == {"de": "seeds(front)", "tr": "seeds(front)"}
+    assert found.chosen == pytest.approx(0.65)
+    assert found.single == ("projected", pytest.approx(0.7))
+    assert found.interval is None  # the strategies have different numbers of runs
+    again = folder / "runs" / "projected-again"
+    again.mkdir()
+    values = read_json(folder / "runs" / "projected-1" / RECORD)
+    values |= {"digest": "7" * 12}  # as with other settings of teaching
+    write_json(again / RECORD, values)
+    refused(alignfreeze("advise", folder), "differ in more than strategy and seed")
 
 
 def test_the_command_says_what_choosing_gains_and_names_the_models(project, tmp_path):

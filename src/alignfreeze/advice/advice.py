@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
+from alignfreeze.advice.additions import root_of
 from alignfreeze.advice.choices import StrategyChoices, choice_lines, choice_sheet
 from alignfreeze.advice.gains import calibration_of
 from alignfreeze.advice.judging import Advice, judge_pilots
@@ -186,19 +188,10 @@ def _advise(
         raise SettingsError(
             f"strategies: {BASELINE!r} is the only one; name strategies to compare with it, such as full"
         )
-    if joined := next((strategy for strategy in strategies if strategy.joined is not None), None):
-        raise SettingsError(
-            f"strategies: {joined} joins models of several seeds, which pilots do not train; name "
-            f"{joined.of_one_seed}, and join the seeds of the strategy that is advised"
-        )
-    if taught := [str(strategy) for strategy in strategies if strategy.taught is not None]:
-        raise SettingsError(
-            f"strategies: {', '.join(taught)} learns labels of target languages, and advice judges models by labels "
-            "that go over links, so its estimate would be too good; leave it out, and test it with `alignfreeze run`"
-        )
     seeds = list(dict.fromkeys(settings.seeds))[:n_seeds]
-    settings = settings.model_copy(update={"strategies": strategies})
-    whole = plan(settings, base=base, tests=False)
+    # Pilots are trained for what estimates can judge; what is added to that is known from a study.
+    pilots_of = list(dict.fromkeys(root_of(strategy) for strategy in strategies))
+    whole = plan(settings.model_copy(update={"strategies": pilots_of}), base=base, tests=False)
     steps = whole.finetuning_steps
     shorten(whole.settings, fraction, finetuning_steps=steps)  # reports a wrong fraction before anything is computed
     data, held = split_data(whole, most=held_out)
@@ -208,7 +201,7 @@ def _advise(
         fraction = min(fraction, fit_budget(cost, budget=budget, least=least, most=max(least, fraction)))
     short = shorten(whole.settings, fraction, finetuning_steps=steps)
     pilots = run_pilots(short, whole, data, held, seeds=seeds, out=out)
-    advice = judge_pilots(pilots, calibration=calibration_of(TASKS[settings.task]))
+    advice = judge_pilots(pilots, strategies=strategies, calibration=calibration_of(TASKS[settings.task]))
     return AdviceOutcome(
         advice,
         whole.settings,
@@ -224,13 +217,14 @@ def apply_advice(settings: ExperimentSettings, advice: Advice, *, base: Path) ->
 
     If there are enough seeds, the mean of their models is added: it costs only tests. Paths are absolute.
     """
-    names = list(dict.fromkeys([BASELINE, advice.overall.strategy]))
+    advised = Strategy.parse(advice.overall.strategy)
+    strategies = [Strategy.parse(BASELINE), advised.of_one_seed, advised]
     changes: dict[str, Any] = {"name": f"{settings.name}: advised"}
-    if settings.seed_groups:
-        names.append(f"{SEEDS}({advice.overall.strategy})")
+    if settings.seed_groups and advised.joined is None:
+        strategies.append(replace(advised, joined=SEEDS))
         if settings.finetuning.head_seed is None:
             changes["finetuning"] = settings.finetuning.model_copy(update={"head_seed": HEAD_SEED})
-    changes["strategies"] = [Strategy.parse(name) for name in names]
+    changes["strategies"] = list(dict.fromkeys(strategies))
     return anchor_paths(settings.model_copy(update=changes), base)
 
 

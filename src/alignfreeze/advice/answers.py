@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alignfreeze.advice.judging import Advice, Recommendation, StrategyEstimate
-from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.names import BASELINE, is_added_to
 from alignfreeze.languages import name_of, name_or_code
 from alignfreeze.running.verdicts import interval_text, points_text
 
@@ -38,6 +38,8 @@ def answer_line(item: Recommendation, *, whole: bool = False) -> str:
         return f"{who}: {do} ({figures})"
     do = "use the models of" if whole else "realign with"
     perhaps = "" if item.verdict == "better" else "perhaps "
+    if not whole and is_added_to(item.strategy):
+        do = "use"
     return f"{who}: {perhaps}{do} {item.strategy} ({figures_text(item.estimated[item.strategy])}; {percent_pair(item)})"
 
 
@@ -58,7 +60,7 @@ def figures_text(one: StrategyEstimate) -> str:
 
 def percent_pair(item: Recommendation) -> str:
     """Return how sure an advice is, and how sure the prior alone would be."""
-    if not item.is_believed:
+    if not (item.is_believed and item.is_judged):
         return f"{item.confidence:.0%} by the prior alone"
     return f"{item.confidence:.0%}, prior {item.prior:.0%}"
 
@@ -71,6 +73,8 @@ def moved_text(item: Recommendation, *, whole: bool = False) -> str:
         whole: Whether the models are from complete runs.
     """
     source = EVIDENCE[whole]
+    if not item.is_judged:
+        return f"the prior alone says {item.prior:.0%}, and {source} say nothing about what it adds"
     if not item.is_believed:
         return f"the prior alone says {item.prior:.0%}, and {source} are too weak to move it"
     return f"the prior alone says {item.prior:.0%}, {source} moved it to {item.confidence:.0%}"

@@ -18,6 +18,7 @@ from alignfreeze.advice.outcome import (
     language_of,
     percent_of,
     realigned_strategies,
+    say_added,
 )
 from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.languages import name_of
@@ -121,7 +122,7 @@ class ChoiceRow(NamedTuple):
 
 
 def choice_columns(choices: StrategyChoices) -> list[Column[ChoiceRow]]:
-    """Return the columns of choices. Each strategy that realigns has a column."""
+    """Return the columns of choices. Each strategy but the baseline has a column."""
     single = "–" if choices.single is None else choices.single[0]
     strategies = realigned_strategies(choices.advice)
     return [
@@ -169,6 +170,7 @@ def choice_lines(choices: StrategyChoices) -> Iterator[str]:
     what = "no strategy gains" if overall.verdict == "baseline" else f"{overall.strategy!r} gains"
     yield f"all languages together: the probability that {what}: {moved_text(overall, whole=True)}"
     yield how_far(choices.task)
+    yield from say_added(choices.advice, choices.task)
     if choices.single is None or choices.gain is None:
         yield "there are no test data, so the gain of these choices is not known"
         return

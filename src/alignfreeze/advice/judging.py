@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from alignfreeze.advice.gains import Calibration, Floats, draw_gains, resample
+from alignfreeze.advice.additions import add_up, root_of
+from alignfreeze.advice.gains import DRAWS, Calibration, Floats, draw_gains, resample
 from alignfreeze.advice.pilots import Pilot
 from alignfreeze.advice.prior import Prior, distrust
 from alignfreeze.errors import DataError
@@ -22,7 +23,8 @@ from alignfreeze.evaluation.estimates import (
     value_of,
 )
 from alignfreeze.evaluation.predictions import Predictions
-from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.names import BASELINE, realigns
+from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.scores import CONFIDENCE
 
@@ -45,6 +47,9 @@ sure. `baseline`: no strategy is expected to gain, so the baseline is advised.""
 @dataclass(frozen=True, slots=True)
 class StrategyEstimate:
     """The estimates for a strategy in a language.
+
+    If a strategy joins seeds or learns target-language items, agreement, entropy, shift and distance are those of the
+    strategy to which it adds that: those of `full` for `seeds(full+projected)`.
 
     Attributes:
         agreement: Agreement of its labels with those that all strategies together give the source side.
@@ -87,6 +92,7 @@ class Recommendation:
         estimated: The estimates by strategy, the baseline first.
         n: Number of held-out sentence pairs.
         is_believed: Whether the pilots of the strategy are strong enough to be believed.
+        is_judged: Whether pilots say anything about the strategy. They do not if it realigns nothing.
     """
 
     language: str | None
@@ -99,6 +105,7 @@ class Recommendation:
     estimated: Mapping[str, StrategyEstimate]
     n: int
     is_believed: bool = True
+    is_judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ class Advice:
 def judge_pilots(
     pilots: Sequence[Pilot],
     *,
+    strategies: Sequence[Strategy] | None = None,
     calibration: Calibration | None = None,
     seed: int = 0,
 ) -> Advice:
@@ -140,8 +148,13 @@ def judge_pilots(
 
     Pilots that are too weak do not change what is known before: no gain is then more probable than by the prior alone.
 
+    What joined seeds and target-language items add to a gain is not estimated, but known from a study.
+
     Args:
-        pilots: Pilots of the baseline and of at least one other strategy, with the same seeds each.
+        pilots: Pilots of the baseline and of other strategies, with the same seeds each. None of them joins seeds or
+            learns target-language items.
+        strategies: The strategies to judge. There are pilots of each, or of the one to which it adds something. By
+            default those of the pilots.
         calibration: How estimated gains relate to true ones.
         seed: The seed of the draws.
 
@@ -149,11 +162,12 @@ def judge_pilots(
         DataError: There is no estimate for any language.
     """
     calibration = calibration or Calibration()
-    strategies = list(dict.fromkeys(pilot.strategy for pilot in pilots))
-    strategies = [BASELINE, *(name for name in strategies if name != BASELINE)]
-    by_strategy = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in strategies}
+    roots = list(dict.fromkeys([BASELINE, *(pilot.strategy for pilot in pilots)]))
+    judged = list(dict.fromkeys(map(Strategy.parse, [BASELINE, *(strategies or roots)])))
+    root_by_name = {str(strategy): str(root_of(strategy)) for strategy in judged}
+    by_root = {name: [pilot for pilot in pilots if pilot.strategy == name] for name in roots}
     predictions = {
-        language: {name: [pilot.predictions[language] for pilot in several] for name, several in by_strategy.items()}
+        language: {name: [pilot.predictions[language] for pilot in several] for name, several in by_root.items()}
         for language in pilots[0].predictions
     }
     counts = {language: np.stack(count_agreement(several)) for language, several in predictions.items()}
@@ -164,22 +178,21 @@ def judge_pilots(
             "too little, or there are too few pairs; train for more steps (--fraction), or hold out more pairs"
         )
     random = np.random.default_rng(seed)
-    values = np.stack([resample(counts[language], random) for language in spoken])  # [languages, resamples, strategies]
-    exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, strategies]
-    draws = draw_gains(exact, values, calibration, random)  # [draws, languages, strategies]
-    weak = tuple(name for name in strategies if any(pilot.is_weak for pilot in by_strategy[name]))
-    if weak:
-        draws = distrust(draws, [strategies.index(name) for name in weak], calibration, random)
-    believed = [name for name in strategies if BASELINE not in weak and name not in weak]
-    here, everywhere = (Prior.of(calibration, len(strategies) - 1, n_languages=n) for n in (1, len(spoken)))
+    weak = tuple(name for name in roots if any(pilot.is_weak for pilot in by_root[name]))
+    exact = np.array([[value_of(one) for one in counts[language]] for language in spoken])  # [languages, roots]
+    several = [counts[language] for language in spoken]
+    draws = _draw_gains_of_roots(exact, several, [roots.index(name) for name in weak], calibration, random)
+    draws = add_up(draws, roots, judged, calibration, random)  # [draws, languages, strategies]
+    believed = [name for name, root in root_by_name.items() if BASELINE not in weak and root not in weak]
+    here, everywhere = (Prior.of(calibration, judged[1:], n_languages=n) for n in (1, len(spoken)))
     estimates = [
         {
             name: _estimate_strategy(
-                float(exact[row, column]),
-                predictions[language][name],
-                _summarise_gains(draws[:, row], column, here, is_believed=name in believed),
+                float(exact[row, roots.index(root)]),
+                predictions[language][root],
+                _summarise_gains(name, draws[:, row], column, here, is_believed=name in believed),
             )
-            for column, name in enumerate(strategies)
+            for column, (name, root) in enumerate(root_by_name.items())
         }
         for row, language in enumerate(spoken)
     ]
@@ -191,13 +204,13 @@ def judge_pilots(
     overall = {
         name: _average_estimates(
             [row[name] for row in estimates],
-            _summarise_gains(together, column, everywhere, is_believed=name in believed),
+            _summarise_gains(name, together, column, everywhere, is_believed=name in believed),
         )
-        for column, name in enumerate(strategies)
+        for column, name in enumerate(root_by_name)
     }
     scores = {
         name: [pilot.source_score for pilot in several if pilot.source_score is not None]
-        for name, several in by_strategy.items()
+        for name, several in by_root.items()
     }
     return Advice(
         languages=tuple(recommendations),
@@ -212,6 +225,22 @@ def judge_pilots(
         silent=tuple(language for language in counts if language not in spoken),
         weak=weak,
     )
+
+
+def _draw_gains_of_roots(
+    exact: Floats,
+    counts: Sequence[Floats],
+    weak: Sequence[int],
+    calibration: Calibration,
+    random: np.random.Generator,
+) -> Floats:
+    """Draw the true gains of the strategies that have pilots, [draws, languages, roots]; the baseline is the first."""
+    values = np.stack([resample(found, random) for found in counts])  # [languages, resamples, roots]
+    n_languages, n_roots = exact.shape
+    if n_roots == 1:
+        return np.zeros((DRAWS, n_languages, n_roots))
+    draws = draw_gains(exact, values, calibration, random)
+    return distrust(draws, weak, calibration, random) if weak else draws
 
 
 def count_agreement(several: Mapping[str, Sequence[Predictions]]) -> list[Addends]:
@@ -255,11 +284,13 @@ def _average_estimates(several: Sequence[StrategyEstimate], gains: Mapping[str, 
     return StrategyEstimate(**means, **gains)
 
 
-def _summarise_gains(draws: Floats, column: int, prior: Prior, *, is_believed: bool) -> dict[str, Any]:
-    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]; the baseline is the first."""
+def _summarise_gains(name: str, draws: Floats, column: int, prior: Prior, *, is_believed: bool) -> dict[str, Any]:
+    """Summarise the drawn gains of a strategy, which are a column of [draws, strategies]."""
     gains = draws[:, column]
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    better, before = float((gains > 0).mean()), prior.gain if column else 0.0
+    before = prior.gains.get(name, 0.0)
+    # The draws of a strategy that realigns nothing are those of the prior, which is known without them.
+    better = float((gains > 0).mean()) if realigns(name) else before
     return {
         "gain": float(gains.mean()),
         "interval": (float(low), float(high)),
@@ -303,7 +334,10 @@ def recommend(
     if chosen != BASELINE:
         confidence, before = estimated[chosen].better, estimated[chosen].prior
         verdict = "better" if confidence >= SURE_PROBABILITY and chosen in believed else "likely better"
-    return Recommendation(language, chosen, verdict, confidence, before, best, rivals, estimated, n, chosen in believed)
+    is_judged = chosen == BASELINE or realigns(chosen)
+    return Recommendation(
+        language, chosen, verdict, confidence, before, best, rivals, estimated, n, chosen in believed, is_judged
+    )
 
 
 def _mean_of(values: Sequence[float]) -> float:

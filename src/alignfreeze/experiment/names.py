@@ -129,7 +129,13 @@ def sees_bitext(name: str) -> bool:
 
 def is_made_from_others(name: str) -> bool:
     """Return whether a strategy is made from others that may be tested too: merged, joined or taught."""
-    return is_merged_name(name) or split_joined(name)[1] is not None or split_taught(name)[1] is not None
+    return is_merged_name(name) or is_added_to(name)
+
+
+def is_added_to(name: str) -> bool:
+    """Return whether a strategy adds something to single models that learn no target-language items."""
+    single, joined = split_joined(name)
+    return joined is not None or split_taught(single)[1] is not None
 
 
 def is_average_name(name: str) -> bool:
