@@ -60,6 +60,8 @@ REVERTED = "revert(full,front)"
         ("ties(full, front)", "ties(full,front,0.2)"),
         ("ties(full,revert(full,front),back,1.0)", "ties(full,revert(full,front),back,1.0)"),
         ("ties(full,0..1,0.50)", "ties(full,0..1,0.5)"),
+        ("ties(full,3..3)", "ties(full,3..3,0.2)"),
+        ("ties(full,3,0.2)", "ties(full,3,0.2)"),
     ],
 )
 def test_one_encoder_has_one_name(written, name):
@@ -117,7 +119,12 @@ def test_averages_have_such_members(several):
         ("ties(full,baseline)", "'ties(full,baseline)': baseline has no changes to merge; leave it out"),
         ("ties(full)", "needs at least two different strategies; changes are merged with ties(full,front) or"),
         ("ties(full,full,0.5)", "needs at least two different strategies"),
-        ("ties(full,front,1.5)", "1.5 is no share of the changes: it must be more than 0 and at most 1"),
+        ("ties(full,front,1)", "'1' at the end may be a share or a layer; write a share with a point, such as 0.5 or"),
+        ("ties(full,front,0,5)", "or the layer as 5..5"),
+        (
+            "ties(full,front,1.5)",
+            "'ties(full,front,1.5)': 1.5 is no share of the changes: it must be more than 0 and at most 1",
+        ),
         ("ties(full,average(front,back))", "'average(front,back)' is inside another strategy"),
         ("tie(full,front)", "Did you mean 'ties'?"),
     ],

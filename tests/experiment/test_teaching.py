@@ -407,14 +407,14 @@ def test_several_models_continue_from_their_own_checkpoints(project, monkeypatch
     found, out = taught(project, "self-trained", **changes), project / "out"
     run_experiment(found, out=project / "apart")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        count_steps(patch, killed_after=("fine-tuning of model 2 (pos)", 25))
+        count_steps(patch, killed_after=("fine-tuning of model 2 of 2 (pos)", 25))
         run_experiment(found, out=out)
-    assert {path.name for path in out.glob("checkpoints/*/*")} == {"fine-tuning", "fine-tuning-of-model-2"}
+    assert {path.name for path in out.glob("checkpoints/*/*")} == {"fine-tuning", "fine-tuning-of-model-2-of-2"}
     with monkeypatch.context() as patch:
         titles = count_steps(patch)
         run_experiment(found, out=out)
     assert comparable(out) == comparable(project / "apart")
-    counts = [titles.count(f"fine-tuning{which} (pos)") for which in ("", " of model 2", " again")]
+    counts = [titles.count(f"fine-tuning{which} (pos)") for which in ("", " of model 2 of 2", " again")]
     assert counts == [0, 10, 60]
 
 
@@ -429,10 +429,11 @@ def test_a_plan_counts_all_first_models(project):
     assert cost.hours == pytest.approx(150 * cost.finetuning_step / 3600)
 
 
-def test_the_time_left_knows_which_first_model_is_trained():
-    """After 20 steps of the first model and 5 of the second, 15 and then 40 steps are left, a second each."""
-    claim = Claim("here", 1, 0.0, "fine-tuning of model 2 (pos)", 5, 20, time.time() - 5.0)
-    steps = {"a": {"fine-tuning": 40, "fine-tuning again": 40}}
+@pytest.mark.parametrize("planned", [40, 20], ids=["the first model is its own", "the first model is that of another"])
+def test_the_time_left_knows_which_first_model_is_trained(planned):
+    """After 5 of 20 steps of the second and last model, 15 and then 40 steps are left, a second each."""
+    claim = Claim("here", 1, 0.0, "fine-tuning of model 2 of 2 (pos)", 5, 20, time.time() - 5.0)
+    steps = {"a": {"fine-tuning": planned, "fine-tuning again": 40}}
     assert guess_seconds_left([RunStatus("a", "running", claim)], {}, steps) == pytest.approx(55, rel=0.01)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.corpora.marked import UnusableLineError
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.cost import estimate_cost
 from alignfreeze.experiment.data import read_data
@@ -15,7 +16,7 @@ from alignfreeze.experiment.planning import anchor_paths
 from alignfreeze.experiment.records import RunRecord
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.taught import TeachingSettings
-from alignfreeze.experiment.translations import mark_items, read_plain, read_translated_lines
+from alignfreeze.experiment.translations import check_labels, mark_items, read_plain, read_translated_lines
 from alignfreeze.reports.lineage import trace
 from alignfreeze.reports.plans import plan_facts, plan_sheet
 from alignfreeze.reports.run_pages import run_page
@@ -183,6 +184,10 @@ def test_the_numbers_of_lines_and_items_must_be_the_same(named):
     path.write_text("too few\n")
     with pytest.raises(DataError, match=r"1 lines, but there are 60"):
         plans(named, "translated", **NER)
+    # A limit that cuts no training item explains no further line.
+    (named / "de-train.txt").write_text((named / "tr-train.txt").read_text() + "one more\n")
+    with pytest.raises(DataError, match=r"de-train.txt: 61 lines, but there are 60 training items"):
+        plans(named, "translated", **{**NER, "data": {**NER["data"], "max_train": 61}})
     # With fewer training items, the first lines are theirs.
     (named / "de-train.txt").write_text((named / "tr-train.txt").read_text())
     few = {**NER, "data": {**NER["data"], "max_train": 20}}
@@ -209,6 +214,20 @@ def test_labels_that_the_training_data_do_not_have_are_named(named):
     changes = {**NER, "translations": {"train": "{language}-train.iob2"}}
     with pytest.raises(DataError, match=r"de-train.iob2.* has the label 'B-BEAST', which does not occur"):
         plans(named, "translated", **changes)
+
+
+def test_a_sentence_with_a_word_without_a_tag_is_left_out():
+    item = TaggedSentence(("Ada", "Lovelace", "lebt"), ("B-PER", None, "O"))
+    with pytest.raises(UnusableLineError, match="'Lovelace' has no tag in the training data"):
+        TASKS["ner"].kind.lines.read(item, "<a>Ada</a> Lovelace lives", str.split)
+
+
+def test_translations_without_any_label_are_refused():
+    train = [LabelledText("the dog", None, "animal"), LabelledText("the sun", None, "star")]
+    check_labels(TASKS["classification"], train[:1], train, name="de.tsv")
+    without = [LabelledText("der Hund", None, None)]
+    with pytest.raises(DataError, match=r"de\.tsv: none of the 1 items has a label; expected labelled items"):
+        check_labels(TASKS["classification"], without, train, name="de.tsv")
 
 
 def test_texts_get_the_labels_of_the_texts_that_they_translate(tmp_path):

@@ -293,3 +293,24 @@ def test_a_folder_without_locks_is_an_error_of_the_user(tmp_path, monkeypatch):
         pass
     (tmp_path / "locks" / "run.lock").touch()
     assert not is_claimed(tmp_path, "run")  # as there is no note
+
+
+@pytest.mark.parametrize("strategy", ["projected", "seeds(baseline)"])
+def test_each_folder_of_checkpoints_belongs_to_one_process(project, strategy):
+    """A process whose plan lacks `strategy` does not share the baseline, and takes no lock that keeps others away."""
+
+    def places(*strategies):
+        finetuning = {"steps": 4, "head_seed": 1}
+        plan = planned(project, strategies=list(strategies), finetuning=finetuning, seeds=[1, 2], seeds_per_average=2)
+        found = sweep.Sweep([plan], project / "out")
+        specs = [spec for spec, _ in found.jobs.values() if spec.seed == 1]
+        return {str(spec.strategy): found._places_of(spec, project) for spec in specs}
+
+    alone, several = places("baseline")["baseline"], places("baseline", strategy)
+    others = several[strategy]
+    first = others.members[0] if others.members else others.first
+    assert alone.tuned is None
+    assert first.tuned == several["baseline"].tuned is not None
+    # Whoever holds the lock of the shared model continues from the same checkpoints.
+    assert first.checkpoints == several["baseline"].checkpoints != alone.checkpoints
+    assert len({alone.checkpoints, first.checkpoints, others.checkpoints}) == 3

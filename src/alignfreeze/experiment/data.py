@@ -144,7 +144,12 @@ def read_data(settings: ExperimentSettings, *, base: Path, tests: bool = True) -
         }
         task.say_one_label(train, name=str(train_source.place))
         if train and not problems:
-            unscored = {**unscored, **_find_unscored(task, train, sources, items_of), **unscored}
+            # A reason that reading found goes before the one that follows from it.
+            unscored |= {
+                code: why
+                for code, why in _find_unscored(task, train, sources, items_of).items()
+                if code not in unscored
+            }
             bar.advance(len(sources))
         if not problems:
             problems += _report_unscored(unscored, tested)
@@ -231,7 +236,7 @@ def _read_translation(
     assert settings.translations is not None
     task, data, place = TASKS[settings.task], settings.data, places[f"{TRANSLATION} {code}"]
     if settings.translations.text is not None:
-        more = data.max_train is not None
+        more = data.max_train == len(train)  # the file may go on where the training data were cut
         return read_translated_lines(task, Path(place), train, language=code, more=more)
     items = _read_items(task, Source(place, code, data.train_split), f"{TRANSLATION} {code}", files)
     return check_labels(task, items, train, name=str(place))

@@ -63,6 +63,7 @@ _MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT}|{TIES})\(.*\)")
 _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
 _TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
 _TIES = re.compile(rf"{TIES}\((.*),([^,()]+)\)")
+_OUTER_COMMA = re.compile(r",(?![^(]*\))")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -163,5 +164,6 @@ def name_in_words(name: str, name_start: Callable[[str], str]) -> str:
     if parts := found.get(SCALED):
         return f"{parts[1]} times {name_start(parts[0])}"
     if match := _TIES.fullmatch(name):
-        return f"the merge of the largest {float(match[2]):.0%} of the changes of {match[1].replace(',', ' and ')}"
+        members = " and ".join(_OUTER_COMMA.split(match[1]))
+        return f"the merge of the largest {100 * float(match[2]):.3g}% of the changes of {members}"
     return f"the {name}"

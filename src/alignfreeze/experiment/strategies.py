@@ -349,8 +349,16 @@ def _parse_average(name: str, arguments: Sequence[str]) -> Strategy:
 def _parse_ties(name: str, arguments: Sequence[str]) -> Strategy:
     """Read the name of a strategy that merges the changes of several encoders, perhaps with a share at its end."""
     *before, last = arguments
-    has_share = is_number(last) and not last.isdecimal()  # 3 is a layer
-    density = check_density(_round(read_number(last, name, TIES))) if has_share else DENSITY
+    if last.isdecimal():
+        raise SettingsError(
+            f"{name!r}: {last!r} at the end may be a share or a layer; write a share with a point, such as 0.5 or 1.0, "
+            f"or the layer as {last}..{last}"
+        )
+    has_share = is_number(last)
+    try:
+        density = check_density(_round(float(last))) if has_share else DENSITY
+    except SettingsError as error:
+        raise SettingsError(f"{name!r}: {error}") from None
     members = [_parse_member(part) for part in (before if has_share else arguments)]
     if None in members:
         raise SettingsError(f"{name!r}: {BASELINE} has no changes to merge; leave it out")

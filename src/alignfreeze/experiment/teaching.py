@@ -192,12 +192,13 @@ def _tune_first_models(
 ) -> list[Finetuned]:
     """Fine-tune the models that give labels, the first with the seed of the run. Their checkpoints lie apart."""
     found = [] if first is None else [first]
-    for number, one in enumerate(settings.teaching.seeds_of(seed), start=1):
+    seeds = settings.teaching.seeds_of(seed)
+    for number, one in enumerate(seeds, start=1):
         if number <= len(found):
             continue
         if found:
             found[-1].model.model.to("cpu")  # type: ignore[arg-type] - on a GPU the next training needs the memory
-        found.append(tune(FIRST if number == 1 else f"{FIRST} of model {number}", None, one))
+        found.append(tune(FIRST if number == 1 else f"{FIRST} of model {number} of {len(seeds)}", None, one))
     return found
 
 

@@ -116,8 +116,12 @@ def check_labels(task: Task, items: Sequence[Any], train: Sequence[Any], *, name
         name: What the translated items are called in a message.
 
     Raises:
-        DataError: A label does not occur in the training data.
+        DataError: A label does not occur in the training data, or no item has a label.
     """
+    if all(label is None for item in items for label in task.kind.labels(item)):
+        raise DataError(
+            f"{name}: none of the {len(items):,} items has a label; expected labelled items, as for training"
+        )
     if problem := task.find_unknown(items, task.labels_of(train), name=name):
         raise DataError(problem)
     return Translation(items, len(items))

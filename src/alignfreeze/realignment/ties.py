@@ -26,12 +26,13 @@ DENSITY = 0.2
 def merge_changes(pretrained: Model, encoders: Iterable[Model], *, density: float = DENSITY) -> Encoder:
     """Add the changes of several encoders to the pretrained one, in place, and return it.
 
-    1. Of each encoder's changes, those of the largest absolute value are kept, over all weights together.
+    1. Of each encoder's changes, those of the largest absolute value are kept, over all changed weights together.
     2. For each weight, the direction is that of the sum of these changes.
     3. The weight changes by the mean of the kept changes in this direction. If they cancel out, it stays.
 
-    The encoders are requested and released one by one. Beside two encoders, two numbers per weight are in memory. A
-    weight that is the same in all encoders stays bit-identical. Whole numbers are those of the pretrained encoder.
+    The encoders are requested and released one by one. Beside two encoders, their changes are in memory, and up to four
+    more numbers per changed weight. A weight that is the same in all encoders stays bit-identical. Whole numbers are
+    those of the pretrained encoder.
 
     Args:
         pretrained: The encoder from which the others were made.
@@ -110,7 +111,13 @@ def _changes_of(start: Encoder, encoder: Encoder) -> Iterator[tuple[str, Tensor]
 
 
 def _find_least(changes: Iterable[Tensor], density: float) -> float:
-    """Return the least absolute value of the largest changes of all tensors."""
-    sizes = torch.cat([change.abs().flatten() for change in changes])
-    n = max(1, math.ceil(density * len(sizes)))
+    """Return the least absolute value of the largest changes of all tensors.
+
+    Only weights that changed count. Realignment leaves most of a word table as it is, because only the rows of words in
+    the bitext change. If all weights counted, the share could be more than everything that changed.
+    """
+    sizes = torch.cat([change[change != 0].abs() for change in changes])
+    if not len(sizes):
+        return 0.0
+    n = math.ceil(density * len(sizes))
     return float(sizes.kthvalue(len(sizes) - n + 1).values)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REALIGNING, FINETUNING, AGAIN = "realigning", "fine-tuning", "fine-tuning again"
 """The trainings of a run; the titles of their stages begin with these words."""
 
-_OF_MODEL = re.compile(rf"{FINETUNING} of model ([0-9]+)")
+_OF_MODEL = re.compile(rf"{FINETUNING} of model ([0-9]+) of ([0-9]+)")
 
 Steps = Mapping[str, int]
 """Optimiser steps of a run, by training."""
@@ -119,10 +119,12 @@ def _training_of(claim: Claim) -> str | None:
     return next((name for name in (REALIGNING, AGAIN, FINETUNING) if claim.stage.startswith(name)), None)
 
 
-def _count_tuned(claim: Claim) -> int:
-    """Return the steps of first fine-tunings that are done, with those of the models before this one."""
-    model = _OF_MODEL.match(claim.stage)
-    return claim.done + (0 if model is None else (int(model[1]) - 1) * (claim.total or 0))
+def _count_left_to_tune(claim: Claim, planned: int) -> int:
+    """Return the steps of first fine-tunings that are left, with those of the models after this one."""
+    if (model := _OF_MODEL.match(claim.stage)) is None:
+        return max(0, planned - claim.done)
+    total = claim.total or 0
+    return (int(model[2]) - int(model[1]) + 1) * total - claim.done
 
 
 def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float], besides: float) -> float:
@@ -135,7 +137,7 @@ def _seconds_of_rest(run: RunStatus, steps: Steps, per_step: Mapping[str, float]
         if name is None and claim.stage.startswith("testing"):
             left = {}
         elif name == FINETUNING:
-            left = {**left, REALIGNING: 0, FINETUNING: max(0, steps[FINETUNING] - _count_tuned(claim))}
+            left = {**left, REALIGNING: 0, FINETUNING: _count_left_to_tune(claim, steps[FINETUNING])}
         elif name == AGAIN:
             left = {AGAIN: max(0, steps.get(AGAIN, 0) - claim.done)}
         elif name == REALIGNING:

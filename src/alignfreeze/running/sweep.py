@@ -140,16 +140,30 @@ class Sweep:
         tuned = {place for one in trainings if (place := self._place_of_tuned(one)) is not None}
         return tuned | {place for one in trainings for place in self._shared_places_of(one).values()}
 
-    def _places_of(self, spec: RunSpec, folder: Path) -> Places:
-        """Return where a run writes. The runs whose models it needs have the same places as by themselves."""
-        saved, logs = (self.out / what / spec.folder for what in ("checkpoints", "logs"))
-        members = tuple(self._places_of(one, folder) for one in spec.members)
+    def _places_of(self, spec: RunSpec, folder: Path, saved: Path | None = None) -> Places:
+        """Return where a run writes, and where the runs write whose models it needs.
+
+        Each folder of checkpoints belongs to one process: to that which does the run, or to that which holds the lock
+        of a shared model. Processes may have other plans, so that a model is shared only in some of them.
+
+        Args:
+            spec: The run.
+            folder: The folder for its record.
+            saved: The folder for its checkpoints, if its model is not shared; by default one of its own.
+        """
+        saved = saved or self._checkpoints_of(spec.folder)
+        members = tuple(self._places_of(one, folder, saved / one.folder) for one in spec.members)
         tuned = None if spec.members else self._place_of_tuned(spec)
         if tuned is not None and not tuned.exists() and not self._is_awaited(spec.model_name):
             tuned = None
-        first = spec.first
+        if tuned is not None:
+            saved = self._checkpoints_of(f"{TUNED_FOLDER}-{spec.model_name}")
+        first, logs = spec.first, self.out / "logs" / spec.folder
         places = None if first is None or self._place_of_tuned(first) is None else self._places_of(first, folder)
         return Places(folder, saved, logs, self._shared_places_of(spec), tuned, members, places)
+
+    def _checkpoints_of(self, name: str) -> Path:
+        return self.out / "checkpoints" / name
 
     def _is_awaited(self, model: str) -> bool:
         """Return whether a run that is not complete needs a fine-tuned model that it does not train for itself."""
@@ -239,11 +253,10 @@ class Sweep:
         remove_folder(place)  # it has no readable record of this run
         with new_folder(place) as folder:
             run_in(folder)
-        saved = self.out / "checkpoints"
-        for one in spec.trainings:
-            shutil.rmtree(saved / one.folder, ignore_errors=True)
+        saved = self._checkpoints_of(spec.folder)
+        shutil.rmtree(saved, ignore_errors=True)
         with suppress(OSError):
-            saved.rmdir()
+            saved.parent.rmdir()
 
 
 def _starts_of(trainings: Sequence[RunSpec]) -> dict[str, str]:

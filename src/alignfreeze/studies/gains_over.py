@@ -66,12 +66,12 @@ def find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
 def find_next(by_seed: Mapping[str, Values]) -> dict[str, str]:
     """Return the second best of the strategies that only realign, by the name of the best.
 
-    These strategies differ in what they freeze.
+    These strategies differ in what they freeze, and in nothing else: those with adapters are left out.
     """
     means = {
         name: summarise(values).mean
         for name, values in by_seed.items()
-        if name != BASELINE and not is_made_from_others(name)
+        if name != BASELINE and not is_made_from_others(name) and "lora" not in name
     }
     if len(means) < 2:
         return {}

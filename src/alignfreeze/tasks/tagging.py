@@ -17,7 +17,7 @@ from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.labelled import FIRST
 from alignfreeze.corpora.labels import check_characters
-from alignfreeze.corpora.marked import find_entities, mark_entities, read_marked
+from alignfreeze.corpora.marked import UnusableLineError, find_entities, mark_entities, read_marked
 from alignfreeze.corpora.words import Splitter
 from alignfreeze.encoding.packing import encode
 from alignfreeze.encoding.subwords import encode_words
@@ -187,7 +187,13 @@ def item_without_tags(value: Any, split: Splitter, where: str) -> TaggedSentence
 
 
 def read_line(item: TaggedSentence, line: str, split: Splitter) -> TaggedSentence:
-    """Return a translated line as a sentence with the entities of the sentence that was translated."""
+    """Return a translated line as a sentence with the entities of the sentence that was translated.
+
+    Raises:
+        UnusableLineError: The line does not fit, or nothing is known of a word, which may be part of an entity.
+    """
+    if None in item.tags:
+        raise UnusableLineError(f"{item.words[item.tags.index(None)]!r} has no tag in the training data")
     return read_marked(line, [kind for kind, _ in find_entities(item.tags)], split)
 
 
