@@ -1,6 +1,9 @@
-"""What gives points, and not tenths? Sums up the runs of `experiments/points-pos.toml`.
+"""What gives points, and not tenths? Sums up the runs of `experiments/points-pos.toml` and `points-ner.toml`.
 
-The runs may come from several folders and machines: what is known of earlier ones stays in the results. Choices are
+    python benchmarks/studies/points.py FOLDER ... --machine B
+
+The runs may come from several folders and machines: what is known of earlier ones stays in the results. The same seed
+gives other numbers on another machine, so a run is compared with those of its machine where they are there. Choices are
 tuned on the tuning languages; the others are reported. Averages of seeds are compared with the mean of their members.
 """
 
@@ -18,11 +21,11 @@ from benchmarks import common
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
 NAME = "points_pos"
-STEPS = 300  # of each fine-tuning in the settings file
+STEPS = {"points-pos": 300, "points-ner": 400}  # of each fine-tuning in the settings files
 
 
-def read_runs(folders):
-    """Return scores by language, and what was refused, by strategy and then by seeds."""
+def read_runs(folders, machine=""):
+    """Return scores by language, and what was refused, by strategy and then by seeds, as `31+42+66` or `31 B`."""
     found = {}
     for folder in folders:
         for _, record in read_records(folder):
@@ -38,7 +41,7 @@ def read_runs(folders):
                 facts["weighed down"] = [
                     one.language for one in record.teaching.languages if one.decision == "weigh down"
                 ]
-            seeds = "+".join(map(str, record.seeds))
+            seeds = f"{'+'.join(map(str, record.seeds))} {machine}".strip()
             found.setdefault(record.experiment, {}).setdefault(name_of(record), {})[seeds] = facts
     return found
 
@@ -54,7 +57,7 @@ def name_of(record):
             parts.append(f"{models} models")
     if record.realignment is not None:
         parts.append(f"realigned for {settings['realignment']['steps']} steps")
-    if (steps := settings["finetuning"]["steps"]) != STEPS:
+    if (steps := settings["finetuning"]["steps"]) != STEPS[record.experiment]:
         parts.append(f"fine-tuned for {steps} steps")
     if (last := settings["finetuning"]["average_last"]) is not None:
         parts.append(f"last {last} of ten snapshots")
@@ -83,11 +86,20 @@ def gain_by_language(runs, strategy):
     """Return the gains over the baseline with the same seeds, as points by language."""
     gains = {}
     for seeds, run in runs[strategy].items():
-        theirs = [runs["baseline"][seed] for seed in seeds.split("+") if seed in runs["baseline"]]
-        if theirs:
+        if theirs := singles_of(seeds, runs["baseline"]):
             for code, score in run["scores"].items():
                 gains.setdefault(code, []).append(100 * (score - fmean(one["scores"][code] for one in theirs)))
     return {code: fmean(several) for code, several in gains.items()}
+
+
+def singles_of(key, runs):
+    """Return the runs with the seeds that a key names: those of its machine, or else those of any machine."""
+    seeds, _, machine = key.partition(" ")
+    return [
+        one
+        for seed in seeds.split("+")
+        if (one := runs.get(f"{seed} {machine}".strip()) or runs.get(seed) or runs.get(f"{seed} B"))
+    ]
 
 
 def sum_up(runs):
@@ -119,11 +131,9 @@ def sum_up(runs):
 
 def compare_with_members(joined, members, languages):
     """Return how far joined models are above the mean of their members, and the ratio of standard deviations."""
-    pairs = [
-        (mean_of(run, languages), [mean_of(members[seed], languages) for seed in seeds.split("+")])
-        for seeds, run in joined.items()
-        if all(seed in members for seed in seeds.split("+"))
-    ]
+    groups = [(run, singles_of(seeds, members)) for seeds, run in joined.items()]
+    groups = [(run, theirs) for run, theirs in groups if len(theirs) > 1]
+    pairs = [(mean_of(run, languages), [mean_of(one, languages) for one in theirs]) for run, theirs in groups]
     if not pairs:
         return None
     found = {"gain": round(fmean(mean - fmean(theirs) for mean, theirs in pairs), 3), "groups": len(pairs)}
@@ -132,7 +142,7 @@ def compare_with_members(joined, members, languages):
         # A handful of groups say little about one standard deviation. All languages together say more.
         ours, theirs = (
             sum(variance(run["scores"][code] for run in several) for code in languages)
-            for several in (joined.values(), [members[seed] for seeds in joined for seed in seeds.split("+")])
+            for several in ([run for run, _ in groups], [one for _, theirs in groups for one in theirs])
         )
         found["sd ratio by language"] = round((ours / theirs) ** 0.5, 3)
     return found
@@ -145,9 +155,10 @@ def _flatten(pairs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", type=Path, nargs="*", help="folders of runs")
-    folders = parser.parse_args().studies
+    parser.add_argument("--machine", default="", help="a letter for the machine of these runs; the first has none")
+    chosen = parser.parse_args()
     known = (read_json(common.RESULTS / f"{NAME}.json") or {}).get("runs", {})
-    runs = merge(known, read_runs(folders))
+    runs = merge(known, read_runs(chosen.studies, chosen.machine))
     sums = {experiment: sum_up(strategies) for experiment, strategies in runs.items()}
     for experiment, facts in sums.items():
         print(experiment)

@@ -326,7 +326,7 @@ def test_a_member_goes_on_from_its_checkpoint(project, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         kill_after(patched, 5)  # a realignment has four steps
         run_experiment(found, out=out)
-    saved = sorted((out / "checkpoints").glob("*/full-1-*/*/checkpoint-*"))
+    saved = sorted((out / "checkpoints").glob("*full-1-*/*/checkpoint-*"))
     assert [path.name for path in saved if path.parent.name == "fine-tuning"] == ["checkpoint-4"]
     (record,) = run_experiment(found, out=out).records
     whole = run_experiment(joining_plan(project, MEAN, steps=6), out=project / "whole").records[0]
