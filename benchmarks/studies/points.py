@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from statistics import fmean, stdev, variance
 
+from scipy import stats
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from alignfreeze.experiment.names import split_joined
@@ -148,6 +150,27 @@ def compare_with_members(joined, members, languages):
     return found
 
 
+def compare_freezing(runs):
+    """Return how much better it is to put parts back after realignment than to freeze them meanwhile, in points.
+
+    Seeds are paired, and the 95% interval is that of Student's t over seeds.
+    """
+    languages = split_languages(runs)[1]
+    found = {}
+    for frozen, reverted in (("front", "revert(full,front)"), ("back", "revert(full,back)")):
+        theirs, ours = (runs.get(f"{name}, realigned for 300 steps", {}) for name in (frozen, reverted))
+        pairs = [(run, other[0]) for seed, run in ours.items() if (other := singles_of(seed, theirs))]
+        gains = [mean_of(run, languages) - mean_of(other, languages) for run, other in pairs]
+        if len(gains) > 1:
+            interval = stats.t.interval(0.95, len(gains) - 1, fmean(gains), stats.sem(gains))
+            found[f"{reverted} over {frozen}"] = {
+                "gain": round(fmean(gains), 2),
+                "interval": [round(float(end), 2) for end in interval],
+                "seeds": [round(gain, 2) for gain in gains],
+            }
+    return found
+
+
 def _flatten(pairs):
     return [score for _, scores in pairs for score in scores]
 
@@ -160,12 +183,14 @@ def main():
     known = (read_json(common.RESULTS / f"{NAME}.json") or {}).get("runs", {})
     runs = merge(known, read_runs(chosen.studies, chosen.machine))
     sums = {experiment: sum_up(strategies) for experiment, strategies in runs.items()}
+    freezing = compare_freezing(runs["points-pos"])
+    print(freezing)
     for experiment, facts in sums.items():
         print(experiment)
         keys = ("runs", "reported", "sd", "gain, tuning", "gain, reported")
         rows = [[name, *map(one.get, keys), " ".join(map(str, one.get("worst", ())))] for name, one in facts.items()]
         common.table(["strategy", "runs", "reported", "sd", "gain, tuning", "gain, reported", "worst"], rows)
-    common.keep(NAME, {"runs": runs, "sums": sums})
+    common.keep(NAME, {"runs": runs, "sums": sums, "frozen or put back": freezing})
 
 
 if __name__ == "__main__":
