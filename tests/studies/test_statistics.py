@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignfreeze.running.scores import average_languages, interval_of_gain, summarise, summarise_all
+from alignfreeze.studies.gains_over import find_next
 from alignfreeze.studies.statistics import (
     correct_p_values,
     correlate_ranks,
@@ -134,3 +135,17 @@ def test_a_gain_is_over_the_seeds_that_both_have():
 def test_rounding_makes_no_verdict():
     same = {1: 0.1, 2: 0.1 + 1e-17, 3: 0.1}
     assert summarise({1: 0.1, 2: 0.1, 3: 0.1 + 2e-17}, same).paper_verdict == "unchanged"
+
+
+def test_what_to_freeze_is_asked_of_strategies_that_differ_in_nothing_else():
+    means = {
+        "baseline": 0.5,
+        "full": 0.6,
+        "full+lora": 0.8,
+        "front": 0.7,
+        "seeds(full)": 0.9,
+        "revert(full,front)": 0.9,
+    }
+    by_seed = {name: {1: mean, 2: mean} for name, mean in means.items()}
+    assert find_next(by_seed) == {"front": "full"}
+    assert find_next({name: by_seed[name] for name in ("baseline", "full", "full+lora:8")}) == {}
