@@ -148,4 +148,4 @@ def test_what_to_freeze_is_asked_of_strategies_that_differ_in_nothing_else():
     }
     by_seed = {name: {1: mean, 2: mean} for name, mean in means.items()}
     assert find_next(by_seed) == {"front": "full"}
-    assert find_next({name: by_seed[name] for name in ("baseline", "full", "full+lora:8")}) == {}
+    assert find_next({name: by_seed[name] for name in ("baseline", "full", "full+lora")}) == {}
