@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from alignfreeze.advice.advice import advise
 from alignfreeze.advice.per_language import choose_strategies
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.errors import EncoderError, SettingsError, TrainingError
+from alignfreeze.errors import EncoderError, TrainingError
 from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
 from alignfreeze.evaluation.together import predict_together
 from alignfreeze.evaluation.zero_shot import assess
@@ -118,12 +117,6 @@ def test_what_is_refused(project, changes, message):
     settings = joining_plan(project, "full").settings
     with pytest.raises(ValueError, match=message):
         change(settings, **{"strategies": ["baseline", MEAN], **changes})
-
-
-def test_pilots_of_one_seed_join_nothing(project):
-    settings = joining_plan(project, "full", MEAN).settings
-    with pytest.raises(SettingsError, match=r"seeds\(full\) joins models of several seeds, .*; name full, and join"):
-        advise(settings, base=project, out=project / "advice")
 
 
 def test_an_ensemble_needs_no_heads_that_begin_alike(project):
