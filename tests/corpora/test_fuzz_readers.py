@@ -145,7 +145,7 @@ def check_reader(task, path, content):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
-@pytest.mark.parametrize("read", [lambda _: bytearray(3000 * MEGABYTE), lambda _: list(map(str, range(10**8)))])
+@pytest.mark.parametrize("read", [lambda _: bytearray(3000 * MEGABYTE), lambda _: [str(n) * 100 for n in range(10**7)]])
 def test_a_reader_that_takes_too_much_memory_is_noticed(tmp_path, monkeypatch, read):
     monkeypatch.setattr("tests.corpora.test_fuzz_readers.TASKS", {"nli": SimpleNamespace(read=read)})
     with pytest.raises(MemoryError):
