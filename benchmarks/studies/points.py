@@ -23,7 +23,7 @@ from benchmarks import common
 
 TUNING = ("ar", "bg", "de", "es", "fi", "ja", "ko", "lv", "th", "tr", "uk")
 NAME = "points_pos"
-STEPS = {"points-pos": 300, "points-ner": 400}  # of each fine-tuning in the settings files
+STEPS = {"points-pos": 300, "points-ner": 800}  # of each fine-tuning in the settings files
 
 
 def read_runs(folders, machine=""):
