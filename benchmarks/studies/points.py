@@ -97,11 +97,11 @@ def gain_by_language(runs, strategy):
 def singles_of(key, runs):
     """Return the runs with the seeds that a key names: those of its machine, or else those of any machine."""
     seeds, _, machine = key.partition(" ")
-    return [
-        one
-        for seed in seeds.split("+")
-        if (one := runs.get(f"{seed} {machine}".strip()) or runs.get(seed) or runs.get(f"{seed} B"))
-    ]
+    found = []
+    for seed in seeds.split("+"):
+        same = [one for one in runs if one.partition(" ")[0] == seed]
+        found += [runs[one] for one in sorted(same, key=lambda one: one.partition(" ")[2] != machine)[:1]]
+    return found
 
 
 def sum_up(runs):
@@ -133,8 +133,11 @@ def sum_up(runs):
 
 def compare_with_members(joined, members, languages):
     """Return how far joined models are above the mean of their members, and the ratio of standard deviations."""
-    groups = [(run, singles_of(seeds, members)) for seeds, run in joined.items()]
-    groups = [(run, theirs) for run, theirs in groups if len(theirs) > 1]
+    groups = [
+        (run, theirs)
+        for seeds, run in joined.items()
+        if len(theirs := singles_of(seeds, members)) == len(seeds.split("+"))
+    ]
     pairs = [(mean_of(run, languages), [mean_of(one, languages) for one in theirs]) for run, theirs in groups]
     if not pairs:
         return None

@@ -17,13 +17,12 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from alignfreeze.advice.per_language import choose_strategies
-from alignfreeze.evaluation.estimates import consensus, projection_agreement, value_of
-from alignfreeze.evaluation.predictions import PREDICTIONS, read_predictions
+from alignfreeze.evaluation.estimates import consensus
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.files import read_json
-from alignfreeze.studies.results import read_records
 from benchmarks import common
 from benchmarks.studies.points import NAME, TUNING, singles_of
+from benchmarks.studies.points_features import agreement, read_folder
 
 RESULT = "points_advice"
 
@@ -62,7 +61,7 @@ def judge(folder, key, other):
         if name != BASELINE
     ]
     share = fmean(gain > 0 for _, gain in cases)
-    found = {
+    return {
         "strategies": names,
         "languages": len(items),
         "regret of the advice": regret(truth, names, advised, items),
@@ -74,7 +73,6 @@ def judge(folder, key, other):
         "stated and true": compare_probabilities(names, items, truth),
         "projected, estimated by links": measure_fooling(folder, truth, items),
     }
-    return found
 
 
 def measure_fooling(folder, truth, languages):
@@ -85,18 +83,12 @@ def measure_fooling(folder, truth, languages):
         truth: True scores in points, by strategy and language.
         languages: The languages.
     """
-    models = {}
-    for place, record in read_records(folder):
-        if record.strategy in {BASELINE, "projected"}:
-            models.setdefault(record.strategy, []).append(read_predictions(place.parent / PREDICTIONS))
+    models, _ = read_folder(folder)
     estimated, true = [], []
     for code in languages:
-        labels = consensus([one[code] for one in models[BASELINE]])
-
-        def agreement(name, code=code, labels=labels):
-            return value_of(np.sum([projection_agreement(one[code], labels) for one in models[name]], axis=0))
-
-        estimated.append(100 * (agreement("projected") - agreement(BASELINE)))
+        single, taught = ([one[code] for one in models[name]] for name in (BASELINE, "projected"))
+        labels = consensus(single)
+        estimated.append(100 * (agreement(taught, labels) - agreement(single, labels)))
         true.append(truth["projected"][code] - truth[BASELINE][code])
     return {
         "more agreement": fmean(estimated),

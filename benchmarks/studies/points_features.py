@@ -41,24 +41,27 @@ def read_folder(folder):
     return predictions, guarded
 
 
+def value_of(estimate, several):
+    """Return an estimate from the predictions of several models."""
+    return e.value_of(np.sum([estimate(one) for one in several], axis=0))
+
+
+def agreement(several, labels):
+    """Return how well the labels of models agree with those that others carry over links."""
+    return value_of(lambda one: e.projection_agreement(one, labels), several)
+
+
 def features_of(code, predictions, guarded):
     """Return the features of a language by name."""
     several = {name: [one[code] for one in runs] for name, runs in predictions.items()}
     single, (joined,), (taught,) = several[BASELINE], several[JOINED], several[TAUGHT]
     labels = e.consensus(single)
-
-    def value(estimate, group):
-        return e.value_of(np.sum([estimate(one) for one in group], axis=0))
-
-    def agreement(group):
-        return value(lambda one: e.projection_agreement(one, labels), group)
-
     return {
-        "agreement of single baselines": agreement(single),
-        "agreement of joined baselines": agreement([joined]),
-        "agreement gained by projection": agreement([taught]) - agreement([joined]),
-        "entropy": value(e.entropy, single),
-        "confidence shift": value(e.confidence_shift, single),
+        "agreement of single baselines": agreement(single, labels),
+        "agreement of joined baselines": agreement([joined], labels),
+        "agreement gained by projection": agreement([taught], labels) - agreement([joined], labels),
+        "entropy": value_of(e.entropy, single),
+        "confidence shift": value_of(e.confidence_shift, single),
         "label distance": e.label_distance(joined),
         "label distance after projection": e.label_distance(taught),
         "words that projection changes": share_of_changes([joined, taught]),
@@ -86,10 +89,12 @@ def main():
     predictions, guarded = read_folder(chosen.folder)
     runs = read_json(common.RESULTS / f"{NAME}.json")["runs"]["points-pos"]
     taught = next(several for name, several in runs.items() if name.startswith(f"{TAUGHT}, 400 pairs"))
-    gains = {
-        code: 100 * fmean(run["scores"][code] - runs[JOINED][key]["scores"][code] for key, run in taught.items())
-        for code in sorted(guarded)
-    }
+    by_group = [
+        {code: 100 * (run["scores"][code] - runs[JOINED][key]["scores"][code]) for code in sorted(guarded)}
+        for key, run in taught.items()
+    ]
+    gains = {code: fmean(one[code] for one in by_group) for code in sorted(guarded)}
+    reported = [[gain for code, gain in one.items() if code not in TUNING] for one in by_group]
     found = {code: features_of(code, predictions, guarded) for code in gains}
     x = np.array([list(found[code].values()) for code in gains])
     y = np.array(list(gains.values()))
@@ -98,6 +103,7 @@ def main():
     tuning = np.array([code in TUNING for code in gains])
     facts = {
         "languages": len(gains),
+        "correlation between groups of seeds, reported languages": np.corrcoef(reported).round(3)[0].tolist()[1:],
         "correlation, leave one language out": round(float(np.corrcoef(predicted, y)[0, 1]), 3),
         "correlation by feature, tuning languages": {
             name: round(float(np.corrcoef(x[tuning, column], y[tuning])[0, 1]), 2)

@@ -36,11 +36,14 @@ def answer_line(item: Recommendation, *, whole: bool = False) -> str:
         best = promising_strategy(item)
         figures = f"best {best} {figures_text(item.estimated[best])}; no gain {percent_pair(item)}"
         return f"{who}: {do} ({figures})"
-    do = "use the models of" if whole else "realign with"
+    do = "use the models of" if whole else verb_for(item.strategy)
     perhaps = "" if item.verdict == "better" else "perhaps "
-    if not whole and is_added_to(item.strategy):
-        do = "use"
     return f"{who}: {perhaps}{do} {item.strategy} ({figures_text(item.estimated[item.strategy])}; {percent_pair(item)})"
+
+
+def verb_for(strategy: str) -> str:
+    """Return what one does with a strategy: realign with it, or use it if it does more or something else."""
+    return "use" if is_added_to(strategy) else "realign with"
 
 
 def advised_for(item: Recommendation) -> str:

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.advice.additions import words_of
-from alignfreeze.advice.answers import advice_answers, advised_for, answer_line, moved_text, promising_strategy
+from alignfreeze.advice.answers import (
+    advice_answers,
+    advised_for,
+    answer_line,
+    moved_text,
+    promising_strategy,
+    verb_for,
+)
 from alignfreeze.advice.gains import calibration_of
 from alignfreeze.advice.judging import SURE_PROBABILITY, Advice, AdviceVerdict, Recommendation, StrategyEstimate
 from alignfreeze.columns import Column, Row, make_sheet, plain_values
-from alignfreeze.experiment.names import BASELINE, is_added_to
+from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.languages import name_of
@@ -250,8 +257,7 @@ def sentence(item: Recommendation) -> str:
 def _advice_text(strategy: str, verdict: AdviceVerdict) -> str:
     if verdict == "baseline":
         return "do not realign"
-    do = "use" if is_added_to(strategy) else "realign with"
-    return f"{do} {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
+    return f"{verb_for(strategy)} {strategy!r}" + ("" if verdict == "better" else ", though that is not sure")
 
 
 def advice_facts(advised: AdviceOutcome) -> dict[str, Any]:

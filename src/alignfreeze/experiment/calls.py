@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from alignfreeze.errors import SettingsError, did_you_mean
-from alignfreeze.experiment.names import AVERAGE, BASELINE, ENSEMBLE, REVERT, SCALED, SEEDS, SWAP, TIES
+from alignfreeze.experiment.names import AVERAGE, BASELINE, ENSEMBLE, REVERT, SCALED, SEEDS, SWAP, TIES, split_arguments
 
 HOW = {
     AVERAGE: f"an average is written {AVERAGE}(full,front) or {AVERAGE}(0.25*{BASELINE},0.75*full)",
@@ -34,14 +34,7 @@ def split_call(name: str) -> tuple[str, list[str]]:
         proposal = "" if word in HOW else did_you_mean(word, list(HOW))
         how = HOW.get(word) or "; ".join(HOW.values())
         raise SettingsError(f"unknown strategy {name!r}; {how}.{proposal}")
-    depths, arguments = 0, [""]
-    for sign in match[2]:
-        depths += {"(": 1, ")": -1}.get(sign, 0)
-        if sign == "," and depths == 0:
-            arguments.append("")
-        else:
-            arguments[-1] += sign
-    return match[1], arguments
+    return match[1], split_arguments(match[2])
 
 
 def split_weight(part: str, name: str) -> tuple[str, float | None]:

@@ -63,7 +63,6 @@ _MERGED = re.compile(rf"(?:{AVERAGE}|{SCALED}|{SWAP}|{REVERT}|{TIES})\(.*\)")
 _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
 _TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
 _TIES = re.compile(rf"{TIES}\((.*),([^,()]+)\)")
-_OUTER_COMMA = re.compile(r",(?![^(]*\))")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
 WEIGHT_FORMAT = "{:.12g}"
 
@@ -97,6 +96,18 @@ def name_swap(base: str, parts: str, donor: str) -> str:
 def name_ties(members: Sequence[str], density: float) -> str:
     """Return the name of an encoder with the merged changes of several."""
     return f"{TIES}({','.join(members)},{density})"  # 1.0 and not 1, which would be a layer
+
+
+def split_arguments(text: str) -> list[str]:
+    """Split a text at the commas that stand in no parentheses."""
+    depth, arguments = 0, [""]
+    for sign in text:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and depth == 0:
+            arguments.append("")
+        else:
+            arguments[-1] += sign
+    return arguments
 
 
 def split_joined(name: str) -> tuple[str, str | None]:
@@ -164,6 +175,6 @@ def name_in_words(name: str, name_start: Callable[[str], str]) -> str:
     if parts := found.get(SCALED):
         return f"{parts[1]} times {name_start(parts[0])}"
     if match := _TIES.fullmatch(name):
-        members = " and ".join(_OUTER_COMMA.split(match[1]))
+        members = " and ".join(split_arguments(match[1]))
         return f"the merge of the largest {100 * float(match[2]):.3g}% of the changes of {members}"
     return f"the {name}"
