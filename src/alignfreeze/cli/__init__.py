@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import alignfreeze
-from alignfreeze.cli import lens, models, runs, studies, text
+from alignfreeze.cli import labels, lens, models, runs, studies, text
 from alignfreeze.cli.options import Command
 from alignfreeze.cli.shown import complain
 from alignfreeze.disk import writing
@@ -33,6 +33,7 @@ COMMANDS = (
     *(text.bitext, text.align, text.aer, text.layers),
     *(models.realign, models.average, models.swap, models.finetune, models.evaluate, models.convert),
     *(runs.mark, runs.advise, runs.status),
+    *(labels.label, labels.settle),
     *(studies.compare, studies.correlate, studies.export, studies.report, studies.probe),
     *(lens.note, lens.lens),
 )

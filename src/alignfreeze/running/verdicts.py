@@ -269,7 +269,7 @@ def _judge(trial: Trial, spread: _Spread | None, errors: _Errors, margin: float)
     half = spread.half_width(errors)
     if half < NO_WIDTH < abs(trial.gain):  # seeds that change nothing are no seeds
         return unknown
-    verdict = _decide(trial.gain, half, margin)
+    verdict = decide(trial.gain, half, margin)
     interval = (trial.gain - half, trial.gain + half)
     if verdict != "cannot tell":
         return Judgement(verdict, trial.gain, interval)
@@ -278,7 +278,8 @@ def _judge(trial: Trial, spread: _Spread | None, errors: _Errors, margin: float)
     return Judgement(verdict, trial.gain, interval, seeds, sentences)
 
 
-def _decide(gain: float, half: float, margin: float) -> Verdict:
+def decide(gain: float, half: float, margin: float) -> Verdict:
+    """Return the verdict on a gain, from half the width of its interval."""
     if abs(gain) + half <= margin:
         return "no difference"
     if abs(gain) <= half:
@@ -290,7 +291,7 @@ def _find_needs(gain: float, spread: _Spread, errors: _Errors, margin: float) ->
     """Return about how many more seeds, and how many more sentences, settle a verdict if the gain stays as it is."""
 
     def is_settled(half: float) -> bool:
-        return _decide(gain, half, margin) != "cannot tell"
+        return decide(gain, half, margin) != "cannot tell"
 
     # The more seeds or sentences, the narrower the interval: the first that settles it is found by halving.
     seeds = 1 + bisect(

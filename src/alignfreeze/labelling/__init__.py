@@ -1,0 +1,1 @@
+"""The fewest labels that settle which model to use: what to label, and what the labels say."""

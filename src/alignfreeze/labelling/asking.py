@@ -1,0 +1,232 @@
+"""Finds the models of a study, lets them label a text, and writes the items that are worth a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.annotated import read_conllu
+from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.encoding.devices import Device, check_device
+from alignfreeze.encoding.lending import visiting
+from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.experiment.records import MODEL, RunRecord
+from alignfreeze.experiment.translations import read_plain
+from alignfreeze.files import check_apart, check_file, read_lines
+from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.labelling.forms import write_items
+from alignfreeze.labelling.matching import place_of, read_labels
+from alignfreeze.languages import check_language, name_of
+from alignfreeze.progress import remark, stage
+from alignfreeze.studies.results import read_records
+from alignfreeze.tasks.given import to_unlabelled
+from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source, Task
+
+SENTENCES = 30
+"""How many items are written by default."""
+
+FORMS = (".txt", ".conllu", ".jsonl", ".tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Items that were written to be labelled.
+
+    Attributes:
+        study: The folder of the study.
+        drawing: What was drawn.
+        file: The file to label.
+        n_items: Number of its items.
+        n_labels: Number of labels that are asked for.
+        strategies: The strategies of the models among which the labels decide.
+        share: The share of the units of the text on which the models differ.
+    """
+
+    study: Path
+    drawing: str
+    file: Path
+    n_items: int
+    n_labels: int
+    strategies: tuple[str, ...]
+    share: float
+
+    def lines(self) -> list[str]:
+        """Return what to do now as sentences."""
+        name = self.drawing.partition("-")[0]
+        return [
+            f"Label {self.n_items:,} items in {self.file}: write a label at each of the {self.n_labels:,} '?', "
+            "or _ if you cannot tell.",
+            f"The labels decide among {', '.join(self.strategies)}, which differ on {self.share:.0%} of the text "
+            f"({name_of(name)}).",
+            f"Begin at the top, stop when you like, and ask: alignfreeze settle {self.study} {self.file}",
+        ]
+
+
+def label(
+    study: Path,
+    text: Any = None,
+    *,
+    language: str | None = None,
+    out: Path,
+    sentences: int = SENTENCES,
+    strategies: Sequence[str] = (),
+    after: Sequence[Path] = (),
+    proposals: bool = False,
+    seed: int = 0,
+    device: Device = "auto",
+) -> Asked:
+    """Write the items of a text whose labels say most about which model of a study is the best.
+
+    Args:
+        study: The folder of a study whose models were kept (`keep_models = true`).
+        text: A file of plain sentences (`.txt`) or of items of the task; or texts, or lists of words, in memory. Labels
+            in it do not count. None to go on with the drawing of `after`.
+        language: The code of the language of the text.
+        out: The file to write.
+        sentences: How many items are written.
+        strategies: The strategies to choose among; by default all with a model. Of several seeds, the first one's model
+            is taken.
+        after: Files of the same drawing that were written before; the next items are written.
+        proposals: Whether the commonest prediction stands beside each label that is asked for.
+        seed: The seed of the draw.
+        device: Where the models run.
+
+    Raises:
+        DataError: The study has fewer than two models, the text is empty, or all models agree on it.
+        SettingsError: A strategy, the language or the device does not exist.
+        OutputError: The file cannot be written.
+    """
+    check_file(out)
+    inputs = [*after, *([text] if isinstance(text, Path) else [])]
+    check_apart({"--out": out}, inputs)
+    if (text is None) == (not after):
+        raise SettingsError("give either a text to draw from, or files to go on after")
+    if text is None:
+        drawing, done = _read_drawn(study, after)
+    elif language is None:
+        raise SettingsError("language: give the language of the text, such as 'sw'")
+    else:
+        drawing = _draw(study, text, check_language(language), strategies, seed=seed, device=device)
+        done = frozenset()
+        drawing.write(place_of(study, drawing.name))
+    draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:sentences]
+    if not draws:
+        raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
+    write_items(drawing, draws, out, with_proposals=proposals)
+    units = sum(map(len, drawing.differing))
+    return Asked(
+        study=study,
+        drawing=drawing.name,
+        file=out,
+        n_items=len(draws),
+        n_labels=sum(len(drawing.asked(draw)) for draw in draws),
+        strategies=tuple(drawing.predictions),
+        share=sum(int(mask.sum()) for mask in drawing.differing) / units,
+    )
+
+
+def _read_drawn(study: Path, after: Sequence[Path]) -> tuple[Drawing, frozenset[int]]:
+    """Return the drawing of files, and the numbers of the draws in them."""
+    labelled = read_labels(study, after)
+    return labelled.drawing, labelled.draws
+
+
+def _draw(study: Path, text: Any, language: str, strategies: Sequence[str], *, seed: int, device: Device) -> Drawing:
+    candidates = find_candidates(study, strategies)
+    first = next(iter(candidates.values()))[1]
+    task = TASKS[first.task]
+    items = _read_items(task, text, language)
+    predictions: dict[str, list[Any]] = {}
+    labels: dict[tuple[str, ...], str] = {}
+    for name, (folder, record) in candidates.items():
+        settings = record.settings["finetuning"]
+        how = {key: settings[key] for key in ("max_length", "stride") if key in settings}
+        model = load_task_model(folder, task.kind.head, **how)
+        labels.setdefault(tuple(model.labels), name)
+        with visiting(model.model, check_device(device)), stage(f"predicting with {name}", total=len(items)) as bar:
+            predictions[name] = task.kind.predict(model, items, bar=bar)
+    if len(labels) > 1:
+        raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
+    places = {name: str(folder.relative_to(study)) for name, (folder, _) in candidates.items()}
+    return Drawing.draw(task, language, items, predictions, models=places, labels=next(iter(labels)), seed=seed)
+
+
+def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tuple[Path, RunRecord]]:
+    """Return the folder and the record of one model per strategy.
+
+    Args:
+        study: The folder of the study.
+        strategies: The strategies that are wanted; by default all with a model.
+
+    Raises:
+        DataError: There are fewer than two models, or models of several tasks.
+        SettingsError: A strategy has no model.
+    """
+    records = [(place.parent / MODEL, record) for place, record in read_records(study)]
+    kept: dict[str, tuple[Path, RunRecord]] = {}
+    for folder, record in records:
+        if (folder / "config.json").is_file():
+            kept.setdefault(record.strategy, (folder, record))
+    if not kept:
+        raise DataError(
+            f"{study}: no run has kept its model; set keep_models = true in the experiment file, remove the folders of "
+            "the runs, and run the experiment again"
+        )
+    for name in strategies:
+        if name not in kept:
+            raise SettingsError(f"strategies: {name!r} has no model in {study}.{did_you_mean(name, kept)}")
+    chosen = {name: kept[name] for name in strategies or kept}
+    if len(tasks := {record.task for _, record in chosen.values()}) > 1:
+        raise DataError(f"{study}: holds models of the tasks {' and '.join(sorted(tasks))}; keep them in two folders")
+    if len(chosen) < 2:
+        raise DataError(f"{study}: only {next(iter(chosen))!r} has a model, so there is nothing to choose from")
+    if left_out := sorted({record.strategy for _, record in records} - set(kept)):
+        remark(f"{', '.join(left_out)}: left out, because no model was kept")
+    return chosen
+
+
+def _read_items(task: Task, text: Any, language: str) -> list[Any]:
+    """Return the items of a text without labels, each once."""
+    name = str(text) if isinstance(text, Path) else "text"
+    rows = _read_file(task, text, language) if isinstance(text, Path) else text
+    items = to_unlabelled(task, rows, language=language, name=name)
+    found = {tuple(task.kind.texts(item)): item for item in reversed(items) if any(task.kind.texts(item))}
+    if not found:
+        raise DataError(f"{name}: no {task.kind.item_name} in {name_of(language)} found")
+    if len(found) < len(items):
+        remark(f"{name}: {len(items) - len(found):,} {task.kind.item_name} stand there twice or are empty; left out")
+    return list(reversed(found.values()))
+
+
+def _read_file(task: Task, path: Path, language: str) -> Sequence[Any]:
+    """Return what a file holds: words, or rows with named fields."""
+    suffix = path.suffix
+    if suffix == ".txt":
+        return read_plain(path, language=language)
+    if suffix == ".conllu":
+        return [sentence.words for sentence in read_conllu(path)]
+    if suffix in {".jsonl", ".tsv"}:
+        return list((_read_objects if suffix == ".jsonl" else _read_table)(path))
+    return task.read(Source(path, language))
+
+
+def _read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in read_lines(path):
+        if line.strip() and (row := parse_object(path, number, line)) is not None:
+            yield row
+
+
+def _read_table(path: Path) -> Iterator[Mapping[str, Any]]:
+    names: list[str] = []
+    for number, line in read_lines(path):
+        cells = line.split("\t")
+        if not names:
+            names = cells
+        elif len(cells) != len(names):
+            raise DataError.at(path, number, f"expected {len(names)} columns separated by tabs, found {len(cells)}")
+        else:
+            yield dict(zip(names, cells, strict=True))

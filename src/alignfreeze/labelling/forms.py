@@ -1,0 +1,211 @@
+"""Files to label: CoNLL-U and IOB2 for words, JSON lines and TSV for texts. A `?` stands where a label is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.annotated import UNTAGGED
+from alignfreeze.corpora.columns import OUTSIDE
+from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
+from alignfreeze.errors import DataError, show_value
+from alignfreeze.files import check_file, read_lines, write_lines
+from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.tasks.table import TASKS
+
+MISSING = "?"
+"""Stands where a label is asked for."""
+
+UNKNOWN = UNTAGGED
+"""The label of whoever cannot tell."""
+
+_ID = re.compile(r"#\s*sent_id\s*=\s*(\S+)")
+
+
+def write_items(drawing: Drawing, draws: Sequence[int], path: Path, *, with_proposals: bool = False) -> None:
+    """Write drawn items to label.
+
+    Args:
+        drawing: What was drawn.
+        draws: The numbers of the draws, counted from 0.
+        path: The file. Texts are written as TSV if its name ends in `.tsv`, else as JSON lines.
+        with_proposals: Whether the commonest prediction of the models stands beside each `?`. It saves time, and may
+            lead whoever labels to agree with it.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    check_file(path)
+    if not drawing.labels_words:
+        write = _write_table if path.suffix == ".tsv" else _write_objects
+    else:
+        write = _write_entities if TASKS[drawing.task].marks_entities else _write_conllu
+    items = [_to_item(drawing, draw, with_proposals=with_proposals) for draw in draws]
+    write_lines(path, write(items))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item to label.
+
+    Attributes:
+        name: Its name.
+        row: Its texts, or its words, by field.
+        labels: What stands at each unit before it is labelled.
+        proposals: What is proposed at units that are asked for; empty without proposals.
+    """
+
+    name: str
+    row: Mapping[str, Any]
+    labels: tuple[str, ...]
+    proposals: Mapping[int, str]
+
+
+def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> _Item:
+    place, asked = drawing.sampling.order[draw], drawing.asked(draw)
+    agreed = next(iter(drawing.predictions.values()))[place]
+    filled = drawing.differing[place] if drawing.fills_agreed else None
+    labels = [UNKNOWN] * len(agreed)
+    for unit in asked:
+        labels[unit] = MISSING if filled is None or filled[unit] else str(agreed[unit] or OUTSIDE)
+    columns = zip(*(several[place] for several in drawing.predictions.values()), strict=True)
+    commonest = [str(Counter(unit).most_common(1)[0][0]) for unit in columns]
+    proposals = {unit: commonest[unit] for unit, label in enumerate(labels) if label == MISSING and with_proposals}
+    return _Item(name_of_item(drawing, draw), drawing.rows[place], tuple(labels), proposals)
+
+
+def name_of_item(drawing: Drawing, draw: int) -> str:
+    """Return the name of a drawn item: `sw-1a2b3c4d-0001` is the first."""
+    return f"{drawing.name}-{draw + 1:04}"
+
+
+def _write_conllu(items: Iterable[_Item]) -> Iterator[str]:
+    for item in items:
+        yield f"# sent_id = {item.name}"
+        yield f"# text = {' '.join(item.row['words'])}"
+        for unit, (word, label) in enumerate(zip(item.row["words"], item.labels, strict=True)):
+            extra = f"Proposal={item.proposals[unit]}" if unit in item.proposals else "_"
+            yield "\t".join([str(unit + 1), word, "_", label, *"_____", extra])
+        yield ""
+
+
+def _write_entities(items: Iterable[_Item]) -> Iterator[str]:
+    for item in items:
+        yield f"# sent_id = {item.name}"
+        for unit, (word, label) in enumerate(zip(item.row["words"], item.labels, strict=True)):
+            yield f"{word}\t{label}{item.proposals.get(unit, '')}"
+        yield ""
+
+
+def _write_table(items: Sequence[_Item]) -> Iterator[str]:
+    yield "\t".join(["id", *items[0].row, "label"])
+    for item in items:
+        cells = (re.sub(r"\s", " ", str(value)) for value in item.row.values())
+        yield "\t".join([item.name, *cells, f"{MISSING}{item.proposals.get(0, '')}"])
+
+
+def _write_objects(items: Iterable[_Item]) -> Iterator[str]:
+    for item in items:
+        proposed = {"proposal": item.proposals[0]} if item.proposals else {}
+        yield json.dumps({"id": item.name, **item.row, "label": MISSING, **proposed}, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """An item of a file, with what stands where its labels belong.
+
+    Attributes:
+        name: The name of the item.
+        texts: The words of the item, or its texts.
+        labels: What stands at each unit; whether a label is among the known ones is not checked.
+        lines: The line of each unit.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+    lines: tuple[int, ...]
+
+    def is_missing(self, unit: int) -> bool:
+        """Return whether the label of a unit is still asked for."""
+        return self.labels[unit].startswith(MISSING)
+
+
+def read_filled(path: Path) -> list[Filled]:
+    """Read a file to label, in whatever state it is.
+
+    Raises:
+        DataError: The file cannot be read, or is none that `alignfreeze label` wrote; the message names the line.
+    """
+    lines = [(number, line) for number, line in read_lines(path)]
+    first = next((line for _, line in lines if line.strip()), "")
+    if first.startswith("{"):
+        return _read_objects(path, lines)
+    return _read_table(path, lines) if first.startswith("id\t") else _read_words(path, lines)
+
+
+def _read_objects(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
+    found = []
+    for number, line in lines:
+        row = parse_object(path, number, line) if line.strip() else None
+        if row is None:
+            continue
+        named = {name: row.pop(name, None) for name in ("id", "label")}
+        row.pop("proposal", None)
+        for name, value in {**named, **row}.items():
+            if not isinstance(value, str):
+                raise DataError.at(path, number, f"{name!r}: expected a text, got {show_value(value)}")
+        found.append(Filled(str(named["id"]), tuple(row.values()), (str(named["label"]).strip(),), (number,)))
+    return found
+
+
+def _read_table(path: Path, lines: Sequence[tuple[int, str]]) -> list[Filled]:
+    (_, header), *rest = lines
+    n = len(header.split("\t"))
+    found = []
+    for number, line in rest:
+        cells = line.split("\t")
+        if line.strip() and len(cells) != n:
+            raise DataError.at(path, number, f"{len(cells)} columns separated by tabs, but the first line has {n}")
+        if line.strip():
+            found.append(Filled(cells[0], tuple(cells[1:-1]), (cells[-1].strip(),), (number,)))
+    return found
+
+
+def _read_words(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
+    found: list[Filled] = []
+    name, rows = "", list[tuple[int, str, str]]()
+    for number, line in [*lines, (0, "")]:
+        if match := _ID.match(line):
+            name = match[1]
+        elif line.startswith("# ") and "\t" not in line:
+            continue
+        elif line.strip():
+            rows.append((number, *_split_columns(path, number, line)))
+        elif rows:
+            if not name:
+                problem = "the comment '# sent_id = ...' before the sentence is missing; keep it as it was written"
+                raise DataError.at(path, rows[0][0], problem)
+            numbers, words, labels = zip(*rows, strict=True)
+            found.append(Filled(name, words, labels, numbers))
+            name, rows = "", []
+    return found
+
+
+def _split_columns(path: Path, number: int, line: str) -> tuple[str, str]:
+    """Return the word and the label in a line."""
+    columns = line.split("\t")
+    if len(columns) not in {2, CONLLU_COLUMNS}:
+        problem = (
+            f"expected {CONLLU_COLUMNS} columns (CoNLL-U), or a word and its label, separated by tabs; "
+            f"found {len(columns)}"
+        )
+        raise DataError.at(path, number, problem)
+    place = 3 if len(columns) == CONLLU_COLUMNS else 1
+    return columns[1 if place == 3 else 0], columns[place].strip()

@@ -1,0 +1,180 @@
+"""Finds the labels of drawn items in a file, and checks that they belong to these items."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alignfreeze.corpora.columns import check_iob2
+from alignfreeze.errors import DataError, did_you_mean
+from alignfreeze.labelling.drawing import Drawing, Labels, read_drawing
+from alignfreeze.labelling.forms import UNKNOWN, Filled, name_of_item, read_filled
+from alignfreeze.tasks.table import TASKS
+
+DRAWINGS = "labelling"
+"""The folder of a study with its drawings."""
+
+_NAME = re.compile(r"(.+-[0-9a-f]{8})-([0-9]{4,})")
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The labels of drawn items.
+
+    Attributes:
+        drawing: What was drawn.
+        draws: The numbers of all draws that stand in the files.
+        truths: The labels of the first drawn items, without a gap: of each unit, None where nobody could tell.
+        unfinished: Names of items with a missing label, in the order of the draws.
+        waiting: How many labelled items come after a gap, and do not count before it is closed.
+    """
+
+    drawing: Drawing
+    draws: frozenset[int]
+    truths: tuple[Labels, ...]
+    unfinished: tuple[str, ...]
+    waiting: int
+
+
+def place_of(study: Path, name: str) -> Path:
+    """Return the file of a drawing in the folder of a study."""
+    return study / DRAWINGS / f"{name}.json"
+
+
+def read_labels(study: Path, paths: Sequence[Path]) -> Labelled:
+    """Read the labels of one drawing, from one or several files.
+
+    Args:
+        study: The folder of the study.
+        paths: Files of `alignfreeze label`, in whatever state they are.
+
+    Raises:
+        DataError: A file is of another study, its words or texts were changed, an item stands there twice with
+            different labels, or a label is unknown; the message names the file and the line.
+    """
+    found = [(path, item) for path in paths for item in read_filled(path)]
+    if not found:
+        raise DataError(f"{', '.join(map(str, paths))}: no item found; is this a file of `alignfreeze label`?")
+    drawing = _find_drawing(study, found)
+    labels: dict[int, tuple[Path, Filled, Labels | None]] = {}
+    for path, item in found:
+        draw = _find_draw(drawing, path, item)
+        _check_texts(drawing, draw, path, item)
+        read = _parse_labels(drawing, draw, path, item)
+        if draw in labels:
+            _check_same(labels[draw], path, item, read)
+            read = read or labels[draw][2]
+        labels[draw] = (path, item, read)
+    done = {draw for draw, (_, _, read) in labels.items() if read is not None}
+    n = next(draw for draw in range(len(done) + 1) if draw not in done)
+    truths = tuple(read for draw in range(n) for read in [labels[draw][2]] if read is not None)
+    missing = sorted({*range(n, max(done, default=-1) + 1)} - done | (labels.keys() - done))
+    return Labelled(
+        drawing, frozenset(labels), truths, tuple(name_of_item(drawing, draw) for draw in missing), len(done) - n
+    )
+
+
+def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
+    """Return the drawing that all items come from.
+
+    Raises:
+        DataError: It is not in the study, or there are several.
+    """
+    names = {}
+    for path, item in found:
+        match = _NAME.fullmatch(item.name)
+        if match is None:
+            problem = f"{item.name!r} is no name of an item, such as sw-1a2b3c4d-0001; keep names as they were written"
+            raise DataError.at(path, item.lines[0], problem)
+        names.setdefault(match[1], (path, item))
+    if len(names) > 1:
+        (first, (path, item)), (second, (other, later)), *_ = names.items()
+        raise DataError(
+            f"{other}, line {later.lines[0]}: this item was drawn with {second}, but {path}, line {item.lines[0]}, "
+            f"with {first}; settle each of them alone"
+        )
+    ((name, (path, item)),) = names.items()
+    place = place_of(study, name)
+    if not place.is_file():
+        known = sorted(one.stem for one in place.parent.glob("*.json"))
+        drawn = f"this study has {', '.join(known)}" if known else "this study has no drawing"
+        raise DataError.at(path, item.lines[0], f"{item.name!r} was drawn for another study than {study}; {drawn}")
+    return read_drawing(place)
+
+
+def _find_draw(drawing: Drawing, path: Path, item: Filled) -> int:
+    draw = int(item.name.rpartition("-")[2]) - 1
+    if not 0 <= draw < len(drawing.sampling.order) or item.name != name_of_item(drawing, draw):
+        n = len(drawing.sampling.order)
+        problem = f"there is no item {item.name!r}; the last one of this drawing is {name_of_item(drawing, n - 1)}"
+        raise DataError.at(path, item.lines[0], problem)
+    return draw
+
+
+def _check_texts(drawing: Drawing, draw: int, path: Path, item: Filled) -> None:
+    """Check that the words or texts of an item are those that were drawn."""
+    row = drawing.rows[drawing.sampling.order[draw]]
+    if not drawing.labels_words:
+        wanted = [re.sub(r"\s+", " ", str(text)).strip() for text in row.values()]
+        ours = [re.sub(r"\s+", " ", text).strip() for text in item.texts]
+        for (name, before), now in zip(zip(row, wanted, strict=True), ours, strict=False):
+            if before != now:
+                problem = f"the {name} of {item.name} was {before!r:.60}, and is {now!r:.60}; change labels alone"
+                raise DataError.at(path, item.lines[0], problem)
+        return
+    words = tuple(row["words"])
+    for number, (before, now) in enumerate(zip(words, item.texts, strict=False)):
+        if before != now:
+            problem = (
+                f"word {number + 1} of {item.name} was {before!r}, and is {now!r}; keep the words as they were "
+                "written, because the models have labelled these"
+            )
+            raise DataError.at(path, item.lines[number], problem)
+    if len(words) != len(item.texts):
+        problem = f"{item.name} had {len(words)} words, and has {len(item.texts)}; keep the words as they were written"
+        raise DataError.at(path, item.lines[-1], problem)
+
+
+def _parse_labels(drawing: Drawing, draw: int, path: Path, item: Filled) -> Labels | None:
+    """Return the labels of an item; None if one that was asked for is missing.
+
+    Raises:
+        DataError: A label is unknown; the message names the line.
+    """
+    asked = drawing.asked(draw)
+    labels: list[str | None] = [None] * len(item.labels)
+    for unit, label in enumerate(item.labels):
+        if item.is_missing(unit) or label in {"", UNKNOWN}:
+            continue
+        if drawing.labels and label not in drawing.labels:
+            _refuse_label(drawing, path, item, unit)
+        labels[unit] = label
+    if any(item.is_missing(unit) or not item.labels[unit] for unit in asked):
+        return None
+    if TASKS[drawing.task].marks_entities:
+        places = (f"{path}, line {line}" for line in item.lines)
+        check_iob2(zip(places, item.texts, labels, strict=True))
+    return tuple(labels)
+
+
+def _refuse_label(drawing: Drawing, path: Path, item: Filled, unit: int) -> None:
+    label, known = item.labels[unit], drawing.labels
+    of = f" of {item.texts[unit]!r}" if drawing.labels_words else ""
+    near = did_you_mean(label.upper() if all(one == one.upper() for one in known) else label, known)
+    problem = (
+        f"the label {label!r}{of} is none of those of the models ({' '.join(known)}).{near} "
+        f"Write {UNKNOWN} where you cannot tell"
+    )
+    raise DataError.at(path, item.lines[unit], problem)
+
+
+def _check_same(before: tuple[Path, Filled, Labels | None], path: Path, item: Filled, read: Labels | None) -> None:
+    """Check that an item that stands in files twice has the same labels, or none in one place."""
+    other, first, labels = before
+    if labels is not None and read is not None and labels != read:
+        raise DataError(
+            f"{path}, line {item.lines[0]}: {item.name} is labelled twice, and differently; "
+            f"the first time is {other}, line {first.lines[0]}. Keep one of them"
+        )

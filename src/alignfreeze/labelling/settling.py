@@ -1,0 +1,185 @@
+"""Says from the labels so far which model to use, how sure that is, and how many more labels would settle it."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alignfreeze.advice.additions import add_up, root_of
+from alignfreeze.advice.gains import DRAWS, calibration_of
+from alignfreeze.advice.prior import draw_prior
+from alignfreeze.errors import DataError
+from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.labelling.counting import collect_evidence
+from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
+from alignfreeze.labelling.matching import Labelled, read_labels
+from alignfreeze.labelling.outcome import Settlement, Standing
+from alignfreeze.running.verdicts import MARGIN, Verdict, decide
+from alignfreeze.tasks.table import TASKS
+
+COMMON_SPREAD = 1.0
+"""Standard deviation of what all scores have in common before anything is labelled: nothing is known of it."""
+
+JOINED_SHARE = 0.4
+"""How much the models of joined seeds vary, compared to those of one seed (benchmarks/results/points_pos.json)."""
+
+
+def settle(study: Path, paths: Sequence[Path], *, margin: float = MARGIN) -> Settlement:
+    """Say what the labels in files settle.
+
+    Args:
+        study: The folder of the study.
+        paths: Files of `alignfreeze label` for one language, in whatever state they are.
+        margin: A smaller difference is not worth having; a share.
+
+    Raises:
+        DataError: A file does not fit the study, or fewer than three of the first items are labelled.
+    """
+    return settle_labels(read_labels(study, paths), margin=margin)
+
+
+def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
+    """Say what labels settle.
+
+    Args:
+        labelled: The labels.
+        margin: A smaller difference is not worth having; a share.
+
+    Raises:
+        DataError: Fewer than three of the first items are labelled.
+    """
+    drawing, truths = labelled.drawing, labelled.truths
+    if len(truths) < min(FEWEST, len(drawing.sampling.order)):
+        first = labelled.unfinished[0] if labelled.unfinished else f"item {len(truths) + 1}"
+        raise DataError(
+            f"{len(truths)} of the first items are labelled, and at least {FEWEST} are needed; the next is {first}"
+        )
+    estimates = Estimates(collect_evidence(drawing, truths))
+    names = list(drawing.predictions)
+    drawn = _draw_scores(drawing, estimates)  # [draws, models]
+    choice = _Choice(estimates, int(drawn.mean(axis=0).argmax()), len(names), margin)
+    first = names.index(BASELINE) if BASELINE in names else 0
+    return Settlement(
+        task=drawing.task,
+        metric=TASKS[drawing.task].metric,
+        language=drawing.language,
+        drawing=drawing.name,
+        n_items=len(truths),
+        n_labels=sum(truth[unit] is not None for draw, truth in enumerate(truths) for unit in drawing.asked(draw)),
+        n_drawn=len(drawing.sampling.order),
+        n_text=len(drawing.rows),
+        margin=margin,
+        standings=tuple(_stand(drawing, choice, drawn, number, first=first) for number in range(len(names))),
+        chosen=names[choice.best],
+        is_settled=choice.is_settled(len(truths)),
+        more_items=choice.find_more(len(truths), len(drawing.sampling.order)),
+        unfinished=labelled.unfinished,
+        waiting=labelled.waiting,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The choice of a model.
+
+    Attributes:
+        estimates: The estimated scores.
+        best: The number of the chosen model.
+        n_models: Number of models.
+        margin: A smaller difference is not worth having; a share.
+    """
+
+    estimates: Estimates
+    best: int
+    n_models: int
+    margin: float
+
+    @property
+    def errors(self) -> float:
+        """How often one interval may miss, so that all of them hold at once (Bonferroni)."""
+        return ERRORS / (self.n_models - 1)
+
+    def is_settled(self, n: int) -> bool:
+        """Return whether no other model can be better by more than the margin, once n items are labelled."""
+        return all(self._is_behind(other, n) for other in range(self.n_models) if other != self.best)
+
+    def _is_behind(self, other: int, n: int) -> bool:
+        ahead = float(self.estimates.scores[self.best] - self.estimates.scores[other])
+        return ahead - self.estimates.half_width(self.best, other, n, errors=self.errors) >= -self.margin
+
+    def find_more(self, n: int, n_drawn: int) -> int | None:
+        """Return how many more items would settle the choice, if estimates stay as they are.
+
+        None if it is settled, or if all items would not settle it.
+
+        Args:
+            n: Number of labelled items.
+            n_drawn: Number of items that can be drawn.
+        """
+        if self.is_settled(n) or not self.is_settled(n_drawn):
+            return None
+        return bisect(range(n_drawn - n), False, key=lambda more: self.is_settled(n + more))
+
+
+def _stand(drawing: Drawing, choice: _Choice, drawn: Floats, number: int, *, first: int) -> Standing:
+    """Return what labels say about a model; gains are measured over the first one."""
+    name = list(drawing.predictions)[number]
+    estimates, best = choice.estimates, choice.best
+    gain = None if number == first else estimates.difference(number, first, errors=choice.errors)
+    return Standing(
+        strategy=name,
+        model=drawing.models[name],
+        score=estimates.score(number),
+        gain=gain,
+        verdict=None if gain is None else _judge(gain, choice.margin),
+        expected=float((drawn[:, number] - drawn[:, first]).mean()),
+        chance=float((drawn.max(axis=1) - drawn[:, number] <= choice.margin).mean()),
+        behind=None if number == best else estimates.difference(best, number, errors=choice.errors),
+    )
+
+
+def _judge(gain: Estimate, margin: float) -> Verdict:
+    if gain.at_any_time is None:
+        return "cannot tell"
+    low, high = gain.at_any_time
+    return decide(gain.value, (high - low) / 2, margin)
+
+
+def _draw_scores(drawing: Drawing, estimates: Estimates) -> Floats:
+    """Draw true scores up to what they have in common, from the labels and the prior, [draws, models]."""
+    names = list(drawing.predictions)
+    mean, covariance = find_prior(drawing.task, names)
+    noise = estimates.covariance + COMMON_SPREAD**2
+    # A tiny spread keeps the matrix regular where labels leave no doubt.
+    share = np.linalg.solve(covariance + noise + 1e-10 * np.eye(len(names)), covariance).T
+    middle = mean + share @ (estimates.scores - mean)
+    spread = covariance - share @ covariance
+    return np.random.default_rng(0).multivariate_normal(middle, (spread + spread.T) / 2, size=DRAWS, method="eigh")
+
+
+def find_prior(task: str, names: Sequence[str]) -> tuple[Floats, Floats]:
+    """Return the mean and the covariance of gains over the baseline before anything is labelled.
+
+    They are those of advice, known from other encoders, tasks and languages, and the chance of the seed: a candidate is
+    one model, which differs from others of its strategy about as much as gains differ between languages.
+
+    Args:
+        task: Name of the task.
+        names: Names of strategies.
+    """
+    calibration = calibration_of(TASKS[task], whole=True)
+    strategies = [Strategy.parse(name) for name in names]
+    realigned = [str(root) for one in strategies if (root := root_of(one)).realigns]
+    roots = [BASELINE, *dict.fromkeys(realigned)]
+    random = np.random.default_rng(0)
+    drawn = draw_prior(1, len(roots) - 1, calibration, random)
+    drawn = add_up(drawn, roots, strategies, calibration, random)[:, 0]  # [draws, strategies]
+    shares = np.array([JOINED_SHARE if one.joined else 1.0 for one in strategies])
+    own = np.diag((shares * calibration.between) ** 2)
+    return drawn.mean(axis=0), np.cov(drawn, rowvar=False) + own

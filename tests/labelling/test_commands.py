@@ -1,0 +1,110 @@
+"""From a study to a file to label, and from labels to a choice, as a user does it."""
+
+import json
+import re
+
+import pytest
+
+from alignfreeze.corpora.annotated import read_conllu
+from tests.support.cli import alignfreeze, refused
+
+
+@pytest.fixture
+def study(project):
+    kept = (
+        "--set",
+        "keep_models=true",
+        "--set",
+        "seeds=[1]",
+        "--set",
+        "finetuning.epochs=3",
+        "--set",
+        "realignment.learning_rate=1e-2",
+    )
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", *kept)
+    assert done.returncode == 0, done.stderr
+    words = [sentence.words for sentence in read_conllu(project / "de-test.conllu")]
+    (project / "de.txt").write_text("\n".join(" ".join(one) for one in words))
+    return project
+
+
+def ask(study, *more, out="to-label.conllu", text="de-test.conllu"):
+    return alignfreeze("label", study / "out", "--language", "de", "--text", study / text, "--out", study / out, *more)
+
+
+def fill_in(study, name="to-label.conllu", *, n=None, wrong=None):
+    """Answer each question of a file with the true tag; of the first n sentences, if n is given."""
+    truth = {sentence.words: sentence.tags for sentence in read_conllu(study / "de-test.conllu")}
+    blocks = (study / name).read_text().strip("\n").split("\n\n")
+    for number, block in enumerate(blocks if n is None else blocks[:n]):
+        rows = [line.split("\t") for line in block.split("\n") if "\t" in line]
+        tags = truth[tuple(row[1] for row in rows)]
+        for row, tag in zip(rows, tags, strict=True):
+            if row[3] == "?":
+                row[3] = wrong or tag
+        comments = [line for line in block.split("\n") if "\t" not in line]
+        blocks[number] = "\n".join([*comments, *("\t".join(row) for row in rows)])
+    (study / name).write_text("\n\n".join(blocks) + "\n")
+
+
+def test_label_then_settle(study):
+    asked = ask(study, "--sentences", "6")
+    assert asked.returncode == 0, asked.stderr
+    path = study / "to-label.conllu"
+    questions = path.read_text().count("\t?\t")
+    assert f"Label 6 items in {path}: write a label at each of the {questions} '?'" in asked.stdout
+    assert f"alignfreeze settle {study / 'out'} {path}" in asked.stdout
+
+    early = alignfreeze("settle", study / "out", path)
+    refused(early, "0 of the first items are labelled, and at least 3 are needed; the next is de-")
+    fill_in(study)
+    done = alignfreeze("settle", study / "out", path)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"(# )?German: use (baseline|front)\. It is (not )?settled", done.stdout)
+    facts = json.loads(alignfreeze("settle", study / "out", path, "--json").stdout)
+    assert (facts["n_items"], facts["n_labels"]) == (6, questions)
+    assert {one["strategy"] for one in facts["standings"]} == {"baseline", "front"}
+    assert (study / "out" / facts["standings"][0]["model"] / "config.json").is_file()
+
+    more = alignfreeze("label", study / "out", "--after", path, "--sentences", "99", "--out", study / "more.conllu")
+    assert "Label 14 items" in more.stdout
+    fill_in(study, "more.conllu")
+    whole = json.loads(alignfreeze("settle", study / "out", path, study / "more.conllu", "--json").stdout)
+    assert whole["n_items"] == whole["n_drawn"] == 20
+    assert whole["is_settled"]
+    none = alignfreeze(
+        "label", study / "out", "--after", path, "--after", study / "more.conllu", "--out", study / "x.conllu"
+    )
+    refused(none, "all 20 items of the text were written before")
+
+
+def test_plain_text_gives_the_same_items(study):
+    asked = [
+        json.loads(ask(study, "--json", out=f"{text}.out", text=text).stdout) for text in ("de-test.conllu", "de.txt")
+    ]
+    assert asked[0]["drawing"] == asked[1]["drawing"]
+    assert asked[0]["n_labels"] == asked[1]["n_labels"]
+
+
+def test_wrong_wishes_are_refused(study):
+    wrong = "--strategy", "fornt"
+    refused(ask(study, *wrong), "strategies: 'fornt' has no model in", "Did you mean 'front'?")
+    refused(ask(study, "--strategy", "front"), "only 'front' has a model, so there is nothing to choose from")
+    refused(ask(study, text="missing.txt"), "missing.txt")
+    refused(
+        alignfreeze("label", study / "out", "--language", "de", "--out", study / "x"),
+        "give either a text to draw from, or files to go on after",
+    )
+    refused(
+        alignfreeze("label", study / "out", "--text", study / "de.txt", "--out", study / "x"),
+        "language: give the language of the text",
+    )
+    (study / "empty.txt").write_text("\n")
+    refused(ask(study, text="empty.txt"), "no sentence found")
+    assert not (study / "to-label.conllu").exists()
+
+
+def test_a_study_without_models_is_refused(project):
+    done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--set", "seeds=[1]")
+    assert done.returncode == 0, done.stderr
+    refused(ask(project), "no run has kept its model; set keep_models = true")

@@ -1,0 +1,115 @@
+"""What labels add to the scores of models, in each kind of task."""
+
+import numpy as np
+import pytest
+
+from alignfreeze.labelling.counting import collect_evidence
+from alignfreeze.labelling.drawing import read_drawing
+from alignfreeze.labelling.estimates import Estimates
+from alignfreeze.labelling.matching import place_of
+from tests.labelling.support import ENTITIES, draw, draw_tags, keep, question, texts, words_of
+
+TRUTH = {
+    ("the", "dog", "barks"): "DET NOUN VERB",
+    ("a", "cat"): "DET NOUN",
+    ("mice", "sleep"): "NOUN NOUN",  # both models are wrong
+    ("the", "old", "bird", "sings"): "DET ADJ NOUN VERB",
+    ("it", "rains"): "DET VERB",  # both models are wrong
+}
+
+
+def truths(drawing, n):
+    """The labels that were asked for, of the first items."""
+    found = []
+    for number in range(n):
+        place, asked = drawing.sampling.order[number], drawing.asked(number)
+        tags = TRUTH[tuple(drawing.rows[place]["words"])].split()
+        found.append(tuple(tag if unit in asked else None for unit, tag in enumerate(tags)))
+    return found
+
+
+def test_words_on_which_models_differ_and_one_on_which_they_agree_are_asked_for():
+    drawing = draw_tags()
+    for number, place in enumerate(drawing.sampling.order):
+        differing = [unit for unit, differs in enumerate(drawing.differing[place]) if differs]
+        assert set(differing) <= set(drawing.asked(number))
+        assert len(drawing.asked(number)) == len(differing) + 1
+    assert [mask.sum() for mask in drawing.differing] == [1, 0, 0, 2, 0]
+
+
+def test_right_words_are_counted_by_hand():
+    drawing = draw_tags()
+    found = collect_evidence(drawing, truths(drawing, 5))
+    by_place = dict(zip(drawing.sampling.order, found.numerators.tolist(), strict=True))
+    # The baseline is right where they differ: on one word of the first sentence, and on two of the fourth.
+    assert by_place == {0: [1, 0], 1: [0, 0], 2: [0, 0], 3: [2, 0], 4: [0, 0]}
+    assert found.known.tolist() == [13, 13]
+    assert found.checks.all_units == 10
+    assert sorted(found.checks.units.tolist()) == [2, 2, 2, 2, 2]
+    estimates = Estimates(found)
+    assert estimates.difference(0, 1).value == pytest.approx(3 / 13)
+    assert estimates.difference(0, 1).interval == pytest.approx((3 / 13, 3 / 13))
+
+
+def test_a_word_that_nobody_can_label_makes_no_difference():
+    drawing = draw_tags()
+    labels = [tuple(None for _ in truth) for truth in truths(drawing, 5)]
+    found = collect_evidence(drawing, labels)
+    assert not found.numerators.any()
+    assert not found.checks.units.any()
+    assert Estimates(found).difference(0, 1).value == 0
+
+
+def test_entities_are_counted_by_hand():
+    drawing = draw(
+        {
+            "baseline": ["O B-PER O", "O O", "B-LOC I-LOC"],
+            "full": ["O B-LOC O", "O O", "B-LOC O"],
+        },
+        task="ner",
+        items=[words_of("the Ada sings"), words_of("it rains"), words_of("New York")],
+        labels=ENTITIES,
+    )
+    gold = {0: ("O", "B-PER", "O"), 1: ("O", "O"), 2: ("B-LOC", "I-LOC")}
+    found = collect_evidence(drawing, [gold[place] for place in drawing.sampling.order])
+    by_place = dict(zip(drawing.sampling.order, found.numerators.tolist(), strict=True))
+    assert by_place == {0: [2, 0], 1: [0, 0], 2: [2, 0]}  # twice the right entities
+    assert found.denominators.sum(axis=0).tolist() == [2, 2]  # the true ones
+    assert found.known.tolist() == [2, 2]  # those of each model
+    assert Estimates(found).scores.tolist() == [1, 0]
+    assert [drawing.asked(0)] == [list(range(len(drawing.differing[drawing.sampling.order[0]])))]
+
+
+def test_texts_have_one_label():
+    drawing = draw(
+        {"baseline": ["good", "bad", "good"], "full": ["good", "good", "good"]},
+        task="classification",
+        items=texts("one", "two", "three"),
+        labels=("good", "bad"),
+    )
+    gold = {0: ("good",), 1: ("bad",), 2: ("bad",)}
+    found = Estimates(collect_evidence(drawing, [gold[place] for place in drawing.sampling.order]))
+    assert found.scores == pytest.approx([2 / 3, 1 / 3])
+    assert found.score(0).interval == pytest.approx((2 / 3, 2 / 3))
+
+
+def test_answers_count_by_their_words():
+    context = "She was born in the old town of Ulm."
+    drawing = draw(
+        {"baseline": ["Ulm", "x"], "full": ["town", "x"]},
+        task="qa",
+        items=[question("Where?", context), question("Who?", context)],
+        labels=(),
+    )
+    gold = {0: ("town Ulm",), 1: ("x",)}
+    found = collect_evidence(drawing, [gold[place] for place in drawing.sampling.order])
+    assert Estimates(found).scores == pytest.approx([(2 / 3 + 1) / 2] * 2)
+
+
+def test_a_drawing_is_read_as_it_was_written(tmp_path):
+    drawing = draw_tags()
+    keep(drawing, tmp_path)
+    again = read_drawing(place_of(tmp_path, drawing.name))
+    assert again == drawing
+    assert again.name == drawing.name
+    assert np.array_equal(again.differing[3], [False, True, True, False])
