@@ -64,15 +64,28 @@ def settle(
     study: Study,
     files: Annotated[list[Path], typer.Argument(help="Files of `alignfreeze label`, in whatever state they are.")],
     margin: o.Margin = 0.5,
+    finetune: Annotated[
+        Path | None,
+        typer.Option(help="Also train the chosen model on the labels, say what that gains, and write it here."),
+    ] = None,
+    seed: o.Seed = None,
+    device: o.Device = None,
     as_json: o.Json = False,
 ) -> None:
     """Say which model to use from the labels so far, how sure that is, and how many more labels would settle it."""
     with working():
-        from alignfreeze.labelling.settling import settle as find_out
+        from alignfreeze.labelling.few_shot import learn
+        from alignfreeze.labelling.matching import read_labels
+        from alignfreeze.labelling.settling import settle_labels
 
-        found = find_out(study, files, margin=margin / 100)
+        labelled = read_labels(study, files)
+        found = settle_labels(labelled, margin=margin / 100)
+        how = {"seed": 31 if seed is None else seed, "device": device or "auto"}
+        learnt = None if finetune is None else learn(study, labelled, found, out=finetune, **how)
     if as_json:
-        show_json(found.to_dict())
+        show_json(found.to_dict() | ({} if learnt is None else {"few_shot": learnt.to_dict()}))
         return
     show_lines([*found.answers(), ""])
     show_sheets(found.sheets())
+    if learnt is not None:
+        show_lines(learnt.lines())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,11 @@ class Evidence:
     def is_whole(self) -> bool:
         """Whether all items that can be drawn are labelled."""
         return len(self) == len(self.left)
+
+    def first(self, n: int) -> Evidence:
+        """Return what the labels of the first n items say."""
+        checks = self.checks and Checks(self.checks.right[:n], self.checks.units[:n], self.checks.all_units)
+        return replace(self, numerators=self.numerators[:n], denominators=self.denominators[:n], checks=checks)
 
 
 @dataclass(frozen=True, slots=True)

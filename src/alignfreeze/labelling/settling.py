@@ -62,7 +62,8 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
         )
     estimates = Estimates(collect_evidence(drawing, truths))
     names = list(drawing.predictions)
-    drawn = _draw_scores(drawing, estimates)  # [draws, models]
+    updated = update(find_prior(drawing.task, names), estimates)
+    drawn = np.random.default_rng(0).multivariate_normal(*updated, size=DRAWS, method="eigh")  # [draws, models]
     choice = _Choice(estimates, int(drawn.mean(axis=0).argmax()), len(names), margin)
     first = names.index(BASELINE) if BASELINE in names else 0
     return Settlement(
@@ -151,16 +152,19 @@ def _judge(gain: Estimate, margin: float) -> Verdict:
     return decide(gain.value, (high - low) / 2, margin)
 
 
-def _draw_scores(drawing: Drawing, estimates: Estimates) -> Floats:
-    """Draw true scores up to what they have in common, from the labels and the prior, [draws, models]."""
-    names = list(drawing.predictions)
-    mean, covariance = find_prior(drawing.task, names)
+def update(prior: tuple[Floats, Floats], estimates: Estimates) -> tuple[Floats, Floats]:
+    """Return the mean and the covariance of gains over the baseline, once labels are known.
+
+    Args:
+        prior: Their mean and covariance before anything is labelled, [models] and [models, models].
+        estimates: What the labels say.
+    """
+    mean, covariance = prior
     noise = estimates.covariance + COMMON_SPREAD**2
     # A tiny spread keeps the matrix regular where labels leave no doubt.
-    share = np.linalg.solve(covariance + noise + 1e-10 * np.eye(len(names)), covariance).T
-    middle = mean + share @ (estimates.scores - mean)
+    share = np.linalg.solve(covariance + noise + 1e-10 * np.eye(len(mean)), covariance).T
     spread = covariance - share @ covariance
-    return np.random.default_rng(0).multivariate_normal(middle, (spread + spread.T) / 2, size=DRAWS, method="eigh")
+    return mean + share @ (estimates.scores - mean), (spread + spread.T) / 2
 
 
 def find_prior(task: str, names: Sequence[str]) -> tuple[Floats, Floats]:

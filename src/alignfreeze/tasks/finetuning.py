@@ -252,6 +252,45 @@ def finetune(
     return outcome
 
 
+def train_further(
+    task_model: TaskModel,
+    task: Task,
+    items: Sequence[Any],
+    *,
+    settings: FinetuningSettings,
+    seed: int,
+    device: Device = "auto",
+    title: str = "training further",
+) -> TrainingHistory:
+    """Train a fine-tuned model on more items, such as a few of a target language; it is trained in place.
+
+    Args:
+        task_model: The model, with its head.
+        task: What it has learnt.
+        items: Labelled items. Units without a label do not count.
+        settings: How to train; `head_seed`, `max_length` and `adapter` are not used.
+        seed: The random start of the order of the items and of dropout.
+        device: `auto`, or a device as torch names it.
+        title: What the training is called while it runs.
+
+    Raises:
+        DataError: No item has a label, or the model does not know one.
+        TrainingError: The training diverges, or memory is too small.
+    """
+    if unknown := task.find_unknown(items, task_model.labels, name="items"):
+        raise DataError(unknown)
+    with keeping_random_state():
+        set_seed(seed)
+        examples = task.kind.examples(task_model, items)
+        if not len(examples):
+            raise DataError("no item has a label, so nothing can be learnt; give labelled items")
+        plan = _plan(task, settings, len(examples), title=title, seed=seed, device=check_device(device))
+        order = order_visits([np.arange(len(examples))], examples.subwords.lengths(), plan)
+        compute = ComputeSettings(checkpoint_steps=None)
+        how: dict[str, Any] = {"compute": compute, "checkpoints": None, "identity": None, "callbacks": ()}
+        return _train(task_model, task, examples, plan, order=order, **how)
+
+
 def _plan(task: Task, settings: FinetuningSettings, n: int, *, title: str, seed: int, device: str) -> TrainingPlan:
     """Return how long and how fast to train on some number of examples."""
     steps = settings.total_steps(n)
