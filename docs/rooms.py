@@ -44,15 +44,16 @@ ROOMS = (
     Room("running", 0, 2, ("does many runs,", "each of them once"), "runs"),
     Room("studies", 1, 2, ("says what", "the runs show"), "runs"),
     Room("advice", 2, 2, ("says what to do,", "without labels"), "runs"),
-    Room("reports", 3, 2, ("makes tables,", "charts and pages"), "people"),
-    Room("cli", 4, 2, ("the commands: one", "file per subject"), "people"),
+    Room("labelling", 3, 2, ("asks for the labels", "that settle it"), "runs"),
+    Room("reports", 4, 2, ("makes tables,", "charts and pages"), "people"),
+    Room("cli", 4, 3, ("the commands: one", "file per subject"), "people"),
     Room(
         "external",
         0,
         3,
         ("knows other frameworks, one file for each:", "the rooms above use it, and it uses none"),
         "all",
-        5,
+        4,
     ),
 )
 
@@ -66,7 +67,8 @@ ARROWS = (
     ("experiment", "running", "RunRecord"),
     ("running", "studies", "records"),
     ("studies", "advice", "Comparison"),
-    ("advice", "reports", "Advice"),
+    ("advice", "labelling", "prior"),
+    ("labelling", "reports", "Settlement"),
 )
 
 USES = (("training", "realignment"), ("training", "tasks"))

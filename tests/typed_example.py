@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alignfreeze.encoding.families import Family
     from alignfreeze.evaluation.probe import Probe
     from alignfreeze.evaluation.zero_shot import Scores
+    from alignfreeze.labelling.outcome import Settlement
     from alignfreeze.realignment.losses import LossInputs
     from alignfreeze.realignment.trainer import Realigned
     from alignfreeze.reports.pages import StudyPage
@@ -92,6 +93,9 @@ def use_studies(settings: af.ExperimentSettings, folder: Path) -> None:
     assert_type(advised.advice.overall.strategy, str)
     assert_type(af.advise(study), StrategyChoices)
     assert_type(af.advise("experiment.toml"), AdviceOutcome | StrategyChoices)
+    assert_type(af.label(study, ["un", "deux mots"], language="fr", out="to-label.conllu").n_labels, int)
+    settled = assert_type(af.settle(study, "to-label.conllu", margin=0.01), Settlement)
+    assert_type(settled.chosen, str)
     assert_type(af.report([study, "other-study"], "page.html", title="Mine"), StudyPage)
     assert_type(af.study_page(study), StudyPage)
     assert_type(af.__version__, str)

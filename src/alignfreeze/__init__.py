@@ -15,6 +15,7 @@ The public names, in the order of the pipeline:
     run_experiment                all of this, for several strategies, seeds and languages
     compare                       gains over the baseline, with intervals and tests
     advise                        the best strategy for each language, without labels
+    label, settle                 the few labels that tell which model is best, and what they say
     report, study_page            a study as a page
 
     RealignmentLoss, RealignmentCallback, SentenceTransformerRealignment
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.labelling.asking import label
+    from alignfreeze.labelling.settling import settle
     from alignfreeze.progress import show_progress
     from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.callback import RealignmentCallback
@@ -94,6 +97,8 @@ _HOMES = {
     "run_experiment": "running.dispatch",
     "compare": "studies.comparing",
     "advise": "advice.advice",
+    "label": "labelling.asking",
+    "settle": "labelling.settling",
     "report": "reports.writing",
     "study_page": "reports.study",
     "show_progress": "progress",
@@ -116,6 +121,7 @@ __all__ = [
     "convert_model",
     "evaluate",
     "finetune",
+    "label",
     "load_encoder",
     "predict",
     "probe",
@@ -128,6 +134,7 @@ __all__ = [
     "register_task",
     "report",
     "run_experiment",
+    "settle",
     "show_progress",
     "study_page",
     "swap_parts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.translations import read_plain
-from alignfreeze.files import check_apart, check_file, read_lines
+from alignfreeze.files import check_apart, check_file, read_lines, to_path
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.forms import write_items
 from alignfreeze.labelling.matching import place_of, read_labels
@@ -67,14 +68,14 @@ class Asked:
 
 
 def label(
-    study: Path,
+    study: str | os.PathLike[str],
     text: Any = None,
     *,
     language: str | None = None,
-    out: Path,
+    out: str | os.PathLike[str],
     sentences: int = SENTENCES,
     strategies: Sequence[str] = (),
-    after: Sequence[Path] = (),
+    after: Sequence[str | os.PathLike[str]] = (),
     proposals: bool = False,
     seed: int = 0,
     device: Device = "auto",
@@ -82,9 +83,9 @@ def label(
     """Write the items of a text whose labels say most about which model of a study is the best.
 
     Args:
-        study: The folder of a study whose models were kept (`keep_models = true`).
-        text: A file of plain sentences (`.txt`) or of items of the task; or texts, or lists of words, in memory. Labels
-            in it do not count. None to go on with the drawing of `after`.
+        study: The folder of a study whose models were kept (`keep_models = true`), or what `run_experiment` returned.
+        text: The `Path` of a file of plain sentences (`.txt`) or of items of the task; or texts, or lists of words.
+            Labels in it do not count. None to go on with the drawing of `after`.
         language: The code of the language of the text.
         out: The file to write.
         sentences: How many items are written.
@@ -100,13 +101,13 @@ def label(
         SettingsError: A strategy, the language or the device does not exist.
         OutputError: The file cannot be written.
     """
+    study, out, files = to_path(study, "study"), to_path(out, "out"), [to_path(one, "after") for one in after]
     check_file(out)
-    inputs = [*after, *([text] if isinstance(text, Path) else [])]
-    check_apart({"--out": out}, inputs)
-    if (text is None) == (not after):
+    check_apart({"--out": out}, [*files, *([text] if isinstance(text, Path) else [])])
+    if (text is None) == (not files):
         raise SettingsError("give either a text to draw from, or files to go on after")
     if text is None:
-        drawing, done = _read_drawn(study, after)
+        drawing, done = _read_drawn(study, files)
     elif language is None:
         raise SettingsError("language: give the language of the text, such as 'sw'")
     else:

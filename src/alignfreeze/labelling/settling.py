@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from alignfreeze.advice.prior import draw_prior
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.strategies import Strategy
+from alignfreeze.files import to_path
 from alignfreeze.labelling.counting import collect_evidence
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
@@ -30,18 +31,25 @@ JOINED_SHARE = 0.4
 """How much the models of joined seeds vary, compared to those of one seed (benchmarks/results/points_pos.json)."""
 
 
-def settle(study: Path, paths: Sequence[Path], *, margin: float = MARGIN) -> Settlement:
-    """Say what the labels in files settle.
+def settle(
+    study: str | os.PathLike[str],
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    margin: float = MARGIN,
+) -> Settlement:
+    """Say from the labels so far which model to use, how sure that is, and how many more labels would settle it.
 
     Args:
-        study: The folder of the study.
-        paths: Files of `alignfreeze label` for one language, in whatever state they are.
+        study: The folder of the study, or what `run_experiment` returned.
+        files: A file that `label` wrote, or several for one language, in whatever state they are.
         margin: A smaller difference is not worth having; a share.
 
     Raises:
         DataError: A file does not fit the study, or fewer than three of the first items are labelled.
     """
-    return settle_labels(read_labels(study, paths), margin=margin)
+    several = [files] if isinstance(files, str | os.PathLike) else files
+    paths = [to_path(one, "files") for one in several]
+    return settle_labels(read_labels(to_path(study, "study"), paths), margin=margin)
 
 
 def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
