@@ -66,6 +66,11 @@ def test_label_then_settle(study):
     assert {one["strategy"] for one in facts["standings"]} == {"baseline", "front"}
     assert (study / "out" / facts["standings"][0]["model"] / "config.json").is_file()
 
+    page = study / "page.md"
+    assert alignfreeze("report", study / "out", "--out", page).returncode == 0
+    assert "Settled by labels" in page.read_text()
+    assert f"| German | {facts['chosen']} |" in page.read_text()
+
     more = alignfreeze("label", study / "out", "--after", path, "--sentences", "99", "--out", study / "more.conllu")
     assert "Label 14 items" in more.stdout
     fill_in(study, "more.conllu")

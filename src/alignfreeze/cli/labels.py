@@ -76,12 +76,11 @@ def settle(
     with working():
         from alignfreeze.labelling.few_shot import learn
         from alignfreeze.labelling.matching import read_labels
-        from alignfreeze.labelling.settling import settle_labels
+        from alignfreeze.labelling.settling import settle as find_out
 
-        labelled = read_labels(study, files)
-        found = settle_labels(labelled, margin=margin / 100)
+        found = find_out(study, files, margin=margin)
         how = {"seed": 31 if seed is None else seed, "device": device or "auto"}
-        learnt = None if finetune is None else learn(study, labelled, found, out=finetune, **how)
+        learnt = None if finetune is None else learn(study, read_labels(study, files), found, out=finetune, **how)
     if as_json:
         show_json(found.to_dict() | ({} if learnt is None else {"few_shot": learnt.to_dict()}))
         return

@@ -98,7 +98,7 @@ def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
     ((name, (path, item)),) = names.items()
     place = place_of(study, name)
     if not place.is_file():
-        known = sorted(one.stem for one in place.parent.glob("*.json"))
+        known = sorted(one.stem for one in place.parent.glob("*.json") if "." not in one.stem)
         drawn = f"this study has {', '.join(known)}" if known else "this study has no drawing"
         raise DataError.at(path, item.lines[0], f"{item.name!r} was drawn for another study than {study}; {drawn}")
     return read_drawing(place)

@@ -78,6 +78,11 @@ class Settlement(Tabular):
     unfinished: tuple[str, ...] = ()
     waiting: int = 0
 
+    @property
+    def standing(self) -> Standing:
+        """What labels say about the chosen strategy."""
+        return next(one for one in self.standings if one.strategy == self.chosen)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per strategy: its score and its gain, with intervals."""
         return self.to_dict()["standings"]
@@ -105,7 +110,7 @@ NOTE = (
 
 def settlement_lines(found: Settlement) -> list[str]:
     """Return what is settled as sentences, the answer first."""
-    chosen = next(one for one in found.standings if one.strategy == found.chosen)
+    chosen = found.standing
     margin = f"{100 * found.margin:g} points"
     things = TASKS[found.task].kind.item_name
     if found.is_settled:

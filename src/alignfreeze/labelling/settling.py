@@ -19,9 +19,11 @@ from alignfreeze.files import to_path
 from alignfreeze.labelling.counting import collect_evidence
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
+from alignfreeze.labelling.kept import keep
 from alignfreeze.labelling.matching import Labelled, read_labels
 from alignfreeze.labelling.outcome import Settlement, Standing
 from alignfreeze.running.verdicts import MARGIN, Verdict, decide
+from alignfreeze.studies.comparing import to_margin
 from alignfreeze.tasks.table import TASKS
 
 COMMON_SPREAD = 1.0
@@ -35,21 +37,27 @@ def settle(
     study: str | os.PathLike[str],
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    margin: float = MARGIN,
+    margin: float = 100 * MARGIN,
 ) -> Settlement:
     """Say from the labels so far which model to use, how sure that is, and how many more labels would settle it.
+
+    The answer is kept in the folder of the study, for its report.
 
     Args:
         study: The folder of the study, or what `run_experiment` returned.
         files: A file that `label` wrote, or several for one language, in whatever state they are.
-        margin: A smaller difference is not worth having; a share.
+        margin: A smaller difference is not worth having; in points.
 
     Raises:
         DataError: A file does not fit the study, or fewer than three of the first items are labelled.
+        SettingsError: The margin is no number of points.
     """
     several = [files] if isinstance(files, str | os.PathLike) else files
     paths = [to_path(one, "files") for one in several]
-    return settle_labels(read_labels(to_path(study, "study"), paths), margin=margin)
+    folder = to_path(study, "study")
+    settled = settle_labels(read_labels(folder, paths), margin=to_margin(margin))
+    keep(folder, settled)
+    return settled
 
 
 def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:

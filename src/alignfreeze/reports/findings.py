@@ -9,6 +9,7 @@ from pathlib import Path
 from alignfreeze.errors import DataError
 from alignfreeze.evaluation.probe import PROBE, Probe
 from alignfreeze.experiment.records import RunRecord
+from alignfreeze.labelling.kept import Kept, read_kept
 from alignfreeze.progress import remark
 from alignfreeze.running.folder import PLANNED
 from alignfreeze.running.status import RunStatus, read_status
@@ -29,6 +30,7 @@ class Findings:
         states: The progress of each run.
         terms: The key terms of the texts.
         probe: The probe of the encoders; None without a probe.
+        settled: What labels of people settled.
     """
 
     results: Sequence[Result]
@@ -36,6 +38,7 @@ class Findings:
     states: Sequence[RunStatus] = ()
     terms: Terms = field(default_factory=dict)
     probe: Probe | None = None
+    settled: Sequence[Kept] = ()
 
 
 def gather_findings(paths: Sequence[Path]) -> Findings:
@@ -55,7 +58,8 @@ def gather_findings(paths: Sequence[Path]) -> Findings:
             # The folder distinguishes experiments of the same name.
             terms[name if name not in terms else f"{name}, {study_name(folder.resolve())}"] = texts
     probes = [probe for folder in folders if (probe := _read_probe(folder)) is not None]
-    return Findings(results, records, _read_states(folders), terms, probes[0] if probes else None)
+    settled = [kept for folder in folders for kept in read_kept(folder)]
+    return Findings(results, records, _read_states(folders), terms, probes[0] if probes else None, settled)
 
 
 def _read_probe(folder: Path) -> Probe | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from alignfreeze.addresses import STUDY
 from alignfreeze.experiment.names import BASELINE
+from alignfreeze.labelling.kept import kept_sheets
 from alignfreeze.reports.changed_items import Changes, gather_changes
 from alignfreeze.reports.comparison_pages import comparison_page, training_seconds
 from alignfreeze.reports.drawings import Drawing
@@ -95,7 +96,11 @@ def build_study(findings: Findings, *, title: str, margin: float = MARGIN) -> St
             facts=_collect_facts(compared, findings),
             charts=draw_probe(findings.probe) if findings.probe else [],
             drawings=_draw(findings, codes, alike),
-            sheets=[*score_sheets(alone), *run_sheets(findings.states, findings.records)],
+            sheets=[
+                *score_sheets(alone),
+                *kept_sheets(findings.settled),
+                *run_sheets(findings.states, findings.records),
+            ],
             folded=term_sheets(findings.terms),
             answer=pages[0].answer if len(pages) == 1 else None,
             overview=make_overview(_answered(pages, compared, empty)) if len(pages) > 1 else None,
