@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +54,7 @@ def label(
             device=device or "auto",
         )
     if as_json:
-        show_facts({**asdict(asked), "study": str(study), "file": str(out)}, as_json)
+        show_facts(asked.to_dict(), as_json)
         return
     show_lines(asked.lines())
 

@@ -17,7 +17,7 @@ from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.translations import read_plain
 from alignfreeze.files import check_apart, check_file, read_lines, to_path
 from alignfreeze.labelling.drawing import Drawing
-from alignfreeze.labelling.forms import write_items
+from alignfreeze.labelling.forms import Item, to_items, write_items
 from alignfreeze.labelling.matching import place_of, read_labels
 from alignfreeze.languages import check_language, name_of
 from alignfreeze.progress import remark, stage
@@ -40,31 +40,58 @@ class Asked:
     Attributes:
         study: The folder of the study.
         drawing: What was drawn.
+        draws: The numbers of the draws that were written.
         file: The file to label.
-        n_items: Number of its items.
-        n_labels: Number of labels that are asked for.
-        strategies: The strategies of the models among which the labels decide.
-        share: The share of the units of the text on which the models differ.
+        with_proposals: Whether the commonest prediction stands beside each label that is asked for.
     """
 
     study: Path
-    drawing: str
+    drawing: Drawing
+    draws: tuple[int, ...]
     file: Path
-    n_items: int
-    n_labels: int
-    strategies: tuple[str, ...]
-    share: float
+    with_proposals: bool = False
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels that are asked for."""
+        return sum(len(self.drawing.asked(draw)) for draw in self.draws)
+
+    @property
+    def share(self) -> float:
+        """The share of the units of the text on which the models differ."""
+        return sum(int(mask.sum()) for mask in self.drawing.differing) / sum(map(len, self.drawing.differing))
+
+    @property
+    def command(self) -> str:
+        """The command that says what the labels settle."""
+        return f"alignfreeze settle {self.study} {self.file}"
+
+    @property
+    def items(self) -> list[Item]:
+        """The items as they were written."""
+        return to_items(self.drawing, self.draws, with_proposals=self.with_proposals)
 
     def lines(self) -> list[str]:
         """Return what to do now as sentences."""
-        name = self.drawing.partition("-")[0]
         return [
-            f"Label {self.n_items:,} items in {self.file}: write a label at each of the {self.n_labels:,} '?', "
+            f"Label {len(self.draws):,} items in {self.file}: write a label at each of the {self.n_labels:,} '?', "
             "or _ if you cannot tell.",
-            f"The labels decide among {', '.join(self.strategies)}, which differ on {self.share:.0%} of the text "
-            f"({name_of(name)}).",
-            f"Begin at the top, stop when you like, and ask: alignfreeze settle {self.study} {self.file}",
+            f"The labels decide among {', '.join(self.drawing.predictions)}, which differ on {self.share:.0%} of the "
+            f"text ({name_of(self.drawing.language)}).",
+            f"Begin at the top, stop when you like, and ask: {self.command}",
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was written as plain values."""
+        return {
+            "study": str(self.study),
+            "drawing": self.drawing.name,
+            "file": str(self.file),
+            "n_items": len(self.draws),
+            "n_labels": self.n_labels,
+            "strategies": tuple(self.drawing.predictions),
+            "share": self.share,
+        }
 
 
 def label(
@@ -118,16 +145,7 @@ def label(
     if not draws:
         raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
     write_items(drawing, draws, out, with_proposals=proposals)
-    units = sum(map(len, drawing.differing))
-    return Asked(
-        study=study,
-        drawing=drawing.name,
-        file=out,
-        n_items=len(draws),
-        n_labels=sum(len(drawing.asked(draw)) for draw in draws),
-        strategies=tuple(drawing.predictions),
-        share=sum(int(mask.sum()) for mask in drawing.differing) / units,
-    )
+    return Asked(study, drawing, tuple(draws), out, with_proposals=proposals)
 
 
 def _read_drawn(study: Path, after: Sequence[Path]) -> tuple[Drawing, frozenset[int]]:

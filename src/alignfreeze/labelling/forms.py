@@ -28,30 +28,8 @@ UNKNOWN = UNTAGGED
 _ID = re.compile(r"#\s*sent_id\s*=\s*(\S+)")
 
 
-def write_items(drawing: Drawing, draws: Sequence[int], path: Path, *, with_proposals: bool = False) -> None:
-    """Write drawn items to label.
-
-    Args:
-        drawing: What was drawn.
-        draws: The numbers of the draws, counted from 0.
-        path: The file. Texts are written as TSV if its name ends in `.tsv`, else as JSON lines.
-        with_proposals: Whether the commonest prediction of the models stands beside each `?`. It saves time, and may
-            lead whoever labels to agree with it.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    check_file(path)
-    if not drawing.labels_words:
-        write = _write_table if path.suffix == ".tsv" else _write_objects
-    else:
-        write = _write_entities if TASKS[drawing.task].marks_entities else _write_conllu
-    items = [_to_item(drawing, draw, with_proposals=with_proposals) for draw in draws]
-    write_lines(path, write(items))
-
-
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """An item to label.
 
     Attributes:
@@ -67,7 +45,36 @@ class _Item:
     proposals: Mapping[int, str]
 
 
-def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> _Item:
+def write_items(drawing: Drawing, draws: Sequence[int], path: Path, *, with_proposals: bool = False) -> None:
+    """Write drawn items to label.
+
+    Args:
+        drawing: What was drawn.
+        draws: The numbers of the draws, counted from 0.
+        path: The file. Texts are written as TSV if its name ends in `.tsv`, else as JSON lines.
+        with_proposals: Whether the commonest prediction of the models stands beside each `?`. It saves time, and may
+            lead whoever labels to agree with it.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    check_file(path)
+    write_lines(path, to_lines(drawing, to_items(drawing, draws, with_proposals=with_proposals), path))
+
+
+def to_items(drawing: Drawing, draws: Sequence[int], *, with_proposals: bool = False) -> list[Item]:
+    """Return drawn items as they stand in a file before anybody labels; the arguments are those of `write_items`."""
+    return [_to_item(drawing, draw, with_proposals=with_proposals) for draw in draws]
+
+
+def to_lines(drawing: Drawing, items: Sequence[Item], path: Path) -> Iterator[str]:
+    """Return the lines of a file with items; its form depends on the task and on the ending of its name."""
+    if not drawing.labels_words:
+        return _write_table(items) if path.suffix == ".tsv" else _write_objects(items)
+    return _write_entities(items) if TASKS[drawing.task].marks_entities else _write_conllu(items)
+
+
+def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> Item:
     place, asked = drawing.sampling.order[draw], drawing.asked(draw)
     agreed = next(iter(drawing.predictions.values()))[place]
     filled = drawing.differing[place] if drawing.fills_agreed else None
@@ -77,7 +84,7 @@ def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> _Item:
     columns = zip(*(several[place] for several in drawing.predictions.values()), strict=True)
     commonest = [str(Counter(unit).most_common(1)[0][0]) for unit in columns]
     proposals = {unit: commonest[unit] for unit, label in enumerate(labels) if label == MISSING and with_proposals}
-    return _Item(name_of_item(drawing, draw), drawing.rows[place], tuple(labels), proposals)
+    return Item(name_of_item(drawing, draw), drawing.rows[place], tuple(labels), proposals)
 
 
 def name_of_item(drawing: Drawing, draw: int) -> str:
@@ -85,7 +92,7 @@ def name_of_item(drawing: Drawing, draw: int) -> str:
     return f"{drawing.name}-{draw + 1:04}"
 
 
-def _write_conllu(items: Iterable[_Item]) -> Iterator[str]:
+def _write_conllu(items: Iterable[Item]) -> Iterator[str]:
     for item in items:
         yield f"# sent_id = {item.name}"
         yield f"# text = {' '.join(item.row['words'])}"
@@ -95,7 +102,7 @@ def _write_conllu(items: Iterable[_Item]) -> Iterator[str]:
         yield ""
 
 
-def _write_entities(items: Iterable[_Item]) -> Iterator[str]:
+def _write_entities(items: Iterable[Item]) -> Iterator[str]:
     for item in items:
         yield f"# sent_id = {item.name}"
         for unit, (word, label) in enumerate(zip(item.row["words"], item.labels, strict=True)):
@@ -103,14 +110,14 @@ def _write_entities(items: Iterable[_Item]) -> Iterator[str]:
         yield ""
 
 
-def _write_table(items: Sequence[_Item]) -> Iterator[str]:
+def _write_table(items: Sequence[Item]) -> Iterator[str]:
     yield "\t".join(["id", *items[0].row, "label"])
     for item in items:
         cells = (re.sub(r"\s", " ", str(value)) for value in item.row.values())
         yield "\t".join([item.name, *cells, f"{MISSING}{item.proposals.get(0, '')}"])
 
 
-def _write_objects(items: Iterable[_Item]) -> Iterator[str]:
+def _write_objects(items: Iterable[Item]) -> Iterator[str]:
     for item in items:
         proposed = {"proposal": item.proposals[0]} if item.proposals else {}
         yield json.dumps({"id": item.name, **item.row, "label": MISSING, **proposed}, ensure_ascii=False)
