@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+from typing import Any
+
 from jinja2 import Environment, PackageLoader, Template
 
 from alignfreeze.languages import direction_of, name_of
@@ -18,6 +22,17 @@ def template(name: str) -> Template:
     environment.globals |= {"verdicts": VERDICTS, "verdict_texts": VERDICT_TEXTS}
     environment.tests["is_doubt"] = _is_doubt
     return environment.get_template(name)
+
+
+def read_template(name: str) -> str:
+    """Return the text of a style or script of this package."""
+    return (files("alignfreeze.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def script_json(value: Any) -> str:
+    """Return a value as JSON that cannot end the script around it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _is_doubt(sentence: str) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
 from base64 import b64encode
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from plotly.offline import get_plotlyjs
 
 from alignfreeze.reports.changed_items import MOST_SHOWN
-from alignfreeze.reports.html import template
+from alignfreeze.reports.html import read_template, script_json, template
 from alignfreeze.reports.notes import MOST_BYTES, MOST_NAME
 from alignfreeze.reports.pages import StudyPage
 
@@ -53,13 +51,13 @@ def to_html(study: StudyPage, *, served: Served | None = None) -> str:
     return template("study.html").render(
         study=study,
         addresses={page.name for page in pages},
-        charts=_script_json(charts),
-        style="".join(map(_read_template, ("study.css", "answer.css", "changes.css", "notes.css"))),
-        script=_read_template("study.js") + _read_template("answer.js"),
+        charts=script_json(charts),
+        style="".join(map(read_template, ("study.css", "answer.css", "changes.css", "notes.css"))),
+        script=read_template("study.js") + read_template("answer.js"),
         policy=POLICY if served is None else SERVED_POLICY,
         served=served,
         most={"characters": MOST_BYTES, "name": MOST_NAME, "changes": MOST_SHOWN},
-        lens="" if served is None else _read_template("lens.js"),
+        lens="" if served is None else read_template("lens.js"),
         plotly=_plotly_text() if charts else "",
     )
 
@@ -72,18 +70,8 @@ def _plotly_text() -> str:
 
 def waiting_html(reason: str, *, seconds: int) -> str:
     """Return the page that a server shows while there is no study to show. This page reloads itself."""
-    return template("waiting.html").render(reason=reason, seconds=seconds, style=_read_template("study.css"))
+    return template("waiting.html").render(reason=reason, seconds=seconds, style=read_template("study.css"))
 
 
 def _chart_data(chart: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(chart).items() if name in {"name", "figure", "choices"}}
-
-
-def _script_json(value: Any) -> str:
-    """Return a value as JSON that cannot end the script around it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _read_template(name: str) -> str:
-    return (files("alignfreeze.reports") / "templates" / name).read_text(encoding="utf-8")
