@@ -8,8 +8,6 @@ pytest.importorskip("plotly")
 pytest.importorskip("playwright.sync_api")
 pytest.importorskip("axe_playwright_python")
 
-from axe_playwright_python.sync_playwright import Axe
-
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.reports.links import Linked, to_page
@@ -18,6 +16,7 @@ from alignfreeze.reports.study import study_page
 from alignfreeze.sheets import Cell, Sheet
 from alignfreeze.sheets import to_html as sheet_html
 from tests.reports.test_golden import SCORES
+from tests.support.accessibility import violations
 from tests.support.records import make_record, make_settings, write_runs
 
 PHONE = {"width": 420, "height": 900}
@@ -56,19 +55,6 @@ def pages(tmp_path_factory):
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder
-
-
-def violations(page):
-    """What axe finds on a page, if it keeps somebody from reading or using it."""
-    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
-    page.wait_for_timeout(100)  # what scrolls gets its place in the order of the keyboard
-    found = Axe().run(page).response["violations"]
-    return [
-        (one["id"], node["html"][:200], node["failureSummary"])
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-        for node in one["nodes"]
-    ]
 
 
 def address_in(page, begins):

@@ -1,7 +1,5 @@
 """The page of a study in a real browser, opened from disk with no network."""
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("plotly")
@@ -17,39 +15,6 @@ from tests.studies.test_comparison import table
 from tests.support.runs import planned
 
 LANGUAGES = ("de", "fr", "hi", "ja", "tr", "zh")
-
-
-@pytest.fixture(scope="module")
-def opening(browser):
-    """Opens files; keeps what pages complain of or fetch."""
-    trouble, contexts = [], []
-
-    def opened(path: Path, **options):
-        context = browser.new_context(**{"viewport": {"width": 1300, "height": 900}, "offline": True} | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: trouble.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("request", lambda request: None if _is_local(request.url) else trouble.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    yield opened, trouble
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def open_page(opening):
-    """Opens a file; what the page complains of, or fetches, fails the test at its end."""
-    opened, trouble = opening
-    trouble.clear()
-    yield opened
-    assert not trouble
-
-
-def _is_local(address):
-    return address.startswith(("file:", "data:", "blob:"))
 
 
 def results(folder):
