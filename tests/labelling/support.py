@@ -2,8 +2,11 @@
 
 from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.corpora.labelled import LabelledText
+from alignfreeze.labelling.asking import Asked
 from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.labelling.forms import write_items
 from alignfreeze.labelling.matching import place_of
+from alignfreeze.reports.labelling_pages import page_beside, write_labelling_page
 from alignfreeze.tasks.answering import item_without_answers
 from alignfreeze.tasks.table import TASKS
 
@@ -53,3 +56,14 @@ def keep(drawing, study):
     place.parent.mkdir(parents=True, exist_ok=True)
     drawing.write(place)
     return study
+
+
+def write_page(drawing, folder, *, suffix, proposals=False, draws=None):
+    """Write a file to label with the page beside it, as `label --html` does, and return both."""
+    file = folder / f"to-label{suffix}"
+    draws = tuple(range(len(drawing.sampling.order)) if draws is None else draws)
+    keep(drawing, folder)
+    write_items(drawing, draws, file, with_proposals=proposals)
+    page = page_beside(file)
+    write_labelling_page(Asked(folder, drawing, draws, file, with_proposals=proposals), page)
+    return file, page
