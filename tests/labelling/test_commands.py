@@ -48,12 +48,15 @@ def fill_in(study, name="to-label.conllu", *, n=None, wrong=None):
 
 
 def test_label_then_settle(study):
-    asked = ask(study, "--sentences", "6")
+    asked = ask(study, "--sentences", "6", "--html")
     assert asked.returncode == 0, asked.stderr
     path = study / "to-label.conllu"
     questions = path.read_text().count("\t?\t")
     assert f"Label 6 items in {path}: write a label at each of the {questions} '?'" in asked.stdout
     assert f"alignfreeze settle {study / 'out'} {path}" in asked.stdout
+    page = study / "to-label.html"
+    assert f"Or open {page} in a browser, label there, and save the file from the page." in asked.stdout
+    assert "<title>Label 6 sentences in German</title>" in page.read_text()
 
     early = alignfreeze("settle", study / "out", path)
     refused(early, "0 of the first items are labelled, and at least 3 are needed; the next is de-")
@@ -71,8 +74,9 @@ def test_label_then_settle(study):
     assert "Settled by labels" in page.read_text()
     assert f"| German | {facts['chosen']} |" in page.read_text()
 
-    more = alignfreeze("label", study / "out", "--after", path, "--sentences", "99", "--out", study / "more.conllu")
-    assert "Label 14 items" in more.stdout
+    rest = ("--after", path, "--sentences", "99", "--out", study / "more.conllu", "--html", "--json")
+    facts = json.loads(alignfreeze("label", study / "out", *rest).stdout)
+    assert (facts["n_items"], facts["page"]) == (14, str(study / "more.html"))
     fill_in(study, "more.conllu")
     whole = json.loads(alignfreeze("settle", study / "out", path, study / "more.conllu", "--json").stdout)
     assert whole["n_items"] == whole["n_drawn"] == 20
@@ -104,6 +108,7 @@ def test_wrong_wishes_are_refused(study):
         alignfreeze("label", study / "out", "--text", study / "de.txt", "--out", study / "x"),
         "language: give the language of the text",
     )
+    refused(ask(study, "--html", out="x.html"), "--html", "x.html: this file is also the output of --out")
     (study / "empty.txt").write_text("\n")
     refused(ask(study, text="empty.txt"), "no sentence found")
     assert not (study / "to-label.conllu").exists()

@@ -21,6 +21,10 @@ def label(
         Path | None,
         typer.Option(help="The text: plain sentences (.txt), or a file of the task, whose labels do not count."),
     ] = None,
+    html: Annotated[
+        bool,
+        typer.Option("--html", help="Also write a page beside the file, to label the same items in a browser."),
+    ] = False,
     sentences: Annotated[int, typer.Option(min=1, help="How many items are written.")] = 30,
     strategies: Annotated[
         list[str] | None,
@@ -40,7 +44,10 @@ def label(
     """Write the few sentences whose labels say most about which model of a study is the best for a language."""
     with working():
         from alignfreeze.labelling.asking import label as ask
+        from alignfreeze.reports.labelling_pages import page_beside, write_labelling_page
 
+        inputs = [*(after or ()), *([] if text is None else [text])]
+        page = page_beside(out, inputs) if html else None
         asked = ask(
             study,
             text,
@@ -53,10 +60,13 @@ def label(
             seed=seed or 0,
             device=device or "auto",
         )
+        if page is not None:
+            write_labelling_page(asked, page)
     if as_json:
-        show_facts(asked.to_dict(), as_json)
+        show_facts({**asked.to_dict(), **({} if page is None else {"page": str(page)})}, as_json)
         return
-    show_lines(asked.lines())
+    more = [] if page is None else [f"Or open {page} in a browser, label there, and save the file from the page."]
+    show_lines([*asked.lines(), *more])
 
 
 def settle(
