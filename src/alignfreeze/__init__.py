@@ -15,7 +15,8 @@ The public names, in the order of the pipeline:
     run_experiment                all of this, for several strategies, seeds and languages
     compare                       gains over the baseline, with intervals and tests
     advise                        the best strategy for each language, without labels
-    label, settle                 the few labels that tell which model is best, and what they say
+    label, label_languages        the few items whose labels tell which model is best
+    settle, train_on_labels       what these labels say, and a model that has learnt them
     report, study_page            a study as a page
 
     RealignmentLoss, RealignmentCallback, SentenceTransformerRealignment
@@ -51,7 +52,9 @@ if TYPE_CHECKING:
     from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
     from alignfreeze.labelling.asking import label
+    from alignfreeze.labelling.few_shot import train_on_labels
     from alignfreeze.labelling.settling import settle
+    from alignfreeze.labelling.several import label_languages
     from alignfreeze.progress import show_progress
     from alignfreeze.realignment.averaging import average_encoders
     from alignfreeze.realignment.callback import RealignmentCallback
@@ -98,7 +101,9 @@ _HOMES = {
     "compare": "studies.comparing",
     "advise": "advice.advice",
     "label": "labelling.asking",
+    "label_languages": "labelling.several",
     "settle": "labelling.settling",
+    "train_on_labels": "labelling.few_shot",
     "report": "reports.writing",
     "study_page": "reports.study",
     "show_progress": "progress",
@@ -122,6 +127,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "label",
+    "label_languages",
     "load_encoder",
     "predict",
     "probe",
@@ -138,6 +144,7 @@ __all__ = [
     "show_progress",
     "study_page",
     "swap_parts",
+    "train_on_labels",
 ]
 
 

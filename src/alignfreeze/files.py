@@ -143,6 +143,21 @@ def to_path(place: object, what: str) -> Path:
     raise SettingsError(f"{what}: expected a path, as a text or a Path, got {show_value(place)}")
 
 
+def to_paths(places: object, what: str) -> list[Path]:
+    """Return the paths that a caller gives: one, or several.
+
+    Args:
+        places: What the caller gives.
+        what: What the paths are for, for the message.
+
+    Raises:
+        SettingsError: Something is neither text nor path.
+    """
+    if isinstance(places, str | os.PathLike) or not isinstance(places, Iterable):
+        return [to_path(places, what)]
+    return [to_path(place, what) for place in places]
+
+
 def check_folder(path: Path) -> None:
     """Check that a folder can be made and written at a path; the check leaves nothing there.
 

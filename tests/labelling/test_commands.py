@@ -118,3 +118,22 @@ def test_a_study_without_models_is_refused(project):
     done = alignfreeze("run", project / "experiment.toml", "--out", project / "out", "--set", "seeds=[1]")
     assert done.returncode == 0, done.stderr
     refused(ask(project), "no run has kept its model; set keep_models = true")
+
+
+def test_several_languages_share_a_number_of_items(study):
+    texts = ("--text", study / "{language}-test.conllu", "--out", study / "{language}-to-label.conllu")
+    both = ("--language", "de", "--language", "tr", "--sentences", "16", "--html", "--json")
+    asked = json.loads(alignfreeze("label", study / "out", *both, *texts).stdout)
+    assert sum(one["n_items"] for one in asked) == 16
+    for one in asked:
+        code = one["drawing"][:2]
+        assert one["file"] == str(study / f"{code}-to-label.conllu")
+        assert (study / f"{code}-to-label.html").is_file()
+    files = [part for one in asked for part in ("--after", one["file"])]
+    more = alignfreeze("label", study / "out", *files, "--sentences", "10", "--out", study / "{language}-2.conllu")
+    assert more.returncode == 0, more.stderr
+    assert more.stdout.count("Label ") in {1, 2}
+    refused(
+        alignfreeze("label", study / "out", *both[:4], "--text", study / "de.txt", "--out", study / "x.conllu"),
+        "has no {language}, so all languages would share one file",
+    )

@@ -8,24 +8,37 @@ from typing import Annotated
 import typer
 
 from alignfreeze.cli import options as o
-from alignfreeze.cli.shown import show_facts, show_json, show_lines, show_sheets, working
+from alignfreeze.cli.shown import show_json, show_lines, show_sheets, working
 
 Study = Annotated[Path, typer.Argument(help="Folder of a study whose models were kept (keep_models = true).")]
 
 
 def label(
     study: Study,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to label: .conllu, .iob2, .jsonl or .tsv, by task.")],
-    language: Annotated[str | None, typer.Option(help="Language of the text.")] = None,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to label: .conllu, .iob2, .jsonl or .tsv, by task; of several languages, with {language} in it.",
+        ),
+    ],
+    languages: Annotated[
+        list[str] | None,
+        typer.Option("--language", help="Language of the text; may be repeated: then the items are spread over them."),
+    ] = None,
     text: Annotated[
-        Path | None,
-        typer.Option(help="The text: plain sentences (.txt), or a file of the task, whose labels do not count."),
+        str | None,
+        typer.Option(
+            help="The text: plain sentences (.txt), or a file of the task, whose labels do not count; of several "
+            "languages, with {language} in it."
+        ),
     ] = None,
     html: Annotated[
         bool,
         typer.Option("--html", help="Also write a page beside the file, to label the same items in a browser."),
     ] = False,
-    sentences: Annotated[int, typer.Option(min=1, help="How many items are written.")] = 30,
+    sentences: Annotated[int, typer.Option(min=1, help="How many items are written, in all languages together.")] = 30,
     strategies: Annotated[
         list[str] | None,
         typer.Option("--strategy", help="A strategy to choose among, by default all with a model; may be repeated."),
@@ -42,31 +55,41 @@ def label(
     as_json: o.Json = False,
 ) -> None:
     """Write the few sentences whose labels say most about which model of a study is the best for a language."""
+    several = len(languages or ()) > 1 or "{language}" in out
+    how = {
+        "sentences": sentences,
+        "strategies": strategies or (),
+        "after": after or (),
+        "proposals": proposals,
+        "seed": seed or 0,
+        "device": device or "auto",
+    }
     with working():
         from alignfreeze.labelling.asking import label as ask
+        from alignfreeze.labelling.several import label_languages
         from alignfreeze.reports.labelling_pages import page_beside, write_labelling_page
 
-        inputs = [*(after or ()), *([] if text is None else [text])]
-        page = page_beside(out, inputs) if html else None
-        asked = ask(
-            study,
-            text,
-            language=language,
-            out=out,
-            sentences=sentences,
-            strategies=strategies or (),
-            after=after or (),
-            proposals=proposals,
-            seed=seed or 0,
-            device=device or "auto",
-        )
-        if page is not None:
-            write_labelling_page(asked, page)
+        texts = {code: Path((text or "").replace("{language}", code)) for code in languages or ()}
+        inputs = [*(after or ()), *([] if text is None else texts.values())]
+        if html and not several:
+            page_beside(Path(out), inputs)
+        if several:
+            asked = label_languages(study, texts if text else None, out=out, **how)
+        else:
+            given = None if text is None else Path(text)
+            asked = [ask(study, given, language=next(iter(languages or ()), None), out=out, **how)]
+        pages = [write_labelling_page(one, page_beside(one.file, inputs)) for one in asked] if html else []
     if as_json:
-        show_facts({**asked.to_dict(), **({} if page is None else {"page": str(page)})}, as_json)
+        facts = [one.to_dict() for one in asked]
+        for one, page in zip(facts, pages, strict=False):
+            one["page"] = str(page)
+        show_json(facts if several else facts[0])
         return
-    more = [] if page is None else [f"Or open {page} in a browser, label there, and save the file from the page."]
-    show_lines([*asked.lines(), *more])
+    for one in asked:
+        show_lines(one.lines())
+    if pages:
+        names = ", ".join(map(str, pages))
+        show_lines([f"Or open {names} in a browser, label there, and save the file from the page."])
 
 
 def settle(
@@ -83,13 +106,12 @@ def settle(
 ) -> None:
     """Say which model to use from the labels so far, how sure that is, and how many more labels would settle it."""
     with working():
-        from alignfreeze.labelling.few_shot import learn
-        from alignfreeze.labelling.matching import read_labels
+        from alignfreeze.labelling.few_shot import train_on_labels
         from alignfreeze.labelling.settling import settle as find_out
 
         found = find_out(study, files, margin=margin)
         how = {"seed": 31 if seed is None else seed, "device": device or "auto"}
-        learnt = None if finetune is None else learn(study, read_labels(study, files), found, out=finetune, **how)
+        learnt = None if finetune is None else train_on_labels(study, files, settled=found, out=finetune, **how)
     if as_json:
         show_json(found.to_dict() | ({} if learnt is None else {"few_shot": learnt.to_dict()}))
         return

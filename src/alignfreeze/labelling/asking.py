@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,6 @@ from alignfreeze.tasks.task import Source, Task
 
 SENTENCES = 30
 """How many items are written by default."""
-
-FORMS = (".txt", ".conllu", ".jsonl", ".tsv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,27 +132,49 @@ def label(
     if (text is None) == (not files):
         raise SettingsError("give either a text to draw from, or files to go on after")
     if text is None:
-        drawing, done = _read_drawn(study, files)
-    elif language is None:
+        labelled = read_labels(study, files)
+        return write_asked(study, labelled.drawing, sentences, out, done=labelled.draws, proposals=proposals)
+    if language is None:
         raise SettingsError("language: give the language of the text, such as 'sw'")
-    else:
-        drawing = _draw(study, text, check_language(language), strategies, seed=seed, device=device)
-        done = frozenset()
-        drawing.write(place_of(study, drawing.name))
-    draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:sentences]
+    drawing = draw_items(study, text, check_language(language), strategies, seed=seed, device=device)
+    return write_asked(study, drawing, sentences, out, proposals=proposals)
+
+
+def write_asked(
+    study: Path, drawing: Drawing, n: int, out: Path, *, done: Collection[int] = (), proposals: bool = False
+) -> Asked:
+    """Write the next items of a drawing to a file.
+
+    Args:
+        study: The folder of the study.
+        drawing: What was drawn.
+        n: How many items are written.
+        out: The file.
+        done: The numbers of the draws that were written before.
+        proposals: Whether the commonest prediction stands beside each label that is asked for.
+
+    Raises:
+        DataError: All items were written before.
+        OutputError: The file cannot be written.
+    """
+    draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:n]
     if not draws:
         raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
     write_items(drawing, draws, out, with_proposals=proposals)
     return Asked(study, drawing, tuple(draws), out, with_proposals=proposals)
 
 
-def _read_drawn(study: Path, after: Sequence[Path]) -> tuple[Drawing, frozenset[int]]:
-    """Return the drawing of files, and the numbers of the draws in them."""
-    labelled = read_labels(study, after)
-    return labelled.drawing, labelled.draws
+def draw_items(
+    study: Path, text: Any, language: str, strategies: Sequence[str], *, seed: int, device: Device
+) -> Drawing:
+    """Let the models of a study label a text, draw items where they differ, and keep the drawing in the study.
 
+    The arguments are those of `label`.
 
-def _draw(study: Path, text: Any, language: str, strategies: Sequence[str], *, seed: int, device: Device) -> Drawing:
+    Raises:
+        DataError: The study has fewer than two models, the text is empty, or all models agree on it.
+        SettingsError: A strategy or the device does not exist.
+    """
     candidates = find_candidates(study, strategies)
     first = next(iter(candidates.values()))[1]
     task = TASKS[first.task]
@@ -171,7 +191,9 @@ def _draw(study: Path, text: Any, language: str, strategies: Sequence[str], *, s
     if len(labels) > 1:
         raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
     places = {name: str(folder.relative_to(study)) for name, (folder, _) in candidates.items()}
-    return Drawing.draw(task, language, items, predictions, models=places, labels=next(iter(labels)), seed=seed)
+    drawing = Drawing.draw(task, language, items, predictions, models=places, labels=next(iter(labels)), seed=seed)
+    drawing.write(place_of(study, drawing.name))
+    return drawing
 
 
 def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tuple[Path, RunRecord]]:

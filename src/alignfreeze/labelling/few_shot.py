@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +14,13 @@ from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.records import RECORD, RunRecord
-from alignfreeze.files import check_unused, new_folder, write_json
+from alignfreeze.files import check_unused, new_folder, to_path, to_paths, write_json
 from alignfreeze.labelling.counting import compare_on_labels
 from alignfreeze.labelling.drawing import Drawing, Labels, to_labels
 from alignfreeze.labelling.estimates import Estimate, Estimates
-from alignfreeze.labelling.matching import Labelled
+from alignfreeze.labelling.matching import read_labels
 from alignfreeze.labelling.outcome import Settlement
+from alignfreeze.labelling.settling import settle_labels
 from alignfreeze.languages import name_of
 from alignfreeze.progress import stage
 from alignfreeze.running.verdicts import interval_text, points_text
@@ -91,31 +93,35 @@ class FewShot:
         return [gains, advice, compared, *([] if self.folder is None else [f"The trained model is {self.folder}."])]
 
 
-def learn(
-    study: Path,
-    labelled: Labelled,
-    settled: Settlement,
+def train_on_labels(
+    study: str | os.PathLike[str],
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    out: Path | None = None,
+    out: str | os.PathLike[str] | None = None,
+    settled: Settlement | None = None,
     seed: int = 31,
     device: Device = "auto",
     **options: Any,
 ) -> FewShot:
-    """Train the chosen model on the labels, and estimate what that gains.
+    """Train the model that labels have chosen on the same labels, and estimate by cross-validation what that gains.
 
     Args:
-        study: The folder of the study.
-        labelled: The labels.
-        settled: What the labels settle: the model to train.
-        out: A new folder for the model that has learnt all labels.
+        study: The folder of the study, or what `run_experiment` returned.
+        files: A file that `label` wrote, or several for one language.
+        out: A new folder for the model that has learnt all labels; by default it is not kept.
+        settled: What `settle` returned for these files, if it is known: the model to train.
         seed: The seed of the trainings.
         device: Where they run.
         options: Settings of the fine-tuning, such as `epochs=5`; they replace those that are made for few items.
 
     Raises:
-        DataError: There are too few labelled items.
+        DataError: A file does not fit the study, or there are too few labelled items.
+        SettingsError: A setting or the device does not exist.
         OutputError: The folder exists, or cannot be written.
     """
+    study, out = to_path(study, "study"), None if out is None else to_path(out, "out")
+    labelled = read_labels(study, to_paths(files, "files"))
+    settled = settled or settle_labels(labelled)
     drawing, truths = labelled.drawing, labelled.truths
     if len(truths) < FEWEST:
         raise DataError(f"{len(truths)} items are labelled, and at least {FEWEST} are needed to train on them")

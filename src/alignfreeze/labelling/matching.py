@@ -76,6 +76,21 @@ def read_labels(study: Path, paths: Sequence[Path]) -> Labelled:
     )
 
 
+def group_by_drawing(paths: Sequence[Path]) -> list[list[Path]]:
+    """Return files together that hold items of the same drawing, by the first item of each.
+
+    Raises:
+        DataError: A file has no item.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        items = read_filled(path)
+        if not items:
+            raise DataError(f"{path}: no item found; is this a file of `alignfreeze label`?")
+        groups.setdefault(items[0].name.rpartition("-")[0], []).append(path)
+    return list(groups.values())
+
+
 def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
     """Return the drawing that all items come from.
 

@@ -15,7 +15,7 @@ from alignfreeze.advice.prior import draw_prior
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.strategies import Strategy
-from alignfreeze.files import to_path
+from alignfreeze.files import to_path, to_paths
 from alignfreeze.labelling.counting import collect_evidence
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
@@ -52,10 +52,8 @@ def settle(
         DataError: A file does not fit the study, or fewer than three of the first items are labelled.
         SettingsError: The margin is no number of points.
     """
-    several = [files] if isinstance(files, str | os.PathLike) else files
-    paths = [to_path(one, "files") for one in several]
     folder = to_path(study, "study")
-    settled = settle_labels(read_labels(folder, paths), margin=to_margin(margin))
+    settled = settle_labels(read_labels(folder, to_paths(files, "files")), margin=to_margin(margin))
     keep(folder, settled)
     return settled
 

@@ -43,13 +43,14 @@ def page_beside(out: Path, inputs: Iterable[Path] = ()) -> Path:
     return page
 
 
-def write_labelling_page(asked: Asked, path: Path) -> None:
-    """Write the page on which the items of a file are labelled.
+def write_labelling_page(asked: Asked, path: Path) -> Path:
+    """Write the page on which the items of a file are labelled, and return its place.
 
     Raises:
         OutputError: The page cannot be written.
     """
     write_lines(path, to_labelling_html(asked).removesuffix("\n").split("\n"))
+    return path
 
 
 def to_labelling_html(asked: Asked) -> str:
