@@ -8,6 +8,8 @@ and labelling all their words; both choose with the same prior. The 22 languages
 """
 
 import argparse
+import gzip
+import json
 import sys
 from dataclasses import replace
 from itertools import chain
@@ -59,11 +61,28 @@ def read_predictions():
     return [code for code in codes if code not in TUNING], read
 
 
-def draw(code, several, truth, labels, *, seed, uniform):
+def read_entities(folder):
+    """Return the languages, and a function as `read_predictions` does, for the runs of a study of named entities."""
+    found, truths = {}, {}
+    for place in sorted((folder / "runs").glob("[!.]*")):
+        with gzip.open(place / "test_items.jsonl.gz", "rt", encoding="utf-8") as file:
+            items = [json.loads(line) for line in file]
+        for item in items:
+            of = found.setdefault(item["language"], {}).setdefault(place.name.rpartition("-")[0], [])
+            of.append(tuple(item["predicted"]))
+        truths |= {
+            code: [tuple(one["right"]) for one in items if one["language"] == code]
+            for code in {item["language"] for item in items}
+        }
+    labels = sorted({label for several in truths.values() for tags in several for label in tags})
+    return [code for code in found if code != "en"], lambda code: (found[code], truths[code], labels)
+
+
+def draw(code, several, truth, labels, *, seed, uniform, task="pos"):
     """Draw sentences; return the drawing, and the evidence of labels for all of them."""
     items = [TaggedSentence(("w",) * len(tags), (None,) * len(tags)) for tags in truth]
     models = dict.fromkeys(several, "")
-    drawing = Drawing.draw(TASKS["pos"], code, items, several, models=models, labels=labels, seed=seed)
+    drawing = Drawing.draw(TASKS[task], code, items, several, models=models, labels=labels, seed=seed)
     if uniform:
         order = np.random.default_rng(seed).permutation(len(truth))
         sampling = Sampling(tuple(order.tolist()), (1 / len(truth),) * len(truth))
@@ -113,14 +132,15 @@ def choose(code, read, *, draws, uniform):
     }
 
 
-def cover(code, read, *, draws, start):
+def cover(code, read, *, draws, start, task="pos"):
     """Simulate how often intervals hold, at some sizes and at all times up to 30 sentences."""
     several, truth, labels = read(code)
-    true = scores_of(several, truth)
+    _, everything = draw(code, several, truth, labels, seed=0, uniform=False, task=task)
+    true = Estimates(everything).scores if task == "ner" else scores_of(several, truth)
     pairs = [(a, b) for a in range(len(true)) for b in range(a)]
     hits = {name: [] for name in [*(f"{what} {n}" for n in COVERED for what in ("score", "difference")), "any time"]}
     for seed in range(start, start + draws):
-        _, evidence = draw(code, several, truth, labels, seed=seed, uniform=False)
+        _, evidence = draw(code, several, truth, labels, seed=seed, uniform=False, task=task)
         for n in COVERED:
             found = Estimates(evidence.first(min(n, len(evidence))))
             hits[f"score {n}"].append([holds(found.score(a).interval, true[a]) for a in range(len(true))])
@@ -177,14 +197,32 @@ def holds(interval, value):
     return interval[0] - 1e-9 <= value <= interval[1] + 1e-9
 
 
+def summarise_coverage(codes, read, *, draws, task="pos"):
+    """Return how often intervals hold, over all languages and pairs of models."""
+    several = {code: cover(code, read, draws=draws, start=10_000, task=task) for code in codes}
+    summary = {}
+    for name in next(iter(several.values())):
+        shares = np.concatenate([one[name] for one in several.values()])
+        by_language = {code: round(float(one[name].mean()), 4) for code, one in several.items()}
+        summary[name] = {"mean": round(float(shares.mean()), 4), "lowest": round(float(shares.min()), 3), **by_language}
+        print(name, summary[name]["mean"], "languages", min(by_language.values()), "to", max(by_language.values()))
+    return {"draws": draws * len(codes), **summary}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=200, help="draws per language")
     parser.add_argument("--only", choices=["choice", "coverage", "budget"])
+    parser.add_argument("--entities", type=Path, help="only the coverage of F1, from a study of named entities")
     chosen = parser.parse_args()
-    codes, read = read_predictions()
     path = common.RESULTS / f"{RESULT}.json"
     result = read_json(path) if path.exists() else {}
+    if chosen.entities is not None:
+        codes, read = read_entities(chosen.entities)
+        result["coverage of F1"] = summarise_coverage(codes, read, draws=chosen.draws, task="ner")
+        write_json(path, result)
+        return
+    codes, read = read_predictions()
     if chosen.only in {None, "budget"}:
         result["budget"] = [spread(codes, read, draws=chosen.draws // 4, total=n * len(codes)) for n in (10, 20)]
         for one in result["budget"]:
@@ -201,25 +239,7 @@ def main():
                 print(f"  {n} sentences: regret {fmean(one['regret'][n] for one in several.values()):.3f}")
         print(f"prior alone: regret {fmean(one['prior'] for one in ours.values()):.3f}")
     if chosen.only in {None, "coverage"}:
-        several = {code: cover(code, read, draws=chosen.draws, start=10_000) for code in codes}
-        summary = {}
-        for name in next(iter(several.values())):
-            rows = [one[name] for one in several.values()]
-            shares = np.concatenate(rows)
-            summary[name] = {
-                "mean": round(float(shares.mean()), 4),
-                "languages": [round(float(row.mean()), 4) for row in rows],
-                "lowest pair": round(float(shares.min()), 3),
-            }
-            print(
-                name,
-                summary[name]["mean"],
-                "languages",
-                min(summary[name]["languages"]),
-                "to",
-                max(summary[name]["languages"]),
-            )
-        result["coverage"] = {"draws": chosen.draws * len(codes), **summary}
+        result["coverage"] = summarise_coverage(codes, read, draws=chosen.draws)
     write_json(path, result)
 
 

@@ -43,7 +43,7 @@ def test_right_words_are_counted_by_hand():
     by_place = dict(zip(drawing.sampling.order, found.numerators.tolist(), strict=True))
     # The baseline is right where they differ: on one word of the first sentence, and on two of the fourth.
     assert by_place == {0: [1, 0], 1: [0, 0], 2: [0, 0], 3: [2, 0], 4: [0, 0]}
-    assert found.known.tolist() == [13, 13]
+    assert found.known_denominators.tolist() == [13, 13]
     assert found.checks.all_units == 10
     assert sorted(found.checks.units.tolist()) == [2, 2, 2, 2, 2]
     estimates = Estimates(found)
@@ -63,20 +63,23 @@ def test_a_word_that_nobody_can_label_makes_no_difference():
 def test_entities_are_counted_by_hand():
     drawing = draw(
         {
-            "baseline": ["O B-PER O", "O O", "B-LOC I-LOC"],
-            "full": ["O B-LOC O", "O O", "B-LOC O"],
+            "baseline": ["O B-PER O", "B-LOC O", "B-LOC I-LOC"],
+            "full": ["O B-LOC O", "B-LOC O", "B-LOC I-LOC"],
         },
         task="ner",
         items=[words_of("the Ada sings"), words_of("it rains"), words_of("New York")],
         labels=ENTITIES,
     )
-    gold = {0: ("O", "B-PER", "O"), 1: ("O", "O"), 2: ("B-LOC", "I-LOC")}
+    gold = {0: ("B-LOC", "B-PER", "O"), 1: ("O", "O"), 2: ("B-LOC", "I-LOC")}
     found = collect_evidence(drawing, [gold[place] for place in drawing.sampling.order])
     by_place = dict(zip(drawing.sampling.order, found.numerators.tolist(), strict=True))
-    assert by_place == {0: [2, 0], 1: [0, 0], 2: [2, 0]}  # twice the right entities
-    assert found.denominators.sum(axis=0).tolist() == [2, 2]  # the true ones
-    assert found.known.tolist() == [2, 2]  # those of each model
-    assert Estimates(found).scores.tolist() == [1, 0]
+    # Twice the right entities. Both models find those of the other sentences, so 0.8 of each are presumed right.
+    assert by_place == {0: [2, 0], 1: [-1.6, -1.6], 2: pytest.approx([2 - 1.6, 2 - 1.6])}
+    assert found.known_numerators.tolist() == [3.2, 3.2]
+    assert found.denominators[:, 0].sum() == pytest.approx(3 - 1.6)  # the true ones
+    assert found.known_denominators.tolist() == [3 + 1.6, 3 + 1.6]  # those of each model
+    # The baseline has two of three right, and finds three: F1 is 2 * 2 / (3 + 3).
+    assert Estimates(found).scores == pytest.approx([4 / 6, 2 / 6])
     assert [drawing.asked(0)] == [list(range(len(drawing.differing[drawing.sampling.order[0]])))]
 
 

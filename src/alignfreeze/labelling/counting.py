@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from alignfreeze.labelling.drawing import Drawing, Labels, ends_of, number_labels
+from alignfreeze.labelling.drawing import Drawing, Labels, ends_of, find_spans, number_labels
 from alignfreeze.labelling.estimates import Checks, Evidence, Floats
 from alignfreeze.tasks.table import TASKS
+
+PRESUMED_RIGHT = 0.8
+"""The share of right ones that is presumed of the entities that all models find. Any share leaves estimates right on
+average, and one near the truth makes them vary less."""
 
 
 def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
@@ -23,11 +27,12 @@ def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
     """
     sampling = drawing.sampling
     is_spans = TASKS[drawing.task].marks_entities
-    numerators, denominators, known = (_count_entities if is_spans else _count_units)(drawing, truths)
+    numerators, denominators, *known = (_count_entities if is_spans else _count_units)(drawing, truths)
     return Evidence(
         numerators=numerators,
         denominators=denominators,
-        known=known,
+        known_numerators=known[0],
+        known_denominators=known[1],
         left=sampling.left,
         shares=np.array(sampling.shares),
         most=find_most(drawing),
@@ -35,7 +40,7 @@ def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
     )
 
 
-def _count_units(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Floats, Floats]:
+def _count_units(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Floats, Floats, Floats]:
     """Count right units of those on which models differ."""
     numerators = np.zeros((len(truths), len(drawing.predictions)))
     for draw, truth in enumerate(truths):
@@ -44,7 +49,8 @@ def _count_units(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Fl
         for model, predicted in enumerate(drawing.predictions.values()):
             numerators[draw, model] = sum(_score(drawing, place, unit, predicted[place], truth) for unit in units)
     units = sum(len(mask) for mask in drawing.differing)
-    return numerators, np.zeros_like(numerators), np.full(numerators.shape[1], float(units))
+    nothing = np.zeros_like(numerators)
+    return numerators, nothing, nothing.sum(axis=0), np.full(numerators.shape[1], float(units))
 
 
 def _count_checks(drawing: Drawing, truths: Sequence[Labels]) -> Checks:
@@ -85,7 +91,8 @@ def compare_on_labels(
         denominators = np.zeros_like(numerators)
         known = np.full(2, float(sum(map(len, drawing.differing))))
     shares = np.array(drawing.sampling.shares)
-    return Evidence(numerators, denominators, known, drawing.sampling.left, shares, np.zeros((2, 2)))
+    nothing = np.zeros(2)
+    return Evidence(numerators, denominators, nothing, known, drawing.sampling.left, shares, np.zeros((2, 2)))
 
 
 def _count_all(drawing: Drawing, draw: int, predicted: Labels, truth: Labels) -> float:
@@ -108,19 +115,28 @@ def _score(drawing: Drawing, place: int, unit: int, predicted: Labels, truth: La
     return task.metrics([predicted[unit]], [item])[0].parts[0][0]
 
 
-def _count_entities(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Floats, Floats]:
-    """Count entities: twice the right ones, those of the truth, and those of each model, which are known."""
-    places = drawing.sampling.order[: len(truths)]
-    every = range(len(drawing.rows))
-    numerators, denominators, known = [], [], []
-    for predicted in drawing.predictions.values():
-        outside = [tuple("O" for _ in labels) for labels in predicted]
-        found = _entity_parts(drawing, predicted, outside, every)[:, 1]  # [items], entities of the model
-        counts = _entity_parts(drawing, [predicted[place] for place in places], truths, places)
-        numerators.append(counts[:, 0])
-        denominators.append(counts[:, 1] - found[list(places)])
-        known.append(found.sum())
-    return np.stack(numerators, 1), np.stack(denominators, 1), np.array(known, dtype=float)
+def _count_entities(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Count entities: twice the right ones, those of the truth, and those of each model, which are known.
+
+    Of the entities that all models find, a part is presumed right, and labels correct that.
+    """
+    places = list(drawing.sampling.order[: len(truths)])
+    found = _find_entities(drawing)  # of each model, for each item
+    agreed = PRESUMED_RIGHT * np.array([len(set.intersection(*several)) for several in zip(*found, strict=True)])
+    true = [find_spans(truth) for truth in truths]
+    numerators = [[2 * len(model[place] & gold) for model in found] for place, gold in zip(places, true, strict=True)]
+    gold = np.array([len(several) for several in true], dtype=float)
+    return (
+        np.array(numerators, dtype=float) - 2 * agreed[places, None],
+        np.repeat((gold - agreed[places])[:, None], len(found), axis=1),
+        np.full(len(found), 2 * agreed.sum()),
+        np.array([sum(map(len, model)) for model in found]) + agreed.sum(),
+    )
+
+
+def _find_entities(drawing: Drawing) -> list[list[set[tuple[str, int, int]]]]:
+    """Return the entities that each model finds in each item."""
+    return [[find_spans(labels) for labels in several] for several in drawing.predictions.values()]
 
 
 def _entity_parts(
@@ -139,13 +155,29 @@ def find_most(drawing: Drawing) -> Floats:
     For a model alone it is how far the draw would move its score, if it were wrong everywhere.
     """
     sampling = drawing.sampling
+    places, shares = list(sampling.order), np.array(sampling.shares)
+    count = _count_differing_entities if TASKS[drawing.task].marks_entities else _count_differing_units
+    return np.sqrt((count(drawing)[..., places] ** 2 / shares).sum(axis=-1))
+
+
+def _count_differing_units(drawing: Drawing) -> Floats:
+    """Return on how many units of each item two models differ; for a model alone all units, [models, models, items]."""
     numbered = number_labels(drawing.predictions)  # [models, units]
     starts = np.concatenate([[0], ends_of(drawing.predictions)[:-1]])
-    each = 2.0 if TASKS[drawing.task].marks_entities else 1.0
-    places, shares = list(sampling.order), np.array(sampling.shares)
-    most = np.empty((len(numbered), len(numbered)))
-    for row, column in np.ndindex(most.shape):
+    n = len(numbered)
+    counts = np.empty((n, n, len(starts)))
+    for row, column in np.ndindex(n, n):
         counted = np.ones(numbered.shape[1]) if row == column else numbered[row] != numbered[column]
-        counts = np.add.reduceat(counted.astype(float), starts)[places]  # [drawn]
-        most[row, column] = each * np.sqrt((counts**2 / shares).sum())
-    return most
+        counts[row, column] = np.add.reduceat(counted.astype(float), starts)
+    return counts
+
+
+def _count_differing_entities(drawing: Drawing) -> Floats:
+    """Return how many entities of each item one of two models finds; for a model alone twice all that any finds."""
+    found = _find_entities(drawing)
+    each = np.array(
+        [[[len(a ^ b) for a, b in zip(ours, theirs, strict=True)] for theirs in found] for ours in found], dtype=float
+    )
+    any_of = [2 * len(set.union(*several)) for several in zip(*found, strict=True)]
+    each[np.arange(len(found)), np.arange(len(found))] = any_of
+    return each

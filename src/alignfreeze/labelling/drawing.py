@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.errors import DataError
 from alignfreeze.files import digest_of_json, write_json
-from alignfreeze.labelling.sampling import Sampling, size_items
+from alignfreeze.labelling.sampling import Sampling, size_entities, size_items
 from alignfreeze.stored import Stored
 from alignfreeze.tasks.given import to_unlabelled
 from alignfreeze.tasks.table import TASKS
@@ -79,8 +80,14 @@ class Drawing:
             raise DataError(f"there is nothing to choose from: {', '.join(predictions) or 'no model'} is alone")
         guesses = {name: [to_labels(one) for one in several] for name, several in predictions.items()}
         masks = find_differing(guesses)
-        differing, units = (np.array([*map(count, masks)], dtype=float) for count in (np.sum, len))
-        sampling = Sampling.draw(size_items(differing, units), seed=seed)
+        if task.marks_entities:
+            found = [[*map(find_spans, several)] for several in zip(*guesses.values(), strict=True)]
+            agreed = np.array([len(set.intersection(*several)) for several in found], dtype=float)
+            sizes = size_entities(np.array([len(set.union(*several)) for several in found]) - agreed, agreed)
+        else:
+            differing, units = (np.array([*map(count, masks)], dtype=float) for count in (np.sum, len))
+            sizes = size_items(differing, units)
+        sampling = Sampling.draw(sizes, seed=seed)
         first = next(iter(predictions.values()))
         rows = [_to_row(task, item, prediction) for item, prediction in zip(items, first, strict=True)]
         random = np.random.default_rng([seed, 1])
@@ -171,6 +178,13 @@ def number_labels(predictions: Mapping[str, Sequence[Labels]]) -> NDArray[np.int
 def ends_of(predictions: Mapping[str, Sequence[Labels]]) -> NDArray[np.int64]:
     """Return where the units of each item end, if those of all items lie end to end, [items]."""
     return np.cumsum([len(labels) for labels in next(iter(predictions.values()))], dtype=np.int64)
+
+
+def find_spans(labels: Labels) -> set[tuple[str, int, int]]:
+    """Return the entities that labels mark: kind, first and last word, found by seqeval (the rules of conlleval)."""
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    return set(get_entities([label or OUTSIDE for label in labels]))
 
 
 def _choose_check(mask: NDArray[np.bool_], random: np.random.Generator) -> int | None:

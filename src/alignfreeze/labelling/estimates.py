@@ -21,12 +21,25 @@ FEWEST = 3
 TUNED_FOR = 30
 """After about this many items, an interval for any time is narrowest in proportion."""
 
-PRESUMED = 0.5
-"""How much one presumed draw counts in the spread of an interval for any time.
 
-In that draw one model is right and the other wrong wherever they differ. Without it, the first few labels could agree
-by chance, and the interval would have no width.
-"""
+@dataclass(frozen=True, slots=True)
+class Presumed:
+    """How much one presumed draw counts in the spread of estimates.
+
+    In that draw one model is right and the other wrong wherever they differ. Without it, the first few labels could
+    agree by chance, and an interval would have no width. The values were chosen by simulation (docs/decisions).
+
+    Attributes:
+        once: In an interval after a number of labels that was decided before.
+        always: In an interval that holds at any time.
+    """
+
+    once: float
+    always: float
+
+
+OF_SUMS, OF_RATIOS = Presumed(once=0.05, always=0.5), Presumed(once=0.3, always=1.5)
+"""Ratios such as F1 vary more than their first labels show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,8 @@ class Evidence:
     Attributes:
         numerators: What each labelled item adds to the numerators, [labelled, models].
         denominators: What each labelled item adds to the denominators, [labelled, models].
-        known: The parts of the denominators that are known without labels, [models].
+        known_numerators: The parts of the numerators that are known without labels, [models].
+        known_denominators: The parts of the denominators that are known without labels, [models].
         left: The share of the sizes of all items that is left before each draw, also before those that nobody has
             labelled yet, [drawn].
         shares: The share of each drawn item, [drawn].
@@ -66,7 +80,8 @@ class Evidence:
 
     numerators: Floats
     denominators: Floats
-    known: Floats
+    known_numerators: Floats
+    known_denominators: Floats
     left: Floats
     shares: Floats
     most: Floats
@@ -159,7 +174,9 @@ class Estimates:
         self._weights = self._all_weights[: self.n]  # [labelled]
         sums = [self._sum(evidence, counts) for counts in (evidence.numerators, evidence.denominators)]
         (above, numerators), (below, denominators) = sums
-        below, denominators = below + evidence.known, denominators + evidence.known
+        above, numerators = above + evidence.known_numerators, numerators + evidence.known_numerators
+        below, denominators = below + evidence.known_denominators, denominators + evidence.known_denominators
+        self._presumed = OF_RATIOS if evidence.denominators.any() else OF_SUMS
         safe = np.where(below > 0, below, 1.0)
         self._own = np.where(below > 0, above / safe, 0.0)  # [models]
         # A ratio varies as this linear function does (Särndal, Swensson and Wretman 1992, section 5.5).
@@ -196,7 +213,7 @@ class Estimates:
             return 0.0
         deviations = self._deviations[:, model] - self._deviations[:, other]
         variance = self._sum_squares(deviations) / (self.n - 1)
-        presumed = PRESUMED * self._most[model, other] ** 2 / (n - 1)
+        presumed = self._presumed.always * self._most[model, other] ** 2 / (n - 1)
         return math.sqrt((variance + presumed) / float(self._all_weights[:n].sum())) * widen(n, errors)
 
     def _estimate(self, value: float, deviations: Floats, most: float, errors: float = ERRORS) -> Estimate:
@@ -206,8 +223,8 @@ class Estimates:
         if self.n < FEWEST:
             return Estimate(value)
         seen = self._sum_squares(deviations)
-        once = self._error(seen) * float(special.stdtrit(self.n - 1, 1 - errors / 2))
-        always = self._error(seen + PRESUMED * most**2) * widen(self.n, errors)
+        once = self._error(seen + self._presumed.once * most**2) * float(special.stdtrit(self.n - 1, 1 - errors / 2))
+        always = self._error(seen + self._presumed.always * most**2) * widen(self.n, errors)
         return Estimate(value, (value - once, value + once), (value - always, value + always))
 
     def _sum_squares(self, deviations: Floats) -> float:

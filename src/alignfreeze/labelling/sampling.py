@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 EVERYWHERE = 0.1
 """The part of the draws that reaches items on which the models agree; the rest goes to those on which they differ."""
 
+MISSED = 0.05
+"""How many entities an item counts for in which no model finds one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -55,6 +58,20 @@ class Sampling:
         """Return the share of the sizes that was left before each draw, [drawn]."""
         shares = np.array(self.shares)
         return np.cumsum(shares[::-1])[::-1]  # summed from the end, the last is exact
+
+
+def size_entities(differing: Floats, agreed: Floats) -> Floats:
+    """Return the size of each item by which it is drawn, if entities count and not units.
+
+    An item in which no model finds an entity has a size too: all may have missed one.
+
+    Args:
+        differing: Number of entities of each item that some models find and others do not, [items].
+        agreed: Number of entities of each item that all models find, [items].
+    """
+    if not differing.any():
+        return np.zeros_like(differing)
+    return np.sqrt(differing + EVERYWHERE * agreed + MISSED)
 
 
 def size_items(differing: Floats, units: Floats) -> Floats:
