@@ -43,7 +43,7 @@ def main():
             arrays[f"lengths {code}"] = np.array([len(one) for one in predicted], dtype=np.uint16)
         print(strategy, record.named_seeds)
     path = common.RESULTS / f"{NAME}.npz"
-    seeds = [record.named_seeds for _, record in candidates.values()]
+    seeds = np.array(["+".join(map(str, record.seeds)) for _, record in candidates.values()])
     np.savez_compressed(path, labels=np.array(labels), strategies=np.array(list(candidates)), seeds=seeds, **arrays)
     print(f"{path}: {path.stat().st_size:,} bytes")
 

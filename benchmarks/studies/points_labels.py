@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from alignfreeze.experiment.records import RECORD, RunRecord
 from benchmarks import common
 
 NAME = "points_labels"
@@ -37,17 +38,24 @@ def main():
     labels: list[str] = []
     found: dict[str, list[int]] = {}
     lengths: dict[str, list[int]] = {}
+    records = []
     for run in chosen.runs:
         (folder,) = (chosen.folder / "runs").glob(f"{run}-*")
+        record = RunRecord.read(folder / RECORD)
+        records.append(record)
         lengths = {}
         for language, predicted in read_items(folder):
+            if language == record.source_language:
+                continue
             lengths.setdefault(language, []).append(len(predicted))
             for label in predicted:
                 if label not in labels:
                     labels.append(label)
-                found.setdefault(f"{run} {language}", []).append(labels.index(label))
+                found.setdefault(f"{record.strategy} {language}", []).append(labels.index(label))
     arrays = {name: np.array(numbers, dtype=np.uint8) for name, numbers in found.items()}
     arrays |= {f"lengths {language}": np.array(several, dtype=np.uint16) for language, several in lengths.items()}
+    arrays["strategies"] = np.array([record.strategy for record in records])
+    arrays["seeds"] = np.array(["+".join(map(str, record.seeds)) for record in records])
     path = common.RESULTS / f"{NAME}.npz"
     np.savez_compressed(path, labels=np.array([str(label) for label in labels]), **arrays)
     print(f"{path}: {path.stat().st_size:,} bytes, labels {labels}")
