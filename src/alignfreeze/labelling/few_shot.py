@@ -130,7 +130,7 @@ def train_on_labels(
     strategy = settled.chosen
     folder = study / drawing.models[strategy]
     record = RunRecord.read(folder.parent / RECORD)
-    settings = _settings_for(record, options)
+    settings = settings_for(record, options)
     items = [_to_item(drawing, number, truth) for number, truth in enumerate(truths)]
 
     def train_on(places: Sequence[int], title: str) -> TaskModel:
@@ -154,7 +154,7 @@ def train_on_labels(
     return FewShot(drawing.language, strategy, len(truths), n_labels, gain, choice, out)
 
 
-def _settings_for(record: RunRecord, options: dict[str, Any]) -> FinetuningSettings:
+def settings_for(record: RunRecord, options: dict[str, Any]) -> FinetuningSettings:
     """Return the settings of the fine-tuning, changed for few items.
 
     Raises:

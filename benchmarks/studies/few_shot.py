@@ -1,0 +1,99 @@
+"""What does it gain to train the chosen model on the labels that chose it? Simulated: the labels of tests are hidden.
+
+    python benchmarks/studies/few_shot.py FOLDER [--language sw ...]
+
+The folder has runs of `experiments/points-pos.toml` whose models were kept. In each language, thirty sentences are
+drawn from the test file, labelled as `alignfreeze label` asks, and the model that `settle` chooses is trained on them.
+The scores are those of all other sentences of the file. What is known of other languages stays in the results.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import fmean
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from alignfreeze.corpora.annotated import TaggedSentence
+from alignfreeze.evaluation.predicting import predict
+from alignfreeze.experiment.records import RECORD, RunRecord
+from alignfreeze.files import read_json, write_json
+from alignfreeze.labelling.asking import draw_items, find_candidates
+from alignfreeze.labelling.few_shot import BATCH, EPOCHS, SHARE_OF_RATE, settings_for
+from alignfreeze.labelling.matching import Labelled
+from alignfreeze.labelling.settling import settle_labels
+from alignfreeze.tasks.finetuning import train_further
+from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.table import TASKS
+from benchmarks import common
+from benchmarks.studies.label_predictions import read_truth
+from benchmarks.studies.points import TUNING
+
+RESULT = "few_shot"
+SENTENCES = 30
+
+
+def accuracy(model, sentences):
+    """Return the accuracy of a model on tagged sentences, in percent."""
+    predicted = predict(model, sentences, task="pos", device="cpu")
+    pairs = zip(predicted, sentences, strict=True)
+    return 100 * fmean(guess == tag for labels, one in pairs for guess, tag in zip(labels, one.tags, strict=True))
+
+
+def learn_language(study, code):
+    """Label thirty sentences of a language, train on them, and return what that gains on the others."""
+    truth = list({one.words: one for one in read_truth(code)}.values())
+    drawing = draw_items(study, [list(one.words) for one in truth], code, (), seed=0, device="cpu")
+    labels = []
+    for number in range(SENTENCES):
+        tags, asked = truth[drawing.sampling.order[number]].tags, set(drawing.asked(number))
+        labels.append(tuple(tag if unit in asked else None for unit, tag in enumerate(tags)))
+    settled = settle_labels(Labelled(drawing, frozenset(range(SENTENCES)), tuple(labels), (), 0))
+    folder = study / drawing.models[settled.chosen]
+    record = RunRecord.read(folder.parent / RECORD)
+    model = load_task_model(folder, max_length=record.settings["finetuning"]["max_length"])
+    drawn = drawing.sampling.order[:SENTENCES]
+    rest = [one for place, one in enumerate(truth) if place not in set(drawn)]
+    before = accuracy(model, rest)
+    items = [TaggedSentence(truth[place].words, tags) for place, tags in zip(drawn, labels, strict=True)]
+    train_further(model, TASKS["pos"], items, settings=settings_for(record, {}), seed=31, device="cpu")
+    return {
+        "model": folder.parent.name,
+        "labels": settled.n_labels,
+        "sentences": len(rest),
+        "before": round(before, 2),
+        "after": round(accuracy(model, rest), 2),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the study")
+    parser.add_argument("--language", action="append", help="by default all of the study")
+    parser.add_argument("--out", type=Path, default=common.RESULTS / f"{RESULT}.json")
+    chosen = parser.parse_args()
+    known = read_json(chosen.out)["languages"] if chosen.out.exists() else {}
+    codes = next(iter(find_candidates(chosen.folder).values()))[1].settings["languages"]
+    for code in chosen.language or codes:
+        if code in known:
+            continue
+        known[code] = learn_language(chosen.folder, code)
+        print(code, known[code], flush=True)
+        reported = [one for other, one in known.items() if other not in TUNING]
+        gains = [one["after"] - one["before"] for one in reported]
+        summary = {
+            "sentences": SENTENCES,
+            "epochs": EPOCHS,
+            "batch_size": BATCH,
+            "share_of_rate": SHARE_OF_RATE,
+            "reported languages": len(reported),
+            "mean gain": round(fmean(gains), 2) if gains else None,
+            "worst": round(min(gains), 2) if gains else None,
+            "labels": round(fmean(one["labels"] for one in reported), 1) if reported else None,
+        }
+        write_json(chosen.out, {**summary, "languages": dict(sorted(known.items()))})
+    print(summary)
+
+
+if __name__ == "__main__":
+    main()
