@@ -48,7 +48,7 @@ def learn_language(study, code):
     for number in range(SENTENCES):
         tags, asked = truth[drawing.sampling.order[number]].tags, set(drawing.asked(number))
         labels.append(tuple(tag if unit in asked else None for unit, tag in enumerate(tags)))
-    settled = settle_labels(Labelled(drawing, frozenset(range(SENTENCES)), tuple(labels), (), 0))
+    settled = settle_labels(Labelled(drawing, frozenset(range(SENTENCES)), tuple(labels)))
     folder = study / drawing.models[settled.chosen]
     record = RunRecord.read(folder.parent / RECORD)
     model = load_task_model(folder, max_length=record.settings["finetuning"]["max_length"])

@@ -177,7 +177,7 @@ def spread(codes, read, *, draws, total):
         def labelled(code, n, drawn=drawn):
             drawing, _ = drawn[code]
             truths = [studies[code][1][place] for place in drawing.sampling.order[:n]]
-            return drawing, (Labelled(drawing, frozenset(range(n)), tuple(truths), (), 0) if n else None)
+            return drawing, (Labelled(drawing, frozenset(range(n)), tuple(truths)) if n else None)
 
         first = spread_items({code: labelled(code, 0) for code in codes}, total // 3)
         more = spread_items({code: labelled(code, n) for code, n in first.items()}, total - total // 3)

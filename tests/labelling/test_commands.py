@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -59,15 +60,18 @@ def test_label_then_settle(study):
     assert "<title>Label 6 sentences in German</title>" in page.read_text()
 
     early = alignfreeze("settle", study / "out", path)
-    refused(early, "0 of the first items are labelled, and at least 3 are needed; the next is de-")
+    refused(early, "at least 3 items with a label are needed", "found 0; the next is de-", f"{path}, line 3)")
     fill_in(study)
+    labelled = path.read_text()
+    refused(ask(study), f"{path}: exists already, and labels in it would be lost", "--after")
+    assert path.read_text() == labelled
     done = alignfreeze("settle", study / "out", path)
     assert done.returncode == 0, done.stderr
     assert re.match(r"(# )?German: use (baseline|front)\. It is (not )?settled", done.stdout)
     facts = json.loads(alignfreeze("settle", study / "out", path, "--json").stdout)
     assert (facts["n_items"], facts["n_labels"]) == (6, questions)
     assert {one["strategy"] for one in facts["standings"]} == {"baseline", "front"}
-    assert (study / "out" / facts["standings"][0]["model"] / "config.json").is_file()
+    assert (Path(facts["standings"][0]["model"]) / "config.json").is_file()
 
     page = study / "page.md"
     assert alignfreeze("report", study / "out", "--out", page).returncode == 0
@@ -101,17 +105,18 @@ def test_wrong_wishes_are_refused(study):
     refused(ask(study, "--strategy", "front"), "only 'front' has a model, so there is nothing to choose from")
     refused(ask(study, text="missing.txt"), "missing.txt")
     refused(
-        alignfreeze("label", study / "out", "--language", "de", "--out", study / "x"),
+        alignfreeze("label", study / "out", "--language", "de", "--out", study / "x.conllu"),
         "give either a text to draw from, or files to go on after",
     )
     refused(
-        alignfreeze("label", study / "out", "--text", study / "de.txt", "--out", study / "x"),
+        alignfreeze("label", study / "out", "--text", study / "de.txt", "--out", study / "x.conllu"),
         "language: give the language of the text",
     )
     refused(ask(study, "--html", out="x.html"), "--html", "x.html: this file is also the output of --out")
     (study / "empty.txt").write_text("\n")
     refused(ask(study, text="empty.txt"), "no sentence found")
     assert not (study / "to-label.conllu").exists()
+    refused(ask(study, out="x.jsonl"), "items of the task 'pos' are written as CoNLL-U; name the file x.conllu")
 
 
 def test_a_study_without_models_is_refused(project):

@@ -15,7 +15,10 @@ from tests.support.cli import alignfreeze, refused
 def test_a_model_that_has_learnt_the_labels_is_better_by_cross_validation(study):  # noqa: F811
     ask(study, "--sentences", "20")
     path = study / "to-label.conllu"
-    refused(alignfreeze("settle", study / "out", path, "--finetune", study / "few"), "at least 3 are needed")
+    refused(
+        alignfreeze("settle", study / "out", path, "--finetune", study / "few"),
+        "at least 3 items with a label are needed",
+    )
     fill_in(study, n=5)
     refused(
         alignfreeze("settle", study / "out", path, "--finetune", study / "few"),

@@ -43,7 +43,7 @@ def test_labels_are_read_up_to_the_first_missing_one(tags):
     found = read_labels(study, [answer(path, n=first)])
     assert len(found.truths) == 1
     assert [label for label in found.truths[0] if label] == ["NOUN"] * first
-    assert found.unfinished == tuple(f"{drawing.name}-{number:04}" for number in (2, 3, 4, 5))
+    assert found.gap == f"{drawing.name}-0002 ({path}, line {lines_with(path, '?')[0]})"
     assert found.waiting == 0
 
 
@@ -55,7 +55,24 @@ def test_labelled_items_after_a_gap_wait(tags):
     lines[row - 1] = lines[row - 1].replace("NOUN", "?")
     path.write_text("\n".join(lines))
     found = read_labels(study, [path])
-    assert (len(found.truths), found.waiting, found.unfinished) == (0, 4, (f"{drawing.name}-0001",))
+    assert (len(found.truths), found.waiting) == (0, 4)
+    assert found.gap == f"{drawing.name}-0001 ({path}, line {row})"
+
+
+def test_an_item_that_is_not_in_the_files_is_a_gap(tags):
+    drawing, study, path = tags
+    blocks = answer(path).read_text().split("\n\n")
+    path.write_text("\n\n".join([blocks[0], *blocks[2:]]))
+    found = read_labels(study, [path])
+    assert (len(found.truths), found.waiting) == (1, 3)
+    assert found.gap == f"{drawing.name}-0002, which is not in the files"
+
+
+def test_tabs_after_a_comment_do_no_harm(tags):
+    _, study, path = tags
+    text = answer(path).read_text()
+    path.write_text("\n".join(line + "\t" * 9 if line.startswith("#") else line for line in text.split("\n")))
+    assert len(read_labels(study, [path]).truths) == 5
 
 
 def test_whoever_cannot_tell_writes_a_line(tags):
@@ -83,6 +100,8 @@ def test_items_may_stand_in_several_files_and_in_any_order(tags):
         ("-0001", "-0099", None, "there is no item"),
         ("# sent_id", "# id", None, "the comment '# sent_id = ...' before the sentence is missing"),
         ("\tthe\t_", "\tthe", None, "expected 10 columns"),
+        ("\t?", "\t?NOUN", "?NOUN", "remove the question mark, if 'NOUN' is your label"),
+        ("1\tthe\t", '"1"\t"the"', None, "Was the file saved by a spreadsheet?"),
     ],
 )
 def test_wrong_files_are_refused_with_their_line(tags, before, after, line_of, said):
@@ -127,6 +146,12 @@ def test_a_file_of_another_study_is_refused(tags, tmp_path_factory):
     keep(draw_tags(seed=7), other)
     with pytest.raises(DataError, match=f"was drawn for another study than {other}; this study has de-"):
         read_labels(other, [path])
+
+
+def test_a_missing_study_is_said(tags):
+    _, study, path = tags
+    with pytest.raises(DataError, match="nostudy: no such folder"):
+        read_labels(study / "nostudy", [path])
 
 
 def test_a_file_without_items_is_refused(tags):

@@ -27,7 +27,7 @@ def label(drawing, n, truth="NOUN"):
     for number in range(n):
         asked = drawing.asked(number)
         truths.append(tuple(truth if unit in asked else None for unit in range(4)))
-    return Labelled(drawing, frozenset(range(n)), tuple(truths), (), 0)
+    return Labelled(drawing, frozenset(range(n)), tuple(truths))
 
 
 def test_labels_move_the_choice(drawing):
@@ -52,12 +52,15 @@ def test_a_clear_difference_is_settled_and_helps(drawing):
 
 
 def test_with_few_labels_it_says_how_many_more_would_settle_it(drawing):
-    found = settle_labels(label(drawing, 4))
+    mixed = label(drawing, 20).truths
+    mixed = [label(drawing, n + 1, "ADJ").truths[n] if n % 5 > 2 else truth for n, truth in enumerate(mixed)]
+    found = settle_labels(Labelled(drawing, frozenset(), tuple(mixed)))
     assert not found.is_settled
-    assert found.chosen == "full"
-    after = 4 + found.more_items
-    assert settle_labels(label(drawing, min(N, 2 * after))).is_settled
-    assert f"About {found.more_items} more sentences would settle it" in " ".join(found.answers())
+    assert 0 < found.more_items < N - 20
+    assert f"Roughly {found.more_items} more sentences would settle it" in " ".join(found.answers())
+    few = settle_labels(label(drawing, 4))
+    assert few.more_items is None
+    assert "would settle it" not in " ".join(few.answers())
 
 
 def test_labels_of_everything_settle_it_exactly(drawing):
@@ -70,13 +73,21 @@ def test_labels_of_everything_settle_it_exactly(drawing):
 
 
 def test_fewer_than_three_items_are_too_few(drawing):
-    with pytest.raises(DataError, match="2 of the first items are labelled, and at least 3 are needed; the next is x"):
-        settle_labels(Labelled(drawing, frozenset(), label(drawing, 2).truths, ("x",), 0))
+    with pytest.raises(DataError, match=r"at least 3 items with a label are needed.*; found 2; the next is x"):
+        settle_labels(Labelled(drawing, frozenset(), label(drawing, 2).truths, "x"))
+
+
+def test_items_that_nobody_could_label_settle_nothing(drawing):
+    truths = tuple((None,) * 4 for _ in range(30))
+    with pytest.raises(DataError, match=r"at least 3 items with a label are needed.*; found 0$"):
+        settle_labels(Labelled(drawing, frozenset(), truths))
 
 
 def test_items_that_wait_are_named(drawing):
-    found = settle_labels(Labelled(drawing, frozenset(), label(drawing, 5).truths, ("de-1-0006",), 7))
-    assert "7 labelled sentences do not count yet, because de-1-0006 was drawn before them" in " ".join(found.answers())
+    found = settle_labels(Labelled(drawing, frozenset(), label(drawing, 5).truths, "de-1-0006 (x, line 3)", 7))
+    said = " ".join(found.answers())
+    assert "7 labelled sentences do not count yet" in said
+    assert "is not finished: de-1-0006 (x, line 3). Write _ where you cannot tell." in said
 
 
 def test_a_margin_that_nothing_exceeds_settles_everything(drawing):

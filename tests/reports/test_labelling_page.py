@@ -125,7 +125,7 @@ def test_words_are_labelled_by_the_keyboard_alone(tmp_path, open_page, sentences
     saved = save(page, tmp_path / "saved")
     assert saved.name == file.name
     found = read_labels(tmp_path, [saved])
-    assert (found.truths, found.unfinished) == (truths, ())
+    assert (found.truths, found.gap) == (truths, None)
 
 
 @pytest.mark.parametrize("suffix", DRAWINGS)

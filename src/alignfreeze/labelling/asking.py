@@ -12,15 +12,16 @@ from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.json_lines import parse_object
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.encoding.lending import visiting
-from alignfreeze.errors import DataError, SettingsError, did_you_mean
+from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.translations import read_plain
 from alignfreeze.files import check_apart, check_file, read_lines, to_path
 from alignfreeze.labelling.drawing import Drawing
-from alignfreeze.labelling.forms import Item, to_items, write_items
+from alignfreeze.labelling.forms import Item, check_form, to_items, write_items
 from alignfreeze.labelling.matching import place_of, read_labels
 from alignfreeze.languages import check_language, name_of
 from alignfreeze.progress import remark, stage
+from alignfreeze.studies.comparing import say_unfinished
 from alignfreeze.studies.results import read_records
 from alignfreeze.tasks.given import to_unlabelled
 from alignfreeze.tasks.models import load_task_model
@@ -127,7 +128,7 @@ def label(
         OutputError: The file cannot be written.
     """
     study, out, files = to_path(study, "study"), to_path(out, "out"), [to_path(one, "after") for one in after]
-    check_file(out)
+    check_new(out)
     check_apart({"--out": out}, [*files, *([text] if isinstance(text, Path) else [])])
     if (text is None) == (not files):
         raise SettingsError("give either a text to draw from, or files to go on after")
@@ -138,6 +139,20 @@ def label(
         raise SettingsError("language: give the language of the text, such as 'sw'")
     drawing = draw_items(study, text, check_language(language), strategies, seed=seed, device=device)
     return write_asked(study, drawing, sentences, out, proposals=proposals)
+
+
+def check_new(out: Path) -> None:
+    """Check that a file to label can be written and does not exist: labels are somebody's work.
+
+    Raises:
+        OutputError: It exists, or cannot be written.
+    """
+    if out.exists():
+        raise OutputError(
+            f"{out}: exists already, and labels in it would be lost; choose another name. For more items of the same "
+            "text, name the file with --after"
+        )
+    check_file(out)
 
 
 def write_asked(
@@ -160,6 +175,7 @@ def write_asked(
     draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:n]
     if not draws:
         raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
+    check_form(drawing, out)
     write_items(drawing, draws, out, with_proposals=proposals)
     return Asked(study, drawing, tuple(draws), out, with_proposals=proposals)
 
@@ -219,12 +235,15 @@ def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tu
         )
     for name in strategies:
         if name not in kept:
-            raise SettingsError(f"strategies: {name!r} has no model in {study}.{did_you_mean(name, kept)}")
+            raise SettingsError(
+                f"strategies: {name!r} has no model in {study}; found {', '.join(kept)}.{did_you_mean(name, kept)}"
+            )
     chosen = {name: kept[name] for name in strategies or kept}
     if len(tasks := {record.task for _, record in chosen.values()}) > 1:
         raise DataError(f"{study}: holds models of the tasks {' and '.join(sorted(tasks))}; keep them in two folders")
     if len(chosen) < 2:
         raise DataError(f"{study}: only {next(iter(chosen))!r} has a model, so there is nothing to choose from")
+    say_unfinished([study])
     if left_out := sorted({record.strategy for _, record in records} - set(kept)):
         remark(f"{', '.join(left_out)}: left out, because no model was kept")
     return chosen

@@ -14,7 +14,7 @@ from alignfreeze.corpora.annotated import UNTAGGED
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.json_lines import parse_object
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
-from alignfreeze.errors import DataError, show_value
+from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.files import check_file, read_lines, write_lines
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.tasks.table import TASKS
@@ -26,6 +26,7 @@ UNKNOWN = UNTAGGED
 """The label of whoever cannot tell."""
 
 _ID = re.compile(r"#\s*sent_id\s*=\s*(\S+)")
+_COMMENT = re.compile(r"#\s*text\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,24 @@ class Item:
     row: Mapping[str, Any]
     labels: tuple[str, ...]
     proposals: Mapping[int, str]
+
+
+def check_form(drawing: Drawing, path: Path) -> None:
+    """Check that the name of a file to label is that of the form that is written.
+
+    Raises:
+        SettingsError: It ends like the name of another form.
+    """
+    if drawing.labels_words:
+        form, usual = ("IOB2", ".iob2") if drawing.fills_agreed else ("CoNLL-U", ".conllu")
+        wrong = {".jsonl", ".tsv", ".txt", ".html", *({".conllu"} if drawing.fills_agreed else {".iob2"})}
+    else:
+        form, usual = "JSON lines or TSV", ".jsonl"
+        wrong = {".conllu", ".iob2", ".txt", ".html"}
+    if path.suffix in wrong:
+        raise SettingsError(
+            f"out: {path}: items of the task {drawing.task!r} are written as {form}; name the file {path.stem}{usual}"
+        )
 
 
 def write_items(drawing: Drawing, draws: Sequence[int], path: Path, *, with_proposals: bool = False) -> None:
@@ -191,7 +210,7 @@ def _read_words(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
     for number, line in [*lines, (0, "")]:
         if match := _ID.match(line):
             name = match[1]
-        elif line.startswith("# ") and "\t" not in line:
+        elif line.startswith("#") and (_COMMENT.match(line) or "\t" not in line):
             continue
         elif line.strip():
             rows.append((number, *_split_columns(path, number, line)))
@@ -213,6 +232,8 @@ def _split_columns(path: Path, number: int, line: str) -> tuple[str, str]:
             f"expected {CONLLU_COLUMNS} columns (CoNLL-U), or a word and its label, separated by tabs; "
             f"found {len(columns)}"
         )
+        if line.startswith(('"', "'")):
+            problem += ". Was the file saved by a spreadsheet? Save it as plain text with tabs and without quotes"
         raise DataError.at(path, number, problem)
     place = 3 if len(columns) == CONLLU_COLUMNS else 1
     return columns[1 if place == 3 else 0], columns[place].strip()

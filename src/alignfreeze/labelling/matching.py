@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +27,17 @@ class Labelled:
         drawing: What was drawn.
         draws: The numbers of all draws that stand in the files.
         truths: The labels of the first drawn items, without a gap: of each unit, None where nobody could tell.
-        unfinished: Names of items with a missing label, in the order of the draws.
-        waiting: How many labelled items come after a gap, and do not count before it is closed.
+        gap: The first item without all its labels, and where it stands; None if all that were written are labelled.
+        waiting: How many labelled items come after the gap, and do not count before it is closed.
+        study: The folder of the study.
     """
 
     drawing: Drawing
     draws: frozenset[int]
     truths: tuple[Labels, ...]
-    unfinished: tuple[str, ...]
-    waiting: int
+    gap: str | None = None
+    waiting: int = 0
+    study: Path = Path()
 
 
 def place_of(study: Path, name: str) -> Path:
@@ -70,10 +72,19 @@ def read_labels(study: Path, paths: Sequence[Path]) -> Labelled:
     done = {draw for draw, (_, _, read) in labels.items() if read is not None}
     n = next(draw for draw in range(len(done) + 1) if draw not in done)
     truths = tuple(read for draw in range(n) for read in [labels[draw][2]] if read is not None)
-    missing = sorted({*range(n, max(done, default=-1) + 1)} - done | (labels.keys() - done))
-    return Labelled(
-        drawing, frozenset(labels), truths, tuple(name_of_item(drawing, draw) for draw in missing), len(done) - n
-    )
+    missing = {*range(n, max(done, default=-1) + 1)} - done | (labels.keys() - done)
+    gap = _describe_gap(drawing, min(missing), labels) if missing else None
+    return Labelled(drawing, frozenset(labels), truths, gap, len(done) - n, study)
+
+
+def _describe_gap(drawing: Drawing, draw: int, labels: Mapping[int, tuple[Path, Filled, Labels | None]]) -> str:
+    """Return the name of an item without all its labels, and where the first one is missing."""
+    name = name_of_item(drawing, draw)
+    if draw not in labels:
+        return f"{name}, which is not in the files"
+    path, item, _ = labels[draw]
+    unit = next(unit for unit in drawing.asked(draw) if item.is_missing(unit) or not item.labels[unit])
+    return f"{name} ({path}, line {item.lines[unit]})"
 
 
 def group_by_drawing(paths: Sequence[Path]) -> list[list[Path]]:
@@ -113,6 +124,8 @@ def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
     ((name, (path, item)),) = names.items()
     place = place_of(study, name)
     if not place.is_file():
+        if not study.is_dir():
+            raise DataError(f"{study}: no such folder; name the folder of the study from which the items were drawn")
         known = sorted(one.stem for one in place.parent.glob("*.json") if "." not in one.stem)
         drawn = f"this study has {', '.join(known)}" if known else "this study has no drawing"
         raise DataError.at(path, item.lines[0], f"{item.name!r} was drawn for another study than {study}; {drawn}")
@@ -162,6 +175,9 @@ def _parse_labels(drawing: Drawing, draw: int, path: Path, item: Filled) -> Labe
     labels: list[str | None] = [None] * len(item.labels)
     for unit, label in enumerate(item.labels):
         if item.is_missing(unit) or label in {"", UNKNOWN}:
+            if label[1:] in drawing.labels and not drawing.fills_agreed:
+                problem = f"{label!r}: remove the question mark, if {label[1:]!r} is your label"
+                raise DataError.at(path, item.lines[unit], problem)
             continue
         if drawing.labels and label not in drawing.labels:
             _refuse_label(drawing, path, item, unit)

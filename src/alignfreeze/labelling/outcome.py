@@ -57,9 +57,10 @@ class Settlement(Tabular):
         standings: One for each strategy.
         chosen: The strategy to use.
         is_settled: Whether labels alone show that no other model is better by more than the margin.
-        more_items: About how many more items would show it; None if it is shown, or if no number of items would.
-        unfinished: Names of items with a missing label.
-        waiting: How many labelled items do not count, because an item that was drawn before them is not labelled.
+        more_items: Roughly how many more items would show it; None if it is shown, if no number of items would, or if
+            fewer than ten are labelled.
+        gap: The first item without all its labels, and where it stands; None if all that were written are labelled.
+        waiting: How many labelled items do not count, because the item of the gap was drawn before them.
     """
 
     task: str
@@ -75,7 +76,7 @@ class Settlement(Tabular):
     chosen: str
     is_settled: bool
     more_items: int | None
-    unfinished: tuple[str, ...] = ()
+    gap: str | None = None
     waiting: int = 0
 
     @property
@@ -128,16 +129,19 @@ def settlement_lines(found: Settlement) -> list[str]:
         f"This follows from {found.n_labels:,} labels in {found.n_items:,} {things}, of {found.n_text:,} in the text."
     )
     if found.more_items is not None:
-        lines.append(f"About {found.more_items:,} more {things} would settle it, if estimates stay as they are.")
-    elif not found.is_settled:
+        lines.append(
+            f"Roughly {found.more_items:,} more {things} would settle it, if estimates stay as they are; few labels "
+            "say little about this number."
+        )
+    elif not found.is_settled and found.n_items >= 10:
         lines.append("Even labels for the whole text would not settle it, if estimates stay as they are.")
     if found.waiting:
         lines.append(
-            f"{found.waiting:,} labelled {things} do not count yet, because {found.unfinished[0]} was drawn before "
-            "them and has a missing label. Write _ there if you cannot tell."
+            f"{found.waiting:,} labelled {things} do not count yet, because an item that was drawn before them is not "
+            f"finished: {found.gap}. Write _ where you cannot tell."
         )
-    elif found.unfinished:
-        lines.append(f"Labels are missing from {found.unfinished[0]} on.")
+    elif found.gap:
+        lines.append(f"Labels are missing from {found.gap} on.")
     return lines
 
 

@@ -17,7 +17,6 @@ from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import to_path, to_paths
 from alignfreeze.labelling.counting import collect_evidence
-from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
 from alignfreeze.labelling.kept import keep
 from alignfreeze.labelling.matching import Labelled, read_labels
@@ -25,6 +24,9 @@ from alignfreeze.labelling.outcome import Settlement, Standing
 from alignfreeze.running.verdicts import MARGIN, Verdict, decide
 from alignfreeze.studies.comparing import to_margin
 from alignfreeze.tasks.table import TASKS
+
+ENOUGH = 10
+"""With fewer labelled items, it is not said how many more are needed: the estimates still move too much."""
 
 COMMON_SPREAD = 1.0
 """Standard deviation of what all scores have in common before anything is labelled: nothing is known of it."""
@@ -69,10 +71,11 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
         DataError: Fewer than three of the first items are labelled.
     """
     drawing, truths = labelled.drawing, labelled.truths
-    if len(truths) < min(FEWEST, len(drawing.sampling.order)):
-        first = labelled.unfinished[0] if labelled.unfinished else f"item {len(truths) + 1}"
+    told = sum(any(label is not None for label in truth) for truth in truths)
+    if told < min(FEWEST, len(drawing.sampling.order)):
+        next_one = f"; the next is {labelled.gap}" if labelled.gap else ""
         raise DataError(
-            f"{len(truths)} of the first items are labelled, and at least {FEWEST} are needed; the next is {first}"
+            f"at least {FEWEST} items with a label are needed, from the first one on; found {told}{next_one}"
         )
     estimates = Estimates(collect_evidence(drawing, truths))
     names = list(drawing.predictions)
@@ -90,11 +93,11 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
         n_drawn=len(drawing.sampling.order),
         n_text=len(drawing.rows),
         margin=margin,
-        standings=tuple(_stand(drawing, choice, drawn, number, first=first) for number in range(len(names))),
+        standings=tuple(_stand(labelled, choice, drawn, number, first=first) for number in range(len(names))),
         chosen=names[choice.best],
         is_settled=choice.is_settled(len(truths)),
-        more_items=choice.find_more(len(truths), len(drawing.sampling.order)),
-        unfinished=labelled.unfinished,
+        more_items=choice.find_more(len(truths), len(drawing.sampling.order)) if len(truths) >= ENOUGH else None,
+        gap=labelled.gap,
         waiting=labelled.waiting,
     )
 
@@ -142,14 +145,15 @@ class _Choice:
         return bisect(range(n_drawn - n), False, key=lambda more: self.is_settled(n + more))
 
 
-def _stand(drawing: Drawing, choice: _Choice, drawn: Floats, number: int, *, first: int) -> Standing:
+def _stand(labelled: Labelled, choice: _Choice, drawn: Floats, number: int, *, first: int) -> Standing:
     """Return what labels say about a model; gains are measured over the first one."""
+    drawing, study = labelled.drawing, labelled.study
     name = list(drawing.predictions)[number]
     estimates, best = choice.estimates, choice.best
     gain = None if number == first else estimates.difference(number, first, errors=choice.errors)
     return Standing(
         strategy=name,
-        model=drawing.models[name],
+        model=str(study / drawing.models[name]),
         score=estimates.score(number),
         gain=gain,
         verdict=None if gain is None else _judge(gain, choice.margin),

@@ -10,8 +10,8 @@ from typing import Any
 from alignfreeze.encoding.devices import Device
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER
-from alignfreeze.files import check_apart, check_file, to_path
-from alignfreeze.labelling.asking import SENTENCES, Asked, draw_items, write_asked
+from alignfreeze.files import check_apart, to_path
+from alignfreeze.labelling.asking import SENTENCES, Asked, check_new, draw_items, write_asked
 from alignfreeze.labelling.budget import spread_items
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.matching import Labelled, group_by_drawing, read_labels
@@ -82,6 +82,6 @@ def _check_places(out: str, texts: Mapping[str, Any], files: Sequence[Path] = ()
     places = {code: Path(out.replace(LANGUAGE_PLACEHOLDER, code)) for code in texts}
     inputs = [*files, *(text for text in texts.values() if isinstance(text, Path))]
     for place in places.values():
-        check_file(place)
+        check_new(place)
         check_apart({"--out": place}, inputs)
     return places
