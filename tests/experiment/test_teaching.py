@@ -265,6 +265,16 @@ def test_the_best_half_of_doubtful_labels_is_learnt(first):
     assert (german[0].labelled, german[0].items, len(german[1])) == (120, 60, 60)
 
 
+def test_what_is_learnt_is_said(project, remarks):
+    found = taught(project, "projected", teaching={"guard": False})
+    (record,) = run_experiment(found, out=project / "out").records
+    said = (
+        f"projected: {record.teaching.items} target-language items are learnt; the labels of 2 of 2 languages are kept"
+    )
+    assert said in remarks
+    assert record.teaching.items > 0
+
+
 def test_if_all_labels_are_refused_the_first_model_stays(project, remarks):
     found, out = taught(project, "baseline", "projected", keep_models=True), project / "out"
     refusing = teaching.Guarded("de", "refuse", 0, 1, "German: projected labels are refused: a reason.")

@@ -113,6 +113,13 @@ class Teaching:
         return sum(one.items for one in self.languages)
 
     @property
+    def kept_text(self) -> str:
+        """How many items are learnt, and in how many languages all sure labels are kept, as text."""
+        kept = sum(one.decision == "keep" for one in self.languages)
+        n = len(self.languages)
+        return f"{self.items:,} target-language items are learnt; the labels of {kept} of {n} languages are kept"
+
+    @property
     def warnings(self) -> list[str]:
         """A sentence for each language whose labels are refused, or only partly used."""
         return [one.sentence for one in self.languages if one.decision != "keep"]

@@ -147,6 +147,7 @@ def teach(
     if not items:
         remark(f"{taught}: no labels are left to learn from, so the model of the first training is the final one")
         return first, teaching
+    remark(f"{taught}: {teaching.kept_text}")
     share, steps = settings.teaching.source_share, settings.teaching.total_steps(first.history.steps)
     del first, others, models  # on a GPU the second training needs the memory
     return tune(AGAIN, Mixture(items, share, steps), seed), teaching
