@@ -13,8 +13,10 @@ import pytest
 
 from alignfreeze import cli, terminal
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.labelling.forms import write_items
 from alignfreeze.running.study import Study
 from alignfreeze.typology import is_installed
+from tests.labelling.support import draw_tags, keep
 from tests.support import figures
 from tests.support.cli import alignfreeze, in_terminal
 from tests.support.records import make_settings, write_runs
@@ -186,6 +188,21 @@ def report(folder):
 def probe(folder):
     write(folder / "pairs.tsv", PAIRS)
     return ["models/e5-small", "models/e5-small-front-on-german", "--bitext", "en-de=pairs.tsv"]
+
+
+@case(("alignfreeze.labelling.asking.draw_items", lambda *_, **__: draw_tags()))
+def label(folder):
+    write(folder / "de.txt", "the dog barks\n")
+    return ["study", "--language", "de", "--text", "de.txt", "--out", "to-label.conllu", "--html"]
+
+
+@case()
+def settle(folder):
+    drawing = draw_tags()
+    keep(drawing, folder / "study")
+    write_items(drawing, range(4), folder / "labelled.conllu")
+    write(folder / "labelled.conllu", (folder / "labelled.conllu").read_text().replace("\t?", "\tNOUN"))
+    return ["study", "labelled.conllu"]
 
 
 @case()
