@@ -59,8 +59,9 @@ def test_label_then_settle(study):
     assert f"Or open {page} in a browser, label there, and save the file from the page." in asked.stdout
     assert "<title>Label 6 sentences in German</title>" in page.read_text()
 
+    first = next(n for n, line in enumerate(path.read_text().split("\n"), start=1) if "\t?\t" in line)
     early = alignfreeze("settle", study / "out", path)
-    refused(early, "at least 3 items with a label are needed", "found 0; the next is de-", f"{path}, line 3)")
+    refused(early, "at least 3 items with a label are needed", "found 0; the next is de-", f"{path}, line {first})")
     fill_in(study)
     labelled = path.read_text()
     refused(ask(study), f"{path}: exists already, and labels in it would be lost", "--after")
