@@ -18,12 +18,11 @@ from alignfreeze.corpora.annotated import TaggedSentence
 from alignfreeze.evaluation.predicting import predict
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import read_json, write_json
-from alignfreeze.labelling.asking import draw_items, find_candidates
+from alignfreeze.labelling.asking import draw_items, find_candidates, load_model
 from alignfreeze.labelling.few_shot import BATCH, EPOCHS, SHARE_OF_RATE, settings_for
 from alignfreeze.labelling.matching import Labelled
 from alignfreeze.labelling.settling import settle_labels
 from alignfreeze.tasks.finetuning import train_further
-from alignfreeze.tasks.models import load_task_model
 from alignfreeze.tasks.table import TASKS
 from benchmarks import common
 from benchmarks.studies.label_predictions import read_truth
@@ -51,7 +50,7 @@ def learn_language(study, code):
     settled = settle_labels(Labelled(drawing, frozenset(range(SENTENCES)), tuple(labels)))
     folder = study / drawing.models[settled.chosen]
     record = RunRecord.read(folder.parent / RECORD)
-    model = load_task_model(folder, max_length=record.settings["finetuning"]["max_length"])
+    model = load_model(folder, record)
     drawn = drawing.sampling.order[:SENTENCES]
     rest = [one for place, one in enumerate(truth) if place not in set(drawn)]
     before = accuracy(model, rest)

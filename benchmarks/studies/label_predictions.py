@@ -16,8 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.evaluation.predicting import predict
-from alignfreeze.labelling.asking import find_candidates
-from alignfreeze.tasks.models import load_task_model
+from alignfreeze.labelling.asking import find_candidates, load_model
 from benchmarks import common
 
 NAME = "label_predictions"
@@ -34,7 +33,7 @@ def main():
     candidates = find_candidates(parser.parse_args().folder)
     arrays, labels = {}, None
     for strategy, (folder, record) in candidates.items():
-        model = load_task_model(folder, max_length=record.settings["finetuning"]["max_length"])
+        model = load_model(folder, record)
         labels = labels or list(model.labels)
         for code in record.settings["languages"]:
             predicted = predict(model, read_truth(code), task="pos", device="cpu")

@@ -44,11 +44,22 @@ class Prior:
         gains = {str(one): _probability_of_gain(_parts_of(one, calibration)) for one in strategies}
         if len(gains) == 1:
             return cls(gains, 1 - next(iter(gains.values())))
-        roots = [BASELINE, *dict.fromkeys(str(root) for one in strategies if (root := root_of(one)).realigns)]
-        random = np.random.default_rng(0)
-        drawn = draw_prior(1, len(roots) - 1, calibration, random, n=PRIOR_DRAWS)
-        drawn = add_up(drawn, roots, strategies, calibration, random)
+        drawn = draw_gains_before(strategies, calibration, n=PRIOR_DRAWS)
         return cls(gains, float((drawn <= 0).all(axis=-1).mean()))
+
+
+def draw_gains_before(strategies: Sequence[Strategy], calibration: Calibration, *, n: int = DRAWS) -> Floats:
+    """Draw true gains of strategies over the baseline in one language from the prior alone, [draws, strategies].
+
+    Args:
+        strategies: The strategies.
+        calibration: The means of gains before anything is known, and their spreads.
+        n: Number of draws.
+    """
+    roots = [BASELINE, *dict.fromkeys(str(root) for one in strategies if (root := root_of(one)).realigns)]
+    random = np.random.default_rng(0)
+    drawn = draw_prior(1, len(roots) - 1, calibration, random, n=n)
+    return add_up(drawn, roots, strategies, calibration, random)[:, 0]
 
 
 def _narrow(calibration: Calibration, n_languages: int) -> Calibration:

@@ -13,7 +13,7 @@ from alignfreeze.encoding.lending import visiting
 from alignfreeze.progress import stage
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.given import task_of, to_task, to_unlabelled
-from alignfreeze.tasks.models import Given, to_task_model
+from alignfreeze.tasks.models import Given, TaskModel, to_task_model
 from alignfreeze.tasks.task import Task
 
 
@@ -111,5 +111,20 @@ def predict(
     device = check_device(device)
     check_finite("the model", model.model)
     items = to_unlabelled(learnt, data, language=language, split=split)
-    with visiting(model.model, device), stage("predicting", total=len(items)) as bar:
-        return Predicted(learnt, items, learnt.kind.predict(model, items, bar=bar))
+    return Predicted(learnt, items, label_items(model, learnt, items, device=device))
+
+
+def label_items(
+    task_model: TaskModel, task: Task, items: Sequence[Any], *, device: str, title: str = "predicting"
+) -> list[Any]:
+    """Let a fine-tuned model label items of its task, and leave it where it was.
+
+    Args:
+        task_model: The fine-tuned model.
+        task: What it has learnt.
+        items: The items; their labels do not count.
+        device: Where the model runs.
+        title: What this is called while it runs.
+    """
+    with visiting(task_model.model, device), stage(title, total=len(items)) as bar:
+        return task.kind.predict(task_model, items, bar=bar)

@@ -11,8 +11,8 @@ from typing import Any
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.json_lines import parse_object
 from alignfreeze.encoding.devices import Device, check_device
-from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
+from alignfreeze.evaluation.predicting import label_items
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.translations import read_plain
 from alignfreeze.files import check_apart, check_file, read_lines, to_path
@@ -20,11 +20,11 @@ from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.forms import Item, check_form, to_items, write_items
 from alignfreeze.labelling.matching import place_of, read_labels
 from alignfreeze.languages import check_language, name_of
-from alignfreeze.progress import remark, stage
+from alignfreeze.progress import remark
 from alignfreeze.studies.comparing import say_unfinished
 from alignfreeze.studies.results import read_records
 from alignfreeze.tasks.given import to_unlabelled
-from alignfreeze.tasks.models import load_task_model
+from alignfreeze.tasks.models import TaskModel, load_task_model
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source, Task
 
@@ -198,18 +198,27 @@ def draw_items(
     predictions: dict[str, list[Any]] = {}
     labels: dict[tuple[str, ...], str] = {}
     for name, (folder, record) in candidates.items():
-        settings = record.settings["finetuning"]
-        how = {key: settings[key] for key in ("max_length", "stride") if key in settings}
-        model = load_task_model(folder, task.kind.head, **how)
+        model = load_model(folder, record)
         labels.setdefault(tuple(model.labels), name)
-        with visiting(model.model, check_device(device)), stage(f"predicting with {name}", total=len(items)) as bar:
-            predictions[name] = task.kind.predict(model, items, bar=bar)
+        how = {"device": check_device(device), "title": f"predicting with {name}"}
+        predictions[name] = label_items(model, task, items, **how)
     if len(labels) > 1:
         raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
     places = {name: str(folder.relative_to(study)) for name, (folder, _) in candidates.items()}
     drawing = Drawing.draw(task, language, items, predictions, models=places, labels=next(iter(labels)), seed=seed)
     drawing.write(place_of(study, drawing.name))
     return drawing
+
+
+def load_model(folder: Path, record: RunRecord) -> TaskModel:
+    """Load the model of a run, which splits long texts as in the run.
+
+    Raises:
+        EncoderError: The folder holds no such model.
+    """
+    settings = record.settings["finetuning"]
+    how = {key: settings[key] for key in ("max_length", "stride") if key in settings}
+    return load_task_model(folder, TASKS[record.task].kind.head, **how)
 
 
 def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tuple[Path, RunRecord]]:

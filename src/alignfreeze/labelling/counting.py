@@ -26,7 +26,7 @@ def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
             asked for, or that nobody could label. Such a unit makes no difference between models.
     """
     sampling = drawing.sampling
-    is_spans = TASKS[drawing.task].marks_entities
+    is_spans = drawing.marks_entities
     numerators, denominators, *known = (_count_entities if is_spans else _count_units)(drawing, truths)
     return Evidence(
         numerators=numerators,
@@ -45,9 +45,8 @@ def _count_units(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Fl
     numerators = np.zeros((len(truths), len(drawing.predictions)))
     for draw, truth in enumerate(truths):
         place = drawing.sampling.order[draw]
-        units = np.flatnonzero(drawing.differing[place]).tolist()
         for model, predicted in enumerate(drawing.predictions.values()):
-            numerators[draw, model] = sum(_score(drawing, place, unit, predicted[place], truth) for unit in units)
+            numerators[draw, model] = _count_right(drawing, place, predicted[place], truth)
     units = sum(len(mask) for mask in drawing.differing)
     nothing = np.zeros_like(numerators)
     return numerators, nothing, nothing.sum(axis=0), np.full(numerators.shape[1], float(units))
@@ -78,7 +77,7 @@ def compare_on_labels(
     """
     places = drawing.sampling.order[: len(truths)]
     pairs = [(before[place], guess) for place, guess in zip(places, after, strict=True)]
-    if TASKS[drawing.task].marks_entities:
+    if drawing.marks_entities:
         parts = np.stack([_entity_parts(drawing, one, truths, places) for one in zip(*pairs, strict=True)])
         numerators, denominators = parts[..., 0].T, parts[..., 1].T
         known = np.zeros(2)
@@ -98,9 +97,15 @@ def compare_on_labels(
 def _count_all(drawing: Drawing, draw: int, predicted: Labels, truth: Labels) -> float:
     """Return how many units of an item are right: those that were asked for, one of them on behalf of others."""
     place, check = drawing.sampling.order[draw], drawing.checks[draw]
-    mask = drawing.differing[place]
-    right = sum(_score(drawing, place, unit, predicted, truth) for unit in np.flatnonzero(mask).tolist())
-    return right + (0.0 if check is None else _score(drawing, place, check, predicted, truth) * int((~mask).sum()))
+    agreed = int((~drawing.differing[place]).sum())
+    checked = 0.0 if check is None else _score(drawing, place, check, predicted, truth)
+    return _count_right(drawing, place, predicted, truth) + checked * agreed
+
+
+def _count_right(drawing: Drawing, place: int, predicted: Labels, truth: Labels) -> float:
+    """Return how many of the units of an item are right on which models differ."""
+    units = np.flatnonzero(drawing.differing[place]).tolist()
+    return sum(_score(drawing, place, unit, predicted, truth) for unit in units)
 
 
 def _score(drawing: Drawing, place: int, unit: int, predicted: Labels, truth: Labels) -> float:
@@ -121,7 +126,7 @@ def _count_entities(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats,
     Of the entities that all models find, a part is presumed right, and labels correct that.
     """
     places = list(drawing.sampling.order[: len(truths)])
-    found = _find_entities(drawing)  # of each model, for each item
+    found = drawing.entities
     agreed = PRESUMED_RIGHT * np.array([len(set.intersection(*several)) for several in zip(*found, strict=True)])
     true = [find_spans(truth) for truth in truths]
     numerators = [[2 * len(model[place] & gold) for model in found] for place, gold in zip(places, true, strict=True)]
@@ -132,11 +137,6 @@ def _count_entities(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats,
         np.full(len(found), 2 * agreed.sum()),
         np.array([sum(map(len, model)) for model in found]) + agreed.sum(),
     )
-
-
-def _find_entities(drawing: Drawing) -> list[list[set[tuple[str, int, int]]]]:
-    """Return the entities that each model finds in each item."""
-    return [[find_spans(labels) for labels in several] for several in drawing.predictions.values()]
 
 
 def _entity_parts(
@@ -156,7 +156,7 @@ def find_most(drawing: Drawing) -> Floats:
     """
     sampling = drawing.sampling
     places, shares = list(sampling.order), np.array(sampling.shares)
-    count = _count_differing_entities if TASKS[drawing.task].marks_entities else _count_differing_units
+    count = _count_differing_entities if drawing.marks_entities else _count_differing_units
     return np.sqrt((count(drawing)[..., places] ** 2 / shares).sum(axis=-1))
 
 
@@ -174,7 +174,7 @@ def _count_differing_units(drawing: Drawing) -> Floats:
 
 def _count_differing_entities(drawing: Drawing) -> Floats:
     """Return how many entities of each item one of two models finds; for a model alone twice all that any finds."""
-    found = _find_entities(drawing)
+    found = drawing.entities
     each = np.array(
         [[[len(a ^ b) for a, b in zip(ours, theirs, strict=True)] for theirs in found] for ours in found], dtype=float
     )

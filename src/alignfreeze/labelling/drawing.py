@@ -114,23 +114,29 @@ class Drawing:
         """For each item, which of its units do not get the same label from all models, [units]."""
         return find_differing(self.predictions)
 
+    @cached_property
+    def entities(self) -> list[list[set[tuple[str, int, int]]]]:
+        """The entities that each model finds in each item: kind, first and last word."""
+        return [[find_spans(labels) for labels in several] for several in self.predictions.values()]
+
     @property
     def labels_words(self) -> bool:
         """Whether each word of an item has a label; otherwise an item has one label or answer."""
         return "words" in self.rows[0]
 
     @property
-    def fills_agreed(self) -> bool:
-        """Whether words on which the models agree have their label before anybody labels.
+    def marks_entities(self) -> bool:
+        """Whether labels mark entities.
 
-        Named entities are spans, so whoever labels sees and corrects the whole sentence.
+        Entities are spans, so whoever labels sees the whole sentence, and words on which the models agree have their
+        label before.
         """
         return TASKS[self.task].marks_entities
 
     def asked(self, draw: int) -> list[int]:
         """Return the units of a drawn item that are to be labelled, in their order."""
         place = self.sampling.order[draw]
-        if self.fills_agreed:
+        if self.marks_entities:
             return list(range(len(self.differing[place])))
         check = self.checks[draw]
         return sorted([*np.flatnonzero(self.differing[place]).tolist(), *([] if check is None else [check])])

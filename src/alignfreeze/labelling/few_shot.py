@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from alignfreeze.encoding.devices import Device, check_device
-from alignfreeze.encoding.lending import visiting
 from alignfreeze.errors import DataError, SettingsError
+from alignfreeze.evaluation.predicting import label_items
 from alignfreeze.experiment.records import RECORD, RunRecord
 from alignfreeze.files import check_unused, new_folder, to_path, to_paths, write_json
+from alignfreeze.labelling.asking import load_model
 from alignfreeze.labelling.counting import compare_on_labels
 from alignfreeze.labelling.drawing import Drawing, Labels, to_labels
 from alignfreeze.labelling.estimates import Estimate, Estimates
@@ -22,10 +23,9 @@ from alignfreeze.labelling.matching import read_labels
 from alignfreeze.labelling.outcome import Settlement
 from alignfreeze.labelling.settling import settle_labels
 from alignfreeze.languages import name_of
-from alignfreeze.progress import stage
 from alignfreeze.running.verdicts import interval_text, points_text
 from alignfreeze.tasks.finetuning import FinetuningSettings, train_further
-from alignfreeze.tasks.models import TaskModel, load_task_model
+from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
 
 FEWEST = 10
@@ -134,11 +134,9 @@ def train_on_labels(
     items = [_to_item(drawing, number, truth) for number, truth in enumerate(truths)]
 
     def train_on(places: Sequence[int], title: str) -> TaskModel:
-        how = {name: record.settings["finetuning"][name] for name in ("max_length", "stride")}
-        task = TASKS[drawing.task]
-        model = load_task_model(folder, task.kind.head, **how)
+        model = load_model(folder, record)
         chosen = [items[place] for place in places]
-        train_further(model, task, chosen, settings=settings, seed=seed, device=device, title=title)
+        train_further(model, TASKS[drawing.task], chosen, settings=settings, seed=seed, device=device, title=title)
         return model
 
     guesses = _cross_validate(drawing, items, train_on, seed=seed, device=device)
@@ -198,8 +196,7 @@ def _cross_validate(
         others = sorted(set(range(len(items))) - set(part.tolist()))
         model = train_on(others, f"cross-validation, part {number} of {FOLDS}")
         held = [drawing.items[drawing.sampling.order[place]] for place in part.tolist()]
-        with visiting(model.model, check_device(device)), stage("predicting", total=len(held)) as bar:
-            found = task.kind.predict(model, held, bar=bar)
+        found = label_items(model, task, held, device=check_device(device))
         for place, prediction in zip(part.tolist(), found, strict=True):
             guesses[place] = to_labels(prediction)
     return guesses

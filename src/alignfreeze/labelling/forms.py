@@ -17,7 +17,6 @@ from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
 from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.files import check_file, read_lines, write_lines
 from alignfreeze.labelling.drawing import Drawing
-from alignfreeze.tasks.table import TASKS
 
 MISSING = "?"
 """Stands where a label is asked for."""
@@ -53,8 +52,8 @@ def check_form(drawing: Drawing, path: Path) -> None:
         SettingsError: It ends like the name of another form.
     """
     if drawing.labels_words:
-        form, usual = ("IOB2", ".iob2") if drawing.fills_agreed else ("CoNLL-U", ".conllu")
-        wrong = {".jsonl", ".tsv", ".txt", ".html", *({".conllu"} if drawing.fills_agreed else {".iob2"})}
+        form, usual = ("IOB2", ".iob2") if drawing.marks_entities else ("CoNLL-U", ".conllu")
+        wrong = {".jsonl", ".tsv", ".txt", ".html", *({".conllu"} if drawing.marks_entities else {".iob2"})}
     else:
         form, usual = "JSON lines or TSV", ".jsonl"
         wrong = {".conllu", ".iob2", ".txt", ".html"}
@@ -90,13 +89,13 @@ def to_lines(drawing: Drawing, items: Sequence[Item], path: Path) -> Iterator[st
     """Return the lines of a file with items; its form depends on the task and on the ending of its name."""
     if not drawing.labels_words:
         return _write_table(items) if path.suffix == ".tsv" else _write_objects(items)
-    return _write_entities(items) if TASKS[drawing.task].marks_entities else _write_conllu(items)
+    return _write_entities(items) if drawing.marks_entities else _write_conllu(items)
 
 
 def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> Item:
     place, asked = drawing.sampling.order[draw], drawing.asked(draw)
     agreed = next(iter(drawing.predictions.values()))[place]
-    filled = drawing.differing[place] if drawing.fills_agreed else None
+    filled = drawing.differing[place] if drawing.marks_entities else None
     labels = [UNKNOWN] * len(agreed)
     for unit in asked:
         labels[unit] = MISSING if filled is None or filled[unit] else str(agreed[unit] or OUTSIDE)

@@ -11,7 +11,6 @@ from alignfreeze.corpora.columns import check_iob2
 from alignfreeze.errors import DataError, did_you_mean
 from alignfreeze.labelling.drawing import Drawing, Labels, read_drawing
 from alignfreeze.labelling.forms import UNKNOWN, Filled, name_of_item, read_filled
-from alignfreeze.tasks.table import TASKS
 
 DRAWINGS = "labelling"
 """The folder of a study with its drawings."""
@@ -175,7 +174,7 @@ def _parse_labels(drawing: Drawing, draw: int, path: Path, item: Filled) -> Labe
     labels: list[str | None] = [None] * len(item.labels)
     for unit, label in enumerate(item.labels):
         if item.is_missing(unit) or label in {"", UNKNOWN}:
-            if label[1:] in drawing.labels and not drawing.fills_agreed:
+            if label[1:] in drawing.labels and not drawing.marks_entities:
                 problem = f"{label!r}: remove the question mark, if {label[1:]!r} is your label"
                 raise DataError.at(path, item.lines[unit], problem)
             continue
@@ -184,7 +183,7 @@ def _parse_labels(drawing: Drawing, draw: int, path: Path, item: Filled) -> Labe
         labels[unit] = label
     if any(item.is_missing(unit) or not item.labels[unit] for unit in asked):
         return None
-    if TASKS[drawing.task].marks_entities:
+    if drawing.marks_entities:
         places = (f"{path}, line {line}" for line in item.lines)
         check_iob2(zip(places, item.texts, labels, strict=True))
     return tuple(labels)

@@ -13,6 +13,9 @@ from alignfreeze.sheets import DETAIL, Sheet
 from alignfreeze.tabular import Tabular
 from alignfreeze.tasks.table import TASKS
 
+ENOUGH = 10
+"""With fewer labelled items, it is not said how many more are needed: the estimates still move too much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -133,7 +136,7 @@ def settlement_lines(found: Settlement) -> list[str]:
             f"Roughly {found.more_items:,} more {things} would settle it, if estimates stay as they are; few labels "
             "say little about this number."
         )
-    elif not found.is_settled and found.n_items >= 10:
+    elif not found.is_settled and found.n_items >= ENOUGH:
         lines.append("Even labels for the whole text would not settle it, if estimates stay as they are.")
     if found.waiting:
         lines.append(

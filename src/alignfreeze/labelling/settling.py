@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignfreeze.advice.additions import add_up, root_of
 from alignfreeze.advice.gains import DRAWS, calibration_of
-from alignfreeze.advice.prior import draw_prior
+from alignfreeze.advice.prior import draw_gains_before
 from alignfreeze.errors import DataError
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.strategies import Strategy
@@ -20,13 +19,10 @@ from alignfreeze.labelling.counting import collect_evidence
 from alignfreeze.labelling.estimates import ERRORS, FEWEST, Estimate, Estimates, Floats
 from alignfreeze.labelling.kept import keep
 from alignfreeze.labelling.matching import Labelled, read_labels
-from alignfreeze.labelling.outcome import Settlement, Standing
+from alignfreeze.labelling.outcome import ENOUGH, Settlement, Standing
 from alignfreeze.running.verdicts import MARGIN, Verdict, decide
 from alignfreeze.studies.comparing import to_margin
 from alignfreeze.tasks.table import TASKS
-
-ENOUGH = 10
-"""With fewer labelled items, it is not said how many more are needed: the estimates still move too much."""
 
 COMMON_SPREAD = 1.0
 """Standard deviation of what all scores have in common before anything is labelled: nothing is known of it."""
@@ -197,11 +193,7 @@ def find_prior(task: str, names: Sequence[str]) -> tuple[Floats, Floats]:
     """
     calibration = calibration_of(TASKS[task], whole=True)
     strategies = [Strategy.parse(name) for name in names]
-    realigned = [str(root) for one in strategies if (root := root_of(one)).realigns]
-    roots = [BASELINE, *dict.fromkeys(realigned)]
-    random = np.random.default_rng(0)
-    drawn = draw_prior(1, len(roots) - 1, calibration, random)
-    drawn = add_up(drawn, roots, strategies, calibration, random)[:, 0]  # [draws, strategies]
+    drawn = draw_gains_before(strategies, calibration)
     shares = np.array([JOINED_SHARE if one.joined else 1.0 for one in strategies])
     own = np.diag((shares * calibration.between) ** 2)
     return drawn.mean(axis=0), np.cov(drawn, rowvar=False) + own

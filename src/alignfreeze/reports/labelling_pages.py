@@ -64,7 +64,7 @@ def to_labelling_html(asked: Asked) -> str:
         kind=kind,
         answers=not drawing.labels,
         words=drawing.labels_words,
-        entities=drawing.fills_agreed,
+        entities=drawing.marks_entities,
         data=script_json(_to_data(asked, items)),
         script=script,
         style=style,
@@ -85,7 +85,7 @@ def _describe_task(drawing: Drawing) -> str:
     """Return what a speaker does on the page, in a sentence."""
     if not drawing.labels:
         return "Answer each question: write the answer, or select it in the text."
-    if drawing.fills_agreed:
+    if drawing.marks_entities:
         return "Label the words with a question mark, and correct the other words of the sentence where they are wrong."
     return f"Choose a label for each {'marked word' if drawing.labels_words else 'text'}."
 
@@ -99,8 +99,8 @@ def _to_data(asked: Asked, items: list[Item]) -> dict[str, Any]:
         "command": asked.command,
         "language": drawing.language,
         "kind": TASKS[drawing.task].kind.item_name.removesuffix("s").capitalize(),
-        "entities": drawing.fills_agreed,
-        "labels": [asdict(one) for one in find_keys(drawing.labels, marks_entities=drawing.fills_agreed)],
+        "entities": drawing.marks_entities,
+        "labels": [asdict(one) for one in find_keys(drawing.labels, marks_entities=drawing.marks_entities)],
         "items": [_to_plain(item, drawing.asked(draw)) for item, draw in zip(items, asked.draws, strict=True)],
         "lines": list(to_lines(drawing, items, asked.file)),
     }
