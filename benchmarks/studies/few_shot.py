@@ -42,7 +42,9 @@ def accuracy(model, sentences):
 def learn_language(study, code):
     """Label thirty sentences of a language, train on them, and return what that gains on the others."""
     truth = list({one.words: one for one in read_truth(code)}.values())
-    drawing = draw_items(study, [list(one.words) for one in truth], code, (), seed=0, device="cpu")
+    drawing = draw_items(
+        study, [list(one.words) for one in truth], code, (), out=Path("x.conllu"), seed=0, device="cpu"
+    )
     labels = []
     for number in range(SENTENCES):
         tags, asked = truth[drawing.sampling.order[number]].tags, set(drawing.asked(number))

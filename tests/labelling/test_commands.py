@@ -118,6 +118,7 @@ def test_wrong_wishes_are_refused(study):
     refused(ask(study, text="empty.txt"), "no sentence found")
     assert not (study / "to-label.conllu").exists()
     refused(ask(study, out="x.jsonl"), "items of the task 'pos' are written as CoNLL-U; name the file x.conllu")
+    assert not (study / "out" / "labelling").exists(), "nothing is drawn before all wishes are checked"
 
 
 def test_a_study_without_models_is_refused(project):

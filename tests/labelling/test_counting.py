@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alignfreeze.labelling.counting import collect_evidence
+from alignfreeze.labelling.counting import collect_evidence, compare_on_labels
 from alignfreeze.labelling.drawing import read_drawing
 from alignfreeze.labelling.estimates import Estimates
 from alignfreeze.labelling.matching import place_of
@@ -81,6 +81,46 @@ def test_entities_are_counted_by_hand():
     # The baseline has two of three right, and finds three: F1 is 2 * 2 / (3 + 3).
     assert Estimates(found).scores == pytest.approx([4 / 6, 2 / 6])
     assert [drawing.asked(0)] == [list(range(len(drawing.differing[drawing.sampling.order[0]])))]
+
+
+@pytest.fixture
+def drawn_entities():
+    """One sentence in which the models differ in the second and third word, and agree in the last."""
+    return draw(
+        {"baseline": ["O B-PER I-PER O B-LOC"], "full": ["O B-PER O O B-LOC"]},
+        task="ner",
+        items=[words_of("the Ada Lovelace of London")],
+        labels=ENTITIES,
+    )
+
+
+@pytest.mark.parametrize(
+    ("truth", "scores"),
+    [
+        ("O B-PER I-PER O B-LOC", [1.0, 2 / 4]),
+        # Nobody can tell who it was: the entities that touch the word are no longer counted, for neither model.
+        ("O _ _ O B-LOC", [1.0, 1.0]),
+        ("O _ B-PER O B-LOC", [2 / 3, 2 / 3]),
+        # Nobody can tell where the person ends, so that both may be right.
+        ("O B-PER _ O B-LOC", [1.0, 1.0]),
+        ("O B-PER I-PER O _", [1.0, 0.0]),
+        ("_ B-PER I-PER O _", [1.0, 0.0]),
+        ("O B-PER I-PER _ _", [0.0, 0.0]),
+        ("_ _ _ _ _", [0.0, 0.0]),
+    ],
+)
+def test_entities_that_touch_a_word_that_nobody_can_label_do_not_count(drawn_entities, truth, scores):
+    labels = tuple(None if label == "_" else label for label in truth.split())
+    assert Estimates(collect_evidence(drawn_entities, [labels])).scores == pytest.approx(scores)
+
+
+@pytest.mark.parametrize("truth", ["O B-PER I-PER O B-LOC", "O _ _ O B-LOC", "O B-PER _ O _"])
+def test_two_models_are_compared_on_labels_as_all_are(drawn_entities, truth):
+    labels = [tuple(None if label == "_" else label for label in truth.split())]
+    first, second = drawn_entities.predictions.values()
+    compared = Estimates(compare_on_labels(drawn_entities, labels, first, second)).difference(1, 0)
+    expected = Estimates(collect_evidence(drawn_entities, labels)).difference(1, 0)
+    assert compared.value == pytest.approx(expected.value)
 
 
 def test_texts_have_one_label():

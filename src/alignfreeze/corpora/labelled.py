@@ -12,6 +12,7 @@ from alignfreeze.corpora.hub import find_field
 from alignfreeze.corpora.json_lines import check_no_csv, parse_object
 from alignfreeze.corpora.labels import check_characters, parse_label
 from alignfreeze.corpora.quotes import check_quotes, describe_quotes
+from alignfreeze.corpora.tab_lines import parse_row
 from alignfreeze.errors import DataError, UnlabelledError, did_you_mean
 from alignfreeze.files import read_lines
 from alignfreeze.languages import tag_fits
@@ -220,14 +221,7 @@ def _read_tab_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
     label = next(name for name in LABEL if name in names)
     texts, said = [name for name in (*FIRST, *SECOND) if name in names], ""
     for number, line in lines:
-        values = line.split("\t")
-        if len(values) != len(names):
-            raise DataError.at(path, number, f"expected {len(names)} columns separated by tabs, found {len(values)}")
-        if values == names:
-            raise DataError.at(
-                path, number, "the names of the columns stand here again, as in joined files; remove the line"
-            )
-        row = dict(zip(names, values, strict=True))
+        row = parse_row(path, number, line, names)
         check_quotes(row[label].strip(), where=f"{path}, line {number}")
         if not said and (said := next(filter(None, (describe_quotes(row[name].strip()) for name in texts)), "")):
             remark(f"{path}, line {number}: {said}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
 from alignfreeze.evaluation.predicting import label_items
@@ -137,7 +138,7 @@ def label(
         return write_asked(study, labelled.drawing, sentences, out, done=labelled.draws, proposals=proposals)
     if language is None:
         raise SettingsError("language: give the language of the text, such as 'sw'")
-    drawing = draw_items(study, text, check_language(language), strategies, seed=seed, device=device)
+    drawing = draw_items(study, text, check_language(language), strategies, out=out, seed=seed, device=device)
     return write_asked(study, drawing, sentences, out, proposals=proposals)
 
 
@@ -175,13 +176,13 @@ def write_asked(
     draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:n]
     if not draws:
         raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
-    check_form(drawing, out)
+    check_form(TASKS[drawing.task], drawing.items[0], out)
     write_items(drawing, draws, out, with_proposals=proposals)
     return Asked(study, drawing, tuple(draws), out, with_proposals=proposals)
 
 
 def draw_items(
-    study: Path, text: Any, language: str, strategies: Sequence[str], *, seed: int, device: Device
+    study: Path, text: Any, language: str, strategies: Sequence[str], *, out: Path, seed: int, device: Device
 ) -> Drawing:
     """Let the models of a study label a text, draw items where they differ, and keep the drawing in the study.
 
@@ -189,19 +190,20 @@ def draw_items(
 
     Raises:
         DataError: The study has fewer than two models, the text is empty, or all models agree on it.
-        SettingsError: A strategy or the device does not exist.
+        SettingsError: A strategy or the device does not exist, or the name of the file is that of another form.
     """
     candidates = find_candidates(study, strategies)
     first = next(iter(candidates.values()))[1]
     task = TASKS[first.task]
     items = _read_items(task, text, language)
+    check_form(task, items[0], out)
+    chosen_device = check_device(device)
     predictions: dict[str, list[Any]] = {}
     labels: dict[tuple[str, ...], str] = {}
     for name, (folder, record) in candidates.items():
         model = load_model(folder, record)
         labels.setdefault(tuple(model.labels), name)
-        how = {"device": check_device(device), "title": f"predicting with {name}"}
-        predictions[name] = label_items(model, task, items, **how)
+        predictions[name] = label_items(model, task, items, device=chosen_device, title=f"predicting with {name}")
     if len(labels) > 1:
         raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
     places = {name: str(folder.relative_to(study)) for name, (folder, _) in candidates.items()}
@@ -278,8 +280,10 @@ def _read_file(task: Task, path: Path, language: str) -> Sequence[Any]:
         return read_plain(path, language=language)
     if suffix == ".conllu":
         return [sentence.words for sentence in read_conllu(path)]
-    if suffix in {".jsonl", ".tsv"}:
-        return list((_read_objects if suffix == ".jsonl" else _read_table)(path))
+    if suffix == ".jsonl":
+        return list(_read_objects(path))
+    if suffix == ".tsv":
+        return [row for _, row in parse_rows(path, read_lines(path))]
     return task.read(Source(path, language))
 
 
@@ -287,15 +291,3 @@ def _read_objects(path: Path) -> Iterator[Mapping[str, Any]]:
     for number, line in read_lines(path):
         if line.strip() and (row := parse_object(path, number, line)) is not None:
             yield row
-
-
-def _read_table(path: Path) -> Iterator[Mapping[str, Any]]:
-    names: list[str] = []
-    for number, line in read_lines(path):
-        cells = line.split("\t")
-        if not names:
-            names = cells
-        elif len(cells) != len(names):
-            raise DataError.at(path, number, f"expected {len(names)} columns separated by tabs, found {len(cells)}")
-        else:
-            yield dict(zip(names, cells, strict=True))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from alignfreeze.labelling.drawing import Drawing, Labels, ends_of, find_spans, number_labels
+from alignfreeze.labelling.drawing import Drawing, Labels, Spans, ends_of, find_spans, number_labels
 from alignfreeze.labelling.estimates import Checks, Evidence, Floats
 from alignfreeze.tasks.table import TASKS
 
@@ -23,7 +22,8 @@ def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
     Args:
         drawing: What was drawn.
         truths: The true labels of the units of the first drawn items, in their order; None for a unit that was not
-            asked for, or that nobody could label. Such a unit makes no difference between models.
+            asked for, or that nobody could label. Such a unit makes no difference between models, nor does an entity
+            that touches it.
     """
     sampling = drawing.sampling
     is_spans = drawing.marks_entities
@@ -78,7 +78,8 @@ def compare_on_labels(
     places = drawing.sampling.order[: len(truths)]
     pairs = [(before[place], guess) for place, guess in zip(places, after, strict=True)]
     if drawing.marks_entities:
-        parts = np.stack([_entity_parts(drawing, one, truths, places) for one in zip(*pairs, strict=True)])
+        both = zip(*pairs, strict=True)
+        parts = np.stack([_entity_parts([find_spans(labels) for labels in one], truths) for one in both])
         numerators, denominators = parts[..., 0].T, parts[..., 1].T
         known = np.zeros(2)
     else:
@@ -128,25 +129,44 @@ def _count_entities(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats,
     places = list(drawing.sampling.order[: len(truths)])
     found = drawing.entities
     agreed = PRESUMED_RIGHT * np.array([len(set.intersection(*several)) for several in zip(*found, strict=True)])
-    true = [find_spans(truth) for truth in truths]
-    numerators = [[2 * len(model[place] & gold) for model in found] for place, gold in zip(places, true, strict=True)]
-    gold = np.array([len(several) for several in true], dtype=float)
+    parts = np.stack([_entity_parts([model[place] for place in places], truths) for model in found], axis=1)
+    # The entities of the models are counted already, but for those that touch a word that nobody could label.
+    own = np.array([[len(model[place]) for model in found] for place in places], dtype=float).reshape(parts.shape[:2])
     return (
-        np.array(numerators, dtype=float) - 2 * agreed[places, None],
-        np.repeat((gold - agreed[places])[:, None], len(found), axis=1),
+        parts[..., 0] - 2 * agreed[places, None],
+        parts[..., 1] - own - agreed[places, None],
         np.full(len(found), 2 * agreed.sum()),
         np.array([sum(map(len, model)) for model in found]) + agreed.sum(),
     )
 
 
-def _entity_parts(
-    drawing: Drawing, predicted: Sequence[Labels], truths: Sequence[Labels], places: Sequence[int]
-) -> Floats:
-    """Return twice the right entities, and those of prediction and truth together, of some items, [items, 2]."""
-    task = TASKS[drawing.task]
-    relabel = task.kind.pair_labeller.relabel  # type: ignore[union-attr]
-    items: list[Any] = [relabel(drawing.items[place], truth) for place, truth in zip(places, truths, strict=True)]
-    return np.array(task.metrics(predicted, items)[0].parts, dtype=float).reshape(-1, 2)
+def _entity_parts(found: Sequence[Spans], truths: Sequence[Labels]) -> Floats:
+    """Return twice the right entities, and those of the model and of the truth together, of some items, [items, 2].
+
+    Entities that touch a word that nobody could label do not count.
+
+    Args:
+        found: The entities that a model finds in each item.
+        truths: The true labels of each item.
+    """
+    parts = np.zeros((len(truths), 2))
+    for item, (spans, truth) in enumerate(zip(found, truths, strict=True)):
+        true = find_spans(truth)
+        unknown = _find_unknown(truth, true)
+        ours, gold = ({one for one in several if unknown.isdisjoint(_words_of(one))} for several in (spans, true))
+        parts[item] = 2 * len(ours & gold), len(ours) + len(gold)
+    return parts
+
+
+def _find_unknown(truth: Labels, gold: Spans) -> set[int]:
+    """Return the words without a label, and those of an entity before such a word: nobody knows where it ends."""
+    unknown = {word for word, label in enumerate(truth) if label is None}
+    return unknown.union(*(_words_of(one) for one in gold if one[2] + 1 in unknown))
+
+
+def _words_of(span: tuple[str, int, int]) -> range:
+    _, first, last = span
+    return range(first, last + 1)
 
 
 def find_most(drawing: Drawing) -> Floats:

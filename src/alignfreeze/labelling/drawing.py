@@ -23,6 +23,9 @@ from alignfreeze.tasks.task import Task
 Labels = tuple[str | None, ...]
 """One label per unit of an item: per word, or one for the whole item; None for a unit without a label."""
 
+Spans = set[tuple[str, int, int]]
+"""The entities of an item: kind, first and last word."""
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -115,8 +118,8 @@ class Drawing:
         return find_differing(self.predictions)
 
     @cached_property
-    def entities(self) -> list[list[set[tuple[str, int, int]]]]:
-        """The entities that each model finds in each item: kind, first and last word."""
+    def entities(self) -> list[list[Spans]]:
+        """The entities that each model finds in each item."""
         return [[find_spans(labels) for labels in several] for several in self.predictions.values()]
 
     @property
@@ -186,8 +189,8 @@ def ends_of(predictions: Mapping[str, Sequence[Labels]]) -> NDArray[np.int64]:
     return np.cumsum([len(labels) for labels in next(iter(predictions.values()))], dtype=np.int64)
 
 
-def find_spans(labels: Labels) -> set[tuple[str, int, int]]:
-    """Return the entities that labels mark: kind, first and last word, found by seqeval (the rules of conlleval)."""
+def find_spans(labels: Labels) -> Spans:
+    """Return the entities that labels mark, found by seqeval (the rules of conlleval)."""
     from seqeval.metrics.sequence_labeling import get_entities
 
     return set(get_entities([label or OUTSIDE for label in labels]))

@@ -13,10 +13,12 @@ from typing import Any
 from alignfreeze.corpora.annotated import UNTAGGED
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
 from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.files import check_file, read_lines, write_lines
 from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.tasks.task import Task
 
 MISSING = "?"
 """Stands where a label is asked for."""
@@ -45,21 +47,26 @@ class Item:
     proposals: Mapping[int, str]
 
 
-def check_form(drawing: Drawing, path: Path) -> None:
+def check_form(task: Task, item: Any, path: Path) -> None:
     """Check that the name of a file to label is that of the form that is written.
+
+    Args:
+        task: What the models have learnt.
+        item: An item of the text.
+        path: The file.
 
     Raises:
         SettingsError: It ends like the name of another form.
     """
-    if drawing.labels_words:
-        form, usual = ("IOB2", ".iob2") if drawing.marks_entities else ("CoNLL-U", ".conllu")
-        wrong = {".jsonl", ".tsv", ".txt", ".html", *({".conllu"} if drawing.marks_entities else {".iob2"})}
+    if not isinstance(task.kind.texts(item)[0], str):
+        form, usual = ("IOB2", ".iob2") if task.marks_entities else ("CoNLL-U", ".conllu")
+        wrong = {".jsonl", ".tsv", ".txt", ".html", *({".conllu"} if task.marks_entities else {".iob2"})}
     else:
         form, usual = "JSON lines or TSV", ".jsonl"
         wrong = {".conllu", ".iob2", ".txt", ".html"}
     if path.suffix in wrong:
         raise SettingsError(
-            f"out: {path}: items of the task {drawing.task!r} are written as {form}; name the file {path.stem}{usual}"
+            f"out: {path}: items of the task {task.name!r} are written as {form}; name the file {path.stem}{usual}"
         )
 
 
@@ -190,16 +197,11 @@ def _read_objects(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
     return found
 
 
-def _read_table(path: Path, lines: Sequence[tuple[int, str]]) -> list[Filled]:
-    (_, header), *rest = lines
-    n = len(header.split("\t"))
+def _read_table(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
     found = []
-    for number, line in rest:
-        cells = line.split("\t")
-        if line.strip() and len(cells) != n:
-            raise DataError.at(path, number, f"{len(cells)} columns separated by tabs, but the first line has {n}")
-        if line.strip():
-            found.append(Filled(cells[0], tuple(cells[1:-1]), (cells[-1].strip(),), (number,)))
+    for number, row in parse_rows(path, lines):
+        name, *texts, label = row.values()
+        found.append(Filled(name, tuple(texts), (label.strip(),), (number,)))
     return found
 
 

@@ -63,9 +63,11 @@ def label_languages(
                 raise SettingsError(f"after: two drawings of the language {labelled.drawing.language!r}; name one")
             known[labelled.drawing.language] = labelled.drawing, labelled
     else:
-        _check_places(out, {check_language(code): text for code, text in texts.items()})
+        texts = {check_language(code): text for code, text in texts.items()}
+        files_of = _check_places(out, texts)
+        how: dict[str, Any] = {"seed": seed, "device": device}
         for code, text in texts.items():
-            known[code] = draw_items(study, text, code, strategies, seed=seed, device=device), None
+            known[code] = draw_items(study, text, code, strategies, out=files_of[code], **how), None
     places = _check_places(out, dict.fromkeys(known), files)
     counts = spread_items(known, sentences)
     return [
