@@ -67,7 +67,7 @@ FAMILY_OPTIONS = {
         "pooler_hidden_size": 16,
     },
     "modernbert": {**_SPECIAL, "local_attention": 8, "global_attn_every_n_layers": 2},
-    "eurobert": {**_SPECIAL, "num_key_value_heads": 2, "mask_token_id": 4},
+    "eurobert": {**_SPECIAL, "num_key_value_heads": 1, "mask_token_id": 4},
 }
 
 

@@ -14,9 +14,9 @@ from tests.conftest import family_config
 LENGTHS = [5, 1, 9, 9, 3]
 
 
-def build(family, kind=AutoModel):
+def build(family, kind=AutoModel, **changes):
     torch.manual_seed(0)
-    return kind.from_config(family_config(family, num_hidden_layers=3), torch_dtype=torch.float64)
+    return kind.from_config(family_config(family, num_hidden_layers=3, **changes), dtype=torch.float64)
 
 
 def sentences():
@@ -68,10 +68,14 @@ def test_a_model_with_a_head_on_each_subword():
         torch.testing.assert_close(run(model), alone)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+POOLINGS = [("modernbert", "cls"), ("modernbert", "mean"), *(("eurobert", how) for how in ("bos", "mean", "late"))]
+
+
+@pytest.mark.parametrize(("family", "pooling"), [*((family, None) for family in FAMILIES), *POOLINGS])
 @pytest.mark.parametrize("at_once", [None, 2])
-def test_a_head_on_whole_sentences_gives_what_it_gives_for_each_alone(family, at_once):
-    model = build(family, AutoModelForSequenceClassification).eval()
+def test_a_head_on_whole_sentences_gives_what_it_gives_for_each_alone(family, pooling, at_once):
+    model = build(family, AutoModelForSequenceClassification, **({"classifier_pooling": pooling} if pooling else {}))
+    model.eval()
     subwords, lengths = sentences()
     types = (torch.arange(len(subwords)) % 3 == 0).long() if family == "bert" else None
     pieces = [None] * 5 if types is None else types.split(LENGTHS)
@@ -146,28 +150,48 @@ class OnAGpu(torch.Tensor):
         return True
 
 
-def test_flash_attention_is_given_what_it_takes(monkeypatch):
+@pytest.mark.parametrize(("n_keys", "window"), [(2, None), (1, None), (2, 4), (1, 9), (2, 1)])
+def test_flash_attention_is_given_what_it_takes(monkeypatch, n_keys, window):
     """Its arguments, by a stand-in with the signature of torch 2.13, since it runs on a GPU only."""
 
-    def stand_in(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=None):  # noqa: PLR0917 - torch's
+    def stand_in(  # noqa: PLR0917 - torch's
+        query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale=None, window_size=(-1, -1), enable_gqa=False
+    ):
         assert cu_seq_q.dtype == cu_seq_k.dtype == torch.int32
         assert (max_q, max_k) == (9, 9)
+        assert enable_gqa == (key.shape[1] < query.shape[1])
         parts = [side.float().split(cu_seq_q.diff().tolist()) for side in (query, key, value)]
-        attended = [
-            torch.nn.functional.scaled_dot_product_attention(*(side.transpose(0, 1) for side in sides), scale=scale)
-            for sides in zip(*parts, strict=True)
-        ]
+        attended = []
+        for sides in zip(*parts, strict=True):
+            before, after = (len(sides[0]) if reach < 0 else reach for reach in window_size)
+            near = torch.ones(len(sides[0]), len(sides[0]), dtype=torch.bool).tril(after).triu(-before)
+            rows = (side.transpose(0, 1) for side in sides)
+            how = {"attn_mask": near, "scale": scale, "enable_gqa": enable_gqa}
+            attended.append(torch.nn.functional.scaled_dot_product_attention(*rows, **how))
         return torch.cat([part.transpose(0, 1) for part in attended])  # [subwords, heads, width of a head]
 
     layout = Layout.of(torch.tensor(LENGTHS), 9, sum(LENGTHS))
     sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).bfloat16()
-    expected = attend(None, *sides, None, layout=layout, scaling=0.3)[0]
+    query, others = sides[0], sides[1:, :, :n_keys]
+    how = {"layout": layout, "scaling": 0.3, "sliding_window": window}
+    expected = attend(None, query, *others, None, **how)[0]
     monkeypatch.setattr(attention, "varlen_attn", stand_in)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
-    query = sides[0].as_subclass(OnAGpu)
-    found = attend(None, query, *sides[1:], None, layout=layout, scaling=0.3)[0]
+    found = attend(None, query.as_subclass(OnAGpu), *others, None, **how)[0]
     assert found.shape == expected.shape == (1, sum(LENGTHS), 2, 8)
     torch.testing.assert_close(found.as_subclass(torch.Tensor), expected.float(), atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_places_without_a_subword_that_no_subword_is_near_do_not_spoil_gradients(dropout):
+    """The second sentence is so short that the last places of its row are further from it than the window."""
+    layout = Layout.of(torch.tensor(LENGTHS), 9, sum(LENGTHS))
+    sides = torch.randn(3, 1, 2, sum(LENGTHS), 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    attended, _ = attend(None, *sides, None, layout=layout, sliding_window=2, dropout=dropout)
+    attended.sum().backward()
+    assert attended.isfinite().all()
+    assert sides.grad.isfinite().all()
+    assert sides.grad[2].any()
 
 
 @pytest.mark.parametrize(("width", "capability"), [(8, (7, 5)), (12, (8, 0))])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import AutoModel
 
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.links import WordAlignment
@@ -14,13 +15,15 @@ from alignfreeze.corpora import mini
 from alignfreeze.corpora.bitext import read_bitext
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
-from alignfreeze.encoding.encoder import load_encoder
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.families import FAMILIES
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
 from alignfreeze.realignment.freezing import FREEZE_POLICIES, FreezePolicy, frozen
 from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from benchmarks.reference import Reference, adam
+from tests.conftest import family_config
 
 STEPS = 5
 BATCH = 6
@@ -28,7 +31,6 @@ TOLERANCE = 1e-4
 LEARNING_RATE = 7.5e-6
 """The paper's for XLM-R. Adam turns rounding in tiny gradients into steps of this size, so that two orders of
 summation part company the sooner the higher it is."""
-TABLE = "encoder.embeddings.word_embeddings.weight"
 
 
 def without_dropout(model):
@@ -36,6 +38,12 @@ def without_dropout(model):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     return model
+
+
+def name_of_table(model):
+    """The name of the word embeddings among the parameters of a model for realignment."""
+    table = model.encoder.get_input_embeddings().weight
+    return next(name for name, parameter in model.named_parameters() if parameter is table)
 
 
 def steps_of_the_reference(encoder, projection, pairs, policy):
@@ -63,6 +71,7 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
         model.projection.to(encoder.model.dtype).load_state_dict(projection.state_dict())
         model.at_once = at_once
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        table = name_of_table(model)
         optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.0, fused=True)
         for start in range(0, STEPS * BATCH, BATCH):
             batch = pairs.batch(range(start, start + BATCH))
@@ -71,16 +80,16 @@ def our_steps(encoder, projection, pairs, policy, *, compact, at_once):
             loss = model(**batch)["loss"]
             loss.backward()
             gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-            if vocabulary is not None and TABLE in gradients:
-                small = gradients[TABLE]
-                gradients[TABLE] = small.new_zeros(full_size, small.shape[1]).index_copy(0, vocabulary.subwords, small)
+            if vocabulary is not None and table in gradients:
+                small = gradients[table]
+                gradients[table] = small.new_zeros(full_size, small.shape[1]).index_copy(0, vocabulary.subwords, small)
             yield loss.item(), gradients
             optimizer.step()
             optimizer.zero_grad()
 
 
-def check(encoder, pairs, policy, *, compact, at_once=None, double=False):
-    tolerance = 1e-7 if double else TOLERANCE
+def check(encoder, pairs, policy, *, compact, at_once=None, double=False, tolerance=None):
+    tolerance = tolerance or (1e-7 if double else TOLERANCE)
     without_dropout(encoder.model)
     width = encoder.model.config.hidden_size
     torch.manual_seed(0)
@@ -127,6 +136,20 @@ def test_five_steps_are_those_of_the_reference(tiny_encoder, toy_pairs, policy, 
 
 def test_five_steps_in_small_pieces_are_those_of_the_reference(tiny_encoder, toy_pairs):
     check(tiny_encoder, toy_pairs, "front", compact=True, at_once=5)
+
+
+@pytest.mark.parametrize("policy", FREEZE_POLICIES)
+@pytest.mark.parametrize("family", ["modernbert", "eurobert"])
+@pytest.mark.parametrize(("double", "tolerance"), [(False, TOLERANCE), (True, 1e-9)], ids=["float32", "float64"])
+def test_five_steps_of_packed_modern_encoders_are_those_of_the_reference(
+    tiny_encoder, toy_pairs, family, policy, double, tolerance
+):
+    """They have rotary positions, windows and shared keys; the reference pads them."""
+    torch.manual_seed(0)
+    config = family_config(family, vocab_size=len(tiny_encoder.tokenizer), num_hidden_layers=4, num_attention_heads=4)
+    encoder = Encoder(family, AutoModel.from_config(config), copy.deepcopy(tiny_encoder.tokenizer))
+    assert FAMILIES[family].packs
+    check(encoder, toy_pairs, policy, compact=True, double=double, tolerance=tolerance)
 
 
 @pytest.mark.slow

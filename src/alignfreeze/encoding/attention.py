@@ -31,21 +31,48 @@ def attend(
     layout: Layout,
     dropout: float = 0.0,
     scaling: float | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attend within each sentence: query, key and value are [1, heads, subwords, width of a head]."""
+    """Attend within each sentence.
+
+    Args:
+        module: The attention of a layer; not used.
+        query: The queries, [1, heads, subwords, width of a head].
+        key: The keys; several heads in a row may share one, [1, heads or fewer, subwords, width of a head].
+        value: The values, of the shape of the keys.
+        attention_mask: Not used: the layout says where sentences end.
+        layout: Where the subwords stand in rows.
+        dropout: The probability that a weight of the attention becomes zero.
+        scaling: The factor of the scores; by default one over the root of the width of a head.
+        sliding_window: Subwords at this distance, or further away, do not see each other; None if all do.
+    """
     sides = [side.squeeze(0).transpose(0, 1) for side in (query, key, value)]  # [subwords, heads, width of a head]
+    longest = layout.shape[1]
+    window = sliding_window if sliding_window is not None and sliding_window < longest else None
     if takes_flash(query) and not dropout:
         # Flash attention needs no padding. It has no dropout, so training uses the padded rows below.
-        longest = layout.shape[1]
-        attended = varlen_attn(*sides, layout.ends, layout.ends, longest, longest, scale=scaling)  # type: ignore[call-issue]
-        return attended.unsqueeze(0), None
+        reach = (-1, -1) if window is None else (window - 1, window - 1)
+        how: dict[str, Any] = {"scale": scaling, "window_size": reach, "enable_gqa": key.shape[1] < query.shape[1]}
+        return varlen_attn(*sides, layout.ends, layout.ends, longest, longest, **how).unsqueeze(0), None  # type: ignore
     rows = [layout.unpack(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
+    rows = [side.repeat_interleave(query.shape[1] // side.shape[1], dim=1) for side in rows]
+    mask = layout.mask if window is None else _see_near(layout, window)
     if dropout and query.device.type == "cpu":
-        attended = _attend_with_dropout(*rows, mask=layout.mask, probability=dropout, scaling=scaling)
+        attended = _attend_with_dropout(*rows, mask=mask, probability=dropout, scaling=scaling)
     else:
-        attended = F.scaled_dot_product_attention(*rows, attn_mask=layout.mask, dropout_p=dropout, scale=scaling)
+        attended = F.scaled_dot_product_attention(*rows, attn_mask=mask, dropout_p=dropout, scale=scaling)
     return layout.pack(attended.transpose(1, 2)).unsqueeze(0), None  # [1, subwords, heads, width of a head]
+
+
+def _see_near(layout: Layout, window: int) -> Tensor:
+    """Return whether two places of a row see each other: those nearer than the window, [sentences, 1, longest, longest].
+
+    Each place sees itself, also one that holds no subword: without any, its weights were no numbers, nor gradients.
+    """
+    numbers = torch.arange(layout.shape[1], device=layout.mask.device)
+    distances = (numbers[:, None] - numbers).abs()
+    return (layout.mask & (distances < window)) | (distances == 0)
 
 
 def takes_flash(query: Tensor) -> bool:

@@ -90,6 +90,7 @@ FAMILIES = Table(
             attention=("attn_norm", "attn"),
             feed_forward=("mlp_norm", "mlp"),
             norm="final_norm",
+            packs=True,
         ),
         "eurobert": Family(
             layers="layers",
@@ -97,6 +98,7 @@ FAMILIES = Table(
             attention=("input_layernorm", "self_attn"),
             feed_forward=("post_attention_layernorm", "mlp"),
             norm="norm",
+            packs=True,
         ),
     },
 )

@@ -166,17 +166,16 @@ def _classify(model: PreTrainedModel, sentences: Packed, _: Tensor | None, *, pa
     inputs = _Inputs.of(model, sentences, padding)
     if not inputs.is_packed:
         return model(**inputs.values)[0]
-    # The head looks at the first subword of each row, but packed sentences all lie in one row.
+    # The head expects one row for each sentence, but packed sentences all lie in one row.
     base: Any = model.base_model
-    states = inputs.pack(base(**inputs.values)[0])  # [subwords, width]
-    firsts = states.index_select(0, inputs.layout.ends[:-1])[:, None]  # [sentences, 1, width]
+    rows = inputs.layout.unpack(inputs.pack(base(**inputs.values)[0]))  # [sentences, longest, width]
     pooler = getattr(base, "pooler", None)
     output = BaseModelOutputWithPooling(
-        last_hidden_state=firsts,  # type: ignore[arg-type]
-        pooler_output=None if pooler is None else pooler(firsts),
+        last_hidden_state=rows,  # type: ignore[arg-type]
+        pooler_output=None if pooler is None else pooler(rows),
     )
     with replacing_encoder(model, output):
-        return model(inputs_embeds=firsts)[0]
+        return model(inputs_embeds=rows, attention_mask=inputs.layout.mask[:, 0, 0].long())[0]
 
 
 class _Inputs(NamedTuple):
