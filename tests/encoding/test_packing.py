@@ -2,7 +2,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from alignfreeze.encoding import attention
 from alignfreeze.encoding.attention import PACKED, attend, takes_flash
@@ -140,6 +140,40 @@ def test_layers_run_in_two_parts_give_what_they_give_together(packed):
     first = model(sentences()[0][:5][None], output_hidden_states=True)
     torch.testing.assert_close(below[:5], first.hidden_states[2][0])
     assert len(layers_of(model)) == 3
+
+
+_SMALL = {
+    "vocab_size": 60,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "packs", "options"),
+    [
+        ("electra", True, {"embedding_size": 8}),
+        ("xlm-roberta-xl", True, {"pad_token_id": 1}),
+        ("ernie", True, {}),
+        ("mpnet", False, {}),  # its attention cannot be chosen
+        ("llama", False, {"pad_token_id": 0}),  # subwords do not see later ones
+        ("longformer", False, {"attention_window": 4}),  # short sentences do not show what long ones see
+    ],
+)
+def test_a_model_of_an_unknown_family_is_packed_if_a_trial_gives_the_same(name, packs, options, caplog):
+    torch.manual_seed(0)
+    model = AutoModel.from_config(AutoConfig.for_model(name, **_SMALL, **options), dtype=torch.float64)
+    before = model.config._attn_implementation
+    with packing(model):
+        assert (model.config._attn_implementation == PACKED) == packs
+    assert model.config._attn_implementation == before
+    assert model.training
+    assert not caplog.records
+    model.half()
+    with packing(model):  # rounding would hide a difference
+        assert model.config._attn_implementation == before
 
 
 class OnAGpu(torch.Tensor):

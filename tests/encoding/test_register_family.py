@@ -182,6 +182,8 @@ def test_without_registration_its_blocks_are_not_told_apart(in_transformers, fol
     (said,) = remarks
     assert "the family 'toy' is not known by name; found 4 layers in 'tower.steps', embeddings in 'lookup'" in said
     assert not family_of(encoder.model).packs
+    with packing(encoder.model):  # but a trial tells that its sentences may lie end to end
+        assert encoder.model.config._attn_implementation == "alignfreeze_packed"
     assert encoder.max_length == 64  # the tokenizer's; the table of places is not found
     with pytest.raises(EncoderError, match="not known which parts of a layer of 'toy' are attention"):
         FreezePolicy.parse("attention").parts_of(encoder.model)

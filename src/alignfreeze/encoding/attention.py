@@ -66,9 +66,10 @@ def attend(
 
 
 def _see_near(layout: Layout, window: int) -> Tensor:
-    """Return whether two places of a row see each other: those nearer than the window, [sentences, 1, longest, longest].
+    """Return whether the places of a row see each other, [sentences, 1, longest, longest].
 
-    Each place sees itself, also one that holds no subword: without any, its weights were no numbers, nor gradients.
+    Those do that are nearer than the window. Each place sees itself, also one that holds no subword: if it saw none,
+    its weights were no numbers, and neither were gradients.
     """
     numbers = torch.arange(layout.shape[1], device=layout.mask.device)
     distances = (numbers[:, None] - numbers).abs()

@@ -10,25 +10,34 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.utils import logging
 
 from alignfreeze.encoding.attention import PACKED
-from alignfreeze.encoding.families import family_of, first_position
+from alignfreeze.encoding.families import base_of, family_of, first_position, is_known
+from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.overrides import detaching, replacing_encoder, running_layers, watching_states
 from alignfreeze.encoding.packed import Layout, Packed
 
 
 @contextmanager
 def packing(model: PreTrainedModel) -> Iterator[None]:
-    """Inside the block, let a model accept packed sentences if its family can; other families keep padding."""
-    if not family_of(model).packs:
+    """Inside the block, let a model accept packed sentences if it can; other models keep padding."""
+    if not (family_of(model).packs or _passes_trial(model)):
         yield
         return
+    with _with_our_attention(model):
+        yield
+
+
+@contextmanager
+def _with_our_attention(model: PreTrainedModel) -> Iterator[None]:
     before: Any = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
     try:
@@ -216,3 +225,60 @@ class _Inputs(NamedTuple):
     def pack(self, values: Tensor) -> Tensor:
         """Lay a model's output end to end, [subwords, ...]."""
         return values.squeeze(0) if self.is_packed else self.layout.pack(values)
+
+
+# --- families that are not in the table --------------------------------------------------
+
+_TRIED = (1, 37, 12)
+"""Lengths of the sentences of a trial."""
+
+_LIMITS = ("window", "chunk", "block")
+"""Parts of the names of settings that keep subwords of a long sentence from seeing each other, which a trial with short
+sentences does not show."""
+
+_passed: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+"""Whether models that are not in the table gave the same for sentences end to end."""
+
+
+def _passes_trial(model: PreTrainedModel) -> bool:
+    """Return whether a model of a family that is not in the table gives the same with padding and end to end.
+
+    Each model is tried once. In half precision nothing could be told, so that it is not packed.
+    """
+    base: Any = base_of(model)
+    if is_known(base) or base.dtype.itemsize < 4:
+        return False
+    if base not in _passed:
+        limited = [name for name, value in vars(base.config).items() if value and any(part in name for part in _LIMITS)]
+        _passed[base] = not limited and _try(base)
+    return _passed[base]
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep transformers from reporting that a model has an attention that cannot be chosen."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _try(base: Any) -> bool:
+    """Run a few sentences with padding and end to end, and return whether the vectors are the same."""
+    longest = min(max(_TRIED), getattr(base.config, "max_position_embeddings", None) or max(_TRIED))
+    lengths = torch.tensor(_TRIED).clamp(max=longest)
+    with evaluating(base), torch.no_grad(), _silent():
+        try:
+            n_subwords = len(base.get_input_embeddings().weight)
+            subwords = torch.arange(int(lengths.sum())) * 7919 % n_subwords
+            sentences = Packed(subwords, lengths, longest).to(base.device)
+            padded = encode(base, sentences)
+            with _with_our_attention(base):
+                if base.config._attn_implementation != PACKED:
+                    return False
+                packed = encode(base, sentences)
+        except Exception:  # a model that takes no such input may raise anything
+            return False
+    return packed.shape == padded.shape and bool((packed - padded).abs().max() <= 1e-4 * padded.abs().max())
