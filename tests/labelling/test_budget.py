@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from alignfreeze.labelling.budget import _give_out, spread_items
-from tests.labelling.support import draw, words_of
+from alignfreeze.labelling.budget import _give_out, _presume_draw, spread_items
+from alignfreeze.labelling.counting import collect_evidence
+from alignfreeze.labelling.estimates import Estimates
+from tests.labelling.support import ENTITIES, draw, words_of
 from tests.labelling.test_settling import label
 
 STRATEGIES = ("baseline", "seeds(baseline)", "full")
@@ -44,7 +46,9 @@ def test_no_language_gets_more_than_its_text_has():
     few, many = language("de", 0.3, n=6), language("tr", 0.3)
     found = spread_items({"de": (few, None), "tr": (many, None)}, 60)
     assert found["de"] <= 6
-    assert found["tr"] >= 50
+    assert sum(found.values()) == 60
+    both = {"de": (few, label(few, 2)), "tr": (many, label(many, 78))}
+    assert spread_items(both, 60) == {"de": 4, "tr": 2}
 
 
 def test_a_single_language_gets_everything():
@@ -55,3 +59,31 @@ def test_a_single_language_gets_everything():
 def test_few_items_are_given_out_too(total):
     known = {code: (language(code, 0.2, seed=seed), None) for seed, code in enumerate(("de", "tr"))}
     assert sum(spread_items(known, total).values()) == total
+
+
+def test_entities_are_presumed_to_vary_as_they_do():
+    """What is presumed before anything is labelled is within a factor of ten of what labels show."""
+    random = np.random.default_rng(2)
+    names, n = ("B-PER", "B-LOC"), 150
+    truth = [["O"] * 20 for _ in range(n)]
+    for labels in truth:
+        for word in random.choice(20, size=random.integers(0, 4), replace=False):
+            labels[word] = str(random.choice(names))
+    several = {
+        name: [
+            " ".join(
+                str(random.choice([*names, "O"])) if label != "O" and random.random() < wrong else label
+                for label in one
+            )
+            for one in truth
+        ]
+        for name, wrong in {"baseline": 0.3, "full": 0.25}.items()
+    }
+    items = [words_of(" ".join(f"w{n}-{k}" for k in range(20))) for n in range(n)]
+    drawing = draw(several, task="ner", items=items, labels=ENTITIES)
+    presumed = _presume_draw(drawing)
+    gold = [tuple(truth[place]) for place in drawing.sampling.order[:100]]
+    estimates = Estimates(collect_evidence(drawing, gold))
+    seen = estimates.covariance * float((drawing.sampling.left[:100] ** -2.0).sum())
+    spread = [matrix[0, 0] + matrix[1, 1] - 2 * matrix[0, 1] for matrix in (presumed, seen)]
+    assert 0.1 < spread[0] / spread[1] < 10, spread

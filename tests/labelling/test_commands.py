@@ -86,6 +86,12 @@ def test_label_then_settle(study):
     whole = json.loads(alignfreeze("settle", study / "out", path, study / "more.conllu", "--json").stdout)
     assert whole["n_items"] == whole["n_drawn"] == 20
     assert whole["is_settled"]
+    for wrong, problem in {
+        ("--strategy", "front"): "strategies: these are those of the files",
+        ("--language", "de"): "language: these are those of the files",
+        ("--seed", "2"): "--seed: the items of the files in --after were drawn before",
+    }.items():
+        refused(alignfreeze("label", study / "out", "--after", path, "--out", study / "x.conllu", *wrong), problem)
     none = alignfreeze(
         "label", study / "out", "--after", path, "--after", study / "more.conllu", "--out", study / "x.conllu"
     )
@@ -116,6 +122,13 @@ def test_wrong_wishes_are_refused(study):
     refused(ask(study, "--html", out="x.html"), "--html", "x.html: this file is also the output of --out")
     (study / "empty.txt").write_text("\n")
     refused(ask(study, text="empty.txt"), "no sentence found")
+    refused(
+        alignfreeze("label", study / "out", "--text", study / "de.txt", "--out", study / "{language}.conllu"),
+        "give either a text to draw from, or files to go on after",
+    )
+    (study / "x.html").write_text("mine")
+    refused(ask(study, "--html", out="x.conllu"), "x.html: exists already; choose another name for x.conllu")
+    assert (study / "x.html").read_text() == "mine"
     assert not (study / "to-label.conllu").exists()
     refused(ask(study, out="x.jsonl"), "items of the task 'pos' are written as CoNLL-U; name the file x.conllu")
     assert not (study / "out" / "labelling").exists(), "nothing is drawn before all wishes are checked"
@@ -139,7 +152,24 @@ def test_several_languages_share_a_number_of_items(study):
     files = [part for one in asked for part in ("--after", one["file"])]
     more = alignfreeze("label", study / "out", *files, "--sentences", "10", "--out", study / "{language}-2.conllu")
     assert more.returncode == 0, more.stderr
-    assert more.stdout.count("Label ") in {1, 2}
+    left = 20 * len(asked) - 16  # items may have gone to one language alone
+    written = sum(int(n) for n in re.findall(r"Label (\d+) items", more.stdout))
+    assert written == min(10, left)
+    both_now = [part for place in study.glob("*-2.conllu") for part in ("--after", place)]
+    if written == left:
+        refused(
+            alignfreeze("label", study / "out", *files, *both_now, "--out", study / "{language}-3.conllu"), "all items"
+        )
+        return
+    rest = alignfreeze(
+        "label", study / "out", *files, *both_now, "--sentences", "99", "--out", study / "{language}-3.conllu", "--html"
+    )
+    assert rest.returncode == 0, rest.stderr
+    assert f"only {left - written} items are written: no more are left" in rest.stderr
+    assert sum(int(n) for n in re.findall(r"Label (\d+) items", rest.stdout)) == left - written
+    everything = [part for place in study.glob("*-[23].conllu") for part in ("--after", place)]
+    none = alignfreeze("label", study / "out", *files, *everything, "--out", study / "{language}-4.conllu")
+    refused(none, "all items of all texts were written before")
     refused(
         alignfreeze("label", study / "out", *both[:4], "--text", study / "de.txt", "--out", study / "x.conllu"),
         "has no {language}, so all languages would share one file",

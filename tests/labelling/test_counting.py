@@ -118,7 +118,7 @@ def test_entities_that_touch_a_word_that_nobody_can_label_do_not_count(drawn_ent
 def test_two_models_are_compared_on_labels_as_all_are(drawn_entities, truth):
     labels = [tuple(None if label == "_" else label for label in truth.split())]
     first, second = drawn_entities.predictions.values()
-    compared = Estimates(compare_on_labels(drawn_entities, labels, first, second)).difference(1, 0)
+    compared = compare_on_labels(drawn_entities, labels, first, second)
     expected = Estimates(collect_evidence(drawn_entities, labels)).difference(1, 0)
     assert compared.value == pytest.approx(expected.value)
 
@@ -156,3 +156,38 @@ def test_a_drawing_is_read_as_it_was_written(tmp_path):
     assert again == drawing
     assert again.name == drawing.name
     assert np.array_equal(again.differing[3], [False, True, True, False])
+
+
+def test_a_word_that_nobody_can_label_counts_for_no_score():
+    """The baseline is right on all words, of which nobody can label one."""
+    drawing = draw_tags()
+    gold = truths(drawing, 5)
+    right = [tuple(drawing.predictions["baseline"][place]) for place in drawing.sampling.order]
+    gold = [
+        tuple(label if unit in drawing.asked(draw) else None for unit, label in enumerate(labels))
+        for draw, labels in enumerate(right)
+    ]
+    assert Estimates(collect_evidence(drawing, gold)).score(0).value == 1
+    place = drawing.sampling.order.index(0)
+    unit = int(np.flatnonzero(drawing.differing[0])[0])
+    gold[place] = tuple(None if number == unit else label for number, label in enumerate(gold[place]))
+    found = Estimates(collect_evidence(drawing, gold))
+    assert found.score(0).value == 1
+    assert found.score(1).value == pytest.approx(1 - 2 / 12)
+
+
+def test_the_gain_is_not_certain_if_all_items_are_labelled_but_not_all_words():
+    """One word of each item stands for the others on which the models agreed."""
+    drawing = draw_tags()
+    before = drawing.predictions["baseline"]
+    gold = truths(drawing, 5)
+    after = [
+        tuple("ADJ" if unit == drawing.checks[draw] else label for unit, label in enumerate(before[place]))
+        for draw, place in enumerate(drawing.sampling.order)
+    ]
+    found = compare_on_labels(drawing, gold, before, after)
+    assert found.value < 0
+    assert found.interval[0] < found.value < found.interval[1]
+    same = compare_on_labels(drawing, gold, before, [before[place] for place in drawing.sampling.order])
+    assert same.value == 0
+    assert same.interval[1] > 0

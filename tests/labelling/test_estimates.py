@@ -6,8 +6,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from alignfreeze.labelling.counting import collect_evidence
 from alignfreeze.labelling.estimates import Checks, Estimate, Estimates, Evidence, sum_up, widen, wilson
 from alignfreeze.labelling.sampling import Sampling
+from tests.labelling.support import draw, texts
 
 
 def evidence(numerators, shares, *, labelled=None, denominators=None, known=None, checks=None, most=1.0):
@@ -166,3 +168,30 @@ def test_coverage(population):
     assert 0.91 <= hits["gain"] / rounds <= 0.98
     assert 0.91 <= hits["score"] / rounds <= 0.995
     assert hits["peeking"] / rounds >= 0.95
+
+
+@pytest.mark.parametrize("n", [5, 20])
+def test_scores_of_texts_are_not_known_before_one_is_labelled_on_which_models_agree(n):
+    """Nearly all first draws are texts on which models differ, so nothing may be known of the others."""
+    random = np.random.default_rng(1)
+    truth = random.choice(["good", "bad"], 300)
+    several = {
+        name: np.where(random.random(300) < share, truth, "bad").tolist()
+        for name, share in {"a": 0.9, "b": 0.85}.items()
+    }
+    true = np.mean(np.array(several["a"]) == truth)
+    unknown, hits, rounds = 0, 0, 200
+    for seed in range(rounds):
+        drawing = draw(
+            several, task="classification", items=texts(*map(str, range(300))), labels=("good", "bad"), seed=seed
+        )
+        truths = [(str(truth[place]),) for place in drawing.sampling.order[:n]]
+        score = Estimates(collect_evidence(drawing, truths)).score(0)
+        if score is None:
+            unknown += 1
+            continue
+        low, high = score.interval
+        assert low <= score.value <= high
+        hits += low <= true <= high
+    assert unknown > 0
+    assert hits / (rounds - unknown) >= 0.93

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from alignfreeze.errors import SettingsError
+from alignfreeze.experiment.records import RunRecord
 from alignfreeze.labelling.counting import compare_on_labels
-from alignfreeze.labelling.estimates import Estimates
-from tests.labelling.support import draw_tags
+from alignfreeze.labelling.few_shot import _to_item, settings_for
+from tests.labelling.support import draw, draw_tags, question
 from tests.labelling.test_commands import ask, fill_in, study  # noqa: F401 - a fixture
 from tests.labelling.test_counting import truths
 from tests.support.cli import alignfreeze, refused
@@ -20,10 +22,10 @@ def test_a_model_that_has_learnt_the_labels_is_better_by_cross_validation(study)
         "at least 3 items with a label are needed",
     )
     fill_in(study, n=5)
-    refused(
-        alignfreeze("settle", study / "out", path, "--finetune", study / "few"),
-        "5 items are labelled, and at least 10 are needed to train on them",
-    )
+    few = alignfreeze("settle", study / "out", path, "--finetune", study / "few")
+    assert few.returncode == 2
+    assert "German: use " in few.stdout  # the answer is not lost
+    assert "5 items have a label, and at least 10 are needed to train on them" in few.stderr
     fill_in(study)
     done = alignfreeze("settle", study / "out", path, "--finetune", study / "few", "--json")
     assert done.returncode == 0, done.stderr
@@ -42,13 +44,34 @@ def test_a_model_that_says_the_same_gains_nothing():
     drawing = draw_tags()
     before = drawing.predictions["full"]
     same = [before[place] for place in drawing.sampling.order]
-    found = Estimates(compare_on_labels(drawing, truths(drawing, 5), before, same))
-    assert found.difference(1, 0).value == 0
+    found = compare_on_labels(drawing, truths(drawing, 5), before, same)
+    assert found.value == 0
 
 
 def test_gains_are_those_of_the_words_that_were_asked_for_by_hand():
     drawing = draw_tags()
     before = drawing.predictions["full"]
     better = [drawing.predictions["baseline"][place] for place in drawing.sampling.order]
-    found = Estimates(compare_on_labels(drawing, truths(drawing, 5), before, better))
-    assert found.difference(1, 0).value == pytest.approx(3 / 13)
+    found = compare_on_labels(drawing, truths(drawing, 5), before, better)
+    assert found.value == pytest.approx(3 / 13)
+
+
+def test_what_cannot_be_learnt_is_left_out():
+    context = "She was born\nin the old town of Ulm."
+    drawing = draw(
+        {"baseline": ["Ulm", "x", "y"], "full": ["town", "z", "z"]},
+        task="qa",
+        items=[question("Where?", context), question("Who?", context), question("When?", context)],
+        labels=(),
+    )
+    assert _to_item(drawing, 0, (None,)) is None
+    assert _to_item(drawing, 0, ("Berlin",)) is None
+    learnt = _to_item(drawing, 0, ("born in the",))  # a file with tabs has a space for the end of the line
+    assert learnt.answers == ("born\nin the",)
+    assert context[learnt.starts[0] :].startswith("born\nin the")
+
+
+def test_wrong_options_are_refused(study):  # noqa: F811
+    record = RunRecord.read(next((study / "out" / "runs").glob("baseline-*")) / "record.json")
+    with pytest.raises(SettingsError, match=r"(?s)options.*epochz.*epochs"):
+        settings_for(record, {"epochz": 3, "epochs": 0})

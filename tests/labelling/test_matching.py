@@ -198,7 +198,8 @@ def test_labels_that_are_not_iob2_are_refused(entities):
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "tsv"])
-def test_texts_are_written_and_read(tmp_path, suffix):
+@pytest.mark.parametrize("proposals", [False, True])
+def test_texts_are_written_and_read(tmp_path, suffix, proposals):
     drawing = draw(
         {"baseline": ["good", "bad"], "full": ["good", "good"]},
         task="classification",
@@ -206,7 +207,7 @@ def test_texts_are_written_and_read(tmp_path, suffix):
         labels=("good", "bad"),
     )
     path = tmp_path / f"to-label.{suffix}"
-    write_items(drawing, range(2), path)
+    write_items(drawing, range(2), path, with_proposals=proposals)
     study = keep(drawing, tmp_path)
     assert not read_labels(study, [path]).truths
     text = path.read_text().replace('"?"', '"good"').replace("\t?", "\tgood")
@@ -225,3 +226,62 @@ def test_json_of_another_form_is_refused(tmp_path):
     path.write_text(json.dumps({"id": 3, "text": "one", "label": "good"}))
     with pytest.raises(DataError, match="line 1: 'id': expected a text, got 3"):
         read_labels(tmp_path, [path])
+
+
+def test_columns_are_found_by_their_names(tmp_path):
+    """Somebody adds a column for notes, and moves the labels to the front."""
+    drawing = draw(
+        {"baseline": ["good", "bad"], "full": ["good", "good"]},
+        task="classification",
+        items=texts("one", "two"),
+        labels=("good", "bad"),
+    )
+    study, path = keep(drawing, tmp_path), tmp_path / "to-label.tsv"
+    write_items(drawing, range(2), path)
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    path.write_text(
+        "".join(f"{name}\t{'label' if n == 0 else 'bad'}\t{text}\tnotes\n" for n, (name, text, _) in enumerate(rows))
+    )
+    assert read_labels(study, [path]).truths == (("bad",), ("bad",))
+    path.write_text("".join(f"{name}\t{text}\tnotes\n" for name, text, _ in rows))
+    with pytest.raises(DataError, match="line 2: 'label' is missing; keep the fields as they were written"):
+        read_labels(study, [path])
+    path.write_text("".join(f"{name}\t{label}\n" for name, _, label in rows))
+    with pytest.raises(DataError, match=r"line 2: the text of .* was '(one|two)', and is ''"):
+        read_labels(study, [path])
+
+
+def test_a_sentence_without_questions_counts_only_if_somebody_has_looked_at_it(tmp_path):
+    """All models agree on the second sentence, so that nothing but a question shows that it was read."""
+    drawing = draw(
+        {"baseline": ["B-PER O", "O O O"], "full": ["O O", "O O O"]},
+        task="ner",
+        items=[words_of("Ada sings"), words_of("it rains again")],
+        labels=ENTITIES,
+    )
+    study, path = keep(drawing, tmp_path), tmp_path / "to-label.iob2"
+    write_items(drawing, range(2), path)
+    assert sorted(len(drawing.questions(draw)) for draw in range(2)) == [1, 1]
+    assert path.read_text().count("\t?") == 2
+    assert not read_labels(study, [path]).truths
+    assert len(read_labels(study, [answer(path, "O")]).truths) == 2
+
+
+def test_what_a_model_predicts_is_written_in_iob2(tmp_path):
+    """Models may say that a word continues an entity that does not begin."""
+    drawing = draw(
+        {"baseline": ["I-PER I-PER O I-LOC"], "full": ["I-PER I-PER O B-LOC"], "front": ["B-PER I-PER I-PER O"]},
+        task="ner",
+        items=[words_of("Ada Lovelace saw London")],
+        labels=ENTITIES,
+    )
+    study, path = keep(drawing, tmp_path), tmp_path / "to-label.iob2"
+    write_items(drawing, [0], path, with_proposals=True)
+    assert [line.split("\t")[1] for line in path.read_text().splitlines() if "\t" in line] == [
+        "B-PER",
+        "I-PER",
+        "?O",
+        "?B-LOC",
+    ]
+    path.write_text(path.read_text().replace("?", ""))
+    assert read_labels(study, [path]).truths == (("B-PER", "I-PER", "O", "B-LOC"),)

@@ -211,6 +211,22 @@ def test_pages_of_other_items_do_not_share_labels(tmp_path, open_page):
     assert set(labels_of(page)) == {"?"}
 
 
+def test_a_page_with_fewer_of_the_items_keeps_the_labels_of_the_others(tmp_path, open_page):
+    drawing = draw_words(JAPANESE, language="ja")
+    _, path = write_page(drawing, tmp_path / "all", suffix=".conllu")
+    _, fewer = write_page(drawing, tmp_path / "fewer", suffix=".conllu", draws=[0])
+    page = open_page(path)
+    press_labels(page, drawing, tuple(truth_of(drawing, draw, lambda draw, unit: "NOUN") for draw in range(3)))
+    before = said(page)
+    assert before.startswith("3 of 3 sentences finished")
+    other = page.context.new_page()
+    other.goto(fewer.as_uri())
+    assert said(other).startswith("1 of 1 sentence")
+    other.keyboard.press("v")
+    page.reload()
+    assert said(page) == before
+
+
 def test_what_the_browser_kept_may_be_damaged(tmp_path, open_page):
     drawing = draw_words(JAPANESE, language="ja")
     _, path = write_page(drawing, tmp_path, suffix=".conllu")

@@ -10,6 +10,9 @@ import typer
 from alignfreeze.cli import options as o
 from alignfreeze.cli.shown import show_json, show_lines, show_sheets, working
 
+LANGUAGE = "{language}"
+"""Stands for the code of a language in names of files."""
+
 Study = Annotated[Path, typer.Argument(help="Folder of a study whose models were kept (keep_models = true).")]
 
 
@@ -55,7 +58,7 @@ def label(
     as_json: o.Json = False,
 ) -> None:
     """Write the few sentences whose labels say most about which model of a study is the best for a language."""
-    several = len(languages or ()) > 1 or "{language}" in out
+    several = len(languages or ()) > 1 or LANGUAGE in out
     how = {
         "sentences": sentences,
         "strategies": strategies or (),
@@ -65,19 +68,26 @@ def label(
         "device": device or "auto",
     }
     with working():
+        from alignfreeze.errors import SettingsError
         from alignfreeze.labelling.asking import label as ask
+        from alignfreeze.labelling.matching import languages_of
         from alignfreeze.labelling.several import label_languages
         from alignfreeze.reports.labelling_pages import page_beside, write_labelling_page
 
-        texts = {code: Path((text or "").replace("{language}", code)) for code in languages or ()}
-        inputs = [*(after or ()), *([] if text is None else texts.values())]
-        if html and not several:
-            page_beside(Path(out), inputs)
+        if after and seed is not None:
+            raise SettingsError("--seed: the items of the files in --after were drawn before; leave it out")
+        codes = list(languages or (languages_of(after) if after and several else ()))
+        files = [Path(out.replace(LANGUAGE, code)) for code in codes] or [Path(out)]
+        texts = {code: Path(text.replace(LANGUAGE, code)) for code in codes} if text else {}
+        inputs = [*(after or ()), *texts.values()]
+        if html:
+            for file in files:
+                page_beside(file, inputs)
         if several:
-            asked = label_languages(study, texts if text else None, out=out, **how)
+            asked = label_languages(study, texts, out=out, **how)
         else:
-            given = None if text is None else Path(text)
-            asked = [ask(study, given, language=next(iter(languages or ()), None), out=out, **how)]
+            given = None if text is None else next(iter(texts.values()), Path(text))
+            asked = [ask(study, given, language=next(iter(codes), None), out=out, **how)]
         pages = [write_labelling_page(one, page_beside(one.file, inputs)) for one in asked] if html else []
     if as_json:
         facts = [one.to_dict() for one in asked]
@@ -106,16 +116,22 @@ def settle(
 ) -> None:
     """Say which model to use from the labels so far, how sure that is, and how many more labels would settle it."""
     with working():
+        from alignfreeze.files import check_unused
         from alignfreeze.labelling.few_shot import train_on_labels
         from alignfreeze.labelling.settling import settle as find_out
 
+        if finetune is not None:
+            check_unused(finetune)
         found = find_out(study, files, margin=margin)
+    if not as_json:
+        show_lines([*found.answers(), ""])
+        show_sheets(found.sheets())
+    learnt = None
+    if finetune is not None:
         how = {"seed": 31 if seed is None else seed, "device": device or "auto"}
-        learnt = None if finetune is None else train_on_labels(study, files, settled=found, out=finetune, **how)
+        with working():
+            learnt = train_on_labels(study, files, settled=found, out=finetune, **how)
     if as_json:
         show_json(found.to_dict() | ({} if learnt is None else {"few_shot": learnt.to_dict()}))
-        return
-    show_lines([*found.answers(), ""])
-    show_sheets(found.sheets())
-    if learnt is not None:
-        show_lines(learnt.lines())
+    elif learnt is not None:
+        show_lines(["", *learnt.lines()])

@@ -116,7 +116,7 @@ def parse_labelled(
                 f"{where}: the file is for several languages, so each row needs a field {LANGUAGE!r} with the code of "
                 f"its language; found {', '.join(map(str, row))}"
             )
-        if language is not None and not _is_of_language(own := row.get(LANGUAGE, language), language):
+        if language is not None and not is_of_language(own := row.get(LANGUAGE, language), language):
             others.add(str(own))
             continue
         label = _find_label(row, labels, where=where)
@@ -145,7 +145,7 @@ def parse_labelled(
     return texts
 
 
-def _is_of_language(value: Any, language: str) -> bool:
+def is_of_language(value: Any, language: str) -> bool:
     """Tell whether the value of a field names a language, by any code: `zh_CN` is `zh`."""
     return value == language or (isinstance(value, str) and tag_fits(value.strip(), language))
 

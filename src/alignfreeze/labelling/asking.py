@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 from alignfreeze.corpora.annotated import read_conllu
 from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.labelled import LANGUAGE, is_of_language
 from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.encoding.devices import Device, check_device
 from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
@@ -54,7 +57,7 @@ class Asked:
     @property
     def n_labels(self) -> int:
         """Number of labels that are asked for."""
-        return sum(len(self.drawing.asked(draw)) for draw in self.draws)
+        return sum(len(self.drawing.questions(draw)) for draw in self.draws)
 
     @property
     def share(self) -> float:
@@ -64,7 +67,7 @@ class Asked:
     @property
     def command(self) -> str:
         """The command that says what the labels settle."""
-        return f"alignfreeze settle {self.study} {self.file}"
+        return shlex.join(["alignfreeze", "settle", str(self.study), str(self.file)])
 
     @property
     def items(self) -> list[Item]:
@@ -131,8 +134,7 @@ def label(
     study, out, files = to_path(study, "study"), to_path(out, "out"), [to_path(one, "after") for one in after]
     check_new(out)
     check_apart({"--out": out}, [*files, *([text] if isinstance(text, Path) else [])])
-    if (text is None) == (not files):
-        raise SettingsError("give either a text to draw from, or files to go on after")
+    check_wishes(text, files, sentences=sentences, strategies=strategies, languages=language)
     if text is None:
         labelled = read_labels(study, files)
         return write_asked(study, labelled.drawing, sentences, out, done=labelled.draws, proposals=proposals)
@@ -140,6 +142,30 @@ def label(
         raise SettingsError("language: give the language of the text, such as 'sw'")
     drawing = draw_items(study, text, check_language(language), strategies, out=out, seed=seed, device=device)
     return write_asked(study, drawing, sentences, out, proposals=proposals)
+
+
+def check_wishes(text: Any, files: Sequence[Path], *, sentences: int, strategies: Any, languages: Any) -> None:
+    """Check that what is asked for fits together.
+
+    Args:
+        text: What to draw from, if anything.
+        files: Files to go on after, if any.
+        sentences: How many items are wanted.
+        strategies: Names of strategies, if any.
+        languages: Languages, if any.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    if (text is None) == (not files):
+        raise SettingsError("give either a text to draw from, or files to go on after")
+    if files and (strategies or languages):
+        wished = " and ".join(
+            name for name, value in {"strategies": strategies, "language": languages}.items() if value
+        )
+        raise SettingsError(f"{wished}: these are those of the files that are gone on after; leave this out")
+    if sentences < 1:
+        raise SettingsError(f"sentences: at least one is needed, got {sentences}")
 
 
 def check_new(out: Path) -> None:
@@ -207,7 +233,8 @@ def draw_items(
     if len(labels) > 1:
         raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
     places = {name: str(folder.relative_to(study)) for name, (folder, _) in candidates.items()}
-    drawing = Drawing.draw(task, language, items, predictions, models=places, labels=next(iter(labels)), seed=seed)
+    how: dict[str, Any] = {"models": places, "labels": next(iter(labels)), "seed": seed}
+    drawing = Drawing.draw(task, language, items, predictions, **how)
     drawing.write(place_of(study, drawing.name))
     return drawing
 
@@ -264,13 +291,29 @@ def _read_items(task: Task, text: Any, language: str) -> list[Any]:
     """Return the items of a text without labels, each once."""
     name = str(text) if isinstance(text, Path) else "text"
     rows = _read_file(task, text, language) if isinstance(text, Path) else text
+    if task.names_languages and isinstance(rows, Sequence):
+        rows = [
+            row for row in rows if not isinstance(row, Mapping) or is_of_language(row.get(LANGUAGE, language), language)
+        ]
     items = to_unlabelled(task, rows, language=language, name=name)
     found = {tuple(task.kind.texts(item)): item for item in reversed(items) if any(task.kind.texts(item))}
     if not found:
         raise DataError(f"{name}: no {task.kind.item_name} in {name_of(language)} found")
     if len(found) < len(items):
         remark(f"{name}: {len(items) - len(found):,} {task.kind.item_name} stand there twice or are empty; left out")
+    for words in found:
+        _check_words(words[0], name=name)
     return list(reversed(found.values()))
+
+
+def _check_words(words: Any, *, name: str) -> None:
+    """Check that words can stand in the columns of a file; a text that is not split can."""
+    wrong = [] if isinstance(words, str) else [word for word in words if not word or re.search(r"[\t\n\r]", word)]
+    if wrong:
+        raise DataError(
+            f"{name}: the word {wrong[0]!r} of {' '.join(words)!r:.80} is empty, or has a tab or a line break in it. "
+            "It cannot stand in a file with one word per line; remove it"
+        )
 
 
 def _read_file(task: Task, path: Path, language: str) -> Sequence[Any]:

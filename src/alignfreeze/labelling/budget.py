@@ -76,18 +76,24 @@ def spread_items(known: Mapping[str, tuple[Drawing, Labelled | None]], total: in
     """
     portions = max(1, total // PORTION)
     size = total / portions
-    values = []
+    values, left = [], []
     for drawing, labelled in known.values():
         state = _find_state(drawing, labelled)
-        most = len(state.weights) - state.n
-        values.append([state.expect_best(min(most, round(portion * size))) for portion in range(portions + 1)])
+        left.append(len(drawing.sampling.order) - (len(labelled.draws) if labelled else 0))
+        values.append([state.expect_best(min(left[-1], round(portion * size))) for portion in range(portions + 1)])
     shares = _give_out(values, portions)
     ends = np.round(np.cumsum(shares) * size).astype(int)
-    counts = np.diff([0, *ends.tolist()])
-    return {
-        code: min(int(count), len(drawing.sampling.order) - (len(labelled.draws) if labelled else 0))
-        for (code, (drawing, labelled)), count in zip(known.items(), counts, strict=True)
-    }
+    counts = np.diff([0, *ends.tolist()]).tolist()
+    return dict(zip(known, _fill_up(counts, left, total), strict=True))
+
+
+def _fill_up(counts: list[int], left: list[int], total: int) -> list[int]:
+    """Return counts none of which is above what is left there; what is over goes where most is left."""
+    counts = [min(pair) for pair in zip(counts, left, strict=True)]
+    for _ in range(min(total, sum(left)) - sum(counts)):
+        most = max(range(len(left)), key=lambda place: left[place] - counts[place])
+        counts[most] += 1
+    return counts
 
 
 def _give_out(values: list[list[float]], portions: int) -> list[int]:
@@ -121,11 +127,17 @@ def _find_state(drawing: Drawing, labelled: Labelled | None) -> _State:
 
 def _presume_draw(drawing: Drawing) -> Floats:
     """Return the presumed covariance of what one draw says about scores, from where models differ, [models, models]."""
-    units = sum(map(len, drawing.differing))
-    most = find_most(drawing) / units
+    most = find_most(drawing) / _presume_denominator(drawing)
     np.fill_diagonal(most, 0.0)
     squares = ONE_SIDED * most**2
     # Variances of differences become a covariance by double centring (Gower 1966).
     centre = np.eye(len(most)) - 1 / len(most)
     values, vectors = np.linalg.eigh(-centre @ squares @ centre / 2)
     return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def _presume_denominator(drawing: Drawing) -> float:
+    """Return the denominator of a score: the units of the text, or about twice the entities that a model finds."""
+    if not drawing.marks_entities:
+        return float(sum(map(len, drawing.differing)))
+    return 2 * float(np.mean([sum(map(len, model)) for model in drawing.entities])) or 1.0

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from alignfreeze.labelling.drawing import Drawing, Labels, Spans, ends_of, find_spans, number_labels
-from alignfreeze.labelling.estimates import Checks, Evidence, Floats
+from alignfreeze.labelling.estimates import OF_RATIOS, OF_SUMS, Checks, Estimate, Evidence, Floats, estimate_gain
 from alignfreeze.tasks.table import TASKS
 
 PRESUMED_RIGHT = 0.8
@@ -37,37 +37,47 @@ def collect_evidence(drawing: Drawing, truths: Sequence[Labels]) -> Evidence:
         shares=np.array(sampling.shares),
         most=find_most(drawing),
         checks=None if is_spans else _count_checks(drawing, truths),
+        presumed=OF_RATIOS if is_spans else OF_SUMS,
     )
 
 
 def _count_units(drawing: Drawing, truths: Sequence[Labels]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Count right units of those on which models differ."""
-    numerators = np.zeros((len(truths), len(drawing.predictions)))
-    for draw, truth in enumerate(truths):
-        place = drawing.sampling.order[draw]
-        for model, predicted in enumerate(drawing.predictions.values()):
-            numerators[draw, model] = _count_right(drawing, place, predicted[place], truth)
+    """Count right units of those on which models differ; units without a label are taken out of the denominators."""
+    places = drawing.sampling.order[: len(truths)]
+    several = [[predicted[place] for place in places] for predicted in drawing.predictions.values()]
+    numerators = _count_right(drawing, truths, several)
     units = sum(len(mask) for mask in drawing.differing)
-    nothing = np.zeros_like(numerators)
-    return numerators, nothing, nothing.sum(axis=0), np.full(numerators.shape[1], float(units))
+    n = len(drawing.predictions)
+    return numerators, -_count_unknown(drawing, truths, n), np.zeros(n), np.full(n, float(units))
 
 
-def _count_checks(drawing: Drawing, truths: Sequence[Labels]) -> Checks:
-    """Count right units of those on which models agree: one of each drawn item."""
+def _count_checks(
+    drawing: Drawing, truths: Sequence[Labels], several: Sequence[Sequence[Labels]] | None = None
+) -> Checks:
+    """Count right units of those on which models agree: one of each drawn item.
+
+    Args:
+        drawing: What was drawn.
+        truths: The true labels of the first drawn items.
+        several: What two models predict for these items: then it is counted how much more right the second is.
+    """
     right, units = np.zeros((2, len(truths)))
     labels = next(iter(drawing.predictions.values()))
     for draw, truth in enumerate(truths):
         place, check = drawing.sampling.order[draw], drawing.checks[draw]
-        if check is not None and truth[check] is not None:
-            right[draw] = _score(drawing, place, check, labels[place], truth)
-            units[draw] = (~drawing.differing[place]).sum()
+        if check is None or truth[check] is None:
+            continue
+        predicted = [labels[place]] if several is None else [one[draw] for one in several]
+        scores = [_score(drawing, place, check, one, truth) for one in predicted]
+        right[draw] = scores[-1] - (scores[0] if several else 0.0)
+        units[draw] = (~drawing.differing[place]).sum()
     return Checks(right, units, float(sum((~mask).sum() for mask in drawing.differing)))
 
 
 def compare_on_labels(
     drawing: Drawing, truths: Sequence[Labels], before: Sequence[Labels], after: Sequence[Labels]
-) -> Evidence:
-    """Return what labels say about two models, of which the second may say anything for the labelled items.
+) -> Estimate:
+    """Return how much a model is above another one, if it may say anything for the labelled items.
 
     Args:
         drawing: What was drawn.
@@ -75,38 +85,67 @@ def compare_on_labels(
         before: What the first model predicts for all items of the text.
         after: What the second model predicts for the labelled items, in the order of the draws.
     """
-    places = drawing.sampling.order[: len(truths)]
-    pairs = [(before[place], guess) for place, guess in zip(places, after, strict=True)]
+    several = [[before[place] for place in drawing.sampling.order[: len(truths)]], list(after)]
+    checks = None
     if drawing.marks_entities:
-        both = zip(*pairs, strict=True)
-        parts = np.stack([_entity_parts([find_spans(labels) for labels in one], truths) for one in both])
-        numerators, denominators = parts[..., 0].T, parts[..., 1].T
-        known = np.zeros(2)
+        found = [[find_spans(labels) for labels in one] for one in several]
+        parts = np.stack([_entity_parts(spans, truths) for spans in found], axis=1)
+        numerators, denominators, known = parts[..., 0], parts[..., 1], np.zeros(2)
+        changed = [len(ours ^ theirs) for ours, theirs in zip(*found, strict=True)]
     else:
-        counts = [
-            [_count_all(drawing, draw, one, truth) for one in pair]
-            for draw, (pair, truth) in enumerate(zip(pairs, truths, strict=True))
-        ]
-        numerators = np.array(counts)
-        denominators = np.zeros_like(numerators)
+        numerators, denominators = _count_right(drawing, truths, several), -_count_unknown(drawing, truths, 2)
         known = np.full(2, float(sum(map(len, drawing.differing))))
-    shares = np.array(drawing.sampling.shares)
-    nothing = np.zeros(2)
-    return Evidence(numerators, denominators, nothing, known, drawing.sampling.left, shares, np.zeros((2, 2)))
+        checks = _count_checks(drawing, truths, several)
+        changed = [_count_changed(drawing, draw, *pair) for draw, pair in enumerate(zip(*several, strict=True))]
+    sampling, n = drawing.sampling, len(truths)
+    shares = np.array(sampling.shares)
+    # How far a draw would move the difference, if one of them was right wherever they differ.
+    most = np.sqrt(np.mean((np.array(changed, dtype=float) * sampling.left[:n] / shares[:n]) ** 2))
+    return estimate_gain(
+        Evidence(
+            numerators=numerators,
+            denominators=denominators,
+            known_numerators=np.zeros(2),
+            known_denominators=known,
+            left=sampling.left,
+            shares=shares,
+            most=np.full((2, 2), most),
+            checks=checks,
+            presumed=OF_RATIOS if drawing.marks_entities else OF_SUMS,
+        )
+    )
 
 
-def _count_all(drawing: Drawing, draw: int, predicted: Labels, truth: Labels) -> float:
-    """Return how many units of an item are right: those that were asked for, one of them on behalf of others."""
-    place, check = drawing.sampling.order[draw], drawing.checks[draw]
-    agreed = int((~drawing.differing[place]).sum())
-    checked = 0.0 if check is None else _score(drawing, place, check, predicted, truth)
-    return _count_right(drawing, place, predicted, truth) + checked * agreed
+def _count_right(drawing: Drawing, truths: Sequence[Labels], several: Sequence[Sequence[Labels]]) -> Floats:
+    """Return how many of the units on which models differ are right in each labelled item, [labelled, models].
+
+    Args:
+        drawing: What was drawn.
+        truths: The true labels of the first drawn items.
+        several: What each model predicts for these items.
+    """
+    counts = np.zeros((len(truths), len(several)))
+    for draw, truth in enumerate(truths):
+        place = drawing.sampling.order[draw]
+        units = np.flatnonzero(drawing.differing[place]).tolist()
+        for model, predicted in enumerate(several):
+            counts[draw, model] = sum(_score(drawing, place, unit, predicted[draw], truth) for unit in units)
+    return counts
 
 
-def _count_right(drawing: Drawing, place: int, predicted: Labels, truth: Labels) -> float:
-    """Return how many of the units of an item are right on which models differ."""
-    units = np.flatnonzero(drawing.differing[place]).tolist()
-    return sum(_score(drawing, place, unit, predicted, truth) for unit in units)
+def _count_unknown(drawing: Drawing, truths: Sequence[Labels], n_models: int) -> Floats:
+    """Return on how many units models differ that nobody could label, in each labelled item, [labelled, models]."""
+    counts = [
+        sum(truth[unit] is None for unit in np.flatnonzero(drawing.differing[drawing.sampling.order[draw]]).tolist())
+        for draw, truth in enumerate(truths)
+    ]
+    return np.repeat(np.array(counts, dtype=float)[:, None], n_models, axis=1)
+
+
+def _count_changed(drawing: Drawing, draw: int, before: Labels, after: Labels) -> int:
+    """Return how many units have another label, of those on which models differ."""
+    units = np.flatnonzero(drawing.differing[drawing.sampling.order[draw]]).tolist()
+    return sum(before[unit] != after[unit] for unit in units)
 
 
 def _score(drawing: Drawing, place: int, unit: int, predicted: Labels, truth: Labels) -> float:

@@ -15,6 +15,7 @@ from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.errors import DataError
 from alignfreeze.files import digest_of_json, write_json
 from alignfreeze.labelling.sampling import Sampling, size_entities, size_items
+from alignfreeze.languages import name_of
 from alignfreeze.stored import Stored
 from alignfreeze.tasks.given import to_unlabelled
 from alignfreeze.tasks.table import TASKS
@@ -81,7 +82,8 @@ class Drawing:
         """
         if len(predictions) < 2:
             raise DataError(f"there is nothing to choose from: {', '.join(predictions) or 'no model'} is alone")
-        guesses = {name: [to_labels(one) for one in several] for name, several in predictions.items()}
+        read = to_entity_labels if task.marks_entities else to_labels
+        guesses = {name: [read(one) for one in several] for name, several in predictions.items()}
         masks = find_differing(guesses)
         if task.marks_entities:
             found = [[*map(find_spans, several)] for several in zip(*guesses.values(), strict=True)]
@@ -90,7 +92,10 @@ class Drawing:
         else:
             differing, units = (np.array([*map(count, masks)], dtype=float) for count in (np.sum, len))
             sizes = size_items(differing, units)
-        sampling = Sampling.draw(sizes, seed=seed)
+        try:
+            sampling = Sampling.draw(sizes, seed=seed)
+        except DataError as error:
+            raise DataError(f"there is nothing to label in {name_of(language)}: {error}") from None
         first = next(iter(predictions.values()))
         rows = [_to_row(task, item, prediction) for item, prediction in zip(items, first, strict=True)]
         random = np.random.default_rng([seed, 1])
@@ -144,6 +149,18 @@ class Drawing:
         check = self.checks[draw]
         return sorted([*np.flatnonzero(self.differing[place]).tolist(), *([] if check is None else [check])])
 
+    def questions(self, draw: int) -> list[int]:
+        """Return the units of a drawn item at which a `?` is written, in their order.
+
+        In a sentence with entities these are the words on which models differ. If there are none, it is one word, which
+        shows afterwards that somebody has looked at the sentence.
+        """
+        if not self.marks_entities:
+            return self.asked(draw)
+        check = self.checks[draw]
+        units = np.flatnonzero(self.differing[self.sampling.order[draw]]).tolist()
+        return units or ([] if check is None else [check])
+
     def write(self, path: Path) -> None:
         """Write the drawing as JSON."""
         write_json(path, asdict(self))
@@ -164,6 +181,15 @@ def read_drawing(path: Path) -> Drawing:
 def to_labels(prediction: Any) -> Labels:
     """Return a prediction as one label per unit."""
     return (prediction,) if isinstance(prediction, str) else tuple(prediction)
+
+
+def to_entity_labels(prediction: Any) -> Labels:
+    """Return predicted labels of entities in IOB2. A word that continues no entity begins one, as in conlleval."""
+    labels: list[str] = []
+    for label in prediction:
+        begins = label.startswith("I-") and (not labels or labels[-1][1:] != label[1:])
+        labels.append(f"B{label[1:]}" if begins else label)
+    return tuple(labels)
 
 
 def find_differing(predictions: Mapping[str, Sequence[Labels]]) -> list[NDArray[np.bool_]]:

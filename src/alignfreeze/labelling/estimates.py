@@ -76,6 +76,7 @@ class Evidence:
             right and the other wrong wherever they differ; for a single model, if it was wrong everywhere, [models,
             models].
         checks: What is added to all numerators; None if `numerators` has everything.
+        presumed: How much a presumed draw counts.
     """
 
     numerators: Floats
@@ -86,6 +87,7 @@ class Evidence:
     shares: Floats
     most: Floats
     checks: Checks | None = None
+    presumed: Presumed = OF_SUMS
 
     def __len__(self) -> int:
         return len(self.numerators)
@@ -94,6 +96,31 @@ class Evidence:
     def is_whole(self) -> bool:
         """Whether all items that can be drawn are labelled."""
         return len(self) == len(self.left)
+
+    @property
+    def weights(self) -> Floats:
+        """The weight of the estimate of each draw, [drawn]: from a small rest it is the more certain."""
+        return self.left**-2.0
+
+    def sum_up(self, counts: Floats) -> tuple[Floats, Floats]:
+        """Return the sums over all items, [sums], and one estimate for each draw, [labelled, sums].
+
+        Args:
+            counts: What each labelled item adds to the sums, [labelled, sums].
+        """
+        n = len(self)
+        each = sum_up(counts, self.left[:n], self.shares[:n])
+        return counts.sum(axis=0) if self.is_whole else np.average(each, axis=0, weights=self.weights[:n]), each
+
+    def average_checks(self) -> tuple[float, Floats] | None:
+        """Return how right checked units are on average, and the weight of each check, [labelled]; None without any."""
+        checks = self.checks
+        if checks is None or not checks.units.any():
+            return None
+        (right, units), _ = self.sum_up(np.stack([checks.right * checks.units, checks.units], axis=1))
+        n = len(self)
+        reached = np.ones(n) if self.is_whole else self.weights[:n] * self.left[:n] / self.shares[:n]
+        return float(right / units), checks.units * reached
 
     def first(self, n: int) -> Evidence:
         """Return what the labels of the first n items say."""
@@ -124,11 +151,12 @@ class Estimate:
         return Estimate(self.value + other.value, *(self._add_widths(other, *pair) for pair in pairs))  # type: ignore
 
     def within(self, lowest: float, highest: float) -> Estimate:
-        """Return the estimate with intervals that do not reach beyond what is possible."""
+        """Return the estimate without what is not possible."""
+        value = min(highest, max(lowest, self.value))
         if self.interval is None or self.at_any_time is None:
-            return self
+            return Estimate(value)
         cut = [(max(lowest, low), min(highest, high)) for low, high in (self.interval, self.at_any_time)]
-        return Estimate(self.value, *cut)
+        return Estimate(value, *cut)
 
     def _add_widths(self, other: Estimate, ours: Interval, theirs: Interval) -> Interval:
         value = self.value + other.value
@@ -169,30 +197,26 @@ class Estimates:
         """
         self.n = len(evidence)
         self._is_whole = evidence.is_whole
-        # A draw from a small rest is the more certain, the smaller the rest.
-        self._all_weights = evidence.left**-2.0  # [drawn]
+        self._all_weights = evidence.weights  # [drawn]
         self._weights = self._all_weights[: self.n]  # [labelled]
-        sums = [self._sum(evidence, counts) for counts in (evidence.numerators, evidence.denominators)]
+        sums = [evidence.sum_up(counts) for counts in (evidence.numerators, evidence.denominators)]
         (above, numerators), (below, denominators) = sums
         above, numerators = above + evidence.known_numerators, numerators + evidence.known_numerators
         below, denominators = below + evidence.known_denominators, denominators + evidence.known_denominators
-        self._presumed = OF_RATIOS if evidence.denominators.any() else OF_SUMS
+        self._presumed = evidence.presumed
         safe = np.where(below > 0, below, 1.0)
         self._own = np.where(below > 0, above / safe, 0.0)  # [models]
         # A ratio varies as this linear function does (Särndal, Swensson and Wretman 1992, section 5.5).
         self._deviations = (numerators - self._own * denominators) / safe  # [labelled, models]
         self._most = evidence.most / safe.mean()
-        self._common = self._estimate_common(evidence, float(safe.mean()))
-        self.scores = self._own + self._common.value
+        self._common = _estimate_common(evidence, float(safe.mean()))
+        self.scores = self._own + (0.0 if self._common is None else self._common.value)
         self.covariance = self._covariance()
 
-    def _sum(self, evidence: Evidence, counts: Floats) -> tuple[Floats, Floats]:
-        """Return the sums over all items, [sums], and one estimate for each draw, [labelled, sums]."""
-        each = sum_up(counts, evidence.left[: self.n], evidence.shares[: self.n])
-        return counts.sum(axis=0) if self._is_whole else np.average(each, axis=0, weights=self._weights), each
-
-    def score(self, model: int) -> Estimate:
-        """Return the estimated score of a model."""
+    def score(self, model: int) -> Estimate | None:
+        """Return the estimated score of a model; None if nothing is known of units on which all models agree."""
+        if self._common is None:
+            return None
         own = self._estimate(self._own[model], self._deviations[:, model], self._most[model, model])
         return own.add(self._common).within(0.0, 1.0)
 
@@ -234,30 +258,6 @@ class Estimates:
         """Return the standard error of a weighted mean with this sum of weighted squares."""
         return math.sqrt(squares / (self.n - 1) / float(self._weights.sum()))
 
-    def _estimate_common(self, evidence: Evidence, denominator: float) -> Estimate:
-        """Return what units on which all models agree add to each score.
-
-        Wrong ones are rare, so that their number is far from normal. The interval is Wilson's (1927) for as many
-        independent units as weigh the same (Kish 1965, section 11.7).
-        """
-        checks = evidence.checks
-        if checks is None or not checks.units.any():
-            return Estimate(0.0, (0.0, 0.0), (0.0, 0.0))
-        counts = np.stack([checks.right * checks.units, checks.units], axis=1)
-        (right, units), _ = self._sum(evidence, counts)
-        share = min(1.0, max(0.0, right / units))
-        if self._is_whole:
-            unseen = float((checks.units * (checks.units - 1)).sum())
-            n = float(checks.units.sum()) ** 2 / unseen if unseen else math.inf
-        else:
-            weights = self._weights * checks.units * (evidence.left / evidence.shares)[: self.n]
-            n = float(weights.sum() ** 2 / (weights**2).sum())
-        part = checks.all_units / denominator
-        if self.n < FEWEST:
-            return Estimate(share * part)
-        ends = (wilson(share, n, quantile) for quantile in (float(special.ndtri(1 - ERRORS / 2)), widen(self.n)))
-        return Estimate(share * part, *((low * part, high * part) for low, high in ends))
-
     def _covariance(self) -> Floats:
         if self._is_whole:
             return np.zeros_like(self._most)
@@ -265,6 +265,58 @@ class Estimates:
         apart = np.where(np.eye(len(self._most)) > 0, 0.0, self._most)
         presumed = np.diag((apart**2).max(axis=1) / 2)
         return (scaled.T @ scaled + presumed) / max(1, self.n - 1) / float(self._weights.sum())
+
+
+def _estimate_common(evidence: Evidence, denominator: float) -> Estimate | None:
+    """Return what units on which all models agree add to each score; None if none of them is labelled.
+
+    Wrong ones are rare, so that their number is far from normal. The interval is Wilson's (1927) for as many
+    independent units as weigh the same (Kish 1965, section 11.7).
+    """
+    checks = evidence.checks
+    if checks is None or not checks.all_units:
+        return Estimate(0.0, (0.0, 0.0), (0.0, 0.0))
+    found = evidence.average_checks()
+    if found is None:
+        return None
+    share, weights = min(1.0, max(0.0, found[0])), found[1]
+    if evidence.is_whole:
+        unseen = float((checks.units * (checks.units - 1)).sum())
+        n = float(checks.units.sum()) ** 2 / unseen if unseen else math.inf
+    else:
+        n = float(weights.sum() ** 2 / (weights**2).sum())
+    part = checks.all_units / denominator
+    if len(evidence) < FEWEST:
+        return Estimate(share * part)
+    ends = (wilson(share, n, quantile) for quantile in (float(special.ndtri(1 - ERRORS / 2)), widen(len(evidence))))
+    return Estimate(share * part, *((low * part, high * part) for low, high in ends))
+
+
+def estimate_gain(evidence: Evidence) -> Estimate:
+    """Return how much the second of two models is above the first.
+
+    Args:
+        evidence: What labels say of the two models. Its checks say how much more right the second model is on units
+            that stand for others, from -1 to 1.
+    """
+    gain = Estimates(replace(evidence, checks=None)).difference(1, 0)
+    found = evidence.average_checks()
+    if evidence.checks is None or found is None:
+        return gain
+    mean, weights = found
+    n = len(evidence)
+    # One unit stands for others of its item, so that this part varies also if all items are labelled.
+    seen = float((weights**2 * (evidence.checks.right - mean) ** 2).sum())
+    one = float((weights**2).mean())
+    part = evidence.checks.all_units / float(evidence.known_denominators.mean())
+    presumed, ends = evidence.presumed, []
+    for times, quantile in (
+        (presumed.once, float(special.stdtrit(n - 1, 1 - ERRORS / 2))),
+        (presumed.always, widen(n)),
+    ):
+        width = quantile * math.sqrt(seen + times * one) / float(weights.sum())
+        ends.append((part * (mean - width), part * (mean + width)))
+    return gain.add(Estimate(part * mean, *ends))
 
 
 def widen(n: int, errors: float = ERRORS) -> float:

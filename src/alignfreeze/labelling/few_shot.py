@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,11 +19,12 @@ from alignfreeze.files import check_unused, new_folder, to_path, to_paths, write
 from alignfreeze.labelling.asking import load_model
 from alignfreeze.labelling.counting import compare_on_labels
 from alignfreeze.labelling.drawing import Drawing, Labels, to_labels
-from alignfreeze.labelling.estimates import Estimate, Estimates
+from alignfreeze.labelling.estimates import Estimate
 from alignfreeze.labelling.matching import read_labels
 from alignfreeze.labelling.outcome import Settlement
 from alignfreeze.labelling.settling import settle_labels
 from alignfreeze.languages import name_of
+from alignfreeze.progress import remark
 from alignfreeze.running.verdicts import interval_text, points_text
 from alignfreeze.tasks.finetuning import FinetuningSettings, train_further
 from alignfreeze.tasks.models import TaskModel
@@ -123,8 +125,13 @@ def train_on_labels(
     labelled = read_labels(study, to_paths(files, "files"))
     settled = settled or settle_labels(labelled)
     drawing, truths = labelled.drawing, labelled.truths
-    if len(truths) < FEWEST:
-        raise DataError(f"{len(truths)} items are labelled, and at least {FEWEST} are needed to train on them")
+    if settled.drawing != drawing.name:
+        raise SettingsError(
+            f"settled: this is about the drawing {settled.drawing}, but the files are of {drawing.name}"
+        )
+    told = sum(any(label is not None for label in truth) for truth in truths)
+    if told < FEWEST:
+        raise DataError(f"{told} items have a label, and at least {FEWEST} are needed to train on them")
     if out is not None:
         check_unused(out)
     strategy = settled.chosen
@@ -132,15 +139,17 @@ def train_on_labels(
     record = RunRecord.read(folder.parent / RECORD)
     settings = settings_for(record, options)
     items = [_to_item(drawing, number, truth) for number, truth in enumerate(truths)]
+    if left_out := sum(item is None for item in items):
+        remark(f"{left_out:,} items are not learnt: they have no label, or their answer is not in the context")
 
     def train_on(places: Sequence[int], title: str) -> TaskModel:
         model = load_model(folder, record)
-        chosen = [items[place] for place in places]
+        chosen = [item for place in places if (item := items[place]) is not None]
         train_further(model, TASKS[drawing.task], chosen, settings=settings, seed=seed, device=device, title=title)
         return model
 
     guesses = _cross_validate(drawing, items, train_on, seed=seed, device=device)
-    gain = Estimates(compare_on_labels(drawing, truths, drawing.predictions[strategy], guesses)).difference(1, 0)
+    gain = compare_on_labels(drawing, truths, drawing.predictions[strategy], guesses)
     if out is not None:
         model = train_on(range(len(items)), "training on all labels")
         facts = {"drawing": drawing.name, "strategy": strategy, "gain": asdict(gain)}
@@ -168,21 +177,20 @@ def settings_for(record: RunRecord, options: dict[str, Any]) -> FinetuningSettin
         "average_last": None,
         "adapter": None,
     }
-    return FinetuningSettings.model_validate({**known.model_dump(), **few, **options})
+    return FinetuningSettings.from_values({**known.model_dump(), **few, **options}, origin="options")
 
 
 def _to_item(drawing: Drawing, number: int, truth: Labels) -> Any:
-    """Return a drawn item with its labels."""
+    """Return a drawn item with its labels; None if it has none, or an answer that is not a part of the context."""
     task, item = TASKS[drawing.task], drawing.items[drawing.sampling.order[number]]
+    if all(label is None for label in truth):
+        return None
     if task.kind.pair_labeller is not None:
         return task.kind.pair_labeller.relabel(item, truth)
-    (answer,) = truth
-    if answer is None or answer not in item.context:
-        raise SettingsError(
-            f"the answer {answer!r} is not in the context of its question, so it cannot be learnt; answers must be "
-            "parts of the context"
-        )
-    return replace(item, answers=(answer,), starts=(item.context.index(answer),))
+    # In a file with tabs, a space stands for a line break.
+    words = map(re.escape, str(truth[0]).split())
+    found = re.search(r"\s+".join(words), item.context)
+    return None if found is None else replace(item, answers=(found[0],), starts=(found.start(),))
 
 
 def _cross_validate(

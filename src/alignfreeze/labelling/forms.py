@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.annotated import UNTAGGED
-from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.json_lines import parse_object
 from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
 from alignfreeze.errors import DataError, SettingsError, show_value
 from alignfreeze.files import check_file, read_lines, write_lines
-from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.labelling.drawing import Drawing, to_entity_labels
 from alignfreeze.tasks.task import Task
 
 MISSING = "?"
@@ -25,6 +24,9 @@ MISSING = "?"
 
 UNKNOWN = UNTAGGED
 """The label of whoever cannot tell."""
+
+NAME, LABEL, PROPOSAL = "id", "label", "proposal"
+"""The fields of an item with texts that are not texts."""
 
 _ID = re.compile(r"#\s*sent_id\s*=\s*(\S+)")
 _COMMENT = re.compile(r"#\s*text\s*=")
@@ -100,15 +102,16 @@ def to_lines(drawing: Drawing, items: Sequence[Item], path: Path) -> Iterator[st
 
 
 def _to_item(drawing: Drawing, draw: int, *, with_proposals: bool) -> Item:
-    place, asked = drawing.sampling.order[draw], drawing.asked(draw)
+    place, questions = drawing.sampling.order[draw], drawing.questions(draw)
     agreed = next(iter(drawing.predictions.values()))[place]
-    filled = drawing.differing[place] if drawing.marks_entities else None
     labels = [UNKNOWN] * len(agreed)
-    for unit in asked:
-        labels[unit] = MISSING if filled is None or filled[unit] else str(agreed[unit] or OUTSIDE)
+    for unit in drawing.asked(draw):
+        labels[unit] = MISSING if unit in questions else str(agreed[unit])
     columns = zip(*(several[place] for several in drawing.predictions.values()), strict=True)
     commonest = [str(Counter(unit).most_common(1)[0][0]) for unit in columns]
-    proposals = {unit: commonest[unit] for unit, label in enumerate(labels) if label == MISSING and with_proposals}
+    if drawing.marks_entities:
+        commonest = [*map(str, to_entity_labels(commonest))]
+    proposals = {unit: commonest[unit] for unit in questions} if with_proposals else {}
     return Item(name_of_item(drawing, draw), drawing.rows[place], tuple(labels), proposals)
 
 
@@ -136,16 +139,17 @@ def _write_entities(items: Iterable[Item]) -> Iterator[str]:
 
 
 def _write_table(items: Sequence[Item]) -> Iterator[str]:
-    yield "\t".join(["id", *items[0].row, "label"])
+    proposed = [PROPOSAL] if items[0].proposals else []
+    yield "\t".join([NAME, *items[0].row, LABEL, *proposed])
     for item in items:
         cells = (re.sub(r"\s", " ", str(value)) for value in item.row.values())
-        yield "\t".join([item.name, *cells, f"{MISSING}{item.proposals.get(0, '')}"])
+        yield "\t".join([item.name, *cells, MISSING, *(item.proposals.get(0, "") for _ in proposed)])
 
 
 def _write_objects(items: Iterable[Item]) -> Iterator[str]:
     for item in items:
-        proposed = {"proposal": item.proposals[0]} if item.proposals else {}
-        yield json.dumps({"id": item.name, **item.row, "label": MISSING, **proposed}, ensure_ascii=False)
+        proposed = {PROPOSAL: item.proposals[0]} if item.proposals else {}
+        yield json.dumps({NAME: item.name, **item.row, LABEL: MISSING, **proposed}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +158,13 @@ class Filled:
 
     Attributes:
         name: The name of the item.
-        texts: The words of the item, or its texts.
+        texts: The words of the item; or its texts by field, and whatever else stands there.
         labels: What stands at each unit; whether a label is among the known ones is not checked.
         lines: The line of each unit.
     """
 
     name: str
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] | Mapping[str, str]
     labels: tuple[str, ...]
     lines: tuple[int, ...]
 
@@ -188,21 +192,22 @@ def _read_objects(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
         row = parse_object(path, number, line) if line.strip() else None
         if row is None:
             continue
-        named = {name: row.pop(name, None) for name in ("id", "label")}
-        row.pop("proposal", None)
-        for name, value in {**named, **row}.items():
-            if not isinstance(value, str):
-                raise DataError.at(path, number, f"{name!r}: expected a text, got {show_value(value)}")
-        found.append(Filled(str(named["id"]), tuple(row.values()), (str(named["label"]).strip(),), (number,)))
+        found.append(_to_filled(path, number, row))
     return found
 
 
 def _read_table(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
-    found = []
-    for number, row in parse_rows(path, lines):
-        name, *texts, label = row.values()
-        found.append(Filled(name, tuple(texts), (label.strip(),), (number,)))
-    return found
+    return [_to_filled(path, number, row) for number, row in parse_rows(path, lines)]
+
+
+def _to_filled(path: Path, number: int, row: Mapping[str, Any]) -> Filled:
+    """Return the item of a row with named fields; fields that nobody wrote may stand there too."""
+    named = {name: row.get(name) for name in (NAME, LABEL)}
+    for name, value in named.items():
+        if not isinstance(value, str):
+            problem = " is missing" if value is None else f": expected a text, got {show_value(value)}"
+            raise DataError.at(path, number, f"{name!r}{problem}; keep the fields as they were written")
+    return Filled(str(named[NAME]), row, (str(named[LABEL]).strip(),), (number,))
 
 
 def _read_words(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:

@@ -86,6 +86,16 @@ def _describe_gap(drawing: Drawing, draw: int, labels: Mapping[int, tuple[Path, 
     return f"{name} ({path}, line {item.lines[unit]})"
 
 
+def languages_of(paths: Sequence[Path]) -> list[str]:
+    """Return the codes of the languages whose items stand in files, each once.
+
+    Raises:
+        DataError: A file has no item.
+    """
+    names = [read_filled(path)[0].name for group in group_by_drawing(paths) for path in group]
+    return list(dict.fromkeys(name.rpartition("-")[0].rpartition("-")[0] for name in names))
+
+
 def group_by_drawing(paths: Sequence[Path]) -> list[list[Path]]:
     """Return files together that hold items of the same drawing, by the first item of each.
 
@@ -143,10 +153,11 @@ def _find_draw(drawing: Drawing, path: Path, item: Filled) -> int:
 def _check_texts(drawing: Drawing, draw: int, path: Path, item: Filled) -> None:
     """Check that the words or texts of an item are those that were drawn."""
     row = drawing.rows[drawing.sampling.order[draw]]
-    if not drawing.labels_words:
-        wanted = [re.sub(r"\s+", " ", str(text)).strip() for text in row.values()]
-        ours = [re.sub(r"\s+", " ", text).strip() for text in item.texts]
-        for (name, before), now in zip(zip(row, wanted, strict=True), ours, strict=False):
+    if isinstance(item.texts, Mapping) == drawing.labels_words:
+        raise DataError.at(path, item.lines[0], f"{item.name} was not written in this form; keep the form of the file")
+    if isinstance(item.texts, Mapping):
+        for name, text in row.items():
+            before, now = (re.sub(r"\s+", " ", str(one)).strip() for one in (text, item.texts.get(name, "")))
             if before != now:
                 problem = f"the {name} of {item.name} was {before!r:.60}, and is {now!r:.60}; change labels alone"
                 raise DataError.at(path, item.lines[0], problem)
@@ -185,13 +196,13 @@ def _parse_labels(drawing: Drawing, draw: int, path: Path, item: Filled) -> Labe
         return None
     if drawing.marks_entities:
         places = (f"{path}, line {line}" for line in item.lines)
-        check_iob2(zip(places, item.texts, labels, strict=True))
+        check_iob2(zip(places, drawing.rows[drawing.sampling.order[draw]]["words"], labels, strict=True))
     return tuple(labels)
 
 
 def _refuse_label(drawing: Drawing, path: Path, item: Filled, unit: int) -> None:
     label, known = item.labels[unit], drawing.labels
-    of = f" of {item.texts[unit]!r}" if drawing.labels_words else ""
+    of = "" if isinstance(item.texts, Mapping) else f" of {item.texts[unit]!r}"
     near = did_you_mean(label.upper() if all(one == one.upper() for one in known) else label, known)
     problem = (
         f"the label {label!r}{of} is none of those of the models ({' '.join(known)}).{near} "

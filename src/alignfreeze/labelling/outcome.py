@@ -24,7 +24,7 @@ class Standing:
     Attributes:
         strategy: The strategy.
         model: The folder of the model.
-        score: Its estimated score.
+        score: Its estimated score; None while nothing is known of what all models label alike.
         gain: The estimated gain over the baseline, or over the first strategy if the baseline is no candidate; None for
             that one.
         verdict: Whether it helps, from the interval that holds at any time; None without a gain.
@@ -35,7 +35,7 @@ class Standing:
 
     strategy: str
     model: str
-    score: Estimate
+    score: Estimate | None
     gain: Estimate | None
     verdict: Verdict | None
     expected: float
@@ -152,9 +152,9 @@ def settlement_columns(found: Settlement) -> list[Column[Standing]]:
     """Return the columns of a settlement, one row per strategy."""
     return [
         Column("strategy", lambda row: row.strategy, is_name=True, key="strategy"),
-        Column(found.metric, lambda row: row.score.value, _percent, key="score"),
-        Column("95%", lambda row: row.score.interval, _percents, key="score_interval", need=DETAIL),
-        Column(None, lambda row: row.score.at_any_time, key="score_at_any_time"),
+        Column(found.metric, lambda row: _of(row.score, "value"), _percent, key="score"),
+        Column("95%", lambda row: _of(row.score, "interval"), _percents, key="score_interval", need=DETAIL),
+        Column(None, lambda row: _of(row.score, "at_any_time"), key="score_at_any_time"),
         Column("gain", lambda row: _of(row.gain, "value"), points_text, key="gain"),
         Column(None, lambda row: _of(row.gain, "interval"), key="gain_interval"),
         Column("at any time", lambda row: _of(row.gain, "at_any_time"), interval_text, key="gain_at_any_time"),

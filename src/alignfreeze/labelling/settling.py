@@ -77,7 +77,7 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
     names = list(drawing.predictions)
     updated = update(find_prior(drawing.task, names), estimates)
     drawn = np.random.default_rng(0).multivariate_normal(*updated, size=DRAWS, method="eigh")  # [draws, models]
-    choice = _Choice(estimates, int(drawn.mean(axis=0).argmax()), len(names), margin)
+    choice = _Choice(estimates, updated[0], drawn, margin)
     first = names.index(BASELINE) if BASELINE in names else 0
     return Settlement(
         task=drawing.task,
@@ -85,11 +85,11 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
         language=drawing.language,
         drawing=drawing.name,
         n_items=len(truths),
-        n_labels=sum(truth[unit] is not None for draw, truth in enumerate(truths) for unit in drawing.asked(draw)),
+        n_labels=sum(truth[unit] is not None for draw, truth in enumerate(truths) for unit in drawing.questions(draw)),
         n_drawn=len(drawing.sampling.order),
         n_text=len(drawing.rows),
         margin=margin,
-        standings=tuple(_stand(labelled, choice, drawn, number, first=first) for number in range(len(names))),
+        standings=tuple(_stand(labelled, choice, number, first=first) for number in range(len(names))),
         chosen=names[choice.best],
         is_settled=choice.is_settled(len(truths)),
         more_items=choice.find_more(len(truths), len(drawing.sampling.order)) if len(truths) >= ENOUGH else None,
@@ -104,15 +104,25 @@ class _Choice:
 
     Attributes:
         estimates: The estimated scores.
-        best: The number of the chosen model.
-        n_models: Number of models.
+        expected: The expected gain of each model, [models].
+        drawn: Gains that are possible, [draws, models].
         margin: A smaller difference is not worth having; a share.
     """
 
     estimates: Estimates
-    best: int
-    n_models: int
+    expected: Floats
+    drawn: Floats
     margin: float
+
+    @property
+    def n_models(self) -> int:
+        """Number of models."""
+        return len(self.expected)
+
+    @property
+    def best(self) -> int:
+        """The number of the chosen model."""
+        return int(self.expected.argmax())
 
     @property
     def errors(self) -> float:
@@ -141,11 +151,11 @@ class _Choice:
         return bisect(range(n_drawn - n), False, key=lambda more: self.is_settled(n + more))
 
 
-def _stand(labelled: Labelled, choice: _Choice, drawn: Floats, number: int, *, first: int) -> Standing:
+def _stand(labelled: Labelled, choice: _Choice, number: int, *, first: int) -> Standing:
     """Return what labels say about a model; gains are measured over the first one."""
     drawing, study = labelled.drawing, labelled.study
     name = list(drawing.predictions)[number]
-    estimates, best = choice.estimates, choice.best
+    estimates, best, drawn = choice.estimates, choice.best, choice.drawn
     gain = None if number == first else estimates.difference(number, first, errors=choice.errors)
     return Standing(
         strategy=name,
@@ -153,7 +163,7 @@ def _stand(labelled: Labelled, choice: _Choice, drawn: Floats, number: int, *, f
         score=estimates.score(number),
         gain=gain,
         verdict=None if gain is None else _judge(gain, choice.margin),
-        expected=float((drawn[:, number] - drawn[:, first]).mean()),
+        expected=float(choice.expected[number] - choice.expected[first]),
         chance=float((drawn.max(axis=1) - drawn[:, number] <= choice.margin).mean()),
         behind=None if number == best else estimates.difference(best, number, errors=choice.errors),
     )

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.encoding.devices import Device
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER
 from alignfreeze.files import check_apart, to_path
-from alignfreeze.labelling.asking import SENTENCES, Asked, check_new, draw_items, write_asked
+from alignfreeze.labelling.asking import SENTENCES, Asked, check_new, check_wishes, draw_items, write_asked
 from alignfreeze.labelling.budget import spread_items
 from alignfreeze.labelling.drawing import Drawing
 from alignfreeze.labelling.matching import Labelled, group_by_drawing, read_labels
 from alignfreeze.languages import check_language
+from alignfreeze.progress import remark
 
 
 def label_languages(
@@ -54,10 +55,9 @@ def label_languages(
     study, files = to_path(study, "study"), [to_path(one, "after") for one in after]
     if LANGUAGE_PLACEHOLDER not in out:
         raise SettingsError(f"out: {out!r} has no {LANGUAGE_PLACEHOLDER}, so all languages would share one file")
-    if (texts is None) == (not files):
-        raise SettingsError("give either texts to draw from, or files to go on after")
+    check_wishes(texts or None, files, sentences=sentences, strategies=strategies, languages=None)
     known: dict[str, tuple[Drawing, Labelled | None]] = {}
-    if texts is None:
+    if not texts:
         for labelled in (read_labels(study, group) for group in group_by_drawing(files)):
             if labelled.drawing.language in known:
                 raise SettingsError(f"after: two drawings of the language {labelled.drawing.language!r}; name one")
@@ -70,6 +70,10 @@ def label_languages(
             known[code] = draw_items(study, text, code, strategies, out=files_of[code], **how), None
     places = _check_places(out, dict.fromkeys(known), files)
     counts = spread_items(known, sentences)
+    if (n := sum(counts.values())) < sentences:
+        if not n:
+            raise DataError("all items of all texts were written before")
+        remark(f"only {n:,} items are written: no more are left")
     return [
         write_asked(
             study, drawing, counts[code], places[code], done=labelled.draws if labelled else (), proposals=proposals

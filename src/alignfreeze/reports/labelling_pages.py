@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.compressed import COMPRESSED_NAMES
+from alignfreeze.errors import OutputError
 from alignfreeze.files import check_apart, check_file, write_lines
 from alignfreeze.labelling.asking import Asked
 from alignfreeze.labelling.drawing import Drawing
@@ -38,6 +39,8 @@ def page_beside(out: Path, inputs: Iterable[Path] = ()) -> Path:
         OutputError: The page cannot be written there, or would overwrite something.
     """
     page = out.with_suffix(".html")
+    if page.exists():
+        raise OutputError(f"{page}: exists already; choose another name for {out.name}, or remove the page")
     check_file(page)
     check_apart({"--out": out, "--html": page}, inputs)
     return page

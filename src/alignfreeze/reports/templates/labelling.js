@@ -377,11 +377,11 @@ const complain = (text) => showText("trouble", text);
 
 // --- what the browser keeps
 
+// A page with more items, or fewer, may begin with the same item: its labels stay.
 function keep() {
-  const labels = Object.fromEntries(itemNumbers().filter((item) => made[item].some((label) => label !== null))
-    .map((item) => [page.items[item].name, made[item]]));
+  const ours = Object.fromEntries(itemNumbers().map((item) => [page.items[item].name, made[item]]));
   try {
-    localStorage.setItem(KEPT_AS, JSON.stringify({ labels, place }));
+    localStorage.setItem(KEPT_AS, JSON.stringify({ labels: { ...readKept()?.labels, ...ours }, place }));
   } catch {
     isKept = false;
     byId("storage").hidden = false;
@@ -401,8 +401,8 @@ function restore() {
   if (typeof kept?.labels !== "object" || kept.labels === null) return;
   page.items.forEach(({ name, labels }, item) => {
     const several = kept.labels[name];
-    if (!Array.isArray(several) || several.length !== labels.length) made[item].fill(null);
-    else made[item] = several.map((label) => (isLabel(label) ? label : null));
+    if (!Array.isArray(several) || several.length !== labels.length) return;
+    made[item] = several.map((label) => (isLabel(label) ? label : null));
   });
   const { item, unit } = kept.place ?? {};
   if (page.items[item]?.asked.includes(unit)) place = { item, unit };
@@ -451,11 +451,18 @@ function labelPlace(cells) {
   return cells.length === 10 ? 3 : 1;
 }
 
-function readTable([, ...numbered]) {
+function readTable([header, ...numbered]) {
+  const places = columnsOf(header.line);
   return numbered.map(({ line, number }) => {
     const cells = line.split("\t");
-    return { name: cells[0], units: [{ number, label: cells.at(-1).trim() }] };
+    return { name: cells[places.id] ?? "", units: [{ number, label: (cells[places.label] ?? "").trim() }] };
   });
+}
+
+function columnsOf(header) {
+  const names = header.split("\t"), places = { id: names.indexOf("id"), label: names.indexOf("label") };
+  if (places.label < 0) throw new Error("the column label is missing");
+  return places;
 }
 
 function readObjects(numbered) {
@@ -475,7 +482,7 @@ function writeLabel(form, line, label) {
     return `{${parts.map((pair) => pair.map((one) => JSON.stringify(one)).join(": ")).join(", ")}}`;
   }
   const cells = line.split("\t");
-  cells[form === "table" ? cells.length - 1 : labelPlace(cells)] = label.replace(/\s+/g, " ");
+  cells[form === "table" ? columnsOf(page.lines[0]).label : labelPlace(cells)] = label.replace(/\s+/g, " ");
   return cells.join("\t");
 }
 
