@@ -24,6 +24,7 @@ from alignfreeze.encoding.families import base_of, family_of, first_position, is
 from alignfreeze.encoding.modes import evaluating
 from alignfreeze.encoding.overrides import detaching, replacing_encoder, running_layers, watching_states
 from alignfreeze.encoding.packed import Layout, Packed
+from alignfreeze.encoding.rotary import quick_rotary
 
 
 @contextmanager
@@ -41,7 +42,8 @@ def _with_our_attention(model: PreTrainedModel) -> Iterator[None]:
     before: Any = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
     try:
-        yield
+        with quick_rotary(model):
+            yield
     finally:
         model.set_attn_implementation(before)
 

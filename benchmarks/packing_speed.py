@@ -1,0 +1,172 @@
+"""How much faster is realignment where the encoders of today are packed, and in how much memory?
+
+    python benchmarks/packing_speed.py
+
+The encoders have random weights and the shapes of published ones. Both sides make the same steps on the same batches of
+16 sentence pairs, one of each in turn in one process; the other side pads, as all families did before. Ours is timed
+inside the real training loop. Peak memory is taken in a process each.
+"""
+
+import json
+import sys
+from contextlib import ExitStack, nullcontext
+from itertools import count
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+from transformers import AutoConfig, AutoModel
+
+from alignfreeze.alignment.aligning import align
+from alignfreeze.encoding import embedded
+from alignfreeze.encoding.batches import encode_pairs
+from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.vocabulary import compacting
+from alignfreeze.realignment import trainer
+from alignfreeze.realignment.freezing import FreezePolicy, frozen
+from alignfreeze.realignment.model import RealignmentModel
+from alignfreeze.realignment.settings import RealignmentSettings
+from alignfreeze.training.loop import order_visits
+from alignfreeze.training.settings import TrainingPlan
+from benchmarks import common
+
+WINDOWS = 4
+"""Of steps, which are timed; before them come one to warm up and one whose matrix products are noted."""
+STEPS = (WINDOWS + 2) * common.WINDOW
+BATCH = 16
+_SPECIAL = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3, "pad_token_id": 0}
+SHAPES = {
+    # Marone et al. 2025 (arXiv 2509.06888), table 1: mmBERT small.
+    "mmBERT-small": (
+        "modernbert",
+        {"hidden_size": 384, "num_hidden_layers": 22, "num_attention_heads": 6, "intermediate_size": 1152, **_SPECIAL},
+    ),
+    # Boizard et al. 2025 (arXiv 2503.05500), table 1: EuroBERT-210m.
+    "EuroBERT-210m": (
+        "eurobert",
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "num_key_value_heads": 12,
+            "intermediate_size": 3072,
+            "mask_token_id": 4,
+            **_SPECIAL,
+        },
+    ),
+}
+POLICIES = ("full", "front")
+
+
+def build(name):
+    """Return an encoder with random weights, and the tokenizer of the embedded encoder."""
+    family, options = SHAPES[name]
+    tokenizer = load_encoder(embedded.NAME).tokenizer
+    torch.manual_seed(0)
+    model = AutoModel.from_config(AutoConfig.for_model(family, vocab_size=len(tokenizer), **options))
+    return Encoder(name, model, tokenizer)
+
+
+def data():
+    bitext = common.corpus().bitext
+    return bitext, align(bitext, aligner="fast-align")
+
+
+def settings(steps):
+    return RealignmentSettings(steps=steps, batch_size=BATCH)
+
+
+def ours(encoder, bitext, alignments, policy, steps, *, packed=True):
+    """Make steps with our training loop."""
+    how = {"settings": settings(steps), "seed": common.SEED, "device": "cpu"}
+    with nullcontext() if packed else mock.patch.object(trainer, "packing", lambda _: nullcontext()):
+        trainer.realign(encoder, bitext, alignments, freeze=policy, **how)
+
+
+def padded(stack, encoder, bitext, alignments, policy):
+    """Return a function that makes the next step with padding, on the batches that our loop has."""
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
+    rate = settings(1).learning_rate
+    plan = TrainingPlan(
+        title="padded",
+        steps=STEPS,
+        batch_size=BATCH,
+        learning_rate=rate,
+        schedule="constant",
+        warmup_steps=0,
+        seed=common.SEED,
+        device="cpu",
+    )
+    order = order_visits(pairs.positions(), pairs.lengths(), plan).reshape(-1, BATCH)
+    used = np.append(pairs.subwords.values, encoder.padding)
+    vocabulary = stack.enter_context(compacting(encoder.model, used))
+    stack.enter_context(frozen(FreezePolicy.parse(policy).parts_of(encoder.model)))
+    padding = int(vocabulary.numbers[encoder.padding])
+    model = RealignmentModel(encoder.model, settings(STEPS), padding=padding).train()
+    trained = [one for one in model.parameters() if one.requires_grad]
+    optimizer, numbers = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True), count()
+
+    def step():
+        batch = pairs.batch(order[next(numbers)])
+        model(**{**batch, "subwords": vocabulary.compact(batch["subwords"])})["loss"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def compare(name, policy):
+    """Make steps of both in turn, and return what they cost."""
+    bitext, alignments = data()
+    with ExitStack() as stack:
+        other = padded(stack, build(name), bitext, alignments, policy)
+        with common.stopwatch(other, common.WINDOW) as watch:
+            ours(build(name), bitext, alignments, policy, STEPS)
+    own, others = (
+        common.in_a_process_of_its_own(__file__, "--memory", side, name, policy) for side in ("packed", "padded")
+    )
+    row = {
+        "encoder": name,
+        "realignment": policy,
+        **watch().costs(BATCH),
+        "peak_memory_gib": own / 2**30,
+        "reference_peak_memory_gib": others / 2**30,
+        "memory_ratio": own / others,
+    }
+    return common.rounded(row)
+
+
+def memory(side, name, policy):
+    """Print the peak memory of some steps of one side."""
+    bitext, alignments = data()
+    ours(build(name), bitext, alignments, policy, common.WINDOW, packed=side == "packed")
+    print(json.dumps(common.peak_of_process()))
+
+
+def main():
+    rows = [compare(name, policy) for name in SHAPES for policy in POLICIES]
+    common.table(
+        ["encoder", "realignment", "pairs/s", "padded", "faster", "between", "of the peak", "memory", "padded"],
+        [
+            [
+                row["encoder"],
+                row["realignment"],
+                f"{row['items_a_second']:.1f}",
+                f"{row['reference_items_a_second']:.1f}",
+                f"{row['speedup']:.2f}x",
+                f"{row['speedup_lowest']:.2f}x and {row['speedup_highest']:.2f}x",
+                f"{100 * row['share_of_peak']:.0f}%",
+                f"{row['peak_memory_gib']:.2f} GiB",
+                f"{row['reference_peak_memory_gib']:.2f} GiB",
+            ]
+            for row in rows
+        ],
+    )
+    common.keep("packing_speed", {"corpus": common.corpus().name, "batch": BATCH, "rows": rows})
+
+
+if __name__ == "__main__":
+    memory(*sys.argv[2:]) if "--memory" in sys.argv else main()
