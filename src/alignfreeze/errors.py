@@ -66,3 +66,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the nearest choice; an empty text if no choice is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def counted(n: int, thing: str) -> str:
+    """Return a number of things in words: `1 item`, `3,000 items`."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"

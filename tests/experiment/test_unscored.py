@@ -97,7 +97,7 @@ def test_tables_comparisons_and_pages_go_without_the_score(project):
     done = alignfreeze("run", file, "--set", 'languages=["tr", "de"]', "--set", "seeds=[1]", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "Turkish will have no score" in done.stderr
-    assert "of 1 target languages" in done.stdout
+    assert "of 1 target language" in done.stdout
     (table,) = json.loads((out / "table.json").read_text())
     assert [(row["name"], len(row["cells"])) for row in table["rows"]] == [
         ("en", 2),

@@ -79,6 +79,14 @@ def test_label_then_settle(study):
     assert "Settled by labels" in page.read_text()
     assert f"| German | {facts['chosen']} |" in page.read_text()
 
+    kept = next((study / "out" / "labelling").glob("*.settled.json"))
+    before = kept.read_text()
+    few = study / "few.conllu"
+    few.write_text("\n\n".join(path.read_text().split("\n\n")[:4]) + "\n")
+    fewer = alignfreeze("settle", study / "out", few)
+    assert "the report keeps the answer from 6 items; this one is from 4" in fewer.stderr
+    assert kept.read_text() == before
+
     rest = ("--after", path, "--sentences", "99", "--out", study / "more.conllu", "--html", "--json")
     facts = json.loads(alignfreeze("label", study / "out", *rest).stdout)
     assert (facts["n_items"], facts["page"]) == (14, str(study / "more.html"))
@@ -109,7 +117,9 @@ def test_plain_text_gives_the_same_items(study):
 def test_wrong_wishes_are_refused(study):
     wrong = "--strategy", "fornt"
     refused(ask(study, *wrong), "strategies: 'fornt' has no model in", "Did you mean 'front'?")
-    refused(ask(study, "--strategy", "front"), "only 'front' has a model, so there is nothing to choose from")
+    refused(ask(study, "--strategy", "front"), "only 'front' is named", "name two or more of baseline, front")
+    both = ("--language", "de", "--language", "tr", "--text", study / "de.txt", "--out", study / "{language}.conllu")
+    refused(alignfreeze("label", study / "out", *both), "--text", "so all languages would have the same text")
     refused(ask(study, text="missing.txt"), "missing.txt")
     refused(
         alignfreeze("label", study / "out", "--language", "de", "--out", study / "x.conllu"),

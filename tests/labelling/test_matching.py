@@ -285,3 +285,37 @@ def test_what_a_model_predicts_is_written_in_iob2(tmp_path):
     ]
     path.write_text(path.read_text().replace("?", ""))
     assert read_labels(study, [path]).truths == (("B-PER", "I-PER", "O", "B-LOC"),)
+
+
+def test_a_missing_empty_line_is_named(tags):
+    _, study, path = tags
+    lines = answer(path).read_text().split("\n")
+    number = lines.index("")
+    path.write_text("\n".join(lines[:number] + lines[number + 1 :]))
+    with pytest.raises(DataError, match=f"line {number + 1}: the empty line after the sentence before is missing"):
+        read_labels(study, [path])
+
+
+def test_the_page_is_no_file_with_labels(tags):
+    _, study, path = tags
+    page = path.with_suffix(".html")
+    page.write_text("<!doctype html>\n<title>Label</title>")
+    with pytest.raises(DataError, match="this is the page; open it in a browser, and save the file"):
+        read_labels(study, [page])
+
+
+def test_labels_that_nobody_asked_for_are_said_not_to_count(tags, remarks):
+    _, study, path = tags
+    answer(path)
+    read_labels(study, [path])
+    assert not remarks
+    rows = [line.split("\t") for line in path.read_text().split("\n")]
+    more = 0
+    for row in rows:
+        if len(row) > 3 and row[3] == "_":
+            row[3], more = "VERB", more + 1
+    path.write_text("\n".join("\t".join(row) for row in rows))
+    found = read_labels(study, [path])
+    assert more > 1
+    assert remarks == [f"{more} labels at words that were not asked for do not count"]
+    assert sum(label == "NOUN" for truth in found.truths for label in truth) == 8

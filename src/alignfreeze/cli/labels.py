@@ -79,6 +79,8 @@ def label(
         codes = list(languages or (languages_of(after) if after and several else ()))
         files = [Path(out.replace(LANGUAGE, code)) for code in codes] or [Path(out)]
         texts = {code: Path(text.replace(LANGUAGE, code)) for code in codes} if text else {}
+        if len(texts) > 1 and LANGUAGE not in str(text):
+            raise SettingsError(f"--text: {text!r} has no {LANGUAGE}, so all languages would have the same text")
         inputs = [*(after or ()), *texts.values()]
         if html:
             for file in files:

@@ -15,12 +15,13 @@ from alignfreeze.corpora.json_lines import parse_object
 from alignfreeze.corpora.labelled import LANGUAGE, is_of_language
 from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.encoding.devices import Device, check_device
-from alignfreeze.errors import DataError, OutputError, SettingsError, did_you_mean
+from alignfreeze.errors import DataError, OutputError, SettingsError, counted, did_you_mean
 from alignfreeze.evaluation.predicting import label_items
 from alignfreeze.experiment.records import MODEL, RunRecord
 from alignfreeze.experiment.translations import read_plain
 from alignfreeze.files import check_apart, check_file, read_lines, to_path
 from alignfreeze.labelling.drawing import Drawing
+from alignfreeze.labelling.estimates import FEWEST
 from alignfreeze.labelling.forms import Item, check_form, to_items, write_items
 from alignfreeze.labelling.matching import place_of, read_labels
 from alignfreeze.languages import check_language, name_of
@@ -77,8 +78,8 @@ class Asked:
     def lines(self) -> list[str]:
         """Return what to do now as sentences."""
         return [
-            f"Label {len(self.draws):,} items in {self.file}: write a label at each of the {self.n_labels:,} '?', "
-            "or _ if you cannot tell.",
+            f"Label {counted(len(self.draws), 'item')} in {self.file}: write a label at each of the {self.n_labels:,} "
+            "'?', or _ if you cannot tell.",
             f"The labels decide among {', '.join(self.drawing.predictions)}, which differ on {self.share:.0%} of the "
             f"text ({name_of(self.drawing.language)}).",
             f"Begin at the top, stop when you like, and ask: {self.command}",
@@ -202,6 +203,10 @@ def write_asked(
     draws = [draw for draw in range(len(drawing.sampling.order)) if draw not in done][:n]
     if not draws:
         raise DataError(f"{drawing.name}: all {len(drawing.sampling.order):,} items of the text were written before")
+    if len(draws) < n:
+        remark(f"only {len(draws):,} items are written: no more are left")
+    if len(drawing.sampling.order) < FEWEST:
+        remark(f"`settle` needs labels of {FEWEST} items or more, or of all: give a longer text")
     check_form(TASKS[drawing.task], drawing.items[0], out)
     write_items(drawing, draws, out, with_proposals=proposals)
     return Asked(study, drawing, tuple(draws), out, with_proposals=proposals)
@@ -221,6 +226,8 @@ def draw_items(
     candidates = find_candidates(study, strategies)
     first = next(iter(candidates.values()))[1]
     task = TASKS[first.task]
+    if language not in first.settings["languages"]:
+        remark(f"the study has no tests in {name_of(language)} ({language}); models are used as they are")
     items = _read_items(task, text, language)
     check_form(task, items[0], out)
     chosen_device = check_device(device)
@@ -228,7 +235,8 @@ def draw_items(
     labels: dict[tuple[str, ...], str] = {}
     for name, (folder, record) in candidates.items():
         model = load_model(folder, record)
-        labels.setdefault(tuple(model.labels), name)
+        # A model that answers questions has no labels, but transformers gives it some.
+        labels.setdefault(tuple(model.labels) if task.kind.pair_labeller is not None else (), name)
         predictions[name] = label_items(model, task, items, device=chosen_device, title=f"predicting with {name}")
     if len(labels) > 1:
         raise DataError(f"{study}: the models of {' and '.join(labels.values())} have other labels than each other")
@@ -271,6 +279,8 @@ def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tu
             f"{study}: no run has kept its model; set keep_models = true in the experiment file, remove the folders of "
             "the runs, and run the experiment again"
         )
+    if isinstance(strategies, str):
+        strategies = [strategies]
     for name in strategies:
         if name not in kept:
             raise SettingsError(
@@ -280,7 +290,9 @@ def find_candidates(study: Path, strategies: Sequence[str] = ()) -> dict[str, tu
     if len(tasks := {record.task for _, record in chosen.values()}) > 1:
         raise DataError(f"{study}: holds models of the tasks {' and '.join(sorted(tasks))}; keep them in two folders")
     if len(chosen) < 2:
-        raise DataError(f"{study}: only {next(iter(chosen))!r} has a model, so there is nothing to choose from")
+        problem = "is named" if strategies else "has a model"
+        hint = f"; name two or more of {', '.join(kept)}" if len(kept) > 1 else ""
+        raise DataError(f"{study}: only {next(iter(chosen))!r} {problem}, so there is nothing to choose from{hint}")
     say_unfinished([study])
     if left_out := sorted({record.strategy for _, record in records} - set(kept)):
         remark(f"{', '.join(left_out)}: left out, because no model was kept")
@@ -319,8 +331,13 @@ def _check_words(words: Any, *, name: str) -> None:
 def _read_file(task: Task, path: Path, language: str) -> Sequence[Any]:
     """Return what a file holds: words, or rows with named fields."""
     suffix = path.suffix
-    if suffix == ".txt":
+    if suffix == ".txt" and task.kind.plain.by_unit:
         return read_plain(path, language=language)
+    if suffix == ".txt":
+        if task.name in {"nli", "qa"}:
+            needed = "a question and a context" if task.name == "qa" else "two texts"
+            raise DataError(f"{path}: an item of the task {task.name!r} has {needed}; give JSON lines or TSV")
+        return [line for _, line in read_lines(path) if line.strip()]
     if suffix == ".conllu":
         return [sentence.words for sentence in read_conllu(path)]
     if suffix == ".jsonl":

@@ -95,7 +95,8 @@ class Drawing:
         try:
             sampling = Sampling.draw(sizes, seed=seed)
         except DataError as error:
-            raise DataError(f"there is nothing to label in {name_of(language)}: {error}") from None
+            hint = _say_one_label(guesses, task)
+            raise DataError(f"there is nothing to label in {name_of(language)}: {error}{hint}") from None
         first = next(iter(predictions.values()))
         rows = [_to_row(task, item, prediction) for item, prediction in zip(items, first, strict=True)]
         random = np.random.default_rng([seed, 1])
@@ -220,6 +221,17 @@ def find_spans(labels: Labels) -> Spans:
     from seqeval.metrics.sequence_labeling import get_entities
 
     return set(get_entities([label or OUTSIDE for label in labels]))
+
+
+def _say_one_label(predictions: Mapping[str, Sequence[Labels]], task: Task) -> str:
+    """Return a doubt about models that give the same label everywhere; empty if they give several."""
+    found = {label for labels in next(iter(predictions.values())) for label in labels}
+    if len(found) != 1 or task.kind.pair_labeller is None:
+        return ""
+    return (
+        f". But their one label is {found.pop()!r}: they may have learnt nothing. See what `alignfreeze report` says "
+        "of the study, and train longer"
+    )
 
 
 def _choose_check(mask: NDArray[np.bool_], random: np.random.Generator) -> int | None:

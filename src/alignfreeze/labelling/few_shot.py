@@ -80,19 +80,22 @@ class FewShot:
             f"{name_of(self.language)}: training the model of {self.strategy} on these {self.n_labels:,} labels gains "
             f"{points_text(self.gain.value)} points{within}, by cross-validation."
         )
-        low = None if self.gain.interval is None else self.gain.interval[0]
-        if low is not None and low > 0:
+        low, high = self.gain.interval or (-1.0, 1.0)
+        if low > 0:
             advice = "It helps: use the trained model."
-        elif self.gain.value <= 0:
+        elif high <= 0:
             advice = "It does not help: use the model as it is."
         else:
-            advice = "It cannot be told yet whether it helps; more labels would tell."
+            advice = (
+                "It cannot be told yet whether it helps; more labels would tell. Until then, use the model as it is."
+            )
         more = self.gain.value > self.choice
         compared = (
             f"That is {'more' if more else 'less'} than the choice of the strategy: {self.strategy} is "
             f"{points_text(self.choice)} points above the next one."
         )
-        return [gains, advice, compared, *([] if self.folder is None else [f"The trained model is {self.folder}."])]
+        written = [] if self.folder is None else [f"The trained model was written to {self.folder}."]
+        return [gains, advice, compared, *written]
 
 
 def train_on_labels(

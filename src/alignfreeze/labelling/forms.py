@@ -181,6 +181,8 @@ def read_filled(path: Path) -> list[Filled]:
     """
     lines = [(number, line) for number, line in read_lines(path)]
     first = next((line for _, line in lines if line.strip()), "")
+    if first.lower().startswith("<!doctype"):
+        raise DataError(f"{path}: this is the page; open it in a browser, and save the file with the labels from there")
     if first.startswith("{"):
         return _read_objects(path, lines)
     return _read_table(path, lines) if first.startswith("id\t") else _read_words(path, lines)
@@ -215,6 +217,8 @@ def _read_words(path: Path, lines: Iterable[tuple[int, str]]) -> list[Filled]:
     name, rows = "", list[tuple[int, str, str]]()
     for number, line in [*lines, (0, "")]:
         if match := _ID.match(line):
+            if rows:
+                raise DataError.at(path, number, "the empty line after the sentence before is missing; insert it")
             name = match[1]
         elif line.startswith("#") and (_COMMENT.match(line) or "\t" not in line):
             continue

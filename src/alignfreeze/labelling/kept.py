@@ -22,9 +22,10 @@ SETTLED = ".settled.json"
 """What the name of such a file ends with; it begins with the name of the drawing."""
 
 NOTE = (
-    "Labels that people made for items in which the models differ (alignfreeze label, alignfreeze settle). Settled: "
-    "labels alone show that no other strategy is better by more than the margin. Chance: the probability of that, from "
-    "the labels and from what other studies say."
+    "Labels that people made for items in which the models differ (alignfreeze label, alignfreeze settle). They are "
+    "about the text from which these were drawn, and scores are about the tests, so that both may differ. Settled: "
+    "labels alone show that no other strategy is better by more than the margin, in points. Chance: the probability of "
+    "that, from the labels and from what other studies say."
 )
 
 
@@ -59,7 +60,12 @@ _KEPT = Stored[Kept](Kept, "what `alignfreeze settle` of this version keeps")
 
 
 def keep(study: Path, settled: Settlement) -> None:
-    """Keep what labels settle in the folder of a study."""
+    """Keep what labels settle in the folder of a study, unless more items had labels before."""
+    place = study / DRAWINGS / f"{settled.drawing}{SETTLED}"
+    before = _KEPT.read(place) if place.is_file() else None
+    if before is not None and before.n_items > settled.n_items:
+        remark(f"the report keeps the answer from {before.n_items:,} items; this one is from {settled.n_items:,}")
+        return
     standing = settled.standing
     kept = Kept(
         language=settled.language,
@@ -72,7 +78,7 @@ def keep(study: Path, settled: Settlement) -> None:
         n_labels=settled.n_labels,
         n_items=settled.n_items,
     )
-    write_json(study / DRAWINGS / f"{settled.drawing}{SETTLED}", asdict(kept))
+    write_json(place, asdict(kept))
 
 
 def read_kept(study: Path) -> list[Kept]:
@@ -98,6 +104,7 @@ def kept_sheets(several: Sequence[Kept]) -> list[Sheet]:
         Column("gain", lambda row: row.gain, points_text),
         Column("settled", lambda row: "yes" if row.is_settled else "not yet"),
         Column("chance", lambda row: row.chance, "{:.0%}".format),
+        Column("margin", lambda row: 100 * row.margin, "{:g}".format),
         Column("labels", lambda row: row.n_labels, "{:,}".format),
         Column("items", lambda row: row.n_items, "{:,}".format),
     ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alignfreeze.corpora.columns import check_iob2
-from alignfreeze.errors import DataError, did_you_mean
+from alignfreeze.errors import DataError, counted, did_you_mean
 from alignfreeze.labelling.drawing import Drawing, Labels, read_drawing
 from alignfreeze.labelling.forms import UNKNOWN, Filled, name_of_item, read_filled
+from alignfreeze.progress import remark
 
 DRAWINGS = "labelling"
 """The folder of a study with its drawings."""
@@ -68,12 +69,24 @@ def read_labels(study: Path, paths: Sequence[Path]) -> Labelled:
             _check_same(labels[draw], path, item, read)
             read = read or labels[draw][2]
         labels[draw] = (path, item, read)
+    _say_ignored(drawing, labels)
     done = {draw for draw, (_, _, read) in labels.items() if read is not None}
     n = next(draw for draw in range(len(done) + 1) if draw not in done)
     truths = tuple(read for draw in range(n) for read in [labels[draw][2]] if read is not None)
     missing = {*range(n, max(done, default=-1) + 1)} - done | (labels.keys() - done)
     gap = _describe_gap(drawing, min(missing), labels) if missing else None
     return Labelled(drawing, frozenset(labels), truths, gap, len(done) - n, study)
+
+
+def _say_ignored(drawing: Drawing, labels: Mapping[int, tuple[Path, Filled, Labels | None]]) -> None:
+    """Say how many labels stand where none was asked for."""
+    n = sum(
+        label is not None and unit not in drawing.asked(draw)
+        for draw, (_, _, read) in labels.items()
+        for unit, label in enumerate(read or ())
+    )
+    if n:
+        remark(f"{counted(n, 'label')} at words that were not asked for do not count")
 
 
 def _describe_gap(drawing: Drawing, draw: int, labels: Mapping[int, tuple[Path, Filled, Labels | None]]) -> str:
@@ -128,7 +141,7 @@ def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
         (first, (path, item)), (second, (other, later)), *_ = names.items()
         raise DataError(
             f"{other}, line {later.lines[0]}: this item was drawn with {second}, but {path}, line {item.lines[0]}, "
-            f"with {first}; settle each of them alone"
+            f"with {first}; settle the files of each drawing alone, since each has an answer of its own"
         )
     ((name, (path, item)),) = names.items()
     place = place_of(study, name)

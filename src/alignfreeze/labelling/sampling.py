@@ -45,7 +45,7 @@ class Sampling:
         """
         total = float(sizes.sum())
         if total <= 0:
-            raise DataError("all models say the same everywhere, so any of them will do")
+            raise DataError("all models say the same everywhere, so any of them will do for it")
         # The order of exponential times with these rates is that of draws in proportion to what is left
         # (Efraimidis and Spirakis 2006).
         times = np.random.default_rng(seed).exponential(size=len(sizes))

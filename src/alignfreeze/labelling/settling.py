@@ -11,7 +11,7 @@ import numpy as np
 
 from alignfreeze.advice.gains import DRAWS, calibration_of
 from alignfreeze.advice.prior import draw_gains_before
-from alignfreeze.errors import DataError
+from alignfreeze.errors import DataError, counted
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.experiment.strategies import Strategy
 from alignfreeze.files import to_path, to_paths
@@ -69,7 +69,9 @@ def settle_labels(labelled: Labelled, *, margin: float = MARGIN) -> Settlement:
     drawing, truths = labelled.drawing, labelled.truths
     told = sum(any(label is not None for label in truth) for truth in truths)
     if told < min(FEWEST, len(drawing.sampling.order)):
-        next_one = f"; the next is {labelled.gap}" if labelled.gap else ""
+        next_one = f"; the next is {labelled.gap}, where a ? is left" if labelled.gap else ""
+        if unknown := len(truths) - told:
+            next_one += f"; {counted(unknown, 'item')} have no label but _: label more, which `label --after` writes"
         raise DataError(
             f"at least {FEWEST} items with a label are needed, from the first one on; found {told}{next_one}"
         )

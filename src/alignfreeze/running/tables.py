@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from alignfreeze.addresses import address_of_language
 from alignfreeze.columns import Column, make_sheet
+from alignfreeze.errors import counted
 from alignfreeze.experiment.names import BASELINE
 from alignfreeze.languages import name_of
 from alignfreeze.running.counts import CountsByMetric
@@ -86,7 +87,7 @@ def score_table(
     cells, averages = judge_scores(values, _group_counts(records, metric, counts), targets=targets, groups=groups)
     rows = [ScoreRow(language, name_of(language), cells[language]) for language in values]
     if targets:
-        rows.append(ScoreRow(AVERAGE_ROW, f"of {len(targets)} target languages", averages))
+        rows.append(ScoreRow(AVERAGE_ROW, f"of {counted(len(targets), 'target language')}", averages))
     strategies = tuple(dict.fromkeys(map(str, settings.strategies)))
     seeds = list(dict.fromkeys(settings.seeds))
     return ScoreTable(
