@@ -2,9 +2,10 @@
 
     python benchmarks/studies/few_shot.py FOLDER [--language sw ...]
 
-The folder has runs of `experiments/points-pos.toml` whose models were kept. In each language, thirty sentences are
-drawn from the test file, labelled as `alignfreeze label` asks, and the model that `settle` chooses is trained on them.
-The scores are those of all other sentences of the file. What is known of other languages stays in the results.
+The folder has runs of `experiments/points-pos.toml` or `points-ner.toml` whose models were kept. In each language,
+thirty sentences are drawn from the test file, labelled as `alignfreeze label` asks, and the model that `settle` chooses
+is trained on them. The scores are those of all other sentences of the file. What is known of other languages stays in
+the results.
 """
 
 import argparse
@@ -24,26 +25,33 @@ from alignfreeze.labelling.matching import Labelled
 from alignfreeze.labelling.settling import settle_labels
 from alignfreeze.tasks.finetuning import train_further
 from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source
 from benchmarks import common
 from benchmarks.studies.label_predictions import read_truth
 from benchmarks.studies.points import TUNING
 
-RESULT = "few_shot"
+RESULTS = {"pos": "few_shot", "ner": "few_shot_ner"}
 SENTENCES = 30
 
 
-def accuracy(model, sentences):
-    """Return the accuracy of a model on tagged sentences, in percent."""
-    predicted = predict(model, sentences, task="pos", device="cpu")
-    pairs = zip(predicted, sentences, strict=True)
-    return 100 * fmean(guess == tag for labels, one in pairs for guess, tag in zip(labels, one.tags, strict=True))
+def read_tests(task, code):
+    """Return the sentences of a language with their labels."""
+    if task == "pos":
+        return read_truth(code)
+    return TASKS[task].read_tests(Source(common.SHARED / "uner" / f"{code}-test.iob2", code))
 
 
-def learn_language(study, code):
+def score(model, sentences, task):
+    """Return the score of a model on sentences, in percent."""
+    predicted = predict(model, sentences, task=task, device="cpu")
+    return 100 * TASKS[task].metrics(predicted, sentences)[0].value
+
+
+def learn_language(study, code, task):
     """Label thirty sentences of a language, train on them, and return what that gains on the others."""
-    truth = list({one.words: one for one in read_truth(code)}.values())
+    truth = list({one.words: one for one in read_tests(task, code)}.values())
     drawing = draw_items(
-        study, [list(one.words) for one in truth], code, (), out=Path("x.conllu"), seed=0, device="cpu"
+        study, [list(one.words) for one in truth], code, (), out=Path("to-label"), seed=0, device="cpu"
     )
     labels = []
     for number in range(SENTENCES):
@@ -55,15 +63,15 @@ def learn_language(study, code):
     model = load_model(folder, record)
     drawn = drawing.sampling.order[:SENTENCES]
     rest = [one for place, one in enumerate(truth) if place not in set(drawn)]
-    before = accuracy(model, rest)
+    before = score(model, rest, task)
     items = [TaggedSentence(truth[place].words, tags) for place, tags in zip(drawn, labels, strict=True)]
-    train_further(model, TASKS["pos"], items, settings=settings_for(record, {}), seed=31, device="cpu")
+    train_further(model, TASKS[task], items, settings=settings_for(record, {}), seed=31, device="cpu")
     return {
         "model": folder.parent.name,
         "labels": settled.n_labels,
         "sentences": len(rest),
         "before": round(before, 2),
-        "after": round(accuracy(model, rest), 2),
+        "after": round(score(model, rest, task), 2),
     }
 
 
@@ -71,14 +79,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the study")
     parser.add_argument("--language", action="append", help="by default all of the study")
-    parser.add_argument("--out", type=Path, default=common.RESULTS / f"{RESULT}.json")
     chosen = parser.parse_args()
-    known = read_json(chosen.out)["languages"] if chosen.out.exists() else {}
-    codes = next(iter(find_candidates(chosen.folder).values()))[1].settings["languages"]
+    first = next(iter(find_candidates(chosen.folder).values()))[1]
+    task, codes = first.task, first.settings["languages"]
+    out = common.RESULTS / f"{RESULTS[task]}.json"
+    known = read_json(out)["languages"] if out.exists() else {}
     for code in chosen.language or codes:
         if code in known:
             continue
-        known[code] = learn_language(chosen.folder, code)
+        known[code] = learn_language(chosen.folder, code, task)
         print(code, known[code], flush=True)
         reported = [one for other, one in known.items() if other not in TUNING]
         gains = [one["after"] - one["before"] for one in reported]
@@ -92,7 +101,7 @@ def main():
             "worst": round(min(gains), 2) if gains else None,
             "labels": round(fmean(one["labels"] for one in reported), 1) if reported else None,
         }
-        write_json(chosen.out, {**summary, "languages": dict(sorted(known.items()))})
+        write_json(out, {**summary, "languages": dict(sorted(known.items()))})
     print(summary)
 
 
