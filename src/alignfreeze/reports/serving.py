@@ -12,6 +12,8 @@ from alignfreeze.addresses import STUDY
 from alignfreeze.errors import AlignFreezeError, DataError, SettingsError
 from alignfreeze.evaluation.probe import PROBE
 from alignfreeze.files import digest_of_json
+from alignfreeze.labelling.kept import SETTLED
+from alignfreeze.labelling.matching import DRAWINGS
 from alignfreeze.reports.notes import NOTES, Note, add_note, check_address, find_user_name, list_addresses, notes_of
 from alignfreeze.reports.page import Served, to_html
 from alignfreeze.reports.study import StudyPage, study_page, with_notes
@@ -31,7 +33,8 @@ def state_of(paths: Sequence[Path]) -> tuple[str, str]:
         results.append(_stamp_of(path) if path.is_file() else str(path))
         if path.is_dir():
             failures = sorted(path.glob("failed/*.json"))
-            files = [*find_record_files(path), *failures, path / PLANNED, path / TERMS, path / PROBE]
+            settled = sorted(path.glob(f"{DRAWINGS}/*{SETTLED}"))
+            files = [*find_record_files(path), *failures, *settled, path / PLANNED, path / TERMS, path / PROBE]
             results += map(_stamp_of, files)
             # For claims, names suffice. Their contents change every second, but the page does not show them.
             results += sorted(claim.name for claim in path.glob("locks/[!.]*.json"))
