@@ -107,10 +107,12 @@ def test_label_then_settle(study):
 
 
 def test_plain_text_gives_the_same_items(study):
+    (study / "en-de.de").write_text((study / "de.txt").read_text())  # as the target side of bitext is called
     asked = [
-        json.loads(ask(study, "--json", out=f"{text}.out", text=text).stdout) for text in ("de-test.conllu", "de.txt")
+        json.loads(ask(study, "--json", out=f"{text}.out", text=text).stdout)
+        for text in ("de-test.conllu", "de.txt", "en-de.de")
     ]
-    assert asked[0]["drawing"] == asked[1]["drawing"]
+    assert asked[0]["drawing"] == asked[1]["drawing"] == asked[2]["drawing"]
     assert asked[0]["n_labels"] == asked[1]["n_labels"]
 
 

@@ -33,8 +33,8 @@ def label(
     text: Annotated[
         str | None,
         typer.Option(
-            help="The text: plain sentences (.txt), or a file of the task, whose labels do not count; of several "
-            "languages, with {language} in it."
+            help="The text: plain sentences (.txt, or the target side of bitext), or a file of the task, whose labels "
+            "do not count; of several languages, with {language} in it."
         ),
     ] = None,
     html: Annotated[

@@ -115,7 +115,8 @@ def label(
 
     Args:
         study: The folder of a study whose models were kept (`keep_models = true`), or what `run_experiment` returned.
-        text: The `Path` of a file of plain sentences (`.txt`) or of items of the task; or texts, or lists of words.
+        text: The `Path` of a file of plain sentences (`.txt`, or the code of the language as in bitext) or of items of
+            the task; or texts, or lists of words.
             Labels in it do not count. None to go on with the drawing of `after`.
         language: The code of the language of the text.
         out: The file to write.
@@ -331,9 +332,10 @@ def _check_words(words: Any, *, name: str) -> None:
 def _read_file(task: Task, path: Path, language: str) -> Sequence[Any]:
     """Return what a file holds: words, or rows with named fields."""
     suffix = path.suffix
-    if suffix == ".txt" and task.kind.plain.by_unit:
+    is_plain = suffix in {".txt", f".{language}"}  # files of bitext end with the code of the language
+    if is_plain and task.kind.plain.by_unit:
         return read_plain(path, language=language)
-    if suffix == ".txt":
+    if is_plain:
         if task.name in {"nli", "qa"}:
             needed = "a question and a context" if task.name == "qa" else "two texts"
             raise DataError(f"{path}: an item of the task {task.name!r} has {needed}; give JSON lines or TSV")
