@@ -15,6 +15,7 @@ from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.reports.plans import estimate_sheet, outline_sheet
 from alignfreeze.running.dispatch import run_experiment
+from alignfreeze.training.settings import ComputeSettings
 from tests.support.terminal import text_of
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
@@ -132,6 +133,19 @@ def test_an_estimate_grows_with_what_there_is_to_do(tiny_folder):
     assert found.memory_gib > 0.1
     assert "hours of training" in text_of(estimate_sheet(found))
     assert "usual length assumed" in text_of(estimate_sheet(found))
+
+
+def test_an_estimate_says_where_half_precision_would_be_faster(tiny_folder, monkeypatch):
+    monkeypatch.setattr(cost, "multiplies_bf16", lambda device: device == "cpu")
+    settings = read("pos", "mbert").model_copy(update={"encoder": str(tiny_folder), "device": "cpu"})
+    found = estimate_cost(settings, finetuning_steps=3)
+    assert "less time with --set compute.precision=bf16" in text_of(estimate_sheet(found))
+    half = settings.model_copy(update={"compute": ComputeSettings(precision="bf16")})
+    types = []
+    before = cost.encode
+    monkeypatch.setattr(cost, "encode", lambda *given: types.append(torch.is_autocast_enabled("cpu")) or before(*given))
+    assert "bf16" not in text_of(estimate_sheet(estimate_cost(half, finetuning_steps=3)))
+    assert all(types) and types
 
 
 def test_sentences_are_measured_where_they_are_at_hand(project, tiny_encoder):

@@ -53,6 +53,14 @@ def _count(kind: str) -> int:
     return 0
 
 
+def multiplies_bf16(device: str) -> bool:
+    """Return whether a checked device has units of its own for matrix products in bf16: a GPU, or a CPU with AMX."""
+    if device != "cpu":
+        return is_gpu(device) and torch.cuda.is_bf16_supported(including_emulation=False)
+    find = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
+    return bool(find().get("amx_bf16"))
+
+
 def device_here(device: Device) -> str:
     """Return a device if this machine has it, or else the best device of this machine."""
     try:

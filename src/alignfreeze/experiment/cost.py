@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
-from alignfreeze.encoding.devices import is_gpu
+from alignfreeze.encoding.devices import is_gpu, multiplies_bf16
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.packed import Packed
 from alignfreeze.encoding.packing import encode, packing
@@ -50,6 +50,7 @@ class Cost:
         hours: The time of all trainings together, without tests and labelling.
         memory_gib: Peak memory of a training; on a GPU, the memory of the GPU. Whole steps are measured on a GPU only:
             elsewhere, what a part of a step holds for its gradients is scaled to the whole step.
+        faster_in_bf16: Whether the device has units for matrix products in bf16, and the settings do not use them.
     """
 
     device: str
@@ -59,6 +60,7 @@ class Cost:
     finetuning_step: float
     hours: float
     memory_gib: float
+    faster_in_bf16: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,11 @@ def _estimate_cost(
     device = settings.device
     model.to(device)  # type: ignore[arg-type]
     item, side = lengths.item, -(-lengths.pair // 2)
-    tuned, more = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=item)
-    realigned, others = _time_step(model, device, sentences=2 * settings.realignment.batch_size, subwords=side)
+    half = settings.compute.precision == "bf16"
+    tuned, more = _time_step(model, device, sentences=settings.finetuning.batch_size, subwords=item, half=half)
+    realigned, others = _time_step(
+        model, device, sentences=2 * settings.realignment.batch_size, subwords=side, half=half
+    )
     peak = torch.cuda.max_memory_allocated() if is_gpu(device) else peak_of_process() + max(more, others)
     # Runs that join several seeds read the models of these seeds.
     strategies = {strategy.of_one_seed for strategy in settings.strategies}
@@ -174,6 +179,7 @@ def _estimate_cost(
         finetuning_step=tuned,
         hours=seconds / 3600,
         memory_gib=peak / 2**30,
+        faster_in_bf16=not half and multiplies_bf16(device),
     )
 
 
@@ -202,8 +208,17 @@ def _least_memory(model: PreTrainedModel) -> int:
     return 4 * (table.numel() + 4 * n_trained)
 
 
-def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords: int) -> tuple[float, int]:
+def _time_step(
+    model: PreTrainedModel, device: str, *, sentences: int, subwords: int, half: bool = False
+) -> tuple[float, int]:
     """Time an optimiser step on sentences of equal length that trains all layers.
+
+    Args:
+        model: The model.
+        device: Where it runs.
+        sentences: Number of sentences.
+        subwords: The length of each.
+        half: Whether matrix products are computed in bf16.
 
     Returns:
         The seconds of a step, and the bytes that a whole step needs beyond those of the largest part that was done.
@@ -219,7 +234,8 @@ def _time_step(model: PreTrainedModel, device: str, *, sentences: int, subwords:
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, fused=True)
 
     def compute_loss(n: int) -> torch.Tensor:
-        return encode(model, Packed(numbers[: n * subwords], lengths[:n], subwords)).float().square().mean()
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
+            return encode(model, Packed(numbers[: n * subwords], lengths[:n], subwords)).float().square().mean()
 
     def time_part(n: int) -> float:
         began = time.perf_counter()

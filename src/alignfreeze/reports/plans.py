@@ -169,12 +169,16 @@ def estimate_sheet(estimate: Cost | None) -> Sheet:
     steps = (
         f"{estimate.realignment_step:.3g} s per realignment step, {estimate.finetuning_step:.3g} s per fine-tuning step"
     )
-    return list_pairs(
-        [
-            ("estimate", f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory"),
-            ("estimate", f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})"),
-        ]
-    )
+    lines = [
+        f"about {estimate.hours:,.1f} hours of training, {estimate.memory_gib:.1f} GiB of memory",
+        f"{steps} (timed on {estimate.device}{weights}; sentences {lengths})",
+    ]
+    if estimate.faster_in_bf16:
+        lines.append(
+            "less time with --set compute.precision=bf16, for which this device has units of its own; it rounds matrix "
+            "products"
+        )
+    return list_pairs([("estimate", line) for line in lines])
 
 
 def plan_sheet(plan: Plan) -> Sheet:
