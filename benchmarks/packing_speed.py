@@ -4,12 +4,16 @@
 
 The encoders have random weights and the shapes of published ones. Both sides make the same steps on the same batches of
 16 sentence pairs, one of each in turn in one process; the other side pads, as all families did before. Ours is timed
-inside the real training loop. Peak memory is taken in a process each.
+inside the real training loop. Batches are of similar length, as our loop makes them, or as they are drawn, as in the
+paper. Peak memory is taken in a process each; it has weights, Adam and the vocabulary too, so what a step keeps for its
+gradients is also counted.
 """
 
+import argparse
 import json
 import sys
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from itertools import count
 from pathlib import Path
 from unittest import mock
@@ -24,7 +28,10 @@ from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import Encoder, load_encoder
+from alignfreeze.encoding.order import take_turns
+from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
+from alignfreeze.experiment.cost import count_held
 from alignfreeze.realignment import trainer
 from alignfreeze.realignment.freezing import FreezePolicy, frozen
 from alignfreeze.realignment.model import RealignmentModel
@@ -35,6 +42,7 @@ from benchmarks import common
 
 WINDOWS = 4
 """Of steps, which are timed; before them come one to warm up and one whose matrix products are noted."""
+RESULT = "packing_speed"
 STEPS = (WINDOWS + 2) * common.WINDOW
 BATCH = 16
 _SPECIAL = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3, "pad_token_id": 0}
@@ -59,6 +67,7 @@ SHAPES = {
     ),
 }
 POLICIES = ("full", "front")
+ORDERS = ("similar length", "as drawn")
 
 
 def build(name):
@@ -79,38 +88,36 @@ def settings(steps):
     return RealignmentSettings(steps=steps, batch_size=BATCH)
 
 
-def ours(encoder, bitext, alignments, policy, steps, *, packed=True):
+def visit(order, groups, lengths, plan):
+    """Return the numbers of the pairs in the order of the steps, [steps, batch size]."""
+    n = plan.steps * plan.batch_size
+    found = take_turns(groups, n, seed=plan.seed) if order == "as drawn" else order_visits(groups, lengths, plan)
+    return found.reshape(-1, plan.batch_size)
+
+
+def ours(encoder, bitext, alignments, policy, steps, *, packed=True, order=ORDERS[0]):
     """Make steps with our training loop."""
     how = {"settings": settings(steps), "seed": common.SEED, "device": "cpu"}
-    with nullcontext() if packed else mock.patch.object(trainer, "packing", lambda _: nullcontext()):
+    visits = mock.patch.object(trainer, "order_visits", lambda *given: visit(order, *given).reshape(-1))
+    with visits, nullcontext() if packed else mock.patch.object(trainer, "packing", lambda _: nullcontext()):
         trainer.realign(encoder, bitext, alignments, freeze=policy, **how)
 
 
-def padded(stack, encoder, bitext, alignments, policy):
+def padded(stack, encoder, data, policy, order):
     """Return a function that makes the next step with padding, on the batches that our loop has."""
-    pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
-    rate = settings(1).learning_rate
-    plan = TrainingPlan(
-        title="padded",
-        steps=STEPS,
-        batch_size=BATCH,
-        learning_rate=rate,
-        schedule="constant",
-        warmup_steps=0,
-        seed=common.SEED,
-        device="cpu",
-    )
-    order = order_visits(pairs.positions(), pairs.lengths(), plan).reshape(-1, BATCH)
+    pairs = encode_pairs(encoder.tokenizer, *data)
+    plan = plan_for(STEPS)
+    visits = visit(order, pairs.positions(), pairs.lengths(), plan)
     used = np.append(pairs.subwords.values, encoder.padding)
     vocabulary = stack.enter_context(compacting(encoder.model, used))
     stack.enter_context(frozen(FreezePolicy.parse(policy).parts_of(encoder.model)))
     padding = int(vocabulary.numbers[encoder.padding])
     model = RealignmentModel(encoder.model, settings(STEPS), padding=padding).train()
     trained = [one for one in model.parameters() if one.requires_grad]
-    optimizer, numbers = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True), count()
+    optimizer, numbers = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0, fused=True), count()
 
     def step():
-        batch = pairs.batch(order[next(numbers)])
+        batch = pairs.batch(visits[next(numbers)])
         model(**{**batch, "subwords": vocabulary.compact(batch["subwords"])})["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -118,23 +125,57 @@ def padded(stack, encoder, bitext, alignments, policy):
     return step
 
 
-def compare(name, policy):
+def held_by(name, policy, order, *, packed):
+    """Return the bytes that a step keeps for its gradients: the mean over some steps."""
+    encoder = build(name)
+    pairs = encode_pairs(encoder.tokenizer, *data())
+    steps = visit(order, pairs.positions(), pairs.lengths(), plan_for(STEPS))[: common.WINDOW]
+    fixed = FreezePolicy.parse(policy).parts_of(encoder.model)
+    with packing(encoder.model) if packed else nullcontext(), frozen(fixed):
+        model = RealignmentModel(encoder.model, settings(STEPS), padding=encoder.padding).train()
+        held = [count_held(partial(loss_of, model, pairs.batch(batch)), model) for batch in steps]
+    return sum(held) / len(held)
+
+
+def loss_of(model, batch):
+    return model(**batch)["loss"]
+
+
+def plan_for(steps):
+    return TrainingPlan(
+        title="padded",
+        steps=steps,
+        batch_size=BATCH,
+        learning_rate=settings(1).learning_rate,
+        schedule="constant",
+        warmup_steps=0,
+        seed=common.SEED,
+        device="cpu",
+    )
+
+
+def compare(name, policy, order):
     """Make steps of both in turn, and return what they cost."""
     bitext, alignments = data()
     with ExitStack() as stack:
-        other = padded(stack, build(name), bitext, alignments, policy)
+        other = padded(stack, build(name), (bitext, alignments), policy, order)
         with common.stopwatch(other, common.WINDOW) as watch:
-            ours(build(name), bitext, alignments, policy, STEPS)
+            ours(build(name), bitext, alignments, policy, STEPS, order=order)
+    held, more = (held_by(name, policy, order, packed=packed) for packed in (True, False))
     own, others = (
         common.in_a_process_of_its_own(__file__, "--memory", side, name, policy) for side in ("packed", "padded")
     )
     row = {
         "encoder": name,
         "realignment": policy,
+        "batches": order,
         **watch().costs(BATCH),
         "peak_memory_gib": own / 2**30,
         "reference_peak_memory_gib": others / 2**30,
         "memory_ratio": own / others,
+        "held_mib": held / 2**20,
+        "reference_held_mib": more / 2**20,
+        "held_ratio": held / more,
     }
     return common.rounded(row)
 
@@ -146,26 +187,53 @@ def memory(side, name, policy):
     print(json.dumps(common.peak_of_process()))
 
 
+def key_of(row):
+    return row["batches"], row["encoder"], row["realignment"]
+
+
 def main():
-    rows = [compare(name, policy) for name in SHAPES for policy in POLICIES]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--order", choices=ORDERS, action="append", help="by default both; others stay in the results")
+    parser.add_argument("--policy", choices=POLICIES, action="append", help="by default both")
+    chosen = parser.parse_args()
+    place = common.RESULTS / f"{RESULT}.json"
+    facts = json.loads(place.read_text()) if place.exists() else {"rows": []}
+    known = {key_of(row): row for row in facts["rows"]}
+    for order in chosen.order or ORDERS:
+        for name in SHAPES:
+            for policy in chosen.policy or POLICIES:
+                row = compare(name, policy, order)
+                known[key_of(row)] = row
+                common.keep(
+                    RESULT, {**facts, "corpus": common.corpus().name, "batch": BATCH, "rows": list(known.values())}
+                )
     common.table(
-        ["encoder", "realignment", "pairs/s", "padded", "faster", "between", "of the peak", "memory", "padded"],
+        [
+            "batches",
+            "encoder",
+            "realignment",
+            "pairs/s",
+            "padded",
+            "faster",
+            "between",
+            "of the peak",
+            "memory",
+            "held",
+        ],
         [
             [
-                row["encoder"],
-                row["realignment"],
+                *key,
                 f"{row['items_a_second']:.1f}",
                 f"{row['reference_items_a_second']:.1f}",
                 f"{row['speedup']:.2f}x",
                 f"{row['speedup_lowest']:.2f}x and {row['speedup_highest']:.2f}x",
                 f"{100 * row['share_of_peak']:.0f}%",
-                f"{row['peak_memory_gib']:.2f} GiB",
-                f"{row['reference_peak_memory_gib']:.2f} GiB",
+                f"{row['peak_memory_gib']:.2f} of {row['reference_peak_memory_gib']:.2f} GiB",
+                f"{row['held_mib']:.0f} of {row['reference_held_mib']:.0f} MiB",
             ]
-            for row in rows
+            for key, row in known.items()
         ],
     )
-    common.keep("packing_speed", {"corpus": common.corpus().name, "batch": BATCH, "rows": rows})
 
 
 if __name__ == "__main__":

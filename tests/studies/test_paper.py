@@ -184,7 +184,7 @@ def test_what_gradients_need_is_counted_without_weights():
     # A product of 5 x 3 by 3 x 4 keeps its 5 x 3 numbers; the square of the result keeps 5 x 4, and a sum nothing.
     model = torch.nn.Linear(3, 4, bias=False)
     given = torch.ones(5, 3)
-    assert cost._count_held(lambda: model(given).square().sum(), model) == 4 * (15 + 20)
+    assert cost.count_held(lambda: model(given).square().sum(), model) == 4 * (15 + 20)
 
 
 def test_no_estimate_for_an_encoder_that_is_not_at_hand():

@@ -253,11 +253,11 @@ def _time_step(
             with suppress(torch.OutOfMemoryError):  # then the peak is the whole memory of the GPU
                 time_part(sentences)  # once, to measure the memory
         elif timed < sentences:
-            more = _count_held(partial(compute_loss, timed), model) * (sentences - timed) // timed
+            more = count_held(partial(compute_loss, timed), model) * (sentences - timed) // timed
     return best * sentences / timed, more
 
 
-def _count_held(compute: Callable[[], torch.Tensor], model: PreTrainedModel) -> int:
+def count_held(compute: Callable[[], torch.Tensor], model: PreTrainedModel) -> int:
     """Return the bytes that a computation holds for its gradients, without the weights of the model."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     held: dict[int, int] = {}
