@@ -198,6 +198,7 @@ def main():
     chosen = parser.parse_args()
     place = common.RESULTS / f"{RESULT}.json"
     facts = json.loads(place.read_text()) if place.exists() else {"rows": []}
+    facts.pop("machine", None)
     known = {key_of(row): row for row in facts["rows"]}
     for order in chosen.order or ORDERS:
         for name in SHAPES:
