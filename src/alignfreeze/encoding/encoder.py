@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import torch
 from huggingface_hub.constants import HF_HUB_CACHE
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
-from transformers.utils import logging
 
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
+from alignfreeze.encoding.modes import without_reports
 from alignfreeze.errors import EncoderError
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
@@ -93,8 +92,9 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     place = _resolve(name)
     load_extensions()  # an extension may add a family to transformers
     try:
-        # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time.
-        with torch.random.fork_rng(devices=[]), _without_report():
+        # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time. They are not
+        # reported: weights are checked below, and a missing pooler is allowed.
+        with torch.random.fork_rng(devices=[]), without_reports():
             torch.default_generator.manual_seed(0)
             model, loading = AutoModel.from_pretrained(
                 place,
@@ -116,17 +116,6 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     if not is_known(model):
         remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
     return Encoder(name, model, settle(tokenizer))
-
-
-@contextmanager
-def _without_report() -> Iterator[None]:
-    """Keep transformers from reporting missing weights. Weights are checked here, and a missing pooler is allowed."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _resolve(name: str) -> str:

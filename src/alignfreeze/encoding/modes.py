@@ -1,4 +1,4 @@
-"""Leaves the modules of a model in the modes in which the caller had them: training, or evaluation without dropout."""
+"""Leaves what the caller had set as it was: the modes of a model's modules, and what transformers reports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
+from transformers.utils import logging
 
 
 @contextmanager
@@ -25,3 +26,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     with keeping_modes(model):
         model.eval()
         yield
+
+
+@contextmanager
+def without_reports() -> Iterator[None]:
+    """Inside the block, transformers reports errors only."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.utils import logging
 
 from alignfreeze.encoding.attention import PACKED
 from alignfreeze.encoding.families import base_of, family_of, first_position, is_known
-from alignfreeze.encoding.modes import evaluating
+from alignfreeze.encoding.modes import evaluating, without_reports
 from alignfreeze.encoding.overrides import detaching, replacing_encoder, running_layers, watching_states
 from alignfreeze.encoding.packed import Layout, Packed
 from alignfreeze.encoding.rotary import quick_rotary
@@ -256,22 +255,11 @@ def _passes_trial(model: PreTrainedModel) -> bool:
     return _passed[base]
 
 
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep transformers from reporting that a model has an attention that cannot be chosen."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-
-
 def _try(base: Any) -> bool:
     """Run a few sentences with padding and end to end, and return whether the vectors are the same."""
     longest = min(max(_TRIED), getattr(base.config, "max_position_embeddings", None) or max(_TRIED))
     lengths = torch.tensor(_TRIED).clamp(max=longest)
-    with evaluating(base), torch.no_grad(), _silent():
+    with evaluating(base), torch.no_grad(), without_reports():  # of an attention that cannot be chosen
         try:
             n_subwords = len(base.get_input_embeddings().weight)
             subwords = torch.arange(int(lengths.sum())) * 7919 % n_subwords

@@ -77,7 +77,7 @@ def _count_checks(
 def compare_on_labels(
     drawing: Drawing, truths: Sequence[Labels], before: Sequence[Labels], after: Sequence[Labels]
 ) -> Estimate:
-    """Return how much a model is above another one, if it may say anything for the labelled items.
+    """Return how much a model is above another one that was among those of the drawing; it need not have been itself.
 
     Args:
         drawing: What was drawn.
@@ -127,7 +127,7 @@ def _count_right(drawing: Drawing, truths: Sequence[Labels], several: Sequence[S
     counts = np.zeros((len(truths), len(several)))
     for draw, truth in enumerate(truths):
         place = drawing.sampling.order[draw]
-        units = np.flatnonzero(drawing.differing[place]).tolist()
+        units = drawing.differing_units(draw)
         for model, predicted in enumerate(several):
             counts[draw, model] = sum(_score(drawing, place, unit, predicted[draw], truth) for unit in units)
     return counts
@@ -135,17 +135,13 @@ def _count_right(drawing: Drawing, truths: Sequence[Labels], several: Sequence[S
 
 def _count_unknown(drawing: Drawing, truths: Sequence[Labels], n_models: int) -> Floats:
     """Return on how many units models differ that nobody could label, in each labelled item, [labelled, models]."""
-    counts = [
-        sum(truth[unit] is None for unit in np.flatnonzero(drawing.differing[drawing.sampling.order[draw]]).tolist())
-        for draw, truth in enumerate(truths)
-    ]
+    counts = [sum(truth[unit] is None for unit in drawing.differing_units(draw)) for draw, truth in enumerate(truths)]
     return np.repeat(np.array(counts, dtype=float)[:, None], n_models, axis=1)
 
 
 def _count_changed(drawing: Drawing, draw: int, before: Labels, after: Labels) -> int:
     """Return how many units have another label, of those on which models differ."""
-    units = np.flatnonzero(drawing.differing[drawing.sampling.order[draw]]).tolist()
-    return sum(before[unit] != after[unit] for unit in units)
+    return sum(before[unit] != after[unit] for unit in drawing.differing_units(draw))
 
 
 def _score(drawing: Drawing, place: int, unit: int, predicted: Labels, truth: Labels) -> float:

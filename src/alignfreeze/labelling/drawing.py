@@ -142,13 +142,16 @@ class Drawing:
         """
         return TASKS[self.task].marks_entities
 
+    def differing_units(self, draw: int) -> list[int]:
+        """Return the units of a drawn item that do not get the same label from all models, in their order."""
+        return np.flatnonzero(self.differing[self.sampling.order[draw]]).tolist()
+
     def asked(self, draw: int) -> list[int]:
         """Return the units of a drawn item that are to be labelled, in their order."""
-        place = self.sampling.order[draw]
         if self.marks_entities:
-            return list(range(len(self.differing[place])))
+            return list(range(len(self.differing[self.sampling.order[draw]])))
         check = self.checks[draw]
-        return sorted([*np.flatnonzero(self.differing[place]).tolist(), *([] if check is None else [check])])
+        return sorted([*self.differing_units(draw), *([] if check is None else [check])])
 
     def questions(self, draw: int) -> list[int]:
         """Return the units of a drawn item at which a `?` is written, in their order.
@@ -159,8 +162,7 @@ class Drawing:
         if not self.marks_entities:
             return self.asked(draw)
         check = self.checks[draw]
-        units = np.flatnonzero(self.differing[self.sampling.order[draw]]).tolist()
-        return units or ([] if check is None else [check])
+        return self.differing_units(draw) or ([] if check is None else [check])
 
     def write(self, path: Path) -> None:
         """Write the drawing as JSON."""

@@ -105,8 +105,7 @@ def languages_of(paths: Sequence[Path]) -> list[str]:
     Raises:
         DataError: A file has no item.
     """
-    names = [read_filled(path)[0].name for group in group_by_drawing(paths) for path in group]
-    return list(dict.fromkeys(name.rpartition("-")[0].rpartition("-")[0] for name in names))
+    return list(dict.fromkeys(_find_name(path).rpartition("-")[0] for path in paths))
 
 
 def group_by_drawing(paths: Sequence[Path]) -> list[list[Path]]:
@@ -117,11 +116,16 @@ def group_by_drawing(paths: Sequence[Path]) -> list[list[Path]]:
     """
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        items = read_filled(path)
-        if not items:
-            raise DataError(f"{path}: no item found; is this a file of `alignfreeze label`?")
-        groups.setdefault(items[0].name.rpartition("-")[0], []).append(path)
+        groups.setdefault(_find_name(path), []).append(path)
     return list(groups.values())
+
+
+def _find_name(path: Path) -> str:
+    """Return the name of the drawing from which the first item of a file is."""
+    items = read_filled(path)
+    if not items:
+        raise DataError(f"{path}: no item found; is this a file of `alignfreeze label`?")
+    return items[0].name.rpartition("-")[0]
 
 
 def _find_drawing(study: Path, found: Sequence[tuple[Path, Filled]]) -> Drawing:
