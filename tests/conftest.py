@@ -6,7 +6,6 @@ import gc
 import os
 import random
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -150,26 +149,27 @@ def _kind(noun):
     return "ANIMAL" if noun in {"dog", "cat", "bird", "fish"} else "PLACE"
 
 
-def frequent_pieces(words, size):
-    """All characters, then the pieces of words that make up most of the text.
+# The pieces that a WordPiece trainer chooses for the toy sentences. It breaks ties differently in each process, so that
+# a test would see another encoder each time.
+PIECES = """
+eh th eht the se ##es ta ##at st ##ts ##er ##kes sek ##ir fi ##if sees cat tac da ro ##or ##ad daor road do go takes
+sekat dog god en ##on ##ots ston enots stone eer tr ##ee eert tree la pm ##al ##mp lamp pmal es ho ##se ##oh ##use ##uoh
+esuoh house ri re sd ##nd ##nif ##ver ##vir find river revir sdnif finds wa ##na ##nts stna wants
+"""
 
-    The trainer of tokenizers breaks ties differently in each process, and a test would see another encoder each time.
-    """
-    counts = Counter(
-        ("##" if start else "") + word[start:end]
-        for word in words
-        for start in range(len(word))
-        for end in range(start + 1, len(word) + 1)
-    )
+
+def choose_pieces(words):
+    """All characters, and the pieces that occur."""
     characters = sorted({mark + character for word in words for character in word for mark in ("", "##")})
-    longer = sorted(counts.keys() - set(characters), key=lambda piece: (-counts[piece] * len(piece), piece))
-    return [*characters, *longer][:size]
+    starts = {word[:end] for word in words for end in range(1, len(word) + 1)}
+    parts = {f"##{word[start:end]}" for word in words for start in range(1, len(word)) for end in range(len(word) + 1)}
+    return [*characters, *(piece for piece in PIECES.split() if piece in starts | parts)]
 
 
 def train_tokenizer(sentences, *, types=False):
     """A WordPiece tokenizer on the toy sentences, the way BERT's are made; with types if models are told them."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = [*special, *frequent_pieces([word for words in sentences for word in words], 120 - len(special))]
+    vocabulary = [*special, *choose_pieces({word for words in sentences for word in words})]
     numbered = {piece: number for number, piece in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(numbered, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
