@@ -1,11 +1,13 @@
 """All commands: their help, their imports, and errors in a process of their own."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from tests.support.cli import alignfreeze, in_own_process, in_terminal, refused
+from tests.support.records import make_record, make_settings, write_runs
 from tests.support.terminal import check_lines
 
 COMMANDS = [
@@ -89,3 +91,17 @@ def test_a_message_in_a_narrow_terminal_breaks_only_between_words(tmp_path):
     message = done.stderr[done.stderr.index("error:") :]  # progress was shown before
     assert str(path) in message.replace(":", " ").split()
     check_lines(message, 40)
+
+
+@pytest.mark.parametrize("command", ["status", "compare"])
+def test_results_are_read_without_torch(tmp_path, command):
+    """Loading PyTorch takes seconds; also where strategies are made from others."""
+    settings = make_settings(["de"])
+    names = ["baseline", "front", "revert(full,front)", "average(full,front)", "front+projected"]
+    records = [make_record(settings, name, {"en": 0.9, "de": 0.8}) for name in names]
+    study = write_runs(tmp_path, records)
+    (study / "planned.json").write_text(json.dumps([record.folder for record in records]))
+    done = in_own_process(command, study, python=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert not imported & {"torch", "transformers", "datasets", "sklearn"}

@@ -3,7 +3,7 @@
 import pytest
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.experiment.names import sees_bitext
+from alignfreeze.experiment.names import puts_back_what_is_frozen_by, sees_bitext, sources_of
 from alignfreeze.experiment.strategies import Strategy
 
 
@@ -72,6 +72,7 @@ def test_other_names_say_what_is_wrong(name, message):
 
 
 def test_what_is_joined_or_taught_is_compared_with_its_members():
-    assert Strategy.parse("seeds(full+projected)").sources == ["full+projected"]
-    assert Strategy.parse("full+projected").sources == ["full"]
-    assert not Strategy.parse("seeds(revert(full,front))").puts_back_what_is_frozen_by("front")
+    assert sources_of("seeds(full+projected)") == ["full+projected"]
+    assert sources_of("full+projected") == ["full"]
+    assert sources_of("projected") == ["baseline"]
+    assert not puts_back_what_is_frozen_by("seeds(revert(full,front))", "front")

@@ -14,6 +14,7 @@ from alignfreeze.experiment import recipe
 from alignfreeze.experiment.data import find_links
 from alignfreeze.experiment.identity import name_folder
 from alignfreeze.experiment.meter import Meter
+from alignfreeze.experiment.names import puts_back_what_is_frozen_by, sources_of
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.strategies import Strategy, policies_of
 from alignfreeze.realignment.averaging import combine_encoders
@@ -151,15 +152,18 @@ def test_what_merges_no_changes_is_refused(name, message):
     ],
 )
 def test_which_strategy_freezes_what_is_put_back(name, other, is_so):
-    assert Strategy.parse(name).puts_back_what_is_frozen_by(other) == is_so
+    assert puts_back_what_is_frozen_by(name, other) == is_so
 
 
 def test_what_they_are_made_from():
     assert list(map(str, policies_of(map(Strategy.parse, [REVERTED, "swap(front,3=full)"])))) == ["full", "front"]
-    assert Strategy.parse("swap(full,3=back)").sources == ["full", "back"]
-    assert Strategy.parse(REVERTED).sources == ["full", "baseline"]
-    assert Strategy.parse(f"average(back,{REVERTED})").sources == ["back", REVERTED]
-    assert Strategy.parse(f"ties(back,{REVERTED})").sources == ["back", REVERTED]
+    assert sources_of("front+embeddings") == ["front+embeddings"]
+    assert sources_of("swap(full,3=back)") == ["full", "back"]
+    assert sources_of(REVERTED) == ["full", "baseline"]
+    assert sources_of(f"average(back,{REVERTED})") == ["back", REVERTED]
+    assert sources_of(f"average(0.25*back,0.75*{REVERTED})") == ["back", REVERTED]
+    assert sources_of(str(Strategy.parse(f"ties(back,{REVERTED})"))) == ["back", REVERTED]
+    assert sources_of(f"scaled({REVERTED},1.5)") == ["baseline", REVERTED]
     assert Strategy.parse("scaled(full,2)").shares == [-1, 2]
     for name in (REVERTED, "scaled(full,2)", "scaled(full,0.5)", "swap(full,3=back)"):
         strategy = Strategy.parse(name)

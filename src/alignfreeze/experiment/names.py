@@ -64,6 +64,7 @@ _JOINED = re.compile(rf"({SEEDS}|{ENSEMBLE})\((.*)\)")
 _TAUGHT = re.compile(rf"(?:(.*)\+)?({'|'.join(TAUGHT)})")
 _TIES = re.compile(rf"{TIES}\((.*),([^,()]+)\)")
 _FORMS = {word: re.compile(rf"{word}\(([^()]+),([^()=]+)(?:=([^()]+))?\)") for word in (SCALED, SWAP, REVERT)}
+_WEIGHT = re.compile(r"\A[^*(]*\*")
 WEIGHT_FORMAT = "{:.12g}"
 
 _FOR_FOLDERS = str.maketrans({":": None, "(": "-", ")": None, ",": "-", "*": "x", "=": "-"})
@@ -158,6 +159,38 @@ def is_average_name(name: str) -> bool:
 def is_merged_name(name: str) -> bool:
     """Return whether a name is that of an encoder merged from several: an average, or one with parts of another."""
     return _MERGED.fullmatch(name) is not None
+
+
+def sources_of(name: str) -> list[str]:
+    """Return the names of the strategies that one is made from, in the order of its name.
+
+    They are the members of an average, the two encoders of a swap, or the strategy that is joined or taught. A strategy
+    that is made from no other is its own source.
+    """
+    single, joined = split_joined(name)
+    first, taught = split_taught(single)
+    if joined is not None or taught is not None:
+        return [single if joined is not None else first]
+    word, _, inside = name.removesuffix(")").partition("(")
+    if word == AVERAGE:
+        return [_WEIGHT.sub("", member) for member in split_arguments(inside)]
+    if word == SCALED:
+        return [BASELINE, split_arguments(inside)[0]]
+    if word == TIES:
+        return split_arguments(inside)[:-1]  # the last argument is the share that is kept
+    if word not in _FORMS:
+        return [name]
+    base, parts = split_arguments(inside)
+    return [base, parts.partition("=")[2] or BASELINE]
+
+
+def puts_back_what_is_frozen_by(name: str, other: str) -> bool:
+    """Return whether a strategy puts back afterwards exactly what another one freezes while it realigns."""
+    match = _FORMS[REVERT].fullmatch(name)
+    if match is None or match[1] == BASELINE:
+        return False
+    put_back, frozen = (set(text.split("+")) - {"full"} for text in (f"{match[1]}+{match[2]}", other))
+    return put_back == frozen
 
 
 def name_in_words(name: str, name_start: Callable[[str], str]) -> str:

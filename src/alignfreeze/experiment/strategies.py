@@ -190,28 +190,6 @@ class Strategy:
         return [str(member) if isinstance(member, Swap) else _name_start(member) for member in self.members]
 
     @property
-    def sources(self) -> list[str]:
-        """The names of the strategies that this one is made from.
-
-        They are the members of an average, the two encoders of a swap, or the strategy that is joined or taught.
-        """
-        if self.joined is not None:
-            return [str(self.of_one_seed)]
-        if self.taught is not None:
-            return [str(self.of_first_model)]
-        return self.member_names if self.is_average else [_name_start(start) for start in self.starts]
-
-    def puts_back_what_is_frozen_by(self, other: str) -> bool:
-        """Whether another strategy, given by name, freezes while it realigns what this one puts back afterwards."""
-        first = self.members[0]
-        if self.is_average or not isinstance(first, Swap) or first.base is None or first.donor is not None:
-            return False
-        if self.taught or self.joined:
-            return False
-        ours = {rule.name for rule in (*first.base.rules, *first.parts.rules)}
-        return ours - {"full"} == set(other.split("+")) - {"full"}
-
-    @property
     def shares(self) -> list[float]:
         """The share of each member in the mean; the sum is 1."""
         return [weight / sum(self.weights) for weight in self.weights]

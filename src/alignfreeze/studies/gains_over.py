@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from alignfreeze.experiment.names import BASELINE, is_made_from_others, split_joined
+from alignfreeze.experiment.names import (
+    BASELINE,
+    is_made_from_others,
+    puts_back_what_is_frozen_by,
+    sources_of,
+    split_joined,
+)
 from alignfreeze.running.scores import GroupsByStrategy, Values, average_groups, interval_of_gain, summarise
 from alignfreeze.studies.statistics import correct_p_values, p_value_of_gains
-
-if TYPE_CHECKING:
-    from alignfreeze.experiment.strategies import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ def find_best(by_seed: Mapping[str, Values]) -> dict[str, str]:
     Gains over the baseline alone are in the comparison anyway.
     """
     best = {name: member for name in by_seed if (member := _member_of(name)) is not None and member in by_seed}
-    for name, strategy in _parse_made(by_seed).items():
-        if by_seed.keys() >= set(strategy.sources) and set(strategy.sources) != {BASELINE}:
-            best[name] = max(strategy.sources, key=lambda member: summarise(by_seed[member]).mean)
+    for name in _made_from_one_seed(by_seed):
+        sources = sources_of(name)
+        if by_seed.keys() >= set(sources) and set(sources) != {BASELINE}:
+            best[name] = max(sources, key=lambda member: summarise(by_seed[member]).mean)
     return best
 
 
@@ -57,9 +60,9 @@ def find_frozen(by_seed: Mapping[str, Values]) -> dict[str, str]:
     """Return the tested strategy that freezes what another puts back, by the name of the other."""
     return {
         name: other
-        for name, strategy in _parse_made(by_seed).items()
+        for name in _made_from_one_seed(by_seed)
         for other in by_seed
-        if strategy.puts_back_what_is_frozen_by(other)
+        if puts_back_what_is_frozen_by(name, other)
     }
 
 
@@ -79,14 +82,9 @@ def find_next(by_seed: Mapping[str, Values]) -> dict[str, str]:
     return {best: second}
 
 
-def _parse_made(names: Iterable[str]) -> dict[str, Strategy]:
-    """Parse the names of strategies of one seed that are made from others."""
-    made = [name for name in names if is_made_from_others(name) and split_joined(name)[1] is None]
-    if not made:
-        return {}
-    from alignfreeze.experiment.strategies import Strategy  # torch comes with it
-
-    return {name: Strategy.parse(name) for name in made}
+def _made_from_one_seed(names: Iterable[str]) -> list[str]:
+    """Return the names of the strategies of one seed that are made from others."""
+    return [name for name in names if is_made_from_others(name) and split_joined(name)[1] is None]
 
 
 def compare_with(
