@@ -124,7 +124,8 @@ def digest_of_arrays(*arrays: NDArray[Any]) -> str:
     digest = hashlib.blake2b(digest_size=32)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.tobytes())
+        # A large table is not copied.
+        digest.update(array.data if array.flags.c_contiguous else array.tobytes())
     return digest.hexdigest()
 
 

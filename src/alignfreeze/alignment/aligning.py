@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
@@ -68,9 +68,10 @@ def align(
     if groups and ALIGNERS[chosen.aligner].choose is not None:
         remark(f"links {describe_choice(chosen, bitext, has_vectors=has_vectors)}")
     rows = []
+    identity = once(lambda: resources.vectors and resources.vectors.identity)  # it reads all weights
     for codes, positions in groups.items():
         pairs = [bitext[position] for position in positions]
-        key = _key_of(by_pair[codes], resources, codes, pairs) if cache else None
+        key = _key_of(by_pair[codes], resources, codes, pairs, identity) if cache else None
         rows.append(_find_links(aligners[codes], pairs, key))
     return Alignments(_put_in_order(rows, list(groups.values())))
 
@@ -117,7 +118,11 @@ def _make_aligner(settings: AlignmentSettings, resources: Resources, languages: 
 
 
 def _key_of(
-    settings: AlignmentSettings, resources: Resources, languages: tuple[str, str], pairs: Sequence[SentencePair]
+    settings: AlignmentSettings,
+    resources: Resources,
+    languages: tuple[str, str],
+    pairs: Sequence[SentencePair],
+    identify_vectors: Callable[[], dict[str, Any] | None],
 ) -> dict[str, Any] | None:
     """Return everything that the links of a language pair depend on; None for links that are not kept."""
     kind = ALIGNERS[settings.aligner]
@@ -128,8 +133,8 @@ def _key_of(
     if kind.learns and languages in resources.trained:
         files = sorted(resources.trained[languages].iterdir())
         key["trained"] = {path.name: digest_of_file(path) for path in files}
-    if kind.needs_vectors and resources.vectors is not None:
-        key["vectors"] = resources.vectors.identity
+    if kind.needs_vectors:
+        key["vectors"] = identify_vectors()
     if kind.needs_dictionaries:
         words = resources.dictionaries[languages]
         key["dictionary"] = digest_of_json({word: sorted(words[word]) for word in words})

@@ -139,13 +139,18 @@ class SimilarityAligner(WordAligner):
         self.threshold = threshold
         self.centred = centred
         self.means: list[Tensor] = []
+        self.known: dict[tuple[str, ...], SubwordVectors] = {}
         self.limit = "no links for the words that the encoder cannot read at once"
 
     def fit(self, bitext: Sequence[SentencePair]) -> None:
         """Compute the mean vectors of the two languages, if they are to be subtracted."""
         if self.centred and bitext:
-            sides = zip(*((pair.source, pair.target) for pair in bitext[:MEAN_OF]), strict=True)
-            self.means = [torch.cat([item.vectors for item in self.encode(side)]).mean(0) for side in sides]
+            sides = list(zip(*((tuple(pair.source), tuple(pair.target)) for pair in bitext[:MEAN_OF]), strict=True))
+            encoded = [self.encode(side) for side in sides]
+            self.means = [torch.cat([item.vectors for item in side]).mean(0) for side in encoded]
+            self.known = {
+                words: item for side in zip(sides, encoded, strict=True) for words, item in zip(*side, strict=True)
+            }
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment per pair, in the same order.
@@ -153,7 +158,7 @@ class SimilarityAligner(WordAligner):
         Raises:
             EncoderError: A vector is not finite.
         """
-        encoded = self.encode([side for pair in bitext for side in (pair.source, pair.target)])
+        encoded = self._encode([side for pair in bitext for side in (pair.source, pair.target)])
         _check_finite(encoded, bitext)
         if self.means:
             encoded = [
@@ -168,6 +173,15 @@ class SimilarityAligner(WordAligner):
                 source, target = sources[number].words[found[:, 0]], targets[number].words[found[:, 1]]
                 alignments[number] = WordAlignment(frozenset(zip(source.tolist(), target.tolist(), strict=True)))
         return alignments
+
+    def _encode(self, sentences: Sequence[Sequence[str]]) -> list[SubwordVectors]:
+        """Return the vectors of sentences, each encoded once. Those that `fit` has encoded are used up."""
+        known, self.known = self.known, {}
+        keys = [tuple(words) for words in sentences]
+        new = list(dict.fromkeys(key for key in keys if key not in known))
+        if new:
+            known |= zip(new, self.encode(new), strict=True)
+        return [known[key] for key in keys]
 
     def _link_batch(self, sources: list[Tensor], targets: list[Tensor]) -> list[NDArray[np.int64]]:
         """Return the pairs of linked subwords of each sentence pair, [links, 2]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -138,6 +139,8 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         from alignfreeze.running.dispatch import run_experiments
         from alignfreeze.running.study import Outcome
 
+        # Every training ends with collections of garbage. They need not look through all that was imported.
+        gc.freeze()
         outcome = Outcome.of(run_experiments(plans, out=out, **how))
         with stage("writing tables and pictures"):
             write_outcome(outcome, out)
