@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from alignfreeze.encoding.dropout import dropout as quick
+from alignfreeze.encoding.cpu_attention import attend_on_cpu
 from alignfreeze.encoding.packed import Layout
 
 try:  # torch before 2.10 has none
@@ -19,6 +19,9 @@ except ImportError:
 
 PACKED = "alignfreeze_packed"
 """The name of our attention among those that `transformers` knows."""
+
+LONGEST_ROW = 128
+"""Without dropout, torch's own attention is faster on a CPU for sentences that are longer than this many subwords."""
 
 
 def attend(
@@ -55,13 +58,15 @@ def attend(
         reach = (-1, -1) if window is None else (window - 1, window - 1)
         how: dict[str, Any] = {"scale": scaling, "window_size": reach, "enable_gqa": key.shape[1] < query.shape[1]}
         return varlen_attn(*sides, layout.ends, layout.ends, longest, longest, **how).unsqueeze(0), None  # type: ignore
-    rows = [layout.unpack(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
-    rows = [side.repeat_interleave(query.shape[1] // side.shape[1], dim=1) for side in rows]
     mask = layout.mask if window is None else _see_near(layout, window)
-    if dropout and query.device.type == "cpu":
-        attended = _attend_with_dropout(*rows, mask=mask, probability=dropout, scaling=scaling)
-    else:
-        attended = F.scaled_dot_product_attention(*rows, attn_mask=mask, dropout_p=dropout, scale=scaling)
+    if query.device.type == "cpu" and (dropout or longest <= LONGEST_ROW):
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        attended = attend_on_cpu(*sides, layout=layout, mask=mask, scale=scale, dropout=dropout)
+        return attended.unsqueeze(0), None
+    rows = [layout.unpack(side).transpose(1, 2) for side in sides]  # [sentences, heads, longest, width of a head]
+    if (sharing := query.shape[1] // key.shape[1]) > 1:
+        rows[1:] = [side.repeat_interleave(sharing, dim=1) for side in rows[1:]]
+    attended = F.scaled_dot_product_attention(*rows, attn_mask=mask, dropout_p=dropout, scale=scaling)
     return layout.pack(attended.transpose(1, 2)).unsqueeze(0), None  # [1, subwords, heads, width of a head]
 
 
@@ -81,16 +86,6 @@ def takes_flash(query: Tensor) -> bool:
     if varlen_attn is None or not query.is_cuda or query.dtype.itemsize != 2:
         return False
     return query.shape[-1] % 8 == 0 and torch.cuda.get_device_capability(query.device) >= (8, 0)
-
-
-def _attend_with_dropout(
-    query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor, probability: float, scaling: float | None
-) -> Tensor:
-    """Attend with dropout, [sentences, heads, longest, width of a head]; torch's own dropout is slow on a CPU."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    scores = (query * scale) @ key.transpose(-1, -2)  # [sentences, heads, longest, longest]
-    shares = scores.masked_fill_(~mask, -torch.inf).softmax(dim=-1)
-    return quick(shares, probability) @ value
 
 
 AttentionInterface.register(PACKED, attend)

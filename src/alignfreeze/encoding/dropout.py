@@ -61,6 +61,11 @@ class _Dropout(torch.autograd.Function):
         return torch.mul(gradients[0], kept).mul_(ctx.scale), None
 
 
+def draw_factors(values: Tensor, probability: float) -> Tensor:
+    """Return what `dropout` multiplies each value with: 0 with a probability, else the same factor above 1."""
+    return _choose_kept(values, probability).to(values.dtype).mul_(1.0 / (1.0 - probability))
+
+
 def _choose_kept(values: Tensor, probability: float) -> Tensor:
     """Decide for each value whether it is kept, by one of the four 16-bit parts of a 64-bit random number."""
     n = values.numel()

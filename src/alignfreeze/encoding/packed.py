@@ -94,11 +94,13 @@ class Layout(NamedTuple):
 
     Attributes:
         places: The place of each subword in the flattened rows, [subwords].
+        subwords: The subword at each place of the flattened rows; 0 where there is none, [sentences * longest].
         mask: Whether a place holds a subword, [sentences, 1, 1, longest].
         ends: Where each sentence begins among the subwords, and finally where the last one ends, [sentences + 1].
     """
 
     places: Tensor
+    subwords: Tensor
     mask: Tensor
     ends: Tensor
 
@@ -116,8 +118,10 @@ class Layout(NamedTuple):
         ends = F.pad(lengths.cumsum(0), (1, 0))
         # The distance from a subword's place end to end to its place in the rows.
         shifts = (numbers * longest - ends[:-1]).repeat_interleave(lengths, output_size=n_subwords)
-        places = torch.arange(n_subwords, device=lengths.device) + shifts  # [subwords]
-        return cls(places, mask[:, None, None, :], ends.to(torch.int32))
+        numbers = torch.arange(n_subwords, device=lengths.device)
+        places = numbers + shifts  # [subwords]
+        subwords = numbers.new_zeros(mask.numel()).index_copy_(0, places, numbers)
+        return cls(places, subwords, mask[:, None, None, :], ends.to(torch.int32))
 
     @property
     def shape(self) -> tuple[int, int]:
