@@ -28,6 +28,9 @@ DEMO_FINETUNING = {
 }
 """Settings that teach the embedded encoder each task in a minute or two."""
 
+_PAIRS = 80
+"""Sentence pairs of each language. The steps of realignment use half of them; all are aligned, and projected to."""
+
 
 def settings_of_demo(task: str = "pos") -> ExperimentSettings:
     """Return the demo's settings for a task in `DEMO_DATA`: few steps, and learning rates to match them.
@@ -43,7 +46,7 @@ def settings_of_demo(task: str = "pos") -> ExperimentSettings:
         seeds=[31],
         languages=list(mini.LANGUAGES),
         data=DEMO_DATA[task],
-        bitext=BitextSettings(source="mini:en-{language}.tsv"),
+        bitext=BitextSettings(source="mini:en-{language}.tsv", max_pairs=_PAIRS),
         realignment=RealignmentSettings(steps=24, learning_rate=5e-5),
         finetuning=DEMO_FINETUNING[task],
     )
