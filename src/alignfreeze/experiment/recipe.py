@@ -318,7 +318,7 @@ def _load_tuned(settings: ExperimentSettings, tokenizer: PreTrainedTokenizerFast
     tuning = settings.finetuning
     head = TASKS[settings.task].kind.head
     model = load_task_model(folder, head, max_length=tuning.max_length, stride=tuning.stride)
-    return replace(model, tokenizer=tokenizer)
+    return replace(model, tokenizer=tokenizer, in_bf16=settings.compute.precision == "bf16")
 
 
 def _describe_tuned(folder: Path, spec: RunSpec, made: Made) -> None:

@@ -247,6 +247,7 @@ def finetune(
                 history = _train(task_model, task, examples, plan, order=order, **how)
             else:
                 history = train_during(task_model, task, examples, alongside, plan=plan, **how)
+    task_model = replace(task_model, in_bf16=how["compute"].precision == "bf16")
     outcome = Finetuned(task_model, replace(history, adapter=adapter and adapter.lora))
     outcome.adapter = adapter
     return outcome

@@ -299,4 +299,7 @@ def run_sorted(
     with evaluating(model), packing(model), torch.inference_mode():
         for places in split_by_budget(rows.lengths(), at_once):
             batch = Packed.take(rows, places, types=kinds).to(model.device)
-            yield [order[place] for place in places.tolist()], logits(model, batch, padding=task_model.padding)
+            # Not around the yield: what the caller does with the outputs is computed as ever.
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=task_model.in_bf16):
+                outputs = logits(model, batch, padding=task_model.padding)
+            yield [order[place] for place in places.tolist()], outputs.float() if task_model.in_bf16 else outputs

@@ -33,12 +33,14 @@ class TaskModel:
         tokenizer: The encoder's tokenizer.
         max_length: The most subwords at once, special ones included.
         stride: Subwords that two windows of a long context share.
+        in_bf16: Whether the model predicts with matrix products in half precision, as it was trained.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     max_length: int
     stride: int = STRIDE
+    in_bf16: bool = False
 
     @property
     def labels(self) -> list[str]:

@@ -18,7 +18,8 @@ class ComputeSettings(Settings):
     """How trainings are computed. This changes results only by rounding and by the values that dropout hits."""
 
     precision: Literal["float32", "bf16"] = "float32"
-    """`bf16` computes matrix products in half precision; weights and loss stay in float32."""
+    """`bf16` computes matrix products in half precision, in training and when the trained model predicts. Weights and
+    loss stay in float32."""
     micro_batch: int | None = Field(default=None, gt=0)
     """Sentences, or sentence pairs, that are computed at once; by default the whole batch. The loss is always computed
     over the whole batch, negatives included. When memory runs out, the number is halved."""
