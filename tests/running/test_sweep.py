@@ -231,7 +231,7 @@ def test_what_a_process_with_our_number_left_is_no_obstacle(project):
 def test_links_that_cannot_be_found_fail_the_runs_that_need_them_and_no_others(project, monkeypatch):
     monkeypatch.setattr(dispatch, "run_workers", lambda *_, **__: None)
 
-    def no_links(*_):
+    def no_links(*_, **__):
         raise SettingsError("no layer 99")
 
     monkeypatch.setattr(sweep, "find_links", no_links)

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from transformers import PreTrainedTokenizerFast
+
 from alignfreeze.alignment.aligners import Resources
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.auto import compares_vectors
@@ -310,8 +312,16 @@ def aligner_of(settings: ExperimentSettings) -> AlignmentSettings:
     return AlignmentSettings(**settings.alignment.model_dump(include=set(AlignmentSettings.model_fields)))
 
 
-def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[WordAlignment]:
-    """Return the word alignments of the bitext: read from files if the settings name files, else computed."""
+def find_links(
+    settings: ExperimentSettings, data: ExperimentData, *, tokenizer: PreTrainedTokenizerFast | None = None
+) -> Sequence[WordAlignment]:
+    """Return the word alignments of the bitext: read from files if the settings name files, else computed.
+
+    Args:
+        settings: The experiment.
+        data: What it reads.
+        tokenizer: The tokenizer of the experiment's encoder, if it is already loaded.
+    """
     if data.links is not None:
         return data.links
     if not settings.needs_links:
@@ -319,6 +329,7 @@ def find_links(settings: ExperimentSettings, data: ExperimentData) -> Sequence[W
     alignment = aligner_of(settings)
     vectors = None
     if compares_vectors(alignment, data.bitext):
-        encoder = load_encoder(settings.alignment.encoder or settings.encoder)
+        other = settings.alignment.encoder
+        encoder = load_encoder(settings.encoder, tokenizer=tokenizer) if other is None else load_encoder(other)
         vectors = LayerVectors(encoder, layer=alignment.layer, device=settings.device)
     return align(data.bitext, aligner=alignment, resources=Resources(vectors, data.dictionaries))

@@ -191,7 +191,7 @@ class Sweep:
         if key not in self.links:
             # The device of the runs may be on another machine.
             here = plan.settings.model_copy(update={"device": device_here(plan.settings.device)})
-            self.links[key] = find_links(here, plan.data)
+            self.links[key] = find_links(here, plan.data, tokenizer=plan.tokenizer)
         return self.links[key]
 
     def do(self, names: Sequence[str]) -> None:
