@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -217,9 +218,42 @@ def _cpu_info():
 
 
 def keep(name, facts):
-    """Write the results of a benchmark."""
+    """Write the results of a benchmark, with the date and the machine of this run."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), **facts}, indent=2) + "\n")
+    text = json.dumps({**facts, **here()}, indent=2, ensure_ascii=False)
+    path_of(name).write_text(text + "\n", encoding="utf-8")
+
+
+def here():
+    """Say when and where a benchmark runs."""
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
+
+
+def keep_row(name, row, *, by, **facts):
+    """Write one row among the results, so that rows may be measured one by one; return all rows.
+
+    A row with the same values of the fields `by` gives way. Each row has its own date and machine.
+    """
+    before = read(name) if path_of(name).exists() else {"rows": []}
+    rows = {tuple(each[field] for field in by): each for each in [*before["rows"], {**row, **here()}]}
+    keep(name, {**before, **facts, "rows": list(rows.values())})
+    return list(rows.values())
+
+
+def path_of(name):
+    return RESULTS / f"{name}.json"
+
+
+def read(name):
+    """Return the results of a benchmark.
+
+    Raises:
+        FileNotFoundError: It has not run yet.
+    """
+    path = path_of(name)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; python benchmarks/{name}.py writes it")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def table(columns, rows):
