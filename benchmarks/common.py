@@ -31,6 +31,8 @@ SHARED = HERE.parents[1] / "shared" / "data"
 LANGUAGES = ("ar", "de", "es", "fi", "zh")
 SEED = 31
 MATRIX_PRODUCTS = {torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default}
+COMPOSITES = {torch.ops.aten.linear.default, torch.ops.aten.matmul.default}
+"""What is made of matrix products. Without gradients it arrives whole."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,9 @@ class Products(TorchDispatchMode):
         self.found = Counter()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in COMPOSITES:
+            with self:
+                return function.decompose(*args, **(kwargs or {}))
         if function in MATRIX_PRODUCTS:
             # addmm has its bias first
             left, right = args[-2:]
