@@ -12,13 +12,17 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from alignfreeze.alignment.aligning import align
+from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.realignment.model import RealignmentModel
 from benchmarks import common, environments, families, figures, limits, peers, shapes
+from benchmarks.reference import realigning
 from benchmarks.sides.sentences_ours import settings_of
 
 ROOT = Path(__file__).resolve().parents[1]
+TEXTS = [("the dog", "god eht"), ("the cat sees the river", "tac eht"), ("the stone likes the bird", "drib eht")]
+BITEXT = [SentencePair(tuple(one.split()), tuple(other.split()), ("en", "xx")) for one, other in TEXTS]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -128,19 +132,29 @@ def test_a_smaller_vocabulary_keeps_the_first_pieces():
     assert shapes.cut(tokenizer, 5) is tokenizer
 
 
+def test_steps_of_the_reference_leave_frozen_parts_alone(tiny_encoder):
+    before = {name: value.clone() for name, value in tiny_encoder.model.state_dict().items()}
+    alignments = [WordAlignment(frozenset({(0, 1), (1, 0)}))] * len(BITEXT)
+    how = {"policy": "front", "steps": 2, "batch_size": 3, "seed": 1}
+    step = realigning(tiny_encoder, BITEXT, alignments, **how)
+    step()
+    step()
+    changed = {name for name, value in tiny_encoder.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {f"encoder.layer.{number}.output.dense.weight" for number in (2, 3)} <= changed
+    assert not any(name.startswith(("encoder.layer.0.", "encoder.layer.1.")) for name in changed)
+
+
 def test_both_sides_of_the_sentence_loss_compute_the_same(tmp_path, tiny_encoder):
     pytest.importorskip("sentence_transformers")
     from benchmarks.sides import sentences_peer
 
-    texts = [("the dog", "god eht"), ("the cat sees the river", "tac eht"), ("the stone likes the bird", "drib")]
     how = {**peers.TRAINING, "steps": 1, "max_length": 64, "model": str(tmp_path)}
     tiny_encoder.save(tmp_path)
-    bitext = [SentencePair(tuple(one.split()), tuple(other.split()), ("en", "xx")) for one, other in texts]
-    alignments = align(bitext, aligner="sentence")  # no links
-    pairs = encode_pairs(tiny_encoder.tokenizer, bitext, alignments, needs_links=False, cache=False)
+    alignments = align(BITEXT, aligner="sentence")  # no links
+    pairs = encode_pairs(tiny_encoder.tokenizer, BITEXT, alignments, needs_links=False, cache=False)
     ours = RealignmentModel(tiny_encoder.model, settings_of(how), padding=tiny_encoder.padding).eval()
     model = sentences_peer.load(how).eval()
-    features = [model.preprocess(list(side)) for side in zip(*texts, strict=True)]
+    features = [model.preprocess(list(side)) for side in zip(*TEXTS, strict=True)]
     with torch.no_grad():
         mine, theirs = ours(**pairs.batch(range(3)))["loss"], sentences_peer.loss_of(model, how)(features, None)
     assert mine.item() == pytest.approx(theirs.item(), abs=1e-5)
