@@ -154,6 +154,11 @@ def stopwatch(other=None, warm=WINDOW):
         loop.Watch = before
 
 
+def is_disturbed(row):
+    """Return whether others used the machine so much that the windows of a row say different things."""
+    return row["speedup_highest"] > 2 * row["speedup_lowest"]
+
+
 def windows(values):
     """The means over whole windows of steps: within one, batches are sorted by length, so a median is no measure."""
     return [statistics.fmean(values[start : start + WINDOW]) for start in range(0, len(values), WINDOW)]

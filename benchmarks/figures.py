@@ -4,6 +4,7 @@
 
 A page marks a region with `<!-- figures: NAME -->` and `<!-- end of figures -->`. A sentence gives the range over all
 cases, and never more than was measured: factors are rounded down, shares of memory up. Tables round to the nearest.
+Rows that were disturbed are marked in tables, and no sentence uses them.
 """
 
 import math
@@ -47,17 +48,21 @@ def listed(names):
 
 def how_fast():
     """Return the sentences of README.md."""
-    realignment, families = common.read("realign_speed"), common.read("families")["rows"]
+    realignment, families = common.read("realign_speed"), calm(common.read("families")["rows"])
     finetuning, evaluation = common.read("finetune_speed"), common.read("evaluate_speed")
     lines = [
         f"On {realignment['machine']['cores']} CPU cores, realignment is {times(realignment['rows'])} as fast as "
         "a plain implementation of the paper's algorithm.",
         f"It needs at most {memory_at_most(realignment['rows'])} of the memory.",
         f"Fine-tuning is {times([finetuning])} as fast, evaluation {times([evaluation])}.",
-        f"With random weights in the shapes of {listed(row['encoder'] for row in families)}, realignment is "
-        f"{times(families)} as fast.",
         *(f"{sentence} {times(rows)} as fast as {rows[0]['peer']}." for sentence, rows in beside_peers()),
     ]
+    if families:
+        lines.insert(
+            3,
+            f"With random weights in the shape of {listed(row['encoder'] for row in families)}, realignment is "
+            f"{times(families)} as fast.",
+        )
     return "\n".join(lines)
 
 
@@ -65,7 +70,7 @@ def beside_peers():
     """Yield how a sentence about another package begins, and its rows. Packages that could not run have none."""
     sentences = {"links": "alignfreeze finds word links by vectors", "sentences": "It trains on whole sentences"}
     for task, sentence in sentences.items():
-        rows = [row for row in common.read("peers")["rows"] if row["task"] == task and row["installed"]]
+        rows = calm(row for row in common.read("peers")["rows"] if row["task"] == task and row["installed"])
         if rows:
             yield sentence, rows
 
@@ -77,7 +82,12 @@ def table(columns, rows):
 
 
 def factor(row):
-    return f"{row['speedup']:.1f}x ({row['speedup_lowest']:.1f} to {row['speedup_highest']:.1f})"
+    remark = ", disturbed" if common.is_disturbed(row) else ""
+    return f"{row['speedup']:.1f}x ({row['speedup_lowest']:.1f} to {row['speedup_highest']:.1f}{remark})"
+
+
+def calm(rows):
+    return [row for row in rows if not common.is_disturbed(row)]
 
 
 def memory_of(row, other="reference"):

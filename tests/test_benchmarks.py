@@ -60,6 +60,16 @@ def test_factors_are_rounded_down_and_memory_up():
     assert figures.memory_at_most(rows) == "31%"
 
 
+def test_a_disturbed_row_is_marked_and_in_no_sentence(monkeypatch):
+    calm = {"speedup": 3.0, "speedup_lowest": 2.5, "speedup_highest": 4.0}
+    disturbed = {"speedup": 6.0, "speedup_lowest": 2.0, "speedup_highest": 10.0}
+    assert figures.factor(calm) == "3.0x (2.5 to 4.0)"
+    assert figures.factor(disturbed) == "6.0x (2.0 to 10.0, disturbed)"
+    rows = [{"task": "links", "installed": True, **row} for row in (calm, disturbed)]
+    monkeypatch.setattr(common, "read", lambda _: {"rows": rows})
+    assert [found for _, found in figures.beside_peers()] == [rows[:1]]
+
+
 def test_a_region_of_an_unknown_name_is_an_error():
     with pytest.raises(ValueError, match="no figures are named 'speeed'; known are how-fast, speed"):
         figures.fill("<!-- figures: speeed -->\n<!-- end of figures -->")
