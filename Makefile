@@ -34,8 +34,11 @@ lint: $(TESTS_READY)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# The last two read the results: they write the figures of README.md and docs/cost.md, and print how far the limit is.
+BENCHMARKS := realign_speed finetune_speed evaluate_speed families packing_speed peers scaling figures limits
+
 bench: $(TESTS_READY)
-	for each in realign_speed finetune_speed evaluate_speed scaling; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	for each in $(BENCHMARKS); do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 docs: $(TESTS_READY)
 	$(BIN)/mkdocs build --strict

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -30,6 +31,8 @@ SHARED = HERE.parents[1] / "shared" / "data"
 LANGUAGES = ("ar", "de", "es", "fi", "zh")
 SEED = 31
 MATRIX_PRODUCTS = {torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default}
+COMPOSITES = {torch.ops.aten.linear.default, torch.ops.aten.matmul.default}
+"""What is made of matrix products. Without gradients it arrives whole."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,11 @@ def stopwatch(other=None, warm=WINDOW):
         loop.Watch = before
 
 
+def is_disturbed(row):
+    """Return whether others used the machine so much that the windows of a row say different things."""
+    return row["speedup_highest"] > 2 * row["speedup_lowest"]
+
+
 def windows(values):
     """The means over whole windows of steps: within one, batches are sorted by length, so a median is no measure."""
     return [statistics.fmean(values[start : start + WINDOW]) for start in range(0, len(values), WINDOW)]
@@ -168,6 +176,9 @@ class Products(TorchDispatchMode):
         self.found = Counter()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in COMPOSITES:
+            with self:
+                return function.decompose(*args, **(kwargs or {}))
         if function in MATRIX_PRODUCTS:
             # addmm has its bias first
             left, right = args[-2:]
@@ -217,9 +228,42 @@ def _cpu_info():
 
 
 def keep(name, facts):
-    """Write the results of a benchmark."""
+    """Write the results of a benchmark, with the date and the machine of this run."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), **facts}, indent=2) + "\n")
+    text = json.dumps({**facts, **here()}, indent=2, ensure_ascii=False)
+    path_of(name).write_text(text + "\n", encoding="utf-8")
+
+
+def here():
+    """Say when and where a benchmark runs."""
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()}
+
+
+def keep_row(name, row, *, by, **facts):
+    """Write one row among the results, so that rows may be measured one by one; return all rows.
+
+    A row with the same values of the fields `by` gives way. Each row has its own date and machine.
+    """
+    before = read(name) if path_of(name).exists() else {"rows": []}
+    rows = {tuple(each[field] for field in by): each for each in [*before["rows"], {**row, **here()}]}
+    keep(name, {**before, **facts, "rows": list(rows.values())})
+    return list(rows.values())
+
+
+def path_of(name):
+    return RESULTS / f"{name}.json"
+
+
+def read(name):
+    """Return the results of a benchmark.
+
+    Raises:
+        FileNotFoundError: It has not run yet.
+    """
+    path = path_of(name)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; python benchmarks/{name}.py writes it")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def table(columns, rows):

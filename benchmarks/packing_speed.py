@@ -14,7 +14,7 @@ import json
 import sys
 from contextlib import ExitStack, nullcontext
 from functools import partial
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from unittest import mock
 
@@ -22,12 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModel
 
 from alignfreeze.alignment.aligning import align
-from alignfreeze.encoding import embedded
 from alignfreeze.encoding.batches import encode_pairs
-from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.order import take_turns
 from alignfreeze.encoding.packing import packing
 from alignfreeze.encoding.vocabulary import compacting
@@ -38,45 +35,24 @@ from alignfreeze.realignment.model import RealignmentModel
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.training.loop import order_visits
 from alignfreeze.training.settings import TrainingPlan
-from benchmarks import common
+from benchmarks import common, shapes
 
 WINDOWS = 4
 """Of steps, which are timed; before them come one to warm up and one whose matrix products are noted."""
 RESULT = "packing_speed"
 STEPS = (WINDOWS + 2) * common.WINDOW
 BATCH = 16
-_SPECIAL = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3, "pad_token_id": 0}
-SHAPES = {
-    # Marone et al. 2025 (arXiv 2509.06888), table 1: mmBERT small.
-    "mmBERT-small": (
-        "modernbert",
-        {"hidden_size": 384, "num_hidden_layers": 22, "num_attention_heads": 6, "intermediate_size": 1152, **_SPECIAL},
-    ),
-    # Boizard et al. 2025 (arXiv 2503.05500), table 1: EuroBERT-210m.
-    "EuroBERT-210m": (
-        "eurobert",
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "num_key_value_heads": 12,
-            "intermediate_size": 3072,
-            "mask_token_id": 4,
-            **_SPECIAL,
-        },
-    ),
-}
+ENCODERS = ("mmBERT-small", "EuroBERT-210m")
+VOCABULARY = 250_002
+"""Rows of the embedding table: as many as the tokenizer has pieces."""
 POLICIES = ("full", "front")
 ORDERS = ("similar length", "as drawn")
+KEY = ("batches", "encoder", "realignment")
 
 
 def build(name):
-    """Return an encoder with random weights, and the tokenizer of the embedded encoder."""
-    family, options = SHAPES[name]
-    tokenizer = load_encoder(embedded.NAME).tokenizer
-    torch.manual_seed(0)
-    model = AutoModel.from_config(AutoConfig.for_model(family, vocab_size=len(tokenizer), **options))
-    return Encoder(name, model, tokenizer)
+    """Return an encoder with random weights."""
+    return shapes.build(name, vocabulary=VOCABULARY)
 
 
 def data():
@@ -187,27 +163,15 @@ def memory(side, name, policy):
     print(json.dumps(common.peak_of_process()))
 
 
-def key_of(row):
-    return row["batches"], row["encoder"], row["realignment"]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--order", choices=ORDERS, action="append", help="by default both; others stay in the results")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="by default both")
     chosen = parser.parse_args()
-    place = common.RESULTS / f"{RESULT}.json"
-    facts = json.loads(place.read_text()) if place.exists() else {"rows": []}
-    facts.pop("machine", None)
-    known = {key_of(row): row for row in facts["rows"]}
-    for order in chosen.order or ORDERS:
-        for name in SHAPES:
-            for policy in chosen.policy or POLICIES:
-                row = compare(name, policy, order)
-                known[key_of(row)] = row
-                common.keep(
-                    RESULT, {**facts, "corpus": common.corpus().name, "batch": BATCH, "rows": list(known.values())}
-                )
+    rows = []
+    for order, name, policy in product(chosen.order or ORDERS, ENCODERS, chosen.policy or POLICIES):
+        row = compare(name, policy, order)
+        rows = common.keep_row(RESULT, row, by=KEY, corpus=common.corpus().name, batch=BATCH)
     common.table(
         [
             "batches",
@@ -223,7 +187,7 @@ def main():
         ],
         [
             [
-                *key,
+                *(row[field] for field in KEY),
                 f"{row['items_a_second']:.1f}",
                 f"{row['reference_items_a_second']:.1f}",
                 f"{row['speedup']:.2f}x",
@@ -232,7 +196,7 @@ def main():
                 f"{row['peak_memory_gib']:.2f} of {row['reference_peak_memory_gib']:.2f} GiB",
                 f"{row['held_mib']:.0f} of {row['reference_held_mib']:.0f} MiB",
             ]
-            for key, row in known.items()
+            for row in rows
         ],
     )
 

@@ -7,22 +7,17 @@ five languages a step. Ours is timed inside the real training loop. Peak memory 
 import copy
 import json
 import sys
-from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alignfreeze.alignment.aligning import align
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.batches import encode_pairs
 from alignfreeze.encoding.encoder import load_encoder
-from alignfreeze.encoding.order import take_turns
-from alignfreeze.realignment.freezing import FreezePolicy
-from alignfreeze.realignment.model import ProjectionHead
 from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from benchmarks import common
-from benchmarks.reference import Reference, adam
+from benchmarks.reference import realigning
 
 WINDOWS = 5
 """Of steps, which are timed; before them come one to warm up and one whose matrix products are noted."""
@@ -54,20 +49,9 @@ def ours(encoder, bitext, alignments, case, steps):
 
 
 def reference(encoder, bitext, alignments, case):
-    """Return a function that makes the next step of the reference algorithm."""
-    pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
-    order = take_turns(pairs.positions(), (PASS + STEPS) * BATCH, seed=common.SEED).reshape(-1, BATCH)
-    model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
-    for part in FreezePolicy.parse(CASES[case][0]).parts_of(encoder.model):  # the encoder is the reference's own copy
-        part.requires_grad_(False)
-    optimizer, numbers = adam(model.train()), count()
-
-    def step():
-        model([pairs[place] for place in order[next(numbers)]]).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return step
+    """Return a function that makes the next step of the reference algorithm, on an encoder of its own."""
+    how = {"policy": CASES[case][0], "steps": PASS + STEPS, "batch_size": BATCH, "seed": common.SEED}
+    return realigning(encoder, bitext, alignments, **how)
 
 
 def compare(case):

@@ -8,13 +8,20 @@ row of the embedding table. The tests compare our losses and gradients with it; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from alignfreeze.encoding.batches import EncodedPair
+from alignfreeze.alignment.links import Alignments
+from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.encoding.batches import EncodedPair, encode_pairs
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.order import take_turns
+from alignfreeze.realignment.freezing import FreezePolicy
+from alignfreeze.realignment.model import ProjectionHead
 
 IGNORED = -100
 
@@ -82,3 +89,29 @@ def adam(model: nn.Module, learning_rate: float = 2e-5) -> torch.optim.Optimizer
     """Return the optimiser of the reference code, over every parameter that is trained."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return torch.optim.Adam(trained, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8)
+
+
+def realigning(
+    encoder: Encoder,
+    bitext: Sequence[SentencePair],
+    alignments: Alignments,
+    *,
+    policy: str,
+    steps: int,
+    batch_size: int,
+    seed: int,
+) -> Callable[[], None]:
+    """Return a function that makes the next of some steps. It trains the encoder that it is given, in place."""
+    pairs = encode_pairs(encoder.tokenizer, bitext, alignments)
+    order = take_turns(pairs.positions(), steps * batch_size, seed=seed).reshape(-1, batch_size)
+    model = Reference(encoder.model, ProjectionHead(encoder.model.config.hidden_size, 128), padding=encoder.padding)
+    for part in FreezePolicy.parse(policy).parts_of(encoder.model):
+        part.requires_grad_(False)
+    optimizer, numbers = adam(model.train()), count()
+
+    def step() -> None:
+        model([pairs[place] for place in order[next(numbers)]]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
