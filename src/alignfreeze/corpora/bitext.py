@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -172,6 +173,19 @@ class BitextReader:
                 # Half of a download is worth using, with a note.
                 self._note(f"{error}; the pairs before that are used")
 
+    def again(self) -> BitextReader:
+        """Return a reader of the same files that counts from the beginning and has no notes."""
+        other = copy(self)
+        other.left_out, other.notes = Counter(), []
+        other.cleaner = Cleaner(pretokenized=self.cleaner.pretokenized, unescape=self.cleaner.unescape)
+        return other
+
+    @property
+    def reads_again(self) -> bool:
+        """Whether the pairs are in files that can be read twice: no pipe, and nothing on the hub."""
+        paths = [path for _, files in self.parts for path in files]
+        return self.hub is None and not any(path.is_fifo() or path.is_char_device() for path in paths)
+
     def note_oddities(self) -> None:
         """Tell the user about odd characters in what has been read."""
         for oddity in self.cleaner.oddities():
@@ -210,6 +224,15 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     if max_pairs is not None and not reader.hub:
         for _ in texts:
             pass  # read on, so that an error further down (the sides stop matching at some line) is found
+    return complete_selection(reader, chosen)
+
+
+def complete_selection(reader: BitextReader, chosen: Selection) -> Selection:
+    """Tell of oddities in what was read, and add what the files themselves leave out to what was chosen.
+
+    Raises:
+        DataError: No pair is left.
+    """
     reader.note_oddities()
     left_out = {**reader.left_out, **chosen.left_out}
     if not any(source.strip() and target.strip() for source, target in chosen.texts):

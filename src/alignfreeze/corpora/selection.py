@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Any, TypeVar
+from math import inf
+from typing import Any, Generic, TypeVar
 
 import langcodes
 import regex
@@ -126,6 +127,46 @@ def spread_evenly(items: Sequence[Item], n: int) -> list[Item]:
     """Return n items at equal distances, beginning with the first; all items if there are no more than n."""
     n = min(n, len(items))
     return [items[number * len(items) // n] for number in range(n)]
+
+
+class EvenSample(Generic[Item]):
+    """An even sample of a stream whose length is not known, in the order of the stream.
+
+    It holds every item at first, then every second one, then every fourth. Memory grows with the sample alone.
+
+    Attributes:
+        every: The items at multiples of this number are wanted now; others need not be added.
+    """
+
+    def __init__(self, most: int, *, most_weight: float = inf) -> None:
+        """Begin without an item.
+
+        Args:
+            most: The most items.
+            most_weight: The most that all items may weigh together.
+        """
+        self.most = most
+        self.most_weight = most_weight
+        self.every = 1
+        self._items: list[tuple[Item, float]] = []
+        self._weight = 0.0
+
+    def add(self, item: Item, weight: float = 0.0) -> None:
+        """Hold the next wanted item."""
+        self._items.append((item, weight))
+        self._weight += weight
+        # Twice as many are held as are returned, so that halving leaves enough.
+        while len(self._items) > max(2 * self.most, 1) or (self._weight > 2 * self.most_weight and self._items[1:]):
+            self._items = self._items[::2]
+            self._weight = sum(each for _, each in self._items)
+            self.every *= 2
+
+    def take(self) -> list[Item]:
+        """Return the items: all of them if they are few and light enough, else as many as are, and at least one."""
+        n = min(self.most, len(self._items))
+        if self._weight > self.most_weight:
+            n = min(n, max(1, int(self.most_weight * len(self._items) / self._weight)))
+        return [item for item, _ in spread_evenly(self._items, n)]
 
 
 def _to_bytes(pair: Texts) -> bytes:
