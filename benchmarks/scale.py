@@ -31,7 +31,7 @@ WORDS = 200_000
 SHARDS = 4
 BATCH = 16
 STEPS = 200
-RUN = "import sys; from alignfreeze.cli import main; sys.exit(main(sys.argv[1:]))"
+RUN = ("-m", "alignfreeze")
 
 
 def pairs(n, seed):
@@ -110,7 +110,7 @@ def align(n, folder):
     path = folder / "pairs.tsv"
     with path.open("w") as file:
         file.writelines(pairs(n, SEED))
-    command = [sys.executable, "-c", RUN, "align", "--bitext", f"en-de={path}", "--aligner", "fast-align"]
+    command = [sys.executable, *RUN, "align", "--bitext", f"en-de={path}", "--aligner", "fast-align"]
     environment = {**os.environ, "ALIGNFREEZE_CACHE": str(folder / "cache"), "COLUMNS": "500"}
     load = os.getloadavg()[0]
     seconds, watch, said, shown = measure([*command, "--out", str(folder / "links"), "--json"], environment)
@@ -153,7 +153,7 @@ def make_shards(lines, folder):
 def stream(lines, folder):
     """Realign the embedded encoder on pairs drawn from many lines, for 200 steps."""
     n = make_shards(lines, folder)
-    command = [sys.executable, "-c", RUN, "realign", "embedded:e5-small", "--out", str(folder / "realigned")]
+    command = [sys.executable, *RUN, "realign", "embedded:e5-small", "--out", str(folder / "realigned")]
     command += ["--bitext", f"en-de={folder / 'shards' / '*.tsv.gz'}", "--select", f"sample={STEPS * BATCH}"]
     command += ["--steps", str(STEPS), "--batch-size", str(BATCH), "--device", "cpu", "--json"]
     environment = {**os.environ, "ALIGNFREEZE_CACHE": str(folder / "cache"), "COLUMNS": "500"}

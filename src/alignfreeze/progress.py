@@ -168,6 +168,14 @@ def gathering_remarks() -> Iterator[None]:
             gathering.shown.remark(text)
 
 
+@contextmanager
+def keeping_remarks() -> Iterator[list[str]]:
+    """Yield a list that gets the remarks of the block, which are not shown."""
+    gathering = _Gathering(get_display())
+    with use_display(gathering):
+        yield gathering.remarks
+
+
 MOST_EXAMPLES = 3
 """How many subjects of remarks of a kind are named. Of the others only the number is given."""
 

@@ -7,13 +7,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from alignfreeze.corpora.checks import check_max_pairs, check_two_languages, check_words
 from alignfreeze.corpora.cleaning import Cleaner
+from alignfreeze.corpora.drawn import draw_once, is_large
 from alignfreeze.corpora.forms.form import Sides, Texts
 from alignfreeze.corpora.forms.hub import read_hub
 from alignfreeze.corpora.forms.table import FORMS
@@ -103,6 +104,10 @@ def read_bitext(
     return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
 
+MANY = 1_000_000
+"""When so many pairs are held in memory, a remark says so."""
+
+
 class BitextReader:
     """Streams the sentence pairs of one language pair as texts, from files of any form.
 
@@ -181,10 +186,14 @@ class BitextReader:
         return other
 
     @property
+    def paths(self) -> list[Path]:
+        """All files that are read."""
+        return [path for _, files in self.parts for path in files]
+
+    @property
     def reads_again(self) -> bool:
         """Whether the pairs are in files that can be read twice: no pipe, and nothing on the hub."""
-        paths = [path for _, files in self.parts for path in files]
-        return self.hub is None and not any(path.is_fifo() or path.is_char_device() for path in paths)
+        return self.hub is None and not any(path.is_fifo() or path.is_char_device() for path in self.paths)
 
     def note_oddities(self) -> None:
         """Tell the user about odd characters in what has been read."""
@@ -219,12 +228,31 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     Raises:
         DataError: A file cannot be read, or no pair is left.
     """
+    if settings.sample is None or not reader.reads_again or not is_large(reader.paths):
+        return _choose(reader, settings, max_pairs)
+    how = [asdict(reader.sides), [form for form, _ in reader.parts], reader.cleaner.options, max_pairs, reader.name]
+    return draw_once(reader, how, settings, lambda: _choose(reader, settings, max_pairs))
+
+
+def _choose(reader: BitextReader, settings: SelectionSettings, max_pairs: int | None) -> Selection:
     texts = iter(reader)
-    chosen = select(islice(texts, max_pairs), settings, languages=reader.languages)
+    wanted = islice(texts, max_pairs)
+    chosen = select(wanted if settings.sample else _tell_of_many(reader, wanted), settings, languages=reader.languages)
     if max_pairs is not None and not reader.hub:
         for _ in texts:
             pass  # read on, so that an error further down (the sides stop matching at some line) is found
     return complete_selection(reader, chosen)
+
+
+def _tell_of_many(reader: BitextReader, texts: Iterable[Texts]) -> Iterator[Texts]:
+    """Pass texts on, and say when so many are held that a sample would do."""
+    for number, pair in enumerate(texts):
+        if number == MANY:
+            remark(
+                f"{reader.name}: more than {MANY:,} sentence pairs, and all are held in memory; a sample is drawn in "
+                "little memory (--select sample=100000; in an experiment file: bitext.selection.sample)"
+            )
+        yield pair
 
 
 def complete_selection(reader: BitextReader, chosen: Selection) -> Selection:

@@ -103,11 +103,12 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
     def pass_filters() -> Iterator[tuple[int, Texts]]:
         nonlocal read
         for read, pair in enumerate(texts, start=1):
-            reason = next((reason for reason, leaves_out in filters.items() if leaves_out(pair)), None)
-            if reason is None:
-                yield read, pair
+            for reason, leaves_out in filters.items():
+                if leaves_out(pair):
+                    left_out[reason] += 1
+                    break
             else:
-                left_out[reason] += 1
+                yield read, pair
 
     passing = pass_filters()
     if settings.sample is None:
@@ -198,19 +199,24 @@ class _Sample:
         self.members: dict[int, tuple[int, Texts]] = {}
         self.keys: list[int] = []  # negative, so that the greatest comes first in the heap
         self.turned_away = False
+        self.greatest = b"\xff" * _KEY_BYTES  # the value of the member that is the next to go
 
     def offer(self, identity: bytes, number: int, pair: Texts) -> None:
-        key = int.from_bytes(blake2b(identity, digest_size=_KEY_BYTES, key=self.seed).digest())
+        digest = blake2b(identity, digest_size=_KEY_BYTES, key=self.seed).digest()
+        if digest > self.greatest:
+            self.turned_away = True
+            return
+        key = int.from_bytes(digest)
         if key in self.members:
             return
         if len(self.keys) < self.size:
             heapq.heappush(self.keys, -key)
         else:
             self.turned_away = True
-            if key > -self.keys[0]:
-                return
             del self.members[-heapq.heapreplace(self.keys, -key)]
         self.members[key] = (number, pair)
+        if len(self.keys) == self.size:
+            self.greatest = (-self.keys[0]).to_bytes(_KEY_BYTES)
 
     def list_members(self) -> list[Texts]:
         """Return the pairs, in the order in which they were offered."""
