@@ -43,7 +43,7 @@ def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Array
         compute: Computes the arrays. If several processes ask for the same arrays, one computes them while the others
             wait.
     """
-    folder = cache_folder() / kind / digest_of_json([version("alignfreeze"), FORMAT, key])[:32]
+    folder = _folder_of(kind, key)
     if (found := _read(folder)) is not None:
         return found
     with _lock(folder):
@@ -60,6 +60,15 @@ def load_or_compute(kind: str, key: Any, compute: Callable[[], Arrays]) -> Array
                 seal(unfinished, name=f"{kind}/{folder.name}")
     # Read back from disk, which frees memory.
     return _read(folder) or arrays
+
+
+def is_kept(kind: str, key: Any) -> bool:
+    """Return whether arrays are in the cache and intact; the arguments are those of `load_or_compute`."""
+    return _read(_folder_of(kind, key)) is not None
+
+
+def _folder_of(kind: str, key: Any) -> Path:
+    return cache_folder() / kind / digest_of_json([version("alignfreeze"), FORMAT, key])[:32]
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class Recoded(io.RawIOBase):
 
 
 def split_into_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    r"""Yield the lines of a file with their ends. `\n`, `\r\n`, or `\r` in a file without any `\n`, end a line.
+    r"""Yield the lines of a file without `\n`. `\n`, `\r\n`, or `\r` in a file without any `\n`, end a line.
 
     No other sign ends a line; str.splitlines would also cut at U+2028 inside a sentence.
 
@@ -121,19 +121,28 @@ def split_into_lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
     if b"\r" in beginning and not beginning.endswith(b"\n"):
         yield from _split_at_returns(file, beginning, longest)
         return
-    while line := _finish_line(file, beginning, longest):
-        yield line
-        beginning = file.readline(BLOCK)
+    line, block = bytearray(), beginning
+    while block:
+        # A line at a time would take several times as long.
+        *ends, rest = block.split(b"\n")
+        if ends:
+            line += ends[0]
+            ends[0] = bytes(line)
+            line = bytearray()
+        if max(map(len, ends), default=0) <= longest:
+            yield from ends
+        else:
+            yield from (_check_length(end, longest) for end in ends)
+        line += rest
+        _check_length(line, longest)
+        block = _read_some(file)
+    if line:
+        yield bytes(line)
 
 
-def _finish_line(file: BinaryIO, beginning: bytes, longest: int) -> bytes:
-    """Read the rest of a line block by block: reading it at once would hold it twice before it is refused."""
-    if beginning.endswith(b"\n"):
-        return _check_length(beginning, longest)
-    line = bytearray(beginning)
-    while len(line) <= longest and not line.endswith(b"\n") and (block := file.readline(BLOCK)):
-        line += block
-    return bytes(_check_length(line, longest))
+def _read_some(file: BinaryIO) -> bytes:
+    """Return the next bytes: what comes before broken data is returned before the error is raised."""
+    return file.read1(BLOCK)  # type: ignore[attr-defined]
 
 
 def _split_at_returns(file: BinaryIO, beginning: bytes, longest: int) -> Iterator[bytes]:

@@ -71,22 +71,17 @@ def read_lines(path: Path, *, longest: int = LONGEST_LINE) -> Iterator[tuple[int
     number = 0
     try:
         with open_text(path) as (file, _):
-            lines = split_into_lines(file, longest)
-            while True:
-                number += 1
-                try:
-                    raw = next(lines, None)
-                except NotTextError as error:
-                    raise DataError.at(path, number, str(error)) from error
-                if raw is None:
-                    return
-                yield number, raw.rstrip(b"\r\n").decode().lstrip("\ufeff")
+            try:
+                for number, raw in enumerate(split_into_lines(file, longest), start=1):
+                    yield number, raw.rstrip(b"\r\n").decode().lstrip("\ufeff")
+            except NotTextError as error:
+                raise DataError.at(path, number + 1, str(error)) from error
     except UnicodeDecodeError as error:
         problem = f"not valid UTF-8 (byte {error.object[error.start]:#04x}); convert the file to UTF-8"
         raise DataError.at(path, number, problem) from error
     except EndsEarlyError as error:
         reason = f"the compressed data end early or are damaged ({error.__cause__})"
-        raise EndsEarlyError.at(path, number, reason) from error
+        raise EndsEarlyError.at(path, number + 1, reason) from error
 
 
 def check_readable_again(path: Path, problem: str) -> None:

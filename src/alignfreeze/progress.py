@@ -168,6 +168,14 @@ def gathering_remarks() -> Iterator[None]:
             gathering.shown.remark(text)
 
 
+@contextmanager
+def keeping_remarks() -> Iterator[list[str]]:
+    """Yield a list that gets the remarks of the block, which are not shown."""
+    gathering = _Gathering(get_display())
+    with use_display(gathering):
+        yield gathering.remarks
+
+
 MOST_EXAMPLES = 3
 """How many subjects of remarks of a kind are named. Of the others only the number is given."""
 
@@ -212,6 +220,27 @@ class _RemarksAlone(_Silence):
         self.shown.remark(text)
 
 
+class _StagesAlone(_Silence):
+    def __init__(self, shown: Display) -> None:
+        self.shown = shown
+
+    def start(self, title: str, total: int | None) -> Bar:
+        return self.shown.start(title, total)
+
+    def finish(self, bar: Bar) -> None:
+        self.shown.finish(bar)
+
+    def remark(self, text: str) -> None:
+        pass
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """Show the stages of the block, but no remarks: files that are read a second time would repeat theirs."""
+    with use_display(_StagesAlone(get_display())):
+        yield
+
+
 @contextmanager
 def stage(title: str, total: int | None = None) -> Iterator[Bar]:
     """Announce a stage, and yield a bar that counts its steps."""
@@ -228,6 +257,13 @@ def as_one_stage(title: str) -> Iterator[None]:
     """Announce the block as one stage and hide the stages inside it; their remarks are shown."""
     with stage(title), use_display(_RemarksAlone(get_display())):
         yield
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as text for readers: `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def remark(text: str) -> None:

@@ -84,6 +84,7 @@ class AlignerKind:
         finds_links: Whether it finds any links.
         libraries: Installed packages whose versions decide which links it finds. Their versions are part of the key of
             the cache. Without any, links are not kept in the cache.
+        aligns_apart: Whether several processes may align chunks with a model in a folder, as `chunks` does.
         choose: For a kind that stands for other aligners: returns the settings of the aligner for a language pair.
     """
 
@@ -93,6 +94,7 @@ class AlignerKind:
     learns: bool = False
     finds_links: bool = True
     libraries: tuple[str, ...] = ()
+    aligns_apart: bool = False
     choose: ChooseAligner | None = None
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
 from alignfreeze.alignment.aligning import align, train_aligner
 from alignfreeze.alignment.auto import choose_aligners
+from alignfreeze.alignment.counts import LinkCounts
 from alignfreeze.alignment.dictionary import measure_coverage
-from alignfreeze.alignment.links import WordAlignment, read_pharaoh, select_links
+from alignfreeze.alignment.links import WordAlignment, read_pharaoh, to_alignments
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import SentencePair, group_by_languages
 from alignfreeze.errors import DataError, SettingsError
@@ -71,22 +72,8 @@ def link_facts(
 ) -> dict[str, Any]:
     """Return the facts for a summary about the links of one language pair."""
     languages = pairs[0].languages
-    linked = [tuple(len({link[side] for link in alignment.links}) for side in (0, 1)) for alignment in alignments]
-    words = [
-        sum(len(side) for side in sides) for sides in zip(*((pair.source, pair.target) for pair in pairs), strict=True)
-    ]
-    usable = [len(select_links(*both)) for both in zip(pairs, alignments, strict=True)]
-    n_links = sum(len(alignment.links) for alignment in alignments)
-    facts: dict[str, Any] = {
-        "links": n_links,
-        "links_per_sentence_pair": round(n_links / len(pairs), 2),
-        "source_words_linked": round(sum(source for source, _ in linked) / max(1, words[0]), 4),
-        "target_words_linked": round(sum(target for _, target in linked) / max(1, words[1]), 4),
-        "links_for_realignment": sum(usable),
-        "pairs_without_links": sum(not alignment.links for alignment in alignments),
-        "pairs_without_links_for_realignment": usable.count(0),
-        "aligner": choose_aligners(settings, pairs, has_vectors=resources.vectors is not None)[languages].aligner,
-    }
+    chosen = choose_aligners(settings, pairs, has_vectors=resources.vectors is not None)[languages].aligner
+    facts = LinkCounts.of(pairs, to_alignments(alignments, pairs).links).facts() | {"aligner": chosen}
     if languages in resources.dictionaries:
         facts["source_words_in_dictionary"] = round(measure_coverage(resources.dictionaries[languages], pairs), 4)
     return facts

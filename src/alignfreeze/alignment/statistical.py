@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from thot.alignment import (
     EflomalAlignmentModel,
     FastAlignModel,
@@ -18,7 +19,7 @@ from thot.alignment import (
 )
 
 from alignfreeze.alignment.aligners import AlignerKind, Resources, TrainableAligner
-from alignfreeze.alignment.links import WordAlignment
+from alignfreeze.alignment.links import Alignments, WordAlignment
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.alignment.spelling import WordNames
 from alignfreeze.corpora.bitext import SentencePair
@@ -26,6 +27,7 @@ from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.errors import DataError
 from alignfreeze.files import digest_of_file, new_folder, read_json, write_json, write_lines
 from alignfreeze.progress import remark, stage
+from alignfreeze.ragged import Ragged
 from alignfreeze.stored import Stored
 
 ITERATIONS = 5
@@ -74,13 +76,20 @@ class Model:
     Attributes:
         make: Makes the models that are trained one after the other.
         most_words: The most words of a sentence. Pairs with a longer sentence on either side get no links.
+        bytes_per_cell: The most memory that training in one direction needs, for each word of a source sentence and
+            each word of its translation. It was measured on 5,000 to 100,000 pairs; more of them need less each.
     """
 
     make: Callable[[], Cascade]
     most_words: int
+    bytes_per_cell: int
 
 
-MODELS = {"fast-align": Model(fast_align, 1_024), "eflomal": Model(eflomal, 1_024), "hmm": Model(hmm, 200)}
+MODELS = {
+    "fast-align": Model(fast_align, 1_024, 28),
+    "eflomal": Model(eflomal, 1_024, 44),
+    "hmm": Model(hmm, 200, 36),
+}
 """The models by name; a new one is a function, a line, and a line in the table of aligners."""
 
 _FACTS = "aligner.json"
@@ -141,28 +150,48 @@ class StatisticalAligner(TrainableAligner):
         words = sum(len(pair.source) + len(pair.target) for pair in pairs)
         if (gibibytes := words * BYTES_PER_WORD / 2**30) > 1:
             remark(f"{self.name}: training needs about {gibibytes:.1f} GiB of memory; max_training_pairs lowers this")
-        self.languages = bitext[0].languages
+        self._name_words(pairs)
+        self.directions += [self._train(pairs, is_forward=is_forward) for is_forward in (True, False)]
+
+    def _name_words(self, pairs: Sequence[SentencePair]) -> None:
+        self.languages = pairs[0].languages
         self.names = WordNames.of(pair.source for pair in pairs), WordNames.of(pair.target for pair in pairs)
+
+    def _train(self, pairs: Sequence[SentencePair], *, is_forward: bool) -> Any:
+        """Train and return the model of one direction."""
+        named = (self._rename(pair)[:: 1 if is_forward else -1] for pair in pairs)
         with stage(f"{self.name} {'-'.join(self.languages)}", total=None) as bar:
-            for is_forward in (True, False):
-                named = (self._rename(pair)[:: 1 if is_forward else -1] for pair in pairs)
-                self.directions.append(_train(self.model.make(), named, lambda: bar.advance(len(pairs))))
+            return _train(self.model.make(), named, lambda: bar.advance(len(pairs)))
 
     def _rename(self, pair: SentencePair) -> tuple[list[str], list[str]]:
         return self.names[0].rename(pair.source), self.names[1].rename(pair.target)
 
     def align(self, bitext: Sequence[SentencePair]) -> list[WordAlignment]:
         """Return one alignment per pair, in the same order."""
+        return list(Alignments(self.find_links(bitext)))
+
+    def find_links(self, bitext: Sequence[SentencePair]) -> Ragged:
+        """Return the links of each pair as (source word, target word), in ascending order, [links, 2]."""
         aligner = SymmetrizedAligner(*self.directions)
         aligner.heuristic = getattr(SymmetrizationHeuristic, self.symmetrization.upper().replace("-", "_"))
-        alignments = []
+        rows = []
         for start in range(0, len(bitext), PAIRS_AT_ONCE):
             named = map(self._rename, bitext[start : start + PAIRS_AT_ONCE])
             found = aligner.get_best_alignments(*map(list, zip(*named, strict=True)))
-            alignments += [_to_alignment(matrix.to_numpy()) for _, matrix in found]
+            rows += [np.argwhere(matrix.to_numpy()) for _, matrix in found]
         most = self.model.most_words
         self.beyond += sum(max(len(pair.source), len(pair.target)) > most for pair in bitext)
-        return alignments
+        links = Ragged.of(rows)
+        return Ragged(links.values.reshape(-1, 2), links.starts)
+
+    def fit_and_save(self, bitext: Sequence[SentencePair], folder: Path) -> None:
+        """Train on all sentence pairs and write the model. Only one direction is in memory at a time.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        self._name_words(bitext)
+        self._write(folder, (self._train(bitext, is_forward=is_forward) for is_forward in (True, False)))
 
     def save(self, folder: Path) -> None:
         """Write the trained model, for other text of the same languages.
@@ -170,9 +199,13 @@ class StatisticalAligner(TrainableAligner):
         Raises:
             OutputError: The folder cannot be written.
         """
+        self._write(folder, self.directions)
+
+    def _write(self, folder: Path, directions: Iterable[Any]) -> None:
         with new_folder(folder) as unfinished:
-            for name, model in zip(_DIRECTIONS, self.directions, strict=True):
-                model.print(str(unfinished / name))
+            models = iter(directions)
+            for name in _DIRECTIONS:  # no name for the model, which would keep it while the next is trained
+                next(models).print(str(unfinished / name))
             # Everything but ASCII is escaped: half a character cannot be written otherwise.
             write_lines(unfinished / _WORDS, [json.dumps([list(side.names) for side in self.names])])
             facts = _ModelFacts(self.name, self.languages, _digest_files(unfinished), _FORMAT)
@@ -247,15 +280,10 @@ def _train(cascade: Cascade, pairs: Iterable[Sequence[list[str]]], count: Callab
     return last
 
 
-def _to_alignment(matrix) -> WordAlignment:  # noqa: ANN001 - a numpy array of booleans, [source words, target words]
-    sources, targets = matrix.nonzero()
-    return WordAlignment(frozenset(zip(sources.tolist(), targets.tolist(), strict=True)))
-
-
 def _make(settings: AlignmentSettings, _: Resources, __: tuple[str, str]) -> StatisticalAligner:
     return StatisticalAligner(
         settings.aligner, symmetrization=settings.symmetrization, max_pairs=settings.max_training_pairs
     )
 
 
-STATISTICAL = AlignerKind(_make, learns=True, libraries=("sil-thot",))
+STATISTICAL = AlignerKind(_make, learns=True, libraries=("sil-thot",), aligns_apart=True)

@@ -73,9 +73,10 @@ def align(
 ) -> None:
     """Find the word links of a bitext and write them in Pharaoh notation."""
     with working():
+        from alignfreeze.corpora.selection import spread_evenly
         from alignfreeze.encoding.requests import align_and_save
         from alignfreeze.files import check_apart, write_lines
-        from alignfreeze.reports.links import spread, to_page
+        from alignfreeze.reports.links import Linked, to_page
         from alignfreeze.reports.lists import fact_texts
 
         links = values.link_request(aligner, alignment, dictionaries=dictionary)
@@ -91,22 +92,24 @@ def align(
                 "--select leaves pairs out, so the links would match no existing file; write the chosen pairs with "
                 "--kept FILE"
             )
-        pairs, alignments, facts = align_and_save(
+        found, facts = align_and_save(
             request,
             links,
             out,
             kept=kept,
             trained=trained,
             save_trained=save_trained,
+            examples=max(show, VIEWED if view else 0),
             encoder=encoder,
             device=device or "auto",
         )
+        linked = [Linked(place + 1, pair, alignment) for place, pair, alignment in found]
         if view is not None:
-            page = to_page(spread(pairs, alignments, VIEWED), facts=fact_texts(facts))
+            page = to_page(spread_evenly(linked, VIEWED), facts=fact_texts(facts))
             write_lines(view, page.splitlines())
             facts["page"] = str(view)
     if show and not as_json:
-        show_links(spread(pairs, alignments, show))
+        show_links(spread_evenly(linked, show))
     show_facts(facts, as_json)
 
 

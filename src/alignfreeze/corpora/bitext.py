@@ -6,13 +6,15 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from alignfreeze.corpora.checks import check_max_pairs, check_two_languages, check_words
 from alignfreeze.corpora.cleaning import Cleaner
+from alignfreeze.corpora.drawn import draw_once, is_large
 from alignfreeze.corpora.forms.form import Sides, Texts
 from alignfreeze.corpora.forms.hub import read_hub
 from alignfreeze.corpora.forms.table import FORMS
@@ -102,6 +104,10 @@ def read_bitext(
     return split_into_words(chosen.texts, languages=languages, pretokenized=pretokenized)
 
 
+MANY = 1_000_000
+"""When so many pairs are held in memory, a remark says so."""
+
+
 class BitextReader:
     """Streams the sentence pairs of one language pair as texts, from files of any form.
 
@@ -172,6 +178,23 @@ class BitextReader:
                 # Half of a download is worth using, with a note.
                 self._note(f"{error}; the pairs before that are used")
 
+    def again(self) -> BitextReader:
+        """Return a reader of the same files that counts from the beginning and has no notes."""
+        other = copy(self)
+        other.left_out, other.notes = Counter(), []
+        other.cleaner = Cleaner(pretokenized=self.cleaner.pretokenized, unescape=self.cleaner.unescape)
+        return other
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files that are read."""
+        return [path for _, files in self.parts for path in files]
+
+    @property
+    def reads_again(self) -> bool:
+        """Whether the pairs are in files that can be read twice: no pipe, and nothing on the hub."""
+        return self.hub is None and not any(path.is_fifo() or path.is_char_device() for path in self.paths)
+
     def note_oddities(self) -> None:
         """Tell the user about odd characters in what has been read."""
         for oddity in self.cleaner.oddities():
@@ -205,11 +228,39 @@ def choose_pairs(reader: BitextReader, settings: SelectionSettings, *, max_pairs
     Raises:
         DataError: A file cannot be read, or no pair is left.
     """
+    if settings.sample is None or not reader.reads_again or not is_large(reader.paths):
+        return _choose(reader, settings, max_pairs)
+    how = [asdict(reader.sides), [form for form, _ in reader.parts], reader.cleaner.options, max_pairs, reader.name]
+    return draw_once(reader, how, settings, lambda: _choose(reader, settings, max_pairs))
+
+
+def _choose(reader: BitextReader, settings: SelectionSettings, max_pairs: int | None) -> Selection:
     texts = iter(reader)
-    chosen = select(islice(texts, max_pairs), settings, languages=reader.languages)
+    wanted = islice(texts, max_pairs)
+    chosen = select(wanted if settings.sample else _tell_of_many(reader, wanted), settings, languages=reader.languages)
     if max_pairs is not None and not reader.hub:
         for _ in texts:
             pass  # read on, so that an error further down (the sides stop matching at some line) is found
+    return complete_selection(reader, chosen)
+
+
+def _tell_of_many(reader: BitextReader, texts: Iterable[Texts]) -> Iterator[Texts]:
+    """Pass texts on, and say when so many are held that a sample would do."""
+    for number, pair in enumerate(texts):
+        if number == MANY:
+            remark(
+                f"{reader.name}: more than {MANY:,} sentence pairs, and all are held in memory; a sample is drawn in "
+                "little memory (--select sample=100000; in an experiment file: bitext.selection.sample)"
+            )
+        yield pair
+
+
+def complete_selection(reader: BitextReader, chosen: Selection) -> Selection:
+    """Tell of oddities in what was read, and add what the files themselves leave out to what was chosen.
+
+    Raises:
+        DataError: No pair is left.
+    """
     reader.note_oddities()
     left_out = {**reader.left_out, **chosen.left_out}
     if not any(source.strip() and target.strip() for source, target in chosen.texts):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
+from alignfreeze.corpora.drawn import digest_once
 from alignfreeze.corpora.selection import Selection, SelectionSettings
-from alignfreeze.files import digest_of_file
 from alignfreeze.progress import gathering_remarks
 
 
@@ -32,14 +32,13 @@ class BitextRequest:
     @property
     def files(self) -> list[Path]:
         """All files that are read."""
-        return [path for reader in self.readers for _, paths in reader.parts for path in paths]
+        return [path for reader in self.readers for path in reader.paths]
 
     def digests(self) -> dict[str, list[str]]:
         """Return the digests of the files of each language pair."""
         found: dict[str, list[str]] = {}
         for reader in self.readers:
-            paths = [path for _, paths in reader.parts for path in paths]
-            found.setdefault(f"bitext {'-'.join(reader.languages)}", []).extend(map(digest_of_file, paths))
+            found.setdefault(f"bitext {'-'.join(reader.languages)}", []).extend(map(digest_once, reader.paths))
         return found
 
     def choose(self) -> list[ChosenBitext]:

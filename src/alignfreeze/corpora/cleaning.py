@@ -89,9 +89,17 @@ class Cleaner:
         self.unescape = unescape
         self.seen: Counter[str] = Counter()
 
+    @property
+    def options(self) -> list[bool]:
+        """What decides how texts are cleaned."""
+        return [self.pretokenized, self.unescape]
+
     def clean(self, raw: tuple[str, str]) -> tuple[str, str]:
         """Return the two texts of a sentence pair as they are used."""
         self.seen["pairs"] += 1
+        source, target = raw
+        if source.isprintable() and target.isprintable() and "&" not in source and "&" not in target:
+            return raw  # as most are
         self.seen["escapes"] += any(map(has_escape, raw))
         texts = (to_characters(raw[0]), to_characters(raw[1])) if self.unescape else raw
         self.seen["controls"] += any(map(has_control, texts))

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Any, TypeVar
+from math import inf
+from typing import Any, Generic, TypeVar
 
 import langcodes
 import regex
@@ -102,11 +103,12 @@ def select(texts: Iterable[Texts], settings: SelectionSettings, *, languages: tu
     def pass_filters() -> Iterator[tuple[int, Texts]]:
         nonlocal read
         for read, pair in enumerate(texts, start=1):
-            reason = next((reason for reason, leaves_out in filters.items() if leaves_out(pair)), None)
-            if reason is None:
-                yield read, pair
+            for reason, leaves_out in filters.items():
+                if leaves_out(pair):
+                    left_out[reason] += 1
+                    break
             else:
-                left_out[reason] += 1
+                yield read, pair
 
     passing = pass_filters()
     if settings.sample is None:
@@ -126,6 +128,46 @@ def spread_evenly(items: Sequence[Item], n: int) -> list[Item]:
     """Return n items at equal distances, beginning with the first; all items if there are no more than n."""
     n = min(n, len(items))
     return [items[number * len(items) // n] for number in range(n)]
+
+
+class EvenSample(Generic[Item]):
+    """An even sample of a stream whose length is not known, in the order of the stream.
+
+    It holds every item at first, then every second one, then every fourth. Memory grows with the sample alone.
+
+    Attributes:
+        every: The items at multiples of this number are wanted now; others need not be added.
+    """
+
+    def __init__(self, most: int, *, most_weight: float = inf) -> None:
+        """Begin without an item.
+
+        Args:
+            most: The most items.
+            most_weight: The most that all items may weigh together.
+        """
+        self.most = most
+        self.most_weight = most_weight
+        self.every = 1
+        self._items: list[tuple[Item, float]] = []
+        self._weight = 0.0
+
+    def add(self, item: Item, weight: float = 0.0) -> None:
+        """Hold the next wanted item."""
+        self._items.append((item, weight))
+        self._weight += weight
+        # Twice as many are held as are returned, so that halving leaves enough.
+        while len(self._items) > max(2 * self.most, 1) or (self._weight > 2 * self.most_weight and self._items[1:]):
+            self._items = self._items[::2]
+            self._weight = sum(each for _, each in self._items)
+            self.every *= 2
+
+    def take(self) -> list[Item]:
+        """Return the items: all of them if they are few and light enough, else as many as are, and at least one."""
+        n = min(self.most, len(self._items))
+        if self._weight > self.most_weight:
+            n = min(n, max(1, int(self.most_weight * len(self._items) / self._weight)))
+        return [item for item, _ in spread_evenly(self._items, n)]
 
 
 def _to_bytes(pair: Texts) -> bytes:
@@ -157,19 +199,24 @@ class _Sample:
         self.members: dict[int, tuple[int, Texts]] = {}
         self.keys: list[int] = []  # negative, so that the greatest comes first in the heap
         self.turned_away = False
+        self.greatest = b"\xff" * _KEY_BYTES  # the value of the member that is the next to go
 
     def offer(self, identity: bytes, number: int, pair: Texts) -> None:
-        key = int.from_bytes(blake2b(identity, digest_size=_KEY_BYTES, key=self.seed).digest())
+        digest = blake2b(identity, digest_size=_KEY_BYTES, key=self.seed).digest()
+        if digest > self.greatest:
+            self.turned_away = True
+            return
+        key = int.from_bytes(digest)
         if key in self.members:
             return
         if len(self.keys) < self.size:
             heapq.heappush(self.keys, -key)
         else:
             self.turned_away = True
-            if key > -self.keys[0]:
-                return
             del self.members[-heapq.heapreplace(self.keys, -key)]
         self.members[key] = (number, pair)
+        if len(self.keys) == self.size:
+            self.greatest = (-self.keys[0]).to_bytes(_KEY_BYTES)
 
     def list_members(self) -> list[Texts]:
         """Return the pairs, in the order in which they were offered."""

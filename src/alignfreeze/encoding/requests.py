@@ -5,19 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alignfreeze.alignment.aligners import ALIGNERS, Resources
 from alignfreeze.alignment.aligning import align
 from alignfreeze.alignment.auto import choose_learner, compares_vectors
+from alignfreeze.alignment.chunks import Example
 from alignfreeze.alignment.dictionary import read_dictionary
 from alignfreeze.alignment.linking import align_with_model, link_facts, read_links
 from alignfreeze.alignment.links import WordAlignment, write_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.corpora.bitext import SentencePair
+from alignfreeze.alignment.streaming import align_long, sample_for
+from alignfreeze.corpora import long
+from alignfreeze.corpora.bitext import SentencePair, split_into_words
 from alignfreeze.corpora.chosen import BitextRequest, ChosenBitext, sum_up
 from alignfreeze.corpora.forms.writing import write_bitext
+from alignfreeze.corpora.long import LongBitext, scan
+from alignfreeze.corpora.selection import Selection, spread_evenly
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
@@ -107,10 +113,13 @@ def align_and_save(
     kept: Path | None = None,
     trained: Path | None = None,
     save_trained: Path | None = None,
+    examples: int = 0,
     encoder: str | Encoder,
     device: str,
-) -> tuple[list[SentencePair], Sequence[WordAlignment], dict[str, Any]]:
+) -> tuple[list[Example], dict[str, Any]]:
     """Find the links of one language pair and write them in Pharaoh notation.
+
+    A bitext that is too long for memory is read twice, and aligned in chunks by several processes.
 
     Args:
         request: The sentence pairs, of one reader.
@@ -119,28 +128,53 @@ def align_and_save(
         kept: File for the sentence pairs, if a selection leaves some out.
         trained: Folder of a model trained before.
         save_trained: Folder in which a model trained now is kept.
+        examples: The most sentence pairs that are returned with their links.
         encoder: The encoder for aligners and selections that compare vectors.
         device: Where the encoder runs.
 
     Returns:
-        The sentence pairs, their links, and a summary of both.
+        Some sentence pairs that have links, evenly spread, and a summary of all.
 
     Raises:
         AlignFreezeError: A file or the encoder cannot be read, or a file cannot be written.
     """
     began = time.perf_counter()
-    chosen = keep_best(request, request.choose(), encoder=encoder, device=device)
-    pairs = request.split(chosen)
     if trained or save_trained:
         links = replace(links, settings=choose_learner(links.settings))
-    resources = links.load(pairs, encoder, device=device)
-    alignments = align_with_model(pairs, links.settings, resources, trained=trained, save=save_trained)
-    write_pharaoh(out, alignments)
-    if kept is not None:
-        _write(kept, chosen)
-    facts = sum_up(chosen) | link_facts(pairs, alignments, links.settings, resources)
-    facts |= {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
-    return pairs, alignments, facts
+    first = _scan(request, links)
+    models = {"trained": trained, "save": save_trained}
+    if isinstance(first, LongBitext):
+        learner = choose_learner(links.settings)
+        found = align_long(first, learner, out, pretokenized=request.pretokenized, examples=examples, **models)
+        if kept is not None:
+            write_bitext(kept, first.reader.again(), first.reader.languages)
+        facts = ChosenBitext(first.reader, first.summary).facts() | {"sentence_pairs": first.summary.read}
+        facts |= found.counts.facts() | {"aligner": learner.aligner}
+        some = found.examples
+    else:
+        read = request.choose() if first is None else [ChosenBitext(request.readers[0], first)]
+        chosen = keep_best(request, read, encoder=encoder, device=device)
+        pairs = request.split(chosen)
+        resources = links.load(pairs, encoder, device=device)
+        alignments = align_with_model(pairs, links.settings, resources, **models)
+        write_pharaoh(out, alignments)
+        if kept is not None:
+            _write(kept, chosen)
+        facts = sum_up(chosen) | link_facts(pairs, alignments, links.settings, resources)
+        places = [place for place, alignment in enumerate(alignments) if alignment.links] if examples else []
+        some = [(place, pairs[place], alignments[place]) for place in spread_evenly(places, examples)]
+    return some, facts | {"seconds": round(time.perf_counter() - began, 3), "file": str(out)}
+
+
+def _scan(request: BitextRequest, links: LinkRequest) -> Selection | LongBitext | None:
+    """Read a bitext once, if it may be aligned in chunks; return None for one that has to be held in memory."""
+    (reader,) = request.readers
+    learner = choose_learner(links.settings)
+    is_apart = ALIGNERS[learner.aligner].aligns_apart and not links.dictionaries
+    if not (is_apart and reader.reads_again and request.selection.keeps_lines):
+        return None
+    split = partial(split_into_words, languages=reader.languages, pretokenized=request.pretokenized)
+    return scan(reader, held=long.HELD, sample=sample_for(learner), split=split)
 
 
 def _write(path: Path, chosen: Sequence[ChosenBitext]) -> None:

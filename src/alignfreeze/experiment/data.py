@@ -18,6 +18,7 @@ from alignfreeze.alignment.dictionary import Dictionary, read_dictionary
 from alignfreeze.alignment.links import WordAlignment, read_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.corpora.bitext import BitextReader, SentencePair, choose_pairs, split_into_words
+from alignfreeze.corpora.drawn import digest_once
 from alignfreeze.encoding.devices import device_here
 from alignfreeze.encoding.encoder import load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
@@ -297,7 +298,7 @@ def _read_bitext(
     for number, (_, paths) in enumerate(reader.parts, start=1):
         part = f" {number}" if len(reader.parts) > 1 else ""
         for side, path in zip(("source", "target"), paths, strict=False):
-            files.append(DataFile(f"bitext {language} {side}{part}", path, digest_of_file(path)))
+            files.append(DataFile(f"bitext {language} {side}{part}", path, digest_once(path)))
     selection = bitext.selection
     chosen = choose_pairs(reader, selection, max_pairs=bitext.max_pairs)
     if vectors is not None:

@@ -10,7 +10,6 @@ from rich.text import Text
 from alignfreeze.alignment.links import WordAlignment
 from alignfreeze.columns import Column, make_sheet
 from alignfreeze.corpora.bitext import SentencePair
-from alignfreeze.corpora.selection import spread_evenly
 from alignfreeze.reports.html import template
 from alignfreeze.reports.palette import COLOURS
 from alignfreeze.sheets import Sheet
@@ -62,12 +61,6 @@ class Linked:
                         sides[side][word] = count
                         waiting += neighbours[side, word]
         return sides
-
-
-def spread(bitext: Sequence[SentencePair], alignments: Sequence[WordAlignment], n: int) -> list[Linked]:
-    """Return up to n sentence pairs that have links, evenly spread over the bitext."""
-    places = [place for place, alignment in enumerate(alignments) if alignment.links]
-    return [Linked(place + 1, bitext[place], alignments[place]) for place in spread_evenly(places, n)]
 
 
 def to_terminal(linked: Linked) -> Text:

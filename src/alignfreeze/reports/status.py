@@ -7,6 +7,7 @@ from typing import Any
 
 from alignfreeze.columns import Column, make_sheet, plain_values
 from alignfreeze.experiment.identity import is_name_of_run
+from alignfreeze.progress import duration
 from alignfreeze.running.claims import Claim
 from alignfreeze.running.doubts import gather_doubts
 from alignfreeze.running.status import RunStatus, Status
@@ -15,13 +16,6 @@ from alignfreeze.sheets import DETAIL, SPARE, Cell, Sheet
 _TONES = {"complete": 1, "failed": -1, "interrupted": -1}
 
 _STATES = ("complete", "failed", "running", "interrupted", "waiting")
-
-
-def duration(seconds: float) -> str:
-    """Return a time span as text for readers: `1:02:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _stage(run: RunStatus) -> str | None:

@@ -74,7 +74,7 @@ def _read_until_break(path: Path) -> tuple[list[bytes], EndsEarlyError | None]:
         with open_text(path) as (file, encoding):
             for line in split_into_lines(file, LONGEST_LINE):
                 lines.extend(part + b"\n" for part in line.rstrip(b"\r\n").split(b"\r"))
-                size += len(line)
+                size += len(line) + 1
                 if size > _LARGEST:
                     raise DataError(f"{path}: more than {_LARGEST:,} bytes, which is too much for a catalogue")
     except EndsEarlyError as error:

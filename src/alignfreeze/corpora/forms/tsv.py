@@ -46,17 +46,19 @@ def read_tsv(paths: tuple[Path, ...], sides: Sides, _: Counter[str]) -> Iterator
     last = max(first, second)
     watch = _Watch(path, sides, choice, _names_of(header) if choice.has_header else ())
     for number, line in lines:
-        _refuse_joined(path, number, line, lines.widths)
-        parts = line.split("\t") if line.strip() else [""] * (last + 1)
+        if "\r" in line:
+            _refuse_joined(path, number, line, lines.widths)
+        has_text = bool(line) and not line.isspace()
+        parts = line.split("\t") if has_text else [""] * (last + 1)
         if len(parts) <= last:
             expected = "two columns" if last == 1 else f"{last + 1} columns"
             problem = f"expected {expected} separated by a tab, found {len(parts)} part(s){_hint(line)}"
             raise DataError.at(path, number, problem)
-        if sides.columns is None and line.strip() and len(parts) not in widths:
+        if sides.columns is None and has_text and len(parts) not in widths:
             usual = " or ".join(map(str, sorted(widths)))
             problem = f"{len(parts)} columns, but the lines at the beginning have {usual}; {CHOOSE} if this is right"
             raise DataError.at(path, number, problem)
-        if line.strip() and watch.passes_over(number, line, parts):
+        if has_text and not watch.sees_sentences(line, parts) and watch.passes_over(number, line, parts):
             continue
         yield parts[first], parts[second]
 
@@ -92,8 +94,13 @@ class _Watch:
         self.sides = sides
         self.choice = choice
         self.header = header
+        self.tags = choice.tags if sides.columns is None else ()
         self.has_said: set[str] = set()
         self.words = [words_of_names(code, is_source=not side) for side, code in enumerate(sides.languages)]
+
+    def sees_sentences(self, line: str, cells: Sequence[str]) -> bool:
+        """Tell at a glance whether a line is an ordinary one, as most are; `passes_over` looks closely at others."""
+        return not self.tags and len(cells[0]) > _LONGEST_NAME and '""' not in line
 
     def passes_over(self, number: int, line: str, cells: Sequence[str]) -> bool:
         """Tell whether a line is the header again, as in files that were joined.
@@ -108,7 +115,7 @@ class _Watch:
                 self._say(number, "the names of the columns stand here again; such lines are left out")
                 return True
             self._check_names(number, cells)
-        for place, codes in self.choice.tags if self.sides.columns is None else ():
+        for place, codes in self.tags:
             tag = cells[place].strip() if place < len(cells) else ""
             if tag and not any(is_tag(tag, code) for code in codes):
                 problem = (

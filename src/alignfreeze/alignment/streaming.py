@@ -1,0 +1,209 @@
+"""Aligns a bitext that is too long for memory: trained on a sample, aligned in chunks by several processes."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.alignment.aligners import ALIGNERS
+from alignfreeze.alignment.chunks import KIND, Example, LinkedChunk, Task, align_chunk, train
+from alignfreeze.alignment.counts import LinkCounts
+from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
+from alignfreeze.alignment.workers import Worker, count_cores, share, starting
+from alignfreeze.cache import is_kept
+from alignfreeze.corpora.bitext import SentencePair, digest_of
+from alignfreeze.corpora.long import CHUNK, LongBitext
+from alignfreeze.corpora.selection import EvenSample, spread_evenly
+from alignfreeze.corpora.words import describe_splitter
+from alignfreeze.files import digest_of_file, write_lines
+from alignfreeze.progress import duration, remark, stage, without_remarks
+
+TRAINING_MEMORY = 2**29
+"""The most memory that training takes by default. The trained model takes about as much in each worker."""
+
+MODELS_MEMORY = 2**30
+"""The most memory that the trained models of all workers take together. One worker may take more."""
+
+TRIAL_SHARE = 4
+"""The time is estimated by training on one in so many of the training pairs."""
+
+GROWTH = 0.2
+"""How the time for each word grows with the training pairs: by their number to this power.
+
+Larger tables miss the processor's cache more often. With 5 times as many pairs, training took 1.45 times as long for
+each word, and alignment 1.42 times; the power is 0.23 and 0.22.
+"""
+
+
+def sample_for(settings: AlignmentSettings) -> EvenSample[SentencePair]:
+    """Return an empty sample of the sentence pairs that an aligner is to be trained on.
+
+    A number of pairs that the user gave counts alone. The default number is lowered to what fits in memory.
+    """
+    most = settings.max_training_pairs
+    if most is not None and "max_training_pairs" in settings.model_fields_set:
+        return EvenSample(most)
+    return EvenSample(most or 2**63, most_weight=TRAINING_MEMORY / bytes_per_cell(settings))
+
+
+def bytes_per_cell(settings: AlignmentSettings) -> int:
+    """Return the most memory of training in one direction, for each possible link of a sentence pair."""
+    return MODELS[settings.aligner].bytes_per_cell
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was found in a long bitext.
+
+    Attributes:
+        counts: Sums over the links.
+        examples: Some sentence pairs with their links.
+    """
+
+    counts: LinkCounts
+    examples: list[Example]
+
+
+def align_long(
+    bitext: LongBitext,
+    settings: AlignmentSettings,
+    out: Path,
+    *,
+    pretokenized: bool = False,
+    trained: Path | None = None,
+    save: Path | None = None,
+    examples: int = 0,
+) -> Summary:
+    """Find the links of a long bitext, and write them in Pharaoh notation, one line per sentence pair.
+
+    Links that were found before are read from the cache, and new ones are kept, chunk by chunk.
+
+    Args:
+        bitext: The sentence pairs.
+        settings: The aligner, which learns from bitext.
+        out: File for the links.
+        pretokenized: The words are already separated by spaces.
+        trained: Folder of a model trained before.
+        save: Folder in which a model trained now is kept.
+        examples: How many sentence pairs with links are returned.
+
+    Raises:
+        AlignFreezeError: The bitext has changed, a worker failed, or the file cannot be written.
+    """
+    languages = bitext.reader.languages
+    keys = _keys_of(bitext, settings, trained, pretokenized=pretokenized)
+    per_chunk = math.ceil(examples / len(keys))
+    n_workers, threads = _plan_workers(bitext.sample, settings)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        task = Task(settings, languages, pretokenized, trained or save or folder / "model", per_chunk)
+        workers = stack.enter_context(starting(n_workers, threads=threads))
+        if trained is None and (save is not None or not all(is_kept(KIND, key) for key in keys)):
+            _estimate(bitext, replace(task, model=folder / "trial"), workers)
+            _train(bitext.sample, task)
+        linked = share(workers, align_chunk, _calls(task, bitext, keys))
+        return _write(out, bitext, settings, linked, examples)
+
+
+def _keys_of(
+    bitext: LongBitext, settings: AlignmentSettings, trained: Path | None, *, pretokenized: bool
+) -> list[dict[str, Any]]:
+    """Return for each chunk everything that its links depend on."""
+    kind = ALIGNERS[settings.aligner]
+    if trained is None:
+        learnt: Any = digest_of(bitext.sample)
+    else:
+        StatisticalAligner(settings.aligner).load(trained, languages=bitext.reader.languages)  # refuses a wrong one
+        learnt = {path.name: digest_of_file(path) for path in sorted(trained.iterdir())}
+    common = {
+        "settings": settings.model_dump(),
+        "libraries": {library: version(library) for library in kind.libraries},
+        "languages": bitext.reader.languages,
+        "learnt": learnt,
+        "words": "spaces" if pretokenized else [describe_splitter(code) for code in bitext.reader.languages],
+    }
+    return [{**common, "texts": digest} for digest in bitext.digests]
+
+
+def _plan_workers(sample: Sequence[SentencePair], settings: AlignmentSettings) -> tuple[int, int]:
+    """Return how many workers there are, so that their models fit in memory, and how many threads each of them has."""
+    cells = _count_cells(sample)
+    cores = count_cores()
+    workers = min(cores, max(1, MODELS_MEMORY // (cells * bytes_per_cell(settings))))
+    return workers, max(1, cores // workers)
+
+
+def _estimate(bitext: LongBitext, task: Task, workers: list[Worker]) -> None:
+    """Say how long training and alignment will take, after a trial with a smaller sample."""
+    pairs, n = bitext.sample, bitext.summary.read
+    trial = spread_evenly(pairs, max(1, len(pairs) // TRIAL_SHARE))
+    with stage("estimating the time"):
+        training = _time(lambda: _train(trial, task)) * (_count_cells(pairs) / _count_cells(trial)) ** (1 + GROWTH)
+        chunk = [(" ".join(pair.source), " ".join(pair.target)) for pair in pairs[:CHUNK]]
+        calls = [(replace(task, pretokenized=True), chunk, None)] * len(workers)
+        list(share(workers, align_chunk, calls))  # loads the model
+        seconds = _time(lambda: list(share(workers, align_chunk, 2 * calls))) / (2 * len(workers) * len(chunk))
+    aligning = n * seconds * (len(pairs) / len(trial)) ** GROWTH
+    reading = bitext.seconds  # a second time, by this process, while workers align
+    about = duration(training + max(reading, aligning + reading / count_cores()))
+    which = "all" if len(pairs) == n else f"{len(pairs):,}"
+    why = "" if len(pairs) == n else " (max_training_pairs changes this number)"
+    name = task.settings.aligner
+    remark(f"{name}: {n:,} sentence pairs take about {about} from here, with training on {which} of them{why}")
+
+
+def _count_cells(pairs: Sequence[SentencePair]) -> int:
+    """Return the number of possible links of all pairs; at least 1."""
+    return max(1, sum(len(pair.source) * len(pair.target) for pair in pairs))
+
+
+def _time(do: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    do()
+    return time.perf_counter() - began
+
+
+def _train(pairs: Sequence[SentencePair], task: Task) -> None:
+    """Train in a process of its own, whose memory is free afterwards."""
+    with (
+        stage(f"training {task.settings.aligner} on {len(pairs):,} sentence pairs"),
+        starting(1, threads=count_cores()) as (worker,),
+    ):
+        worker.call(train, pairs, task.settings, task.model)
+
+
+def _calls(task: Task, bitext: LongBitext, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    for texts, key in zip(bitext.chunks(), keys, strict=True):
+        yield task, texts, key
+
+
+def _write(
+    out: Path, bitext: LongBitext, settings: AlignmentSettings, chunks: Iterator[LinkedChunk], n_examples: int
+) -> Summary:
+    """Write the links of chunks as they come, and sum them up."""
+    counts, beyond, n = LinkCounts(), 0, 0
+    examples: list[Example] = []
+    languages = "-".join(bitext.reader.languages)
+
+    def lines() -> Iterator[str]:
+        nonlocal counts, beyond, n
+        for chunk in chunks:
+            examples.extend((n + place, pair, links) for place, pair, links in chunk.examples)
+            counts, beyond, n = counts + chunk.counts, beyond + chunk.beyond, n + chunk.counts.pairs
+            bar.advance(chunk.counts.pairs)
+            yield chunk.lines
+
+    with without_remarks(), stage(f"aligning {languages}", total=bitext.summary.read) as bar:
+        write_lines(out, lines())
+    if beyond:
+        limit = StatisticalAligner(settings.aligner).limit
+        remark(f"{languages}: {beyond:,} of {counts.pairs:,} sentence pairs are long: {limit}")
+    return Summary(counts, spread_evenly(examples, n_examples))
