@@ -68,7 +68,7 @@ def align(
     if groups and ALIGNERS[chosen.aligner].choose is not None:
         remark(f"links {describe_choice(chosen, bitext, has_vectors=has_vectors)}")
     rows = []
-    identity = once(lambda: resources.vectors and resources.vectors.identity)  # it reads all weights
+    identity = once(lambda: None if resources.vectors is None else resources.vectors.identity)  # it reads all weights
     for codes, positions in groups.items():
         pairs = [bitext[position] for position in positions]
         key = _key_of(by_pair[codes], resources, codes, pairs, identity) if cache else None

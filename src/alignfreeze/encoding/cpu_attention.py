@@ -102,7 +102,7 @@ class _Attention(torch.autograd.Function):
         wanted.view(len(ctx.there), -1, rows.longest, wanted.shape[2]).mul_(ctx.there.mT)
         of_values = torch.bmm(_scale(shares, factors).mT, wanted)
         of_shares = _scale(torch.bmm(wanted, values.mT), factors)
-        of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
+        of_scores = torch.ops.aten._softmax_backward_data(of_shares, shares, -1, shares.dtype)
         of_queries = torch.bmm(of_scores, keys).mul_(ctx.scale)
         of_keys = torch.bmm(of_scores.mT, queries)  # the queries were scaled
         heads = (rows.heads, ctx.key_heads, ctx.key_heads)
