@@ -8,7 +8,6 @@ import pytest
 from alignfreeze.experiment import cost
 from alignfreeze.experiment.single import SingleTraining, realignment_record
 from alignfreeze.running import dispatch
-from alignfreeze.training import watching
 from tests.support.cli import alignfreeze, in_own_process, refused
 from tests.support.limits import smallest_files
 
@@ -114,7 +113,6 @@ def test_a_limit_of_the_shell_is_one_message_of_a_training(training):
 @pytest.mark.parametrize("n_bytes", [100, 30_000])
 def test_a_disk_that_is_full_after_a_training_takes_no_checkpoint(training, monkeypatch, n_bytes):
     place = training[-1].parent
-    monkeypatch.setattr(watching, "CHEAP_SECONDS", 0)  # stands for a training that takes longer
     with monkeypatch.context() as patch:
         save = SingleTraining.save
 

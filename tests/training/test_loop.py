@@ -11,7 +11,6 @@ from alignfreeze.realignment.settings import RealignmentSettings
 from alignfreeze.realignment.trainer import realign
 from alignfreeze.tasks.finetuning import FinetuningSettings, finetune
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.training import watching
 from alignfreeze.training.settings import ComputeSettings
 from alignfreeze.training.trainer import OrderedTrainer
 from alignfreeze.training.watching import Watch
@@ -130,14 +129,6 @@ def test_checkpoints_of_other_data_are_not_taken(tiny_folder, toy_bitext, tmp_pa
         run(tiny_folder, toy_bitext, **options)
     other = list(reversed(toy_bitext))
     assert same(run(tiny_folder, other, **options)[0], run(tiny_folder, other)[0])
-
-
-def test_what_is_soon_done_again_is_not_saved_at_the_end(tiny_folder, toy_bitext, tmp_path, monkeypatch):
-    for seconds, last in ((1e9, 6), (0, 7)):
-        monkeypatch.setattr(watching, "CHEAP_SECONDS", seconds)
-        folder = tmp_path / f"{last}"
-        run(tiny_folder, toy_bitext, compute=EVERY_TWO, checkpoints=folder)
-        assert [path.name for path in folder.glob("checkpoint-*")] == [f"checkpoint-{last}"]
 
 
 def test_checkpoints_change_no_weights(tiny_folder, toy_bitext, tmp_path):

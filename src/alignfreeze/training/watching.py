@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import torch
@@ -11,13 +10,10 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from alignfreeze.errors import TrainingError
-from alignfreeze.processes import agree, process_number, wait_for_all
+from alignfreeze.processes import process_number, wait_for_all
 from alignfreeze.progress import Bar, remark
 from alignfreeze.training.checkpoints import CheckpointFacts, checkpoint_of, complete_checkpoint
 from alignfreeze.training.model import LossModel
-
-CHEAP_SECONDS = 30
-"""A training gets no checkpoint at its end if it takes no longer than this to do again what came since the last one."""
 
 
 class Watch(TrainerCallback):
@@ -29,11 +25,9 @@ class Watch(TrainerCallback):
     def __init__(self, bar: Bar, title: str) -> None:
         self.bar = bar
         self.title = title
-        self.saved = time.perf_counter()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, *_: Any, **__: Any) -> None:
         """Seed the random numbers of this process, and say where a training continues."""
-        self.saved = time.perf_counter()
         # Each process needs dropout masks of its own. A checkpoint restores its own random numbers after this.
         torch.manual_seed(args.seed + process_number())
         if state.global_step:
@@ -46,8 +40,6 @@ class Watch(TrainerCallback):
         # The loss is logged, and so checked, before each checkpoint and at the end.
         is_last = control.should_training_stop or state.global_step == state.max_steps
         control.should_log = control.should_log or control.should_save or is_last
-        if is_last and agree(time.perf_counter() - self.saved < CHEAP_SECONDS):
-            control.should_save = False  # a Trainer would save at its end in any case
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, model: LossModel, **__: Any) -> None:
         """Complete a checkpoint when all processes have written their parts."""
@@ -55,7 +47,6 @@ class Watch(TrainerCallback):
         wait_for_all()
         if process_number() == 0:
             complete_checkpoint(checkpoint_of(args, state), CheckpointFacts(model.at_once))
-        self.saved = time.perf_counter()
 
     def on_log(self, _: Any, state: TrainerState, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         """Check that the loss is a number, and show it."""
