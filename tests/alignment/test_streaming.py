@@ -73,6 +73,8 @@ def test_a_model_is_kept_and_used_again(command, tmp_path):
     again = command("--aligner", "fast-align", "--trained", tmp_path / "model")
     assert again[:2] == first[:2]
     assert "take about" not in again[2]  # nothing is trained
+    _, _, said = command("--aligner", "fast-align", "--trained", tmp_path / "none")
+    assert "holds no trained aligner" in " ".join(said.split())
     _, _, said = command("--aligner", "hmm", "--trained", tmp_path / "model")
     assert "this folder holds a trained fast-align, not hmm" in " ".join(said.split())
 
@@ -160,11 +162,12 @@ def test_the_default_number_of_training_pairs_fits_in_memory(monkeypatch):
 
 def test_workers_have_room_for_their_models(monkeypatch):
     monkeypatch.setattr(streaming, "count_cores", lambda: 8)
-    monkeypatch.setattr(streaming, "MODELS_MEMORY", 9 * 28 * 10)
-    settings = AlignmentSettings(aligner="fast-align")
-    assert streaming._plan_workers([PAIR] * 2, settings) == (5, 1)
-    assert streaming._plan_workers([PAIR] * 5, settings) == (2, 4)
-    assert streaming._plan_workers([PAIR] * 50, settings) == (1, 8)
+    monkeypatch.setattr(streaming, "WORKERS_MEMORY", 100)
+    monkeypatch.setattr(streaming, "WORKER_MEMORY", 5)
+    assert streaming._plan_workers(0) == (8, 1)
+    assert streaming._plan_workers(15) == (5, 1)
+    assert streaming._plan_workers(45) == (2, 4)
+    assert streaming._plan_workers(500) == (1, 8)
 
 
 def test_a_chunk_in_small_numbers(tmp_path, toy_bitext):

@@ -62,14 +62,14 @@ def test_other_settings_and_changed_files_are_drawn_anew(path):
 
 def test_the_digest_of_a_large_file_is_taken_once(path, monkeypatch):
     whole = digest_of_file(path)
-    assert digest_once(path) == whole
+    assert digest_once([path]) == [whole]
     monkeypatch.setattr(drawn, "digest_of_file", lambda _: "taken again")
-    assert digest_once(path) == whole
+    assert digest_once([path]) == [whole]
     os.utime(path, (1e9, 1e9))
-    assert digest_once(path) == "taken again"
+    assert digest_once([path]) == ["taken again"]
     os.utime(path)  # a moment ago: it may still be written
-    drawn.digest_of_file = lambda _: "now"
-    assert digest_once(path) == "now"
+    monkeypatch.setattr(drawn, "digest_of_file", lambda _: "now")
+    assert digest_once([path]) == ["now"]
 
 
 def test_many_pairs_without_a_sample_are_said(path, monkeypatch):

@@ -32,7 +32,8 @@ class AlignmentSettings(Settings):
     `grow-diag-final-and`."""
     max_training_pairs: int | None = Field(default=1_000_000, gt=0)
     """For aligners that learn from the bitext: train on at most this many sentence pairs per language, evenly spread.
-    All pairs are aligned."""
+    All pairs are aligned. The command `align` trains on fewer pairs of a long bitext, unless you set this number: on
+    those that need 512 MiB at most."""
     layer: int | None = Field(default=None, ge=0)
     """For aligners that compare vectors: the layer, 0 for the embeddings. By default, the layer two thirds of the way
     up; 7 for the embedded encoder."""

@@ -211,8 +211,8 @@ class StatisticalAligner(TrainableAligner):
             facts = _ModelFacts(self.name, self.languages, _digest_files(unfinished), _FORMAT)
             write_json(unfinished / _FACTS, asdict(facts))
 
-    def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
-        """Read a trained model instead of training one.
+    def check(self, folder: Path, *, languages: tuple[str, str]) -> None:
+        """Check that a folder has a trained model for these languages.
 
         Raises:
             DataError: The folder has no trained model, or the model is damaged or was made for another aligner or other
@@ -231,6 +231,14 @@ class StatisticalAligner(TrainableAligner):
             )
         if facts.files != _digest_files(folder):
             raise DataError(f"{folder}: the files of the trained aligner are missing or damaged; train it again")
+
+    def load(self, folder: Path, *, languages: tuple[str, str]) -> None:
+        """Read a trained model instead of training one.
+
+        Raises:
+            DataError: The folder has no such model (see `check`), or its files cannot be read.
+        """
+        self.check(folder, languages=languages)
         directions = []
         for name in _DIRECTIONS:
             model = self.model.make()[-1][0]

@@ -29,8 +29,11 @@ from alignfreeze.progress import duration, remark, stage, without_remarks
 TRAINING_MEMORY = 2**29
 """The most memory that training takes by default. The trained model takes about as much in each worker."""
 
-MODELS_MEMORY = 2**30
-"""The most memory that the trained models of all workers take together. One worker may take more."""
+WORKERS_MEMORY = 5 * 2**28
+"""The most memory that all workers take together. One worker may take more."""
+
+WORKER_MEMORY = 2**26
+"""The memory of a worker without a model."""
 
 TRIAL_SHARE = 4
 """The time is estimated by training on one in so many of the training pairs."""
@@ -101,7 +104,7 @@ def align_long(
     languages = bitext.reader.languages
     keys = _keys_of(bitext, settings, trained, pretokenized=pretokenized)
     per_chunk = math.ceil(examples / len(keys))
-    n_workers, threads = _plan_workers(bitext.sample, settings)
+    n_workers, threads = _plan_workers(_size_of(bitext, settings, trained))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         task = Task(settings, languages, pretokenized, trained or save or folder / "model", per_chunk)
@@ -121,7 +124,7 @@ def _keys_of(
     if trained is None:
         learnt: Any = digest_of(bitext.sample)
     else:
-        StatisticalAligner(settings.aligner).load(trained, languages=bitext.reader.languages)  # refuses a wrong one
+        StatisticalAligner(settings.aligner).check(trained, languages=bitext.reader.languages)
         learnt = {path.name: digest_of_file(path) for path in sorted(trained.iterdir())}
     common = {
         "settings": settings.model_dump(),
@@ -133,12 +136,22 @@ def _keys_of(
     return [{**common, "texts": digest} for digest in bitext.digests]
 
 
-def _plan_workers(sample: Sequence[SentencePair], settings: AlignmentSettings) -> tuple[int, int]:
-    """Return how many workers there are, so that their models fit in memory, and how many threads each of them has."""
-    cells = _count_cells(sample)
+def _plan_workers(model: int) -> tuple[int, int]:
+    """Return how many workers there are, so that their models fit in memory, and how many threads each of them has.
+
+    Args:
+        model: The bytes of a model.
+    """
     cores = count_cores()
-    workers = min(cores, max(1, MODELS_MEMORY // (cells * bytes_per_cell(settings))))
+    workers = min(cores, max(1, WORKERS_MEMORY // (WORKER_MEMORY + model)))
     return workers, max(1, cores // workers)
+
+
+def _size_of(bitext: LongBitext, settings: AlignmentSettings, trained: Path | None) -> int:
+    """Return about how many bytes a trained model takes in memory."""
+    if trained is None:
+        return _count_cells(bitext.sample) * bytes_per_cell(settings)
+    return sum(path.stat().st_size for path in trained.iterdir())
 
 
 def _estimate(bitext: LongBitext, task: Task, workers: list[Worker]) -> None:

@@ -43,7 +43,7 @@ class Worker:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", worker.__name__],
-            env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

@@ -38,7 +38,7 @@ class BitextRequest:
         """Return the digests of the files of each language pair."""
         found: dict[str, list[str]] = {}
         for reader in self.readers:
-            found.setdefault(f"bitext {'-'.join(reader.languages)}", []).extend(map(digest_once, reader.paths))
+            found.setdefault(f"bitext {'-'.join(reader.languages)}", []).extend(digest_once(reader.paths))
         return found
 
     def choose(self) -> list[ChosenBitext]:

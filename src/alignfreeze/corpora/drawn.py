@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,20 +45,26 @@ class LargeSource(Protocol):
         ...
 
 
-def digest_once(path: Path) -> str:
-    """Return the digest of a file, as `digest_of_file` does. A large file is read once, until it changes.
+def digest_once(paths: Sequence[Path]) -> list[str]:
+    """Return the digests of files, as `digest_of_file` does. Large files are read once, until one of them changes.
 
     Raises:
-        DataError: The file cannot be read, or only once.
+        DataError: A file cannot be read, or only once.
     """
+
+    def digest() -> list[str]:
+        return [digest_of_file(path) for path in paths]
+
     try:
-        facts = path.stat()
+        facts = [path.stat() for path in paths]
     except OSError:
-        return digest_of_file(path)  # whose error says why
-    if facts.st_size < LARGE or time.time_ns() - facts.st_mtime_ns < _SETTLED:
-        return digest_of_file(path)
-    key = [str(path.resolve()), facts.st_size, facts.st_mtime_ns, facts.st_ino]
-    return _read_json(load_or_compute("digests", key, lambda: _to_arrays(digest_of_file(path))))
+        return digest()  # whose error says why
+    latest = max((each.st_mtime_ns for each in facts), default=0)
+    if sum(each.st_size for each in facts) < LARGE or time.time_ns() - latest < _SETTLED:
+        return digest()
+    places = [str(path.resolve()) for path in paths]
+    key = [[place, each.st_size, each.st_mtime_ns, each.st_ino] for place, each in zip(places, facts, strict=True)]
+    return _read_json(load_or_compute("digests", key, lambda: _to_arrays(digest())))
 
 
 def draw_once(reader: LargeSource, how: Any, settings: SelectionSettings, draw: Callable[[], Selection]) -> Selection:
@@ -77,7 +83,7 @@ def draw_once(reader: LargeSource, how: Any, settings: SelectionSettings, draw: 
         return _to_arrays({"selection": asdict(drawn), "remarks": remarks, "notes": reader.notes})
 
     libraries = [describe_splitter(code) for code in reader.languages], _version_of("py3langid")
-    key = [[digest_once(path) for path in reader.paths], how, settings.model_dump(), reader.languages, *libraries]
+    key = [digest_once(reader.paths), how, settings.model_dump(), reader.languages, *libraries]
     found = _read_json(load_or_compute("drawn", key, compute))
     reader.notes[:] = found["notes"]
     for text in found["remarks"]:
@@ -86,7 +92,7 @@ def draw_once(reader: LargeSource, how: Any, settings: SelectionSettings, draw: 
     return Selection(**selection | {"texts": [(source, target) for source, target in selection["texts"]]})
 
 
-def is_large(paths: list[Path]) -> bool:
+def is_large(paths: Sequence[Path]) -> bool:
     """Return whether files are so large that a sample of them is kept."""
     return sum(path.stat().st_size for path in paths) >= LARGE
 

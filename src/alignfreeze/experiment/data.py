@@ -295,10 +295,11 @@ def _read_bitext(
         pretokenized=bitext.pretokenized,
         unescape=bitext.unescape,
     )
+    digests = iter(digest_once(reader.paths))
     for number, (_, paths) in enumerate(reader.parts, start=1):
         part = f" {number}" if len(reader.parts) > 1 else ""
         for side, path in zip(("source", "target"), paths, strict=False):
-            files.append(DataFile(f"bitext {language} {side}{part}", path, digest_once(path)))
+            files.append(DataFile(f"bitext {language} {side}{part}", path, next(digests)))
     selection = bitext.selection
     chosen = choose_pairs(reader, selection, max_pairs=bitext.max_pairs)
     if vectors is not None:
