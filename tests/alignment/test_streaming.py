@@ -52,7 +52,7 @@ def test_links_of_long_bitext_are_those_of_short_bitext(command, aligner, cores)
     whole = command("--aligner", aligner, held=1000)
     in_chunks = command("--aligner", aligner, cores=cores)
     assert in_chunks[:2] == whole[:2]
-    assert f"{aligner}: 120 sentence pairs take about 0:0" in in_chunks[2].replace("\n", " ")
+    assert f"{aligner}: 120 sentence pairs take about " in " ".join(in_chunks[2].split())
     assert "take about" not in whole[2]
 
 

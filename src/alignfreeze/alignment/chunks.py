@@ -65,6 +65,10 @@ class LinkedChunk:
     examples: list[Example]
 
 
+def get_ready() -> None:
+    """Do nothing: a worker that is called for the first time imports this module."""
+
+
 def train(pairs: Sequence[SentencePair], settings: AlignmentSettings, folder: Path) -> None:
     """Train an aligner on all sentence pairs, and write its model. Called in a worker, which frees all its memory."""
     _make(settings, pairs[0].languages).fit_and_save(pairs, folder)

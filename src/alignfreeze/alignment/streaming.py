@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alignfreeze.alignment.aligners import ALIGNERS
-from alignfreeze.alignment.chunks import KIND, Example, LinkedChunk, Task, align_chunk, train
+from alignfreeze.alignment.chunks import KIND, Example, LinkedChunk, Task, align_chunk, get_ready, train
 from alignfreeze.alignment.counts import LinkCounts
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
@@ -159,7 +159,7 @@ def _estimate(bitext: LongBitext, task: Task, workers: list[Worker]) -> None:
     pairs, n = bitext.sample, bitext.summary.read
     trial = spread_evenly(pairs, max(1, len(pairs) // TRIAL_SHARE))
     with stage("estimating the time"):
-        training = _time(lambda: _train(trial, task)) * (_count_cells(pairs) / _count_cells(trial)) ** (1 + GROWTH)
+        training = _train(trial, task) * (_count_cells(pairs) / _count_cells(trial)) ** (1 + GROWTH)
         chunk = [(" ".join(pair.source), " ".join(pair.target)) for pair in pairs[:CHUNK]]
         calls = [(replace(task, pretokenized=True), chunk, None)] * len(workers)
         list(share(workers, align_chunk, calls))  # loads the model
@@ -184,13 +184,14 @@ def _time(do: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _train(pairs: Sequence[SentencePair], task: Task) -> None:
-    """Train in a process of its own, whose memory is free afterwards."""
+def _train(pairs: Sequence[SentencePair], task: Task) -> float:
+    """Train in a process of its own, whose memory is free afterwards. Return the seconds without those of its start."""
     with (
         stage(f"training {task.settings.aligner} on {len(pairs):,} sentence pairs"),
         starting(1, threads=count_cores()) as (worker,),
     ):
-        worker.call(train, pairs, task.settings, task.model)
+        worker.call(get_ready)
+        return _time(lambda: worker.call(train, pairs, task.settings, task.model))
 
 
 def _calls(task: Task, bitext: LongBitext, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
