@@ -27,6 +27,7 @@ RESULTS = {
     "packing_speed": "packing",
     "peers": "other packages",
     "scaling": "many pairs",
+    "scale": "long bitext",
 }
 
 
@@ -110,6 +111,9 @@ def speed_table():
     rates = [f"{row['sentences_a_second']:.1f} sentences/s", f"{row['reference_sentences_a_second']:.1f}"]
     share = f"{row['share_of_peak']:.0%}" if "share_of_peak" in row else ""
     rows.append(["evaluation, five languages", *rates, f"{row['speedup']:.1f}x", share, "", ""])
+    if "bf16_speedup" in row:
+        rates[0] = f"{row['bf16_sentences_a_second']:.1f} sentences/s"
+        rows.append(["evaluation, in bf16", *rates, f"{row['bf16_speedup']:.1f}x", "", "", ""])
     return table(COSTS, rows)
 
 
@@ -170,6 +174,26 @@ def scaling_table():
     )
 
 
+def scale_table():
+    """Return what long bitext costs."""
+    found = common.read("scale")
+    links, drawing = found["align"], found["stream"]
+    share = f"{links['estimate_by_time']:.2f} of the time"
+    rows = [
+        [f"links of {links['pairs']:,} pairs", *_clocks(links["seconds"], links["peak_mebibytes"]), share],
+        [
+            f"a sample of {drawing['lines']:,} lines",
+            *_clocks(drawing["seconds_of_drawing"], drawing["peak_mebibytes_of_drawing"]),
+            "none",
+        ],
+    ]
+    return table(["", " minutes", " memory of all processes", " estimate"], rows)
+
+
+def _clocks(seconds, mebibytes):
+    return [f"{seconds / 60:.1f}", f"{mebibytes / 2**10:.2f} GiB"]
+
+
 def when_and_where():
     """Return the date and the machine of each run."""
     rows = []
@@ -188,6 +212,7 @@ FIGURES = {
     "peers": peers_table,
     "packing": packing_table,
     "scaling": scaling_table,
+    "scale": scale_table,
     "limits": lambda: table(["stage", " share of the matrix-product peak", " faster at most"], limits.rows()),
     "when": when_and_where,
 }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import os
 import re
 import subprocess
@@ -74,8 +75,8 @@ class Watch(threading.Thread):
                 self.samples.append((time.perf_counter() - self.began, total))
                 time.sleep(0.1)
 
-    def peak(self, since=0.0):
-        return max((size for at, size in self.samples if at >= since), default=0)
+    def peak(self, until=math.inf):
+        return max((size for at, size in self.samples if at <= until), default=0)
 
     def curve(self, n=20):
         """The memory over time: the most in each of n spans, in MiB."""
@@ -130,8 +131,13 @@ def align(n, folder):
         "links": facts["links"],
         "load_before": round(load, 1),
         "load_after": round(os.getloadavg()[0], 1),
-        "stages": [line for _, line in said],
+        "stages": list_stages(said, folder),
     }
+
+
+def list_stages(said, folder):
+    """Return what a command said, without its progress, and without the place of its files on this machine."""
+    return [line.replace(f"{folder}/", "") for _, line in said if not line.endswith("…")]
 
 
 def clock(line):
@@ -159,15 +165,18 @@ def stream(lines, folder):
     environment = {**os.environ, "ALIGNFREEZE_CACHE": str(folder / "cache"), "COLUMNS": "500"}
     load = os.getloadavg()[0]
     seconds, watch, said, _ = measure(command, environment)
+    drawn = next(at for at, line in said if line.startswith(("unpacking", "loading embedded")))
     return {
         "lines": n,
         "shards": n // 100_000,
         "seconds": round(seconds),
+        "seconds_of_drawing": round(drawn),
+        "peak_mebibytes_of_drawing": round(watch.peak(until=drawn - 10) / 2**20),  # it is said when the model is loaded
         "peak_mebibytes": round(watch.peak() / 2**20),
         "mebibytes_over_time": watch.curve(),
         "load_before": round(load, 1),
         "load_after": round(os.getloadavg()[0], 1),
-        "stages": [line for _, line in said],
+        "stages": list_stages(said, folder),
     }
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.encoding.families import family_of, layers_of
@@ -64,14 +65,18 @@ def check_finite(name: str, model: nn.Module) -> None:
         EncoderError: A weight is infinite or not a number.
     """
     for path, weight in model.named_parameters():
-        # The sum is quick; it may overflow although all of its parts are finite.
-        if weight.is_floating_point() and not weight.detach().sum().isfinite():
+        if weight.is_floating_point() and not is_finite(weight):
             wrong = int((~weight.detach().isfinite()).sum())
-            if wrong:
-                raise EncoderError(
-                    f"{name!r} has weights that are not finite: {wrong:,} of {weight.numel():,} in {path}; the file is "
-                    "damaged, or its training diverged; take another copy or an earlier checkpoint"
-                )
+            raise EncoderError(
+                f"{name!r} has weights that are not finite: {wrong:,} of {weight.numel():,} in {path}; the file is "
+                "damaged, or its training diverged; take another copy or an earlier checkpoint"
+            )
+
+
+def is_finite(weight: Tensor) -> bool:
+    """Return whether all numbers of a weight are finite."""
+    # The sum is quick; it may overflow although all of its parts are finite.
+    return bool(weight.detach().sum().isfinite() or weight.detach().isfinite().all())
 
 
 def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
@@ -89,8 +94,8 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
         # Without tokenizer files, transformers makes a tokenizer that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {n_rows:,}"
         raise EncoderError(f"the tokenizer of {name!r} has {found}; its files are missing or belong to another model")
-    beyond = {number: subword for subword, number in tokenizer.get_vocab().items() if number >= n_rows}
-    if beyond:
+    if _find_highest(tokenizer) >= n_rows:
+        beyond = {number: subword for subword, number in tokenizer.get_vocab().items() if number >= n_rows}
         some = ", ".join(repr(beyond[number]) for number in sorted(beyond)[:_SHOWN])
         raise EncoderError(
             f"the tokenizer of {name!r} has {len(beyond):,} subwords without a row in the model's table of {n_rows:,}: "
@@ -102,6 +107,18 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
             f"the tokenizer of {name!r} has no padding token; name one that it knows as pad_token in "
             "tokenizer_config.json, such as '[PAD]' or '<pad>'"
         )
+
+
+_highest: WeakKeyDictionary[PreTrainedTokenizerFast, tuple[int, int]] = WeakKeyDictionary()
+"""The size of a tokenizer, and the highest number of its subwords. To list a quarter of a million takes long."""
+
+
+def _find_highest(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Return the highest number of a subword."""
+    size = len(tokenizer)
+    if tokenizer not in _highest or _highest[tokenizer][0] != size:
+        _highest[tokenizer] = (size, max(tokenizer.get_vocab().values(), default=0))
+    return _highest[tokenizer][1]
 
 
 def settle(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:

@@ -44,6 +44,11 @@ class OrderedTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         return _Order(self.order)
 
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        # Nothing goes on from the last step, so Adam's moments, two thirds of a checkpoint, are not needed there.
+        if self.state.global_step < self.state.max_steps:
+            super()._save_optimizer_and_scheduler(output_dir)
+
     def _get_grad_norm(self, model: nn.Module, grad_norm: float | None = None) -> float | None:
         # Nothing is clipped and nobody reads the norm, so no time is spent on it.
         return None

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from alignfreeze.encoding.checking import is_finite
 from alignfreeze.errors import TrainingError
 from alignfreeze.processes import process_number, wait_for_all
 from alignfreeze.progress import Bar, remark
@@ -67,7 +68,7 @@ def check_weights(model: nn.Module, title: str) -> None:
         TrainingError: Some are not.
     """
     for name, weights in model.named_parameters():
-        if weights.requires_grad and not torch.isfinite(weights).all():
+        if weights.requires_grad and not is_finite(weights):
             raise TrainingError(
                 f"{title}: weights in {name} are no longer numbers; the training has diverged, lower the learning rate"
             )
