@@ -43,7 +43,7 @@ def demo(
     compute: o.Compute = None,
     as_json: o.Json = False,
 ) -> None:
-    """Run a small experiment on the embedded encoder and mini corpus, without downloads, in little more than a minute."""
+    """Run a small experiment on the embedded encoder and mini corpus in little more than a minute; no downloads."""
     with ExitStack() as stack:
         with working():
             from alignfreeze.experiment.demo import DEMO_DATA, settings_of_demo

@@ -83,10 +83,9 @@ class _Attention(torch.autograd.Function):
     ) -> Tensor:
         rows = _Rows.of(layout, query.shape[1])
         queries, keys, values = map(rows.spread, (query, key, value))  # [sentences * heads, longest, width of a head]
-        scores = torch.bmm(queries.mul_(scale), keys.mT)  # [sentences * heads, longest, longest]
         # To add is ten times as fast as to fill where a mask says so.
-        barred = torch.zeros(mask.shape, dtype=scores.dtype).masked_fill_(~mask, -torch.inf)
-        scores.view(len(mask), -1, *scores.shape[1:]).add_(barred)
+        barred = torch.zeros(mask.shape, dtype=queries.dtype).masked_fill_(~mask, -torch.inf)
+        scores = _score(queries.mul_(scale), keys, barred)  # [sentences * heads, longest, longest]
         shares = scores.softmax(dim=-1).to(value.dtype)
         factors = draw_factors(shares, dropout) if dropout else None
         ctx.save_for_backward(queries, keys, values, shares, factors)
@@ -108,6 +107,16 @@ class _Attention(torch.autograd.Function):
         heads = (rows.heads, ctx.key_heads, ctx.key_heads)
         found = [rows.collect(part, heads=n) for part, n in zip((of_queries, of_keys, of_values), heads, strict=True)]
         return *found, None, None, None, None
+
+
+def _score(queries: Tensor, keys: Tensor, barred: Tensor) -> Tensor:
+    """Return the products of queries and keys, plus what bars the places that are not seen."""
+    if queries.dtype.itemsize < 4:  # torch adds half precision in place more slowly than it multiplies
+        rows = barred.expand(-1, len(queries) // len(barred), -1, -1).flatten(0, 1)
+        return torch.baddbmm(rows, queries, keys.mT)
+    scores = torch.bmm(queries, keys.mT)
+    scores.view(len(barred), -1, *scores.shape[1:]).add_(barred)
+    return scores
 
 
 def _scale(values: Tensor, factors: Tensor | None) -> Tensor:

@@ -29,7 +29,7 @@ DEMO_FINETUNING = {
 """Settings that teach the embedded encoder each task: PoS in seconds, the others in a minute or two."""
 
 _PAIRS = 80
-"""Sentence pairs of each language. The steps of realignment use a quarter of them; all are aligned, and projected to."""
+"""Sentence pairs of each language. Realignment uses a quarter of them; all are aligned, and projected to."""
 
 
 def settings_of_demo(task: str = "pos") -> ExperimentSettings:

@@ -296,10 +296,12 @@ def run_sorted(
     rows = Ragged.of([subwords[number] for number in order])
     kinds = None if types is None else Ragged.of([types[number] for number in order])
     model = task_model.model
-    with evaluating(model), packing(model), torch.inference_mode():
+    device = model.device.type
+    # The outer autocast does nothing but keep the rounded weights until all sentences have run.
+    with evaluating(model), packing(model), torch.inference_mode(), torch.autocast(device, enabled=False):
         for places in split_by_budget(rows.lengths(), at_once):
             batch = Packed.take(rows, places, types=kinds).to(model.device)
             # Not around the yield: what the caller does with the outputs is computed as ever.
-            with torch.autocast(model.device.type, torch.bfloat16, enabled=task_model.in_bf16):
+            with torch.autocast(device, torch.bfloat16, enabled=task_model.in_bf16):
                 outputs = logits(model, batch, padding=task_model.padding)
             yield [order[place] for place in places.tolist()], outputs.float() if task_model.in_bf16 else outputs
