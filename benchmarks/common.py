@@ -154,6 +154,17 @@ def stopwatch(other=None, warm=WINDOW):
         loop.Watch = before
 
 
+def costs_alone(train, warm=WINDOW):
+    """Return what a step costs when nothing else runs in the process: its rate, and its share of the peak.
+
+    Where memory is slow to get, the steps of another side, which need much of it, would be felt in ours.
+    """
+    with stopwatch(warm=warm) as watch:
+        train()
+    names = ("items_a_second", "gflops_a_second", "peak_gflops_a_second", "share_of_peak", "windows")
+    return {name: watch().costs(1)[name] for name in names}
+
+
 def is_disturbed(row):
     """Return whether others used the machine so much that the windows of a row say different things."""
     return row["speedup_highest"] > 2 * row["speedup_lowest"]

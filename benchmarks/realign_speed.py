@@ -25,6 +25,8 @@ STEPS = (WINDOWS + 2) * common.WINDOW
 BATCH = 16
 PASS = 8
 """Steps of the first pass over the data where the prefix is kept."""
+STEPS_ALONE = 6 * common.WINDOW
+
 CASES = {
     "full": ("full", {}),
     "front": ("front", {}),
@@ -62,16 +64,26 @@ def compare(case):
     first = PASS if "keep_prefix" in CASES[case][1] else 0
     with common.stopwatch(other, first + common.WINDOW) as watch:
         ours(encoder, bitext, alignments, case, first + STEPS)
+    share = share_alone(case)
     own = common.in_a_process_of_its_own(__file__, "--memory", "ours", case)
     others = common.in_a_process_of_its_own(__file__, "--memory", "reference", case)
     row = {
         "case": case,
         **watch().costs(BATCH),
+        "share_of_peak": share,
         "peak_memory_gib": own / 2**30,
         "reference_peak_memory_gib": others / 2**30,
         "memory_ratio": own / others,
     }
     return common.rounded(row)
+
+
+def share_alone(case):
+    """Return the share of the matrix-product peak of our steps, without those of the reference in between."""
+    encoder = load_encoder(embedded.NAME)
+    first = PASS if "keep_prefix" in CASES[case][1] else 0
+    alone = common.costs_alone(lambda: ours(encoder, *data(case), case, first + STEPS_ALONE), first + common.WINDOW)
+    return alone["share_of_peak"]
 
 
 def memory(side, case):
@@ -109,4 +121,10 @@ def main():
 
 
 if __name__ == "__main__":
-    memory(*sys.argv[2:]) if "--memory" in sys.argv else main()
+    if "--memory" in sys.argv:
+        memory(*sys.argv[2:])
+    elif "--alone" in sys.argv:  # only the shares of the peak, in two minutes
+        for case in CASES:
+            print(f"{case}: {share_alone(case):.0%}")
+    else:
+        main()
