@@ -1,4 +1,4 @@
-"""Several processes that train together, started by `torchrun` or `accelerate launch`."""
+"""Several processes: those that train together, started by `torchrun` or `accelerate launch`, and those we start."""
 
 from __future__ import annotations
 
@@ -45,3 +45,13 @@ def is_alone() -> bool:
     from torch import distributed
 
     return not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1)
+
+
+def run_module(name: str) -> list[str]:
+    """Return the command that runs a module as a program, which imports nothing from the current folder by chance."""
+    return [sys.executable, "-P", "-m", name]
+
+
+def environment_of_children() -> dict[str, str]:
+    """Return the environment for a process that is to find the modules that this one finds, and no others."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

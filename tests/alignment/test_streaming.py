@@ -3,8 +3,12 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
+import psutil
 import pytest
+from thot.alignment import EflomalAlignmentModel
 
 from alignfreeze.alignment import chunks, streaming, workers
 from alignfreeze.alignment.aligners import Resources
@@ -14,6 +18,7 @@ from alignfreeze.alignment.counts import LinkCounts
 from alignfreeze.alignment.linking import link_facts
 from alignfreeze.alignment.links import Alignments, select_links
 from alignfreeze.alignment.settings import AlignmentSettings
+from alignfreeze.alignment.statistical import plan_rounds
 from alignfreeze.alignment.streaming import sample_for
 from alignfreeze.alignment.workers import WorkerError, share, starting
 from alignfreeze.corpora import long
@@ -47,7 +52,7 @@ def command(tmp_path, monkeypatch, toy_bitext):
     return align
 
 
-@pytest.mark.parametrize(("aligner", "cores"), [("fast-align", 1), ("fast-align", 2), ("hmm", 2)])
+@pytest.mark.parametrize(("aligner", "cores"), [("fast-align", 1), ("fast-align", 2), ("hmm", 2), ("eflomal", 2)])
 def test_links_of_long_bitext_are_those_of_short_bitext(command, aligner, cores):
     whole = command("--aligner", aligner, held=1000)
     in_chunks = command("--aligner", aligner, cores=cores)
@@ -72,7 +77,9 @@ def test_a_model_is_kept_and_used_again(command, tmp_path):
     first = command("--aligner", "fast-align", "--save-trained", tmp_path / "model")
     again = command("--aligner", "fast-align", "--trained", tmp_path / "model")
     assert again[:2] == first[:2]
-    assert "take about" not in again[2]  # nothing is trained
+    assert "120 sentence pairs take about " in " ".join(again[2].split())
+    assert "with training" not in again[2]
+    assert not list((tmp_path / "cache" / "aligners").glob("*/"))  # the model is not kept twice
     _, _, said = command("--aligner", "fast-align", "--trained", tmp_path / "none")
     assert "holds no trained aligner" in " ".join(said.split())
     _, _, said = command("--aligner", "hmm", "--trained", tmp_path / "model")
@@ -93,14 +100,25 @@ def test_an_interruption_leaves_the_old_links_and_keeps_finished_chunks(command,
         yield next(found)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(streaming, "_estimate", lambda *_: None)
+    monkeypatch.setattr(streaming, "_estimate", lambda *_, **__: None)
     monkeypatch.setattr(streaming, "share", interrupted)
-    _, text, said = command("--aligner", "fast-align")
+    model = ("--save-trained", tmp_path / "model")
+    _, text, said = command("--aligner", "fast-align", *model)
     assert "interrupted" in said
+    assert not (tmp_path / "model").exists()
     assert text == "old\n"
     assert {path.name for path in tmp_path.iterdir() if "part" in path.name} == set()
     kept = [path for path in (tmp_path / "cache" / "alignments").iterdir() if path.is_dir()]
     assert kept
+    monkeypatch.undo()
+    monkeypatch.setenv("ALIGNFREEZE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(long, "CHUNK", 25)
+    monkeypatch.setattr(streaming, "_train", None)  # it was trained before
+    facts, text, said = command("--aligner", "fast-align", *model)
+    left = f"{120 - 25 * len(kept)} sentence pairs of 120, of which the others were aligned before, take about"
+    assert len(kept) == 5 or left in " ".join(said.split())
+    assert (tmp_path / "model" / "aligner.json").exists()
+    assert (facts, text) == command("--aligner", "fast-align", held=1000)[:2]
 
 
 def test_a_worker_that_is_killed_and_one_that_fails():
@@ -112,6 +130,50 @@ def test_a_worker_that_is_killed_and_one_that_fails():
         assert worker.call(len, "abc") == 3  # it goes on
         with pytest.raises(WorkerError, match=r"ended with code -9 \(it was killed, perhaps because memory was full"):
             worker.call(os.kill, worker._process.pid, signal.SIGKILL)
+
+
+def test_a_worker_ends_with_its_parent(tmp_path):
+    """Also in the middle of a call, and if the parent is killed."""
+    program = (
+        "import sys, time\n"
+        "from alignfreeze.alignment.workers import starting\n"
+        "with starting(1, threads=1) as (worker,):\n"
+        "    worker.call(len, 'abc')\n"
+        "    print(worker._process.pid, flush=True)\n"
+        "    worker.call(time.sleep, 600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    psutil.wait_procs([worker], timeout=20)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_workers_import_nothing_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(tmp_path)
+    with starting(1, threads=1) as (worker,):
+        assert worker.call(len, "abc") == 3
+
+
+def test_nothing_to_learn_from(command, tmp_path):
+    (tmp_path / "pairs").write_text("a ||| \n" * 30 + f"{'a ' * 2000} ||| b\n" + " ||| b\n" * 30)
+    _, text, said = command("--aligner", "fast-align")
+    assert text is None
+    assert "fast-align cannot learn from this bitext: each pair that was looked at has an empty side, or more than" in (
+        " ".join(said.split())
+    )
+
+
+@pytest.mark.parametrize("n", [100, 6_400])
+def test_rounds_are_those_that_eflomal_plans(n):
+    model = EflomalAlignmentModel()
+    for _ in range(n):
+        model.add_sentence_pair(["a", "b"], ["c", "d"])
+    model.start_training()
+    assert plan_rounds(n) == pytest.approx(model.scheduled_iterations, rel=0.02)
 
 
 def fail(text):

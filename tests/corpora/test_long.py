@@ -1,5 +1,6 @@
 """Bitext that is read twice, the second time in chunks, instead of being held."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -51,6 +52,15 @@ def test_a_file_that_changes_meanwhile(path, monkeypatch, change):
     path.write_text(change(path.read_text()))
     with pytest.raises(DataError, match=r"t\.tsv: the file has changed while it was read; start again"):
         list(found.chunks())
+
+
+def test_pairs_that_nothing_is_learnt_from_are_not_in_the_sample(tmp_path):
+    """The first one alone would weigh more than all others may together."""
+    (tmp_path / "t.tsv").write_text(f"{'a ' * 3000}\t{'b ' * 3000}\n" + "a\t\n" + "a b\tc\n" * 30)
+    reader, sample = BitextReader(tmp_path / "t.tsv", languages=LANGUAGES, form="tsv"), EvenSample(100, most_weight=60)
+    split = partial(split_into_words, languages=LANGUAGES)
+    found = scan(reader, held=5, sample=sample, split=split, most_words=1024)
+    assert [pair.source for pair in found.sample] == [("a", "b")] * 30
 
 
 def test_long_bitext_without_any_pair(tmp_path):

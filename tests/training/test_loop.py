@@ -248,6 +248,19 @@ def test_a_compiled_model_with_another_loss_is_refused(still, toy_bitext, monkey
         run(still, toy_bitext, compute=ComputeSettings(compile=True))
 
 
+def test_a_finished_training_is_not_repeated_and_keeps_no_moments(
+    tiny_folder, toy_bitext, tmp_path, monkeypatch, remarks
+):
+    options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
+    weights, history = run(tiny_folder, toy_bitext, **options)
+    (checkpoint,) = (tmp_path / "checkpoints").glob("checkpoint-*")
+    assert not (checkpoint / "optimizer.pt").exists()
+    monkeypatch.setattr(OrderedTrainer, "training_step", None)  # no step is made
+    again, same_history = run(tiny_folder, toy_bitext, **options)
+    assert same(again, weights)
+    assert (same_history.steps, same_history.losses) == (history.steps, history.losses)
+
+
 def test_what_else_lies_in_a_folder_for_checkpoints_stays(tiny_folder, toy_bitext, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     run(tiny_folder, toy_bitext, compute=EVERY_TWO, checkpoints=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.alignment.spelling import WordNames
 from alignfreeze.corpora.bitext import SentencePair
 from alignfreeze.corpora.selection import spread_evenly
-from alignfreeze.errors import DataError
+from alignfreeze.errors import DataError, OutputError
 from alignfreeze.files import digest_of_file, new_folder, read_json, write_json, write_lines
 from alignfreeze.progress import remark, stage
 from alignfreeze.ragged import Ragged
@@ -63,6 +64,11 @@ def eflomal() -> Cascade:
     return [(model, None)]
 
 
+def plan_rounds(pairs: int) -> float:
+    """Return about how many rounds sil-thot plans for eflomal, such as 93 for 6,400 pairs and 46 for 25,600."""
+    return max(2, 7_500 / math.sqrt(pairs))
+
+
 def hmm() -> Cascade:
     """Return IBM 1 and a hidden Markov model over the positions of links (Vogel, Ney and Tillmann 1996)."""
     first = Ibm1AlignmentModel()
@@ -78,16 +84,20 @@ class Model:
         most_words: The most words of a sentence. Pairs with a longer sentence on either side get no links.
         bytes_per_cell: The most memory that training in one direction needs, for each word of a source sentence and
             each word of its translation. It was measured on 5,000 to 100,000 pairs; more of them need less each.
+        rounds: Returns about how many rounds a training on some number of pairs has.
+        decoding: Returns about how many rounds the links of a pair take, after such a training.
     """
 
     make: Callable[[], Cascade]
     most_words: int
     bytes_per_cell: int
+    rounds: Callable[[int], float] = lambda pairs: ITERATIONS
+    decoding: Callable[[int], float] = lambda pairs: 1
 
 
 MODELS = {
     "fast-align": Model(fast_align, 1_024, 28),
-    "eflomal": Model(eflomal, 1_024, 44),
+    "eflomal": Model(eflomal, 1_024, 44, plan_rounds, lambda pairs: max(40, plan_rounds(pairs))),
     "hmm": Model(hmm, 200, 36),
 }
 """The models by name; a new one is a function, a line, and a line in the table of aligners."""
@@ -205,7 +215,10 @@ class StatisticalAligner(TrainableAligner):
         with new_folder(folder) as unfinished:
             models = iter(directions)
             for name in _DIRECTIONS:  # no name for the model, which would keep it while the next is trained
-                next(models).print(str(unfinished / name))
+                if not next(models).print(str(unfinished / name)):
+                    raise OutputError(
+                        f"{folder}: the trained {self.name} cannot be written; is there room on the disk?"
+                    )
             # Everything but ASCII is escaped: half a character cannot be written otherwise.
             write_lines(unfinished / _WORDS, [json.dumps([list(side.names) for side in self.names])])
             facts = _ModelFacts(self.name, self.languages, _digest_files(unfinished), _FORMAT)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,12 +19,16 @@ from alignfreeze.alignment.counts import LinkCounts
 from alignfreeze.alignment.settings import AlignmentSettings
 from alignfreeze.alignment.statistical import MODELS, StatisticalAligner
 from alignfreeze.alignment.workers import Worker, count_cores, share, starting
-from alignfreeze.cache import is_kept
+from alignfreeze.cache import cache_folder, is_kept
+from alignfreeze.corpora import long
 from alignfreeze.corpora.bitext import SentencePair, digest_of
-from alignfreeze.corpora.long import CHUNK, LongBitext
+from alignfreeze.corpora.forms.form import Texts
+from alignfreeze.corpora.long import LongBitext
 from alignfreeze.corpora.selection import EvenSample, spread_evenly
-from alignfreeze.corpora.words import describe_splitter
-from alignfreeze.files import digest_of_file, write_lines
+from alignfreeze.corpora.words import describe_splitter, has_spaces
+from alignfreeze.errors import DataError, OutputError
+from alignfreeze.files import digest_of_file, digest_of_json, new_folder, remove_folder, write_lines
+from alignfreeze.locks import hold_lock
 from alignfreeze.progress import duration, remark, stage, without_remarks
 
 TRAINING_MEMORY = 2**29
@@ -57,6 +62,11 @@ def sample_for(settings: AlignmentSettings) -> EvenSample[SentencePair]:
     return EvenSample(most or 2**63, most_weight=TRAINING_MEMORY / bytes_per_cell(settings))
 
 
+def most_words_of(settings: AlignmentSettings) -> int:
+    """Return the most words of a sentence that an aligner learns from."""
+    return MODELS[settings.aligner].most_words
+
+
 def bytes_per_cell(settings: AlignmentSettings) -> int:
     """Return the most memory of training in one direction, for each possible link of a sentence pair."""
     return MODELS[settings.aligner].bytes_per_cell
@@ -87,7 +97,8 @@ def align_long(
 ) -> Summary:
     """Find the links of a long bitext, and write them in Pharaoh notation, one line per sentence pair.
 
-    Links that were found before are read from the cache, and new ones are kept, chunk by chunk.
+    Links that were found before are read from the cache, and new ones are kept, chunk by chunk. So is the trained model
+    until all links are written: after an interruption, the same command does only what is left.
 
     Args:
         bitext: The sentence pairs.
@@ -99,21 +110,64 @@ def align_long(
         examples: How many sentence pairs with links are returned.
 
     Raises:
-        AlignFreezeError: The bitext has changed, a worker failed, or the file cannot be written.
+        AlignFreezeError: There is nothing to learn from, the bitext has changed, a worker failed, or the file cannot be
+            written.
     """
     languages = bitext.reader.languages
+    if trained is None and not bitext.sample:
+        raise DataError(
+            f"{bitext.reader.name}: {settings.aligner} cannot learn from this bitext: each pair that was looked at has "
+            f"an empty side, or more than {most_words_of(settings):,} words on one"
+        )
     keys = _keys_of(bitext, settings, trained, pretokenized=pretokenized)
-    per_chunk = math.ceil(examples / len(keys))
+    last = bitext.summary.read - (len(keys) - 1) * long.CHUNK
+    sizes = [*[long.CHUNK] * (len(keys) - 1), last]
+    n_left = sum(size for key, size in zip(keys, sizes, strict=True) if not is_kept(KIND, key))
     n_workers, threads = _plan_workers(_size_of(bitext, settings, trained))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        task = Task(settings, languages, pretokenized, trained or save or folder / "model", per_chunk)
+        model = trained or stack.enter_context(_keeping_model({**keys[0], "texts": None}))
+        task = Task(settings, languages, pretokenized, model, math.ceil(examples / len(keys)))
         workers = stack.enter_context(starting(n_workers, threads=threads))
-        if trained is None and (save is not None or not all(is_kept(KIND, key) for key in keys)):
-            _estimate(bitext, replace(task, model=folder / "trial"), workers)
+        trains = bool(n_left or save) and not (trained or _is_trained(model, settings, languages))
+        if n_left and bitext.sample:
+            _estimate(bitext, task, workers, n_left, trains=trains)
+        if trains:
             _train(bitext.sample, task)
         linked = share(workers, align_chunk, _calls(task, bitext, keys))
-        return _write(out, bitext, settings, linked, examples)
+        summary = _write(out, bitext, settings, linked, examples)
+        if save is not None:
+            with new_folder(save) as unfinished:
+                shutil.copytree(model, unfinished, dirs_exist_ok=True)
+        return summary
+
+
+def _is_trained(model: Path, settings: AlignmentSettings, languages: tuple[str, str]) -> bool:
+    """Return whether a folder holds an intact model; what else it holds is removed."""
+    try:
+        StatisticalAligner(settings.aligner).check(model, languages=languages)
+    except DataError:
+        remove_folder(model)
+        return False
+    return True
+
+
+@contextmanager
+def _keeping_model(key: Any) -> Iterator[Path]:
+    """Yield a folder for a trained model, which is removed if the block ends without an exception.
+
+    Another process that wants the same model waits. If the cache cannot be written, the folder is a temporary one.
+
+    Args:
+        key: What the model depends on.
+    """
+    folder = cache_folder() / "aligners" / digest_of_json(key)[:32]
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(folder.with_suffix(".lock")))
+        except OutputError:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "model"
+        yield folder
+        remove_folder(folder)
 
 
 def _keys_of(
@@ -154,23 +208,43 @@ def _size_of(bitext: LongBitext, settings: AlignmentSettings, trained: Path | No
     return sum(path.stat().st_size for path in trained.iterdir())
 
 
-def _estimate(bitext: LongBitext, task: Task, workers: list[Worker]) -> None:
-    """Say how long training and alignment will take, after a trial with a smaller sample."""
-    pairs, n = bitext.sample, bitext.summary.read
-    trial = spread_evenly(pairs, max(1, len(pairs) // TRIAL_SHARE))
-    with stage("estimating the time"):
-        training = _train(trial, task) * (_count_cells(pairs) / _count_cells(trial)) ** (1 + GROWTH)
-        chunk = [(" ".join(pair.source), " ".join(pair.target)) for pair in pairs[:CHUNK]]
-        calls = [(replace(task, pretokenized=True), chunk, None)] * len(workers)
+def _estimate(bitext: LongBitext, task: Task, workers: list[Worker], n: int, *, trains: bool) -> None:
+    """Say how long training and alignment will take, after a trial with a smaller sample.
+
+    Args:
+        bitext: The sentence pairs.
+        task: How they are aligned.
+        workers: Align them.
+        n: How many are to be aligned.
+        trains: Whether the model is still to be trained.
+    """
+    pairs, model = bitext.sample, MODELS[task.settings.aligner]
+    training, growth = 0.0, 1.0
+    with stage("estimating the time"), tempfile.TemporaryDirectory() as folder:
+        if trains:
+            trial = spread_evenly(pairs, max(1, len(pairs) // TRIAL_SHARE))
+            task = replace(task, model=Path(folder) / "trial")
+            more = (_count_cells(pairs) / _count_cells(trial)) ** (1 + GROWTH)
+            training = _train(trial, task) * more * model.rounds(len(pairs)) / model.rounds(len(trial))
+            growth = (len(pairs) / len(trial)) ** GROWTH * model.decoding(len(pairs)) / model.decoding(len(trial))
+        calls = [(task, _to_texts(pairs[: long.CHUNK]), None)] * len(workers)
         list(share(workers, align_chunk, calls))  # loads the model
-        seconds = _time(lambda: list(share(workers, align_chunk, 2 * calls))) / (2 * len(workers) * len(chunk))
-    aligning = n * seconds * (len(pairs) / len(trial)) ** GROWTH
+        took = _time(lambda: list(share(workers, align_chunk, 2 * calls)))
+    aligning = n * growth * took / (2 * len(workers) * len(pairs[: long.CHUNK]))
     reading = bitext.seconds  # a second time, by this process, while workers align
     about = duration(training + max(reading, aligning + reading / count_cores()))
-    which = "all" if len(pairs) == n else f"{len(pairs):,}"
-    why = "" if len(pairs) == n else " (max_training_pairs changes this number)"
-    name = task.settings.aligner
-    remark(f"{name}: {n:,} sentence pairs take about {about} from here, with training on {which} of them{why}")
+    total = bitext.summary.read
+    which = "all" if len(pairs) == total else f"{len(pairs):,}"
+    why = "" if len(pairs) == total else " (max_training_pairs changes this number)"
+    learns = f", with training on {which} of them{why}" if trains else ""
+    left = "" if n == total else f" of {total:,}, of which the others were aligned before,"
+    remark(f"{task.settings.aligner}: {n:,} sentence pairs{left} take about {about} from here{learns}")
+
+
+def _to_texts(pairs: Sequence[SentencePair]) -> list[Texts]:
+    """Return about the texts that sentence pairs were split from."""
+    between = [" " if has_spaces(code) else "" for code in pairs[0].languages]
+    return [(between[0].join(pair.source), between[1].join(pair.target)) for pair in pairs]
 
 
 def _count_cells(pairs: Sequence[SentencePair]) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 
 from alignfreeze.alignment import worker
 from alignfreeze.errors import AlignFreezeError
+from alignfreeze.processes import environment_of_children, run_module
 
 Result = TypeVar("Result")
 
@@ -39,10 +39,10 @@ class Worker:
 
     def __init__(self, threads: int) -> None:
         # Waiting threads of OpenMP would otherwise take the cores from other processes.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+        environment = {**environment_of_children(), "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__],
+            [*run_module(worker.__name__), str(os.getpid())],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ class Worker:
             return answer
         if isinstance(answer, AlignFreezeError):
             raise answer
-        raise WorkerError(f"a process that aligns words failed: {type(answer).__name__}: {answer}") from answer
+        raise WorkerError(f"a process that aligns words failed: {answer}")
 
     def _describe_end(self) -> str:
         code = self._process.wait()

@@ -63,7 +63,10 @@ def digest_once(paths: Sequence[Path]) -> list[str]:
     if sum(each.st_size for each in facts) < LARGE or time.time_ns() - latest < _SETTLED:
         return digest()
     places = [str(path.resolve()) for path in paths]
-    key = [[place, each.st_size, each.st_mtime_ns, each.st_ino] for place, each in zip(places, facts, strict=True)]
+    key = [
+        [place, each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino]
+        for place, each in zip(places, facts, strict=True)
+    ]
     return _read_json(load_or_compute("digests", key, lambda: _to_arrays(digest())))
 
 

@@ -58,6 +58,7 @@ def scan(
     held: int,
     sample: EvenSample[SentencePair],
     split: Callable[[Sequence[Texts]], list[SentencePair]],
+    most_words: int | None = None,
 ) -> Selection | LongBitext:
     """Read a bitext once. Return its texts if they are few, else what is needed to read it again.
 
@@ -66,6 +67,8 @@ def scan(
         held: The most pairs that may be held.
         sample: Gets sentence pairs for training; the weight of a pair is its number of possible links.
         split: Splits texts into words.
+        most_words: Pairs with more words on a side are not for training; None for no limit. Nor are those with an
+            empty side.
 
     Raises:
         DataError: A file cannot be read, or has no pair of sentences.
@@ -83,7 +86,9 @@ def scan(
             for place in range(-n % sample.every, len(chunk), sample.every):
                 if (n + place) % sample.every == 0:
                     (pair,) = split([chunk[place]])
-                    sample.add(pair, len(pair.source) * len(pair.target))
+                    words = sorted((len(pair.source), len(pair.target)))
+                    if words[0] and (most_words is None or words[1] <= most_words):
+                        sample.add(pair, words[0] * words[1])
             n += len(chunk)
             bar.advance(len(chunk))
         summary = Selection([], n, dict(reader.left_out))

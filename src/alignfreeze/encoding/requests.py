@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from alignfreeze.alignment.dictionary import read_dictionary
 from alignfreeze.alignment.linking import align_with_model, link_facts, read_links
 from alignfreeze.alignment.links import WordAlignment, write_pharaoh
 from alignfreeze.alignment.settings import AlignmentSettings
-from alignfreeze.alignment.streaming import align_long, sample_for
+from alignfreeze.alignment.streaming import align_long, most_words_of, sample_for
 from alignfreeze.corpora import long
 from alignfreeze.corpora.bitext import SentencePair, split_into_words
 from alignfreeze.corpora.chosen import BitextRequest, ChosenBitext, sum_up
@@ -29,6 +30,7 @@ from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.quality import keep_most_alike
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import SettingsError
+from alignfreeze.progress import without_remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def align_and_save(
         learner = choose_learner(links.settings)
         found = align_long(first, learner, out, pretokenized=request.pretokenized, examples=examples, **models)
         if kept is not None:
-            write_bitext(kept, first.reader.again(), first.reader.languages)
+            with without_remarks():  # they were made when the links were found
+                write_bitext(kept, chain.from_iterable(first.chunks()), first.reader.languages)
         facts = ChosenBitext(first.reader, first.summary).facts() | {"sentence_pairs": first.summary.read}
         facts |= found.counts.facts() | {"aligner": learner.aligner}
         some = found.examples
@@ -174,7 +177,7 @@ def _scan(request: BitextRequest, links: LinkRequest) -> Selection | LongBitext 
     if not (is_apart and reader.reads_again and request.selection.keeps_lines):
         return None
     split = partial(split_into_words, languages=reader.languages, pretokenized=request.pretokenized)
-    return scan(reader, held=long.HELD, sample=sample_for(learner), split=split)
+    return scan(reader, held=long.HELD, sample=sample_for(learner), split=split, most_words=most_words_of(learner))
 
 
 def _write(path: Path, chosen: Sequence[ChosenBitext]) -> None:

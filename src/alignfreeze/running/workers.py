@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ import torch
 
 from alignfreeze.experiment.planning import Plan
 from alignfreeze.files import make_folder
+from alignfreeze.processes import environment_of_children, run_module
 from alignfreeze.progress import remark, stage
 from alignfreeze.running import worker
 from alignfreeze.running.jobs import pack_runs
@@ -66,13 +66,13 @@ def _start_worker(number: int, workers: int, task: str, out: Path) -> Iterator[s
     """
     make_folder(out / "logs")
     threads = max(1, len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0]) // workers)
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    environment = {"OMP_NUM_THREADS": str(threads), **environment_of_children(), "TOKENIZERS_PARALLELISM": "false"}
     if n_gpus := torch.cuda.device_count():
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[number % len(visible)]
     with _log_of(out, number).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", worker.__name__],
+            run_module(worker.__name__),
             env=environment,
             stdin=subprocess.PIPE,
             stdout=log,

@@ -46,7 +46,8 @@ class OrderedTrainer(Trainer):
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         # Nothing goes on from the last step, so Adam's moments, two thirds of a checkpoint, are not needed there.
-        if self.state.global_step < self.state.max_steps:
+        # FSDP and DeepSpeed write the weights here too.
+        if self.state.global_step < self.state.max_steps or self.is_fsdp_enabled or self.is_deepspeed_enabled:
             super()._save_optimizer_and_scheduler(output_dir)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: float | None = None) -> float | None:
