@@ -1,0 +1,95 @@
+"""Fewer subwords: the same splits and vectors for texts whose subwords are kept."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
+
+from alignfreeze.encoding.pieces import cut_tokenizer
+from alignfreeze.encoding.shrinking import count_subwords, shrink
+from alignfreeze.errors import EncoderError
+
+TEXTS = ["the old dog sees the river", "the cat likes an older stone", "die Katze mag den Stein", "der Hund sieht"]
+OTHERS = ["кошка любит камень", "собака видит реку", "el perro ve el río"]
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<mask>"]
+
+KINDS = {
+    "Unigram": (models.Unigram, trainers.UnigramTrainer, {"unk_token": "<unk>"}, pre_tokenizers.Metaspace),
+    "WordPiece": (models.WordPiece, trainers.WordPieceTrainer, {}, pre_tokenizers.Whitespace),
+    "BPE": (models.BPE, trainers.BpeTrainer, {}, pre_tokenizers.ByteLevel),
+}
+
+
+@pytest.fixture(params=KINDS)
+def tokenizer(request):
+    model, trainer, options, split = KINDS[request.param]
+    known: dict[str, Any] = {} if model is models.Unigram else {"unk_token": "<unk>"}
+    made = Tokenizer(model(**known))
+    made.normalizer, made.pre_tokenizer = normalizers.NFC(), split()
+    made.train_from_iterator(
+        (TEXTS + OTHERS) * 5, trainer(vocab_size=400, special_tokens=SPECIAL, show_progress=False, **options)
+    )
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[(name, made.token_to_id(name)) for name in ("<s>", "</s>")]
+    )
+    names = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+    return PreTrainedTokenizerFast(tokenizer_object=made, **{f"{name}_token": text for name, text in names.items()})
+
+
+@pytest.fixture
+def model(tokenizer):
+    torch.manual_seed(0)
+    size: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    return BertModel(BertConfig(vocab_size=len(tokenizer), pad_token_id=0, **size)).eval()
+
+
+def vectors(model, tokenizer, texts):
+    with torch.no_grad():
+        return model(**tokenizer(texts, padding=True, return_tensors="pt", return_token_type_ids=False))[0]
+
+
+def test_kept_texts_have_the_same_subwords_and_vectors(model, tokenizer, tmp_path):
+    small = shrink(model, tokenizer, count_subwords(tokenizer, TEXTS), scripts=["Latin"])
+    assert len(small.rows) < len(tokenizer)
+    assert (np.diff(small.rows) > 0).all()
+    before, after = tokenizer(TEXTS)["input_ids"], small.tokenizer(TEXTS)["input_ids"]
+    assert [[int(small.rows[number]) for number in numbers] for numbers in after] == before
+    assert torch.equal(vectors(small.model, small.tokenizer, TEXTS), vectors(model, tokenizer, TEXTS))
+    assert small.model.config.vocab_size == len(small.tokenizer) == len(small.rows)
+    small.model.save_pretrained(tmp_path)
+    small.tokenizer.save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    assert torch.equal(vectors(*loaded, TEXTS), vectors(model, tokenizer, TEXTS))
+
+
+def test_the_full_model_and_special_subwords_stay(model, tokenizer):
+    n, first = len(tokenizer), vectors(model, tokenizer, OTHERS)
+    small = shrink(model, tokenizer, [], scripts=["Latin"])
+    assert (len(tokenizer), model.config.vocab_size) == (n, n)
+    assert torch.equal(vectors(model, tokenizer, OTHERS), first)
+    assert [small.tokenizer.convert_tokens_to_ids(name) for name in SPECIAL] == list(range(5))
+    assert small.tokenizer.pad_token_id == small.model.config.pad_token_id == 0
+    assert 3 not in small.tokenizer("dog")["input_ids"]  # it can still be spelt
+
+
+def test_a_tokenizer_of_words_and_a_model_that_predicts_subwords(model, tokenizer):
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "dog": 1, "cat": 2}, unk_token="<unk>"))
+    small, rows = shrink_words(words, [2])
+    assert rows == [0, 2]
+    assert small.encode("cat").ids == [1]
+    assert small.encode("dog").ids == [0]
+    with pytest.raises(EncoderError, match="BertForMaskedLM predicts subwords"):
+        shrink(BertForMaskedLM(model.config), tokenizer, [])
+
+
+def shrink_words(words, wanted):
+    small, rows = cut_tokenizer(PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>"), wanted)
+    return small.backend_tokenizer, rows.tolist()
