@@ -154,15 +154,14 @@ def stopwatch(other=None, warm=WINDOW):
         loop.Watch = before
 
 
-def costs_alone(train, warm=WINDOW):
-    """Return what a step costs when nothing else runs in the process: its rate, and its share of the peak.
+def share_alone(train, warm=WINDOW):
+    """Return the share of the matrix-product peak of our steps when nothing else runs in the process.
 
     Where memory is slow to get, the steps of another side, which need much of it, would be felt in ours.
     """
     with stopwatch(warm=warm) as watch:
         train()
-    names = ("items_a_second", "gflops_a_second", "peak_gflops_a_second", "share_of_peak", "windows")
-    return {name: watch().costs(1)[name] for name in names}
+    return watch().costs(1)["share_of_peak"]
 
 
 def is_disturbed(row):

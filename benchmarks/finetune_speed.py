@@ -68,11 +68,11 @@ def main():
     corpus = common.corpus()
     with common.stopwatch(reference(corpus.train)) as watch:
         ours(corpus.train, STEPS)
-    alone = common.costs_alone(lambda: ours(corpus.train, STEPS))
+    share = common.share_alone(lambda: ours(corpus.train, STEPS))
     own, others = (common.in_a_process_of_its_own(__file__, "--memory", side) for side in ("ours", "reference"))
     row = {
         **watch().costs(BATCH),
-        "share_of_peak": alone["share_of_peak"],
+        "share_of_peak": share,
         "peak_memory_gib": own / 2**30,
         "reference_peak_memory_gib": others / 2**30,
         "memory_ratio": own / others,

@@ -82,8 +82,7 @@ def share_alone(case):
     """Return the share of the matrix-product peak of our steps, without those of the reference in between."""
     encoder = load_encoder(embedded.NAME)
     first = PASS if "keep_prefix" in CASES[case][1] else 0
-    alone = common.costs_alone(lambda: ours(encoder, *data(case), case, first + STEPS_ALONE), first + common.WINDOW)
-    return alone["share_of_peak"]
+    return common.share_alone(lambda: ours(encoder, *data(case), case, first + STEPS_ALONE), first + common.WINDOW)
 
 
 def memory(side, case):
@@ -123,7 +122,7 @@ def main():
 if __name__ == "__main__":
     if "--memory" in sys.argv:
         memory(*sys.argv[2:])
-    elif "--alone" in sys.argv:  # only the shares of the peak, in two minutes
+    elif "--alone" in sys.argv:  # only the shares of the peak
         for case in CASES:
             print(f"{case}: {share_alone(case):.0%}")
     else:

@@ -132,10 +132,10 @@ def test_a_worker_that_is_killed_and_one_that_fails():
             worker.call(os.kill, worker._process.pid, signal.SIGKILL)
 
 
-def test_a_worker_ends_with_its_parent(tmp_path):
+def test_a_worker_ends_with_its_parent():
     """Also in the middle of a call, and if the parent is killed."""
     program = (
-        "import sys, time\n"
+        "import time\n"
         "from alignfreeze.alignment.workers import starting\n"
         "with starting(1, threads=1) as (worker,):\n"
         "    worker.call(len, 'abc')\n"

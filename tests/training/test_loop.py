@@ -248,9 +248,7 @@ def test_a_compiled_model_with_another_loss_is_refused(still, toy_bitext, monkey
         run(still, toy_bitext, compute=ComputeSettings(compile=True))
 
 
-def test_a_finished_training_is_not_repeated_and_keeps_no_moments(
-    tiny_folder, toy_bitext, tmp_path, monkeypatch, remarks
-):
+def test_a_finished_training_is_not_repeated_and_keeps_no_moments(tiny_folder, toy_bitext, tmp_path, monkeypatch):
     options = {"compute": EVERY_TWO, "checkpoints": tmp_path / "checkpoints"}
     weights, history = run(tiny_folder, toy_bitext, **options)
     (checkpoint,) = (tmp_path / "checkpoints").glob("checkpoint-*")

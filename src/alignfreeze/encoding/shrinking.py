@@ -17,9 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
 from alignfreeze.encoding.pieces import cut_tokenizer
+from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
 from alignfreeze.errors import EncoderError
-
-TEXTS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> 
     """Count the subwords of texts, without special ones."""
     counts: Counter[int] = Counter()
     waiting = iter(texts)
-    while chunk := list(islice(waiting, TEXTS_AT_ONCE)):
+    while chunk := list(islice(waiting, SENTENCES_AT_ONCE)):
         for subwords in tokenizer(chunk, add_special_tokens=False)["input_ids"]:
             counts.update(subwords)
     return counts
