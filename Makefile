@@ -14,7 +14,7 @@ INSTALL := $(PIP) install $(if $(PYTHONDONTWRITEBYTECODE),--compile,--no-compile
 DOTS := (while kill -0 $$$$ 2>/dev/null; do printf .; sleep 1; done) &
 TOGETHER := --numprocesses 2 --dist worksteal
 
-.PHONY: demo test test-slow coverage lint bench docs clean
+.PHONY: demo test test-slow test-lowest coverage lint bench docs package clean
 
 demo: $(DEMO_READY)
 	$(BIN)/alignfreeze demo
@@ -24,6 +24,21 @@ test: $(TESTS_READY)
 
 test-slow: $(TESTS_READY)
 	$(BIN)/python -m pytest -m slow
+
+# The lowest versions that pyproject.toml allows. torch is the installed one: of older ones, the package index has only
+# builds for CUDA.
+LOWEST := build/lowest
+test-lowest: $(TESTS_READY)
+	rm -rf $(LOWEST) && $(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python -c "import torch; print('torch==' + torch.__version__.split('+')[0])" > $(LOWEST)/torch.txt
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --override $(LOWEST)/torch.txt --python $(LOWEST)/bin/python \
+		--extra dev pyproject.toml --output-file $(LOWEST)/versions.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $(LOWEST)/versions.txt --editable .
+	$(LOWEST)/bin/python -m pytest $(TOGETHER)
+
+# What users get: wheel and sdist, checked, and installed where nothing else is.
+package: $(TESTS_READY)
+	PYTHON=$(PYTHON) BIN=$(BIN) bash .ci/package
 
 coverage: $(TESTS_READY)
 	$(BIN)/python -m pytest $(TOGETHER) --cov alignfreeze --cov-branch --cov-report term
@@ -57,4 +72,4 @@ $(TESTS_READY): pyproject.toml constraints.txt | $(MADE)
 	touch $(DEMO_READY) $@
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

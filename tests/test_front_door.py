@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import alignfreeze
+from alignfreeze.experiment.paper import FOLDER
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.files import write_json
 from alignfreeze.running.folder import PLANNED
@@ -128,7 +129,9 @@ def test_the_readmes_example_is_the_one_in_the_examples():
     assert block.strip() in (ROOT / "examples" / "realign_and_tag.py").read_text()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "experiments").rglob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*(ROOT / "experiments").glob("*.toml"), *FOLDER.glob("*.toml")]), ids=lambda path: path.stem
+)
 def test_experiment_files_are_valid(path):
     assert ExperimentSettings.from_toml(path).name == path.stem
 

@@ -11,6 +11,7 @@ The public names, in the order of the pipeline:
     TASKS, finetune               learn a task in one language
     evaluate, predict             test it in others, and let it label texts
     convert_model                 a folder for sentence-transformers, or ONNX
+    shrink_model                  a smaller model, with the subwords of some languages
     probe                         look into encoders, layer by layer
     run_experiment                all of this, for several strategies, seeds and languages
     compare                       gains over the baseline, with intervals and tests
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from alignfreeze.evaluation.zero_shot import evaluate
     from alignfreeze.experiment.converting import convert_model
     from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.experiment.shrinking import shrink_model
     from alignfreeze.labelling.asking import label
     from alignfreeze.labelling.few_shot import train_on_labels
     from alignfreeze.labelling.settling import settle
@@ -95,6 +97,7 @@ _HOMES = {
     "evaluate": "evaluation.zero_shot",
     "probe": "evaluation.probing",
     "convert_model": "experiment.converting",
+    "shrink_model": "experiment.shrinking",
     "predict": "evaluation.predicting",
     "ExperimentSettings": "experiment.settings",
     "run_experiment": "running.dispatch",
@@ -142,6 +145,7 @@ __all__ = [
     "run_experiment",
     "settle",
     "show_progress",
+    "shrink_model",
     "study_page",
     "swap_parts",
     "train_on_labels",

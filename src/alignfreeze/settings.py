@@ -144,17 +144,18 @@ def to_toml(values: Mapping[str, Any], *, table: str = "") -> Iterator[str]:
     plain = {name: value for name, value in values.items() if name not in inner}
     if table and (plain or not inner):
         yield f"[{table}]"
-    yield from (f"{_quote_key(name)} = {_write_value(value)}" for name, value in plain.items())
+    yield from (f"{_quote_key(name)} = {write_value(value)}" for name, value in plain.items())
     for name, more in inner.items():
         yield ""
         yield from to_toml(more, table=f"{table}.{_quote_key(name)}" if table else _quote_key(name))
 
 
 def _quote_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _write_value(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else write_value(name)
 
 
-def _write_value(value: Any) -> str:
+def write_value(value: Any) -> str:
+    """Return a text, a number, a truth value or a list of them as TOML writes it."""
     # JSON and TOML write texts, numbers, truth values and lists of them in the same way, except for the sign DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 

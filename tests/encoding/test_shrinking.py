@@ -8,8 +8,9 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
+from alignfreeze.encoding.needs import choose_subwords, count_in_list, count_in_texts, measure_coverage
 from alignfreeze.encoding.pieces import cut_tokenizer
-from alignfreeze.encoding.shrinking import count_subwords, shrink
+from alignfreeze.encoding.shrinking import find_difference, shrink
 from alignfreeze.errors import EncoderError
 
 TEXTS = ["the old dog sees the river", "the cat likes an older stone", "die Katze mag den Stein", "der Hund sieht"]
@@ -51,13 +52,17 @@ def model(tokenizer):
     return BertModel(BertConfig(vocab_size=len(tokenizer), pad_token_id=0, **size)).eval()
 
 
+def needed(tokenizer, texts):
+    return count_in_texts(tokenizer, texts).count_all()
+
+
 def vectors(model, tokenizer, texts):
     with torch.no_grad():
         return model(**tokenizer(texts, padding=True, return_tensors="pt", return_token_type_ids=False))[0]
 
 
 def test_kept_texts_have_the_same_subwords_and_vectors(model, tokenizer, tmp_path):
-    small = shrink(model, tokenizer, count_subwords(tokenizer, TEXTS), scripts=["Latin"])
+    small = shrink(model, tokenizer, needed(tokenizer, TEXTS), scripts=["Latin"])
     assert len(small.rows) < len(tokenizer)
     assert (np.diff(small.rows) > 0).all()
     before, after = tokenizer(TEXTS)["input_ids"], small.tokenizer(TEXTS)["input_ids"]
@@ -93,3 +98,48 @@ def test_a_tokenizer_of_words_and_a_model_that_predicts_subwords(model, tokenize
 def shrink_words(words, wanted):
     small, rows = cut_tokenizer(PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>"), wanted)
     return small.backend_tokenizer, rows.tolist()
+
+
+# --- what languages need -----------------------------------------------------------------
+
+
+def test_counts_are_those_of_all_texts(tokenizer):
+    found = count_in_texts(tokenizer, TEXTS * 10)
+    expected = [number for row in tokenizer(TEXTS * 10, add_special_tokens=False)["input_ids"] for number in row]
+    assert sorted(found.count_all().elements()) == sorted(expected)
+    assert found.held.total() == sum(len(text.split()) for text in (TEXTS * 10)[::10])
+    assert found.characters["d"] == 10 * "".join(TEXTS).count("d")
+
+
+def test_words_of_a_list_count_by_their_frequency(tokenizer):
+    found = count_in_list(tokenizer, [("dog", 5), ("river", 2)])
+    one, other = (tokenizer(word, add_special_tokens=False)["input_ids"] for word in ("dog", "river"))
+    assert all(found.counts[number] == 5 * one.count(number) + 2 * other.count(number) for number in {*one, *other})
+    kept = set(one) - set(other)
+    coverage = measure_coverage(found, {*kept, *other})
+    assert coverage.split_otherwise == 0
+    only = measure_coverage(found, set(other) | (set(one) & set(other)))
+    assert only.split_otherwise == (0 if set(one) <= set(other) else pytest.approx(5 / 7))
+
+
+def test_room_goes_to_the_frequent_ones_then_to_the_alphabet(tokenizer):
+    needs = [count_in_texts(tokenizer, TEXTS)]
+    counts = needs[0].count_all()
+    few = choose_subwords(tokenizer, needs, most=5)
+    assert len(few) == 5
+    assert min(counts[number] for number in few) >= max(n for number, n in counts.items() if number not in few)
+    many = choose_subwords(tokenizer, needs, most=len(tokenizer))
+    added = {tokenizer.decode([number]).strip() for number in many - set(counts)}
+    cyrillic = {tokenizer.decode([number]).strip() for number in needed(tokenizer, OTHERS)}
+    assert added
+    assert not {text for text in added if set(text) & set("абвгдежзиклмнопрстуыя")} & cyrillic
+
+
+def test_outputs_are_compared_on_texts_that_are_kept(model, tokenizer):
+    small = shrink(model, tokenizer, needed(tokenizer, TEXTS), scripts=["Latin"])
+    assert find_difference(model, tokenizer, small, TEXTS) == 0
+    with torch.no_grad():
+        small.model.get_input_embeddings().weight[tokenizer("dog")["input_ids"][1]] += 1
+    assert find_difference(model, tokenizer, small, [*TEXTS, *OTHERS]) > 0.01
+    with pytest.raises(EncoderError, match="keep more"):
+        find_difference(model, tokenizer, shrink(model, tokenizer, []), ["кошка"])

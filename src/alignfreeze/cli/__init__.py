@@ -29,9 +29,10 @@ app = typer.Typer(
 )
 
 COMMANDS = (
-    *(runs.demo, runs.run),
+    *(runs.demo, runs.init, runs.run, runs.reproduce),
     *(text.bitext, text.align, text.aer, text.layers),
-    *(models.realign, models.average, models.swap, models.finetune, models.evaluate, models.convert),
+    *(models.realign, models.average, models.swap, models.finetune, models.evaluate),
+    *(models.predict, models.convert, models.shrink),
     *(runs.mark, runs.advise, runs.status),
     *(labels.label, labels.settle),
     *(studies.compare, studies.correlate, studies.export, studies.report, studies.probe),

@@ -1,4 +1,4 @@
-"""Commands for single models: realign, average, swap, finetune, evaluate, convert."""
+"""Commands for single models: realign, average, swap, finetune, evaluate, predict, convert, shrink."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_facts, show_scores, show_training, working
+from alignfreeze.cli.shown import show_facts, show_scores, show_shrunk, show_training, working
 from alignfreeze.errors import SettingsError
 
 
@@ -171,6 +171,46 @@ def evaluate(
     show_scores(outcome.scores, as_json)
 
 
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a fine-tuned model.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Texts: plain, one per line, CoNLL-U, JSON lines, TSV or SQuAD; - is the input."),
+    ],
+    language: Annotated[
+        str | None, typer.Option(help="Language of the texts; needed to split plain text into words.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="What the model has learnt; by default its record tells.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(help="Form of the files: text, words, conllu, jsonl, tsv or squad; by default each file tells."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Form of the result: conllu, iob2, tsv or jsonl; by default the usual one of the task."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File for the result; by default it is printed.")] = None,
+    device: o.Device = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --to jsonl.")] = False,
+) -> None:
+    """Let a fine-tuned model label texts."""
+    if as_json and to not in {None, "jsonl"}:
+        raise SettingsError(f"--json and --to {to}: choose one of them")
+    with working():
+        from alignfreeze.evaluation.predicting_files import predict_files
+        from alignfreeze.files import check_apart, write_lines
+
+        places = [Path("/dev/stdin") if str(file) == "-" else file for file in files]
+        check_apart({"--out": out}, places)
+        how = {"task": task, "language": language, "form": form, "to": "jsonl" if as_json else to}
+        lines = predict_files(model, places, **how, device=device or "auto")
+        if out is None:
+            for line in lines:
+                typer.echo(line)
+        else:
+            write_lines(out, lines)
+
+
 def convert(
     model: Annotated[str, typer.Argument(help="The model: a folder, embedded:e5-small, or a name on the hub.")],
     to: Annotated[str, typer.Option("--to", help="The form of the result: sentence-transformers or onnx.")],
@@ -193,3 +233,34 @@ def convert(
 
         facts = convert_model(model, out, to=to, pooling=pooling, normalize=normalize, push_to=push_to_hub)
     show_facts(facts, as_json)
+
+
+def shrink(
+    model: Annotated[str, typer.Argument(help="The model: a folder, embedded:e5-small, or a name on the hub.")],
+    out: o.OutFolder,
+    languages: Annotated[
+        str | None,
+        typer.Option(help="Languages that the model is for, such as en,sw; those without --text by wordfreq."),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", help="sw=FILE: text in a language, one per line; may be repeated.")
+    ] = None,
+    share: Annotated[float, typer.Option(help="Largest share of the subwords that is kept.")] = 0.3,
+    precision: Annotated[
+        str, typer.Option(help="How weights are stored: float32, or bf16 in half of the bytes.")
+    ] = "float32",
+    push_to_hub: o.PushToHub = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make a model smaller: keep only the subwords that some languages need."""
+    with working():
+        from alignfreeze.experiment.shrinking import shrink_model
+
+        codes = [code for code in (languages or "").split(",") if code]
+        files: dict[str, list[Path]] = {}
+        for option in text or []:
+            code, path = values.split_option(option, "--text", "sw=FILE")
+            files.setdefault(code, []).append(Path(path))
+        how = {"share": share, "precision": precision, "push_to": push_to_hub}
+        facts = shrink_model(model, out, languages=codes, texts=files, **how)
+    show_shrunk(facts, as_json)

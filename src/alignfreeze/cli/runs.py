@@ -1,4 +1,4 @@
-"""Commands on experiments: demo, run, mark, status, advise."""
+"""Commands on experiments: demo, init, run, reproduce, mark, status, advise."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def demo(
         Path | None,
         typer.Option(help="File for the report; by default report.html in --out, or demo-report.html here."),
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of each training: with 2, you see in seconds that all works.")
+    ] = None,
     seed: o.Seed = None,
     device: o.Device = None,
     compute: o.Compute = None,
@@ -58,11 +61,43 @@ def demo(
             folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             page = report or (out / "report.html" if out else Path("demo-report.html"))
             check_file(page)
-            settings = values.change(settings_of_demo(task), seed=seed, device=device, compute=compute)
+            settings = values.change(settings_of_demo(task, steps=steps), seed=seed, device=device, compute=compute)
             planned = plan(settings, base=Path.cwd())
         _run([planned], folder, as_json)
         with working():
             show_lines([report_demo(folder, page, required=report is not None)], err=True)
+
+
+def init(
+    experiment: Annotated[Path, typer.Argument(help="The new experiment file.")],
+    languages: Annotated[str, typer.Option(help="Target languages, such as sw,tr.")],
+    task: o.TaskName = "pos",
+    data: Annotated[
+        Path, typer.Option(help="Folder in which training items, test items and bitext are found by their names.")
+    ] = Path(),
+    train: Annotated[str | None, typer.Option(help="Training items, if they are elsewhere.")] = None,
+    test: Annotated[
+        str | None, typer.Option(help="Test items, such as '{language}-test.conllu', if they are elsewhere.")
+    ] = None,
+    bitext: Annotated[
+        str | None, typer.Option(help="Bitext, such as 'en-{language}.tsv', if it is elsewhere; or SOURCE,TARGET.")
+    ] = None,
+    encoder: o.EncoderOption = o.EMBEDDED,
+    source: Annotated[str, typer.Option("--source", help="Language of the training items.")] = "en",
+    as_json: o.Json = False,
+) -> None:
+    """Write an experiment file with comments for your own data, which are found and read."""
+    with working():
+        from alignfreeze.experiment.presets import write_experiment
+
+        codes = [code for code in languages.split(",") if code]
+        places = {"train": train, "test": test, "bitext": bitext, "folder": data}
+        facts = write_experiment(
+            experiment, task=task, languages=codes, encoder=encoder, source_language=source, **places
+        )
+    show_facts(facts, as_json)
+    if not as_json:
+        show_lines([f"look at the plan next: alignfreeze run {experiment} --dry-run"], err=True)
 
 
 def run(
@@ -107,6 +142,53 @@ def run(
     else:
         how = {"workers": workers, "ray": ray, "only": only, "retry_failed": retry_failed, "force": force}
         _run(planned, out, as_json, **how)
+
+
+def reproduce(
+    name: Annotated[
+        str, typer.Argument(help="Experiment of the paper: pos, ner, nli or qa, with xlmr, mbert or distilmbert.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the runs and the tables.")] = None,
+    fraction: Annotated[float, typer.Option(help="Share of each training's steps.")] = 1.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, then its time and memory.")] = False,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help=o.SET_HELP.format("alignment.aligner=fast-align"))
+    ] = None,
+    device: o.Device = None,
+    compute: o.Compute = None,
+    as_json: o.Json = False,
+) -> None:
+    """Run an experiment of the paper, and compare it language by language with what the paper published."""
+    with working():
+        from alignfreeze.advice.pilots import shorten
+        from alignfreeze.experiment.paper import PREFIX, experiment_path
+        from alignfreeze.experiment.planning import outline, plan_all
+        from alignfreeze.experiment.settings import ExperimentSettings
+        from alignfreeze.files import check_folder
+
+        settings = ExperimentSettings.from_toml(experiment_path(name), changes=values.read_changes(changes))
+        settings = values.change(settings, device=device, compute=compute)
+        if out is not None:
+            check_folder(out)
+        if fraction != 1:
+            steps = outline(settings, base=Path.cwd()).finetuning_steps
+            settings = shorten(settings, fraction, finetuning_steps=steps)
+    if dry_run or out is None:
+        if not dry_run:
+            raise SettingsError("name a folder for the runs with --out DIR, or look at the plan with --dry-run")
+        _preview([(Path.cwd(), settings)], as_json, timed=True)
+        return
+    with working():
+        planned = plan_all([(Path.cwd(), settings)])
+    _run(planned, out, as_json)
+    with working(needs_torch=False):
+        from alignfreeze.studies.comparing import compare
+        from alignfreeze.studies.tables import repetition_lines, versus_sheet
+
+        found = compare(out, against=f"{PREFIX}{name}")
+    for item in found.versus:
+        show_lines(["", *repetition_lines(item)])
+        show_sheets([versus_sheet(item)])
 
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, timed: bool) -> None:

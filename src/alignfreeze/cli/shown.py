@@ -155,6 +155,25 @@ def show_training(facts: dict[str, Any], as_json: bool) -> None:
     show_facts({name: value for name, value in facts.items() if name != "training"} | short, as_json)
 
 
+def show_shrunk(facts: dict[str, Any], as_json: bool) -> None:
+    """Show the size of a model that was cut down, then how well it serves its languages."""
+    if as_json:
+        show_json(facts)
+        return
+    from alignfreeze.reports.lists import fact_texts, list_served
+    from alignfreeze.sheets import list_pairs
+
+    size = f"{facts['bytes'] / 1e6:,.1f} MB of {facts['bytes_before'] / 1e6:,.1f} MB"
+    shown = {
+        "model": facts["model"],
+        "size": f"{size} ({facts['bytes'] / facts['bytes_before']:.0%})",
+        "subwords": f"{facts['subwords']:,} of {facts['subwords_before']:,}",
+        "difference": f"{facts['difference']:.1e} of the largest output",
+        **{name: facts[name] for name in ("folder", "hub") if name in facts},
+    }
+    show_sheets([list_pairs(fact_texts(shown).items()), list_served(facts["languages"])])
+
+
 def show_lines(lines: Iterable[str], *, err: bool = False) -> None:
     """Show sentences. Where no terminal is, each line begins with `# `; on standard error it stands as it is."""
     from rich.text import Text

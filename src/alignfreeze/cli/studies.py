@@ -17,7 +17,8 @@ from alignfreeze.errors import SettingsError
 def compare(
     paths: o.Results,
     against: Annotated[
-        list[Path] | None, typer.Option("--against", help="Another study to compare with; may be repeated.")
+        list[Path] | None,
+        typer.Option("--against", help="Another study to compare with, or paper:pos-xlmr; may be repeated."),
     ] = None,
     margin: o.Margin = 0.5,
     languages: Annotated[
@@ -57,7 +58,10 @@ def compare(
         show_answers(item, with_languages=not only_overview, latex=latex, markdown=markdown)
         tables = [*([] if only_overview else [sheet_of(shown.table_of(item))]), shown.overall_sheet(item)]
         show_sheets(tables, latex=latex, markdown=markdown)
-    show_sheets(map(shown.versus_sheet, found.versus), latex=latex, markdown=markdown)
+    for item in found.versus:
+        if not latex and not markdown:
+            show_lines(shown.repetition_lines(item))
+        show_sheets([shown.versus_sheet(item)], latex=latex, markdown=markdown)
 
 
 def _check_forms(latex: bool, markdown: bool, as_json: bool) -> None:

@@ -57,7 +57,7 @@ def read_squad(path: Path | str, *, max_questions: int | None = None) -> list[Qu
         raise DataError(f"{path}: no question with an answer found; the file is empty")
     lines = chain([first], lines)
     check_no_csv(path, *first, _FIELDS)
-    rows = _read_rows(path, lines) if _is_row(first[1]) else _read_articles(path, lines)
+    rows = _read_rows(path, lines) if _is_row(first[1]) else read_articles(path, lines)
     return parse_questions(rows, name=str(path), most=max_questions)
 
 
@@ -76,7 +76,14 @@ def _read_rows(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[s
         yield f"{path}, line {number}", None if row is None else {"id": str(number), **row}
 
 
-def _read_articles(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_articles(
+    path: Path, lines: Iterator[tuple[int, str]], *, labelled: bool = True
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the place and the fields of each question of a SQuAD document; without answers if they are not wanted.
+
+    Raises:
+        DataError: The lines are another kind of document, or answers are wanted and missing.
+    """
     try:
         content: Any = parse_json("\n".join(line for _, line in lines))
     except ValueError as error:
@@ -85,7 +92,10 @@ def _read_articles(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[tup
         raise DataError(f"{path}: {ARRAY}")
     try:
         rows = [
-            (f"{path}, article {number}, question {qa.get('id')!r}", _to_row(qa, paragraph["context"]))
+            (
+                f"{path}, article {number}, question {qa.get('id')!r}",
+                _to_row(qa, paragraph["context"], labelled=labelled),
+            )
             for number, article in enumerate(content["data"], start=1)
             for paragraph in article["paragraphs"]
             for qa in paragraph["qas"]
@@ -102,10 +112,10 @@ def _has_rows(content: Any) -> bool:
     return isinstance(content, list) and any(isinstance(row, dict) and "question" in row for row in content[:1])
 
 
-def _to_row(qa: Mapping[str, Any], context: str) -> dict[str, Any]:
-    answers = qa["answers"]
+def _to_row(qa: Mapping[str, Any], context: str, *, labelled: bool) -> dict[str, Any]:
+    answers = qa["answers"] if labelled else []
     return {
-        "id": qa["id"],
+        "id": qa["id"] if labelled else str(qa.get("id")),
         "question": qa["question"],
         "context": context,
         "answers": {

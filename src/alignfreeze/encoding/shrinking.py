@@ -5,19 +5,18 @@ Most weights of a small multilingual model are word embeddings for a hundred lan
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
+from alignfreeze.encoding.encoder import most_subwords
 from alignfreeze.encoding.pieces import cut_tokenizer
-from alignfreeze.encoding.subwords import SENTENCES_AT_ONCE
 from alignfreeze.errors import EncoderError
 
 
@@ -34,16 +33,6 @@ class Shrunk:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     rows: NDArray[np.int64]
-
-
-def count_subwords(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> Counter[int]:
-    """Count the subwords of texts, without special ones."""
-    counts: Counter[int] = Counter()
-    waiting = iter(texts)
-    while chunk := list(islice(waiting, SENTENCES_AT_ONCE)):
-        for subwords in tokenizer(chunk, add_special_tokens=False)["input_ids"]:
-            counts.update(subwords)
-    return counts
 
 
 def shrink(
@@ -71,8 +60,11 @@ def shrink(
             f"{type(model).__name__} predicts subwords, so it cannot do with fewer of them; load it as an encoder"
         )
     n_rows = len(_table_of(model))
-    named = [number for number in _numbers_in(model.config) if number < n_rows]
-    small_tokenizer, rows = cut_tokenizer(tokenizer, {*wanted, *named}, scripts=scripts)
+    named: set[int] = set()
+    _change_numbers(model.config.to_dict(), named.add)
+    small_tokenizer, rows = cut_tokenizer(
+        tokenizer, {*wanted, *(number for number in named if number < n_rows)}, scripts=scripts
+    )
     return Shrunk(_cut_model(model, rows), small_tokenizer, rows)
 
 
@@ -81,20 +73,20 @@ def _table_of(model: PreTrainedModel) -> Any:
     return table.weight
 
 
-def _numbers_in(config: Any) -> Iterator[int]:
-    """Yield the numbers of subwords that a config names."""
-    for name, value in config.to_dict().items():
+def _change_numbers(values: dict[str, Any], change: Callable[[int], Any]) -> None:
+    """Replace the numbers of subwords that the values of a config name."""
+    for name, value in values.items():
         if name.endswith("_token_id"):
-            yield from value if isinstance(value, list) else [value] if isinstance(value, int) else []
+            if isinstance(value, list):
+                values[name] = [change(number) for number in value]
+            elif isinstance(value, int):
+                values[name] = change(value)
 
 
 def _cut_model(model: PreTrainedModel, rows: NDArray[np.int64]) -> PreTrainedModel:
     """Return a copy of a model with only some rows of its table of word embeddings."""
-    new = {int(old): place for place, old in enumerate(rows)}
     values = model.config.to_dict()
-    for name, value in values.items():
-        if name.endswith("_token_id"):
-            values[name] = [new.get(each) for each in value] if isinstance(value, list) else new.get(value)
+    _change_numbers(values, {int(old): place for place, old in enumerate(rows)}.get)
     config = type(model.config).from_dict({**values, "vocab_size": len(rows)})
     weights, table = model.state_dict(), _table_of(model)
     names = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is table]
@@ -104,3 +96,43 @@ def _cut_model(model: PreTrainedModel, rows: NDArray[np.int64]) -> PreTrainedMod
     small.to(model.dtype)  # type: ignore[call-arg]
     small.load_state_dict(weights)
     return small.eval()
+
+
+def find_difference(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, small: Shrunk, texts: Sequence[str]
+) -> float:
+    """Return the largest difference between the outputs of a full and a small model, as a share of the largest output.
+
+    Args:
+        model: The full model.
+        tokenizer: Its tokenizer.
+        small: The small model.
+        texts: Texts, of which those are compared whose subwords are all kept.
+
+    Raises:
+        EncoderError: No subwords of a text are all kept, or the small tokenizer splits a text otherwise.
+    """
+    most = most_subwords(model, tokenizer)
+    kept = set(small.rows.tolist())
+    largest = difference = 0.0
+    was_training = model.training
+    model.eval()
+    try:
+        for text in texts:
+            before = tokenizer(text, truncation=True, max_length=most, return_tensors="pt")
+            if not kept.issuperset(before["input_ids"][0].tolist()):
+                continue
+            after = small.tokenizer(text, truncation=True, max_length=most, return_tensors="pt")
+            if small.rows[after["input_ids"][0]].tolist() != before["input_ids"][0].tolist():
+                raise EncoderError(f"the small tokenizer splits {text!r} otherwise although its subwords are kept")
+            with torch.inference_mode():
+                expected, found = (
+                    side(**inputs.to(side.device))[0].cpu() for side, inputs in ((model, before), (small.model, after))
+                )
+            largest = max(largest, float(expected.abs().max()))
+            difference = max(difference, float((expected - found).abs().max()))
+    finally:
+        model.train(was_training)
+    if not largest:
+        raise EncoderError("no text has only subwords that are kept, so the outputs cannot be compared; keep more")
+    return difference / largest

@@ -53,11 +53,15 @@ class Predicted(Tabular, Sequence[Any]):
 
         An entity has its kind, its text, its first word, counted from 0, and the word after its last one.
         """
-        rows = [self.task.kind.plain.row(*both) for both in zip(self.items, self.predictions, strict=True)]
-        if self.task.marks_entities:
-            for row in rows:
-                row["entities"] = find_entities(row["words"], row["labels"])
-        return rows
+        return [row_of(self.task, *both) for both in zip(self.items, self.predictions, strict=True)]
+
+
+def row_of(task: Task, item: Any, prediction: Any) -> dict[str, Any]:
+    """Return an item and its prediction by name; for named entities, also the entities."""
+    row = task.kind.plain.row(item, prediction)
+    if task.marks_entities:
+        row["entities"] = find_entities(row["words"], row["labels"])
+    return row
 
 
 def find_entities(words: Sequence[str], tags: Sequence[str | None]) -> list[dict[str, Any]]:

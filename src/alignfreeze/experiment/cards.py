@@ -69,6 +69,7 @@ class CardFacts:
         taught: How the model was trained a second time, in words; None if it was not.
         is_adapter: Whether the folder holds only an adapter, which belongs to the encoder.
         seeds: The random starts of the trainings; several if the model is the mean of several.
+        notes: Sentences on what was done with the model afterwards.
     """
 
     encoder: str
@@ -87,6 +88,7 @@ class CardFacts:
     taught: str | None = None
     is_adapter: bool = False
     seeds: Sequence[int] = ()
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.task is not None:

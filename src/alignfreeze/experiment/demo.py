@@ -32,13 +32,21 @@ _PAIRS = 80
 """Sentence pairs of each language. Realignment uses a quarter of them; all are aligned, and projected to."""
 
 
-def settings_of_demo(task: str = "pos") -> ExperimentSettings:
+def settings_of_demo(task: str = "pos", *, steps: int | None = None) -> ExperimentSettings:
     """Return the demo's settings for a task in `DEMO_DATA`: few steps, and learning rates to match them.
 
     If the task has labels that links can carry, label projection is shown instead of the freezing of the back half.
+
+    Args:
+        task: The task.
+        steps: Steps of each training, to see in seconds that all works: nothing is learnt in two. Only the baseline
+            and `front` are trained then. None for the usual demo.
     """
     projects = TASKS[task].kind.pair_labeller is not None
     names = [BASELINE, "full", "front", PROJECTED] if projects else PAPER_STRATEGIES
+    finetuning = DEMO_FINETUNING[task]
+    if steps is not None:
+        names, finetuning = [BASELINE, "front"], finetuning.model_copy(update={"steps": steps, "epochs": None})
     return ExperimentSettings(
         name="demo",
         encoder=embedded.NAME,
@@ -48,6 +56,6 @@ def settings_of_demo(task: str = "pos") -> ExperimentSettings:
         languages=list(mini.LANGUAGES),
         data=DEMO_DATA[task],
         bitext=BitextSettings(source="mini:en-{language}.tsv", max_pairs=_PAIRS),
-        realignment=RealignmentSettings(steps=12, learning_rate=1e-4),
-        finetuning=DEMO_FINETUNING[task],
+        realignment=RealignmentSettings(steps=steps or 12, learning_rate=1e-4),
+        finetuning=finetuning,
     )

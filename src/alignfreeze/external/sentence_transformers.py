@@ -57,6 +57,33 @@ def parts_of(model: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     )
 
 
+def open_sentence_transformer(folder: Path) -> Any:
+    """Return the `SentenceTransformer` in a folder, on the CPU.
+
+    Raises:
+        SettingsError: The library is not installed.
+        EncoderError: The folder cannot be read.
+    """
+    library, _ = import_library()
+    try:
+        return library.SentenceTransformer(
+            str(folder), device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except Exception as error:  # a broken folder may raise anything
+        raise EncoderError(f"{folder}: cannot be loaded as a SentenceTransformer: {error}") from error
+
+
+def save_with(model: Any, inner: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a `SentenceTransformer` with another transformer and tokenizer than its own. It stays unchanged."""
+    (module,) = (one for one in model.modules() if isinstance(getattr(one, "auto_model", None), PreTrainedModel))
+    own = module.model, module.processor
+    try:
+        module.model, module.processor = inner, tokenizer
+        model.save(str(folder), create_model_card=False)
+    finally:
+        module.model, module.processor = own
+
+
 def write_sentence_transformer(
     save: Callable[[Path], object], folder: Path, *, width: int, max_length: int, pooling: str, normalize: bool
 ) -> None:

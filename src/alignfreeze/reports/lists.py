@@ -79,3 +79,19 @@ SCORES: tuple[Column[Score], ...] = (
 def list_scores(scores: Sequence[Score]) -> Sheet:
     """Return the scores of one model, one row per language and metric."""
     return make_sheet("Scores", SCORES, scores)
+
+
+_SERVED: tuple[Column[tuple[str, Mapping[str, Any]]], ...] = (
+    Column("code", lambda row: row[0], is_name=True, need=DETAIL),
+    Column("language", lambda row: name_or_code(row[0]), is_name=True),
+    Column("subwords kept", lambda row: 100 * row[1]["subwords"], "{:.2f} %".format),
+    Column("words split otherwise", lambda row: 100 * row[1]["split_otherwise"], "{:.2f} %".format),
+    Column("measured on", lambda row: row[1]["measured_on"], need=DETAIL),
+)
+"""The columns for each language of a model that was cut down."""
+
+
+def list_served(languages: Mapping[str, Mapping[str, Any]]) -> Sheet:
+    """Return how well a model that was cut down serves its languages, one row per language."""
+    note = "Shares of running subwords and words. A word is split otherwise if one of its subwords is not kept."
+    return make_sheet("Languages", _SERVED, list(languages.items()), note)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from alignfreeze.errors import SettingsError, did_you_mean, show_value
+from alignfreeze.experiment.paper import PREFIX, table_path
 from alignfreeze.experiment.records import RECORD, RUNS, RunRecord
 from alignfreeze.progress import remark
 from alignfreeze.running.doubts import doubts_of, learnt_nothing
@@ -33,7 +34,8 @@ from alignfreeze.studies.versus import Versus, set_side_by_side
 from alignfreeze.tabular import Tabular
 
 StudyLike = Study | str | os.PathLike[str]
-"""What `run_experiment` returned, the folder of runs, or a table in the layout of the paper's results."""
+"""What `run_experiment` returned, the folder of runs, a table in the layout of the paper's results, or one of the tables
+of the paper, such as `paper:pos-xlmr`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +206,21 @@ def to_places(studies: StudyLike | Sequence[StudyLike], what: str) -> list[Path]
     return places
 
 
-_EXPECTED = "expected what run_experiment returned, the folder of runs, a table (CSV), or a list of these"
+_EXPECTED = "expected what run_experiment returned, the folder of runs, a table (CSV), paper:NAME, or a list of these"
 
 
 def _find_places(studies: Any, what: str) -> Iterator[Path]:
     if isinstance(studies, str | os.PathLike) and isinstance(place := os.fspath(studies), str):
-        yield Path(place)
+        yield _to_place(place)
         return
     if not isinstance(studies, list | tuple):
         raise SettingsError(f"{what}: {_EXPECTED}; got {show_value(studies)}")
     for number, one in enumerate(studies, start=1):
         if not isinstance(one, str | os.PathLike):
             raise SettingsError(f"{what}: {_EXPECTED}; item {number} is {show_value(one)}")
-        yield Path(one)
+        yield _to_place(os.fspath(one))
+
+
+def _to_place(name: str) -> Path:
+    """Return the path of a study; `paper:pos-xlmr` is a table that the paper published."""
+    return table_path(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else Path(name)

@@ -223,6 +223,33 @@ def versus_sheet(versus: Versus) -> Sheet:
     return make_sheet(title, VERSUS, _versus_rows(versus), VERSUS_NOTE, things="study")
 
 
+def repetition_lines(versus: Versus) -> list[str]:
+    """Return sentences on whether one study repeats the other, the answer first."""
+    found = versus.repetition
+    who = f"{title_of(versus.ours)}; theirs: {versus.theirs.setup.encoder}"
+    if not found.n or found.correlation is None:
+        return [f"The two studies cannot be compared language by language; both need two seeds or more. ({who})"]
+    outside = found.outside
+    inside = (
+        f"In {found.n - len(outside)} of {found.n} cases (a strategy in a language), the gains differ by no more than "
+        "their intervals."
+    )
+    pattern = (
+        f"Languages that gain more in one study gain {'more' if found.correlation > 0 else 'less'} in the other: "
+        f"Spearman's correlation is {found.correlation:+.2f} (p = {found.p_value:.2g})."
+    )
+    answer = {
+        "agrees": "The two studies agree.",
+        "does not agree": "The two studies do not agree.",
+        "cannot tell": "Whether the two studies agree cannot be told yet.",
+    }
+    lines = [f"{answer[found.agreement]} {inside} {pattern} ({who})"]
+    for strategy in dict.fromkeys(name for name, _ in outside):
+        codes = [code for name, code in outside if name == strategy]
+        lines.append(f"{strategy} differs by more in {', '.join(map(name_or_code, codes))}.")
+    return lines
+
+
 def _versus_rows(versus: Versus) -> list[VersusRow]:
     ours, theirs = versus.ours.overall, versus.theirs.overall
     return [
@@ -288,6 +315,7 @@ def versus_facts(versus: Versus) -> dict[str, Any]:
         "theirs": comparison_facts(versus.theirs),
         "languages": list(versus.languages),
         "strategies": list(versus.strategies),
+        "repetition": asdict(versus.repetition),
         **{column.key: {row.strategy: column.value(row) for row in compared} for column in VERSUS if column.key},
     }
 

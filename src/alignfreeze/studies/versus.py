@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
+
+from scipy import stats
 
 from alignfreeze.errors import SettingsError
 from alignfreeze.running.scores import PaperVerdict
+from alignfreeze.running.verdicts import ERRORS
 from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import correlate_ranks
+from alignfreeze.studies.statistics import correlate_ranks, p_value_of_ranks
+
+_ENOUGH = 20
+"""Gains among which a correlation of 0.5 is found nine times in ten."""
 
 SYNONYMS = {
     "udpos": "pos",
@@ -33,6 +41,39 @@ def _simplify(setup: Setup) -> Setup:
     )
 
 
+Agreement = Literal["agrees", "does not agree", "cannot tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Whether a study repeats another one.
+
+    Attributes:
+        agreement: It agrees if the gains differ by no more than their intervals in all but a few cases, as many as
+            chance would allow, and if the languages that gain more in one study gain more in the other.
+        within: Whether the gains of both studies differ by no more than their intervals, by strategy and language;
+            only where both studies have an interval.
+        correlation: Spearman's correlation of the gains over languages and strategies, after the mean of each strategy
+            is subtracted; None if it is not known.
+        p_value: The p-value of no correlation.
+    """
+
+    agreement: Agreement
+    within: Mapping[str, Mapping[str, bool]]
+    correlation: float | None
+    p_value: float | None
+
+    @property
+    def n(self) -> int:
+        """The number of cases: languages with a strategy."""
+        return sum(map(len, self.within.values()))
+
+    @property
+    def outside(self) -> list[tuple[str, str]]:
+        """The cases whose gains differ by more than their intervals: a strategy, and a language."""
+        return [(name, code) for name, row in self.within.items() for code, inside in row.items() if not inside]
+
+
 @dataclass(frozen=True, slots=True)
 class Versus:
     """Two studies of the same setup.
@@ -45,6 +86,7 @@ class Versus:
         agreement: The share of these languages with the same outcome by the paper's criterion, by strategy;
             None with a single seed.
         correlation: Spearman's correlation of the gains over these languages, by strategy; None below three.
+        repetition: Whether one study repeats the other.
     """
 
     ours: Comparison
@@ -53,6 +95,7 @@ class Versus:
     strategies: tuple[str, ...]
     agreement: Mapping[str, float | None]
     correlation: Mapping[str, float | None]
+    repetition: Repetition
 
 
 def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -> list[Versus]:
@@ -109,7 +152,45 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
             for name in realigned
         },
         {name: _correlation_of([(our.gain, their.gain) for our, their in rows[name]]) for name in realigned},
+        _find_repetition(ours, theirs, languages, realigned),
     )
+
+
+def _find_repetition(
+    ours: Comparison, theirs: Comparison, languages: Sequence[str], strategies: Sequence[str]
+) -> Repetition:
+    """Return whether the gains of one study repeat those of the other."""
+    within: dict[str, dict[str, bool]] = {}
+    gains: list[tuple[float, float]] = []
+    for name in strategies:
+        pairs = {
+            code: (our.judged, their.judged)
+            for code in languages
+            if (our := ours.cells[code].get(name)) and (their := theirs.cells[code].get(name))
+        }
+        known = {code: (our, their) for code, (our, their) in pairs.items() if our is not None and their is not None}
+        within[name] = {
+            code: abs(our.gain - their.gain) <= math.hypot(_half_width(our.interval), _half_width(their.interval))
+            for code, (our, their) in known.items()
+            if our.interval is not None and their.interval is not None
+        }
+        means = [statistics.fmean(pair[side].gain for pair in known.values()) if known else 0.0 for side in (0, 1)]
+        gains += [(our.gain - means[0], their.gain - means[1]) for our, their in known.values()]
+    cases = [inside for row in within.values() for inside in row.values()]
+    correlation = _correlation_of(gains)
+    p_value = None if correlation is None else p_value_of_ranks(*zip(*gains, strict=True))
+    if not cases or correlation is None or p_value is None:
+        return Repetition("cannot tell", within, correlation, p_value)
+    too_many = cases.count(False) > stats.binom.ppf(1 - ERRORS, len(cases), ERRORS)
+    if not too_many and correlation > 0 and p_value < ERRORS:
+        return Repetition("agrees", within, correlation, p_value)
+    # Few languages, or wide intervals: that nothing is found does not say that nothing is there.
+    is_known = too_many or len(gains) >= _ENOUGH
+    return Repetition("does not agree" if is_known else "cannot tell", within, correlation, p_value)
+
+
+def _half_width(interval: tuple[float, float]) -> float:
+    return (interval[1] - interval[0]) / 2
 
 
 def _agreement_of(pairs: Sequence[tuple[PaperVerdict | None, PaperVerdict | None]]) -> float | None:

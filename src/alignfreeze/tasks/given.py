@@ -121,7 +121,7 @@ def to_unlabelled(
         raise DataError(f"{name}: got the text {data[:60]!r}; give a list of texts, or a pathlib.Path for a file")
     items, rows = _open(task, data, split=split, name=name)
     make = task.kind.plain.unlabelled
-    split_text = _find_split(language, name=name)
+    split_text = find_split(language, name=name)
     found = []
     for number, item in enumerate(items if rows is None else rows, start=1):
         where = f"{name}, item {number}" if rows is None else f"{name}, row {number}"
@@ -140,8 +140,12 @@ def to_unlabelled(
     return found
 
 
-def _find_split(language: str | None, *, name: str) -> Callable[[str], tuple[str, ...]]:
-    """Return the function that splits texts of a language; without a language, it asks for one."""
+def find_split(language: str | None, *, name: str) -> Callable[[str], tuple[str, ...]]:
+    """Return the function that splits texts of a language. Without a language, the function asks for one.
+
+    Raises:
+        SettingsError: There is no such language.
+    """
     if language is not None:
         return find_splitter(check_language(language))
 

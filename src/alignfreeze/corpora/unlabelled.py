@@ -1,0 +1,163 @@
+"""Reads texts that a model is to label, in many forms and without holding a whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.labelled import FIRST
+from alignfreeze.corpora.questions import read_articles
+from alignfreeze.corpora.tab_lines import parse_rows
+from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
+from alignfreeze.decoding import LONGEST_DOCUMENT
+from alignfreeze.errors import DataError
+from alignfreeze.files import read_lines
+from alignfreeze.settings import check_known
+
+QUESTION = ("question", "context")
+"""The fields of a question and of the text that holds its answer."""
+
+_WORD_ENDINGS = frozenset({".iob2", ".iob", ".bio", ".conll"})
+"""Endings of the names of files with one word per line."""
+
+_LOOKED_AT = 50
+"""Lines at the beginning of a file that tell its form."""
+
+Line = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """A text to be labelled.
+
+    Attributes:
+        value: The text, its words, two texts, or a row with named fields.
+        place: The file and the line, for messages.
+        lines: The lines of a sentence in CoNLL-U, so that they can be written again.
+    """
+
+    value: Any
+    place: str
+    lines: tuple[str, ...] = ()
+
+
+def read_unlabelled(path: Path, *, form: str | None = None) -> Iterator[Unlabelled]:
+    """Yield the texts of a file. What labels it has are not read.
+
+    Args:
+        path: The file, plain or compressed.
+        form: A name in `FORMS`; None to tell it by the name of the file and its first lines.
+
+    Raises:
+        SettingsError: There is no such form.
+        DataError: The file cannot be read or is empty, or a line is wrong; the message names the line.
+    """
+    lines = read_lines(path, longest=LONGEST_DOCUMENT)  # SQuAD may be one line
+    first = list(islice(lines, _LOOKED_AT))
+    if not any(line.strip() for _, line in first):
+        raise DataError(
+            f"{path}: no text found" + (f" in the first {len(first)} lines" if first else "; the file is empty")
+        )
+    chosen = _guess_form(path, first) if form is None else check_known(form, FORMS, "form of texts")
+    return FORMS[chosen](path, chain(first, lines))
+
+
+def _guess_form(path: Path, lines: list[Line]) -> str:
+    """Return the form of a file by its name and its first lines."""
+    filled = [line for _, line in lines if line.strip()]
+    rows = [line for line in filled if not line.startswith("#")] or filled
+    if filled[0].lstrip().startswith("{"):
+        return "squad" if '"data"' in filled[0] or filled[0].strip() == "{" else "jsonl"
+    if all(line.count("\t") == CONLLU_COLUMNS - 1 for line in rows):
+        return "conllu"
+    names = set(filled[0].split("\t"))
+    if names & set(FIRST) or names.issuperset(QUESTION):
+        return "tsv"
+    if _WORD_ENDINGS & set(path.suffixes):
+        return "words"
+    return "text"
+
+
+def _read_text(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield one text per line, or two texts with a tab between them; empty lines are skipped."""
+    for number, line in lines:
+        if line.strip():
+            parts = line.split("\t")
+            yield Unlabelled(tuple(parts) if len(parts) == 2 else line, f"{path}, line {number}")
+
+
+def _read_words(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield sentences with one word per line, in the first column; an empty line ends a sentence."""
+    for block in _split_blocks(lines):
+        words = [line.split()[0] for _, line in block if not line.startswith("-DOCSTART-")]
+        if words:
+            yield Unlabelled(words, f"{path}, line {block[0][0]}")
+
+
+def _read_conllu(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield the syntactic words of sentences in CoNLL-U."""
+    for block in _split_blocks(lines):
+        words = []
+        for number, line in block:
+            if line.startswith("#"):
+                continue
+            columns = line.split("\t")
+            if len(columns) != CONLLU_COLUMNS:
+                raise DataError.at(
+                    path,
+                    number,
+                    f"a CoNLL-U line has {CONLLU_COLUMNS} columns separated by tabs, but this line has {len(columns)}",
+                )
+            if columns[0].isdecimal():  # no token of several words, and no empty node
+                words.append(columns[1])
+        if words:
+            yield Unlabelled(words, f"{path}, line {block[0][0]}", tuple(line for _, line in block))
+
+
+def _split_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    block: list[Line] = []
+    for number, line in lines:
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _read_json(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield one row per line of JSON."""
+    for number, line in lines:
+        if line.strip():
+            row = parse_object(path, number, line)
+            if row is None:
+                raise DataError.at(path, number, "null is no text")
+            yield Unlabelled(row, f"{path}, line {number}")
+
+
+def _read_tsv(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield one row per line; the first line names the columns."""
+    for number, row in parse_rows(path, lines):
+        yield Unlabelled(row, f"{path}, line {number}")
+
+
+def _read_squad(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
+    """Yield the questions of one JSON document."""
+    for where, row in read_articles(path, lines, labelled=False):
+        yield Unlabelled(row, where)
+
+
+FORMS: dict[str, Callable[[Path, Iterator[Line]], Iterator[Unlabelled]]] = {
+    "text": _read_text,
+    "words": _read_words,
+    "conllu": _read_conllu,
+    "jsonl": _read_json,
+    "tsv": _read_tsv,
+    "squad": _read_squad,
+}
+"""Readers by the form of a file."""

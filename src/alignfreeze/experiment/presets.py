@@ -1,0 +1,209 @@
+"""Experiment files to begin with: usual settings of each task, with comments that say why."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alignfreeze.corpora import mini
+from alignfreeze.corpora.hub import HUB
+from alignfreeze.encoding import embedded
+from alignfreeze.errors import OutputError, SettingsError
+from alignfreeze.experiment.data import read_data
+from alignfreeze.experiment.finding import place_of
+from alignfreeze.experiment.guessing import Found, find_data
+from alignfreeze.experiment.names import BASELINE, PROJECTED
+from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.files import check_file, write_lines
+from alignfreeze.languages import check_language, name_of
+from alignfreeze.settings import check_known, write_value
+from alignfreeze.tasks.table import TASKS
+from alignfreeze.tasks.task import Source, Task
+
+_FEWEST_STEPS = 800
+"""Steps of fine-tuning below which an encoder learns little of a task (docs/faq.md)."""
+
+_SEEDS = [31, 42, 66]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings of fine-tuning that suit a task.
+
+    Attributes:
+        epochs: Passes over the training items.
+        batch_size: Items per step.
+        learning_rate: The highest learning rate.
+        max_length: The most subwords of an item.
+        head_learning_rate: That of the head; None for the same.
+        source: Where the settings come from.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int
+    head_learning_rate: float | None
+    source: str
+
+
+_PAPER = "the paper's"
+_SMALL = "the embedded encoder is small and needs higher rates than the paper's"
+
+PRESETS = {
+    "pos": Preset(5, 32, 2e-5, 96, None, _PAPER),
+    "ner": Preset(5, 32, 2e-5, 96, None, _PAPER),
+    "nli": Preset(2, 32, 2e-5, 96, None, _PAPER),
+    "qa": Preset(5, 32, 2e-5, 128, None, _PAPER),
+}
+"""Settings for the encoders of the paper, by task; other tasks are like the one with the same head."""
+
+SMALL_PRESETS = {
+    "pos": Preset(5, 16, 5e-4, 96, None, _SMALL),
+    "ner": Preset(5, 16, 1e-4, 96, 1e-3, _SMALL),
+    "nli": Preset(2, 16, 1e-4, 96, None, _SMALL),
+    "qa": Preset(3, 16, 2e-4, 128, 2e-3, _SMALL),
+}
+"""Settings for the embedded encoder, by task."""
+
+
+def write_experiment(
+    out: Path,
+    *,
+    task: str,
+    languages: Sequence[str],
+    folder: Path = Path(),
+    train: str | None = None,
+    test: str | None = None,
+    bitext: str | None = None,
+    encoder: str = embedded.NAME,
+    source_language: str = "en",
+) -> dict[str, Any]:
+    """Write an experiment file with comments, whose data have been read, and return what it says.
+
+    Args:
+        out: The new file.
+        task: A name in `TASKS`.
+        languages: Codes of the target languages.
+        folder: Where data that are not named are searched.
+        train: The training items; None to find them.
+        test: The test items, with `{language}`; None to find them.
+        bitext: The sentence pairs, with `{language}`: a place, or two with a comma between them; None to find them.
+        encoder: The encoder.
+        source_language: The language of the training items.
+
+    Raises:
+        SettingsError: A task, a language or a setting is wrong.
+        DataError: No data are found, or they cannot be read.
+        OutputError: The file exists, or cannot be written.
+    """
+    check_file(out)
+    if out.exists():
+        raise OutputError(f"{out}: this file exists already; choose another name, or remove it")
+    chosen = TASKS[check_known(task, TASKS, "task")]
+    codes = [code for code in dict.fromkeys(map(check_language, languages)) if code != source_language]
+    if not codes:
+        raise SettingsError("--languages: name at least one target language, as in --languages sw,tr")
+    found = _complete(chosen, train, test, bitext, folder=folder, languages=codes, source_language=source_language)
+    base = out.resolve().parent
+    found = replace(
+        found, **{name: _from_here(place, base) for name, place in asdict(found).items() if place is not None}
+    )
+    text = _render(out, chosen, found, codes, encoder=encoder, source_language=check_language(source_language))
+    settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
+    if not any(place is not None and place.startswith(HUB) for place in asdict(found).values()):
+        read_data(settings, base=base)
+    write_lines(out, text.splitlines())
+    strategies = [str(strategy) for strategy in settings.strategies]
+    return {
+        "file": str(out),
+        **{name: place for name, place in asdict(found).items() if place is not None},
+        "strategies": strategies,
+        "steps": settings.finetuning.steps,
+    }
+
+
+def _complete(
+    task: Task,
+    train: str | None,
+    test: str | None,
+    bitext: str | None,
+    *,
+    folder: Path,
+    languages: Sequence[str],
+    source_language: str,
+) -> Found:
+    """Return the data that are named, and for those that are not, what is found in the folder."""
+    source, target = bitext.split(",", 1) if bitext is not None and "," in bitext else (bitext, None)
+    if train is not None and test is not None and source is not None:
+        return Found(train, test, source, target)
+    found = find_data(
+        folder,
+        languages,
+        source_language=source_language,
+        one_test=task.names_languages,
+        wanted={"train": train is None, "test": test is None, "bitext": source is None},
+    )
+    return Found(
+        train or str(folder / str(found.train)),
+        test or str(folder / str(found.test)),
+        *(
+            (source, target)
+            if source
+            else tuple(place and str(folder / place) for place in (found.source, found.target))
+        ),
+    )
+
+
+def _from_here(place: str, base: Path) -> str:
+    """Return a place as an experiment file in a folder names it."""
+    if place.startswith((HUB, mini.PREFIX)) or Path(place).is_absolute():
+        return place
+    return Path(os.path.relpath(Path.cwd() / place, base)).as_posix()
+
+
+def _render(
+    out: Path, task: Task, found: Found, languages: Sequence[str], *, encoder: str, source_language: str
+) -> str:
+    is_small = encoder == embedded.NAME
+    like = next(name for name in PRESETS if TASKS[name].kind.head is task.kind.head)
+    presets = SMALL_PRESETS if is_small else PRESETS
+    preset = presets.get(task.name, presets[like])
+    place = place_of(found.train, out.resolve().parent)
+    n_items = None if str(place).startswith(HUB) else len(task.read(Source(place, source_language)))
+    passes = None if n_items is None else preset.epochs * -(-n_items // preset.batch_size)
+    strategies = [BASELINE]
+    if found.source is not None:
+        strategies += ["full", "front", *([PROJECTED] if task.kind.pair_labeller is not None else [])]
+    templates = Environment(
+        loader=PackageLoader("alignfreeze.experiment"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # TOML, so nothing is escaped as HTML
+    templates.filters["toml"] = write_value
+    return templates.get_template("experiment.toml.jinja").render(
+        name=out.stem,
+        out=out.name,
+        task=task,
+        found=found,
+        encoder=encoder,
+        is_small=is_small,
+        strategies=strategies,
+        seeds=_SEEDS,
+        source_language=source_language,
+        languages=languages,
+        named=", ".join(map(name_of, languages)),
+        preset=preset,
+        n_items=n_items,
+        passes=passes,
+        fewest=_FEWEST_STEPS,
+        realigns=len(strategies) > 1,
+    )

