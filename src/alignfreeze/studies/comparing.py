@@ -34,8 +34,8 @@ from alignfreeze.studies.versus import Versus, set_side_by_side
 from alignfreeze.tabular import Tabular
 
 StudyLike = Study | str | os.PathLike[str]
-"""What `run_experiment` returned, the folder of runs, a table in the layout of the paper's results, or one of the tables
-of the paper, such as `paper:pos-xlmr`."""
+"""What `run_experiment` returned, the folder of runs, a table in the layout of the paper's results, or one of
+its tables, `paper:pos-xlmr`."""
 
 
 @dataclass(frozen=True, slots=True)
