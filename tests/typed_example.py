@@ -53,6 +53,7 @@ def use_one_model() -> None:
     assert_type(scores[0].value, float)
     assert_type(af.predict(tagger, ["Der Hund schläft."], language="de").to_pandas(), DataFrame)
     assert_type(af.convert_model(encoder, "vectors", to="sentence-transformers"), dict[str, Any])
+    assert_type(af.shrink_model(encoder, "small", languages=["en"], texts={"sw": Path("sw.txt")}), dict[str, Any])
 
 
 def realign_on_objects(folder: Path) -> None:

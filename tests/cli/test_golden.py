@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 from alignfreeze import cli, terminal
+from alignfreeze.corpora.mini import mini_path
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.labelling.forms import write_items
 from alignfreeze.running.study import Study
@@ -122,18 +123,53 @@ def convert(_):
     return ["models/tagger", "--to", "onnx", "--out", "out"]
 
 
+@case(("alignfreeze.experiment.shrinking.shrink_model", lambda *_, **__: figures.SHRUNK))
+def shrink(_):
+    return ["models/tagger", "--languages", "en", "--text", "sw=sw.txt", "--out", "out"]
+
+
+@case(("alignfreeze.evaluation.predicting_files.predict_files", lambda *_, **__: iter(["the\tDET", "dog\tNOUN", ""])))
+def predict(_):
+    return ["models/tagger", "texts.txt", "--language", "en"]
+
+
 def study_of(*_, out, **__):
     settings = make_settings(figures.LANGUAGES, strategies=list(figures.STRATEGIES), seeds=[31, 42, 66])
     return [Study(settings, tuple(figures.study_records()), 0, Path(out))]
 
 
 @case(
-    ("alignfreeze.experiment.demo.settings_of_demo", lambda _: ExperimentSettings.from_toml(Path("experiment.toml"))),
+    (
+        "alignfreeze.experiment.demo.settings_of_demo",
+        lambda _, **__: ExperimentSettings.from_toml(Path("experiment.toml")),
+    ),
     ("alignfreeze.running.dispatch.run_experiments", study_of),
     ("alignfreeze.reports.writing.report_demo", lambda *_, **__: "the report is demo-report.html"),
 )
 def demo(_):
     return []
+
+
+@case()
+def init(folder):
+    for name in ("en-train.conllu", "en-test.conllu", "sw-test.conllu", "en-sw.tsv"):
+        (folder / name).write_bytes(mini_path(name).read_bytes())
+    return ["mine.toml", "--languages", "sw"]
+
+
+def published_study_of(*_, out, **__):
+    settings = make_settings(figures.LANGUAGES, strategies=list(figures.STRATEGIES), seeds=[31, 42, 66])
+    write_runs(Path(out), figures.study_records())
+    return [Study(settings, tuple(figures.study_records()), 0, Path(out))]
+
+
+@case(
+    ("alignfreeze.experiment.paper.experiment_path", lambda _: Path("experiment.toml")),
+    ("alignfreeze.running.dispatch.run_experiments", published_study_of),
+    ("alignfreeze.studies.comparing.table_path", lambda _: Path("out")),
+)
+def reproduce(_):
+    return ["pos-xlmr", "--out", "out"]
 
 
 @case(("alignfreeze.running.dispatch.run_experiments", study_of))

@@ -44,6 +44,19 @@ CONVERSION = {
     "difference": 1.1920929e-06,
     "folder": "models/onnx",
 }
+SHRUNK = {
+    "model": "models/tagger",
+    "subwords": 75_011,
+    "subwords_before": 250_037,
+    "bytes": 200_712_345,
+    "bytes_before": 470_615_040,
+    "difference": 1.1920929e-07,
+    "languages": {
+        "en": {"subwords": 0.9998, "split_otherwise": 0.0004, "measured_on": "the list of words"},
+        "sw": {"subwords": 0.9871, "split_otherwise": 0.0213, "measured_on": "texts held out"},
+    },
+    "folder": "models/small",
+}
 COST = Cost("cpu", False, False, realignment_step=1.234, finetuning_step=0.567, hours=12.3, memory_gib=3.4)
 
 

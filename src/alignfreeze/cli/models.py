@@ -245,7 +245,7 @@ def shrink(
     text: Annotated[
         list[str] | None, typer.Option("--text", help="sw=FILE: text in a language, one per line; may be repeated.")
     ] = None,
-    share: Annotated[float, typer.Option(help="Largest share of the subwords that is kept.")] = 0.3,
+    share: Annotated[float, typer.Option(help="Largest share of the subwords that is kept.")] = 0.25,
     precision: Annotated[
         str, typer.Option(help="How weights are stored: float32, or bf16 in half of the bytes.")
     ] = "float32",

@@ -82,7 +82,9 @@ def init(
     bitext: Annotated[
         str | None, typer.Option(help="Bitext, such as 'en-{language}.tsv', if it is elsewhere; or SOURCE,TARGET.")
     ] = None,
-    encoder: o.EncoderOption = o.EMBEDDED,
+    encoder: Annotated[
+        str, typer.Option(help="The encoder: embedded:e5-small, a folder, or a name on the hub.")
+    ] = o.EMBEDDED,
     source: Annotated[str, typer.Option("--source", help="Language of the training items.")] = "en",
     as_json: o.Json = False,
 ) -> None:

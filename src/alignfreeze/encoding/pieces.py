@@ -25,6 +25,9 @@ from alignfreeze.errors import EncoderError
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 """A subword that stands for one byte of a character without a subword."""
 
+_NO_SCRIPTS = ("Common", "Inherited")
+"""What punctuation, digits and symbols are written in; so is the mark of a space, `▁`."""
+
 State = dict[str, Any]
 """A tokenizer, or a part of one, as in the file tokenizer.json."""
 
@@ -40,8 +43,8 @@ def cut_tokenizer(
     Args:
         tokenizer: The full tokenizer, which stays unchanged.
         wanted: The numbers of the subwords to keep.
-        scripts: Scripts by their Unicode names. Single characters of these scripts, and those of no script such as
-            digits, are kept too, so that new words can be spelt.
+        scripts: Scripts by their Unicode names. Single characters of these scripts, and all that is written without
+            letters, such as digits and punctuation, are kept too, so that new words can be spelt.
 
     Returns:
         The tokenizer, and for each of its subwords the number in the full tokenizer, ascending, [subwords].
@@ -81,8 +84,8 @@ def cut_tokenizer(
 
 def _test_for_need(model: State, scripts: Collection[str]) -> Callable[[str], bool]:
     """Return a function that tells whether a subword is kept although nobody wants it."""
-    names = (*scripts, "Common", "Inherited")
-    character = regex.compile("[" + "".join(rf"\p{{Script={name}}}" for name in names) + "]")
+    letters, signs = ("".join(rf"\p{{Script={name}}}" for name in names) for names in (scripts, _NO_SCRIPTS))
+    character = regex.compile(rf"[{signs}]+|[{signs}]?[{letters}{signs}]")
     bytes_as_letters = set(ByteLevel.alphabet())
     prefix, unknown = model.get("continuing_subword_prefix") or "", model.get("unk_token")
 
@@ -91,7 +94,7 @@ def _test_for_need(model: State, scripts: Collection[str]) -> Callable[[str], bo
         return (
             subword == unknown
             or letter in bytes_as_letters
-            or character.fullmatch(letter) is not None
+            or character.fullmatch(letter.replace("Ġ", " ")) is not None
             or _BYTE.fullmatch(subword) is not None
         )
 

@@ -19,6 +19,9 @@ from alignfreeze.encoding.encoder import most_subwords
 from alignfreeze.encoding.pieces import cut_tokenizer
 from alignfreeze.errors import EncoderError
 
+_LONGEST = 256
+"""The most subwords of a text whose outputs are compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
@@ -112,23 +115,20 @@ def find_difference(
     Raises:
         EncoderError: No subwords of a text are all kept, or the small tokenizer splits a text otherwise.
     """
-    most = most_subwords(model, tokenizer)
+    most = min(_LONGEST, most_subwords(model, tokenizer))
     kept = set(small.rows.tolist())
     largest = difference = 0.0
     was_training = model.training
     model.eval()
     try:
         for text in texts:
-            before = tokenizer(text, truncation=True, max_length=most, return_tensors="pt")
-            if not kept.issuperset(before["input_ids"][0].tolist()):
+            before = tokenizer(text, truncation=True, max_length=most)["input_ids"]
+            if not kept.issuperset(before):
                 continue
-            after = small.tokenizer(text, truncation=True, max_length=most, return_tensors="pt")
-            if small.rows[after["input_ids"][0]].tolist() != before["input_ids"][0].tolist():
+            after = small.tokenizer(text, truncation=True, max_length=most)["input_ids"]
+            if small.rows[after].tolist() != before:
                 raise EncoderError(f"the small tokenizer splits {text!r} otherwise although its subwords are kept")
-            with torch.inference_mode():
-                expected, found = (
-                    side(**inputs.to(side.device))[0].cpu() for side, inputs in ((model, before), (small.model, after))
-                )
+            expected, found = _run(model, before), _run(small.model, after)
             largest = max(largest, float(expected.abs().max()))
             difference = max(difference, float((expected - found).abs().max()))
     finally:
@@ -136,3 +136,9 @@ def find_difference(
     if not largest:
         raise EncoderError("no text has only subwords that are kept, so the outputs cannot be compared; keep more")
     return difference / largest
+
+
+def _run(model: PreTrainedModel, subwords: list[int]) -> torch.Tensor:
+    """Return the first output of a model for one text."""
+    with torch.inference_mode():
+        return model(input_ids=torch.tensor([subwords], device=model.device))[0].float().cpu()

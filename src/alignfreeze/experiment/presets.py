@@ -20,7 +20,7 @@ from alignfreeze.experiment.finding import place_of
 from alignfreeze.experiment.guessing import Found, find_data
 from alignfreeze.experiment.names import BASELINE, PROJECTED
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.files import check_file, write_lines
+from alignfreeze.files import check_file, make_folder, write_lines
 from alignfreeze.languages import check_language, name_of
 from alignfreeze.settings import check_known, write_value
 from alignfreeze.tasks.table import TASKS
@@ -53,8 +53,8 @@ class Preset:
     source: str
 
 
-_PAPER = "the paper's"
-_SMALL = "the embedded encoder is small and needs higher rates than the paper's"
+_PAPER = "The values of the paper."
+_SMALL = "The embedded encoder is small and needs higher rates than those of the paper."
 
 PRESETS = {
     "pos": Preset(5, 32, 2e-5, 96, None, _PAPER),
@@ -111,7 +111,7 @@ def write_experiment(
     if not codes:
         raise SettingsError("--languages: name at least one target language, as in --languages sw,tr")
     found = _complete(chosen, train, test, bitext, folder=folder, languages=codes, source_language=source_language)
-    base = out.resolve().parent
+    base = make_folder(out.resolve().parent)
     found = replace(
         found, **{name: _from_here(place, base) for name, place in asdict(found).items() if place is not None}
     )
@@ -199,6 +199,7 @@ def _render(
         strategies=strategies,
         seeds=_SEEDS,
         source_language=source_language,
+        source_name=name_of(source_language),
         languages=languages,
         named=", ".join(map(name_of, languages)),
         preset=preset,

@@ -28,7 +28,7 @@ from alignfreeze.tasks.finetuning import Finetuned
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.uploads import check_hub, push
 
-SHARE = 0.3
+SHARE = 0.25
 """The share of the subwords that is kept, if the user names none."""
 
 _EQUAL = 1e-5
