@@ -28,17 +28,24 @@ STORY = ("own-files.md", "decide.md")
 
 PAGES = [
     "adapters.md",
+    "advice.md",
     "alignment.md",
     "concepts.md",
     "elsewhere.md",
     "encoders.md",
     "faq.md",
+    "labelling.md",
     "merging.md",
+    "projection.md",
     "report.md",
+    "reproducing.md",
     "sharing.md",
     "studies.md",
     "tasks/classification.md",
+    "tasks/pos.md",
     "tasks/tagging.md",
+    "translated.md",
+    "tutorial.md",
     "using.md",
 ]
 
@@ -47,18 +54,13 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "tests/test_contributing.py executes its recipes; its commands are targets of make",
     "docs/api.md": "tests/test_front_door.py",
     "docs/own-code.md": "tests/test_front_door.py",
-    "docs/labelling.md": "tests/labelling/test_commands.py: its commands need a person's labels between them",
-    "docs/advice.md": "tests/advice: its pilots take as long as a budget says",
-    "docs/tutorial.md": "tests/cli/test_runs.py: the demo needs the embedded encoder",
     "docs/index.md": "it only installs",
-    "docs/projection.md": "tests/experiment/test_teaching.py: one run with --set",
-    "docs/reproducing.md": "tests/studies/test_paper.py: its data are fetched",
-    "docs/translated.md": "tests/experiment/test_translations.py: its translations are a person's",
-    "docs/tasks/pos.md": "tests/cli/test_runs.py: its files are those of a user",
 }
 """Pages whose examples other tests execute, or that have a reason not to be executed."""
 
 LEFT_OUT = {
+    "alignfreeze demo": "tests/cli/test_runs.py executes it: it needs the embedded encoder",
+    "alignfreeze reproduce": "its data are fetched; tests/studies/test_repetition.py",
     "alignfreeze lens": "it serves until it is stopped",
     "torchrun": "it needs several devices",
     "zcat": "the same as a file, through a pipe",
@@ -71,6 +73,14 @@ QUICK = {
     "shrink": ["--text", "en=english.txt", "--text", "tr=swahili.txt"],
 }
 """Options that make a command quick here."""
+
+
+HEAD = 'encoder = "xlm-roberta-base"\ndevice = "cpu"\n'
+
+
+def experiment_of(name):
+    """The experiment file of a page."""
+    return next(block.text for block in blocks_of(DOCS / name) if block.text.startswith('name = "'))
 
 
 def is_executed(page):
@@ -115,9 +125,14 @@ def workshop(tmp_path_factory, tiny_folder, toy_bitext, toy_tagged):
         write(folder / name, english)
     for name in ("news.conllu", "ud/de-test.conllu", "ud/tr-test.conllu"):
         write(folder / name, other)
-    shutil.copy(FOLDER / "pos-xlmr.csv", folder / "table.csv")
-    for name, side in (("texts.txt", "target"), ("swahili.txt", "target"), ("english.txt", "source")):
-        write(folder / name, "".join(f"{' '.join(getattr(pair, side))}\n" for pair in toy_bitext[:40]))
+    for name in ("table.csv", "en__opus100__pos.csv"):
+        shutil.copy(FOLDER / "pos-xlmr.csv", folder / name)
+    for name, side in {"english": "source", **dict.fromkeys(("texts", "swahili", "sw", "tr", "hi"), "target")}.items():
+        write(folder / f"{name}.txt", "".join(f"{' '.join(getattr(pair, side))}\n" for pair in toy_bitext[:100]))
+    for name in ("my-study.toml", "pos.toml"):
+        write(folder / name, HEAD + experiment_of("own-files.md"))
+    entities = experiment_of("own-files.md").replace(".conllu", ".iob2").replace("mini:", "mini:ner-", 2)
+    write(folder / "experiment.toml", 'task = "ner"\n' + HEAD + entities)
     for name in ("ner-en-train.iob2", "ner-en-test.iob2", "ner-sw-test.iob2", "ner-tr-test.iob2"):
         write(folder / "my-data" / name.removeprefix("ner-"), mini_path(name).read_text(encoding="utf-8"))
     for name in ("en-sw.tsv", "en-tr.tsv"):
@@ -151,8 +166,6 @@ def execute(name, tiny_folder):
         elif block.language == "sh":
             for line in block.text.replace("\\\n", " ").splitlines():
                 n_executed += command(line)
-        elif block.language == "toml" and block.text.startswith('name = "my-study"'):
-            Path("my-study.toml").write_text('encoder = "xlm-roberta-base"\ndevice = "cpu"\n' + block.text)
     return n_executed
 
 
@@ -162,7 +175,7 @@ def command(line):
         return False
     program, *words = shlex.split(line, comments=True)
     assert program == "alignfreeze", line
-    words = [found_run(word) for word in words]
+    words = [found for word in words for found in expand(word)]
     for option, out in pairwise(words):
         if option == "--out" and words[0] != "run":
             remove(Path(out))
@@ -170,13 +183,25 @@ def command(line):
         words += QUICK[words[0]]
     done = alignfreeze(*words)
     assert done.returncode == 0, f"{line}\n{done.stderr}"
+    if words[0] == "label":
+        answer()
     return True
 
 
-def found_run(word):
-    """Replace the digest in the name of a run, which every change of the code changes."""
+def expand(word):
+    """Expand a pattern as a shell does; the digest in the name of a run, which every change changes, is one too."""
     pattern = re.sub(r"\w+-31-[0-9a-f]{12}", "front-31-*", word)
-    return word if pattern == word else str(next(Path().glob(pattern)))
+    if "*" not in pattern:
+        return [word]
+    found = sorted(map(str, Path().glob(pattern)))
+    return found if pattern == word else found[:1]
+
+
+def answer():
+    """Label what is asked for, as a person would."""
+    for path in Path().glob("*.conllu"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("\t?\t", "\tNOUN\t"), encoding="utf-8")
 
 
 def remove(path):
@@ -202,17 +227,28 @@ def study(workshop, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shutil.copytree(workshop / "xlm-roberta-base", folder / "xlm-roberta-base")
-        text = next(
-            block.text for block in blocks_of(DOCS / "own-files.md") if block.text.startswith('name = "my-study"')
-        )
-        Path("my-study.toml").write_text('encoder = "xlm-roberta-base"\ndevice = "cpu"\n' + text)
+        shutil.copy(workshop / "my-study.toml", "my-study.toml")
         done = alignfreeze("run", "my-study.toml", "--out", "my-study")
         assert done.returncode == 0, done.stderr
     return folder
 
 
+@pytest.fixture
+def answered(monkeypatch):
+    """A person answers at once what a program asks."""
+    ask = af.label
+
+    def label(*arguments, out, **options):
+        remove(Path(out))
+        asked = ask(*arguments, out=out, **options)
+        answer()
+        return asked
+
+    monkeypatch.setattr(af, "label", label, raising=False)
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_executed(name, here, study, tiny_folder):
+def test_pages_are_executed(name, here, study, answered, tiny_folder):
     for library in ("peft", "onnx", "sentence_transformers", "plotly"):
         pytest.importorskip(library)
     shutil.copytree(study / "my-study", here / "my-study")
