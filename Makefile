@@ -49,14 +49,15 @@ lint: $(TESTS_READY)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# The last two read the results: they write the figures of README.md and docs/cost.md, and print how far the limit is.
+# The last two read the results: they write the figures of README.md and docs, and print how far the limit is.
 BENCHMARKS := realign_speed finetune_speed evaluate_speed families packing_speed peers scaling figures limits
 
 bench: $(TESTS_READY)
 	for each in $(BENCHMARKS); do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 docs: $(TESTS_READY)
-	$(BIN)/mkdocs build --strict
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/alignfreeze report paper:pos-xlmr -o site/example.html --title "PoS tagging with XLM-R, as published"
 
 $(MADE):
 	@printf 'making $(VENV) '; $(DOTS) \
@@ -72,4 +73,4 @@ $(TESTS_READY): pyproject.toml constraints.txt | $(MADE)
 	touch $(DEMO_READY) $@
 
 clean:
-	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist site .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -1,4 +1,4 @@
-"""Writes the figures of README.md and docs/cost.md anew, from the results of the benchmarks.
+"""Writes the figures of README.md, docs/cost.md and docs/compared.md anew, from the results of the benchmarks.
 
     python benchmarks/figures.py
 
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import common, limits
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "cost.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "cost.md", ROOT / "docs" / "compared.md")
 REGION = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 RESULTS = {
     "realign_speed": "realignment",

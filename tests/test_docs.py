@@ -5,17 +5,22 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 import typing
 from contextlib import closing
+from html import unescape
 from html.parser import HTMLParser
+from itertools import groupby
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from typer.main import get_command
@@ -28,12 +33,15 @@ from alignfreeze.running.grid import read_grid
 from alignfreeze.settings import describe_settings
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source
+from tests.support.pages import navigation, opening_of, title_of
 
 BAR = "\\|"
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MADE = "Made from the {}; a test keeps both together.\n"
+SETTINGS = "This page lists all settings of an experiment file, with their defaults.\n"
+COMMANDS = "This page lists all commands and their options.\n"
 
 
 # --- pages that are made from the code -----------------------------------------------
@@ -44,7 +52,7 @@ def settings_page():
     for name, default, meaning in describe_settings(ExperimentSettings):
         table = name.rpartition(".")[0]
         rows.setdefault(table, []).append(f"| `{name}` | `{default}` | {meaning.replace('|', BAR)} |")
-    parts = ["# Settings of an experiment file\n", MADE.format("settings classes")]
+    parts = ["# Settings of an experiment file\n", SETTINGS + MADE.format("settings classes")]
     for table, lines in rows.items():
         head = f"## [{table}]" if table else "## The experiment"
         parts.append("\n".join([head, "", "| setting | default | meaning |", "|---|---|---|", *lines]) + "\n")
@@ -81,7 +89,7 @@ alignfreeze compare my-study | grep -v '^#' | cut -f1,4
 def commands_page():
     parts = [
         "# Commands\n",
-        MADE.format("command line"),
+        COMMANDS + MADE.format("command line"),
         "Every command has `--help`.\n"
         "Wrong input gives one message and exit code 2.\n"
         "`run` ends with exit code 1 when runs have failed.\n",
@@ -132,7 +140,22 @@ def shown(name, info, kind):
     return f"{option} {value}"
 
 
-MADE_PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+def llms_page():
+    """The pages of the site for programs that read (https://llmstxt.org)."""
+    pages = navigation(ROOT / "mkdocs.yml")
+    parts = ["# alignfreeze\n", f"> {opening_of(DOCS / 'index.md')}\n"]
+    for group, entries in groupby(pages, key=lambda entry: entry.group or "Home"):
+        lines = []
+        for entry in entries:
+            page = DOCS / entry.path
+            decision = re.match(r"\d+\. (.*)", title_of(page)) if page.parent.name == "decisions" else None
+            said = f"{decision[1]}." if decision else opening_of(page)
+            lines.append(f"- [{entry.name or 'Decisions'}]({entry.path.removesuffix('.md')}.html): {said}")
+        parts.append("\n".join([f"## {group}\n", *lines]) + "\n")
+    return "\n".join(parts)
+
+
+MADE_PAGES = {"settings.md": settings_page, "commands.md": commands_page, "llms.txt": llms_page}
 
 
 @pytest.mark.parametrize("name", MADE_PAGES)
@@ -189,7 +212,7 @@ def test_commands_in_the_documentation_exist(block):
         words = shlex.split(line, comments=True)
         if "alignfreeze" in words:
             at = words.index("alignfreeze")
-            assert words[:at] in ([], ["python", "-m"]) or words[0] == "torchrun", line
+            assert words[:at] in ([], ["python", "-m"]) or words[0] == "torchrun" or words[at - 1] == "|", line
             name, *rest = words[at + 1 :]
             if name == "--version":
                 continue
@@ -217,10 +240,11 @@ def test_python_in_the_documentation_names_what_exists(block):
             assert node.attr in alignfreeze.__all__, ast.unparse(node)
 
 
-def test_messages_in_the_page_of_failures_are_those_of_the_code():
+def test_messages_in_the_pages_of_messages_are_those_of_the_code():
     known = {clause for path in (ROOT / "src").rglob("*.py") for clause in clauses(path)}
-    titles = re.findall(r"^### `(.*)`$", (DOCS / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert titles
+    pages = [(DOCS / name).read_text(encoding="utf-8") for name in ("messages.md", "failures.md")]
+    titles = [title for text in pages for title in re.findall(r"^### `(.*)`$", text, re.MULTILINE)]
+    assert len(titles) > 35
     assert [title for title in titles if not any(clause in title for clause in known)] == []
 
 
@@ -269,13 +293,6 @@ def test_samples_of_files_can_be_read(page, tmp_path):
 # --- links and the site --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
-
-
 class Resources(HTMLParser):
     """Collects what a page loads: scripts, styles, pictures, frames, and what its style sheets name."""
 
@@ -295,18 +312,51 @@ class Resources(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    """The site as `make docs` builds it, from a copy of its sources."""
+    pytest.importorskip("zensical", reason="the extra `docs` is not installed")
     pytest.importorskip("mkdocstrings", reason="the extra `docs` is not installed")
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    folder = tmp_path_factory.mktemp("docs")
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    shutil.copytree(DOCS, folder / "docs")
+    (folder / "src").symlink_to(ROOT / "src", target_is_directory=True)
+    (zensical, report) = recipe_of("docs")
+    done = in_folder(folder, sys.executable, "-m", *zensical)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not re.search("warning|error", done.stdout + done.stderr, re.IGNORECASE)
+    done = in_folder(folder, sys.executable, "-m", *report)
     assert done.returncode == 0, done.stderr
-    return folder
+    return folder / "site"
+
+
+def recipe_of(target):
+    """The commands of a target in the Makefile."""
+    lines = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    return [shlex.split(line.replace("$(BIN)/", "")) for line in lines.splitlines()]
+
+
+def in_folder(folder, *command):
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_broken_link_ends_the_build(site, tmp_path):
+    """What the strict build is trusted with: pages and anchors."""
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    config = (tmp_path / "mkdocs.yml").read_text()
+    (tmp_path / "mkdocs.yml").write_text(config[: config.index("nav:")])
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "src").mkdir()
+    for target, trouble in (("gone.md", "page does not exist"), ("#gone", "anchor does not exist")):
+        (tmp_path / "docs" / "index.md").write_text(f"# Home\n\nA [link]({target}).\n")
+        done = in_folder(tmp_path, sys.executable, "-m", *recipe_of("docs")[0])
+        assert done.returncode != 0
+        assert trouble in done.stdout + done.stderr
+
+
+def test_the_command_of_the_example_is_the_one_of_the_page():
+    said = next(line for line in recipe_of("docs") if line[0] == "alignfreeze")
+    assert [word.removeprefix("site/") for word in said] in [
+        shlex.split(line) for line in (DOCS / "report.md").read_text().splitlines() if line.startswith("alignfreeze")
+    ]
 
 
 def test_the_site_loads_nothing_from_elsewhere(site):
@@ -318,15 +368,49 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert reader.found
         for address in reader.found:
             assert not re.match(r"(https?:)?//", address), f"{page.name} loads {address}"
+            if address.startswith("data:"):
+                continue
             assert (page.parent / address.split("?")[0]).exists() or page.name == "404.html", address
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet.name
 
 
 def test_every_page_is_in_the_site_and_can_be_searched(site):
+    found = json.loads((site / "search.json").read_text(encoding="utf-8"))
+    places = {item["location"].partition("#")[0] for item in found["items"]}
     for page in DOCS.rglob("*.md"):
-        assert (site / page.relative_to(DOCS)).with_suffix(".html").exists()
-    assert (site / "search" / "search_index.js").exists()
+        built = page.relative_to(DOCS).with_suffix(".html")
+        assert (site / built).exists()
+        assert str(built) in places
+    assert (site / "search.js").exists()
+    assert (site / "llms.txt").exists()
+    assert (site / "example.html").exists()
+
+
+def test_the_reference_of_python_is_in_the_site(site):
+    text = (site / "api.html").read_text(encoding="utf-8")
+    names = re.findall(r"^::: ([\w.]+)$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    assert len(names) > 60
+    for name in names:
+        assert f'id="{name}"' in text, name
+
+
+def test_links_in_the_site_lead_somewhere(site):
+    """The strict build does not look for pictures and files; this does, and once more for anchors."""
+    anchors = {
+        page: set(re.findall(r'\sid="([^"]+)"', page.read_text(encoding="utf-8"))) for page in site.rglob("*.html")
+    }
+    for page in anchors:
+        if page.name in ("404.html", "example.html"):
+            continue
+        for tag, target in re.findall(r'<(a|img)\s[^>]*?(?:href|src)="([^"]+)"', page.read_text(encoding="utf-8")):
+            if re.match(r"https?:|mailto:|data:", target):
+                continue
+            path, _, anchor = unescape(target).partition("#")
+            found = (page.parent / path).resolve() if path else page
+            assert found.exists(), f"{page.name}: {tag} {target}"
+            if anchor and found.suffix == ".html":
+                assert unquote(anchor) in anchors[found], f"{page.name}: {target}"
 
 
 def test_the_site_opens_from_disk_and_can_be_searched_there(site, browser):
@@ -337,9 +421,11 @@ def test_the_site_opens_from_disk_and_can_be_searched_there(site, browser):
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda asked: troubles.append(asked.url) if asked.url.startswith("http") else None)
         page.goto((site / "index.html").as_uri())
-        page.locator("input.md-search__input").press_sequentially("diverged")
-        found = page.locator(".md-search-result__item", has_text="the training has diverged")
-        found.wait_for(state="attached", timeout=60_000)
+        page.locator(".md-search__button").first.click()
+        field = page.get_by_placeholder("Search")
+        field.press_sequentially("training has diverged", delay=20)
+        page.locator("a", has_text="the training has diverged").first.wait_for(timeout=60_000)
+        assert field.input_value() == "training has diverged"
     assert troubles == []
 
 

@@ -10,7 +10,8 @@ if (location.protocol === "file:") {
       document.body.append(this.frame);
       window.addEventListener("message", (event) => {
         if (event.source !== this.frame.contentWindow) return;
-        const answer = new MessageEvent("message", { data: event.data });
+        // A copy, as of a worker: what both sides hold must not change under the hands of the other.
+        const answer = new MessageEvent("message", { data: structuredClone(event.data) });
         this.dispatchEvent(answer);
         if (this.onmessage) this.onmessage(answer);
       });
@@ -23,7 +24,8 @@ if (location.protocol === "file:") {
       page.close();
     }
     postMessage(data) {
-      this.ready.then(() => this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data })));
+      const copy = structuredClone(data);
+      this.ready.then(() => this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data: copy })));
     }
     terminate() {
       this.frame.remove();
