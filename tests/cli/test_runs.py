@@ -99,7 +99,9 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
 def test_the_demo_shows_a_table_and_writes_a_report(project, monkeypatch):
     pytest.importorskip("plotly")
     monkeypatch.chdir(project)
-    monkeypatch.setattr(demo, "settings_of_demo", lambda _: ExperimentSettings.from_toml(project / "experiment.toml"))
+    monkeypatch.setattr(
+        demo, "settings_of_demo", lambda *_, **__: ExperimentSettings.from_toml(project / "experiment.toml")
+    )
     done = alignfreeze("demo", "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert "of 2 target languages" in done.stdout

@@ -15,7 +15,7 @@ from alignfreeze.encoding.encoder import ORIGIN, load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, EncoderError, OutputError, SettingsError
 from alignfreeze.evaluation.scores import Score
-from alignfreeze.experiment import converting
+from alignfreeze.experiment import converting, inheriting
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.converting import MODEL_FORMS, convert_model
 from alignfreeze.experiment.leaderboards import HubTest
@@ -188,7 +188,7 @@ def test_wrong_folders(tmp_path, realigned, to):
 
 
 def test_nothing_is_left_of_what_fails_in_the_end(tmp_path, realigned, monkeypatch):
-    monkeypatch.setattr(converting, "write_card", lambda *_: 1 / 0)
+    monkeypatch.setattr(inheriting, "write_card", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         convert_model(realigned, tmp_path / "out", to="sentence-transformers")
     assert [path.name for path in tmp_path.iterdir()] == ["realigned"]

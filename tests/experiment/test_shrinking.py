@@ -116,6 +116,12 @@ def test_a_model_that_gives_other_outputs_is_refused(tmp_path, tiny_folder, text
     assert not (tmp_path / "out").exists()
 
 
+def test_a_single_text_is_enough(tmp_path, tiny_folder):
+    facts = shrink_model(tiny_folder, tmp_path / "out", texts={"en": KEPT[:1]}, share=0.2)
+    assert facts["difference"] == 0
+    assert len(load_encoder(str(tmp_path / "out")).tokenizer.tokenize(KEPT[0])) == 5
+
+
 def test_each_mistake_is_one_error(tmp_path, tiny_folder, texts, monkeypatch):
     (tmp_path / "empty").write_text("\n\n")
     (tmp_path / "taken").mkdir()

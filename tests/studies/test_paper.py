@@ -1,7 +1,6 @@
 """The paper's experiments as files, and what a dry run says of them."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from alignfreeze.encoding.shapes import SHAPES
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment import cost
 from alignfreeze.experiment.cost import Lengths, estimate_cost
+from alignfreeze.experiment.paper import FOLDER
 from alignfreeze.experiment.planning import is_remote, outline, plan
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.reports.plans import estimate_sheet, outline_sheet
@@ -18,7 +18,6 @@ from alignfreeze.running.dispatch import run_experiment
 from alignfreeze.training.settings import ComputeSettings
 from tests.support.terminal import text_of
 
-FOLDER = Path(__file__).parents[2] / "experiments" / "paper"
 # ../shared/method.md, 7 and 8: epochs, and the languages of each task.
 LANGUAGES_34 = [
     *("bg", "cs", "de", "es", "lv", "af", "ar", "ca", "da", "el", "fa", "fi", "fr", "he", "hi", "hu", "it"),
@@ -45,7 +44,7 @@ def read(task, encoder, **options):
 
 
 def test_there_is_a_file_for_each_task_and_encoder():
-    assert {path.stem for path in FOLDER.iterdir()} == {f"{task}-{encoder}" for task, encoder in FILES}
+    assert {path.stem for path in FOLDER.glob("*.toml")} == {f"{task}-{encoder}" for task, encoder in FILES}
     assert len(LANGUAGES_34) == 34
 
 

@@ -191,7 +191,7 @@ def _reader_of(tokenizer: PreTrainedTokenizerFast) -> Callable[[str], str]:
     """Return a function that gives the characters that a subword stands for, without marks of spaces and beginnings."""
     prefix = getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None) or ""
     lone = lone_space(tokenizer)
-    mark = "" if lone is None else tokenizer.convert_ids_to_tokens(lone)
+    mark = "" if lone is None else str(tokenizer.convert_ids_to_tokens(lone))
     if mark == LONE_SPACES["ByteLevel"]:
         decoder = ByteLevel()  # parts of characters become a sign that is in no alphabet
         return lambda subword: decoder.decode([subword]).strip()

@@ -32,14 +32,14 @@ class Found:
     """The data that were found, as an experiment file names them.
 
     Attributes:
-        train: The training items.
-        test: The test items, with `{language}` unless one file is for all languages.
+        train: The training items; empty if they were not searched.
+        test: The test items, with `{language}` unless one file is for all languages; empty if they were not searched.
         source: The source sides of the bitext, or both sides; None without bitext.
         target: The target sides; None if they are in the same files.
     """
 
-    train: str | None
-    test: str | None
+    train: str
+    test: str
     source: str | None = None
     target: str | None = None
 
@@ -68,14 +68,15 @@ def find_data(
         DataError: There are no training or test items, or several files fit; the message names them.
     """
     files = sorted(_list_files(folder))
-    train = test = None
     trainings = [name for name in files if _is_train(name, languages)]
-    if wanted["train"] and (train := _choose(trainings, "training items", "--train")) is None:
+    train = _choose(trainings, "training items", "--train") if wanted["train"] else ""
+    if train is None:
         raise DataError(
             f"{folder}: no training items found; expected a file such as {source_language}-train.conllu, with 'train' "
             f"in its name; name it with --train FILE. {_say_found(files)}"
         )
-    if wanted["test"] and (test := _find_test(files, languages, source_language, one_test=one_test)) is None:
+    test = _find_test(files, languages, source_language, one_test=one_test) if wanted["test"] else ""
+    if test is None:
         raise DataError(
             f"{folder}: no test items found for {', '.join([source_language, *languages])}; expected one file for each "
             f"of them, the source language too, such as {languages[0]}-test.conllu; name them with --test, as in "

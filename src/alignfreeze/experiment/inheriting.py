@@ -76,8 +76,8 @@ def inherit(
     record = _record_of(given, loaded, history)
     write_json(folder / ORIGIN, {**record, **what})
     head = head_of(loaded.model.config, type(loaded.model).__name__) if isinstance(loaded, TaskModel) else None
-    is_same = isinstance(given, str | Path) and history is None and note is None
-    if not (is_same and _renew_card(_path_of(given), folder, head)):
+    source = _path_of(given) if isinstance(given, str | Path) and history is None and note is None else None
+    if source is None or not _renew_card(source, folder, head):
         facts = _describe(record, head, name_of_model(loaded), history)
         write_card(folder, facts if note is None else replace(facts, notes=[note]))
 

@@ -151,8 +151,8 @@ def _complete(
         wanted={"train": train is None, "test": test is None, "bitext": source is None},
     )
     return Found(
-        train or str(folder / str(found.train)),
-        test or str(folder / str(found.test)),
+        train or str(folder / found.train),
+        test or str(folder / found.test),
         *(
             (source, target)
             if source
