@@ -48,6 +48,8 @@ def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
     # Two threads per tokenizer beside torch's own help little, and forking warns about them.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # It draws a bar for each split of each data set, over what is shown here.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if int(os.environ.get("RANK", "0")) > 0:
         # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives
