@@ -1,5 +1,6 @@
 """What goes wrong between a hub and its clients: one clear message, and nothing that stops the next try."""
 
+import json
 import shutil
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_download_goes_on_where_it_broke(load_encoder, hub):
     assert "range" not in first.headers
     # The client keeps whole pieces, which are of 1,024 bytes in these tests.
     assert second.headers["range"] == "bytes=2048-"
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors"])
+def test_no_file_of_an_encoder_is_taken_for_absent(load_encoder, hub, out, file):
+    """transformers goes on without a file that cannot be fetched, such as the tokenizer's settings."""
+    hub.faults.append(Fault(f"(GET|HEAD) .*/{file}", times=10_000, status=503))
+    refused(load_encoder(), f"{MBERT!r} cannot be loaded as an encoder: the hub has a problem of its own (503)")
+    hub.faults.clear()
+    assert load_encoder().returncode == 0
+    files = (out / "tokenizer.json", hub.folder / "models" / MBERT / "tokenizer.json")
+    made, there = (json.loads(path.read_text()) for path in files)
+    assert (made["normalizer"], made["model"]["vocab"]) == (there["normalizer"], there["model"]["vocab"])
+    assert json.loads((out / "tokenizer_config.json").read_text())["model_max_length"] == 128
 
 
 @pytest.mark.parametrize(

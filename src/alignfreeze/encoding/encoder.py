@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
+from alignfreeze.encoding.fetching import fetch_small_files
 from alignfreeze.encoding.modes import without_reports
 from alignfreeze.errors import EncoderError, HubError, OutputError
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
@@ -136,7 +137,12 @@ def _call(name: str, read: Callable[[], T]) -> T:
     """Read an encoder from its folder, or from the hub if its name can be one there."""
     if Path(_resolve(name)).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
         return read()
-    return call_hub(read, repo=Repo(name), cache=HF_HUB_CACHE)
+
+    def fetch_and_read() -> T:
+        fetch_small_files(name)
+        return read()
+
+    return call_hub(fetch_and_read, repo=Repo(name), cache=HF_HUB_CACHE)
 
 
 def _resolve(name: str) -> str:

@@ -6,6 +6,7 @@ data sets have on the hub, so that the paper's experiment files find what they n
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import count
 from pathlib import Path
@@ -252,10 +253,12 @@ def _write(folder, kind, tokenizer, longest, **config):
     kind(kind.config_class(**config)).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(f'{{"model_max_length": {longest}}}')
+    has_pieces = tokenizer.token_to_id("[CLS]") is not None
+    settings = {"do_lower_case": False} if has_pieces else {}
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": longest}))
     (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# A tiny encoder\n")
     (folder / ".gitattributes").write_text("*.safetensors filter=lfs diff=lfs merge=lfs -text\n")
-    if tokenizer.token_to_id("[CLS]") is not None:
+    if has_pieces:
         pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
         (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece, _ in pieces), encoding="utf-8")
 
@@ -284,7 +287,7 @@ def _word_pieces():
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
