@@ -208,6 +208,8 @@ def _seconds_to_wait(error: Exception, usual: float, *, is_quick: bool) -> float
         usual: The usual pause.
         is_quick: Whether the call was too short for the client to have repeated it itself.
     """
+    if str(error) == "Server Disconnected":
+        return None  # `datasets` has tried for minutes
     if _is_broken(error):
         return usual
     status, headers = _status_of(error)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from alignfreeze.experiment.paper import experiment_path
+from tests.support.hub.child import Commands
 from tests.support.hub.messages import Fault
 from tests.support.hub.shelf import OLD_UD
 
@@ -125,7 +126,9 @@ def test_no_file_of_an_encoder_is_taken_for_absent(load_encoder, hub, out, file)
 )
 def test_a_connection_that_breaks_each_time_is_one_message(load, hub, commands, reset):
     hub.faults.append(Fault("GET /storage/", times=10_000, after=100, reset=reset))
-    refused(load(), f"the connection to {hub.endpoint} is lost", "start the same command again later")
+    done = load()
+    refused(done, f"the connection to {hub.endpoint} is lost", "start the same command again later")
+    assert sum(done.waits) < 150
     assert not leftovers(commands)
     hub.faults.clear()
     assert load().returncode == 0
@@ -243,6 +246,15 @@ def test_offline_by_wish_what_is_missing_is_said_at_once(load, hub):
     refused(done, "HF_HUB_OFFLINE is set, and there is no earlier download of this", "unset it and connect")
     assert not done.waits
     assert not hub.requests
+
+
+@pytest.mark.slow  # imports everything once more
+def test_the_variable_that_forbids_the_network_is_read_by_the_clients(hub, tmp_path):
+    commands = Commands(hub.endpoint, tmp_path / "user", HF_HUB_OFFLINE="1")
+    done = commands.run("average", MBERT, MBERT, "--out", tmp_path / "out")
+    refused(done, "HF_HUB_OFFLINE is set, and there is no earlier download of this model")
+    assert (done.waits, done.strangers, hub.requests) == ([], [], [])
+    commands.close()
 
 
 @pytest.mark.parametrize("how", [{"network": False}, {"offline": True}], ids=["no network", "by wish"])

@@ -66,7 +66,9 @@ def read_hub_rows(name: str, *, split: str = "train", streaming: bool = False) -
     try:
         first, rows, namers = call_hub(lambda: _open(datasets, place, streaming), repo=place.repo, cache=cache)
     except HubError as error:
-        raise DataError(f"{name}: cannot be read from the hub: {error}, or give the path of your own files") from error
+        raise DataError(
+            f"{name}: cannot be read from the hub: {error}. You can also give the path of your own files"
+        ) from error
     except OutputError:
         raise
     except Exception as error:  # the hub's client may raise anything
