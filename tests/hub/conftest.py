@@ -1,5 +1,6 @@
 """A hub on this machine, and commands that know no other."""
 
+import os
 import shutil
 
 import pytest
@@ -8,11 +9,12 @@ from tests.support.hub.child import Commands
 from tests.support.hub.server import Hub
 from tests.support.hub.shelf import OLD_UD, UD, fill, write_word_lists
 
-pytest.importorskip("datasets")
-
 
 @pytest.fixture(scope="session")
 def own_hub(tmp_path_factory):
+    pytest.importorskip("datasets")
+    if not hasattr(os, "fork"):
+        pytest.skip("commands are forked, which this system cannot do")
     folder = tmp_path_factory.mktemp("hub")
     fill(folder)
     hub = Hub(folder)

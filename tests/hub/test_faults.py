@@ -90,6 +90,13 @@ def test_other_encoders_load(load_encoder, name):
     assert load_encoder(name).returncode == 0
 
 
+def test_a_token_is_not_sent_to_the_host_of_large_files(load, hub):
+    assert load(token="hf_reads").returncode == 0
+    assert all(one.token == "hf_reads" for one in hub.asked("HEAD .*/resolve/"))
+    assert hub.asked("GET /storage/")
+    assert not hub.leaks
+
+
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 def test_a_connection_that_breaks_once_is_no_matter(load, hub, reset):
     hub.faults.append(Fault("GET /storage/", after=1500, reset=reset))

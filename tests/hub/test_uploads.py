@@ -45,6 +45,18 @@ def test_a_model_goes_to_the_hub_with_its_card(push, hub, out):
     assert "## Use" in text
 
 
+def test_a_fine_tuned_model_goes_to_the_hub_with_what_it_has_learnt(run, push, hub, out):
+    steps = ["--epochs", 1, "--set", "steps=1", "--device", "cpu"]
+    how = ["--train", "hub:unimelb-nlp/wikiann/en", "--task", "ner", *steps, "--out", out]
+    done = run("finetune", MBERT, *how, "--push-to-hub", "me/model", token="hf_writes")
+    assert done.returncode == 0, done.stderr
+    data, text = card_of(hub.folder / "models/me/model")
+    assert data["pipeline_tag"] == "token-classification"
+    assert data["language"] == ["en"]
+    assert data["base_model"] == MBERT
+    assert "named entities" in text
+
+
 def test_what_was_uploaded_loads_from_the_hub(push, run, hub, out):
     assert push("team/model").returncode == 0
     shutil.rmtree(out)
