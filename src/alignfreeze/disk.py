@@ -39,13 +39,14 @@ _WORDS = {
 
 def explain_lack_of_room(error: BaseException) -> str | None:
     """Return what a user is told if an error, or one of its causes, is a lack of room on the disk; else None."""
-    causes = list(_causes_of(error))
+    causes = list(causes_of(error))
     numbers = (_REASONS.get(getattr(one, "errno", None) or 0) for one in causes)
     texts = (reason for words, reason in _WORDS.items() for one in causes if re.search(words, str(one)))
     return next(filter(None, numbers), None) or next(texts, None)
 
 
-def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what has caused it, the last cause at the end."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -56,6 +56,10 @@ class OutputError(AlignFreezeError):
     """A result cannot be written to the place that the user chose."""
 
 
+class HubError(AlignFreezeError):
+    """The hub refuses, cannot be reached, or lacks something; the message is the end of a sentence."""
+
+
 def show_value(value: object) -> str:
     """Return a wrong value for a message: its beginning, and its type."""
     text = repr(value)

@@ -85,8 +85,8 @@ def test_no_connection_names_the_cache_and_the_way_without_it():
     with pytest.raises(DataError) as error:
         TASKS["nli"].read(Source("hub:nobody/nothing/en"))
     message = str(error.value)
-    assert "hub:nobody/nothing/en: cannot be read from the hub" in message
-    assert "Connect to the network, use an earlier download in" in message
+    assert "hub:nobody/nothing/en: cannot be read from the hub: HF_HUB_OFFLINE is set" in message
+    assert "there is no earlier download of this data set in" in message
     assert str(datasets.config.HF_DATASETS_CACHE) in message
     assert "give the path of your own files" in message
 

@@ -48,6 +48,10 @@ def main() -> None:
     """Run the command line; a user's mistake becomes one message and exit code 2."""
     # Two threads per tokenizer beside torch's own help little, and forking warns about them.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # `datasets` draws a bar for each split of each data set, over what is shown here. It tells a host beside the hub
+    # what it loads, and waits three seconds each time where that host cannot be reached.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
     if int(os.environ.get("RANK", "0")) > 0:
         # Of several processes that train together, only one prints. Errors of the others go through the launcher.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open as long as the process lives

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
@@ -15,12 +18,16 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from alignfreeze.encoding import embedded
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
+from alignfreeze.encoding.fetching import fetch_small_files
 from alignfreeze.encoding.modes import without_reports
-from alignfreeze.errors import EncoderError
+from alignfreeze.errors import EncoderError, HubError, OutputError
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
+from alignfreeze.hub import Repo, call_hub, first_line
 from alignfreeze.progress import remark, stage
 from alignfreeze.registry import load_extensions
+
+T = TypeVar("T")
 
 ORIGIN = "alignfreeze.json"
 """The file in a model's folder that records how the model was made."""
@@ -82,6 +89,7 @@ def load_encoder(name: str | Path, *, tokenizer: PreTrainedTokenizerFast | None 
     Raises:
         EncoderError: The encoder does not exist, its weights or tokenizer are missing or broken, its weights, config
             and tokenizer do not belong together, or the tokenizer does not know the word of each subword.
+        OutputError: There is no room for a download.
     """
     name = str(name)
     with stage(f"loading {Path(name).name}"):
@@ -92,19 +100,9 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     place = _resolve(name)
     load_extensions()  # an extension may add a family to transformers
     try:
-        # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time. They are not
-        # reported: weights are checked below, and a missing pooler is allowed.
-        with torch.random.fork_rng(devices=[]), without_reports():
-            torch.default_generator.manual_seed(0)
-            model, loading = AutoModel.from_pretrained(
-                place,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are refused below, with a message that names them
-            )
-        tokenizer = tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        model, loading, found = _call(name, partial(_read, place, tokenizer))
+    except OutputError:
+        raise
     except Exception as error:  # a broken checkpoint may raise anything
         raise _not_an_encoder(name, error) from error
     # transformers would continue, with random numbers for all other missing weights.
@@ -112,10 +110,39 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
     check_weights(name, model, loading)
-    check_tokenizer(name, tokenizer, model)
+    check_tokenizer(name, found, model)
     if not is_known(model):
         remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
-    return Encoder(name, model, settle(tokenizer))
+    return Encoder(name, model, settle(found))
+
+
+def _read(place: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[PreTrainedModel, dict[str, Any], Any]:
+    """Return a model, what transformers says about its weights, and its tokenizer."""
+    # Weights that a checkpoint lacks, such as a pooler's, get the same random numbers each time. They are not
+    # reported: weights are checked by the caller, and a missing pooler is allowed.
+    with torch.random.fork_rng(devices=[]), without_reports():
+        torch.default_generator.manual_seed(0)
+        model, loading = AutoModel.from_pretrained(
+            place,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused by the caller, with a message that names them
+        )
+    return model, loading, tokenizer or AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+
+
+def _call(name: str, read: Callable[[], T]) -> T:
+    """Read an encoder from its folder, or from the hub if its name can be one there."""
+    if Path(_resolve(name)).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        return read()
+
+    def fetch_and_read() -> T:
+        fetch_small_files(name)
+        return read()
+
+    return call_hub(fetch_and_read, repo=Repo(name), cache=HF_HUB_CACHE)
 
 
 def _resolve(name: str) -> str:
@@ -134,10 +161,9 @@ def _resolve(name: str) -> str:
 
 
 def _not_an_encoder(name: str, error: Exception) -> EncoderError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    what = f"{name!r} cannot be loaded as an encoder: {reason}\n"
+    what = f"{name!r} cannot be loaded as an encoder: {first_line(error)}\n"
     local = f"Use {embedded.NAME!r}, or a folder with config.json and model.safetensors"
-    if Path(_resolve(name)).exists():
+    if isinstance(error, HubError) or Path(_resolve(name)).exists():
         return EncoderError(f"{what}{local}.")
     return EncoderError(
         f"{what}An encoder on the hub needs a connection, or an earlier download in {HF_HUB_CACHE}. {local}."
@@ -164,7 +190,9 @@ def digest_of_encoder(name: str) -> str:
         files = [path for path in files if path.name != ORIGIN]
         return digest_of_json({path.name: digest_of_file(path) for path in files})
     try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        config = _call(name, partial(AutoConfig.from_pretrained, name, trust_remote_code=False))
+    except OutputError:
+        raise
     except Exception as error:  # transformers and the hub raise all kinds
         raise _not_an_encoder(name, error) from error
     return digest_of_json([name, getattr(config, "_commit_hash", None)])
