@@ -33,7 +33,7 @@ test-lowest: $(TESTS_READY)
 	$(BIN)/python -c "import torch; print('torch==' + torch.__version__.split('+')[0])" > $(LOWEST)/torch.txt
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --override $(LOWEST)/torch.txt --python $(LOWEST)/bin/python \
 		--extra dev pyproject.toml --output-file $(LOWEST)/versions.txt
-	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $(LOWEST)/versions.txt --editable .
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps -r $(LOWEST)/versions.txt --editable .
 	$(LOWEST)/bin/python -m pytest $(TOGETHER)
 
 # What users get: wheel and sdist, checked, and installed where nothing else is.

@@ -54,7 +54,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "tests/test_contributing.py executes its recipes; its commands are targets of make",
     "docs/api.md": "tests/test_front_door.py",
     "docs/own-code.md": "tests/test_front_door.py",
-    "docs/index.md": "it only installs",
+    "docs/install.md": "it only installs, as .ci/package does",
 }
 """Pages whose examples other tests execute, or that have a reason not to be executed."""
 
