@@ -14,25 +14,28 @@ A job of the hub forgets its files, so its results go to a data set of yours, th
 import sys
 from pathlib import Path
 
+from huggingface_hub import HfApi
+
 import alignfreeze as af
 from alignfreeze.experiment.demo import settings_of_demo
 from alignfreeze.experiment.paper import experiment_path, list_experiments
 
 
 def main(experiment=None, repository=None, *, out="results", steps=None):
+    if repository is not None:  # before hours of work
+        HfApi().create_repo(repository, repo_type="dataset", exist_ok=True)
     if experiment is None:
         study = af.run_experiment(settings_of_demo(steps=steps), out=out)
     else:
         file = experiment_path(experiment) if experiment in list_experiments() else Path(experiment)
         study = af.run_experiment(file, out=out)
-    for line in af.compare(study).answers():
-        print(line)
-    af.report(study, Path(out) / "report.html")
-    if repository is not None:
-        from huggingface_hub import HfApi
-
-        HfApi().create_repo(repository, repo_type="dataset", exist_ok=True)
-        HfApi().upload_folder(repo_id=repository, repo_type="dataset", folder_path=out)
+    try:
+        for line in af.compare(study).answers():
+            print(line)
+        af.report(study, Path(out) / "report.html")
+    finally:
+        if repository is not None:
+            HfApi().upload_folder(repo_id=repository, repo_type="dataset", folder_path=out)
 
 
 if __name__ == "__main__":

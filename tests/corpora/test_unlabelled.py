@@ -13,7 +13,7 @@ CONLLU = (
 SQUAD = {"data": [{"paragraphs": [{"context": "a b", "qas": [{"question": "a?"}, {"id": 3, "question": "b?"}]}]}]}
 FILES = {
     "text": ("a.txt", "the dog\n\nthe cat\tthe bird\n", ["the dog", ("the cat", "the bird")]),
-    "words": ("a.iob2", "the\tO\ndog B-X\n\n-DOCSTART- O\n\ncat\n", [["the", "dog"], ["cat"]]),
+    "words": ("a.iob2", "the\tO\ndog B-X\n\n-DOCSTART- O\n\ncat O\n", [["the", "dog"], ["cat"]]),
     "conllu": ("a.txt", CONLLU + "\n" + CONLLU, [["de", "le"], ["de", "le"]]),
     "jsonl": ("a.jsonl", '{"text": "the dog"}\n\n{"text": "a"}\n', [{"text": "the dog"}, {"text": "a"}]),
     "tsv": ("a.tsv", "text\tid\nthe dog\t3\n", [{"text": "the dog", "id": "3"}]),
@@ -63,3 +63,41 @@ def test_an_unknown_form(tmp_path):
     (tmp_path / "a").write_text("a")
     with pytest.raises(SettingsError, match="conllu"):
         read_unlabelled(tmp_path / "a", form="conlu")
+
+
+def test_columns_of_words_are_those_of_the_labelled_reader(tmp_path):
+    path = tmp_path / "a.iob2"
+    path.write_text("# id = 1\n1\tthe\tO\t-\n2\tdog\tB-X\t-\n\n1\tcat\tO\t-\n2\tnaps\tO\t-\n")
+    assert [item.value for item in read_unlabelled(path)] == [["the", "dog"], ["cat", "naps"]]
+
+
+def test_an_ending_fixes_the_form_so_that_a_broken_line_is_said(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text(CONLLU + "3\tx\n")
+    with pytest.raises(DataError, match="line 5: a CoNLL-U line has 10 columns"):
+        list(read_unlabelled(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"text": "a", "data": 3}\n', [{"text": "a", "data": 3}]),
+        ("{name} goes home\n", ["{name} goes home"]),
+        ("\n" * 60 + "the dog\n", ["the dog"]),
+        ("[Music]\n", ["[Music]"]),
+    ],
+)
+def test_texts_that_look_like_another_form(tmp_path, text, expected):
+    (tmp_path / "a").write_text(text)
+    assert [item.value for item in read_unlabelled(tmp_path / "a")] == expected
+
+
+def test_an_array_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text('[{"text": "a"}]')
+    with pytest.raises(DataError, match="this is a JSON array"):
+        read_unlabelled(tmp_path / "a.json")
+
+
+def test_a_tab_is_a_space_where_there_are_no_pairs(tmp_path):
+    (tmp_path / "a").write_text("the dog\tthe cat\n")
+    assert [item.value for item in read_unlabelled(tmp_path / "a", pairs=False)] == ["the dog the cat"]

@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_one_error(models, texts, task, how, said):
 
 
 def test_a_wrong_line_leaves_no_file(models, tmp_path):
-    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "text2": "b"}\n{"text": 3}\n')
     out = tmp_path / "out.tsv"
     done = alignfreeze("predict", models["nli"], tmp_path / "rows.jsonl", "--out", out, "--device", "cpu")
     assert done.returncode == 2
@@ -127,3 +127,29 @@ def test_a_wrong_line_leaves_no_file(models, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
     same = alignfreeze("predict", models["nli"], tmp_path / "rows.jsonl", "--out", tmp_path / "rows.jsonl")
     assert (same.returncode, "also an input" in same.stderr) == (2, True)
+
+
+def test_a_premise_alone_is_an_error_for_inference(models, texts):
+    with pytest.raises(DataError, match=r"texts\.txt, line 1: the task 'nli' needs two texts"):
+        list(predict_files(models["nli"], [texts], device="cpu"))
+
+
+def test_columns_are_the_same_in_all_lines(tmp_path, tiny_folder):
+    items = [{"text": text, "label": label} for text, label in zip(SENTENCES * 4, "ab" * 6, strict=True)]
+    model = af.finetune(load_encoder(str(tiny_folder)), "classification", items, settings={"steps": 2}, device="cpu")[0]
+    (tmp_path / "mixed").write_text("the dog\nthe cat\tthe bird\n")
+    with pytest.raises(DataError, match="mixed, line 2: this text has the columns text, text2, label"):
+        list(predict_files(model, [tmp_path / "mixed"], device="cpu"))
+
+
+def test_whitespace_in_words_breaks_no_line(models, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"tokens": ["the\tdog", "c\nd", " "]}) + "\n")
+    lines = list(predict_files(models["pos"], [tmp_path / "a.jsonl"], device="cpu"))
+    assert [line.count("\t") for line in lines] == [0, 9, 9, 9, 0]
+
+
+def test_missing_files_and_tasks_that_do_not_fit_are_said_first(models, texts, tmp_path):
+    with pytest.raises(DataError, match=r"no such file: .*gone"):
+        predict_files(models["pos"], [texts, tmp_path / "gone"], device="cpu")
+    with pytest.raises(SettingsError, match=r"'ner' does not fit.*it has learnt 'pos'"):
+        predict_files(models["pos"], [texts], task="ner", device="cpu")

@@ -147,3 +147,18 @@ def test_nothing_is_overwritten_and_wrong_data_write_nothing(tmp_path):
         write_experiment(tmp_path / "b.toml", task="ner", languages=["en"], folder=tmp_path / "data")
     assert not (tmp_path / "b.toml").exists()
     refused(alignfreeze("init", tmp_path / "b.toml", "--task", "nre", "--languages", "sw"), "ner")
+
+
+def test_wrong_options_are_said_and_leave_no_folder(tmp_path):
+    copy(tmp_path, "ner")
+    (tmp_path / "data" / "ner-sw-test.iob2").write_text("a\tb\tc\n")
+    how = {"task": "ner", "languages": ["sw"], "folder": tmp_path / "data"}
+    for more, error, said in (
+        ({}, DataError, "ner-sw-test"),
+        ({"folder": tmp_path / "nowhere"}, DataError, "there is no such folder"),
+        ({"bitext": "de-en.tsv"}, SettingsError, "--bitext: 'de-en.tsv' must contain"),
+        ({"source_language": "eng lish"}, SettingsError, "unknown language code"),
+    ):
+        with pytest.raises(error, match=said):
+            write_experiment(tmp_path / "new" / "deep" / "a.toml", **{**how, **more})
+        assert not (tmp_path / "new").exists()

@@ -176,3 +176,32 @@ def test_e5_small_for_three_languages(tmp_path, shared_data):
                 side.model(**side.tokenizer(text, return_tensors="pt"))[0].detach() for side in (full, small)
             )
             assert torch.allclose(before, after, atol=1e-6)
+
+
+def test_adapters_are_merged(tmp_path, tiny_folder):
+    peft = pytest.importorskip("peft")
+    model = AutoModel.from_pretrained(tiny_folder)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(target_modules=["query"], init_lora_weights=False)).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
+    shrink_model(adapted, tmp_path / "out", texts={"en": KEPT}, tokenizer=tokenizer)
+    small = AutoModel.from_pretrained(tmp_path / "out"), AutoTokenizer.from_pretrained(tmp_path / "out")
+    expected = adapted(**tokenizer(KEPT, padding=True, return_tensors="pt"))[0]
+    assert torch.allclose(small[0](**small[1](KEPT, padding=True, return_tensors="pt"))[0], expected, atol=1e-5)
+
+
+def test_two_spellings_of_a_code_are_one_language(tmp_path, tiny_folder):
+    facts = shrink_model(tiny_folder, tmp_path / "out", texts={"en": KEPT[:1], "EN": KEPT[1:]}, share=0.2)
+    together = shrink_model(tiny_folder, tmp_path / "both", texts={"en": KEPT}, share=0.2)
+    assert list(facts["languages"]) == ["en"]
+    assert facts["subwords"] == together["subwords"]
+
+
+@pytest.mark.parametrize("texts", [{"en": None}, {"en": [None, "the dog"]}, {"en": 3}])
+def test_something_else_than_texts_is_said(tmp_path, tiny_folder, texts):
+    with pytest.raises(SettingsError, match="texts: expected texts"):
+        shrink_model(tiny_folder, tmp_path / "out", texts=texts)
+
+
+def test_languages_are_a_list(tmp_path, tiny_folder):
+    with pytest.raises(SettingsError, match="expected a list of codes"):
+        shrink_model(tiny_folder, tmp_path / "out", languages="en")

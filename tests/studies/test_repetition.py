@@ -3,12 +3,14 @@
 import csv
 import random
 
+import numpy as np
 import pytest
 
 import alignfreeze as af
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.paper import list_experiments, table_path
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.studies import versus
 from alignfreeze.studies.tables import repetition_lines
 from tests.support.cli import alignfreeze, refused
 
@@ -59,9 +61,9 @@ def repetition(tmp_path, name, change):
 
 @pytest.mark.parametrize("name", ["pos-xlmr", "pos-mbert", "pos-distilmbert", "ner-mbert"])
 def test_other_seeds_agree(tmp_path, name):
-    versus = repetition(tmp_path, name, lambda _, rows: rows)
-    assert versus.repetition.agreement == "agrees", versus.repetition
-    assert repetition_lines(versus)[0].startswith("The two studies agree.")
+    found = repetition(tmp_path, name, lambda _, rows: rows)
+    assert found.repetition.agreement == "agrees", found.repetition
+    assert repetition_lines(found)[0].startswith("The two studies agree.")
 
 
 def shuffle(columns, rows):
@@ -75,9 +77,9 @@ def shuffle(columns, rows):
 
 @pytest.mark.parametrize("name", ["pos-xlmr", "pos-mbert", "pos-distilmbert", "ner-mbert"])
 def test_shuffled_languages_do_not_agree(tmp_path, name):
-    versus = repetition(tmp_path, name, shuffle)
-    assert versus.repetition.agreement == "does not agree", versus.repetition
-    assert repetition_lines(versus)[0].startswith("The two studies do not agree.")
+    found = repetition(tmp_path, name, shuffle)
+    assert found.repetition.agreement == "does not agree", found.repetition
+    assert repetition_lines(found)[0].startswith("The two studies do not agree.")
 
 
 def test_cases_outside_their_intervals_are_named(tmp_path):
@@ -91,16 +93,16 @@ def test_cases_outside_their_intervals_are_named(tmp_path):
             for row in rows
         ]
 
-    versus = repetition(tmp_path, "pos-xlmr", worse)
-    assert {code for _, code in versus.repetition.outside} == {"tr"}
-    assert any("Turkish" in line for line in repetition_lines(versus))
+    found = repetition(tmp_path, "pos-xlmr", worse)
+    assert {code for _, code in found.repetition.outside} == {"tr"}
+    assert any("Turkish" in line for line in repetition_lines(found))
 
 
 def test_one_seed_cannot_tell(tmp_path):
     columns, rows = rows_of(HEADLINE, seeds(31))
-    versus = af.compare(write(tmp_path / "one.csv", columns, rows), against=f"paper:{HEADLINE}").versus[0]
-    assert versus.repetition.n == 0
-    assert versus.repetition.agreement == "cannot tell"
+    found = af.compare(write(tmp_path / "one.csv", columns, rows), against=f"paper:{HEADLINE}").versus[0]
+    assert found.repetition.n == 0
+    assert found.repetition.agreement == "cannot tell"
 
 
 def test_the_command_answers_and_proposes(tmp_path):
@@ -112,3 +114,26 @@ def test_the_command_answers_and_proposes(tmp_path):
     with pytest.raises(SettingsError, match="Did you mean 'pos-xlmr'"):
         af.compare("paper:pos-xlm")
     refused(alignfreeze("reproduce", "pos-xlm", "--out", tmp_path / "x"), "Did you mean 'pos-xlmr'")
+
+
+def test_what_cannot_be_compared_is_said_before_anything_runs(tmp_path):
+    for change, said in (
+        ("languages=['sw']", "no scores of pos-xlmr in sw"),
+        ("strategies=['baseline']", "names none of them"),
+        ("realignment.schedule=during", "'before', not of 'during'"),
+    ):
+        done = alignfreeze("reproduce", "pos-xlmr", "--set", change, "--out", tmp_path / "out")
+        refused(done, said)
+
+
+def test_unrelated_studies_agree_no_more_often_than_chance(tmp_path):
+    """The strategies of a language share its baseline: counted as independent, chance would agree too often."""
+    generator = np.random.default_rng(0)
+    agreed = 0
+    for _ in range(60):
+        shared = generator.normal(size=(2, 1, 12))
+        ours, theirs = shared + generator.normal(size=(2, 3, 12))
+        gains = {f"s{n}": {f"l{m}": (float(ours[n, m]), float(theirs[n, m])) for m in range(12)} for n in range(3)}
+        correlation, p_value, _ = versus._correlate_gains(gains)
+        agreed += correlation > 0 and p_value < 0.05
+    assert agreed <= 5  # 1.5 are expected

@@ -256,7 +256,7 @@ def shrink(
     with working():
         from alignfreeze.experiment.shrinking import shrink_model
 
-        codes = [code for code in (languages or "").split(",") if code]
+        codes = values.read_codes(languages)
         files: dict[str, list[Path]] = {}
         for option in text or []:
             code, path = values.split_option(option, "--text", "sw=FILE")

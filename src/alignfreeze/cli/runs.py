@@ -15,6 +15,7 @@ import typer
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
 from alignfreeze.cli.shown import (
+    show_doubts,
     show_facts,
     show_json,
     show_lines,
@@ -29,6 +30,7 @@ from alignfreeze.errors import SettingsError, did_you_mean
 if TYPE_CHECKING:
     from alignfreeze.experiment.planning import Plan
     from alignfreeze.experiment.settings import ExperimentSettings
+    from alignfreeze.running.study import Outcome
 
 
 def demo(
@@ -92,7 +94,7 @@ def init(
     with working():
         from alignfreeze.experiment.presets import write_experiment
 
-        codes = [code for code in languages.split(",") if code]
+        codes = values.read_codes(languages)
         places = {"train": train, "test": test, "bitext": bitext, "folder": data}
         facts = write_experiment(
             experiment, task=task, languages=codes, encoder=encoder, source_language=source, **places
@@ -163,7 +165,7 @@ def reproduce(
     """Run an experiment of the paper, and compare it language by language with what the paper published."""
     with working():
         from alignfreeze.advice.pilots import shorten
-        from alignfreeze.experiment.paper import PREFIX, experiment_path
+        from alignfreeze.experiment.paper import PREFIX, check_repeatable, experiment_path
         from alignfreeze.experiment.planning import outline, plan_all
         from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
@@ -181,16 +183,24 @@ def reproduce(
         _preview([(Path.cwd(), settings)], as_json, timed=True)
         return
     with working():
+        check_repeatable(settings, name)
         planned = plan_all([(Path.cwd(), settings)])
-    _run(planned, out, as_json)
+    outcome = _do_runs(planned, out)
+    if not as_json:
+        show_outcome(outcome, as_json)
     with working(needs_torch=False):
         from alignfreeze.studies.comparing import compare
         from alignfreeze.studies.tables import repetition_lines, versus_sheet
 
         found = compare(out, against=f"{PREFIX}{name}")
-    for item in found.versus:
-        show_lines(["", *repetition_lines(item)])
-        show_sheets([versus_sheet(item)])
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        show_doubts(found.doubts)
+        for item in found.versus:
+            show_lines(["", *repetition_lines(item)])
+            show_sheets([versus_sheet(item)])
+    _tell_failures(outcome, out)
 
 
 def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, timed: bool) -> None:
@@ -217,6 +227,13 @@ def _preview(grid: Sequence[tuple[Path, ExperimentSettings]], as_json: bool, *, 
 
 def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
     """Do runs, write the tables of their scores, and show them; failed runs give exit code 1."""
+    outcome = _do_runs(plans, out, **how)
+    show_outcome(outcome, as_json)
+    _tell_failures(outcome, out)
+
+
+def _do_runs(plans: Sequence[Plan], out: Path, **how: Any) -> Outcome:
+    """Do runs, and write the tables of their scores."""
     with working(runs=out, only=how.get("only")):
         from alignfreeze.progress import stage
         from alignfreeze.reports.writing import write_outcome
@@ -228,7 +245,11 @@ def _run(plans: Sequence[Plan], out: Path, as_json: bool, **how: Any) -> None:
         outcome = Outcome.of(run_experiments(plans, out=out, **how))
         with stage("writing tables and pictures"):
             write_outcome(outcome, out)
-    show_outcome(outcome, as_json)
+    return outcome
+
+
+def _tell_failures(outcome: Outcome, out: Path) -> None:
+    """End with exit code 1 if runs have failed."""
     if outcome.failures:
         show_lines([f"the errors are kept in {out / 'failed'}; --retry-failed does these runs again"], err=True)
         raise typer.Exit(1)

@@ -55,6 +55,11 @@ def read_weights(text: str | None, n: int) -> list[float]:
     return weights
 
 
+def read_codes(text: str | None) -> list[str]:
+    """Read codes of languages with commas between them."""
+    return [code.strip() for code in (text or "").split(",") if code.strip()]
+
+
 def read_language_pair(name: str, option: str) -> tuple[str, str]:
     """Read a language pair, such as `en-de` or `en-zh-Hant`."""
     from alignfreeze.languages import check_language

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from alignfreeze.corpora.json_lines import parse_object
+from alignfreeze.corpora.columns import read_columns
+from alignfreeze.corpora.json_lines import ARRAY, is_array, parse_json, parse_object
 from alignfreeze.corpora.labelled import FIRST
 from alignfreeze.corpora.questions import read_articles
 from alignfreeze.corpora.tab_lines import parse_rows
@@ -21,8 +22,12 @@ from alignfreeze.settings import check_known
 QUESTION = ("question", "context")
 """The fields of a question and of the text that holds its answer."""
 
-_WORD_ENDINGS = frozenset({".iob2", ".iob", ".bio", ".conll"})
-"""Endings of the names of files with one word per line."""
+_FORM_OF_ENDING = {
+    ".conllu": "conllu",
+    ".jsonl": "jsonl",
+    **dict.fromkeys((".iob2", ".iob", ".bio", ".conll"), "words"),
+}
+"""The form of files by the ending of their names."""
 
 _LOOKED_AT = 50
 """Lines at the beginning of a file that tell its form."""
@@ -45,41 +50,64 @@ class Unlabelled:
     lines: tuple[str, ...] = ()
 
 
-def read_unlabelled(path: Path, *, form: str | None = None) -> Iterator[Unlabelled]:
+def read_unlabelled(path: Path, *, form: str | None = None, pairs: bool = True) -> Iterator[Unlabelled]:
     """Yield the texts of a file. What labels it has are not read.
 
     Args:
         path: The file, plain or compressed.
         form: A name in `FORMS`; None to tell it by the name of the file and its first lines.
+        pairs: Whether a line of plain text with a tab in it is two texts.
 
     Raises:
         SettingsError: There is no such form.
         DataError: The file cannot be read or is empty, or a line is wrong; the message names the line.
     """
+    if form is not None:
+        check_known(form, FORMS, "form of texts")
     lines = read_lines(path, longest=LONGEST_DOCUMENT)  # SQuAD may be one line
-    first = list(islice(lines, _LOOKED_AT))
-    if not any(line.strip() for _, line in first):
-        raise DataError(
-            f"{path}: no text found" + (f" in the first {len(first)} lines" if first else "; the file is empty")
-        )
-    chosen = _guess_form(path, first) if form is None else check_known(form, FORMS, "form of texts")
-    return FORMS[chosen](path, chain(first, lines))
+    filled = ((number, line) for number, line in lines if line.strip())
+    begin = next(filled, None)
+    if begin is None:
+        raise DataError(f"{path}: no text found; the file is empty")
+    first = [begin, *islice(lines, _LOOKED_AT)]
+    chosen = form or _guess_form(path, first)
+    found = FORMS[chosen](path, chain(first, lines))
+    return found if pairs or chosen != "text" else _without_pairs(found)
+
+
+def _without_pairs(texts: Iterator[Unlabelled]) -> Iterator[Unlabelled]:
+    for text in texts:
+        yield text if isinstance(text.value, str) else replace(text, value=" ".join(text.value))
 
 
 def _guess_form(path: Path, lines: list[Line]) -> str:
-    """Return the form of a file by its name and its first lines."""
+    """Return the form of a file by its name and its first lines.
+
+    Raises:
+        DataError: The file is a JSON array.
+    """
+    endings = [form for ending, form in _FORM_OF_ENDING.items() if ending in map(str.lower, path.suffixes)]
     filled = [line for _, line in lines if line.strip()]
+    if is_array(filled[0]):
+        raise DataError(f"{path}: {ARRAY}")
+    if endings:
+        return endings[0]
+    if filled[0].lstrip().startswith("{") and (found := _guess_json(filled[0])):
+        return found
     rows = [line for line in filled if not line.startswith("#")] or filled
-    if filled[0].lstrip().startswith("{"):
-        return "squad" if '"data"' in filled[0] or filled[0].strip() == "{" else "jsonl"
     if all(line.count("\t") == CONLLU_COLUMNS - 1 for line in rows):
         return "conllu"
     names = set(filled[0].split("\t"))
-    if names & set(FIRST) or names.issuperset(QUESTION):
-        return "tsv"
-    if _WORD_ENDINGS & set(path.suffixes):
-        return "words"
-    return "text"
+    return "tsv" if names & set(FIRST) or names.issuperset(QUESTION) else "text"
+
+
+def _guess_json(line: str) -> str | None:
+    """Return the form of a file that begins with a brace; None if it is no JSON."""
+    try:
+        value = parse_json(line)
+    except ValueError:
+        return "squad" if line.strip() == "{" or '"data"' in line else None
+    return "squad" if isinstance(value, dict) and isinstance(value.get("data"), list) else "jsonl"
 
 
 def _read_text(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
@@ -91,11 +119,20 @@ def _read_text(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
 
 
 def _read_words(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
-    """Yield sentences with one word per line, in the first column; an empty line ends a sentence."""
-    for block in _split_blocks(lines):
-        words = [line.split()[0] for _, line in block if not line.startswith("-DOCSTART-")]
-        if words:
-            yield Unlabelled(words, f"{path}, line {block[0][0]}")
+    """Yield sentences with one word per line; an empty line ends a sentence.
+
+    A file with more columns is read as `read_columns` reads it, which decides by the whole file.
+    """
+    first = list(islice(lines, _LOOKED_AT))
+    if any(len(line.split()) > 1 for _, line in first):
+        for sentence in read_columns(path):
+            yield Unlabelled(list(sentence.words), f"{path}, line {sentence.lines[0]}")
+        return
+    for block in _split_blocks(chain(first, lines)):
+        for number, line in block:
+            if len(line.split()) > 1:
+                raise DataError.at(path, number, "expected one word, as in the lines above")
+        yield Unlabelled([line.strip() for _, line in block], f"{path}, line {block[0][0]}")
 
 
 def _read_conllu(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:

@@ -118,8 +118,9 @@ def find_difference(
     most = min(_LONGEST, most_subwords(model, tokenizer))
     kept = set(small.rows.tolist())
     largest = difference = 0.0
-    was_training = model.training
+    was_training, place = model.training, small.model.device
     model.eval()
+    small.model.to(model.device)  # type: ignore[arg-type] - other devices round otherwise
     try:
         for text in texts:
             before = tokenizer(text, truncation=True, max_length=most)["input_ids"]
@@ -133,6 +134,7 @@ def find_difference(
             difference = max(difference, float((expected - found).abs().max()))
     finally:
         model.train(was_training)
+        small.model.to(place)  # type: ignore[arg-type]
     if not largest:
         raise EncoderError("no text has only subwords that are kept, so the outputs cannot be compared; keep more")
     return difference / largest

@@ -11,7 +11,7 @@ from alignfreeze.corpora.annotated import UNTAGGED
 from alignfreeze.corpora.columns import OUTSIDE
 from alignfreeze.corpora.unlabelled import Unlabelled
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
-from alignfreeze.errors import SettingsError
+from alignfreeze.errors import DataError, SettingsError
 from alignfreeze.evaluation.predicting import row_of
 from alignfreeze.settings import check_known
 from alignfreeze.tasks.heads import WORDS
@@ -55,9 +55,14 @@ def _to_conllu(labelled: Sequence[Labelled]) -> Iterator[str]:
 
 
 def _new_conllu(words: Sequence[str]) -> Iterator[str]:
-    yield f"# text = {' '.join(words)}"
+    yield f"# text = {' '.join(map(_in_one_column, words))}"
     for number, word in enumerate(words, start=1):
-        yield "\t".join([str(number), word, *[UNTAGGED] * (CONLLU_COLUMNS - 2)])
+        yield "\t".join([str(number), _in_one_column(word), *[UNTAGGED] * (CONLLU_COLUMNS - 2)])
+
+
+def _in_one_column(word: str) -> str:
+    """Return a word that may have spaces in it, but no tab and no line end."""
+    return " ".join(word.split()) or UNTAGGED
 
 
 def _to_columns(labelled: Sequence[Labelled]) -> Iterator[str]:
@@ -65,7 +70,7 @@ def _to_columns(labelled: Sequence[Labelled]) -> Iterator[str]:
     for one in labelled:
         missing = OUTSIDE if one.task.marks_entities else UNTAGGED
         for word, tag in zip(one.item.words, one.prediction, strict=True):
-            yield f"{word}\t{tag or missing}"
+            yield f"{_in_one_column(word)}\t{tag or missing}"
         yield ""
 
 
@@ -116,7 +121,25 @@ def write_labelled(chunks: Iterator[list[Labelled]], form: str) -> Iterator[str]
         form: A name in `OUTPUTS`.
     """
     how = OUTPUTS[form]
-    for number, chunk in enumerate(chunks):
-        if number == 0 and how.names_columns:
-            yield "\t".join(chunk[0].row)
+    names: list[str] = []
+    for chunk in chunks:
+        if how.names_columns:
+            if not names:
+                names = list(chunk[0].row)
+                yield "\t".join(names)
+            _check_columns(chunk, names)
         yield from how.write(chunk)
+
+
+def _check_columns(labelled: Sequence[Labelled], names: Sequence[str]) -> None:
+    """Check that all texts have the same columns.
+
+    Raises:
+        DataError: One has a second text, and the texts before it have none; or the other way round.
+    """
+    for one in labelled:
+        if list(one.row) != list(names):
+            raise DataError(
+                f"{one.text.place}: this text has the columns {', '.join(one.row)}, and those before have "
+                f"{', '.join(names)}; give all texts a second one, or none, or take --to jsonl"
+            )

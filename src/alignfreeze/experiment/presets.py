@@ -14,14 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding import embedded
-from alignfreeze.errors import OutputError, SettingsError
+from alignfreeze.errors import DataError, OutputError, SettingsError
 from alignfreeze.experiment.data import read_data
 from alignfreeze.experiment.finding import place_of
 from alignfreeze.experiment.guessing import Found, find_data
 from alignfreeze.experiment.names import BASELINE, PROJECTED
 from alignfreeze.experiment.settings import ExperimentSettings
+from alignfreeze.experiment.sources import explain_pattern, is_for_all_languages
 from alignfreeze.files import check_file, make_folder, write_lines
 from alignfreeze.languages import check_language, name_of
+from alignfreeze.progress import remark
 from alignfreeze.settings import check_known, write_value
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source, Task
@@ -107,18 +109,42 @@ def write_experiment(
     if out.exists():
         raise OutputError(f"{out}: this file exists already; choose another name, or remove it")
     chosen = TASKS[check_known(task, TASKS, "task")]
+    check_language(source_language)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder; name that of the data")
+    for option, place in {"--test": test, "--bitext": bitext}.items():
+        if place is not None and is_for_all_languages(place) and not (option == "--test" and chosen.names_languages):
+            raise SettingsError(f"{option}: {explain_pattern(place)}")
     codes = [code for code in dict.fromkeys(map(check_language, languages)) if code != source_language]
     if not codes:
         raise SettingsError("--languages: name at least one target language, as in --languages sw,tr")
     found = _complete(chosen, train, test, bitext, folder=folder, languages=codes, source_language=source_language)
-    base = make_folder(out.resolve().parent)
+    base = out.resolve().parent
+    missing = [place for place in (base, *base.parents) if not place.exists()]
+    make_folder(base)
+    try:
+        return _write(out, chosen, found, codes, encoder=encoder, source_language=source_language)
+    except BaseException:
+        for place in missing:
+            place.rmdir()
+        raise
+
+
+def _write(
+    out: Path, task: Task, found: Found, codes: Sequence[str], *, encoder: str, source_language: str
+) -> dict[str, Any]:
+    """Write the file for data that are found, if they can be read."""
+    base = out.resolve().parent
     found = replace(
         found, **{name: _from_here(place, base) for name, place in asdict(found).items() if place is not None}
     )
-    text = _render(out, chosen, found, codes, encoder=encoder, source_language=check_language(source_language))
+    text = _render(out, task, found, codes, encoder=encoder, source_language=source_language)
     settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
     if not any(place is not None and place.startswith(HUB) for place in asdict(found).values()):
         read_data(settings, base=base)
+    if found.source is None:
+        pairs = ", ".join(f"{source_language}-{code}" for code in codes)
+        remark(f"no bitext was found for {pairs}, so only the baseline is run; name it with --bitext")
     write_lines(out, text.splitlines())
     strategies = [str(strategy) for strategy in settings.strategies]
     return {

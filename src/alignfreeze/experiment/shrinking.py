@@ -15,9 +15,15 @@ from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.needs import Coverage, Needs, choose_subwords, count_in_list, count_in_texts, measure_coverage
 from alignfreeze.encoding.pieces import cut_tokenizer
 from alignfreeze.encoding.shrinking import Shrunk, find_difference, shrink
-from alignfreeze.errors import DataError, EncoderError, SettingsError
+from alignfreeze.errors import DataError, EncoderError, SettingsError, show_value
 from alignfreeze.experiment.inheriting import Source, inherit, load_given, name_of_model, split_outcome
-from alignfreeze.external.sentence_transformers import MODULES, open_sentence_transformer, save_with
+from alignfreeze.external.peft import merge_copy
+from alignfreeze.external.sentence_transformers import (
+    MODULES,
+    check_one_transformer,
+    open_sentence_transformer,
+    save_with,
+)
 from alignfreeze.extras import packages_of
 from alignfreeze.files import check_unused, digest_of_file, digest_of_json, new_folder, read_lines
 from alignfreeze.languages import check_language, name_of, scripts_of
@@ -81,8 +87,14 @@ def shrink_model(
         EncoderError: There is no such model, its tokenizer cannot be cut down, or the small model gives other outputs.
         OutputError: The folder is not empty or cannot be written, or the user is not logged in to the hub.
     """
-    texts = {check_language(code): _hold(text) for code, text in (texts or {}).items()}
-    codes = list(dict.fromkeys([*map(check_language, languages), *texts]))
+    if isinstance(languages, str):
+        raise SettingsError(f"languages: expected a list of codes, such as ['en', 'sw'], got {languages!r}")
+    spelt: dict[str, str] = {}  # `EN` is `en`
+    codes = [spelt.setdefault(check_language(code).casefold(), code) for code in [*languages, *(texts or {})]]
+    codes = list(dict.fromkeys(codes))
+    held: dict[str, list[Any]] = {}
+    for code, text in (texts or {}).items():
+        held.setdefault(spelt[code.casefold()], []).extend(_hold(text))
     if not codes:
         raise SettingsError("name the languages that the model is for, as in en,sw")
     if not 0 < share <= 1:
@@ -95,8 +107,8 @@ def shrink_model(
     given, history = split_outcome(model, None)
     whole = _open_sentence_transformer(given)
     loaded = load_given(given if whole is None else whole, keeps_head=whole is None, tokenizer=tokenizer)
-    full = loaded.model
-    needs = {code: _count(loaded.tokenizer, code, texts.get(code)) for code in codes}
+    full = merge_copy(loaded.model)  # adapters belong to the weights
+    needs = {code: _count(loaded.tokenizer, code, held.get(code)) for code in codes}
     with stage("cutting the model down"):
         small, coverage = _cut(full, loaded.tokenizer, needs, share=share)
         difference = _compare(full, loaded.tokenizer, small, needs)
@@ -109,7 +121,7 @@ def shrink_model(
         "difference": difference,
         "languages": {code: _describe(coverage[code], needs[code]) for code in codes},
     }
-    how = {"share": share, "precision": precision, "digests": {code: _digest(text) for code, text in texts.items()}}
+    how = {"share": share, "precision": precision, "digests": {code: _digest(text) for code, text in held.items()}}
     note = (
         f"cut down to {len(small.rows):,} of {len(loaded.tokenizer):,} subwords, for "
         f"{', '.join(map(name_of, codes))}; texts in other languages are split into more subwords"
@@ -125,15 +137,27 @@ def shrink_model(
 def _open_sentence_transformer(given: Any) -> Any:
     """Return a SentenceTransformer that is given, or that is in the folder that is given; else None."""
     if "sentence_transformers" in packages_of(given):
-        return given
-    if isinstance(given, str | Path) and (Path(given) / MODULES).exists():
-        return open_sentence_transformer(Path(given))
-    return None
+        found = given
+    elif isinstance(given, str | Path) and (Path(given) / MODULES).exists():
+        found = open_sentence_transformer(Path(given))
+    else:
+        return None
+    check_one_transformer(found)
+    return found
 
 
 def _hold(text: Text) -> list[Path] | list[str]:
-    """Return the files of a language, or its texts."""
-    return [Path(text)] if isinstance(text, str | Path) else list(text)  # type: ignore[return-value]
+    """Return the files of a language, or its texts.
+
+    Raises:
+        SettingsError: They are something else.
+    """
+    if isinstance(text, str | Path):
+        return [Path(text)]
+    held: list[Any] = list(text) if isinstance(text, Iterable) else [text]
+    if wrong := [item for item in held if not isinstance(item, str | Path)]:
+        raise SettingsError(f"texts: expected texts, or the Path of a file, got {show_value(wrong[0])}")
+    return held
 
 
 def _count(tokenizer: PreTrainedTokenizerFast, code: str, texts: list[Path] | list[str] | None) -> Needs:

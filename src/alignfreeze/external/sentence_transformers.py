@@ -73,9 +73,23 @@ def open_sentence_transformer(folder: Path) -> Any:
         raise EncoderError(f"{folder}: cannot be loaded as a SentenceTransformer: {error}") from error
 
 
+def _transformers_in(model: Any) -> list[Any]:
+    return [one for one in model.modules() if isinstance(getattr(one, "auto_model", None), PreTrainedModel)]
+
+
+def check_one_transformer(model: Any) -> None:
+    """Check that a `SentenceTransformer` has one transformer.
+
+    Raises:
+        EncoderError: It has several, as behind a router, or none.
+    """
+    if (n := len(_transformers_in(model))) != 1:
+        raise EncoderError(f"this {type(model).__name__} has {n} transformers; expected one")
+
+
 def save_with(model: Any, inner: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a `SentenceTransformer` with another transformer and tokenizer than its own. It stays unchanged."""
-    (module,) = (one for one in model.modules() if isinstance(getattr(one, "auto_model", None), PreTrainedModel))
+    (module,) = _transformers_in(model)
     own = module.model, module.processor
     try:
         module.model, module.processor = inner, tokenizer

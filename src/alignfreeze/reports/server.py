@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import Self
 
 import uvicorn
@@ -68,8 +70,9 @@ class Lens:
         self._ended.clear()
         # With a daemon thread, Ctrl-C does not wait for a page or a slow reader.
         Thread(target=self._serve, daemon=True).start()
-        while not self._ended.wait(timeout=0.5):  # without a timeout, Windows would not notice Ctrl-C
-            pass
+        with _noticing_interrupts() as interrupts:
+            while not interrupts and not self._ended.wait(timeout=0.5):  # Windows notices Ctrl-C between two waits
+                pass
 
     def _serve(self) -> None:
         try:
@@ -88,6 +91,23 @@ class Lens:
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
+
+
+@contextmanager
+def _noticing_interrupts() -> Iterator[list[int]]:
+    """Inside the block, Ctrl-C adds to a list. KeyboardInterrupt may be raised where Python drops it: in `__del__`.
+
+    Only the main thread of a process can say what Ctrl-C does; elsewhere the list stays empty.
+    """
+    interrupts: list[int] = []
+    if current_thread() is not main_thread():
+        yield interrupts
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _listen(port: int) -> socket.socket:

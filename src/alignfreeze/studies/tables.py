@@ -226,9 +226,11 @@ def versus_sheet(versus: Versus) -> Sheet:
 def repetition_lines(versus: Versus) -> list[str]:
     """Return sentences on whether one study repeats the other, the answer first."""
     found = versus.repetition
-    who = f"{title_of(versus.ours)}; theirs: {versus.theirs.setup.encoder}"
-    if not found.n or found.correlation is None:
+    who = f"{title_of(versus.ours)}; theirs: {', '.join(_setup_parts(versus.theirs.setup))}"
+    if not found.n:
         return [f"The two studies cannot be compared language by language; both need two seeds or more. ({who})"]
+    if found.correlation is None or found.p_value is None:
+        return [f"Whether the two studies agree cannot be told: too few languages, or all gains are the same. ({who})"]
     outside = found.outside
     inside = (
         f"In {found.n - len(outside)} of {found.n} cases (a strategy in a language), the gains differ by no more than "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from alignfreeze.errors import SettingsError
@@ -15,10 +16,16 @@ from alignfreeze.running.scores import PaperVerdict
 from alignfreeze.running.verdicts import ERRORS
 from alignfreeze.studies.comparison import Comparison, name_setup
 from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import correlate_ranks, p_value_of_ranks
+from alignfreeze.studies.statistics import correlate_ranks
 
 _ENOUGH = 20
-"""Gains among which a correlation of 0.5 is found nine times in ten."""
+"""Languages among which a correlation that is worth having is found as a rule."""
+
+_FEWEST = 3
+"""The fewest languages with a correlation."""
+
+_ORDERS = 9_999
+"""Orders of the languages that are tried; for up to seven languages, all of them."""
 
 SYNONYMS = {
     "udpos": "pos",
@@ -161,7 +168,7 @@ def _find_repetition(
 ) -> Repetition:
     """Return whether the gains of one study repeat those of the other."""
     within: dict[str, dict[str, bool]] = {}
-    gains: list[tuple[float, float]] = []
+    gains: dict[str, dict[str, tuple[float, float]]] = {}
     for name in strategies:
         pairs = {
             code: (our.judged, their.judged)
@@ -174,19 +181,45 @@ def _find_repetition(
             for code, (our, their) in known.items()
             if our.interval is not None and their.interval is not None
         }
-        means = [statistics.fmean(pair[side].gain for pair in known.values()) if known else 0.0 for side in (0, 1)]
-        gains += [(our.gain - means[0], their.gain - means[1]) for our, their in known.values()]
-    cases = [inside for row in within.values() for inside in row.values()]
-    correlation = _correlation_of(gains)
-    p_value = None if correlation is None else p_value_of_ranks(*zip(*gains, strict=True))
+        gains[name] = {code: (our.gain, their.gain) for code, (our, their) in known.items()}
+    correlation, p_value, n = _correlate_gains(gains)
+    cases = [code for row in within.values() for code in row]
     if not cases or correlation is None or p_value is None:
         return Repetition("cannot tell", within, correlation, p_value)
-    too_many = cases.count(False) > stats.binom.ppf(1 - ERRORS, len(cases), ERRORS)
+    # The strategies of a language share its baseline, so languages are counted, not cases.
+    outside = {code for row in within.values() for code, inside in row.items() if not inside}
+    too_many = len(outside) > stats.binom.ppf(1 - ERRORS, len(set(cases)), ERRORS)
     if not too_many and correlation > 0 and p_value < ERRORS:
         return Repetition("agrees", within, correlation, p_value)
     # Few languages, or wide intervals: that nothing is found does not say that nothing is there.
-    is_known = too_many or len(gains) >= _ENOUGH
-    return Repetition("does not agree" if is_known else "cannot tell", within, correlation, p_value)
+    return Repetition("does not agree" if too_many or n >= _ENOUGH else "cannot tell", within, correlation, p_value)
+
+
+def _correlate_gains(
+    gains: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> tuple[float | None, float | None, int]:
+    """Return the rank correlation of two studies' gains, its p-value, and the number of languages.
+
+    The mean of each strategy is subtracted. For the p-value, languages change places, each with all its strategies:
+    the gains of one language have the same baseline.
+    """
+    codes = sorted(set.intersection(*(set(row) for row in gains.values()))) if gains else []
+    table = np.array([[row[code] for code in codes] for row in gains.values()])  # [strategies, languages, studies]
+    if len(codes) < _FEWEST:
+        return None, None, len(codes)
+    table -= table.mean(axis=1, keepdims=True)
+    ours, theirs = (stats.rankdata(table[..., side]).reshape(table.shape[:2]) for side in (0, 1))
+    if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return None, None, len(codes)
+
+    def correlate(order: NDArray[Any]) -> float:
+        return float(np.corrcoef(ours[:, order.astype(int)].ravel(), theirs.ravel())[0, 1])
+
+    places = np.arange(len(codes))
+    test: Any = stats.permutation_test(
+        (places,), correlate, permutation_type="pairings", vectorized=False, n_resamples=_ORDERS, rng=0
+    )
+    return correlate(places), float(test.pvalue), len(codes)
 
 
 def _half_width(interval: tuple[float, float]) -> float:

@@ -150,7 +150,9 @@ def find_split(language: str | None, *, name: str) -> Callable[[str], tuple[str,
         return find_splitter(check_language(language))
 
     def ask(_: str) -> tuple[str, ...]:
-        raise DataError(f"{name}: texts are split into words by their language; give it, as in language='de'")
+        raise DataError(
+            f"{name}: texts are split into words by their language; give it, as in language='de' or --language de"
+        )
 
     return ask
 
@@ -236,17 +238,22 @@ def task_of(task_model: TaskModel) -> Task:
     folder = getattr(task_model.model, "name_or_path", "")
     record = _RECORD.find(Path(folder) / ORIGIN) if folder else None
     # The record may be that of a model whose encoder learnt another task afterwards.
-    if record is not None and record.task in TASKS and _fit(TASKS[record.task], task_model):
+    if record is not None and record.task in TASKS and fits(TASKS[record.task], task_model):
         return TASKS[record.task]
-    best = max(TASKS.values(), key=lambda task: _fit(task, task_model))
-    if not _fit(best, task_model):
+    best = max(TASKS.values(), key=lambda task: _rate(task, task_model))
+    if not fits(best, task_model):
         raise SettingsError(
             f"no task is known for a {type(task_model.model).__name__}; give the task, as in task='pos'"
         )
     return best
 
 
-def _fit(task: Task, task_model: TaskModel) -> int:
+def fits(task: Task, task_model: TaskModel) -> bool:
+    """Tell whether a model may have learnt a task, by its head and its labels."""
+    return _rate(task, task_model) > 0
+
+
+def _rate(task: Task, task_model: TaskModel) -> int:
     """Return how well a task fits a model; 0 if it does not fit."""
     try:
         if not isinstance(task_model.model, task.kind.head.model_class(task_model.model.config)):

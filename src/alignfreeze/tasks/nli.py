@@ -18,6 +18,7 @@ TASK = Task(
     metrics=measure_texts,
     metric="accuracy",
     labels=NLI,
+    needs_pairs=True,
     names_languages=True,
     usual_length=40,
 )

@@ -67,6 +67,7 @@ class Task:
         metric: The name of the first measure.
         labels: The labels of the task; None for the labels of the training data, empty for a task without labels.
         marks_entities: Whether labels mark entities in IOB2, so that spans of words count.
+        needs_pairs: Whether an item has two texts, such as a premise and a hypothesis.
         names_languages: Whether its reader knows a field `language`, so that one file may hold several languages.
         usual_length: Subwords of a usual training item; None if an item fills `finetuning.max_length`.
     """
@@ -79,6 +80,7 @@ class Task:
     metric: str
     labels: tuple[str, ...] | None = None
     marks_entities: bool = False
+    needs_pairs: bool = False
     names_languages: bool = False
     usual_length: int | None = None
 
