@@ -75,8 +75,13 @@ def test_the_stages_import_only_what_comes_before_them():
 
 
 def test_versions_agree():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == alignfreeze.__version__
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert settings["project"]["dynamic"] == ["version"]
+    assert (
+        (ROOT / settings["tool"]["hatch"]["version"]["path"])
+        .read_text()
+        .endswith(f'__version__ = "{alignfreeze.__version__}"\n')
+    )
     assert f"version: {alignfreeze.__version__}" in (ROOT / "CITATION.cff").read_text()
     (ruff,) = re.findall(r"rev: v(\S+)", (ROOT / ".pre-commit-config.yaml").read_text())
     assert f"\nruff=={ruff}\n" in (ROOT / "constraints.txt").read_text()

@@ -63,8 +63,20 @@ def address_in(page, begins):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [{"width": 1400, "height": 900}, PHONE], ids=["wide", "phone"])
+WIDE = {"width": 1400, "height": 900}
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        (WIDE, "light"),
+        (PHONE, "dark"),
+        # The other two are the same sizes and colours in other pairs.
+        pytest.param(WIDE, "dark", marks=pytest.mark.slow),
+        pytest.param(PHONE, "light", marks=pytest.mark.slow),
+    ],
+    ids=["wide-light", "phone-dark", "wide-dark", "phone-light"],
+)
 def test_nothing_keeps_anybody_from_a_page(pages, browser, scheme, size):
     with closing(browser.new_context(color_scheme=scheme, viewport=size, offline=True)) as context:
         page = context.new_page()

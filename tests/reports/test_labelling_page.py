@@ -567,8 +567,16 @@ def test_a_script_that_gets_into_the_page_does_not_run(tmp_path, browser):
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1300, 320])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1300, "light"),
+        (320, "dark"),
+        # The other two are the same widths and colours in other pairs.
+        pytest.param(1300, "dark", marks=pytest.mark.slow),
+        pytest.param(320, "light", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("suffix", DRAWINGS)
 def test_nothing_keeps_anybody_from_the_page(tmp_path, open_page, suffix, width, scheme):
     pytest.importorskip("axe_playwright_python")
