@@ -10,7 +10,7 @@ from pathlib import Path
 from alignfreeze.corpora.checks import check_words
 from alignfreeze.corpora.labels import check_word
 from alignfreeze.corpora.signs import check_left_out
-from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences
+from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, say_long_sentences, split_at_empty
 from alignfreeze.errors import DataError, SettingsError, did_you_mean
 from alignfreeze.files import read_lines, to_path
 
@@ -88,24 +88,21 @@ def read_conllu(path: Path | str, *, max_sentences: int | None = None) -> list[T
 
 def _split_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
     """Yield the numbered word lines of each sentence."""
-    block: list[tuple[int, str]] = []
-    for number, line in read_lines(path):
-        if line.strip():
+    for block in split_at_empty(read_lines(path)):
+        words: list[tuple[int, str]] = []
+        for number, line in block:
             # Inside a sentence a line of columns is no comment, but a word without a number.
-            if not line.startswith("#") or (block and "\t" in line):
-                block.append((number, line))
-        elif block:
-            yield block
-            block = []
-    if block:
-        yield block
+            if not line.startswith("#") or (words and "\t" in line):
+                words.append((number, line))
+        if words:
+            yield words
 
 
 def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
     words, tags, lines = [], [], []
     before = -1
     for number, line in block:
-        columns = _split(path, number, line)
+        columns = split_columns(path, number, line)
         place = _NUMBER.fullmatch(columns[0])
         if place is None:
             raise DataError.at(path, number, "not a CoNLL-U line (no word number)")
@@ -125,7 +122,12 @@ def _to_sentence(path: Path, block: list[tuple[int, str]]) -> TaggedSentence:
     return TaggedSentence(tuple(words), tuple(tags), tuple(lines))
 
 
-def _split(path: Path, number: int, line: str) -> list[str]:
+def split_columns(path: Path, number: int, line: str) -> list[str]:
+    """Return the columns of a line in CoNLL-U.
+
+    Raises:
+        DataError: There are more or fewer than ten.
+    """
     columns = line.split("\t")
     if len(columns) != CONLLU_COLUMNS:
         problem = f"a CoNLL-U line has {CONLLU_COLUMNS} columns separated by tabs, but this line has {len(columns)}"

@@ -8,12 +8,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from alignfreeze.corpora.annotated import split_columns
 from alignfreeze.corpora.columns import read_columns
 from alignfreeze.corpora.json_lines import ARRAY, is_array, parse_json, parse_object
 from alignfreeze.corpora.labelled import FIRST
 from alignfreeze.corpora.questions import read_articles
 from alignfreeze.corpora.tab_lines import parse_rows
-from alignfreeze.corpora.word_lines import CONLLU_COLUMNS
+from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, split_at_empty
 from alignfreeze.decoding import LONGEST_DOCUMENT
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
@@ -128,7 +129,7 @@ def _read_words(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
         for sentence in read_columns(path):
             yield Unlabelled(list(sentence.words), f"{path}, line {sentence.lines[0]}")
         return
-    for block in _split_blocks(chain(first, lines)):
+    for block in split_at_empty(chain(first, lines)):
         for number, line in block:
             if len(line.split()) > 1:
                 raise DataError.at(path, number, "expected one word, as in the lines above")
@@ -137,34 +138,16 @@ def _read_words(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
 
 def _read_conllu(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:
     """Yield the syntactic words of sentences in CoNLL-U."""
-    for block in _split_blocks(lines):
+    for block in split_at_empty(lines):
         words = []
         for number, line in block:
             if line.startswith("#"):
                 continue
-            columns = line.split("\t")
-            if len(columns) != CONLLU_COLUMNS:
-                raise DataError.at(
-                    path,
-                    number,
-                    f"a CoNLL-U line has {CONLLU_COLUMNS} columns separated by tabs, but this line has {len(columns)}",
-                )
+            columns = split_columns(path, number, line)
             if columns[0].isdecimal():  # no token of several words, and no empty node
                 words.append(columns[1])
         if words:
             yield Unlabelled(words, f"{path}, line {block[0][0]}", tuple(line for _, line in block))
-
-
-def _split_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    block: list[Line] = []
-    for number, line in lines:
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
-    if block:
-        yield block
 
 
 def _read_json(path: Path, lines: Iterator[Line]) -> Iterator[Unlabelled]:

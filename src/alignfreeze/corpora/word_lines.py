@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -134,6 +134,19 @@ def say_long_sentences(path: Path, sentences: Sequence[Sequence[str]], *, whole:
         stops = sum(word in _FULL_STOPS for word in longest[:-1])
         inside = f", with {stops:,} full stops inside" if stops else ""
         remark(f"{path}: {what} {len(longest):,} words{inside}; is there an empty line after each sentence?")
+
+
+def split_at_empty(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """Yield the numbered lines that stand together, without the empty lines between them."""
+    block: list[tuple[int, str]] = []
+    for number, line in lines:
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
 
 
 def _read_blocks(path: Path) -> list[Block]:
