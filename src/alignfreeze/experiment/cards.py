@@ -11,7 +11,7 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from alignfreeze.encoding import embedded
 from alignfreeze.evaluation.scores import Score
@@ -22,6 +22,7 @@ from alignfreeze.experiment.leaderboards import (
     write_leaderboard_entries,
 )
 from alignfreeze.experiment.names import is_average_name, is_merged_name
+from alignfreeze.experiment.rendering import open_templates
 from alignfreeze.experiment.uses import Use, plain_uses, uses_of
 from alignfreeze.external.lora import Lora
 from alignfreeze.files import write_lines
@@ -190,11 +191,7 @@ def renew_card(text: str, uses: Sequence[Use]) -> str | None:
 
 
 def _templates() -> Environment:
-    how: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    # Cards are Markdown, so nothing is escaped as HTML: the template escapes what comes from users.
-    templates = Environment(loader=PackageLoader("alignfreeze.experiment"), undefined=StrictUndefined, **how)
-    templates.filters |= {"plain": escape_markdown, "code": to_code}
-    return templates
+    return open_templates(plain=escape_markdown, code=to_code)  # cards are Markdown
 
 
 def escape_markdown(text: str) -> str:

@@ -9,16 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from alignfreeze.corpora import mini
 from alignfreeze.corpora.hub import HUB
 from alignfreeze.encoding import embedded
 from alignfreeze.errors import DataError, OutputError, SettingsError
 from alignfreeze.experiment.data import read_data
-from alignfreeze.experiment.finding import place_of
 from alignfreeze.experiment.guessing import Found, find_data
 from alignfreeze.experiment.names import BASELINE, PROJECTED
+from alignfreeze.experiment.rendering import open_templates
 from alignfreeze.experiment.settings import ExperimentSettings
 from alignfreeze.experiment.sources import explain_pattern, is_for_all_languages
 from alignfreeze.files import check_file, make_folder, write_lines
@@ -26,7 +24,7 @@ from alignfreeze.languages import check_language, name_of
 from alignfreeze.progress import remark
 from alignfreeze.settings import check_known, write_value
 from alignfreeze.tasks.table import TASKS
-from alignfreeze.tasks.task import Source, Task
+from alignfreeze.tasks.task import Task
 
 _FEWEST_STEPS = 800
 """Steps of fine-tuning below which an encoder learns little of a task (docs/faq.md)."""
@@ -138,10 +136,13 @@ def _write(
     found = replace(
         found, **{name: _from_here(place, base) for name, place in asdict(found).items() if place is not None}
     )
-    text = _render(out, task, found, codes, encoder=encoder, source_language=source_language)
+    how: dict[str, Any] = {"encoder": encoder, "source_language": source_language}
+    text = _render(out, task, found, codes, **how)
     settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
     if not any(place is not None and place.startswith(HUB) for place in asdict(found).values()):
-        read_data(settings, base=base)
+        n_items = len(read_data(settings, base=base).train)
+        text = _render(out, task, found, codes, n_items=n_items, **how)
+        settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
     if found.source is None:
         pairs = ", ".join(f"{source_language}-{code}" for code in codes)
         remark(f"no bitext was found for {pairs}, so only the baseline is run; name it with --bitext")
@@ -195,42 +196,54 @@ def _from_here(place: str, base: Path) -> str:
 
 
 def _render(
-    out: Path, task: Task, found: Found, languages: Sequence[str], *, encoder: str, source_language: str
+    out: Path,
+    task: Task,
+    found: Found,
+    languages: Sequence[str],
+    *,
+    encoder: str,
+    source_language: str,
+    n_items: int | None = None,
 ) -> str:
+    """Return the text of the file.
+
+    Args:
+        out: Its place.
+        task: The task.
+        found: The data.
+        languages: The target languages.
+        encoder: The encoder.
+        source_language: The source language.
+        n_items: The number of training items; None if they are not read yet.
+    """
     is_small = encoder == embedded.NAME
     like = next(name for name in PRESETS if TASKS[name].kind.head is task.kind.head)
     presets = SMALL_PRESETS if is_small else PRESETS
     preset = presets.get(task.name, presets[like])
-    place = place_of(found.train, out.resolve().parent)
-    n_items = None if str(place).startswith(HUB) else len(task.read(Source(place, source_language)))
     passes = None if n_items is None else preset.epochs * -(-n_items // preset.batch_size)
     strategies = [BASELINE]
     if found.source is not None:
         strategies += ["full", "front", *([PROJECTED] if task.kind.pair_labeller is not None else [])]
-    templates = Environment(
-        loader=PackageLoader("alignfreeze.experiment"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )  # TOML, so nothing is escaped as HTML
-    templates.filters["toml"] = write_value
-    return templates.get_template("experiment.toml.jinja").render(
-        name=out.stem,
-        out=out.name,
-        task=task,
-        found=found,
-        encoder=encoder,
-        is_small=is_small,
-        strategies=strategies,
-        seeds=_SEEDS,
-        source_language=source_language,
-        source_name=name_of(source_language),
-        languages=languages,
-        named=", ".join(map(name_of, languages)),
-        preset=preset,
-        n_items=n_items,
-        passes=passes,
-        fewest=_FEWEST_STEPS,
-        realigns=len(strategies) > 1,
+    return (
+        open_templates(toml=write_value)
+        .get_template("experiment.toml.jinja")
+        .render(
+            name=out.stem,
+            out=out.name,
+            task=task,
+            found=found,
+            encoder=encoder,
+            is_small=is_small,
+            strategies=strategies,
+            seeds=_SEEDS,
+            source_language=source_language,
+            source_name=name_of(source_language),
+            languages=languages,
+            named=", ".join(map(name_of, languages)),
+            preset=preset,
+            n_items=n_items,
+            passes=passes,
+            fewest=_FEWEST_STEPS,
+            realigns=len(strategies) > 1,
+        )
     )
