@@ -52,21 +52,12 @@ def cut_tokenizer(
     Raises:
         EncoderError: The tokenizer is of a kind that cannot be cut down.
     """
-    state: State = json.loads(tokenizer.backend_tokenizer.to_str())
+    state = _read_state(tokenizer)
     model = state["model"]
-    if model["type"] not in _KINDS:
-        raise EncoderError(
-            f"a tokenizer of the kind {model['type']} cannot be cut down; possible are {', '.join(_KINDS)}"
-        )
     kind = _KINDS[model["type"]]
     numbers = kind.number(model)
     added = {token["content"]: token["id"] for token in state["added_tokens"]}
-    is_needed = _test_for_need(model, scripts)
-    chosen = set(wanted)
-    kept = {
-        subword for subword, number in numbers.items() if number in chosen or subword in added or is_needed(subword)
-    }
-    kind.complete(model, kept)
+    kept = _choose_kept(state, wanted, scripts)
     rows = np.array(sorted({numbers[subword] for subword in kept} | set(added.values())), dtype=np.int64)
     new = {int(old): place for place, old in enumerate(rows)}
     kind.cut(model, {subword: new[numbers[subword]] for subword in sorted(kept, key=numbers.__getitem__)})
@@ -74,12 +65,48 @@ def cut_tokenizer(
         token["id"] = new[token["id"]]
     _renumber(state["post_processor"], new)
     state["padding"] = state["truncation"] = None  # each call sets them
-    cut = deepcopy(tokenizer)
-    cut._tokenizer = Tokenizer.from_str(json.dumps(state))
+    # The copy gets the small tokenizer of the library at once: to copy the full one takes long.
+    cut = deepcopy(tokenizer, {id(tokenizer._tokenizer): Tokenizer.from_str(json.dumps(state))})
     for content, old in added.items():
         if cut.backend_tokenizer.token_to_id(content) != new[old]:
             raise EncoderError(f"this tokenizer cannot be cut down: the number of {content!r} would not fit the model")
     return cut, rows
+
+
+def list_kept(
+    tokenizer: PreTrainedTokenizerFast, wanted: Collection[int], *, scripts: Collection[str] = ()
+) -> set[int]:
+    """Return the numbers of the subwords that `cut_tokenizer` would keep, without cutting."""
+    state = _read_state(tokenizer)
+    numbers = _KINDS[state["model"]["type"]].number(state["model"])
+    added = {token["id"] for token in state["added_tokens"]}
+    return {numbers[subword] for subword in _choose_kept(state, wanted, scripts)} | added
+
+
+def _read_state(tokenizer: PreTrainedTokenizerFast) -> State:
+    """Return the state of a tokenizer that can be cut down.
+
+    Raises:
+        EncoderError: It is of another kind.
+    """
+    state: State = json.loads(tokenizer.backend_tokenizer.to_str())
+    if (kind := state["model"]["type"]) not in _KINDS:
+        raise EncoderError(f"a tokenizer of the kind {kind} cannot be cut down; possible are {', '.join(_KINDS)}")
+    return state
+
+
+def _choose_kept(state: State, wanted: Collection[int], scripts: Collection[str]) -> set[str]:
+    """Return the wanted subwords, and those that they or any text need."""
+    kind = _KINDS[state["model"]["type"]]
+    added = {token["content"] for token in state["added_tokens"]}
+    is_needed = _test_for_need(state["model"], scripts)
+    chosen = set(wanted)
+    numbers = kind.number(state["model"])
+    kept = {
+        subword for subword, number in numbers.items() if number in chosen or subword in added or is_needed(subword)
+    }
+    kind.complete(state["model"], kept)
+    return kept
 
 
 def _test_for_need(model: State, scripts: Collection[str]) -> Callable[[str], bool]:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTok
 from alignfreeze.corpora.frequencies import read_frequencies
 from alignfreeze.encoding.encoder import Encoder
 from alignfreeze.encoding.needs import Coverage, Needs, choose_subwords, count_in_list, count_in_texts, measure_coverage
-from alignfreeze.encoding.pieces import cut_tokenizer
+from alignfreeze.encoding.pieces import list_kept
 from alignfreeze.encoding.shrinking import Shrunk, find_difference, shrink
 from alignfreeze.errors import DataError, EncoderError, SettingsError, show_value
 from alignfreeze.experiment.inheriting import Source, inherit, load_given, name_of_model, split_outcome
@@ -189,7 +189,7 @@ def _cut(
     small = shrink(model, tokenizer, choose_subwords(tokenizer, needs.values(), most=most), scripts=scripts)
     # The texts that are held out are new to a choice without them.
     blind = choose_subwords(tokenizer, needs.values(), most=most, with_held=False)
-    kept = set(cut_tokenizer(tokenizer, blind, scripts=scripts)[1].tolist())
+    kept = list_kept(tokenizer, blind, scripts=scripts)
     return small, {code: measure_coverage(need, kept) for code, need in needs.items()}
 
 
