@@ -10,7 +10,7 @@ import alignfreeze as af
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.paper import list_experiments, table_path
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.studies import versus
+from alignfreeze.studies import statistics
 from alignfreeze.studies.tables import repetition_lines
 from tests.support.cli import alignfreeze, refused
 
@@ -128,13 +128,13 @@ def test_what_cannot_be_compared_is_said_before_anything_runs(tmp_path):
 
 def test_unrelated_studies_agree_no_more_often_than_chance(monkeypatch):
     """The strategies of a language share its baseline: counted as independent, chance would agree too often."""
-    monkeypatch.setattr(versus, "_ORDERS", 199)
+    monkeypatch.setattr(statistics, "_ORDERS", 199)
     generator = np.random.default_rng(0)
     agreed = 0
     for _ in range(60):
         shared = generator.normal(size=(2, 1, 12))
         ours, theirs = shared + generator.normal(size=(2, 3, 12))
         gains = {f"s{n}": {f"l{m}": (float(ours[n, m]), float(theirs[n, m])) for m in range(12)} for n in range(3)}
-        correlation, p_value, _ = versus._correlate_gains(gains)
+        correlation, p_value, _ = statistics.correlate_gains(gains)
         agreed += correlation > 0 and p_value < 0.05
     assert agreed <= 5  # 1.5 are expected

@@ -165,10 +165,11 @@ def reproduce(
     """Run an experiment of the paper, and compare it language by language with what the paper published."""
     with working():
         from alignfreeze.advice.pilots import shorten
-        from alignfreeze.experiment.paper import PREFIX, check_repeatable, experiment_path
+        from alignfreeze.experiment.paper import PREFIX, experiment_path
         from alignfreeze.experiment.planning import outline, plan_all
         from alignfreeze.experiment.settings import ExperimentSettings
         from alignfreeze.files import check_folder
+        from alignfreeze.studies.versus import check_repeatable
 
         settings = ExperimentSettings.from_toml(experiment_path(name), changes=values.read_changes(changes))
         settings = values.change(settings, device=device, compute=compute)

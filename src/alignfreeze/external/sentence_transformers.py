@@ -46,10 +46,9 @@ def parts_of(model: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     Raises:
         EncoderError: No module of the model is a transformer with a tokenizer, as in models of static embeddings.
     """
-    for module in model.modules():
-        inner, tokenizer = getattr(module, "auto_model", None), getattr(module, "tokenizer", None)
-        if isinstance(inner, PreTrainedModel) and isinstance(tokenizer, PreTrainedTokenizerBase):
-            return inner, tokenizer
+    for module in _transformers_in(model):
+        if isinstance(tokenizer := getattr(module, "tokenizer", None), PreTrainedTokenizerBase):
+            return module.auto_model, tokenizer
     names = ", ".join(type(module).__name__ for module in model.children()) or "none"
     raise EncoderError(
         f"this {type(model).__name__} has no transformer with a tokenizer, but the modules {names}; give a "

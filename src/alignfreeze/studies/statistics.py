@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from alignfreeze.running.scores import CONFIDENCE, NO_SPREAD
@@ -89,3 +90,41 @@ def interval_of_correlation(rho: float, n: int) -> tuple[float, float] | None:
         return None
     half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
+
+
+_FEWEST = 3
+"""The fewest languages with a correlation."""
+
+_ORDERS = 9_999
+"""Orders of the languages that are tried; for up to seven languages, all of them."""
+
+
+def correlate_gains(
+    gains: Mapping[str, Mapping[str, tuple[float, float]]],
+) -> tuple[float | None, float | None, int]:
+    """Return the rank correlation of two studies' gains, its p-value, and the number of languages.
+
+    The mean of each strategy is subtracted. For the p-value, languages change places, each with all its strategies:
+    the gains of one language have the same baseline. Without enough languages, or with equal gains, the first two are
+    None.
+
+    Args:
+        gains: The gains in both studies, by strategy and language. Languages that a strategy lacks do not count.
+    """
+    codes = sorted(set.intersection(*(set(row) for row in gains.values()))) if gains else []
+    table = np.array([[row[code] for code in codes] for row in gains.values()])  # [strategies, languages, studies]
+    if len(codes) < _FEWEST:
+        return None, None, len(codes)
+    table -= table.mean(axis=1, keepdims=True)
+    ours, theirs = (stats.rankdata(table[..., side]).reshape(table.shape[:2]) for side in (0, 1))
+    if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return None, None, len(codes)
+
+    def correlate(order: NDArray[Any]) -> float:
+        return float(np.corrcoef(ours[:, order.astype(int)].ravel(), theirs.ravel())[0, 1])
+
+    places = np.arange(len(codes))
+    test: Any = stats.permutation_test(
+        (places,), correlate, permutation_type="pairings", vectorized=False, n_resamples=_ORDERS, rng=0
+    )
+    return correlate(places), float(test.pvalue), len(codes)

@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from alignfreeze.errors import SettingsError
-from alignfreeze.running.scores import PaperVerdict
+from alignfreeze.experiment.names import BASELINE
+from alignfreeze.experiment.paper import table_path
+from alignfreeze.running.scores import PaperVerdict, Summary
 from alignfreeze.running.verdicts import ERRORS
 from alignfreeze.studies.comparison import Comparison, name_setup
-from alignfreeze.studies.results import Setup
-from alignfreeze.studies.statistics import correlate_ranks
+from alignfreeze.studies.results import Setup, read_results
+from alignfreeze.studies.statistics import correlate_gains, correlate_ranks
+
+if TYPE_CHECKING:  # comparing studies does not need torch
+    from alignfreeze.experiment.settings import ExperimentSettings
 
 _ENOUGH = 20
 """Languages among which a correlation that is worth having is found as a rule."""
-
-_FEWEST = 3
-"""The fewest languages with a correlation."""
-
-_ORDERS = 9_999
-"""Orders of the languages that are tried; for up to seven languages, all of them."""
 
 SYNONYMS = {
     "udpos": "pos",
@@ -129,6 +126,28 @@ def set_side_by_side(ours: Sequence[Comparison], theirs: Sequence[Comparison]) -
     )
 
 
+def check_repeatable(settings: ExperimentSettings, name: str) -> None:
+    """Check, before anything runs, that an experiment can be compared with what the paper published for another.
+
+    Args:
+        settings: The experiment.
+        name: The name of the paper's experiment.
+
+    Raises:
+        SettingsError: They have no target language in common, no strategy but the baseline, or different schedules.
+    """
+    published = read_results([table_path(name)])
+    if not {result.language for result in published if not result.is_source} & set(settings.languages):
+        raise SettingsError(f"the paper has no scores of {name} in {', '.join(settings.languages)}")
+    strategies = {result.strategy for result in published} - {BASELINE}
+    if not strategies & {str(strategy) for strategy in settings.strategies}:
+        raise SettingsError(f"the paper has scores of {', '.join(sorted(strategies))}; strategies names none of them")
+    schedule = settings.realignment.schedule
+    if schedule not in (known := {result.setup.schedule for result in published}):
+        known = " and ".join(repr(one) for one in known if one)
+        raise SettingsError(f"realignment.schedule: the paper's scores here are of {known}, not of {schedule!r}")
+
+
 def _setup_of(comparison: Comparison, ignored: Mapping[str, Any]) -> tuple[Setup, str]:
     return replace(_simplify(comparison.setup), **ignored), comparison.metric
 
@@ -142,11 +161,11 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
     strategies = tuple(name for name in ours.strategies if name in ours.overall and name in theirs.overall)
     realigned = [name for name in strategies if name in ours.realignments]
     rows = {
-        name: [
-            (our, their)
+        name: {
+            code: (our, their)
             for code in languages
             if (our := ours.cells[code].get(name)) and (their := theirs.cells[code].get(name))
-        ]
+        }
         for name in realigned
     }
     return Versus(
@@ -155,26 +174,24 @@ def _compare_two(ours: Comparison, theirs: Comparison) -> Versus:
         languages,
         strategies,
         {
-            name: _agreement_of([(our.paper_verdict, their.paper_verdict) for our, their in rows[name]])
-            for name in realigned
+            name: _agreement_of([(our.paper_verdict, their.paper_verdict) for our, their in row.values()])
+            for name, row in rows.items()
         },
-        {name: _correlation_of([(our.gain, their.gain) for our, their in rows[name]]) for name in realigned},
-        _find_repetition(ours, theirs, languages, realigned),
+        {name: _correlation_of([(our.gain, their.gain) for our, their in row.values()]) for name, row in rows.items()},
+        _find_repetition(rows),
     )
 
 
-def _find_repetition(
-    ours: Comparison, theirs: Comparison, languages: Sequence[str], strategies: Sequence[str]
-) -> Repetition:
-    """Return whether the gains of one study repeat those of the other."""
+def _find_repetition(rows: Mapping[str, Mapping[str, tuple[Summary, Summary]]]) -> Repetition:
+    """Return whether the gains of one study repeat those of the other.
+
+    Args:
+        rows: The cells of both studies, by strategy and language.
+    """
     within: dict[str, dict[str, bool]] = {}
     gains: dict[str, dict[str, tuple[float, float]]] = {}
-    for name in strategies:
-        pairs = {
-            code: (our.judged, their.judged)
-            for code in languages
-            if (our := ours.cells[code].get(name)) and (their := theirs.cells[code].get(name))
-        }
+    for name, row in rows.items():
+        pairs = {code: (our.judged, their.judged) for code, (our, their) in row.items()}
         known = {code: (our, their) for code, (our, their) in pairs.items() if our is not None and their is not None}
         within[name] = {
             code: abs(our.gain - their.gain) <= math.hypot(_half_width(our.interval), _half_width(their.interval))
@@ -182,7 +199,7 @@ def _find_repetition(
             if our.interval is not None and their.interval is not None
         }
         gains[name] = {code: (our.gain, their.gain) for code, (our, their) in known.items()}
-    correlation, p_value, n = _correlate_gains(gains)
+    correlation, p_value, n = correlate_gains(gains)
     cases = [code for row in within.values() for code in row]
     if not cases or correlation is None or p_value is None:
         return Repetition("cannot tell", within, correlation, p_value)
@@ -193,33 +210,6 @@ def _find_repetition(
         return Repetition("agrees", within, correlation, p_value)
     # Few languages, or wide intervals: that nothing is found does not say that nothing is there.
     return Repetition("does not agree" if too_many or n >= _ENOUGH else "cannot tell", within, correlation, p_value)
-
-
-def _correlate_gains(
-    gains: Mapping[str, Mapping[str, tuple[float, float]]],
-) -> tuple[float | None, float | None, int]:
-    """Return the rank correlation of two studies' gains, its p-value, and the number of languages.
-
-    The mean of each strategy is subtracted. For the p-value, languages change places, each with all its strategies:
-    the gains of one language have the same baseline.
-    """
-    codes = sorted(set.intersection(*(set(row) for row in gains.values()))) if gains else []
-    table = np.array([[row[code] for code in codes] for row in gains.values()])  # [strategies, languages, studies]
-    if len(codes) < _FEWEST:
-        return None, None, len(codes)
-    table -= table.mean(axis=1, keepdims=True)
-    ours, theirs = (stats.rankdata(table[..., side]).reshape(table.shape[:2]) for side in (0, 1))
-    if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
-        return None, None, len(codes)
-
-    def correlate(order: NDArray[Any]) -> float:
-        return float(np.corrcoef(ours[:, order.astype(int)].ravel(), theirs.ravel())[0, 1])
-
-    places = np.arange(len(codes))
-    test: Any = stats.permutation_test(
-        (places,), correlate, permutation_type="pairings", vectorized=False, n_resamples=_ORDERS, rng=0
-    )
-    return correlate(places), float(test.pvalue), len(codes)
 
 
 def _half_width(interval: tuple[float, float]) -> float:

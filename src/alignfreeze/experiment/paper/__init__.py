@@ -7,17 +7,9 @@ NAACL 2025.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alignfreeze.errors import SettingsError, did_you_mean
-
-if TYPE_CHECKING:
-    from alignfreeze.experiment.settings import ExperimentSettings
-
-PUBLISHED = frozenset({"full", "front", "back"})
-"""The strategies whose scores were published, beside the baseline."""
 
 PREFIX = "paper:"
 """Begins the name of a published table where results are named: `paper:pos-xlmr`."""
@@ -46,25 +38,6 @@ def table_path(name: str) -> Path:
         SettingsError: There is no such experiment.
     """
     return _find(name, ".csv")
-
-
-def check_repeatable(settings: ExperimentSettings, name: str) -> None:
-    """Check, before anything runs, that an experiment can be compared with what the paper published for another.
-
-    Raises:
-        SettingsError: They have no target language in common, no strategy but the baseline, or different schedules.
-    """
-    with table_path(name).open(encoding="utf-8", newline="") as file:
-        columns = next(csv.reader(file))
-    published = {part for column in columns for part in column.split("_")[-2:-1]}
-    if not published & set(settings.languages):
-        raise SettingsError(f"the paper has no scores of {name} in {', '.join(settings.languages)}")
-    if not PUBLISHED & {str(strategy) for strategy in settings.strategies}:
-        raise SettingsError(f"the paper has scores of {', '.join(sorted(PUBLISHED))}; strategies names none of them")
-    if settings.realignment.schedule != "before":
-        raise SettingsError(
-            f"realignment.schedule: the paper's scores here are of 'before', not of {settings.realignment.schedule!r}"
-        )
 
 
 def _find(name: str, ending: str) -> Path:
