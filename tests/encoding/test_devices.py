@@ -6,8 +6,16 @@ import torch
 from alignfreeze.encoding.devices import multiplies_bf16
 
 
-@pytest.mark.parametrize(("found", "expected"), [({"amx_bf16": True}, True), ({"amx_bf16": False}, False), ({}, False)])
-def test_a_processor_with_amx_multiplies_bf16(monkeypatch, found, expected):
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"amx_bf16": True}, True),
+        ({"amx_bf16": False, "avx512_bf16": True}, True),
+        ({"amx_bf16": False, "avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_some_processors_multiply_bf16(monkeypatch, found, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     assert multiplies_bf16("cpu") == expected
 
