@@ -55,7 +55,8 @@ def how_fast():
         f"On {realignment['machine']['cores']} CPU cores, realignment is {times(realignment['rows'])} as fast as "
         "a plain implementation of the paper's algorithm.",
         f"It needs at most {memory_at_most(realignment['rows'])} of the memory.",
-        f"Fine-tuning is {times([finetuning])} as fast, evaluation {times([evaluation])}.",
+        f"Fine-tuning is {times([finetuning])} as fast, evaluation {times([evaluation])}"
+        + (f", in bf16 {times([{'speedup': half}])}." if (half := evaluation.get("bf16_speedup")) else "."),
         *(f"{sentence} {times(rows)} as fast as {rows[0]['peer']}." for sentence, rows in beside_peers()),
     ]
     if families:
@@ -139,25 +140,27 @@ def peers_table():
 
 
 def packing_table():
-    """Return what packing gains over padding, with batches of similar length."""
+    """Return what packing gains over padding, and what a step keeps for its gradients."""
     rows = [
         [
-            *(row["encoder"], row["realignment"]),
+            *(row["batches"], row["encoder"], row["realignment"]),
             *(f"{row[name]:.1f}" for name in ("items_a_second", "reference_items_a_second")),
             f"{row['speedup']:.2f}x",
-            *memory_of(row),
+            *(f"{row[name]:.0f} MiB" for name in ("held_mib", "reference_held_mib")),
+            f"{row['held_ratio']:.2f}",
         ]
         for row in common.read("packing_speed")["rows"]
-        if row["batches"] == "similar length"
     ]
     columns = [
+        "batches",
         "encoder",
         "realignment",
         " packed, pairs/s",
         " padded, pairs/s",
         " faster",
-        " memory, packed",
+        " kept, packed",
         " padded",
+        " ratio",
     ]
     return table(columns, rows)
 

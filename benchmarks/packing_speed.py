@@ -139,7 +139,7 @@ def compare(name, policy, order):
             ours(build(name), bitext, alignments, policy, STEPS, order=order)
     held, more = (held_by(name, policy, order, packed=packed) for packed in (True, False))
     own, others = (
-        common.in_a_process_of_its_own(__file__, "--memory", side, name, policy) for side in ("packed", "padded")
+        common.in_a_process_of_its_own(__file__, "--memory", side, name, policy, order) for side in ("packed", "padded")
     )
     row = {
         "encoder": name,
@@ -156,20 +156,21 @@ def compare(name, policy, order):
     return common.rounded(row)
 
 
-def memory(side, name, policy):
+def memory(side, name, policy, order):
     """Print the peak memory of some steps of one side."""
     bitext, alignments = data()
-    ours(build(name), bitext, alignments, policy, common.WINDOW, packed=side == "packed")
+    ours(build(name), bitext, alignments, policy, common.WINDOW, packed=side == "packed", order=order)
     print(json.dumps(common.peak_of_process()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--order", choices=ORDERS, action="append", help="by default both; others stay in the results")
+    parser.add_argument("--encoder", choices=ENCODERS, action="append", help="by default both")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="by default both")
     chosen = parser.parse_args()
     rows = []
-    for order, name, policy in product(chosen.order or ORDERS, ENCODERS, chosen.policy or POLICIES):
+    for order, name, policy in product(chosen.order or ORDERS, chosen.encoder or ENCODERS, chosen.policy or POLICIES):
         row = compare(name, policy, order)
         rows = common.keep_row(RESULT, row, by=KEY, corpus=common.corpus().name, batch=BATCH)
     common.table(
