@@ -155,7 +155,9 @@ def _quote_key(name: str) -> str:
 
 
 def write_value(value: Any) -> str:
-    """Return a text, a number, a truth value or a list of them as TOML writes it."""
+    """Return a text, a number, a truth value, a list of them, or a table of these, as TOML writes it in one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_quote_key(name)} = {write_value(inner)}' for name, inner in value.items())}}}"
     # JSON and TOML write texts, numbers, truth values and lists of them in the same way, except for the sign DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 

@@ -108,6 +108,57 @@ def test_names_of_many_kinds(tmp_path):
     assert (found.source, found.target) == ("bitext/en-{language}.en", "bitext/en-{language}.{language}")
 
 
+def test_names_of_treebanks(tmp_path):
+    names(
+        tmp_path,
+        "UD_English-EWT/en_ewt-ud-train.conllu",
+        "UD_English-EWT/en_ewt-ud-dev.conllu",
+        "UD_English-EWT/en_ewt-ud-test.conllu",
+        "UD_Turkish-BOUN/tr_boun-ud-test.conllu",
+        "UD_Swahili-X/sw_x-ud-test.conllu",
+    )
+    found = find(tmp_path, "tr", "sw")
+    assert found.train == "UD_English-EWT/en_ewt-ud-train.conllu"
+    assert found.test == "{language}-ud-test.conllu"
+    assert found.names == {
+        "en": "UD_English-EWT/en_ewt",
+        "tr": "UD_Turkish-BOUN/tr_boun",
+        "sw": "UD_Swahili-X/sw_x",
+    }
+
+
+def test_treebanks_in_one_folder_that_end_alike(tmp_path):
+    names(tmp_path, "ud/en_gum-ud-train.conllu", "ud/en_gum-ud-test.conllu", "ud/la_perseusgum-ud-test.conllu")
+    found = find(tmp_path, "la")
+    assert found.test == "ud/{language}-ud-test.conllu"
+    assert found.names == {"en": "en_gum", "la": "la_perseusgum"}
+
+
+def test_treebanks_make_a_study_that_is_planned(tmp_path, monkeypatch):
+    (tmp_path / "ud").mkdir()
+    for name, own in {"en-train": "en_ewt-ud-train", "en-test": "en_ewt-ud-test", "sw-test": "sw_x-ud-test"}.items():
+        (tmp_path / "ud" / f"{own}.conllu").write_bytes(mini_path(f"{name}.conllu").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    done = alignfreeze("init", "mine.toml", "--task", "pos", "--languages", "sw", "--json")
+    assert json.loads(done.stdout)["names"] == {"en": "en_ewt", "sw": "sw_x"}
+    assert ExperimentSettings.from_toml(tmp_path / "mine.toml").data.names == {"en": "en_ewt", "sw": "sw_x"}
+    assert alignfreeze("run", "mine.toml", "--dry-run", "--no-timing").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["de-en.tsv", "en-sw.tsv"], ("{pair}.tsv", None)),
+        (["de-en/a.tsv", "en-sw/a.tsv"], ("{pair}/a.tsv", None)),
+        (["a.de-en.en", "a.de-en.de", "a.en-sw.en", "a.en-sw.sw"], ("a.{pair}.en", "a.{pair}.{language}")),
+    ],
+)
+def test_bitext_with_codes_in_the_order_of_the_alphabet(tmp_path, files, expected):
+    names(tmp_path, *files)
+    found = find(tmp_path, "de", "sw", wanted={"train": False, "test": False, "bitext": True})
+    assert (found.source, found.target) == expected
+
+
 def test_one_file_of_tests_for_all_languages(tmp_path):
     names(tmp_path, "train.jsonl", "test.jsonl")
     assert find(tmp_path, "sw", one_test=True).test == "test.jsonl"
@@ -125,6 +176,10 @@ def test_one_file_of_tests_for_all_languages(tmp_path):
         (
             ["train.txt", "a-sw-test.txt", "a-en-test.txt", "b-sw-test.txt", "b-en-test.txt"],
             "several files look like test",
+        ),
+        (
+            ["train.txt", "en_x-test.txt", "sw_a-test.txt", "sw_b-test.txt"],
+            "several files look like test items in Swahili: sw_a-test.txt, sw_b-test.txt",
         ),
         (["train.txt", "en-test.txt", "sw-test.txt", "x/en-sw.tsv", "y/en-sw.tsv"], "several files look like bitext"),
     ],

@@ -13,7 +13,7 @@ from alignfreeze.corpora.hub import HUB
 from alignfreeze.experiment.leaderboards import HubTest
 from alignfreeze.experiment.names import PLAIN, TRANSLATION
 from alignfreeze.experiment.settings import ExperimentSettings
-from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER
+from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, name_pair
 
 
 def places_of(settings: ExperimentSettings, base: Path, tested: Sequence[str]) -> dict[str, Path | str]:
@@ -78,7 +78,7 @@ def locate(name: str, base: Path) -> Path:
 
 def fill_in(pattern: str, settings: ExperimentSettings, language: str) -> str:
     """Put the codes of a language pair into a pattern."""
-    pair = "-".join(sorted((settings.source_language, language)))
+    pair = name_pair(settings.source_language, language)
     return pattern.replace(PAIR_PLACEHOLDER, pair).replace(LANGUAGE_PLACEHOLDER, language)
 
 

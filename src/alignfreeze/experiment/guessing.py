@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from alignfreeze.compressed import strip_compression
 from alignfreeze.errors import DataError
-from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER
+from alignfreeze.experiment.sources import LANGUAGE_PLACEHOLDER, PAIR_PLACEHOLDER, name_pair
+from alignfreeze.languages import name_of
 
 _MOST_FILES = 10_000
 """A folder with more files is not that of an experiment."""
@@ -26,6 +28,8 @@ _NO_DATA = frozenset({".md", ".toml", ".py", ".log", ".html", ".svg", ".png", ".
 _WORD = re.compile(r"[A-Za-z0-9]+(?:-[A-Z][a-z]{3}\b)?")
 """A part of a name, such as `en`, `test` or `zh-Hant`."""
 
+_BEFORE_SIGN = re.compile(r"(?=[^A-Za-z0-9])")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -34,6 +38,7 @@ class Found:
     Attributes:
         train: The training items; empty if they were not searched.
         test: The test items, with `{language}` unless one file is for all languages; empty if they were not searched.
+        names: What stands in the place of `{language}` there, by code; empty if the codes do.
         source: The source sides of the bitext, or both sides; None without bitext.
         target: The target sides; None if they are in the same files.
     """
@@ -42,6 +47,13 @@ class Found:
     test: str
     source: str | None = None
     target: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The places by their roles."""
+        roles = {"train": self.train, "test": self.test, "source": self.source, "target": self.target}
+        return {role: place for role, place in roles.items() if place is not None}
 
 
 def find_data(
@@ -55,7 +67,8 @@ def find_data(
     """Find training items, test items and bitext in a folder by the names of its files.
 
     The name of a file with training items has `train` in it and the code of no target language. That of a file with
-    test items has `test` (or `validation`, or `dev`) and the code of its language. That of bitext has both codes.
+    test items has `test` (or `validation`, or `dev`) and the code of its language, and may have more, such as the
+    treebank in `en_ewt-ud-test.conllu`. That of bitext has both codes.
 
     Args:
         folder: The folder, which is searched to a depth of three.
@@ -75,7 +88,9 @@ def find_data(
             f"{folder}: no training items found; expected a file such as {source_language}-train.conllu, with 'train' "
             f"in its name; name it with --train FILE. {_say_found(files)}"
         )
-    test = _find_test(files, languages, source_language, one_test=one_test) if wanted["test"] else ""
+    test, names = "", {}
+    if wanted["test"]:
+        test, names = _find_test(files, languages, source_language, one_test=one_test)
     if test is None:
         raise DataError(
             f"{folder}: no test items found for {', '.join([source_language, *languages])}; expected one file for each "
@@ -83,7 +98,7 @@ def find_data(
             f"--test '{LANGUAGE_PLACEHOLDER}-test.conllu'. {_say_found(files)}"
         )
     bitext = _find_bitext(files, languages, source_language) if wanted["bitext"] else (None, None)
-    return Found(train, test, *bitext)
+    return Found(train, test, *bitext, names)
 
 
 def _list_files(folder: Path) -> Iterator[str]:
@@ -125,22 +140,54 @@ def _choose(names: list[str], what: str, option: str) -> str | None:
     return names[0] if names else None
 
 
-def _find_test(files: list[str], languages: Sequence[str], source_language: str, *, one_test: bool) -> str | None:
-    known = set(files)
+def _find_test(
+    files: list[str], languages: Sequence[str], source_language: str, *, one_test: bool
+) -> tuple[str | None, dict[str, str]]:
+    """Return the place of the test items, and what stands in it in the place of each code; None without any."""
+    known, codes = set(files), (source_language, *languages)
     for word in _TEST:
         named = [name for name in files if word in {part.lower() for part in _words_of(name)}]
         patterns = dict.fromkeys(_to_pattern(name, languages[0]) for name in named if languages[0] in _words_of(name))
         fitting = [
             pattern
             for pattern in patterns
-            if all(pattern.replace(LANGUAGE_PLACEHOLDER, code) in known for code in (source_language, *languages))
+            if all(pattern.replace(LANGUAGE_PLACEHOLDER, code) in known for code in codes)
         ]
         if (chosen := _choose(fitting, "test items", "--test")) is not None:
-            return chosen
-        single = [name for name in named if not {source_language, *languages} & set(_words_of(name))]
+            return chosen, {}
+        if (one_each := _find_one_each(named, codes)) is not None:
+            return _to_names(one_each)
+        single = [name for name in named if not set(codes) & set(_words_of(name))]
         if one_test and (chosen := _choose(single, "test items", "--test")) is not None:
-            return chosen
-    return None
+            return chosen, {}
+    return None, {}
+
+
+def _find_one_each(names: list[str], codes: Sequence[str]) -> dict[str, str] | None:
+    """Return the file of each language; None if a language has none.
+
+    Raises:
+        DataError: A language has several.
+    """
+    found = {code: [name for name in names if code in _words_of(name)] for code in codes}
+    if not all(found.values()):
+        return None
+    for code, several in found.items():
+        what = f"test items in {name_of(code)}"
+        _choose(several, what, f"--test, or keep one of them: --test needs {LANGUAGE_PLACEHOLDER} for all languages")
+    return {code: several[0] for code, several in found.items()}
+
+
+def _to_names(files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return what the names of files have in common, with a placeholder, and what stands there for each language."""
+    folder = os.path.commonpath([os.path.dirname(name) for name in files.values()])  # noqa: PTH120
+    start = f"{folder}/" if folder else ""
+    parts = [_BEFORE_SIGN.split(name.removeprefix(start)) for name in files.values()]
+    same = list(takewhile(lambda several: len(set(several)) == 1, zip(*map(reversed, parts), strict=False)))
+    end = "".join(several[0] for several in reversed(same))
+    return f"{start}{LANGUAGE_PLACEHOLDER}{end}", {
+        code: name.removeprefix(start).removesuffix(end) for code, name in files.items()
+    }
 
 
 def _to_pattern(name: str, language: str) -> str:
@@ -150,19 +197,37 @@ def _to_pattern(name: str, language: str) -> str:
 
 def _find_bitext(files: list[str], languages: Sequence[str], source_language: str) -> tuple[str | None, str | None]:
     """Return the patterns of the bitext: of both sides, or of each side; None without bitext."""
-    known, first = set(files), languages[0]
     fitting: dict[tuple[str, str | None], None] = {}
     for name in files:
         words = _words_of(name)
-        if not {source_language, first} <= set(words) or set(_TEST) & {word.lower() for word in words}:
+        if not {source_language, languages[0]} <= set(words) or set(_TEST) & {word.lower() for word in words}:
             continue
-        source, target = _to_pattern(name, first), None
-        if words[-1] in {source_language, first}:  # one file for each side
-            if words[-1] == first:
+        for source in (_to_pattern(name, languages[0]), _to_pair_pattern(name, languages[0], source_language)):
+            target = None
+            if words[-1] == source_language:  # one file for each side
+                target = source.removesuffix(source_language) + LANGUAGE_PLACEHOLDER
+            elif words[-1] == languages[0]:
                 continue
-            target = source.removesuffix(source_language) + LANGUAGE_PLACEHOLDER
-        patterns = [pattern for pattern in (source, target) if pattern is not None]
-        if all(pattern.replace(LANGUAGE_PLACEHOLDER, code) in known for pattern in patterns for code in languages):
-            fitting[source, target] = None
+            if _is_there_for_all((source, target), files, languages, source_language):
+                fitting[source, target] = None
+                break
     chosen = _choose([source for source, _ in fitting], "bitext", "--bitext")
     return (None, None) if chosen is None else next(pair for pair in fitting if pair[0] == chosen)
+
+
+def _to_pair_pattern(name: str, language: str, source_language: str) -> str:
+    """Return a name with a placeholder for both codes in the order of the alphabet, as OPUS names its files."""
+    return name.replace(name_pair(source_language, language), PAIR_PLACEHOLDER)
+
+
+def _is_there_for_all(
+    patterns: tuple[str, str | None], files: Sequence[str], languages: Sequence[str], source_language: str
+) -> bool:
+    """Return whether the files of patterns are there for all languages."""
+    known = set(files)
+    return all(
+        pattern.replace(PAIR_PLACEHOLDER, name_pair(source_language, code)).replace(LANGUAGE_PLACEHOLDER, code) in known
+        for pattern in patterns
+        if pattern is not None
+        for code in languages
+    )

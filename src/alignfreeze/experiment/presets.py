@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +133,11 @@ def _write(
 ) -> dict[str, Any]:
     """Write the file for data that are found, if they can be read."""
     base = out.resolve().parent
-    found = replace(
-        found, **{name: _from_here(place, base) for name, place in asdict(found).items() if place is not None}
-    )
+    found = replace(found, **{role: _from_here(place, base) for role, place in found.places.items()})
     how: dict[str, Any] = {"encoder": encoder, "source_language": source_language}
     text = _render(out, task, found, codes, **how)
     settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
-    if not any(place is not None and place.startswith(HUB) for place in asdict(found).values()):
+    if not any(place.startswith(HUB) for place in found.places.values()):
         n_items = len(read_data(settings, base=base).train)
         text = _render(out, task, found, codes, n_items=n_items, **how)
         settings = ExperimentSettings.from_values(tomllib.loads(text), origin=str(out))
@@ -150,7 +148,8 @@ def _write(
     strategies = [str(strategy) for strategy in settings.strategies]
     return {
         "file": str(out),
-        **{name: place for name, place in asdict(found).items() if place is not None},
+        **found.places,
+        **({"names": dict(found.names)} if found.names else {}),
         "strategies": strategies,
         "steps": settings.finetuning.steps,
     }
@@ -177,14 +176,12 @@ def _complete(
         one_test=task.names_languages,
         wanted={"train": train is None, "test": test is None, "bitext": source is None},
     )
+    sides = (source, target) if source else (place and str(folder / place) for place in (found.source, found.target))
     return Found(
         train or str(folder / found.train),
         test or str(folder / found.test),
-        *(
-            (source, target)
-            if source
-            else tuple(place and str(folder / place) for place in (found.source, found.target))
-        ),
+        *sides,
+        names=found.names,
     )
 
 

@@ -22,6 +22,12 @@ LANGUAGE_PLACEHOLDER = "{language}"
 PAIR_PLACEHOLDER = "{pair}"
 """Stands for both codes in alphabetical order, as OPUS writes them: `de-en`, `en-fr`."""
 
+
+def name_pair(source: str, target: str) -> str:
+    """Return what `{pair}` stands for."""
+    return "-".join(sorted((source, target)))
+
+
 Language = Annotated[str, AfterValidator(check_language)]
 KnownForm = Annotated[str, AfterValidator(lambda name: check_known(name, FORMS, "form of bitext"))]
 
