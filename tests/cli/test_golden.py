@@ -120,7 +120,7 @@ def evaluate(folder):
 
 @case(("alignfreeze.experiment.converting.convert_model", lambda *_, **__: figures.CONVERSION))
 def convert(_):
-    return ["models/tagger", "--to", "onnx", "--out", "out"]
+    return ["models/tagger", "--to", "onnx", "--precision", "int8", "--experiment", "study.toml", "--out", "out"]
 
 
 @case(("alignfreeze.experiment.shrinking.shrink_model", lambda *_, **__: figures.SHRUNK))

@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoTokenizer
 
 import alignfreeze as af
+from alignfreeze.corpora.labelled import NLI
 from alignfreeze.encoding.encoder import ORIGIN, load_encoder
 from alignfreeze.encoding.vectors import LayerVectors
 from alignfreeze.errors import AlignFreezeError, EncoderError, OutputError, SettingsError
@@ -20,8 +21,10 @@ from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.converting import MODEL_FORMS, convert_model
 from alignfreeze.experiment.leaderboards import HubTest
 from alignfreeze.files import write_json
-from alignfreeze.tasks.heads import TEXTS, WORDS
+from alignfreeze.tasks.heads import HEADS, SPANS, TEXTS, WORDS
 from alignfreeze.tasks.models import add_head, load_task_model
+from tests.conftest import conllu
+from tests.support.cli import alignfreeze, refused
 
 pytest.importorskip("sentence_transformers")
 runtime = pytest.importorskip("onnxruntime")
@@ -208,3 +211,107 @@ def test_the_tokenizer_is_saved_as_it_was(tmp_path, realigned):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
     assert tokenizer.backend_tokenizer.truncation is None
     assert tokenizer.backend_tokenizer.padding is None
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory, tiny_folder, toy_tagged):
+    """The folder of a tagger that has learnt its task, and an experiment with its tests."""
+    folder = tmp_path_factory.mktemp("learnt")
+    af.finetune(load_encoder(str(tiny_folder)), "pos", toy_tagged, steps=60, learning_rate=2e-3, device="cpu")[0].save(
+        folder / "tagger"
+    )
+    for name in ("train", "en", "de"):
+        (folder / f"{name}.conllu").write_text("\n".join(conllu(toy_tagged[:40])) + "\n")
+    (folder / "study.toml").write_text(
+        f'task = "pos"\nencoder = "{tiny_folder}"\nlanguages = ["de"]\nstrategies = ["baseline"]\n'
+        '[data]\ntrain = "train.conllu"\ntest = "{language}.conllu"\n'
+    )
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8-embeddings"])
+def test_eight_bits_are_smaller_and_say_what_they_cost(tmp_path, learnt, precision):
+    facts = convert_model(
+        learnt / "tagger", tmp_path / "out", to="onnx", precision=precision, experiment=learnt / "study.toml"
+    )
+    assert facts["bytes"] < facts["bytes_before"] * (0.8 if precision == "int8" else 1)
+    assert facts["bytes"] == (tmp_path / "out" / "model.onnx").stat().st_size
+    assert {path.suffix for path in (tmp_path / "out").glob("model*")} == {".onnx"}
+    assert 0 < facts["difference"] < 1
+    assert facts["points"].keys() == {"en", "de"}
+    plain = af.evaluate(learnt / "tagger", "pos", {"en": learnt / "en.conllu"}, device="cpu")
+    small = af.evaluate(tmp_path / "out", "pos", {"en": learnt / "en.conllu"}, device="cpu")
+    row = facts["points"]["en"]
+    assert (row["before"], row["after"]) == (100 * plain[0].value, 100 * small[0].value)
+    assert row["loss"] == row["before"] - row["after"] < 10
+    assert row["before"] > 80  # otherwise nothing could be lost
+    record = json.loads((tmp_path / "out" / ORIGIN).read_text())
+    assert record["converted"]["precision"] == precision
+    assert f"weights stored in {precision}" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
+def test_onnx_predicts_what_torch_predicts(tmp_path, tiny_encoder, head):
+    """Of all heads, with windows, and where the text is longer than the model reads."""
+    items = {
+        WORDS: [["the", "cat", "sees", "the", "river"] * n for n in (1, 40)],
+        TEXTS: [("the cat", "the dog sees"), ("the river", "the cat likes the dog")],
+        SPANS: [{"question": "the cat", "context": "the cat sees the river . " * n} for n in (1, 30)],
+    }[head]
+    labels = {WORDS: ["NOUN", "VERB"], TEXTS: list(NLI), SPANS: []}[head]
+    model = add_head(tiny_encoder, head, labels, max_length=32)
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    convert_model(tmp_path / "model", tmp_path / "out", to="onnx")
+    task = {WORDS: "pos", TEXTS: "nli", SPANS: "qa"}[head]
+    found, expected = (
+        af.predict(load_task_model(tmp_path / name, head, max_length=32), items, task=task, device="cpu")
+        for name in ("out", "model")
+    )
+    assert found == expected
+
+
+def test_onnx_folders_are_run_but_not_trained(tmp_path, learnt):
+    convert_model(learnt / "tagger", tmp_path / "out", to="onnx")
+    done = alignfreeze("evaluate", tmp_path / "out", "--test", f"de={learnt / 'de.conllu'}", "--json")
+    plain = alignfreeze("evaluate", learnt / "tagger", "--test", f"de={learnt / 'de.conllu'}", "--json")
+    assert json.loads(done.stdout) == json.loads(plain.stdout)
+    with pytest.raises(EncoderError, match="has no head for texts"):
+        load_task_model(tmp_path / "out", TEXTS)
+    refused(alignfreeze("shrink", tmp_path / "out", "--languages", "en", "--out", tmp_path / "small"), "onnx")
+    refused(alignfreeze("realign", tmp_path / "out", "--out", tmp_path / "again", "--bitext", "mini:en-de.tsv"), "")
+    (tmp_path / "out" / "model.onnx").write_bytes(b"broken")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_task_model(tmp_path / "out", WORDS)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"to": "onnx", "precision": "int4"}, "int8-embeddings"),
+        ({"to": "sentence-transformers", "precision": "int8"}, "is for ONNX"),
+        ({"to": "sentence-transformers", "experiment": "study.toml"}, "has no task"),
+    ],
+)
+def test_settings_that_a_form_lacks_are_said(tmp_path, realigned, how, said):
+    with pytest.raises(SettingsError, match=said):
+        convert_model(realigned, tmp_path / "out", **how)
+
+
+def test_tests_need_a_model_with_their_task(tmp_path, learnt, realigned, tiny_encoder):
+    with pytest.raises(SettingsError, match="this encoder has learnt no task"):
+        convert_model(realigned, tmp_path / "out", to="onnx", experiment=learnt / "study.toml")
+    (tmp_path / "nli").mkdir()
+    add_head(tiny_encoder, TEXTS, list(NLI), max_length=32).save(tmp_path / "nli")
+    with pytest.raises(SettingsError, match="which this model has not learnt"):
+        convert_model(tmp_path / "nli", tmp_path / "out", to="onnx", experiment=learnt / "study.toml")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_shows_what_eight_bits_cost(tmp_path, learnt):
+    options = ["--to", "onnx", "--precision", "int8", "--experiment", learnt / "study.toml", "--out", tmp_path / "out"]
+    done = alignfreeze("convert", learnt / "tagger", *options)
+    assert done.returncode == 0, done.stderr
+    assert "size\t" in done.stdout
+    assert "Points" in done.stdout
+    assert "the mean change is" in done.stdout

@@ -10,12 +10,16 @@ from huggingface_hub import ModelCard
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
 
 import alignfreeze as af
+from alignfreeze.corpora.unlabelled import read_unlabelled, texts_in
 from alignfreeze.encoding import shrinking as cutting
 from alignfreeze.encoding.encoder import ORIGIN, load_encoder
 from alignfreeze.errors import AlignFreezeError, DataError, EncoderError, OutputError, SettingsError
+from alignfreeze.experiment import shrinking
 from alignfreeze.experiment.shrinking import shrink_model
+from alignfreeze.progress import keeping_remarks
 from alignfreeze.tasks.heads import WORDS
 from alignfreeze.tasks.models import add_head, load_task_model
+from tests.conftest import conllu
 from tests.support.cli import alignfreeze, refused
 
 KEPT = ["the dog sees the cat", "the cat likes the dog"]
@@ -129,9 +133,9 @@ def test_each_mistake_is_one_error(tmp_path, tiny_folder, texts, monkeypatch):
     for how, error, said in (
         ({}, SettingsError, "name the languages"),
         ({"texts": {"en": texts}, "share": 1.5}, SettingsError, "above 0 and at most 1"),
-        ({"texts": {"en": texts}, "precision": "int8"}, SettingsError, "precision of weights"),
+        ({"texts": {"en": texts}, "precision": "int4"}, SettingsError, "precision of weights"),
         ({"texts": {"xx": texts}}, SettingsError, "unknown language code"),
-        ({"texts": {"en": tmp_path / "empty"}}, DataError, "no text found in English"),
+        ({"texts": {"en": tmp_path / "empty"}}, DataError, "empty: no text found"),
         ({"texts": {"en": tmp_path / "gone"}}, DataError, "gone"),
         ({"languages": ["sw"]}, AlignFreezeError, "--text sw=FILE|extra `words`"),
     ):
@@ -205,3 +209,83 @@ def test_something_else_than_texts_is_said(tmp_path, tiny_folder, texts):
 def test_languages_are_a_list(tmp_path, tiny_folder):
     with pytest.raises(SettingsError, match="expected a list of codes"):
         shrink_model(tiny_folder, tmp_path / "out", languages="en")
+
+
+@pytest.fixture
+def study(tmp_path, tiny_folder, toy_tagged, toy_bitext):
+    """An experiment with training data, tests and bitext."""
+    (tmp_path / "data").mkdir()
+    for name in ("train", "en", "de"):
+        (tmp_path / "data" / f"{name}.conllu").write_text("\n".join(conllu(toy_tagged[:30])) + "\n")
+    lines = [f"{' '.join(pair.source)}\t{' '.join(pair.target)}" for pair in toy_bitext[:50]]
+    (tmp_path / "data" / "en-de.tsv").write_text("\n".join(lines))
+    (tmp_path / "study.toml").write_text(
+        f'task = "pos"\nencoder = "{tiny_folder}"\nlanguages = ["de"]\nstrategies = ["baseline", "full"]\n'
+        '[data]\ntrain = "data/train.conllu"\ntest = "data/{language}.conllu"\n'
+        '[bitext]\nsource = "data/en-{language}.tsv"\n'
+    )
+    return tmp_path / "study.toml"
+
+
+def test_a_study_gives_languages_texts_and_tests(tmp_path, tiny_encoder, study, toy_tagged):
+    tagger = af.finetune(tiny_encoder, "pos", toy_tagged[:30], steps=40, learning_rate=2e-3, device="cpu")[0]
+    facts = shrink_model(tagger, tmp_path / "out", experiment=study, share=0.3)
+    assert facts["languages"].keys() == facts["points"].keys() == {"en", "de"}
+    assert {row["measured_on"] for row in facts["languages"].values()} == {"texts held out"}
+    found = af.evaluate(load_task_model(tmp_path / "out"), "pos", {"en": tmp_path / "data" / "en.conllu"}, device="cpu")
+    assert facts["points"]["en"]["after"] == 100 * found[0].value
+    record = json.loads((tmp_path / "out" / ORIGIN).read_text())["shrunk"]
+    assert record["experiment"].keys() >= {"train", "test de", "bitext de source"}
+
+
+def test_lists_of_words_add_to_the_texts_of_a_study(tmp_path, tiny_folder, study, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wordfreq", None)
+    with keeping_remarks() as remarks:
+        alone = shrink_model(tiny_folder, tmp_path / "alone", experiment=study, share=0.2)
+    assert [text.split(":")[0] for text in remarks if "list of words" in text] == ["English", "German"]
+    full, small = (set(load_encoder(str(folder)).tokenizer.get_vocab()) for folder in (tiny_folder, tmp_path / "alone"))
+    word = next(subword for subword in sorted(full - small) if subword.isalpha())
+    monkeypatch.setattr(shrinking, "read_frequencies", lambda _: iter([(word, 5)]))
+    more = shrink_model(tiny_folder, tmp_path / "more", experiment=study, share=0.2)
+    assert more["languages"]["de"]["measured_on"] == alone["languages"]["de"]["measured_on"] == "texts held out"
+    assert word in load_encoder(str(tmp_path / "more")).tokenizer.get_vocab()
+
+
+def test_an_encoder_takes_texts_of_a_study(tmp_path, tiny_folder, study):
+    facts = shrink_model(tiny_folder, tmp_path / "out", languages=["de"], experiment=study)
+    assert facts["languages"].keys() == {"de"}
+    assert "points" not in facts
+    done = alignfreeze("shrink", tiny_folder, "--experiment", study, "--out", tmp_path / "again", "--json")
+    assert json.loads(done.stdout)["languages"].keys() == {"en", "de"}
+    refused(
+        alignfreeze("shrink", tiny_folder, "--experiment", tmp_path / "no.toml", "--out", tmp_path / "b"), "no.toml"
+    )
+
+
+def test_eight_bits_are_for_onnx(tmp_path, tiny_folder):
+    with pytest.raises(SettingsError, match="convert it with --to onnx --precision int8"):
+        shrink_model(tiny_folder, tmp_path / "out", texts={"en": KEPT}, precision="int8")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conllu", "".join(f"{n}\t{w}" + "\t_" * 8 + "\n" for n, w in enumerate(KEPT[0].split(), 1)) + "\n"),
+        ("a.jsonl", json.dumps({"text": KEPT[0]}) + "\n"),
+        ("b.jsonl", json.dumps({"tokens": KEPT[0].split(), "labels": [1]}) + "\n"),
+        ("a.tsv", f"premise\thypothesis\tlabel\nthe dog\t{KEPT[0]}\tneutral\n"),
+        ("a.txt", f"the dog\t{KEPT[0]}\n"),
+        ("a.iob2", "\n".join(KEPT[0].split()) + "\n"),
+    ],
+)
+def test_only_the_texts_of_a_file_count(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    texts = [text for item in read_unlabelled(tmp_path / name) for text in texts_in(item)]
+    assert texts[-1] == KEPT[0]
+    assert set(texts) <= {KEPT[0], "the dog"}
+
+
+def test_a_row_without_text_is_said(tmp_path, tiny_folder):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"title": "a"}) + "\n")
+    done = alignfreeze("shrink", tiny_folder, "--text", f"en={tmp_path / 'a.jsonl'}", "--out", tmp_path / "out")
+    refused(done, "line 1: no text; expected a field")

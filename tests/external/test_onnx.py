@@ -22,7 +22,8 @@ BATCHES = [["the dog"], ["the cat sees", "the dog likes the bird the tree the la
 
 def write(encoder, folder):
     folder.mkdir()
-    return write_onnx(encoder.model, encoder.tokenizer, folder, name=encoder.name, max_length=encoder.max_length)
+    written = write_onnx(encoder.model, encoder.tokenizer, folder, name=encoder.name, max_length=encoder.max_length)
+    return written["difference"]
 
 
 def run(folder, texts):

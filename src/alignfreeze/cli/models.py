@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from alignfreeze.cli import options as o
 from alignfreeze.cli import values
-from alignfreeze.cli.shown import show_facts, show_scores, show_shrunk, show_training, working
+from alignfreeze.cli.shown import show_converted, show_facts, show_scores, show_shrunk, show_training, working
 from alignfreeze.errors import SettingsError
 
 
@@ -224,6 +224,13 @@ def convert(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="For sentence-transformers: give vectors the length 1.")
     ] = False,
+    precision: Annotated[
+        str,
+        typer.Option(help="For onnx: how weights are stored, float32, int8 or int8-embeddings (only embeddings)."),
+    ] = "float32",
+    experiment: Annotated[
+        Path | None, typer.Option(help="For onnx: an experiment file, on whose tests the model's loss is measured.")
+    ] = None,
     push_to_hub: o.PushToHub = None,
     as_json: o.Json = False,
 ) -> None:
@@ -231,8 +238,9 @@ def convert(
     with working():
         from alignfreeze.experiment.converting import convert_model
 
-        facts = convert_model(model, out, to=to, pooling=pooling, normalize=normalize, push_to=push_to_hub)
-    show_facts(facts, as_json)
+        how: dict[str, Any] = {"pooling": pooling, "normalize": normalize, "precision": precision}
+        facts = convert_model(model, out, to=to, **how, experiment=experiment, push_to=push_to_hub)
+    show_converted(facts, as_json)
 
 
 def shrink(
@@ -243,7 +251,13 @@ def shrink(
         typer.Option(help="Languages that the model is for, such as en,sw; those without --text by wordfreq."),
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option("--text", help="sw=FILE: text in a language, one per line; may be repeated.")
+        list[str] | None, typer.Option("--text", help="sw=FILE: texts in a language; may be repeated.")
+    ] = None,
+    experiment: Annotated[
+        Path | None,
+        typer.Option(
+            help="An experiment file: its languages, texts from its data, and tests to measure the model's loss."
+        ),
     ] = None,
     share: Annotated[float, typer.Option(help="Largest share of the subwords that is kept.")] = 0.25,
     precision: Annotated[
@@ -261,6 +275,6 @@ def shrink(
         for option in text or []:
             code, path = values.split_option(option, "--text", "sw=FILE")
             files.setdefault(code, []).append(Path(path))
-        how = {"share": share, "precision": precision, "push_to": push_to_hub}
+        how: dict[str, Any] = {"share": share, "precision": precision, "experiment": experiment, "push_to": push_to_hub}
         facts = shrink_model(model, out, languages=codes, texts=files, **how)
     show_shrunk(facts, as_json)

@@ -163,15 +163,39 @@ def show_shrunk(facts: dict[str, Any], as_json: bool) -> None:
     from alignfreeze.reports.lists import fact_texts, list_served
     from alignfreeze.sheets import list_pairs
 
-    size = f"{facts['bytes'] / 1e6:,.1f} MB of {facts['bytes_before'] / 1e6:,.1f} MB"
     shown = {
         "model": facts["model"],
-        "size": f"{size} ({facts['bytes'] / facts['bytes_before']:.0%})",
+        "size": _size_of(facts),
         "subwords": f"{facts['subwords']:,} of {facts['subwords_before']:,}",
         "difference": f"{facts['difference']:.1e} of the largest output",
         **{name: facts[name] for name in ("folder", "hub") if name in facts},
     }
-    show_sheets([list_pairs(fact_texts(shown).items()), list_served(facts["languages"])])
+    show_sheets([list_pairs(fact_texts(shown).items()), list_served(facts["languages"]), *_list_loss(facts)])
+
+
+def show_converted(facts: dict[str, Any], as_json: bool) -> None:
+    """Show what a model was converted into, then what it loses on tests."""
+    if as_json:
+        show_json(facts)
+        return
+    from alignfreeze.reports.lists import fact_texts
+    from alignfreeze.sheets import list_pairs
+
+    shown = {name: value for name, value in facts.items() if name not in {"points", "bytes", "bytes_before"}}
+    if facts.get("bytes") != facts.get("bytes_before"):
+        shown["size"] = _size_of(facts)
+    show_sheets([list_pairs(fact_texts(shown).items()), *_list_loss(facts)])
+
+
+def _size_of(facts: dict[str, Any]) -> str:
+    size = f"{facts['bytes'] / 1e6:,.1f} MB of {facts['bytes_before'] / 1e6:,.1f} MB"
+    return f"{size} ({facts['bytes'] / facts['bytes_before']:.0%})"
+
+
+def _list_loss(facts: dict[str, Any]) -> list[Sheet]:
+    from alignfreeze.reports.lists import list_loss
+
+    return [list_loss(facts["points"])] if facts.get("points") else []
 
 
 def show_lines(lines: Iterable[str], *, err: bool = False) -> None:

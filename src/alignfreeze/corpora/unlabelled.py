@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from alignfreeze.corpora.annotated import split_columns
 from alignfreeze.corpora.columns import read_columns
 from alignfreeze.corpora.json_lines import ARRAY, is_array, parse_json, parse_object
-from alignfreeze.corpora.labelled import FIRST
+from alignfreeze.corpora.labelled import FIRST, SECOND
 from alignfreeze.corpora.questions import read_articles
 from alignfreeze.corpora.tab_lines import parse_rows
 from alignfreeze.corpora.word_lines import CONLLU_COLUMNS, split_at_empty
@@ -19,6 +19,9 @@ from alignfreeze.decoding import LONGEST_DOCUMENT
 from alignfreeze.errors import DataError
 from alignfreeze.files import read_lines
 from alignfreeze.settings import check_known
+
+_WORDS = ("words", "tokens")
+"""The fields of words."""
 
 QUESTION = ("question", "context")
 """The fields of a question and of the text that holds its answer."""
@@ -74,6 +77,26 @@ def read_unlabelled(path: Path, *, form: str | None = None, pairs: bool = True) 
     chosen = form or _guess_form(path, first)
     found = FORMS[chosen](path, chain(first, lines))
     return found if pairs or chosen != "text" else _without_pairs(found)
+
+
+def texts_in(item: Unlabelled) -> list[str]:
+    """Return the texts of an item of any form; words are joined by spaces.
+
+    Raises:
+        DataError: A row has no field with a text or with words.
+    """
+    if not isinstance(item.value, Mapping):
+        return [item.value] if isinstance(item.value, str) else _join(item.value)
+    found = [item.value[name] for name in (*FIRST, *SECOND, *QUESTION, *_WORDS) if item.value.get(name)]
+    if not found:
+        known = ", ".join((*FIRST, *QUESTION, *_WORDS))
+        raise DataError(f"{item.place}: no text; expected a field {known}, found {', '.join(map(str, item.value))}")
+    return [value if isinstance(value, str) else " ".join(map(str, value)) for value in found]
+
+
+def _join(parts: Sequence[str]) -> list[str]:
+    """Return two texts as they are, and words as one text."""
+    return list(parts) if isinstance(parts, tuple) else [" ".join(parts)]
 
 
 def _without_pairs(texts: Iterator[Unlabelled]) -> Iterator[Unlabelled]:

@@ -122,14 +122,15 @@ def register_family(name: str, family: Family) -> None:
 
 
 def family_of(model: nn.Module) -> Family:
-    """Return a model's family. If the family is not in the table, describe it by a search for the list of layers.
+    """Return a model's family: its own attribute `family`, or that of the table.
+
+    If the family is not in the table, describe it by a search for the list of layers.
 
     Raises:
         EncoderError: No list of layers is found.
     """
     base = base_of(model)
-    known = FAMILIES.get(base.config.model_type)
-    if known is not None:
+    if (known := _known_family(base)) is not None:
         return known
     if base not in _searched:
         _searched[base] = _search(base)
@@ -137,8 +138,13 @@ def family_of(model: nn.Module) -> Family:
 
 
 def is_known(model: nn.Module) -> bool:
-    """Return whether a model's family is in the table."""
-    return base_of(model).config.model_type in FAMILIES
+    """Return whether a model's family does not have to be searched for."""
+    return _known_family(base_of(model)) is not None
+
+
+def _known_family(base: Any) -> Family | None:
+    own = getattr(base, "family", None)
+    return own if isinstance(own, Family) else FAMILIES.get(base.config.model_type)
 
 
 def describe(model: nn.Module) -> str:

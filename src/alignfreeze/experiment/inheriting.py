@@ -13,6 +13,7 @@ from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alignfreeze.encoding.encoder import ORIGIN, Encoder, load_encoder
 from alignfreeze.encoding.given import model_of, to_encoder
+from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.cards import CARD, CardFacts, renew_card, write_card
 from alignfreeze.experiment.leaderboards import ENTRIES
 from alignfreeze.experiment.single import card_of_encoder, card_of_record, record_of_model
@@ -23,6 +24,7 @@ from alignfreeze.realignment.trainer import Realigned
 from alignfreeze.tasks.finetuning import Finetuned
 from alignfreeze.tasks.heads import Head, head_of
 from alignfreeze.tasks.models import Given, TaskModel, load_task_model, to_task_model
+from alignfreeze.tasks.onnx_models import holds_onnx
 from alignfreeze.tasks.table import TASKS
 
 Source = Given | Encoder
@@ -39,10 +41,16 @@ def split_outcome(
 
 
 def load_given(model: Source, *, keeps_head: bool, tokenizer: PreTrainedTokenizerBase | None) -> Encoder | TaskModel:
-    """Return a model with its head, if that is kept, or else its encoder."""
+    """Return a model with its head, if that is kept, or else its encoder.
+
+    Raises:
+        EncoderError: There is no such model, or it is in ONNX.
+    """
     if isinstance(model, TaskModel):
         return model if keeps_head else Encoder(name_of_model(model), model.model.base_model, model.tokenizer)  # type: ignore[arg-type]
     if isinstance(model, str | Path):
+        if holds_onnx(_path_of(model)):
+            raise EncoderError(f"{model}: a model in ONNX can only be run; give the folder that it was made from")
         head = _head_in(_path_of(model)) if keeps_head else None
         return load_encoder(model) if head is None else load_task_model(_path_of(model), head)
     inside = None if isinstance(model, Encoder) else model_of(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alignfreeze.errors import EncoderError
+from alignfreeze.external.onnx_int8 import FLOAT, store_in_int8
 from alignfreeze.extras import import_extra
 
 # The file is made by torch itself: optimum-onnx 0.1.0 requires transformers<4.58.
@@ -72,30 +74,39 @@ def import_runtime() -> Any:
 
 
 def write_onnx(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str, max_length: int
-) -> float:
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    *,
+    name: str,
+    max_length: int,
+    precision: str = FLOAT,
+) -> dict[str, Any]:
     """Write a model as `model.onnx` with its config and tokenizer, and compare its outputs with those of torch.
 
-    The number of texts and their length are free. The weights are those of the model in float32. The model and the
-    tokenizer of the caller stay as they are.
+    The number of texts and their length are free. The model and the tokenizer of the caller stay as they are.
 
     Args:
         model: An encoder, or a model with a head.
         tokenizer: Its tokenizer.
         folder: The folder, which exists.
         name: The name of the model, for messages.
-        max_length: The most subwords of a text, special ones included.
+        max_length: The most subwords of a text, special ones included. The tokenizer in the folder knows it.
+        precision: How weights are stored, a name in `PRECISIONS`. What is computed in float32 is compared first.
 
     Returns:
-        The largest difference from torch, as `TOLERANCE` counts it.
+        The largest difference from torch, as `TOLERANCE` counts it; and the bytes of the files with the weights, here
+        and in float32.
 
     Raises:
         SettingsError: A library is not installed.
         EncoderError: The model cannot be written as ONNX, or gives other outputs there.
     """
     runtime = import_runtime()
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, max_length)
     tokenizer.save_pretrained(folder)
-    samples = _samples(copy.deepcopy(tokenizer), max_length)
+    samples = _samples(tokenizer, max_length)
     # A copy, because the caller's model may be on another device, or have another precision or attention.
     ours = copy.deepcopy(model).to("cpu", torch.float32).eval()  # type: ignore[call-arg]
     ours.set_attn_implementation("eager")  # the only one that all families have
@@ -107,9 +118,8 @@ def write_onnx(
     traced = _Outputs(ours, inputs, [name for name in OUTPUTS if name in found])
     path = folder / ONNX_FILE
     try:
-        _trace(traced, samples[0], path)
-        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        difference = max(_compare(traced, session, sample) for sample in samples)
+        own_file = _trace(traced, samples[0], path)
+        difference = _compare_all(traced, runtime, path, samples)
     except Exception as error:  # both libraries raise all kinds
         cause = error.__cause__ or error  # torch's own error is about the tools of its developers
         reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
@@ -119,7 +129,17 @@ def write_onnx(
             f"{name!r} gives other outputs in ONNX than in torch {torch.__version__}: they differ by {difference:.1e}, "
             f"and {TOLERANCE:.0e} is allowed. Nothing was written; try another version of torch or onnxscript"
         )
-    return difference
+    n_bytes = _count_bytes(folder)
+    if precision != FLOAT:
+        store_in_int8(path, precision, own_file=own_file)
+        difference = _compare_all(traced, runtime, path, samples)
+        if not math.isfinite(difference):
+            raise EncoderError(f"{name!r} has outputs in {precision} that are not finite; keep {FLOAT}")
+    return {"difference": difference, "bytes": _count_bytes(folder), "bytes_before": n_bytes}
+
+
+def _count_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob(f"{ONNX_FILE}*"))
 
 
 def _inputs_of(model: PreTrainedModel, given: Iterable[str]) -> list[str]:
@@ -156,9 +176,9 @@ def _without_remarks_of_torch() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _trace(traced: _Outputs, sample: Mapping[str, Tensor], path: Path) -> None:
-    """Write a model as ONNX."""
-    size = sum(weight.numel() * weight.element_size() for weight in traced.parameters())
+def _trace(traced: _Outputs, sample: Mapping[str, Tensor], path: Path) -> bool:
+    """Write a model as ONNX, and return whether its weights have a file of their own."""
+    own_file = sum(weight.numel() * weight.element_size() for weight in traced.parameters()) >= _OWN_FILE_FROM
     free = torch.export.Dim.DYNAMIC
     with _without_remarks_of_torch():
         torch.onnx.export(
@@ -169,9 +189,16 @@ def _trace(traced: _Outputs, sample: Mapping[str, Tensor], path: Path) -> None:
             output_names=traced.outputs,
             dynamic_shapes=(({0: free, 1: free},) * len(traced.inputs),),  # [texts, subwords] each
             dynamo=True,
-            external_data=size >= _OWN_FILE_FROM,
+            external_data=own_file,
             verbose=False,
         )
+    return own_file
+
+
+def _compare_all(traced: _Outputs, runtime: Any, path: Path, samples: Iterable[Mapping[str, Tensor]]) -> float:
+    """Return the largest difference between the ONNX in a file and torch, over batches of texts."""
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return max(_compare(traced, session, sample) for sample in samples)
 
 
 def _compare(traced: _Outputs, session: Any, sample: Mapping[str, Tensor]) -> float:

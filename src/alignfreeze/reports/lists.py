@@ -95,3 +95,25 @@ def list_served(languages: Mapping[str, Mapping[str, Any]]) -> Sheet:
     """Return how well a model that was cut down serves its languages, one row per language."""
     note = "Shares of running subwords and words. A word is split otherwise if one of its subwords is not kept."
     return make_sheet("Languages", _SERVED, list(languages.items()), note)
+
+
+_LOSS: tuple[Column[tuple[str, Mapping[str, float]]], ...] = (
+    Column("code", lambda row: row[0], is_name=True, need=DETAIL),
+    Column("language", lambda row: name_or_code(row[0]), is_name=True),
+    Column("before", lambda row: row[1]["before"], "{:.1f}".format),
+    Column("after", lambda row: row[1]["after"], "{:.1f}".format),
+    Column("change", lambda row: _round(-row[1]["loss"], 1), "{:+.1f}".format),
+)
+"""The columns for each language whose tests a changed model has done."""
+
+
+def list_loss(points: Mapping[str, Mapping[str, float]]) -> Sheet:
+    """Return the points of a model before and after a change, one row per language."""
+    mean_change = _round(-sum(row["loss"] for row in points.values()) / len(points), 2)
+    note = f"Points on the tests of the experiment, from 0 to 100; the mean change is {mean_change:+.2f}."
+    return make_sheet("Points", _LOSS, list(points.items()), note)
+
+
+def _round(value: float, digits: int) -> float:
+    """Round a number so that what is nearly nothing is not written as -0.0."""
+    return round(value, digits) + 0.0

@@ -9,16 +9,24 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.initialization import no_init_weights
 
 from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.encoding.given import model_of, to_encoder
-from alignfreeze.errors import EncoderError, show_value
+from alignfreeze.errors import EncoderError, SettingsError, show_value
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.registry import load_extensions
 from alignfreeze.tasks.heads import HEADS, WORDS, Head, head_of
+from alignfreeze.tasks.onnx_models import holds_onnx, open_onnx
 
 STRIDE = 32
 """Subwords that two windows of a long context share, as in the reference code."""
@@ -122,12 +130,13 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     """Load a fine-tuned model from its folder, weights as safetensors.
 
     Args:
-        folder: The folder.
+        folder: The folder. A model in ONNX can be run, but not trained.
         head: The head that the model has.
         max_length: The most subwords at once.
         stride: Subwords that two windows of a long context share.
 
     Raises:
+        SettingsError: The model is in ONNX, and onnxruntime is not installed.
         EncoderError: The folder holds no model with this head, or its weights, config and tokenizer do not fit.
     """
     check_no_adapter_folder(folder)
@@ -136,12 +145,14 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     load_extensions()  # an extension may add a family to transformers
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if holds_onnx(folder):
+            return _load_onnx(folder, config, head, max_length=max_length, stride=stride)
         model_class = head.model_class(config)
         model, loading = model_class.from_pretrained(
             folder, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except EncoderError:
+    except (EncoderError, SettingsError):
         raise
     except Exception as error:  # a broken checkpoint may raise anything
         raise EncoderError(f"{folder}: cannot be loaded as a fine-tuned model: {error}") from error
@@ -152,6 +163,16 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
     check_tokenizer(str(folder), tokenizer, model)
     _check_labels(folder, dict(model.config.id2label or {}))
     return TaskModel(model, settle(tokenizer), min(max_length, most_subwords(model, tokenizer)), stride)
+
+
+def _load_onnx(folder: Path, config: PreTrainedConfig, head: Head, *, max_length: int, stride: int) -> TaskModel:
+    """Load a task model in ONNX, which can be run but not trained."""
+    if head_of(config) is not head:
+        raise EncoderError(f"{folder}: this model has no head for {head.name}; convert a fine-tuned model")
+    _check_labels(folder, dict(config.id2label or {}))  # type: ignore[arg-type]
+    model: Any = open_onnx(folder, config)
+    tokenizer = settle(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+    return TaskModel(model, tokenizer, min(max_length, tokenizer.model_max_length), stride)
 
 
 Given = str | Path | TaskModel | nn.Module
