@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
 
 import alignfreeze as af
+from alignfreeze.corpora.frequencies import read_frequencies
 from alignfreeze.corpora.unlabelled import read_unlabelled, texts_in
 from alignfreeze.encoding import shrinking as cutting
 from alignfreeze.encoding.encoder import ORIGIN, load_encoder
@@ -212,8 +213,9 @@ def test_languages_are_a_list(tmp_path, tiny_folder):
 
 
 @pytest.fixture
-def study(tmp_path, tiny_folder, toy_tagged, toy_bitext):
-    """An experiment with training data, tests and bitext."""
+def study(tmp_path, tiny_folder, toy_tagged, toy_bitext, monkeypatch):
+    """An experiment with training data, tests and bitext, and a short list of words for each language."""
+    monkeypatch.setattr(shrinking, "read_frequencies", lambda _: iter([("cat", 5)]))
     (tmp_path / "data").mkdir()
     for name in ("train", "en", "de"):
         (tmp_path / "data" / f"{name}.conllu").write_text("\n".join(conllu(toy_tagged[:30])) + "\n")
@@ -239,6 +241,7 @@ def test_a_study_gives_languages_texts_and_tests(tmp_path, tiny_encoder, study, 
 
 
 def test_lists_of_words_add_to_the_texts_of_a_study(tmp_path, tiny_folder, study, monkeypatch):
+    monkeypatch.setattr(shrinking, "read_frequencies", read_frequencies)
     monkeypatch.setitem(sys.modules, "wordfreq", None)
     with keeping_remarks() as remarks:
         alone = shrink_model(tiny_folder, tmp_path / "alone", experiment=study, share=0.2)
