@@ -20,7 +20,10 @@ from alignfreeze.experiment import converting, inheriting
 from alignfreeze.experiment.cards import CardFacts, write_card
 from alignfreeze.experiment.converting import MODEL_FORMS, convert_model
 from alignfreeze.experiment.leaderboards import HubTest
+from alignfreeze.external import onnx
 from alignfreeze.files import write_json
+from alignfreeze.tasks import onnx_models
+from alignfreeze.tasks.given import task_of
 from alignfreeze.tasks.heads import HEADS, SPANS, TEXTS, WORDS
 from alignfreeze.tasks.models import add_head, load_task_model
 from tests.conftest import conllu
@@ -258,7 +261,7 @@ def test_onnx_predicts_what_torch_predicts(tmp_path, tiny_encoder, head):
         TEXTS: [("the cat", "the dog sees"), ("the river", "the cat likes the dog")],
         SPANS: [{"question": "the cat", "context": "the cat sees the river . " * n} for n in (1, 30)],
     }[head]
-    labels = {WORDS: ["NOUN", "VERB"], TEXTS: list(NLI), SPANS: []}[head]
+    labels = {WORDS: af.TASKS["pos"].labels, TEXTS: list(NLI), SPANS: []}[head]
     model = add_head(tiny_encoder, head, labels, max_length=32)
     (tmp_path / "model").mkdir()
     model.save(tmp_path / "model")
@@ -269,6 +272,16 @@ def test_onnx_predicts_what_torch_predicts(tmp_path, tiny_encoder, head):
         for name in ("out", "model")
     )
     assert found == expected
+    assert task_of(load_task_model(tmp_path / "out", head)).name == task
+    lines = {"pos": "the cat sees the river", "nli": "the cat\tthe dog sees", "qa": json.dumps(items[0])}[task]
+    (tmp_path / ("texts.jsonl" if task == "qa" else "texts.txt")).write_text(f"{lines}\n")
+    labelled = [
+        alignfreeze("predict", tmp_path / name, *tmp_path.glob("texts.*"), "--language", "en", *given).stdout
+        for name in ("out", "model")
+        for given in ((), ("--task", task))
+    ]
+    assert len(set(labelled)) == 1
+    assert labelled[0].strip()
 
 
 def test_onnx_folders_are_run_but_not_trained(tmp_path, learnt):
@@ -279,7 +292,8 @@ def test_onnx_folders_are_run_but_not_trained(tmp_path, learnt):
     with pytest.raises(EncoderError, match="has no head for texts"):
         load_task_model(tmp_path / "out", TEXTS)
     refused(alignfreeze("shrink", tmp_path / "out", "--languages", "en", "--out", tmp_path / "small"), "onnx")
-    refused(alignfreeze("realign", tmp_path / "out", "--out", tmp_path / "again", "--bitext", "mini:en-de.tsv"), "")
+    train = ["--train", learnt / "train.conllu", "--out", tmp_path / "again"]
+    refused(alignfreeze("finetune", tmp_path / "out", *train), "a model in ONNX can only be run")
     (tmp_path / "out" / "model.onnx").write_bytes(b"broken")
     with pytest.raises(EncoderError, match="cannot be loaded"):
         load_task_model(tmp_path / "out", WORDS)
@@ -298,6 +312,20 @@ def test_settings_that_a_form_lacks_are_said(tmp_path, realigned, how, said):
         convert_model(realigned, tmp_path / "out", **how)
 
 
+def test_inputs_that_nobody_fills_are_refused(tmp_path, learnt, monkeypatch):
+    convert_model(learnt / "tagger", tmp_path / "out", to="onnx")
+    monkeypatch.setattr(onnx_models, "_KNOWN", {"input_ids"})
+    with pytest.raises(EncoderError, match="inputs attention_mask, token_type_ids are not known"):
+        load_task_model(tmp_path / "out", WORDS)
+
+
+def test_a_quantizer_that_fails_is_one_error(tmp_path, learnt, monkeypatch):
+    monkeypatch.setattr(onnx, "store_in_int8", lambda *_, **__: 1 / 0)
+    with pytest.raises(EncoderError, match=r"cannot be stored in int8 by onnxruntime .*: division by zero"):
+        convert_model(learnt / "tagger", tmp_path / "out", to="onnx", precision="int8")
+    assert not (tmp_path / "out").exists()
+
+
 def test_tests_need_a_model_with_their_task(tmp_path, learnt, realigned, tiny_encoder):
     with pytest.raises(SettingsError, match="this encoder has learnt no task"):
         convert_model(realigned, tmp_path / "out", to="onnx", experiment=learnt / "study.toml")
@@ -305,6 +333,12 @@ def test_tests_need_a_model_with_their_task(tmp_path, learnt, realigned, tiny_en
     add_head(tiny_encoder, TEXTS, list(NLI), max_length=32).save(tmp_path / "nli")
     with pytest.raises(SettingsError, match="which this model has not learnt"):
         convert_model(tmp_path / "nli", tmp_path / "out", to="onnx", experiment=learnt / "study.toml")
+    entities = (learnt / "study.toml").read_text().replace('"pos"', '"ner"').replace(".conllu", ".iob2")
+    (learnt / "ner.toml").write_text(entities)
+    for name in ("train", "en", "de"):
+        (learnt / f"{name}.iob2").write_text("the\tO\ncat\tB-PER\n")
+    with pytest.raises(SettingsError, match="which this model has not learnt"):
+        convert_model(learnt / "tagger", tmp_path / "out", to="onnx", experiment=learnt / "ner.toml")
     assert not (tmp_path / "out").exists()
 
 

@@ -134,6 +134,19 @@ def test_treebanks_in_one_folder_that_end_alike(tmp_path):
     assert found.names == {"en": "en_gum", "la": "la_perseusgum"}
 
 
+def test_plain_texts_beside_treebanks_do_not_count(tmp_path):
+    stems = ("en_ewt-ud-train", "en_ewt-ud-dev", "en_ewt-ud-test", "tr_boun-ud-test")
+    names(tmp_path, *(f"{stem}.{ending}" for stem in stems for ending in ("conllu", "txt")))
+    found = find(tmp_path, "tr")
+    assert (found.train, found.test) == ("en_ewt-ud-train.conllu", "{language}-ud-test.conllu")
+
+
+def test_a_file_of_both_languages_is_no_test_of_each(tmp_path):
+    names(tmp_path, "train.conllu", "test-en-sw.conllu", "en-sw.tsv")
+    with pytest.raises(DataError, match="no test items found for en, sw"):
+        find(tmp_path, "sw")
+
+
 def test_treebanks_make_a_study_that_is_planned(tmp_path, monkeypatch):
     (tmp_path / "ud").mkdir()
     for name, own in {"en-train": "en_ewt-ud-train", "en-test": "en_ewt-ud-test", "sw-test": "sw_x-ud-test"}.items():

@@ -79,8 +79,13 @@ def is_finite(weight: Tensor) -> bool:
     return bool(weight.detach().sum().isfinite() or weight.detach().isfinite().all())
 
 
-def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
+def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, n_rows: int) -> None:
     """Check that a tokenizer belongs to its model and knows the word of each subword.
+
+    Args:
+        name: The name of the model, for messages.
+        tokenizer: The tokenizer.
+        n_rows: The number of word embeddings of the model.
 
     Raises:
         EncoderError: The tokenizer belongs to another model, has no padding token, or does not know the word of each
@@ -88,8 +93,6 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
     """
     if not tokenizer.is_fast:
         raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
-    table: Any = model.get_input_embeddings()
-    n_rows = len(table.weight)
     if len(tokenizer) < n_rows / 2:
         # Without tokenizer files, transformers makes a tokenizer that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {n_rows:,}"
@@ -107,6 +110,12 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTra
             f"the tokenizer of {name!r} has no padding token; name one that it knows as pad_token in "
             "tokenizer_config.json, such as '[PAD]' or '<pad>'"
         )
+
+
+def count_rows(model: PreTrainedModel) -> int:
+    """Return the number of word embeddings of a model."""
+    table: Any = model.get_input_embeddings()
+    return len(table.weight)
 
 
 _highest: WeakKeyDictionary[PreTrainedTokenizerFast, tuple[int, int]] = WeakKeyDictionary()

@@ -16,11 +16,12 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, count_rows, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
 from alignfreeze.encoding.fetching import fetch_small_files
 from alignfreeze.encoding.modes import without_reports
 from alignfreeze.errors import EncoderError, HubError, OutputError
+from alignfreeze.external.onnx import holds_onnx
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.hub import Repo, call_hub, first_line
@@ -110,7 +111,7 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
     check_weights(name, model, loading)
-    check_tokenizer(name, found, model)
+    check_tokenizer(name, found, count_rows(model))
     if not is_known(model):
         remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
     return Encoder(name, model, settle(found))
@@ -161,6 +162,8 @@ def _resolve(name: str) -> str:
 
 
 def _not_an_encoder(name: str, error: Exception) -> EncoderError:
+    if holds_onnx(Path(_resolve(name))):
+        return EncoderError(f"{name!r}: a model in ONNX can only be run; give the folder that it was made from")
     what = f"{name!r} cannot be loaded as an encoder: {first_line(error)}\n"
     local = f"Use {embedded.NAME!r}, or a folder with config.json and model.safetensors"
     if isinstance(error, HubError) or Path(_resolve(name)).exists():

@@ -126,7 +126,6 @@ def convert_model(
     if experiment is not None and not form.precisions:
         raise SettingsError(f"experiment: its tests are for ONNX; a model in the form {to!r} has no task")
     form.check()
-    study = None if experiment is None else read_study(experiment)
     if form.has_pooling and "sentence_transformers" in packages_of(model):
         raise SettingsError(
             "this is a SentenceTransformer already, with a pooling of its own; model.save(folder) writes it"
@@ -135,6 +134,7 @@ def convert_model(
     check_unused(out)
     if push_to is not None:
         check_hub(push_to)
+    study = None if experiment is None else read_study(experiment)
     given, history = split_outcome(model, history)
     loaded = load_given(given, keeps_head=form.has_head, tokenizer=tokenizer)
     if study is not None:
@@ -181,6 +181,6 @@ def _describe_loss(how: Mapping[str, Any]) -> str | None:
     """Return a sentence for the card if the outputs differ from those of the model in torch."""
     if how.get("precision", FLOAT) == FLOAT:
         return None
-    losses = [row["loss"] for row in how.get("points", {}).values()]
-    measured = f"; on tests in {len(losses)} languages it loses {mean(losses):.1f} points on average" if losses else ""
+    changes = [-row["loss"] for row in how.get("points", {}).values()]
+    measured = f"; its scores on tests change by {mean(changes) + 0.0:+.1f} points on average" if changes else ""
     return f"weights stored in {how['precision']}, so that outputs differ from those of the model in float32{measured}"

@@ -25,6 +25,8 @@ _TEST = ("test", "validation", "dev")
 
 _NO_DATA = frozenset({".md", ".toml", ".py", ".log", ".html", ".svg", ".png", ".pdf", ".safetensors"})
 
+_PLAIN = ".txt"
+
 _WORD = re.compile(r"[A-Za-z0-9]+(?:-[A-Z][a-z]{3}\b)?")
 """A part of a name, such as `en`, `test` or `zh-Hant`."""
 
@@ -80,7 +82,7 @@ def find_data(
     Raises:
         DataError: There are no training or test items, or several files fit; the message names them.
     """
-    files = sorted(_list_files(folder))
+    files = _without_plain_copies(sorted(_list_files(folder)))
     trainings = [name for name in files if _is_train(name, languages)]
     train = _choose(trainings, "training items", "--train") if wanted["train"] else ""
     if train is None:
@@ -113,6 +115,12 @@ def _list_files(folder: Path) -> Iterator[str]:
                 raise DataError(f"{folder}: more than {_MOST_FILES:,} files; name the folder of the data alone")
             if not name.startswith(".") and Path(name).suffix.lower() not in _NO_DATA:
                 yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+def _without_plain_copies(files: list[str]) -> list[str]:
+    """Return files without the plain texts that stand beside annotated files, as in Universal Dependencies."""
+    annotated = {str(Path(name).with_suffix("")) for name in files if Path(name).suffix != _PLAIN}
+    return [name for name in files if Path(name).suffix != _PLAIN or str(Path(name).with_suffix("")) not in annotated]
 
 
 def _say_found(files: Sequence[str]) -> str:
@@ -169,12 +177,15 @@ def _find_one_each(names: list[str], codes: Sequence[str]) -> dict[str, str] | N
     Raises:
         DataError: A language has several.
     """
-    found = {code: [name for name in names if code in _words_of(name)] for code in codes}
+    found = {code: [name for name in names if set(codes) & set(_words_of(name)) == {code}] for code in codes}
     if not all(found.values()):
         return None
     for code, several in found.items():
-        what = f"test items in {name_of(code)}"
-        _choose(several, what, f"--test, or keep one of them: --test needs {LANGUAGE_PLACEHOLDER} for all languages")
+        if len(several) > 1:
+            raise DataError(
+                f"several files look like test items in {name_of(code)}: {', '.join(several[:8])}; keep one of them "
+                "in the folder of the data"
+            )
     return {code: several[0] for code, several in found.items()}
 
 

@@ -18,13 +18,13 @@ from alignfreeze.experiment.cards import CARD, CardFacts, renew_card, write_card
 from alignfreeze.experiment.leaderboards import ENTRIES
 from alignfreeze.experiment.single import card_of_encoder, card_of_record, record_of_model
 from alignfreeze.experiment.uses import uses_of
+from alignfreeze.external.onnx import holds_onnx
 from alignfreeze.files import write_json, write_lines
 from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.realignment.trainer import Realigned
 from alignfreeze.tasks.finetuning import Finetuned
-from alignfreeze.tasks.heads import Head, head_of
+from alignfreeze.tasks.heads import Head, head_of, head_of_model
 from alignfreeze.tasks.models import Given, TaskModel, load_task_model, to_task_model
-from alignfreeze.tasks.onnx_models import holds_onnx
 from alignfreeze.tasks.table import TASKS
 
 Source = Given | Encoder
@@ -54,7 +54,7 @@ def load_given(model: Source, *, keeps_head: bool, tokenizer: PreTrainedTokenize
         head = _head_in(_path_of(model)) if keeps_head else None
         return load_encoder(model) if head is None else load_task_model(_path_of(model), head)
     inside = None if isinstance(model, Encoder) else model_of(model)
-    if keeps_head and isinstance(inside, PreTrainedModel) and head_of(inside.config, type(inside).__name__):
+    if keeps_head and isinstance(inside, PreTrainedModel) and head_of_model(inside):
         return to_task_model(model, tokenizer=tokenizer)  # type: ignore[arg-type] - it is no Encoder
     return to_encoder(model, tokenizer=tokenizer)
 
@@ -83,7 +83,7 @@ def inherit(
     """
     record = _record_of(given, loaded, history)
     write_json(folder / ORIGIN, {**record, **what})
-    head = head_of(loaded.model.config, type(loaded.model).__name__) if isinstance(loaded, TaskModel) else None
+    head = head_of_model(loaded.model) if isinstance(loaded, TaskModel) else None
     source = _path_of(given) if isinstance(given, str | Path) and history is None and note is None else None
     if source is None or not _renew_card(source, folder, head):
         facts = _describe(record, head, name_of_model(loaded), history)

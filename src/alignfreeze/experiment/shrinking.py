@@ -117,6 +117,8 @@ def shrink_model(
     measured = study if isinstance(loaded, TaskModel) else None
     if measured is not None:
         check_measurable(measured, loaded)
+    elif study is not None:
+        remark(f"{study.name}: this encoder has learnt no task, so nothing is measured on the tests")
     full = merge_copy(loaded.model)  # adapters belong to the weights
     needs = {code: _count(loaded.tokenizer, code, found, with_list=study is not None) for code, found in held.items()}
     with stage("cutting the model down"):
@@ -131,9 +133,12 @@ def shrink_model(
         "difference": difference,
         "languages": {code: _describe(coverage[code], needs[code][0]) for code in held},
     }
-    how: dict[str, Any] = {"share": share, "precision": precision}
-    how["digests"] = {code: _digest(found) for code, found in held.items() if found}
-    how["experiment"] = None if study is None else study.digests
+    how = {
+        "share": share,
+        "precision": precision,
+        "digests": {code: _digest(found) for code, found in held.items() if found},
+        "experiment": None if study is None else study.digests,
+    }
     note = (
         f"cut down to {len(small.rows):,} of {len(loaded.tokenizer):,} subwords, for "
         f"{', '.join(map(name_of, held))}; texts in other languages are split into more subwords"

@@ -14,7 +14,8 @@ from alignfreeze.evaluation.zero_shot import assess
 from alignfreeze.experiment.data import read_data
 from alignfreeze.experiment.given import ExperimentLike, to_experiment
 from alignfreeze.progress import gathering_remarks
-from alignfreeze.tasks.heads import head_of
+from alignfreeze.tasks.given import fits
+from alignfreeze.tasks.heads import head_of_model
 from alignfreeze.tasks.models import TaskModel, load_task_model
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Task
@@ -78,13 +79,13 @@ def check_measurable(study: Study, model: Encoder | TaskModel) -> None:
             f"{study.name}: its tests are of {study.task.what}, and this encoder has learnt no task; give a fine-tuned "
             "model, or leave the experiment out"
         )
-    if head_of(model.model.config, type(model.model).__name__) is not study.task.kind.head:
+    if not fits(study.task, model):
         raise SettingsError(f"{study.name}: its tests are of {study.task.what}, which this model has not learnt")
 
 
 def reload(model: TaskModel, folder: Path) -> TaskModel:
     """Return the model in a folder that was made from another one, with the limits of that one."""
-    head = head_of(model.model.config, type(model.model).__name__)
+    head = head_of_model(model.model)
     assert head is not None
     return load_task_model(folder, head, max_length=model.max_length, stride=model.stride)
 

@@ -62,6 +62,11 @@ class _Outputs(nn.Module):
         return tuple(found[name] for name in self.outputs)
 
 
+def holds_onnx(folder: Path) -> bool:
+    """Return whether a folder holds a model in ONNX, and none of transformers."""
+    return (folder / ONNX_FILE).exists() and not any(folder.glob("*.safetensors"))
+
+
 def import_runtime() -> Any:
     """Import onnxruntime, and check that torch can write ONNX.
 
@@ -117,13 +122,9 @@ def write_onnx(
         found = ours(**{name: samples[0][name] for name in inputs}, return_dict=True)
     traced = _Outputs(ours, inputs, [name for name in OUTPUTS if name in found])
     path = folder / ONNX_FILE
-    try:
+    with _explaining(f"{name!r} cannot be written as ONNX by torch {torch.__version__}"):
         own_file = _trace(traced, samples[0], path)
         difference = _compare_all(traced, runtime, path, samples)
-    except Exception as error:  # both libraries raise all kinds
-        cause = error.__cause__ or error  # torch's own error is about the tools of its developers
-        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise EncoderError(f"{name!r} cannot be written as ONNX by torch {torch.__version__}: {reason}") from error
     if not difference <= TOLERANCE:
         raise EncoderError(
             f"{name!r} gives other outputs in ONNX than in torch {torch.__version__}: they differ by {difference:.1e}, "
@@ -131,11 +132,23 @@ def write_onnx(
         )
     n_bytes = _count_bytes(folder)
     if precision != FLOAT:
-        store_in_int8(path, precision, own_file=own_file)
-        difference = _compare_all(traced, runtime, path, samples)
+        with _explaining(f"{name!r} cannot be stored in {precision} by onnxruntime {runtime.__version__}"):
+            store_in_int8(path, precision, own_file=own_file)
+            difference = _compare_all(traced, runtime, path, samples)
         if not math.isfinite(difference):
             raise EncoderError(f"{name!r} has outputs in {precision} that are not finite; keep {FLOAT}")
     return {"difference": difference, "bytes": _count_bytes(folder), "bytes_before": n_bytes}
+
+
+@contextmanager
+def _explaining(what: str) -> Iterator[None]:
+    """Turn what the libraries raise into one error that begins with what cannot be done."""
+    try:
+        yield
+    except Exception as error:  # they raise all kinds
+        cause = error.__cause__ or error  # torch's own error is about the tools of its developers
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        raise EncoderError(f"{what}: {reason}") from error
 
 
 def _count_bytes(folder: Path) -> int:

@@ -16,6 +16,7 @@ from alignfreeze.languages import check_language, name_of
 from alignfreeze.progress import remark
 from alignfreeze.settings import check_known
 from alignfreeze.stored import Excerpt, Stored
+from alignfreeze.tasks.heads import head_of_model
 from alignfreeze.tasks.models import TaskModel
 from alignfreeze.tasks.table import TASKS
 from alignfreeze.tasks.task import Source, Task
@@ -256,9 +257,10 @@ def fits(task: Task, task_model: TaskModel) -> bool:
 def _rate(task: Task, task_model: TaskModel) -> int:
     """Return how well a task fits a model; 0 if it does not fit."""
     try:
-        if not isinstance(task_model.model, task.kind.head.model_class(task_model.model.config)):
-            return 0
+        model_class = task.kind.head.model_class(task_model.model.config)
     except EncoderError:
+        return 0
+    if not isinstance(task_model.model, model_class) and head_of_model(task_model.model) is not task.kind.head:
         return 0
     if task.labels:
         return 3 if set(task.labels) == set(task_model.labels) else 0

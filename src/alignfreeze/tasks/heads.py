@@ -80,6 +80,11 @@ HEADS = (WORDS, TEXTS, SPANS)
 """All heads."""
 
 
+def head_of_model(model: Any) -> Head | None:
+    """Return the head of a loaded model, of transformers or in ONNX; None for an encoder, or another head."""
+    return head_of(model.config, getattr(model, "class_name", type(model).__name__))
+
+
 def head_of(config: PreTrainedConfig, class_name: str | None = None) -> Head | None:
     """Return the head of a model; None for an encoder, or another head.
 

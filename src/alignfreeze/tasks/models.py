@@ -19,14 +19,15 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
-from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, count_rows, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.encoding.given import model_of, to_encoder
 from alignfreeze.errors import EncoderError, SettingsError, show_value
+from alignfreeze.external.onnx import holds_onnx
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.registry import load_extensions
-from alignfreeze.tasks.heads import HEADS, WORDS, Head, head_of
-from alignfreeze.tasks.onnx_models import holds_onnx, open_onnx
+from alignfreeze.tasks.heads import HEADS, WORDS, Head, head_of, head_of_model
+from alignfreeze.tasks.onnx_models import open_onnx
 
 STRIDE = 32
 """Subwords that two windows of a long context share, as in the reference code."""
@@ -160,7 +161,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
         # transformers would continue with a random head.
         raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
     check_weights(str(folder), model, loading, wanted="a fine-tuned model")
-    check_tokenizer(str(folder), tokenizer, model)
+    check_tokenizer(str(folder), tokenizer, count_rows(model))
     _check_labels(folder, dict(model.config.id2label or {}))
     return TaskModel(model, settle(tokenizer), min(max_length, most_subwords(model, tokenizer)), stride)
 
@@ -171,8 +172,9 @@ def _load_onnx(folder: Path, config: PreTrainedConfig, head: Head, *, max_length
         raise EncoderError(f"{folder}: this model has no head for {head.name}; convert a fine-tuned model")
     _check_labels(folder, dict(config.id2label or {}))  # type: ignore[arg-type]
     model: Any = open_onnx(folder, config)
-    tokenizer = settle(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
-    return TaskModel(model, tokenizer, min(max_length, tokenizer.model_max_length), stride)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    check_tokenizer(str(folder), tokenizer, config.vocab_size)
+    return TaskModel(model, settle(tokenizer), min(max_length, tokenizer.model_max_length), stride)
 
 
 Given = str | Path | TaskModel | nn.Module
@@ -211,7 +213,7 @@ def to_task_model(
             f"expected a fine-tuned model: what finetune returns, its folder, or a model of transformers with a head; "
             f"got {show_value(given)}"
         )
-    if (found := head_of(model.config, type(model).__name__)) is None or found is not (head or found):
+    if (found := head_of_model(model)) is None or found is not (head or found):
         names = " or ".join(one.name for one in ((head,) if head else HEADS))
         raise EncoderError(f"{type(model).__name__} has no head for {names}; fine-tune it first")
     encoder = to_encoder(model, tokenizer=tokenizer)

@@ -11,6 +11,7 @@ from transformers import PreTrainedConfig
 from transformers.utils.generic import ModelOutput
 
 from alignfreeze.encoding.families import Family
+from alignfreeze.errors import EncoderError
 from alignfreeze.external.onnx import ONNX_FILE
 from alignfreeze.extras import import_extra
 
@@ -18,18 +19,24 @@ _FAMILY = Family(layers="", embeddings="", attention=(), feed_forward=(), slices
 """Nothing of what is inside can be reached."""
 
 
+_TYPES = "token_type_ids"
+_KNOWN = {"input_ids", "attention_mask", _TYPES}
+
+
 class OnnxModel(nn.Module):
     """A model in ONNX that takes the place of a model of transformers where one is only run.
 
     Attributes:
         config: The config of the model of transformers.
+        name_or_path: The folder of the model.
     """
 
     family = _FAMILY
 
-    def __init__(self, session: Any, config: PreTrainedConfig) -> None:
+    def __init__(self, session: Any, config: PreTrainedConfig, name_or_path: str) -> None:
         super().__init__()
         self.config = config
+        self.name_or_path = name_or_path
         self._session = session
         self._inputs = [one.name for one in session.get_inputs()]
         self._outputs = [one.name for one in session.get_outputs()]
@@ -41,22 +48,23 @@ class OnnxModel(nn.Module):
         return self
 
     @property
+    def class_name(self) -> str:
+        """The name of the class of transformers that the model had."""
+        return (self.config.architectures or [""])[0]
+
+    @property
     def device(self) -> torch.device:
         """Where inputs are expected. onnxruntime computes on the CPU."""
         return self._place.device
 
     def forward(self, **inputs: Tensor) -> ModelOutput:
         """Run the model on padded texts, and return its outputs by name."""
-        none = torch.zeros_like(inputs["input_ids"])  # types of subwords: where none are given, all are of one text
-        given = {name: inputs.get(name, none).cpu().numpy() for name in self._inputs}
+        if _TYPES in self._inputs:  # all subwords are of one text unless it is said otherwise
+            inputs.setdefault(_TYPES, torch.zeros_like(inputs["input_ids"]))
+        given = {name: inputs[name].cpu().numpy() for name in self._inputs}
         found = self._session.run(self._outputs, given)
         outputs = [torch.from_numpy(value).to(self.device) for value in found]
         return ModelOutput(zip(self._outputs, outputs, strict=True))
-
-
-def holds_onnx(folder: Path) -> bool:
-    """Return whether a folder holds a model in ONNX, and none of transformers."""
-    return (folder / ONNX_FILE).exists() and not any(folder.glob("*.safetensors"))
 
 
 def open_onnx(folder: Path, config: PreTrainedConfig) -> OnnxModel:
@@ -64,7 +72,11 @@ def open_onnx(folder: Path, config: PreTrainedConfig) -> OnnxModel:
 
     Raises:
         SettingsError: onnxruntime is not installed.
+        EncoderError: The model has other inputs than texts.
         Exception: onnxruntime cannot read the file.
     """
     runtime = import_extra("onnxruntime", extra="onnx", what="ONNX files")
-    return OnnxModel(runtime.InferenceSession(str(folder / ONNX_FILE), providers=["CPUExecutionProvider"]), config)
+    session = runtime.InferenceSession(str(folder / ONNX_FILE), providers=["CPUExecutionProvider"])
+    if other := {one.name for one in session.get_inputs()} - _KNOWN:
+        raise EncoderError(f"{folder / ONNX_FILE}: inputs {', '.join(sorted(other))} are not known; convert it anew")
+    return OnnxModel(session, config, str(folder))

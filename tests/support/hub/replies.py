@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 from tests.support.hub.messages import LARGE, Answer, RefusalError, blob_of, files_in, sha256_of
 
@@ -67,7 +67,7 @@ def tree(hub, request, *, kind, name, revision, path=None):
     start = int(request.asks("cursor", "0"))
     rest = {}
     if start + hub.page < len(entries):
-        following = f"{hub.endpoint}{quote(request.path)}?recursive={recursive}&cursor={start + hub.page}"
+        following = f"{hub.endpoint}{quote(unquote(request.path))}?recursive={recursive}&cursor={start + hub.page}"
         rest = {"Link": f'<{following}>; rel="next"'}
     return Answer.json(entries[start : start + hub.page], **rest)
 
