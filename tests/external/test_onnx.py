@@ -38,7 +38,10 @@ def agree(found, expected, inputs):
     return np.allclose(found[real], expected.numpy()[real], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "deberta-v2", "modernbert"])
+@pytest.mark.parametrize(
+    "family",
+    ["bert", "modernbert", *(pytest.param(name, marks=pytest.mark.slow) for name in ("xlm-roberta", "deberta-v2"))],
+)
 def test_encoders_agree_with_torch(tmp_path, tiny_encoder, family):
     if family == "bert":
         encoder = tiny_encoder
