@@ -40,8 +40,9 @@ def write_study(folder):
 
 
 def scrubbed(page):
-    """The page without libraries, dates, versions, and the digests in names of runs, which have versions too."""
+    """The page without libraries, dates, versions, and the digests of runs, in which versions are too."""
     page = re.sub(r"(-\d+)-[0-9a-f]{12}\b", r"\1-DIGEST", page)
+    page = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", page)
     page = re.sub(r"<script>.*?</script>", "<script></script>", page, flags=re.DOTALL)
     page = re.sub(r'(<script id="plotly"[^>]*>).*?</script>', r"\1</script>", page, flags=re.DOTALL)
     page = re.sub(r"<style>.*?</style>", "<style></style>", page, flags=re.DOTALL)

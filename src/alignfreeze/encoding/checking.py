@@ -79,13 +79,13 @@ def is_finite(weight: Tensor) -> bool:
     return bool(weight.detach().sum().isfinite() or weight.detach().isfinite().all())
 
 
-def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, n_rows: int) -> None:
+def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
     """Check that a tokenizer belongs to its model and knows the word of each subword.
 
     Args:
         name: The name of the model, for messages.
         tokenizer: The tokenizer.
-        n_rows: The number of word embeddings of the model.
+        model: The model. One that cannot show its table of word embeddings says in `n_rows` how many it has.
 
     Raises:
         EncoderError: The tokenizer belongs to another model, has no padding token, or does not know the word of each
@@ -93,6 +93,7 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, n_rows: int) 
     """
     if not tokenizer.is_fast:
         raise EncoderError(f"the tokenizer of {name!r} has no fast version, which is needed to find words in subwords")
+    n_rows = _count_rows(model)
     if len(tokenizer) < n_rows / 2:
         # Without tokenizer files, transformers makes a tokenizer that knows nothing.
         found = f"{len(tokenizer):,} subwords where the model has {n_rows:,}"
@@ -112,10 +113,10 @@ def check_tokenizer(name: str, tokenizer: PreTrainedTokenizerFast, n_rows: int) 
         )
 
 
-def count_rows(model: PreTrainedModel) -> int:
+def _count_rows(model: Any) -> int:
     """Return the number of word embeddings of a model."""
-    table: Any = model.get_input_embeddings()
-    return len(table.weight)
+    own = getattr(model, "n_rows", None)
+    return own if isinstance(own, int) else len(model.get_input_embeddings().weight)
 
 
 _highest: WeakKeyDictionary[PreTrainedTokenizerFast, tuple[int, int]] = WeakKeyDictionary()

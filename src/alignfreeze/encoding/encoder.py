@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from alignfreeze.encoding import embedded
-from alignfreeze.encoding.checking import check_tokenizer, check_weights, count_rows, settle
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.families import describe, embeddings_of, first_position, is_known, layers_of, positions_of
 from alignfreeze.encoding.fetching import fetch_small_files
 from alignfreeze.encoding.modes import without_reports
@@ -111,7 +111,7 @@ def _load(name: str, tokenizer: PreTrainedTokenizerFast | None) -> Encoder:
     if missing:
         raise EncoderError(f"{name!r} lacks {len(missing)} of its weights, such as {min(missing)}; is it complete?")
     check_weights(name, model, loading)
-    check_tokenizer(name, found, count_rows(model))
+    check_tokenizer(name, found, model)
     if not is_known(model):
         remark(f"{name}: the family {model.config.model_type!r} is not known by name; found {describe(model)}")
     return Encoder(name, model, settle(found))

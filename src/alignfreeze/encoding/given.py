@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from alignfreeze.encoding.checking import check_finite, check_tokenizer, count_rows, settle
+from alignfreeze.encoding.checking import check_finite, check_tokenizer, settle
 from alignfreeze.encoding.encoder import Encoder, load_encoder
 from alignfreeze.encoding.families import layers_of
 from alignfreeze.encoding.lending import check_trainable
@@ -58,7 +58,7 @@ def to_encoder(given: Model, *, tokenizer: PreTrainedTokenizerBase | None = None
     layers_of(base)
     check_trainable(base)
     check_finite(name, base)
-    check_tokenizer(name, fast, count_rows(base))
+    check_tokenizer(name, fast, base)
     return Encoder(name, base, settle(deepcopy(fast)))
 
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
-from alignfreeze.encoding.checking import check_tokenizer, check_weights, count_rows, settle
+from alignfreeze.encoding.checking import check_tokenizer, check_weights, settle
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.encoding.given import model_of, to_encoder
 from alignfreeze.errors import EncoderError, SettingsError, show_value
@@ -161,7 +161,7 @@ def load_task_model(folder: Path, head: Head = WORDS, *, max_length: int = 128, 
         # transformers would continue with a random head.
         raise EncoderError(f"{folder}: this model has no head for {head.name}; fine-tune it first")
     check_weights(str(folder), model, loading, wanted="a fine-tuned model")
-    check_tokenizer(str(folder), tokenizer, count_rows(model))
+    check_tokenizer(str(folder), tokenizer, model)
     _check_labels(folder, dict(model.config.id2label or {}))
     return TaskModel(model, settle(tokenizer), min(max_length, most_subwords(model, tokenizer)), stride)
 
@@ -173,7 +173,7 @@ def _load_onnx(folder: Path, config: PreTrainedConfig, head: Head, *, max_length
     _check_labels(folder, dict(config.id2label or {}))  # type: ignore[arg-type]
     model: Any = open_onnx(folder, config)
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    check_tokenizer(str(folder), tokenizer, config.vocab_size)
+    check_tokenizer(str(folder), tokenizer, model)
     return TaskModel(model, settle(tokenizer), min(max_length, tokenizer.model_max_length), stride)
 
 

@@ -53,6 +53,11 @@ class OnnxModel(nn.Module):
         return (self.config.architectures or [""])[0]
 
     @property
+    def n_rows(self) -> int:
+        """The number of word embeddings."""
+        return self.config.vocab_size
+
+    @property
     def device(self) -> torch.device:
         """Where inputs are expected. onnxruntime computes on the CPU."""
         return self._place.device
