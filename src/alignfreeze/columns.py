@@ -11,6 +11,11 @@ from alignfreeze.sheets import NEEDED, Cell, Place, Sheet
 Row = TypeVar("Row")
 
 
+def to_signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, and never a minus before a zero: `+0.7`."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
     """One column of a table, and the same value in JSON and CSV.

@@ -21,7 +21,7 @@ from alignfreeze.encoding.families import describe, embeddings_of, first_positio
 from alignfreeze.encoding.fetching import fetch_small_files
 from alignfreeze.encoding.modes import without_reports
 from alignfreeze.errors import EncoderError, HubError, OutputError
-from alignfreeze.external.onnx import holds_onnx
+from alignfreeze.external.onnx import check_no_onnx
 from alignfreeze.external.peft import check_no_adapter_folder, merge_copy
 from alignfreeze.files import digest_of_file, digest_of_json
 from alignfreeze.hub import Repo, call_hub, first_line
@@ -154,6 +154,7 @@ def _resolve(name: str) -> str:
         raise EncoderError(f"unknown embedded encoder {name!r}; the only one is {embedded.NAME!r}")
     path = Path(os.path.expanduser(name))  # noqa: PTH111 - expanduser leaves an unknown ~user unchanged
     check_no_adapter_folder(path)
+    check_no_onnx(path)
     if path.is_dir() and not (path / "config.json").exists():
         raise EncoderError(f"{name}: this folder holds no model (no config.json in it)")
     if path.is_file():
@@ -162,8 +163,6 @@ def _resolve(name: str) -> str:
 
 
 def _not_an_encoder(name: str, error: Exception) -> EncoderError:
-    if holds_onnx(Path(_resolve(name))):
-        return EncoderError(f"{name!r}: a model in ONNX can only be run; give the folder that it was made from")
     what = f"{name!r} cannot be loaded as an encoder: {first_line(error)}\n"
     local = f"Use {embedded.NAME!r}, or a folder with config.json and model.safetensors"
     if isinstance(error, HubError) or Path(_resolve(name)).exists():

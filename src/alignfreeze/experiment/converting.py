@@ -11,6 +11,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from alignfreeze.columns import to_signed
 from alignfreeze.encoding.encoder import Encoder, most_subwords
 from alignfreeze.errors import SettingsError
 from alignfreeze.experiment.given import ExperimentLike
@@ -182,5 +183,5 @@ def _describe_loss(how: Mapping[str, Any]) -> str | None:
     if how.get("precision", FLOAT) == FLOAT:
         return None
     changes = [-row["loss"] for row in how.get("points", {}).values()]
-    measured = f"; its scores on tests change by {mean(changes) + 0.0:+.1f} points on average" if changes else ""
+    measured = f"; its scores on tests change by {to_signed(mean(changes))} points on average" if changes else ""
     return f"weights stored in {how['precision']}, so that outputs differ from those of the model in float32{measured}"

@@ -13,12 +13,11 @@ from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alignfreeze.encoding.encoder import ORIGIN, Encoder, load_encoder
 from alignfreeze.encoding.given import model_of, to_encoder
-from alignfreeze.errors import EncoderError
 from alignfreeze.experiment.cards import CARD, CardFacts, renew_card, write_card
 from alignfreeze.experiment.leaderboards import ENTRIES
 from alignfreeze.experiment.single import card_of_encoder, card_of_record, record_of_model
 from alignfreeze.experiment.uses import uses_of
-from alignfreeze.external.onnx import holds_onnx
+from alignfreeze.external.onnx import check_no_onnx
 from alignfreeze.files import write_json, write_lines
 from alignfreeze.realignment.history import RealignmentHistory
 from alignfreeze.realignment.trainer import Realigned
@@ -49,8 +48,7 @@ def load_given(model: Source, *, keeps_head: bool, tokenizer: PreTrainedTokenize
     if isinstance(model, TaskModel):
         return model if keeps_head else Encoder(name_of_model(model), model.model.base_model, model.tokenizer)  # type: ignore[arg-type]
     if isinstance(model, str | Path):
-        if holds_onnx(_path_of(model)):
-            raise EncoderError(f"{model}: a model in ONNX can only be run; give the folder that it was made from")
+        check_no_onnx(_path_of(model))
         head = _head_in(_path_of(model)) if keeps_head else None
         return load_encoder(model) if head is None else load_task_model(_path_of(model), head)
     inside = None if isinstance(model, Encoder) else model_of(model)

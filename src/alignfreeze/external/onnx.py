@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alignfreeze.errors import EncoderError
-from alignfreeze.external.onnx_int8 import FLOAT, store_in_int8
+from alignfreeze.external.onnx_int8 import FLOAT, only_errors, store_in_int8
 from alignfreeze.extras import import_extra
 
 # The file is made by torch itself: optimum-onnx 0.1.0 requires transformers<4.58.
@@ -65,6 +64,27 @@ class _Outputs(nn.Module):
 def holds_onnx(folder: Path) -> bool:
     """Return whether a folder holds a model in ONNX, and none of transformers."""
     return (folder / ONNX_FILE).exists() and not any(folder.glob("*.safetensors"))
+
+
+def check_no_onnx(folder: Path) -> None:
+    """Check that a folder holds no model in ONNX, where one is needed that can be changed.
+
+    Raises:
+        EncoderError: It holds one.
+    """
+    if holds_onnx(folder):
+        raise EncoderError(f"{folder}: a model in ONNX can only be run; give the folder that it was made from")
+
+
+def open_session(path: Path) -> Any:
+    """Open a file of ONNX in onnxruntime, on the CPU.
+
+    Raises:
+        SettingsError: onnxruntime is not installed.
+        Exception: onnxruntime cannot read the file.
+    """
+    runtime = import_extra("onnxruntime", extra="onnx", what="ONNX files")
+    return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 def import_runtime() -> Any:
@@ -124,7 +144,7 @@ def write_onnx(
     path = folder / ONNX_FILE
     with _explaining(f"{name!r} cannot be written as ONNX by torch {torch.__version__}"):
         own_file = _trace(traced, samples[0], path)
-        difference = _compare_all(traced, runtime, path, samples)
+        difference = _compare_all(traced, path, samples)
     if not difference <= TOLERANCE:
         raise EncoderError(
             f"{name!r} gives other outputs in ONNX than in torch {torch.__version__}: they differ by {difference:.1e}, "
@@ -134,7 +154,7 @@ def write_onnx(
     if precision != FLOAT:
         with _explaining(f"{name!r} cannot be stored in {precision} by onnxruntime {runtime.__version__}"):
             store_in_int8(path, precision, own_file=own_file)
-            difference = _compare_all(traced, runtime, path, samples)
+            difference = _compare_all(traced, path, samples)
         if not math.isfinite(difference):
             raise EncoderError(f"{name!r} has outputs in {precision} that are not finite; keep {FLOAT}")
     return {"difference": difference, "bytes": _count_bytes(folder), "bytes_before": n_bytes}
@@ -178,15 +198,9 @@ def _samples(tokenizer: Any, max_length: int) -> list[dict[str, Tensor]]:
 @contextmanager
 def _without_remarks_of_torch() -> Iterator[None]:
     """Silence what torch says of its inside, such as which other libraries it could export if they were installed."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with only_errors("torch.onnx"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _trace(traced: _Outputs, sample: Mapping[str, Tensor], path: Path) -> bool:
@@ -208,9 +222,9 @@ def _trace(traced: _Outputs, sample: Mapping[str, Tensor], path: Path) -> bool:
     return own_file
 
 
-def _compare_all(traced: _Outputs, runtime: Any, path: Path, samples: Iterable[Mapping[str, Tensor]]) -> float:
+def _compare_all(traced: _Outputs, path: Path, samples: Iterable[Mapping[str, Tensor]]) -> float:
     """Return the largest difference between the ONNX in a file and torch, over batches of texts."""
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     return max(_compare(traced, session, sample) for sample in samples)
 
 

@@ -34,7 +34,7 @@ def store_in_int8(path: Path, precision: str, *, own_file: bool) -> None:
 
     prepared = path.with_suffix(".prepared.onnx")
     how: dict[str, Any] = {"save_as_external_data": own_file, "skip_symbolic_shape": True}
-    with _without_remarks():
+    with only_errors(None):  # the root logger, with which onnxruntime recommends other tools
         quant_pre_process(path, prepared, **how)
         model = onnx.load(prepared)
         for old in (path, prepared):
@@ -51,9 +51,9 @@ def store_in_int8(path: Path, precision: str, *, own_file: bool) -> None:
 
 
 @contextmanager
-def _without_remarks() -> Iterator[None]:
-    """Silence what onnxruntime says with the root logger, such as which other tools it recommends."""
-    logger = logging.getLogger()
+def only_errors(name: str | None) -> Iterator[None]:
+    """Inside the block, a logger says errors only; None for the root logger."""
+    logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

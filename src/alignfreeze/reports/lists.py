@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from alignfreeze.alignment.similarity import MATCHINGS
-from alignfreeze.columns import Column, make_sheet
+from alignfreeze.columns import Column, make_sheet, to_signed
 from alignfreeze.encoding.vectors import LayerResult
 from alignfreeze.evaluation.zero_shot import Score
 from alignfreeze.languages import name_or_code
@@ -102,18 +103,13 @@ _LOSS: tuple[Column[tuple[str, Mapping[str, float]]], ...] = (
     Column("language", lambda row: name_or_code(row[0]), is_name=True),
     Column("before", lambda row: row[1]["before"], "{:.1f}".format),
     Column("after", lambda row: row[1]["after"], "{:.1f}".format),
-    Column("change", lambda row: _round(-row[1]["loss"], 1), "{:+.1f}".format),
+    Column("change", lambda row: -row[1]["loss"], to_signed),
 )
 """The columns for each language whose tests a changed model has done."""
 
 
 def list_loss(points: Mapping[str, Mapping[str, float]]) -> Sheet:
     """Return the points of a model before and after a change, one row per language."""
-    mean_change = _round(-sum(row["loss"] for row in points.values()) / len(points), 2)
-    note = f"Points on the tests of the experiment, from 0 to 100; the mean change is {mean_change:+.2f}."
+    change = to_signed(-mean(row["loss"] for row in points.values()), 2)
+    note = f"Points on the tests of the experiment, from 0 to 100; the mean change is {change}."
     return make_sheet("Points", _LOSS, list(points.items()), note)
-
-
-def _round(value: float, digits: int) -> float:
-    """Round a number so that what is nearly nothing is not written as -0.0."""
-    return round(value, digits) + 0.0

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from alignfreeze.columns import to_signed
 from alignfreeze.running.trials import Trial
 
 Verdict = Literal["helps", "hurts", "no difference", "cannot tell"]
@@ -325,7 +326,7 @@ def needs_text(judged: Judgement) -> str:
 
 def points_text(share: float) -> str:
     """Return a gain in points: `+0.7`."""
-    return f"{round(100 * share, 1) + 0.0:+.1f}"  # no minus before a zero
+    return to_signed(100 * share)
 
 
 def interval_text(interval: tuple[float, float]) -> str:

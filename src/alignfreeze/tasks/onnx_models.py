@@ -12,8 +12,7 @@ from transformers.utils.generic import ModelOutput
 
 from alignfreeze.encoding.families import Family
 from alignfreeze.errors import EncoderError
-from alignfreeze.external.onnx import ONNX_FILE
-from alignfreeze.extras import import_extra
+from alignfreeze.external.onnx import ONNX_FILE, open_session
 
 _FAMILY = Family(layers="", embeddings="", attention=(), feed_forward=(), slices=False)
 """Nothing of what is inside can be reached."""
@@ -80,8 +79,7 @@ def open_onnx(folder: Path, config: PreTrainedConfig) -> OnnxModel:
         EncoderError: The model has other inputs than texts.
         Exception: onnxruntime cannot read the file.
     """
-    runtime = import_extra("onnxruntime", extra="onnx", what="ONNX files")
-    session = runtime.InferenceSession(str(folder / ONNX_FILE), providers=["CPUExecutionProvider"])
+    session = open_session(folder / ONNX_FILE)
     if other := {one.name for one in session.get_inputs()} - _KNOWN:
         raise EncoderError(f"{folder / ONNX_FILE}: inputs {', '.join(sorted(other))} are not known; convert it anew")
     return OnnxModel(session, config, str(folder))
